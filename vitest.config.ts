@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: process.env['SUITE'] === 'slow' ? ['test/slow/**/*.test.ts'] : ['test/**/*.test.ts'],
+    exclude: process.env['SUITE'] === 'slow' ? [] : ['test/slow/**'],
+    testTimeout: 30_000,
+    maxWorkers: 2,
+    allowOnly: false,
+    passWithNoTests: false,
+  },
+});
