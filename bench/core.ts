@@ -1,0 +1,108 @@
+/**
+ * How fast is the core? Lifecycles (send, recv, ack) through decide/apply/advance at several queue depths, one core.
+ * Time is virtual: each lifecycle takes 5 ms of it, so that the idempotency table holds 300 s / 5 ms = 60,000 entries
+ * at every depth, as it would on a busy shard.
+ */
+import { DEFAULT_LIMITS } from '../src/core/limits.ts';
+import { execute } from '../src/core/execute.ts';
+import { ShardState } from '../src/core/state.ts';
+import { median } from './measure.ts';
+
+const STEP_MS = 5;
+const LIMITS = { ...DEFAULT_LIMITS, shardCapacity: 10_000_000, dedupCapacity: 10_000_000, readyRetentionMs: 1e12 };
+const HASH = `b3:${'0'.repeat(64)}`;
+const ATTRS = {};
+
+class Driver {
+  readonly state = new ShardState(0, LIMITS);
+  private atMs = 1_700_000_000_000;
+  private sent = 0;
+  private leased = 0;
+
+  send(payload: Uint8Array): void {
+    const outcome = execute(this.state, {
+      name: 'send',
+      atMs: this.atMs,
+      topic: 'orders',
+      idemKey: `key-${this.sent++}`,
+      payload,
+      payloadHash: HASH,
+      hashChain: HASH,
+      attrs: ATTRS,
+      corrId: '0190c2a0-0000-7000-8000-000000000000',
+      delayMs: 0,
+      ttlMs: Number.POSITIVE_INFINITY,
+      random: 1,
+    }).outcome;
+    if (outcome !== 'ok') throw new Error(outcome);
+  }
+
+  consume(): void {
+    const receipt = `receipt-${this.leased++}`;
+    const { message } = execute(this.state, {
+      name: 'recv',
+      atMs: this.atMs,
+      topic: 'orders',
+      receipt,
+      visibilityMs: 5000,
+      bytesMax: Number.POSITIVE_INFINITY,
+      inflightElsewhere: 0,
+    });
+    const { outcome } = execute(this.state, { name: 'ack', atMs: this.atMs, msgId: message!.msgId, receipt });
+    if (outcome !== 'ok') throw new Error(outcome);
+  }
+
+  tick(): void {
+    this.atMs += STEP_MS;
+  }
+
+  lifecycles(count: number, payload: Uint8Array): number {
+    const start = performance.now();
+    for (let i = 0; i < count; i++) {
+      this.send(payload);
+      this.consume();
+      this.tick();
+    }
+    return count / ((performance.now() - start) / 1000);
+  }
+}
+
+export interface CoreResult {
+  readonly depth: number;
+  readonly lifecyclesPerSecond: number;
+}
+
+/** Rounds alternate between the depths; each figure is the median of its rounds. */
+export function benchCore(depths: readonly number[] = [1_000, 1_000_000], rounds = 5, count = 300_000): CoreResult[] {
+  const payload = new Uint8Array(256);
+  const drivers = depths.map((depth) => {
+    const driver = new Driver();
+    for (let i = 0; i < depth; i++) {
+      driver.send(payload);
+      driver.tick();
+    }
+    driver.lifecycles(100_000, payload);
+    return { depth, driver, rates: [] as number[] };
+  });
+  for (let round = 0; round < rounds; round++) {
+    for (const { driver, rates } of drivers) rates.push(driver.lifecycles(count, payload));
+  }
+  return drivers.map(({ depth, rates }) => ({ depth, lifecyclesPerSecond: median(rates) }));
+}
+
+/** Bytes of heap and buffers per queued message of 256 bytes, everything included. */
+export function benchMemory(count = 200_000): number {
+  const collect = globalThis.gc;
+  if (collect === undefined) throw new Error('run with --expose-gc');
+  const used = (): number => {
+    collect();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const driver = new Driver();
+  const before = used();
+  for (let i = 0; i < count; i++) driver.send(Buffer.allocUnsafeSlow(256));
+  const bytes = (used() - before) / count;
+  driver.tick();
+  return bytes;
+}

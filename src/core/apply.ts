@@ -1,0 +1,200 @@
+import { rowTo } from '../../spec/table.ts';
+import type { LifecycleEvent } from '../../spec/lifecycle.ts';
+import type { EventName, State } from '../../spec/vocabulary.ts';
+import { advance } from './advance.ts';
+import type { Fact, Nacked, Acked, Released, Sent } from './facts.ts';
+import { slotOf } from './msg-id.ts';
+import { idemKeyOf, Message, type Settled, type ShardState, Topic } from './state.ts';
+
+/**
+ * Makes a fact true. The only writer of messages besides `advance`; the live shard, replay, the simulator and the
+ * explorer all run this. Facts come from `decide` or from a journal of such: one that does not fit is a bug and throws.
+ */
+export function apply(state: ShardState, fact: Fact): void {
+  if (fact.atMs > state.nowMs) advance(state, fact.atMs);
+  switch (fact.name) {
+    case 'sent':
+      return enter(state, fact);
+    case 'received': {
+      const message = move(state, fact.msgId, 'recv', 'leased', fact);
+      message.leaseEndsMs = fact.leaseEndsMs;
+      message.topic.leased++;
+      state.leases.push(message);
+      return;
+    }
+    case 'acked': {
+      const message = need(state, fact.msgId);
+      remember(state, message, fact, 'acked');
+      move(state, fact.msgId, 'ack', 'acked', fact);
+      end(state, message);
+      return;
+    }
+    case 'nacked': {
+      const message = need(state, fact.msgId);
+      remember(state, message, fact, fact.to);
+      giveBack(state, 'nack', fact);
+      return;
+    }
+    case 'extended': {
+      const message = need(state, fact.msgId);
+      rowTo(message.state, 'extend', 'leased').run(message, fact, state.limits);
+      state.leases.update(message);
+      return;
+    }
+    case 'released':
+      return giveBack(state, 'release', fact);
+    case 'expired':
+      return giveBack(state, 'expire', fact);
+    case 'reprocessed': {
+      const message = move(state, fact.msgId, 'reprocess', 'queued', fact);
+      message.deadReason = null;
+      message.lastError = null;
+      becomeReady(state, message);
+      return;
+    }
+    case 'purged':
+      end(state, move(state, fact.msgId, 'purge', 'purged', fact));
+      return;
+  }
+}
+
+function need(state: ShardState, msgId: string): Message {
+  const message = state.find(msgId);
+  if (message === undefined) throw new Error(`apply: no message ${msgId}`);
+  return message;
+}
+
+function enter(state: ShardState, fact: Sent): void {
+  const slot = slotOf(fact.msgId);
+  if (slot !== state.nextSlot()) throw new Error(`apply: slot ${slot} is not the next one`);
+  let topic = state.topics.get(fact.topic);
+  if (topic === undefined) {
+    topic = new Topic(fact.topic);
+    state.topics.set(fact.topic, topic);
+  }
+  const message = new Message(fact, ++state.lastSeq, topic);
+  if (slot === state.slots.length) state.slots.push(message);
+  else {
+    state.freeSlots.pop();
+    state.slots[slot] = message;
+  }
+  topic.remembered++;
+  state.idem.set(idemKeyOf(fact.topic, fact.idemKey), message);
+  state.idemLine.push(message.seq, message);
+  rowTo('absent', 'send', 'queued').run(message, fact, state.limits);
+  message.state = 'queued';
+  becomeReady(state, message, true);
+}
+
+/** Takes the message out of where its state keeps it, runs the transition's update and sets the state. */
+function move(state: ShardState, msgId: string, event: EventName, to: State, data: LifecycleEvent, counted = true): Message {
+  const message = need(state, msgId);
+  const row = rowTo(message.state, event, to, counted);
+  leave(state, message);
+  row.run(message, data, state.limits);
+  message.state = to;
+  return message;
+}
+
+function leave(state: ShardState, message: Message): void {
+  const topic = message.topic;
+  switch (message.state) {
+    case 'leased':
+      state.leases.remove(message);
+      topic.leased--;
+      return;
+    case 'queued':
+      state.queued--;
+      topic.queued--;
+      leaveReady(state, message);
+      return;
+    case 'redelivered':
+      state.redelivered--;
+      topic.redelivered--;
+      leaveReady(state, message);
+      return;
+    case 'dead_lettered':
+      state.dead.remove(message.ageNumber);
+      topic.dead.remove(message.ageNumber);
+      return;
+    default:
+      throw new Error(`apply: nothing leaves ${message.state}`);
+  }
+}
+
+function leaveReady(state: ShardState, message: Message): void {
+  const topic = message.topic;
+  state.ready.remove(message.ageNumber);
+  if (message.ttlPlace >= 0) state.ttls.remove(message);
+  if (message.place < 0) topic.fresh.remove(message.seq);
+  else if (topic.returned.has(message)) topic.returned.remove(message);
+  else state.waiting.remove(message);
+}
+
+function giveBack(state: ShardState, event: EventName, fact: Nacked | Released | (Fact & { name: 'expired' })): void {
+  const counted = fact.name !== 'released' || fact.counted;
+  const message = move(state, fact.msgId, event, fact.to, fact, counted);
+  if (fact.lastError !== null) message.lastError = fact.lastError;
+  if (fact.to !== 'dead_lettered') return becomeReady(state, message);
+  message.deadReason = fact.reason;
+  message.deadAtMs = fact.atMs;
+  message.ageNumber = ++state.lastNumber;
+  state.dead.push(message.ageNumber, message);
+  message.topic.dead.push(message.ageNumber, message);
+}
+
+/** Queued or redelivered: available at once or waiting, with its ttl and retention running. */
+function becomeReady(state: ShardState, message: Message, isNew = false): void {
+  const topic = message.topic;
+  if (message.state === 'queued') {
+    state.queued++;
+    topic.queued++;
+  } else {
+    state.redelivered++;
+    topic.redelivered++;
+  }
+  message.ageNumber = ++state.lastNumber;
+  state.ready.push(message.ageNumber, message);
+  if (message.ttlAtMs !== Number.POSITIVE_INFINITY) state.ttls.push(message);
+  if (message.timerAtMs > state.nowMs) state.waiting.push(message);
+  else if (isNew) topic.fresh.push(message.seq, message);
+  else topic.returned.push(message);
+}
+
+/** Remembers who settled the lease, and how (LE4). */
+function remember(state: ShardState, message: Message, fact: Acked | Nacked, to: State): void {
+  if (message.receipt === null) throw new Error(`apply: ${message.msgId} settles no lease`);
+  const verb = fact.name === 'acked' ? 'ack' : 'nack';
+  const entry: Settled = { message, receipt: message.receipt, verb, state: to, untilMs: fact.settledUntilMs, next: null };
+  if (message.newestSettled === null) message.oldestSettled = entry;
+  else message.newestSettled.next = entry;
+  message.newestSettled = entry;
+  state.settled.push(++state.lastNumber, entry);
+  if (state.settled.size > state.limits.settledCapacity) forgetOldestSettled(state);
+}
+
+/** Drops the oldest settled receipt of the shard, which is the oldest of its message. */
+export function forgetOldestSettled(state: ShardState): void {
+  const entry = state.settled.shift();
+  if (entry === undefined) return;
+  const message = entry.message;
+  message.oldestSettled = entry.next;
+  if (entry.next === null) message.newestSettled = null;
+  forgetIfDone(state, message);
+}
+
+/** Acked or purged: the payload goes at once, the rest when nothing can be asked about it any more. */
+function end(state: ShardState, message: Message): void {
+  message.payload = null;
+  forgetIfDone(state, message);
+}
+
+/** Frees the slot of a message that is over and that neither a duplicate nor a repeated settle can name. */
+export function forgetIfDone(state: ShardState, message: Message): void {
+  if (message.state !== 'acked' && message.state !== 'purged') return;
+  if (message.idemUntilMs !== 0 || message.oldestSettled !== null) return;
+  const slot = slotOf(message.msgId);
+  state.slots[slot] = undefined;
+  state.freeSlots.push(slot);
+  if (--message.topic.remembered === 0) state.topics.delete(message.topic.name);
+}

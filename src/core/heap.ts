@@ -1,0 +1,90 @@
+/**
+ * Binary min-heap whose items know their own place, so that any of them can be removed in O(log n).
+ * Subclasses say which number orders an item and where it keeps its place (-1 while outside).
+ */
+export abstract class Heap<T> {
+  private readonly items: T[] = [];
+
+  protected abstract key(item: T): number;
+  protected abstract place(item: T): number;
+  protected abstract setPlace(item: T, place: number): void;
+
+  get size(): number {
+    return this.items.length;
+  }
+
+  first(): T | undefined {
+    return this.items[0];
+  }
+
+  has(item: T): boolean {
+    const place = this.place(item);
+    return place >= 0 && this.items[place] === item;
+  }
+
+  push(item: T): void {
+    this.items.push(item);
+    this.rise(item, this.items.length - 1);
+  }
+
+  remove(item: T): void {
+    const place = this.place(item);
+    if (this.items[place] !== item) throw new Error('heap: removing an item that is not in it');
+    const last = this.items.pop() as T;
+    this.setPlace(item, -1);
+    if (last !== item) this.moved(last, place);
+  }
+
+  /** Restores the order after the key of an item inside changed. */
+  update(item: T): void {
+    this.moved(item, this.place(item));
+  }
+
+  /** Restores the order after many keys changed, O(n). */
+  reorder(): void {
+    for (let place = (this.items.length >> 1) - 1; place >= 0; place--) this.sink(this.items[place] as T, place);
+  }
+
+  values(): readonly T[] {
+    return this.items;
+  }
+
+  private moved(item: T, place: number): void {
+    this.rise(item, place);
+    if (this.place(item) === place) this.sink(item, place);
+  }
+
+  private rise(item: T, start: number): void {
+    const key = this.key(item);
+    let place = start;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const above = this.items[parent] as T;
+      if (this.key(above) <= key) break;
+      this.put(above, place);
+      place = parent;
+    }
+    this.put(item, place);
+  }
+
+  private sink(item: T, start: number): void {
+    const key = this.key(item);
+    const half = this.items.length >> 1;
+    let place = start;
+    while (place < half) {
+      let child = 2 * place + 1;
+      const right = child + 1;
+      if (right < this.items.length && this.key(this.items[right] as T) < this.key(this.items[child] as T)) child = right;
+      const below = this.items[child] as T;
+      if (key <= this.key(below)) break;
+      this.put(below, place);
+      place = child;
+    }
+    this.put(item, place);
+  }
+
+  private put(item: T, place: number): void {
+    this.items[place] = item;
+    this.setPlace(item, place);
+  }
+}

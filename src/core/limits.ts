@@ -1,0 +1,40 @@
+import type { LifecycleLimits } from '../../spec/lifecycle.ts';
+
+/** The limits one shard is held to. Counts are whole, times in ms; ranges are those of the configuration table. */
+export interface Limits extends LifecycleLimits {
+  /** queued + leased + redelivered. */
+  readonly shardCapacity: number;
+  /** Leased, over all shards of the process. */
+  readonly globalInflight: number;
+  /** Live idempotency entries. */
+  readonly dedupCapacity: number;
+  /** Settled receipts remembered; the oldest is forgotten first. */
+  readonly settledCapacity: number;
+  /** Dead letters of one topic. */
+  readonly dlqMaxPerTopic: number;
+  /** Dead letters of the shard, so that many topics cannot hold what one may not. */
+  readonly dlqCapacity: number;
+  readonly dlqRetentionMs: number;
+  readonly defaultVisibilityMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  readonly tReplayMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  shardCapacity: 4096,
+  globalInflight: 8192,
+  dedupCapacity: 65_536,
+  settledCapacity: 65_536,
+  dlqMaxPerTopic: 10_000,
+  dlqCapacity: 65_536,
+  dlqRetentionMs: 14 * 86_400_000,
+  readyRetentionMs: 7 * 86_400_000,
+  defaultVisibilityMs: 5_000,
+  maxAttempts: 5,
+  maxRedrives: 5,
+  inflightFactor: 10,
+  backoffBaseMs: 200,
+  backoffMaxMs: 60_000,
+  tReplayMs: 300_000,
+};

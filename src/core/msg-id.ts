@@ -1,0 +1,81 @@
+/**
+ * `msg_id`: a ULID (AC3). 48 bits of time, then 80 bits: shard 16, random 34, slot 30. The slot is where the shard keeps
+ * the message, so that finding one needs no hash table. Ids are unique: a slot is not used again within the
+ * replay window, let alone the millisecond, and the random bits cover a clock that a restart set back.
+ */
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+const PAIRS = Array.from({ length: 1024 }, (_, i) => ALPHABET[i >> 5]! + ALPHABET[i & 31]!);
+const VALUE_OF = new Int8Array(128).fill(-1);
+for (let i = 0; i < 32; i++) VALUE_OF[ALPHABET.charCodeAt(i)] = i;
+
+const TIME_DIGITS = 10;
+const LENGTH = 26;
+const SLOT_DIGITS = 6;
+const SLOT_BITS = 30;
+export const RANDOM_BITS = 34;
+/** Slots a shard can have. */
+export const SLOTS_MAX = 2 ** SLOT_BITS;
+
+let timeMs = -1;
+let timeText = '';
+
+/** `value` as 2 x `pairs` digits, most significant first. */
+function digits(value: number, pairs: number): string {
+  let text = '';
+  for (let rest = value, i = 0; i < pairs; i++) {
+    text = PAIRS[rest % 1024]! + text;
+    rest = Math.floor(rest / 1024);
+  }
+  return text;
+}
+
+/** Ranges: atMs 0 .. 2^48-1, shard 0 .. 65535, random 0 .. 2^34-1, slot 0 .. 2^30-1, all whole. */
+export function formatMsgId(atMs: number, shard: number, random: number, slot: number): string {
+  if (atMs !== timeMs) {
+    timeText = digits(atMs, TIME_DIGITS / 2);
+    timeMs = atMs;
+  }
+  const middle = shard * 2 ** RANDOM_BITS + random;
+  const high = Math.floor(middle / 2 ** 30);
+  const low = middle % 2 ** 30;
+  return (
+    timeText +
+    PAIRS[high >> 10]! +
+    PAIRS[high & 1023]! +
+    PAIRS[low >> 20]! +
+    PAIRS[(low >> 10) & 1023]! +
+    PAIRS[low & 1023]! +
+    PAIRS[slot >> 20]! +
+    PAIRS[(slot >> 10) & 1023]! +
+    PAIRS[slot & 1023]!
+  );
+}
+
+/** `length` digits from `from` as a number, -1 when one is no digit of a ULID. */
+function parse(text: string, from: number, length: number): number {
+  let value = 0;
+  for (let i = from; i < from + length; i++) {
+    const code = text.charCodeAt(i);
+    const digit = code < 128 ? VALUE_OF[code]! : -1;
+    if (digit < 0) return -1;
+    value = value * 32 + digit;
+  }
+  return value;
+}
+
+/** The slot an id names, -1 when the text cannot be one of ours. */
+export function slotOf(msgId: string): number {
+  return msgId.length === LENGTH ? parse(msgId, LENGTH - SLOT_DIGITS, SLOT_DIGITS) : -1;
+}
+
+/** The shard an id names, -1 when the text cannot be one of ours. */
+export function shardOf(msgId: string): number {
+  if (msgId.length !== LENGTH) return -1;
+  const value = parse(msgId, TIME_DIGITS, 4);
+  return value < 0 ? -1 : value >> 4;
+}
+
+/** The time of the send in ms, -1 when the text cannot be one of ours. */
+export function timeOf(msgId: string): number {
+  return msgId.length === LENGTH ? parse(msgId, 0, TIME_DIGITS) : -1;
+}

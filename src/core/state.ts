@@ -1,0 +1,186 @@
+import type { Lifecycle } from '../../spec/lifecycle.ts';
+import type { DeadReason, State } from '../../spec/vocabulary.ts';
+import type { Attrs, Sent } from './facts.ts';
+import { Heap } from './heap.ts';
+import type { Limits } from './limits.ts';
+import { Line } from './line.ts';
+import { slotOf } from './msg-id.ts';
+
+/** A settled lease, remembered so that repeating the verb gets the first answer again (LE4). */
+export interface Settled {
+  readonly message: Message;
+  readonly receipt: string;
+  readonly verb: 'ack' | 'nack';
+  readonly state: State;
+  untilMs: number;
+  /** The next younger one of the same message. */
+  next: Settled | null;
+}
+
+/**
+ * All a shard knows of one message. It is remembered while it is alive (queued, leased, redelivered, dead-lettered),
+ * while its idempotency window is open (ID4) and while a settled receipt of it may be repeated (LE4).
+ */
+export class Message implements Lifecycle {
+  readonly msgId: string;
+  readonly seq: number;
+  readonly topic: Topic;
+  readonly idemKey: string;
+  readonly payloadHash: string;
+  readonly hashChain: string;
+  readonly attrs: Attrs;
+  readonly corrId: string;
+  /** Null once acked or purged. */
+  payload: Uint8Array | null;
+  state: State = 'absent';
+
+  attempt = 0;
+  epoch = 0;
+  redrives = 0;
+  releases = 0;
+  receipt: string | null = null;
+  timerAtMs = 0;
+  leaseEndsMs = 0;
+  visibilityMs = 0;
+  ttlAtMs = Number.POSITIVE_INFINITY;
+  readyAtMs = 0;
+
+  /** The end of its idempotency window; 0 once the table has let it go. */
+  idemUntilMs: number;
+  deadReason: DeadReason | null = null;
+  deadAtMs = 0;
+  lastError: string | null = null;
+
+  /** Number in the lines it stands in by age: those of the ready, or those of the dead letters. */
+  ageNumber = 0;
+  /** Place in the one heap of leases, waiting or returned that it is in. */
+  place = -1;
+  ttlPlace = -1;
+  oldestSettled: Settled | null = null;
+  newestSettled: Settled | null = null;
+
+  constructor(fact: Sent, seq: number, topic: Topic) {
+    this.msgId = fact.msgId;
+    this.seq = seq;
+    this.topic = topic;
+    this.idemKey = fact.idemKey;
+    this.payload = fact.payload;
+    this.payloadHash = fact.payloadHash;
+    this.hashChain = fact.hashChain;
+    this.attrs = fact.attrs;
+    this.corrId = fact.corrId;
+    this.idemUntilMs = fact.idemUntilMs;
+  }
+}
+
+/** Messages by the time of their timer: deadlines of leases, or not-befores of those waiting. */
+class TimerHeap extends Heap<Message> {
+  protected override key(m: Message): number {
+    return m.timerAtMs;
+  }
+  protected override place(m: Message): number {
+    return m.place;
+  }
+  protected override setPlace(m: Message, place: number): void {
+    m.place = place;
+  }
+}
+/** Available messages that do not stand at the end of the queue: returned, delayed, reprocessed. */
+class SeqHeap extends TimerHeap {
+  protected override key(m: Message): number {
+    return m.seq;
+  }
+}
+/** Queued and redelivered messages with a ttl. */
+class TtlHeap extends Heap<Message> {
+  protected override key(m: Message): number {
+    return m.ttlAtMs;
+  }
+  protected override place(m: Message): number {
+    return m.ttlPlace;
+  }
+  protected override setPlace(m: Message, place: number): void {
+    m.ttlPlace = place;
+  }
+}
+
+export class Topic {
+  readonly name: string;
+  /** Sent and available, in send order. */
+  readonly fresh = new Line<Message>();
+  /** Available again, by their original place. */
+  readonly returned: Heap<Message> = new SeqHeap();
+  /** Dead letters, oldest first. */
+  readonly dead = new Line<Message>();
+  queued = 0;
+  leased = 0;
+  redelivered = 0;
+  /** Messages remembered, in whatever state: the topic goes with the last. */
+  remembered = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** One shard. `apply` and `advance` are the only writers. */
+export class ShardState {
+  readonly shard: number;
+  limits: Limits;
+  nowMs = 0;
+
+  /** Remembered messages by slot. */
+  readonly slots: (Message | undefined)[] = [];
+  /** Slots free for the next send, last in first out. */
+  readonly freeSlots: number[] = [];
+  readonly topics = new Map<string, Topic>();
+  /** Live idempotency entries by topic and key. */
+  readonly idem = new Map<string, Message>();
+  readonly idemLine = new Line<Message>();
+  readonly leases: Heap<Message> = new TimerHeap();
+  readonly waiting: Heap<Message> = new TimerHeap();
+  readonly ttls: Heap<Message> = new TtlHeap();
+  /** Queued and redelivered by the time they became so. */
+  readonly ready = new Line<Message>();
+  readonly dead = new Line<Message>();
+  readonly settled = new Line<Settled>();
+
+  queued = 0;
+  redelivered = 0;
+  /** Numbers given out: sequence numbers of messages, and places in the lines. */
+  lastSeq = 0;
+  lastNumber = 0;
+
+  constructor(shard: number, limits: Limits) {
+    this.shard = shard;
+    this.limits = limits;
+  }
+
+  /** queued + leased + redelivered: what `shard_capacity` bounds. */
+  get depth(): number {
+    return this.queued + this.redelivered + this.leases.size;
+  }
+
+  find(msgId: string): Message | undefined {
+    const slot = slotOf(msgId);
+    if (slot < 0) return undefined;
+    const message = this.slots[slot];
+    return message !== undefined && message.msgId === msgId ? message : undefined;
+  }
+
+  /** The slot the next send will take. */
+  nextSlot(): number {
+    return this.freeSlots.length > 0 ? this.freeSlots[this.freeSlots.length - 1]! : this.slots.length;
+  }
+}
+
+/** The key of the idempotency table. A topic holds no line feed. */
+export const idemKeyOf = (topic: string, idemKey: string): string => `${topic}\n${idemKey}`;
+
+/** The available message of a topic with the lowest sequence number (LE1). */
+export function firstAvailable(topic: Topic): Message | undefined {
+  const fresh = topic.fresh.first();
+  const returned = topic.returned.first();
+  if (fresh === undefined || returned === undefined) return fresh ?? returned;
+  return fresh.seq < returned.seq ? fresh : returned;
+}

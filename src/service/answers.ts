@@ -1,0 +1,62 @@
+import type { DeadReason } from '../../spec/vocabulary.ts';
+import { timeOf } from '../core/msg-id.ts';
+import { firstAvailable, type Message, type ShardState } from '../core/state.ts';
+import type { DeadLetter, Delivery, TopicStats } from './messages.ts';
+
+/** A message as its lease shows it now; later changes do not reach the copy. */
+export function deliveryOf(message: Message, shard: number): Delivery {
+  return {
+    msgId: message.msgId,
+    topic: message.topic.name,
+    shard,
+    sentAtMs: timeOf(message.msgId),
+    idemKey: message.idemKey,
+    payload: message.payload as Uint8Array,
+    payloadHash: message.payloadHash,
+    hashChain: message.hashChain,
+    attrs: message.attrs,
+    corrId: message.corrId,
+    attempt: message.attempt,
+    epoch: message.epoch,
+    receipt: message.receipt as string,
+    deadlineMs: message.timerAtMs,
+  };
+}
+
+/** A dead letter; the payload only when asked for, and never one that is damaged (IN1). */
+export function deadLetterOf(message: Message, shard: number, withPayload: boolean): DeadLetter {
+  return {
+    msgId: message.msgId,
+    topic: message.topic.name,
+    shard,
+    sentAtMs: timeOf(message.msgId),
+    idemKey: message.idemKey,
+    payloadHash: message.payloadHash,
+    hashChain: message.hashChain,
+    attrs: message.attrs,
+    corrId: message.corrId,
+    epoch: message.epoch,
+    reason: message.deadReason as DeadReason,
+    attempt: message.attempt,
+    lastError: message.lastError,
+    deadAtMs: message.deadAtMs,
+    redrives: message.redrives,
+    payload: withPayload && message.deadReason !== 'integrity' ? message.payload : null,
+  };
+}
+
+/** Counts of one topic; `oldestReadyMs` is the age of the message the next recv would get, 0 when there is none. */
+export function statsOf(name: string, shard: ShardState, nowMs: number): TopicStats {
+  const topic = shard.topics.get(name);
+  const oldest = topic === undefined ? undefined : firstAvailable(topic);
+  const { queued, leased, redelivered } = topic ?? { queued: 0, leased: 0, redelivered: 0 };
+  return {
+    topic: name,
+    depth: queued + leased + redelivered,
+    queued,
+    leased,
+    redelivered,
+    deadLettered: topic?.dead.size ?? 0,
+    oldestReadyMs: oldest === undefined ? 0 : nowMs - oldest.readyAtMs,
+  };
+}

@@ -1,0 +1,165 @@
+import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
+import type { Attrs } from '../core/facts.ts';
+
+/**
+ * What the service knows of who asks. Capabilities implement it; the simulator and tests bring their own.
+ * All of it is asked at the moment of the decision, never remembered.
+ */
+export interface Caller {
+  allowsTopic(topic: string): boolean;
+  /** Takes one operation and `bytes` from the quotas: 0 when they allow it, else ms until they may (AU2). */
+  charge(bytes: number, nowMs: number): number;
+  /** False once revoked or expired (AU3). */
+  isValid(nowMs: number): boolean;
+}
+
+export interface AckItem {
+  readonly msgId: string;
+  readonly receipt: string;
+}
+
+/** One request, parsed and in range; times in ms, sizes in bytes. */
+export type Request =
+  | SendRequest
+  | RecvRequest
+  | AckRequest
+  | NackRequest
+  | ExtendRequest
+  | ReprocessRequest
+  | PurgeRequest
+  | DlqListRequest
+  | StatsRequest;
+
+export interface SendRequest {
+  readonly verb: 'send';
+  readonly topic: string;
+  readonly idemKey: string;
+  readonly payload: Uint8Array;
+  /** The caller's own hash of the payload, `b3:..`, or null. */
+  readonly payloadHash: string | null;
+  readonly attrs: Attrs;
+  readonly corrId: string;
+  readonly delayMs: number;
+  readonly ttlMs: number;
+}
+export interface RecvRequest {
+  readonly verb: 'recv';
+  readonly topic: string;
+  /** Null: the configured default. */
+  readonly visibilityMs: number | null;
+  readonly messagesMax: number;
+  readonly bytesMax: number;
+  readonly waitMs: number;
+  readonly acks: readonly AckItem[];
+}
+export interface AckRequest extends AckItem {
+  readonly verb: 'ack';
+}
+export interface NackRequest extends AckItem {
+  readonly verb: 'nack';
+  readonly reason: string | null;
+  readonly retryAfterMs: number | null;
+  readonly deadLetter: boolean;
+}
+export interface ExtendRequest extends AckItem {
+  readonly verb: 'extend';
+  readonly visibilityMs: number | null;
+}
+export interface ReprocessRequest {
+  readonly verb: 'reprocess';
+  readonly topic: string;
+  readonly limit: number;
+  readonly msgIds: readonly string[] | null;
+  readonly reason: DeadReason | null;
+}
+export interface PurgeRequest {
+  readonly verb: 'purge';
+  readonly topic: string;
+  readonly msgIds: readonly string[] | null;
+  readonly olderThanMs: number | null;
+}
+export interface DlqListRequest {
+  readonly verb: 'dlq_list';
+  readonly topic: string;
+  readonly reason: DeadReason | null;
+  readonly limit: number;
+  /** Number of the last one seen, 0 to start. */
+  readonly after: number;
+  readonly withPayload: boolean;
+}
+export interface StatsRequest {
+  readonly verb: 'stats';
+  readonly topic: string;
+}
+
+/** One leased message as it was when it was leased. */
+export interface Delivery {
+  readonly msgId: string;
+  readonly topic: string;
+  readonly shard: number;
+  readonly sentAtMs: number;
+  readonly idemKey: string;
+  readonly payload: Uint8Array;
+  readonly payloadHash: string;
+  readonly hashChain: string;
+  readonly attrs: Attrs;
+  readonly corrId: string;
+  readonly attempt: number;
+  readonly epoch: number;
+  readonly receipt: string;
+  readonly deadlineMs: number;
+}
+
+export interface DeadLetter {
+  readonly msgId: string;
+  readonly topic: string;
+  readonly shard: number;
+  readonly sentAtMs: number;
+  readonly idemKey: string;
+  readonly payloadHash: string;
+  readonly hashChain: string;
+  readonly attrs: Attrs;
+  readonly corrId: string;
+  readonly epoch: number;
+  readonly reason: DeadReason;
+  readonly attempt: number;
+  readonly lastError: string | null;
+  readonly deadAtMs: number;
+  readonly redrives: number;
+  /** Null unless asked for. */
+  readonly payload: Uint8Array | null;
+}
+
+export interface TopicStats {
+  readonly topic: string;
+  readonly depth: number;
+  readonly queued: number;
+  readonly leased: number;
+  readonly redelivered: number;
+  readonly deadLettered: number;
+  readonly oldestReadyMs: number;
+}
+
+/** The answer to a request: an outcome and what belongs to it. */
+export interface Reply {
+  readonly outcome: Outcome;
+  /** Which field was refused and why, where one was. */
+  readonly message?: string;
+  readonly retryAfterMs?: number;
+  readonly msgId?: string;
+  readonly payloadHash?: string;
+  readonly hashChain?: string;
+  readonly state?: State;
+  readonly deadlineInMs?: number;
+  readonly deliveries?: readonly Delivery[];
+  readonly ackOutcomes?: readonly Outcome[];
+  readonly moved?: number;
+  readonly skipped?: number;
+  readonly failed?: number;
+  readonly purged?: number;
+  readonly deadLetters?: readonly DeadLetter[];
+  /** Number to list after, null at the end. */
+  readonly next?: number | null;
+  readonly stats?: TopicStats;
+}
+

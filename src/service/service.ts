@@ -1,0 +1,438 @@
+import type { Outcome } from '../../spec/vocabulary.ts';
+import { advance } from '../core/advance.ts';
+import { apply } from '../core/apply.ts';
+import type { Command } from '../core/commands.ts';
+import { type Decision, decide } from '../core/decide.ts';
+import { due, nextDueMs } from '../core/due.ts';
+import type { Limits } from '../core/limits.ts';
+import { shardOf } from '../core/msg-id.ts';
+import { type Message, ShardState, type Topic } from '../core/state.ts';
+import type { Batch, Integrity, Observer, Random } from '../ports.ts';
+import { deadLetterOf, deliveryOf, statsOf } from './answers.ts';
+import { GroupCommit } from './commit.ts';
+import type {
+  AckItem,
+  Caller,
+  Delivery,
+  DlqListRequest,
+  ExtendRequest,
+  NackRequest,
+  PurgeRequest,
+  RecvRequest,
+  Reply,
+  ReprocessRequest,
+  Request,
+  SendRequest,
+  StatsRequest,
+} from './messages.ts';
+import { LongPolls } from './long-polls.ts';
+import { shardOfTopic } from './route.ts';
+
+/** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
+export interface Effects {
+  /** Make these facts durable, then call `durable`. At most one append is outstanding. */
+  append(batches: readonly Batch[]): void;
+}
+
+/** Whether the process takes sends: the outcome that refuses them, or null (BD3). */
+type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
+
+/** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
+const DLQ_STEP_MAX = 1000;
+const RANDOM_IDS = 2 ** 34;
+const RECEIPT_BYTES = 16;
+const RETRY_SATURATED_MS = 1000;
+
+/**
+ * The spine: parse -> admit -> decide -> journal -> reply. Sans-I/O: requests, durable acknowledgements and time go in,
+ * appends, replies and the next wake-up come out. One instance owns all shards of a process.
+ */
+export class Service {
+  readonly shards: readonly ShardState[];
+  private readonly random: Random;
+  private readonly integrity: Integrity;
+  private readonly observer: Observer;
+  private readonly commit: GroupCommit;
+  private readonly polls = new LongPolls();
+  private writesRefused: WritesRefused = null;
+  private failed = false;
+
+  constructor(options: {
+    readonly shards: readonly ShardState[];
+    readonly random: Random;
+    readonly integrity: Integrity;
+    readonly observer: Observer;
+    readonly effects: Effects;
+  }) {
+    this.shards = options.shards;
+    this.random = options.random;
+    this.integrity = options.integrity;
+    this.observer = options.observer;
+    this.commit = new GroupCommit((batches) => options.effects.append(batches));
+  }
+
+  static empty(count: number, limits: Limits): ShardState[] {
+    return Array.from({ length: count }, (_, shard) => new ShardState(shard, limits));
+  }
+
+  // ---- inputs
+
+  /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
+  request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
+    if (this.failed) return reply({ outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS });
+    const answer = this.handle(request, caller, nowMs, reply);
+    if (answer !== null) this.commit.whenDurable(() => reply(answer));
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** The journal has made the outstanding append durable. */
+  durable(): void {
+    this.commit.durable();
+  }
+
+  /** The journal has failed: nothing more is promised (journal rule 4). Replies held back are answered 503. */
+  journalFailed(): void {
+    this.failed = true;
+    this.writesRefused = 'journal';
+    for (const reply of this.commit.abandon()) reply();
+  }
+
+  /** Time has passed: expiries, retentions and long polls that ended. */
+  tick(nowMs: number): void {
+    if (this.failed) return;
+    for (const shard of this.shards) this.advanceShard(shard, nowMs);
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** When `tick` is next needed, Infinity for never. */
+  nextWakeMs(): number {
+    let wakeMs = this.polls.nextEndMs();
+    for (const shard of this.shards) wakeMs = Math.min(wakeMs, nextDueMs(shard));
+    return wakeMs;
+  }
+
+  /** Leases whose bytes were provably never written go back at once (LE7). */
+  release(deliveries: readonly Delivery[], nowMs: number): void {
+    if (this.failed) return;
+    for (const { msgId, receipt } of deliveries) {
+      const shard = this.shards[shardOf(msgId)] as ShardState;
+      this.run(shard, { name: 'release', atMs: nowMs, msgId, receipt, jitter: this.jitter() });
+    }
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** Sends are refused from now on with this outcome, or taken again with null (BD3). */
+  refuseWrites(outcome: WritesRefused): void {
+    this.writesRefused = outcome;
+  }
+
+  /** Ends the long polls whose capability is no longer valid (AU3), or all of them when the process drains. */
+  endPolls(nowMs: number, all = false): void {
+    for (const poll of this.polls.takeIf((poll) => all || !poll.caller.isValid(nowMs))) {
+      const outcome: Outcome = all ? 'empty' : 'cap_auth';
+      poll.reply({ outcome, deliveries: [], ackOutcomes: poll.ackOutcomes });
+    }
+  }
+
+  get inflight(): number {
+    let leased = 0;
+    for (const shard of this.shards) leased += shard.leases.size;
+    return leased;
+  }
+
+  get pollCount(): number {
+    return this.polls.size;
+  }
+
+  // ---- the way of a command
+
+  /** Admit and decide. Null when the request became a long poll that will reply itself. */
+  private handle(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): Reply | null {
+    switch (request.verb) {
+      case 'send':
+        return this.send(request, caller, nowMs);
+      case 'recv':
+        return this.recv(request, caller, nowMs, reply);
+      case 'ack':
+        return this.settle(request, caller, nowMs, (atMs) => ({ name: 'ack', atMs, ...itemOf(request) }));
+      case 'nack':
+        return this.settle(request, caller, nowMs, (atMs) => this.nackCommand(request, atMs));
+      case 'extend':
+        return this.extend(request, caller, nowMs);
+      case 'reprocess':
+        return this.reprocess(request, caller, nowMs);
+      case 'purge':
+        return this.purge(request, caller, nowMs);
+      case 'dlq_list':
+        return this.listDead(request, caller, nowMs);
+      case 'stats':
+        return this.stats(request, caller, nowMs);
+    }
+  }
+
+  /** Topic scope, then quota (BD2); null when admitted. */
+  private admit(caller: Caller, topic: string, bytes: number, nowMs: number): Reply | null {
+    if (!caller.allowsTopic(topic)) return { outcome: 'cap_scope', message: 'topic: outside the capability' };
+    const retryAfterMs = caller.charge(bytes, nowMs);
+    return retryAfterMs > 0 ? { outcome: 'quota', retryAfterMs } : null;
+  }
+
+  /** Everything due before the command, then the command: decided, journaled, applied. */
+  private run(shard: ShardState, command: Command): Decision {
+    this.advanceShard(shard, command.atMs);
+    return this.take(shard, decide(shard, command));
+  }
+
+  private take(shard: ShardState, decision: Decision): Decision {
+    for (const fact of decision.facts) {
+      apply(shard, fact);
+      this.commit.add(shard.shard, fact);
+      this.observer.fact(shard, fact);
+    }
+    return decision;
+  }
+
+  private advanceShard(shard: ShardState, nowMs: number): void {
+    if (nowMs > shard.nowMs) advance(shard, nowMs);
+    for (let next = due(shard, 0); next !== null; next = due(shard, 0)) {
+      this.take(shard, decide(shard, next.name === 'expire' ? { ...next, jitter: this.jitter() } : next));
+    }
+  }
+
+  private jitter(): number {
+    return this.random.below(2 ** 32) / 2 ** 32;
+  }
+
+  // ---- verbs
+
+  private send(request: SendRequest, caller: Caller, nowMs: number): Reply {
+    const payloadHash = this.integrity.payloadHashOf(request.payload);
+    if (request.payloadHash !== null && request.payloadHash !== payloadHash) {
+      return { outcome: 'integrity', message: 'payload_hash: does not match the payload' };
+    }
+    const refusal = this.admit(caller, request.topic, request.payload.byteLength, nowMs);
+    if (refusal !== null) return refusal;
+    const shard = this.shardFor(request.topic);
+    this.advanceShard(shard, nowMs);
+    const hashChain = this.integrity.hashChainOf(request.topic, nowMs, request.idemKey, payloadHash, request.attrs);
+    const decision = decide(shard, {
+      name: 'send',
+      atMs: shard.nowMs,
+      topic: request.topic,
+      idemKey: request.idemKey,
+      payload: request.payload,
+      payloadHash,
+      hashChain,
+      attrs: request.attrs,
+      corrId: request.corrId,
+      delayMs: request.delayMs,
+      ttlMs: request.ttlMs,
+      random: this.random.below(RANDOM_IDS),
+    });
+    switch (decision.outcome) {
+      case 'duplicate':
+      case 'idem_mismatch': {
+        const { msgId, hashChain } = decision.message as Message;
+        return decision.outcome === 'duplicate' ? { outcome: 'duplicate', msgId, payloadHash, hashChain } : { outcome: 'idem_mismatch' };
+      }
+      default:
+        if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };
+        if (decision.outcome !== 'ok') return { outcome: decision.outcome, retryAfterMs: RETRY_SATURATED_MS };
+    }
+    this.take(shard, decision);
+    this.polls.touch(request.topic);
+    return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
+  }
+
+  private recv(request: RecvRequest, caller: Caller, nowMs: number, reply: (reply: Reply) => void): Reply | null {
+    const refusal = this.admit(caller, request.topic, 0, nowMs);
+    if (refusal !== null) return refusal;
+    const ackOutcomes = request.acks.map((item) => this.ackItem(item, caller, nowMs));
+    const { outcome, deliveries } = this.lease(request, nowMs);
+    const found = deliveries.length > 0;
+    if (!found && request.waitMs > 0 && outcome === 'empty' && this.writesRefused !== 'draining') {
+      this.polls.add({ request, caller, ackOutcomes, endMs: nowMs + request.waitMs, reply });
+      return null;
+    }
+    if (!found && outcome !== 'empty') return { outcome, deliveries, ackOutcomes, retryAfterMs: RETRY_SATURATED_MS };
+    return { outcome: 'ok', deliveries, ackOutcomes };
+  }
+
+  private ackItem(item: AckItem, caller: Caller, nowMs: number): Outcome {
+    const found = this.locate(item.msgId, caller);
+    return found === null ? 'not_found' : this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
+  }
+
+  /** Leases up to the request's bounds, lowest sequence numbers first; damaged payloads go to the dead letters (IN1). */
+  private lease(request: RecvRequest, nowMs: number): { outcome: Outcome; deliveries: Delivery[] } {
+    const shard = this.shardFor(request.topic);
+    this.advanceShard(shard, nowMs);
+    const deliveries: Delivery[] = [];
+    const inflightElsewhere = this.inflight - shard.leases.size;
+    const visibilityMs = request.visibilityMs ?? shard.limits.defaultVisibilityMs;
+    let bytesLeft = request.bytesMax;
+    while (deliveries.length < request.messagesMax) {
+      const receipt = this.random.token(RECEIPT_BYTES);
+      const bytesMax = deliveries.length === 0 ? Number.POSITIVE_INFINITY : bytesLeft;
+      const atMs = shard.nowMs;
+      const { topic } = request;
+      const decision = this.take(shard, decide(shard, { name: 'recv', atMs, topic, receipt, visibilityMs, bytesMax, inflightElsewhere }));
+      if (decision.outcome !== 'ok') return { outcome: decision.outcome, deliveries };
+      const message = decision.message as Message;
+      const payload = message.payload as Uint8Array;
+      if (this.integrity.payloadHashOf(payload) !== message.payloadHash) {
+        this.take(shard, decide(shard, { ...NACK, atMs, msgId: message.msgId, receipt, deadLetter: true, damaged: true, reason: 'integrity' }));
+        continue;
+      }
+      bytesLeft -= payload.byteLength;
+      deliveries.push(deliveryOf(message, shard.shard));
+    }
+    return { outcome: 'ok', deliveries };
+  }
+
+  private settle(item: AckItem, caller: Caller, nowMs: number, command: (atMs: number) => Command): Reply {
+    const found = this.locate(item.msgId, caller);
+    if (found === null) return { outcome: 'not_found' };
+    const refusal = this.admit(caller, found.topic.name, 0, nowMs);
+    if (refusal !== null) return refusal;
+    const { outcome, settled } = this.run(found.shard, command(nowMs));
+    if (settled === 'redelivered' || settled === 'queued') this.polls.touch(found.topic.name);
+    return settled === null ? { outcome } : { outcome, state: settled };
+  }
+
+  private nackCommand(request: NackRequest, atMs: number): Command {
+    const { reason, retryAfterMs, deadLetter } = request;
+    return { ...NACK, atMs, ...itemOf(request), jitter: this.jitter(), reason, retryAfterMs, deadLetter };
+  }
+
+  private extend(request: ExtendRequest, caller: Caller, nowMs: number): Reply {
+    const reply = this.settle(request, caller, nowMs, (atMs) => ({
+      name: 'extend',
+      atMs,
+      ...itemOf(request),
+      visibilityMs: request.visibilityMs,
+    }));
+    if (reply.outcome !== 'ok') return reply;
+    const message = this.shards[shardOf(request.msgId)]?.find(request.msgId) as Message;
+    return { outcome: 'ok', deadlineInMs: message.timerAtMs - nowMs };
+  }
+
+  private reprocess(request: ReprocessRequest, caller: Caller, nowMs: number): Reply {
+    const refusal = this.admit(caller, request.topic, 0, nowMs);
+    if (refusal !== null) return refusal;
+    const shard = this.shardFor(request.topic);
+    const count = { moved: 0, skipped: 0, failed: 0 };
+    for (const msgId of this.chosenDead(shard, request, nowMs)) {
+      if (count.moved >= request.limit) break;
+      const { outcome } = this.run(shard, { name: 'reprocess', atMs: nowMs, msgId });
+      count[outcome === 'ok' ? 'moved' : outcome === 'skipped' ? 'skipped' : 'failed']++;
+    }
+    this.polls.touch(request.topic);
+    return { outcome: 'ok', ...count };
+  }
+
+  private purge(request: PurgeRequest, caller: Caller, nowMs: number): Reply {
+    const refusal = this.admit(caller, request.topic, 0, nowMs);
+    if (refusal !== null) return refusal;
+    const shard = this.shardFor(request.topic);
+    let purged = 0;
+    for (const msgId of this.chosenDead(shard, { ...request, reason: null }, nowMs)) {
+      if (this.run(shard, { name: 'purge', atMs: nowMs, msgId, reason: 'admin' }).outcome === 'ok') purged++;
+    }
+    return { outcome: 'ok', purged };
+  }
+
+  /** The dead letters a request names, by id or by a bounded look along the topic's line. */
+  private chosenDead(
+    shard: ShardState,
+    by: { topic: string; msgIds: readonly string[] | null; reason: string | null; olderThanMs?: number | null },
+    nowMs: number,
+  ): string[] {
+    this.advanceShard(shard, nowMs);
+    const chosen: string[] = [];
+    if (by.msgIds !== null) {
+      for (const msgId of by.msgIds) {
+        const message = shard.find(msgId);
+        chosen.push(message !== undefined && message.topic.name === by.topic ? msgId : '');
+      }
+      return chosen;
+    }
+    let looked = 0;
+    for (const message of shard.topics.get(by.topic)?.dead.after(0) ?? []) {
+      if (looked++ >= DLQ_STEP_MAX) break;
+      if (by.reason !== null && message.deadReason !== by.reason) continue;
+      if (by.olderThanMs != null && message.deadAtMs + by.olderThanMs > nowMs) break;
+      chosen.push(message.msgId);
+    }
+    return chosen;
+  }
+
+  private listDead(request: DlqListRequest, caller: Caller, nowMs: number): Reply {
+    const refusal = this.admit(caller, request.topic, 0, nowMs);
+    if (refusal !== null) return refusal;
+    const shard = this.shardFor(request.topic);
+    this.advanceShard(shard, nowMs);
+    const deadLetters = [];
+    let looked = 0;
+    let next: number | null = null;
+    let last = request.after;
+    for (const message of shard.topics.get(request.topic)?.dead.after(request.after) ?? []) {
+      if (deadLetters.length >= request.limit || looked++ >= DLQ_STEP_MAX) {
+        next = last;
+        break;
+      }
+      last = message.ageNumber;
+      if (request.reason !== null && message.deadReason !== request.reason) continue;
+      deadLetters.push(deadLetterOf(message, shard.shard, request.withPayload));
+    }
+    return { outcome: 'ok', deadLetters, next };
+  }
+
+  private stats(request: StatsRequest, caller: Caller, nowMs: number): Reply {
+    const refusal = this.admit(caller, request.topic, 0, nowMs);
+    if (refusal !== null) return refusal;
+    const shard = this.shardFor(request.topic);
+    this.advanceShard(shard, nowMs);
+    return { outcome: 'ok', stats: statsOf(request.topic, shard, nowMs) };
+  }
+
+  // ---- helpers
+
+  private shardFor(topic: string): ShardState {
+    return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
+  }
+
+  /** The message a verb names, unless it is unknown or outside the caller's topics: the same answer (LE3). */
+  private locate(msgId: string, caller: Caller): { shard: ShardState; topic: Topic } | null {
+    const shard = this.shards[shardOf(msgId)];
+    const message = shard?.find(msgId);
+    if (shard === undefined || message === undefined || !caller.allowsTopic(message.topic.name)) return null;
+    return { shard, topic: message.topic };
+  }
+
+  /** Gives long polls what has become available, and ends those whose time is over. */
+  private servePolls(nowMs: number): void {
+    if (this.polls.size === 0) return;
+    for (const poll of this.polls.takeReady(nowMs, (topic) => this.hasAvailable(topic))) {
+      const { reply, ackOutcomes } = poll;
+      if (!poll.caller.isValid(nowMs)) {
+        reply({ outcome: 'cap_auth', deliveries: [], ackOutcomes });
+        continue;
+      }
+      const { deliveries } = this.lease(poll.request, nowMs);
+      if (deliveries.length === 0 && nowMs < poll.endMs) this.polls.add(poll);
+      else this.commit.whenDurable(() => reply({ outcome: 'ok', deliveries, ackOutcomes }));
+    }
+  }
+
+  private hasAvailable(name: string): boolean {
+    const topic = this.shardFor(name).topics.get(name);
+    return topic !== undefined && (topic.fresh.size > 0 || topic.returned.size > 0);
+  }
+}
+
+const itemOf = (item: AckItem): AckItem => ({ msgId: item.msgId, receipt: item.receipt });
+const NACK = { name: 'nack', jitter: 0, reason: null, retryAfterMs: null, deadLetter: false, damaged: false } as const;
