@@ -3,8 +3,9 @@
  * Time is virtual: each lifecycle takes 5 ms of it, so that the idempotency table holds 300 s / 5 ms = 60,000 entries
  * at every depth, as it would on a busy shard.
  */
-import { DEFAULT_LIMITS } from '../src/core/limits.ts';
+
 import { execute } from '../src/core/execute.ts';
+import { DEFAULT_LIMITS } from '../src/core/limits.ts';
 import { ShardState } from '../src/core/state.ts';
 import { median } from './measure.ts';
 

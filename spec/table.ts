@@ -1,6 +1,13 @@
-import { type GuardName, guards, type Lifecycle, type LifecycleEvent, type LifecycleLimits } from './lifecycle.ts';
+import {
+  type GuardName,
+  guards,
+  type Lifecycle,
+  type LifecycleEvent,
+  type LifecycleLimits,
+  type UpdateName,
+  updates,
+} from './lifecycle.ts';
 import { messageMachine } from './message.machine.ts';
-import { type UpdateName, updates } from './lifecycle.ts';
 import { type DeadReason, EVENTS, type EventName, STATES, type State } from './vocabulary.ts';
 
 /** One transition of the machine. */

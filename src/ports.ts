@@ -1,5 +1,6 @@
 /** The seams of the mailbox: everything that is not a pure function comes in through one of these. */
-import type { Fact } from './core/facts.ts';
+import type { Attrs, Fact } from './core/facts.ts';
+import type { ShardState } from './core/state.ts';
 
 /**
  * The service's clock: whole milliseconds that never go backwards within a process, anchored to the wall clock when
@@ -24,11 +25,22 @@ export interface Batch {
 }
 
 /**
- * Where facts become durable. One append is outstanding at a time; the service is told when it is (`onDurable`).
- * Any failure is final for the process (journal rule 4): `onFailed` is called once and nothing is retried.
+ * Where facts become durable. One append is outstanding at a time. Any failure is final for the process (journal
+ * rule 4): it is reported once and nothing is retried.
  */
 export interface Journal {
-  append(batches: readonly Batch[]): void;
-  onDurable: () => void;
-  onFailed: (error: Error) => void;
+  /** Calls `done` once: with null when all of `batches` is durable, else with what went wrong. */
+  append(batches: readonly Batch[], done: (error: Error | null) => void): void;
+}
+
+/** Hashes of payloads and envelopes (`wire`: Hashes). */
+export interface Integrity {
+  /** `b3:` and 64 lower-case hex digits. */
+  payloadHashOf(payload: Uint8Array): string;
+  hashChainOf(topic: string, sentAtMs: number, idemKey: string, payloadHash: string, attrs: Attrs): string;
+}
+
+/** Watches facts as they become true: metrics, decision lines, traces. Cannot refuse or change anything. */
+export interface Observer {
+  fact(shard: ShardState, fact: Fact): void;
 }

@@ -1,8 +1,8 @@
-import { rowTo } from '../../spec/table.ts';
 import type { LifecycleEvent } from '../../spec/lifecycle.ts';
+import { rowTo } from '../../spec/table.ts';
 import type { EventName, State } from '../../spec/vocabulary.ts';
 import { advance } from './advance.ts';
-import type { Fact, Nacked, Acked, Released, Sent } from './facts.ts';
+import type { Acked, Fact, Nacked, Released, Sent } from './facts.ts';
 import { slotOf } from './msg-id.ts';
 import { idemKeyOf, Message, type Settled, type ShardState, Topic } from './state.ts';
 
@@ -87,7 +87,14 @@ function enter(state: ShardState, fact: Sent): void {
 }
 
 /** Takes the message out of where its state keeps it, runs the transition's update and sets the state. */
-function move(state: ShardState, msgId: string, event: EventName, to: State, data: LifecycleEvent, counted = true): Message {
+function move(
+  state: ShardState,
+  msgId: string,
+  event: EventName,
+  to: State,
+  data: LifecycleEvent,
+  counted = true,
+): Message {
   const message = need(state, msgId);
   const row = rowTo(message.state, event, to, counted);
   leave(state, message);
@@ -165,7 +172,14 @@ function becomeReady(state: ShardState, message: Message, isNew = false): void {
 function remember(state: ShardState, message: Message, fact: Acked | Nacked, to: State): void {
   if (message.receipt === null) throw new Error(`apply: ${message.msgId} settles no lease`);
   const verb = fact.name === 'acked' ? 'ack' : 'nack';
-  const entry: Settled = { message, receipt: message.receipt, verb, state: to, untilMs: fact.settledUntilMs, next: null };
+  const entry: Settled = {
+    message,
+    receipt: message.receipt,
+    verb,
+    state: to,
+    untilMs: fact.settledUntilMs,
+    next: null,
+  };
   if (message.newestSettled === null) message.oldestSettled = entry;
   else message.newestSettled.next = entry;
   message.newestSettled = entry;

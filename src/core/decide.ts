@@ -17,7 +17,12 @@ export interface Decision {
 }
 
 const NO_FACTS: readonly Fact[] = [];
-const refuse = (outcome: Outcome, message?: Message): Decision => ({ outcome, facts: NO_FACTS, message, settled: null });
+const refuse = (outcome: Outcome, message?: Message): Decision => ({
+  outcome,
+  facts: NO_FACTS,
+  message,
+  settled: null,
+});
 const act = (message: Message | undefined, facts: readonly Fact[], settled: State | null = null): Decision => ({
   outcome: 'ok',
   facts,
@@ -122,7 +127,8 @@ function decideNack(state: ShardState, c: Nack): Decision {
   if (message === undefined) return refuse('not_found');
   const row = step(message.state, 'nack', message, c, limits);
   if (row === null) return settledBefore(message, c);
-  const delayMs = c.retryAfterMs === null ? backoffMs(limits, message, c.jitter) : Math.min(c.retryAfterMs, limits.backoffMaxMs);
+  const delayMs =
+    c.retryAfterMs === null ? backoffMs(limits, message, c.jitter) : Math.min(c.retryAfterMs, limits.backoffMaxMs);
   const asked: DeadReason = c.damaged ? 'integrity' : 'rejected';
   return act(
     message,
@@ -173,7 +179,10 @@ function decideExpire(state: ShardState, c: Expire): Decision {
   const delayMs = backoffMs(state.limits, message, c.jitter);
   return act(
     message,
-    withRoom(state, message, row, { name: 'expired', ...returned(message, row, c.atMs, delayMs, 'max_attempts', 'expired') }),
+    withRoom(state, message, row, {
+      name: 'expired',
+      ...returned(message, row, c.atMs, delayMs, 'max_attempts', 'expired'),
+    }),
     row.target,
   );
 }
@@ -209,7 +218,14 @@ function backoffMs(limits: Limits, message: Message, jitter: number): number {
   return Math.floor(jitter * (ceiling + 1));
 }
 
-function returned(message: Message, row: Row, atMs: number, delayMs: number, asked: DeadReason, lastError: string | null) {
+function returned(
+  message: Message,
+  row: Row,
+  atMs: number,
+  delayMs: number,
+  asked: DeadReason,
+  lastError: string | null,
+) {
   return {
     atMs,
     msgId: message.msgId,
@@ -234,6 +250,10 @@ function withRoom(state: ShardState, message: Message, row: Row, fact: Fact): re
   if (row.target !== 'dead_lettered') return [fact];
   const { limits } = state;
   const topicFull = message.topic.dead.size >= limits.dlqMaxPerTopic;
-  const oldest = topicFull ? message.topic.dead.first() : state.dead.size >= limits.dlqCapacity ? state.dead.first() : undefined;
+  const oldest = topicFull
+    ? message.topic.dead.first()
+    : state.dead.size >= limits.dlqCapacity
+      ? state.dead.first()
+      : undefined;
   return oldest === undefined ? [fact] : [purged(oldest, fact.atMs, 'count'), fact];
 }

@@ -12,7 +12,8 @@ export function due(state: ShardState, jitter: number): Expire | Purge | null {
   const mortal = state.ttls.first();
   if (mortal !== undefined && mortal.ttlAtMs <= nowMs) return expire(mortal, nowMs, jitter);
   const ready = state.ready.first();
-  if (ready !== undefined && ready.readyAtMs + state.limits.readyRetentionMs <= nowMs) return expire(ready, nowMs, jitter);
+  if (ready !== undefined && ready.readyAtMs + state.limits.readyRetentionMs <= nowMs)
+    return expire(ready, nowMs, jitter);
   const dead = state.dead.first();
   if (dead !== undefined && dead.deadAtMs + state.limits.dlqRetentionMs <= nowMs) {
     return { name: 'purge', atMs: nowMs, msgId: dead.msgId, reason: 'age' };

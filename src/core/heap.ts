@@ -74,7 +74,8 @@ export abstract class Heap<T> {
     while (place < half) {
       let child = 2 * place + 1;
       const right = child + 1;
-      if (right < this.items.length && this.key(this.items[right] as T) < this.key(this.items[child] as T)) child = right;
+      if (right < this.items.length && this.key(this.items[right] as T) < this.key(this.items[child] as T))
+        child = right;
       const below = this.items[child] as T;
       if (key <= this.key(below)) break;
       this.put(below, place);

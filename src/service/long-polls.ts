@@ -13,6 +13,8 @@ export interface LongPoll {
 /** Waiting recvs by topic, first come first served. Bounded by the connections that wait. */
 export class LongPolls {
   private readonly byTopic = new Map<string, Set<LongPoll>>();
+  /** Topics that may have got something since they were last served; null for all of them. */
+  private touched: Set<string> | null = new Set();
   private count = 0;
   private endMs = Number.POSITIVE_INFINITY;
 
@@ -27,6 +29,32 @@ export class LongPolls {
     else polls.add(poll);
     this.count++;
     this.endMs = Math.min(this.endMs, poll.endMs);
+  }
+
+  /** Something may have become available on this topic, or anywhere. */
+  touch(topic: string | undefined): void {
+    if (topic !== undefined && this.byTopic.has(topic)) this.touched?.add(topic);
+  }
+
+  touchAll(): void {
+    if (this.count > 0) this.touched = null;
+  }
+
+  /** Polls worth serving now, in order, by topic; they stay until removed. */
+  takeTouched(): (readonly LongPoll[])[] {
+    const topics = this.touched ?? this.byTopic.keys();
+    const polls = [...topics].map((topic) => [...(this.byTopic.get(topic) ?? [])]);
+    this.touched = new Set();
+    return polls;
+  }
+
+  /** Takes out the polls whose waiting time is over. */
+  takeEnded(nowMs: number): LongPoll[] {
+    if (nowMs < this.endMs) return [];
+    const ended = this.takeIf((poll) => poll.endMs <= nowMs);
+    this.endMs = Number.POSITIVE_INFINITY;
+    for (const polls of this.byTopic.values()) for (const poll of polls) this.endMs = Math.min(this.endMs, poll.endMs);
+    return ended;
   }
 
   /** When the first poll may end; Infinity without any. */

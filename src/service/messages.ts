@@ -162,4 +162,3 @@ export interface Reply {
   readonly next?: number | null;
   readonly stats?: TopicStats;
 }
-

@@ -10,6 +10,7 @@ import { type Message, ShardState, type Topic } from '../core/state.ts';
 import type { Batch, Integrity, Observer, Random } from '../ports.ts';
 import { deadLetterOf, deliveryOf, statsOf } from './answers.ts';
 import { GroupCommit } from './commit.ts';
+import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
   AckItem,
   Caller,
@@ -25,7 +26,6 @@ import type {
   SendRequest,
   StatsRequest,
 } from './messages.ts';
-import { LongPolls } from './long-polls.ts';
 import { shardOfTopic } from './route.ts';
 
 /** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
@@ -34,8 +34,8 @@ export interface Effects {
   append(batches: readonly Batch[]): void;
 }
 
-/** Whether the process takes sends: the outcome that refuses them, or null (BD3). */
-type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
+/** The outcome that refuses sends while they are not taken, or null (BD3). */
+export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
 const DLQ_STEP_MAX = 1000;
@@ -79,9 +79,9 @@ export class Service {
 
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
   request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
-    if (this.failed) return reply({ outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS });
+    if (this.failed) return reply(JOURNAL_FAILED);
     const answer = this.handle(request, caller, nowMs, reply);
-    if (answer !== null) this.commit.whenDurable(() => reply(answer));
+    if (answer !== null) this.answer(reply, answer);
     this.servePolls(nowMs);
     this.commit.pump();
   }
@@ -95,7 +95,7 @@ export class Service {
   journalFailed(): void {
     this.failed = true;
     this.writesRefused = 'journal';
-    for (const reply of this.commit.abandon()) reply();
+    this.commit.fail();
   }
 
   /** Time has passed: expiries, retentions and long polls that ended. */
@@ -132,8 +132,7 @@ export class Service {
   /** Ends the long polls whose capability is no longer valid (AU3), or all of them when the process drains. */
   endPolls(nowMs: number, all = false): void {
     for (const poll of this.polls.takeIf((poll) => all || !poll.caller.isValid(nowMs))) {
-      const outcome: Outcome = all ? 'empty' : 'cap_auth';
-      poll.reply({ outcome, deliveries: [], ackOutcomes: poll.ackOutcomes });
+      this.endPoll(poll, all ? 'ok' : 'cap_auth', []);
     }
   }
 
@@ -148,6 +147,11 @@ export class Service {
   }
 
   // ---- the way of a command
+
+  /** A reply leaves when all facts decided before it are durable (AC1), and as a 503 when that cannot be known. */
+  private answer(reply: (reply: Reply) => void, answer: Reply): void {
+    this.commit.whenDurable((durable) => reply(durable ? answer : JOURNAL_FAILED));
+  }
 
   /** Admit and decide. Null when the request became a long poll that will reply itself. */
   private handle(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): Reply | null {
@@ -191,12 +195,17 @@ export class Service {
       apply(shard, fact);
       this.commit.add(shard.shard, fact);
       this.observer.fact(shard, fact);
+      if (this.polls.size > 0) this.polls.touch(shard.find(fact.msgId)?.topic.name);
     }
     return decision;
   }
 
   private advanceShard(shard: ShardState, nowMs: number): void {
-    if (nowMs > shard.nowMs) advance(shard, nowMs);
+    if (nowMs > shard.nowMs) {
+      const waiting = shard.waiting.size;
+      advance(shard, nowMs);
+      if (shard.waiting.size < waiting) this.polls.touchAll();
+    }
     for (let next = due(shard, 0); next !== null; next = due(shard, 0)) {
       this.take(shard, decide(shard, next.name === 'expire' ? { ...next, jitter: this.jitter() } : next));
     }
@@ -236,14 +245,15 @@ export class Service {
       case 'duplicate':
       case 'idem_mismatch': {
         const { msgId, hashChain } = decision.message as Message;
-        return decision.outcome === 'duplicate' ? { outcome: 'duplicate', msgId, payloadHash, hashChain } : { outcome: 'idem_mismatch' };
+        return decision.outcome === 'duplicate'
+          ? { outcome: 'duplicate', msgId, payloadHash, hashChain }
+          : { outcome: 'idem_mismatch' };
       }
       default:
         if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };
         if (decision.outcome !== 'ok') return { outcome: decision.outcome, retryAfterMs: RETRY_SATURATED_MS };
     }
     this.take(shard, decision);
-    this.polls.touch(request.topic);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
   }
 
@@ -279,12 +289,26 @@ export class Service {
       const bytesMax = deliveries.length === 0 ? Number.POSITIVE_INFINITY : bytesLeft;
       const atMs = shard.nowMs;
       const { topic } = request;
-      const decision = this.take(shard, decide(shard, { name: 'recv', atMs, topic, receipt, visibilityMs, bytesMax, inflightElsewhere }));
+      const decision = this.take(
+        shard,
+        decide(shard, { name: 'recv', atMs, topic, receipt, visibilityMs, bytesMax, inflightElsewhere }),
+      );
       if (decision.outcome !== 'ok') return { outcome: decision.outcome, deliveries };
       const message = decision.message as Message;
       const payload = message.payload as Uint8Array;
       if (this.integrity.payloadHashOf(payload) !== message.payloadHash) {
-        this.take(shard, decide(shard, { ...NACK, atMs, msgId: message.msgId, receipt, deadLetter: true, damaged: true, reason: 'integrity' }));
+        this.take(
+          shard,
+          decide(shard, {
+            ...NACK,
+            atMs,
+            msgId: message.msgId,
+            receipt,
+            deadLetter: true,
+            damaged: true,
+            reason: 'integrity',
+          }),
+        );
         continue;
       }
       bytesLeft -= payload.byteLength;
@@ -299,7 +323,6 @@ export class Service {
     const refusal = this.admit(caller, found.topic.name, 0, nowMs);
     if (refusal !== null) return refusal;
     const { outcome, settled } = this.run(found.shard, command(nowMs));
-    if (settled === 'redelivered' || settled === 'queued') this.polls.touch(found.topic.name);
     return settled === null ? { outcome } : { outcome, state: settled };
   }
 
@@ -330,7 +353,6 @@ export class Service {
       const { outcome } = this.run(shard, { name: 'reprocess', atMs: nowMs, msgId });
       count[outcome === 'ok' ? 'moved' : outcome === 'skipped' ? 'skipped' : 'failed']++;
     }
-    this.polls.touch(request.topic);
     return { outcome: 'ok', ...count };
   }
 
@@ -413,26 +435,29 @@ export class Service {
     return { shard, topic: message.topic };
   }
 
-  /** Gives long polls what has become available, and ends those whose time is over. */
+  /** Gives long polls what has become available, first come first served, and ends those whose time is over. */
   private servePolls(nowMs: number): void {
     if (this.polls.size === 0) return;
-    for (const poll of this.polls.takeReady(nowMs, (topic) => this.hasAvailable(topic))) {
-      const { reply, ackOutcomes } = poll;
-      if (!poll.caller.isValid(nowMs)) {
-        reply({ outcome: 'cap_auth', deliveries: [], ackOutcomes });
-        continue;
+    for (const polls of this.polls.takeTouched()) {
+      for (const poll of polls) {
+        if (!poll.caller.isValid(nowMs)) this.endPoll(poll, 'cap_auth', []);
+        else {
+          const { deliveries } = this.lease(poll.request, nowMs);
+          if (deliveries.length === 0) break;
+          this.endPoll(poll, 'ok', deliveries);
+        }
       }
-      const { deliveries } = this.lease(poll.request, nowMs);
-      if (deliveries.length === 0 && nowMs < poll.endMs) this.polls.add(poll);
-      else this.commit.whenDurable(() => reply({ outcome: 'ok', deliveries, ackOutcomes }));
     }
+    for (const poll of this.polls.takeEnded(nowMs)) this.endPoll(poll, 'ok', []);
   }
 
-  private hasAvailable(name: string): boolean {
-    const topic = this.shardFor(name).topics.get(name);
-    return topic !== undefined && (topic.fresh.size > 0 || topic.returned.size > 0);
+  private endPoll(poll: LongPoll, outcome: Outcome, deliveries: readonly Delivery[]): void {
+    this.polls.remove(poll);
+    const { reply, ackOutcomes } = poll;
+    this.answer(reply, { outcome, deliveries, ackOutcomes });
   }
 }
 
+const JOURNAL_FAILED: Reply = { outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS };
 const itemOf = (item: AckItem): AckItem => ({ msgId: item.msgId, receipt: item.receipt });
 const NACK = { name: 'nack', jitter: 0, reason: null, retryAfterMs: null, deadLetter: false, damaged: false } as const;
