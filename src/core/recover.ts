@@ -31,6 +31,7 @@ export function recover(state: ShardState, nowMs: number): void {
   for (const m of state.ready.after(0)) {
     m.ttlAtMs = m.ttlAtMs - Math.max(m.readyAtMs - nowMs, 0);
     m.readyAtMs = Math.min(m.readyAtMs, nowMs);
+    if (!state.waiting.has(m)) m.timerAtMs = Math.min(m.timerAtMs, nowMs);
   }
   for (const m of state.dead.after(0)) m.deadAtMs = Math.min(m.deadAtMs, nowMs);
   state.leases.reorder();

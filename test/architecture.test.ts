@@ -1,0 +1,139 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** What each room may import of the project's own; `core types` stands for the type-only imports of src/core. */
+const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly packages: readonly string[] }>> = {
+  spec: { may: ['spec'], packages: ['xstate'] },
+  'src/core': { may: ['spec', 'src/core'], packages: [] },
+  'src/ports.ts': { may: ['types of src/core'], packages: [] },
+  'src/auth': { may: ['spec', 'types of src/core', 'src/ports.ts', 'src/auth'], packages: ['macaroons.js'] },
+  'src/integrity': {
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/integrity'],
+    packages: ['@noble/hashes', '@napi-rs/blake-hash', 'blake3-jit', 'hash-wasm'],
+  },
+  'src/journal': { may: ['spec', 'types of src/core', 'src/ports.ts', 'src/journal'], packages: [] },
+  'src/observe': {
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/observe'],
+    packages: ['prom-client', 'consola', 'uuidv7'],
+  },
+  'src/service': {
+    may: ['spec', 'src/core', 'src/auth', 'src/integrity', 'src/ports.ts', 'src/service'],
+    packages: [],
+  },
+  'src/http': {
+    may: [
+      'spec',
+      'src/service',
+      'types of src/core',
+      'types of src/auth',
+      'types of src/observe',
+      'src/observe',
+      'src/ports.ts',
+      'src/http',
+    ],
+    packages: ['h3', 'typebox'],
+  },
+  'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
+  'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },
+  sim: {
+    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/integrity', 'src/journal', 'src/ports.ts', 'sim'],
+    packages: ['yaml'],
+  },
+};
+const FREE = ['src/cli', 'src/main.ts', 'src/mailbox.js'];
+
+interface Import {
+  readonly file: string;
+  readonly room: string;
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(ts|js)$/.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
+
+const roomOf = (path: string): string =>
+  [...Object.keys(ROOMS), ...FREE].find((room) => path === room || path.startsWith(`${room}/`)) ?? `(no room) ${path}`;
+
+const sources = ['spec', 'src', 'sim'].flatMap(filesIn);
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const found: Import[] = [];
+  for (const match of text.matchAll(/^(?:import|export)\s+(type\s)?([^'";]*?from\s+)?'([^']+)'/gms)) {
+    const specifier = match[3] as string;
+    const target = specifier.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), specifier)) : specifier;
+    found.push({ file, room: roomOf(file), target, typeOnly: match[1] !== undefined });
+  }
+  return found;
+}
+
+describe('architecture', () => {
+  it('rooms: every source file is in one', () => {
+    expect(sources.map(roomOf).filter((room) => room.startsWith('(no room)'))).toEqual([]);
+    expect(sources.length).toBeGreaterThan(15);
+  });
+
+  it('rooms: import only what the table allows', () => {
+    const wrong: string[] = [];
+    for (const { file, room, target, typeOnly } of sources.flatMap(importsOf)) {
+      const rule = ROOMS[room];
+      if (rule === undefined) continue;
+      const external = !/^(spec|src|sim)\b/.test(target);
+      if (external) {
+        const isNode = target.startsWith('node:');
+        const allowed = isNode
+          ? room !== 'spec' && room !== 'src/core'
+          : rule.packages.some((name) => target === name || target.startsWith(`${name}/`));
+        if (!allowed) wrong.push(`${file} imports ${target}`);
+        continue;
+      }
+      const there = roomOf(target);
+      const allowed = rule.may.includes(there) || (typeOnly && rule.may.includes(`types of ${there}`));
+      if (!allowed) wrong.push(`${file} imports ${typeOnly ? 'types of ' : ''}${target}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('rooms: nobody imports main, cli or sim but themselves', () => {
+    const wrong = sources
+      .flatMap(importsOf)
+      .filter(
+        ({ room, target }) =>
+          /^(src\/main\.ts|src\/cli\/|sim\/)/.test(target) && !FREE.includes(room) && room !== 'sim',
+      )
+      .map(({ file, target }) => `${file} imports ${target}`);
+    expect(wrong).toEqual([]);
+  });
+
+  it('spec and core: no clock, no randomness, no timers, no promises, no node', () => {
+    const forbidden =
+      /\b(Date|setTimeout|setInterval|setImmediate|queueMicrotask|Promise|async|await|process|performance|fetch|crypto)\b|Math\.random/;
+    const wrong: string[] = [];
+    for (const file of sources.filter((path) => /^(spec|src\/core)\//.test(path))) {
+      const code = readFileSync(join(ROOT, file), 'utf8')
+        .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+        .replace(/'[^'\n]*'|`[^`]*`/g, "''");
+      const hit = forbidden.exec(code);
+      if (hit !== null) wrong.push(`${file}: ${hit[0]}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('tests: no title is used twice in a file', () => {
+    const wrong: string[] = [];
+    for (const file of filesIn('test')) {
+      const titles = [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^\s*it\('((?:[^'\\]|\\.)*)'/gm)].map(
+        (m) => m[1],
+      );
+      for (const title of new Set(titles))
+        if (titles.indexOf(title) !== titles.lastIndexOf(title)) wrong.push(`${file}: ${title}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+});

@@ -1,0 +1,45 @@
+import { serialize } from 'node:v8';
+import type { Command, Send } from '../../src/core/commands.ts';
+import type { Decision } from '../../src/core/decide.ts';
+import { execute } from '../../src/core/execute.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
+import { ShardState } from '../../src/core/state.ts';
+
+/** Everything a state holds, as bytes: equal before and after means that nothing whatever was written. */
+export const fingerprint = (state: ShardState): string => serialize(state).toString('base64');
+
+export const limitsOf = (changed: Partial<Limits> = {}): Limits => ({ ...DEFAULT_LIMITS, ...changed });
+export const shardOf = (changed: Partial<Limits> = {}): ShardState => new ShardState(0, limitsOf(changed));
+
+/** A send with everything but its topic, key and payload left at its default. */
+export const sendOf = (atMs: number, topic: string, idemKey: string, changed: Partial<Send> = {}): Send => ({
+  name: 'send',
+  atMs,
+  topic,
+  idemKey,
+  payload: new Uint8Array([1, 2, 3]),
+  payloadHash: 'b3:00',
+  hashChain: 'b3:01',
+  attrs: {},
+  corrId: 'corr',
+  delayMs: 0,
+  ttlMs: Number.POSITIVE_INFINITY,
+  random: 0,
+  ...changed,
+});
+
+/** Executes and keeps the facts, as a journal would. */
+export class Recorder {
+  readonly state: ShardState;
+  readonly facts: Decision['facts'][number][] = [];
+
+  constructor(state: ShardState) {
+    this.state = state;
+  }
+
+  run(command: Command): Decision {
+    const decision = execute(this.state, command);
+    this.facts.push(...decision.facts);
+    return decision;
+  }
+}
