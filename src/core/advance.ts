@@ -1,5 +1,5 @@
 import { forgetIfDone, forgetOldestSettled } from './apply.ts';
-import { idemKeyOf, type ShardState } from './state.ts';
+import type { ShardState } from './state.ts';
 
 /**
  * Time passes (`tla/Mailbox.tla Tick`): delays and backoffs that are over make their messages available, idempotency
@@ -15,8 +15,8 @@ export function advance(state: ShardState, nowMs: number): void {
   }
   for (let m = state.idemLine.first(); m !== undefined && m.idemUntilMs <= nowMs; m = state.idemLine.first()) {
     state.idemLine.shift();
-    const key = idemKeyOf(m.topic.name, m.idemKey);
-    if (state.idem.get(key) === m) state.idem.delete(key);
+    const { idem } = m.topic;
+    if (idem.get(m.idemKey) === m) idem.delete(m.idemKey);
     m.idemUntilMs = 0;
     forgetIfDone(state, m);
   }

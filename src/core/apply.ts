@@ -4,7 +4,7 @@ import type { EventName, State } from '../../spec/vocabulary.ts';
 import { advance } from './advance.ts';
 import type { Acked, Fact, Nacked, Released, Sent } from './facts.ts';
 import { slotOf } from './msg-id.ts';
-import { idemKeyOf, Message, type Settled, type ShardState, Topic } from './state.ts';
+import { Message, type Settled, type ShardState, Topic } from './state.ts';
 
 /**
  * Makes a fact true. The only writer of messages besides `advance`; the live shard, replay, the simulator and the
@@ -16,7 +16,8 @@ export function apply(state: ShardState, fact: Fact): void {
     case 'sent':
       return enter(state, fact);
     case 'received': {
-      const message = move(state, fact.msgId, 'recv', 'leased', fact);
+      const message = need(state, fact.msgId);
+      move(state, message, 'recv', 'leased', fact);
       message.leaseEndsMs = fact.leaseEndsMs;
       message.topic.leased++;
       state.leases.push(message);
@@ -25,14 +26,14 @@ export function apply(state: ShardState, fact: Fact): void {
     case 'acked': {
       const message = need(state, fact.msgId);
       remember(state, message, fact, 'acked');
-      move(state, fact.msgId, 'ack', 'acked', fact);
+      move(state, message, 'ack', 'acked', fact);
       end(state, message);
       return;
     }
     case 'nacked': {
       const message = need(state, fact.msgId);
       remember(state, message, fact, fact.to);
-      giveBack(state, 'nack', fact);
+      giveBack(state, message, 'nack', fact);
       return;
     }
     case 'extended': {
@@ -42,19 +43,23 @@ export function apply(state: ShardState, fact: Fact): void {
       return;
     }
     case 'released':
-      return giveBack(state, 'release', fact);
+      return giveBack(state, need(state, fact.msgId), 'release', fact);
     case 'expired':
-      return giveBack(state, 'expire', fact);
+      return giveBack(state, need(state, fact.msgId), 'expire', fact);
     case 'reprocessed': {
-      const message = move(state, fact.msgId, 'reprocess', 'queued', fact);
+      const message = need(state, fact.msgId);
+      move(state, message, 'reprocess', 'queued', fact);
       message.deadReason = null;
       message.lastError = null;
       becomeReady(state, message);
       return;
     }
-    case 'purged':
-      end(state, move(state, fact.msgId, 'purge', 'purged', fact));
+    case 'purged': {
+      const message = need(state, fact.msgId);
+      move(state, message, 'purge', 'purged', fact);
+      end(state, message);
       return;
+    }
   }
 }
 
@@ -72,14 +77,14 @@ function enter(state: ShardState, fact: Sent): void {
     topic = new Topic(fact.topic);
     state.topics.set(fact.topic, topic);
   }
-  const message = new Message(fact, ++state.lastSeq, topic);
+  const message = new Message(fact, slot, ++state.lastSeq, topic);
   if (slot === state.slots.length) state.slots.push(message);
   else {
     state.freeSlots.pop();
     state.slots[slot] = message;
   }
   topic.remembered++;
-  state.idem.set(idemKeyOf(fact.topic, fact.idemKey), message);
+  topic.idem.set(fact.idemKey, message);
   state.idemLine.push(message.seq, message);
   rowTo('absent', 'send', 'queued').run(message, fact, state.limits);
   message.state = 'queued';
@@ -89,18 +94,16 @@ function enter(state: ShardState, fact: Sent): void {
 /** Takes the message out of where its state keeps it, runs the transition's update and sets the state. */
 function move(
   state: ShardState,
-  msgId: string,
+  message: Message,
   event: EventName,
   to: State,
   data: LifecycleEvent,
   counted = true,
-): Message {
-  const message = need(state, msgId);
+): void {
   const row = rowTo(message.state, event, to, counted);
   leave(state, message);
   row.run(message, data, state.limits);
   message.state = to;
-  return message;
 }
 
 function leave(state: ShardState, message: Message): void {
@@ -138,9 +141,14 @@ function leaveReady(state: ShardState, message: Message): void {
   else state.waiting.remove(message);
 }
 
-function giveBack(state: ShardState, event: EventName, fact: Nacked | Released | (Fact & { name: 'expired' })): void {
+function giveBack(
+  state: ShardState,
+  message: Message,
+  event: EventName,
+  fact: Nacked | Released | (Fact & { name: 'expired' }),
+): void {
   const counted = fact.name !== 'released' || fact.counted;
-  const message = move(state, fact.msgId, event, fact.to, fact, counted);
+  move(state, message, event, fact.to, fact, counted);
   if (fact.lastError !== null) message.lastError = fact.lastError;
   if (fact.to !== 'dead_lettered') return becomeReady(state, message);
   message.deadReason = fact.reason;
@@ -207,8 +215,7 @@ function end(state: ShardState, message: Message): void {
 export function forgetIfDone(state: ShardState, message: Message): void {
   if (message.state !== 'acked' && message.state !== 'purged') return;
   if (message.idemUntilMs !== 0 || message.oldestSettled !== null) return;
-  const slot = slotOf(message.msgId);
-  state.slots[slot] = undefined;
-  state.freeSlots.push(slot);
+  state.slots[message.slot] = undefined;
+  state.freeSlots.push(message.slot);
   if (--message.topic.remembered === 0) state.topics.delete(message.topic.name);
 }

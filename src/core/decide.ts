@@ -4,7 +4,7 @@ import type { Ack, Command, Expire, Extend, Nack, Purge, Recv, Release, Reproces
 import type { Fact } from './facts.ts';
 import type { Limits } from './limits.ts';
 import { formatMsgId, SLOTS_MAX } from './msg-id.ts';
-import { firstAvailable, idemKeyOf, type Message, type ShardState } from './state.ts';
+import { firstAvailable, type Message, type ShardState } from './state.ts';
 
 /** What a command comes to. Facts are in order and all or none; an outcome other than `ok` has none. */
 export interface Decision {
@@ -61,7 +61,7 @@ export function decide(state: ShardState, command: Command): Decision {
 /** AC1, AC2, ID1..ID5, BD1. tla/Mailbox.tla Send. */
 function decideSend(state: ShardState, c: Send): Decision {
   const { limits } = state;
-  const original = state.idem.get(idemKeyOf(c.topic, c.idemKey));
+  const original = state.topics.get(c.topic)?.idem.get(c.idemKey);
   if (original !== undefined && c.atMs < original.idemUntilMs) {
     return refuse(original.payloadHash === c.payloadHash ? 'duplicate' : 'idem_mismatch', original);
   }

@@ -35,9 +35,9 @@ export function formatMsgId(atMs: number, shard: number, random: number, slot: n
     timeText = digits(atMs, TIME_DIGITS / 2);
     timeMs = atMs;
   }
-  const middle = shard * 2 ** RANDOM_BITS + random;
-  const high = Math.floor(middle / 2 ** 30);
-  const low = middle % 2 ** 30;
+  const randomHigh = Math.floor(random / 2 ** 30);
+  const low = random - randomHigh * 2 ** 30;
+  const high = (shard << 4) | randomHigh;
   return (
     timeText +
     PAIRS[high >> 10]! +

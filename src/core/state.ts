@@ -23,6 +23,8 @@ export interface Settled {
  */
 export class Message implements Lifecycle {
   readonly msgId: string;
+  /** Where the shard keeps it: the end of its msg_id. */
+  readonly slot: number;
   readonly seq: number;
   readonly topic: Topic;
   readonly idemKey: string;
@@ -59,8 +61,9 @@ export class Message implements Lifecycle {
   oldestSettled: Settled | null = null;
   newestSettled: Settled | null = null;
 
-  constructor(fact: Sent, seq: number, topic: Topic) {
+  constructor(fact: Sent, slot: number, seq: number, topic: Topic) {
     this.msgId = fact.msgId;
+    this.slot = slot;
     this.seq = seq;
     this.topic = topic;
     this.idemKey = fact.idemKey;
@@ -112,6 +115,8 @@ export class Topic {
   readonly returned: Heap<Message> = new SeqHeap();
   /** Dead letters, oldest first. */
   readonly dead = new Line<Message>();
+  /** Live idempotency entries by key (ID1). */
+  readonly idem = new Map<string, Message>();
   queued = 0;
   leased = 0;
   redelivered = 0;
@@ -134,8 +139,7 @@ export class ShardState {
   /** Slots free for the next send, last in first out. */
   readonly freeSlots: number[] = [];
   readonly topics = new Map<string, Topic>();
-  /** Live idempotency entries by topic and key. */
-  readonly idem = new Map<string, Message>();
+  /** Live idempotency entries of all topics, in send order. */
   readonly idemLine = new Line<Message>();
   readonly leases: Heap<Message> = new TimerHeap();
   readonly waiting: Heap<Message> = new TimerHeap();
@@ -173,9 +177,6 @@ export class ShardState {
     return this.freeSlots.length > 0 ? this.freeSlots[this.freeSlots.length - 1]! : this.slots.length;
   }
 }
-
-/** The key of the idempotency table. A topic holds no line feed. */
-export const idemKeyOf = (topic: string, idemKey: string): string => `${topic}\n${idemKey}`;
 
 /** The available message of a topic with the lowest sequence number (LE1). */
 export function firstAvailable(topic: Topic): Message | undefined {
