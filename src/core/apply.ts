@@ -149,7 +149,7 @@ function giveBack(
 ): void {
   const counted = fact.name !== 'released' || fact.counted;
   move(state, message, event, fact.to, fact, counted);
-  if (fact.lastError !== null) message.lastError = fact.lastError;
+  if (counted) message.lastError = fact.lastError;
   if (fact.to !== 'dead_lettered') return becomeReady(state, message);
   message.deadReason = fact.reason;
   message.deadAtMs = fact.atMs;
