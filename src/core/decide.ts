@@ -181,7 +181,14 @@ function decideExpire(state: ShardState, c: Expire): Decision {
     message,
     withRoom(state, message, row, {
       name: 'expired',
-      ...returned(message, row, c.atMs, delayMs, 'max_attempts', 'expired'),
+      ...returned(
+        message,
+        row,
+        c.atMs,
+        delayMs,
+        'max_attempts',
+        message.state === 'leased' ? 'expired' : message.lastError,
+      ),
     }),
     row.target,
   );
