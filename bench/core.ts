@@ -1,7 +1,7 @@
 /**
  * How fast is the core? Lifecycles (send, recv, ack) through decide/apply/advance at several queue depths, one core.
- * Time is virtual: each lifecycle takes 5 ms of it, so that the idempotency table holds 300 s / 5 ms = 60,000 entries
- * at every depth, as it would on a busy shard.
+ * Time is virtual: a millisecond passes every hundred lifecycles, and the replay window is set so that the idempotency
+ * table and the settled receipts hold as many entries as `window` says at every depth.
  */
 
 import { execute } from '../src/core/execute.ts';
@@ -9,23 +9,30 @@ import { DEFAULT_LIMITS } from '../src/core/limits.ts';
 import { ShardState } from '../src/core/state.ts';
 import { median } from './measure.ts';
 
-const STEP_MS = 5;
-const LIMITS = { ...DEFAULT_LIMITS, shardCapacity: 10_000_000, dedupCapacity: 10_000_000, readyRetentionMs: 1e12 };
+const LIFECYCLES_PER_MS = 100;
+const INPUTS = 1 << 20;
+const KEYS = Array.from({ length: INPUTS }, (_, i) => `key-${i}`);
+const RECEIPTS = Array.from({ length: INPUTS }, (_, i) => `receipt-${i}`);
 const HASH = `b3:${'0'.repeat(64)}`;
 const ATTRS = {};
 
 class Driver {
-  readonly state = new ShardState(0, LIMITS);
+  readonly state: ShardState;
   private atMs = 1_700_000_000_000;
   private sent = 0;
   private leased = 0;
+
+  constructor(window: number) {
+    const limits = { shardCapacity: 10_000_000, dedupCapacity: 10_000_000, settledCapacity: 10_000_000 };
+    this.state = new ShardState(0, { ...DEFAULT_LIMITS, ...limits, tReplayMs: window / LIFECYCLES_PER_MS });
+  }
 
   send(payload: Uint8Array): void {
     const outcome = execute(this.state, {
       name: 'send',
       atMs: this.atMs,
       topic: 'orders',
-      idemKey: `key-${this.sent++}`,
+      idemKey: KEYS[this.sent++ % INPUTS] as string,
       payload,
       payloadHash: HASH,
       hashChain: HASH,
@@ -39,7 +46,7 @@ class Driver {
   }
 
   consume(): void {
-    const receipt = `receipt-${this.leased++}`;
+    const receipt = RECEIPTS[this.leased++ % INPUTS] as string;
     const { message } = execute(this.state, {
       name: 'recv',
       atMs: this.atMs,
@@ -54,7 +61,7 @@ class Driver {
   }
 
   tick(): void {
-    this.atMs += STEP_MS;
+    if (this.sent % LIFECYCLES_PER_MS === 0) this.atMs++;
   }
 
   lifecycles(count: number, payload: Uint8Array): number {
@@ -70,14 +77,15 @@ class Driver {
 
 export interface CoreResult {
   readonly depth: number;
+  readonly window: number;
   readonly lifecyclesPerSecond: number;
 }
 
 /** Rounds alternate between the depths; each figure is the median of its rounds. */
-export function benchCore(depths: readonly number[] = [1_000, 1_000_000], rounds = 5, count = 300_000): CoreResult[] {
+export function benchCore(depths: readonly number[], window: number, rounds = 7, count = 300_000): CoreResult[] {
   const payload = new Uint8Array(256);
   const drivers = depths.map((depth) => {
-    const driver = new Driver();
+    const driver = new Driver(window);
     for (let i = 0; i < depth; i++) {
       driver.send(payload);
       driver.tick();
@@ -88,7 +96,7 @@ export function benchCore(depths: readonly number[] = [1_000, 1_000_000], rounds
   for (let round = 0; round < rounds; round++) {
     for (const { driver, rates } of drivers) rates.push(driver.lifecycles(count, payload));
   }
-  return drivers.map(({ depth, rates }) => ({ depth, lifecyclesPerSecond: median(rates) }));
+  return drivers.map(({ depth, rates }) => ({ depth, window, lifecyclesPerSecond: median(rates) }));
 }
 
 /** Bytes of heap and buffers per queued message of 256 bytes, everything included. */
@@ -100,7 +108,7 @@ export function benchMemory(count = 200_000): number {
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;
   };
-  const driver = new Driver();
+  const driver = new Driver(60_000);
   const before = used();
   for (let i = 0; i < count; i++) driver.send(Buffer.allocUnsafeSlow(256));
   const bytes = (used() - before) / count;
