@@ -8,6 +8,8 @@ import type { ShardState } from './core/state.ts';
  */
 export interface Clock {
   nowMs(): number;
+  /** The wall clock as it stands, for the times of capabilities and for nothing else. */
+  wallMs(): number;
 }
 
 /** A source of randomness. Real processes draw from the kernel, the simulator from a named stream of the seed. */

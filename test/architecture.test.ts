@@ -12,7 +12,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   'src/auth': { may: ['spec', 'types of src/core', 'src/ports.ts', 'src/auth'], packages: ['macaroons.js'] },
   'src/integrity': {
     may: ['spec', 'types of src/core', 'src/ports.ts', 'src/integrity'],
-    packages: ['@noble/hashes', '@napi-rs/blake-hash', 'blake3-jit', 'hash-wasm'],
+    packages: ['@napi-rs/blake-hash', 'hash-wasm'],
   },
   'src/journal': { may: ['spec', 'types of src/core', 'src/ports.ts', 'src/journal'], packages: [] },
   'src/observe': {

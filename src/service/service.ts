@@ -226,7 +226,13 @@ export class Service {
     if (refusal !== null) return refusal;
     const shard = this.shardFor(request.topic);
     this.advanceShard(shard, nowMs);
-    const hashChain = this.integrity.hashChainOf(request.topic, nowMs, request.idemKey, payloadHash, request.attrs);
+    const hashChain = this.integrity.hashChainOf(
+      request.topic,
+      shard.nowMs,
+      request.idemKey,
+      payloadHash,
+      request.attrs,
+    );
     const decision = decide(shard, {
       name: 'send',
       atMs: shard.nowMs,

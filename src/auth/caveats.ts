@@ -1,0 +1,109 @@
+import { OPS, type Op } from '../../spec/vocabulary.ts';
+
+/** `wire`: Capabilities. One caveat, as its line of ASCII says it. */
+export type Caveat =
+  | { readonly kind: 'topic'; readonly topic: string }
+  | { readonly kind: 'topic_prefix'; readonly prefix: string }
+  | { readonly kind: 'op'; readonly ops: readonly Op[] }
+  | { readonly kind: 'expires'; readonly atS: number }
+  | { readonly kind: 'not_before'; readonly atS: number }
+  | { readonly kind: 'quota'; readonly unit: 'ops' | 'bytes'; readonly max: number; readonly windowS: number }
+  | { readonly kind: 'role'; readonly role: Role };
+
+export const ROLES = ['producer', 'consumer', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** What each role may do at most (K8). */
+const ROLE_OPS: Readonly<Record<Role, readonly Op[]>> = {
+  producer: ['send', 'stats'],
+  consumer: ['recv', 'ack', 'nack', 'extend', 'stats'],
+  admin: ['admin'],
+};
+
+const TOPIC = /^[a-z0-9][a-z0-9._:-]{0,127}$/;
+const NUMBER = /^[1-9][0-9]{0,14}$/;
+const QUOTA = /^([1-9][0-9]{0,14})\/([1-9][0-9]{0,6})$/;
+const KEYED = /^(topic|op|expires|not_before|quota_ops|quota_bytes|role) = ([!-~]+)$/;
+const PREFIX = 'topic prefix ';
+
+/** Null for a line that says nothing this version knows: the capability is then refused (AU1). */
+export function parseCaveat(line: string): Caveat | null {
+  if (line.startsWith(PREFIX)) {
+    const prefix = line.slice(PREFIX.length);
+    return TOPIC.test(prefix) ? { kind: 'topic_prefix', prefix } : null;
+  }
+  const match = KEYED.exec(line);
+  if (match === null) return null;
+  const [, key, value] = match as unknown as [string, string, string];
+  switch (key) {
+    case 'topic':
+      return TOPIC.test(value) ? { kind: 'topic', topic: value } : null;
+    case 'op':
+      return opsOf(value);
+    case 'expires':
+    case 'not_before':
+      return NUMBER.test(value) ? { kind: key, atS: Number(value) } : null;
+    case 'role':
+      return (ROLES as readonly string[]).includes(value) ? { kind: 'role', role: value as Role } : null;
+    default:
+      return quotaOf(key === 'quota_ops' ? 'ops' : 'bytes', value);
+  }
+}
+
+function opsOf(value: string): Caveat | null {
+  const ops = value.split(',');
+  if (new Set(ops).size !== ops.length || !ops.every((op) => (OPS as readonly string[]).includes(op))) return null;
+  if (ops.includes('admin') && ops.length > 1) return null;
+  return { kind: 'op', ops: ops as Op[] };
+}
+
+function quotaOf(unit: 'ops' | 'bytes', value: string): Caveat | null {
+  const match = QUOTA.exec(value);
+  return match === null ? null : { kind: 'quota', unit, max: Number(match[1]), windowS: Number(match[2]) };
+}
+
+/** One quota; `line` is the caveat's own text, the name its count goes by (AU2). */
+export interface Quota {
+  readonly line: string;
+  readonly unit: 'ops' | 'bytes';
+  readonly max: number;
+  readonly windowMs: number;
+}
+
+/** What all caveats of a capability together allow: every one must hold, so several of a kind intersect. */
+export interface Scope {
+  readonly topics: readonly string[];
+  readonly prefixes: readonly string[];
+  readonly ops: ReadonlySet<Op>;
+  readonly expiresS: number;
+  readonly notBeforeS: number;
+  readonly quotas: readonly Quota[];
+}
+
+/** The scope of these caveats, or why there is none: one that is unknown, or a mandatory one missing (E1, K8). */
+export function scopeOf(lines: readonly string[]): Scope | string {
+  const topics: string[] = [];
+  const prefixes: string[] = [];
+  const quotas: Quota[] = [];
+  let ops: Set<Op> | null = null;
+  let role: readonly Op[] = OPS;
+  let expiresS = Number.POSITIVE_INFINITY;
+  let notBeforeS = 0;
+  for (const line of lines) {
+    const caveat = parseCaveat(line);
+    if (caveat === null) return 'unknown caveat';
+    if (caveat.kind === 'topic') topics.push(caveat.topic);
+    else if (caveat.kind === 'topic_prefix') prefixes.push(caveat.prefix);
+    else if (caveat.kind === 'op') ops = new Set(caveat.ops.filter((op) => ops?.has(op) ?? true));
+    else if (caveat.kind === 'role') role = role.filter((op) => ROLE_OPS[caveat.role].includes(op));
+    else if (caveat.kind === 'expires') expiresS = Math.min(expiresS, caveat.atS);
+    else if (caveat.kind === 'not_before') notBeforeS = Math.max(notBeforeS, caveat.atS);
+    else quotas.push({ line, unit: caveat.unit, max: caveat.max, windowMs: caveat.windowS * 1000 });
+  }
+  if (topics.length + prefixes.length === 0) return 'no topic caveat';
+  if (ops === null) return 'no op caveat';
+  if (expiresS === Number.POSITIVE_INFINITY) return 'no expires caveat';
+  if (!quotas.some((quota) => quota.unit === 'ops')) return 'no quota_ops caveat';
+  if (ops.has('admin') && topics.length === 0) return 'op = admin needs a topic, not a prefix';
+  return { topics, prefixes, ops: new Set(role.filter((op) => ops.has(op))), expiresS, notBeforeS, quotas };
+}

@@ -1,0 +1,291 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { OPS, type Op } from '../../spec/vocabulary.ts';
+import { type AuthFailure, Authority, type Capability } from '../../src/auth/authorize.ts';
+import { parseCaveat, scopeOf } from '../../src/auth/caveats.ts';
+import { freshKey, Keyring } from '../../src/auth/keyring.ts';
+import { attenuateToken, CAVEATS_MAX, openToken, parseToken } from '../../src/auth/macaroon.ts';
+import { mint } from '../../src/auth/mint.ts';
+
+const START_S = 1_800_000_000;
+
+class Bench {
+  wall = START_S * 1000;
+  now = 5_000;
+  readonly keyring = new Keyring([freshKey('k1', 0), freshKey('k2', 1)]);
+  readonly authority = new Authority(this.keyring, { nowMs: () => this.now, wallMs: () => this.wall }, 30_000);
+
+  token(...caveats: string[]): string {
+    return mint(this.keyring, caveats).token;
+  }
+  ask(token: string): Capability | AuthFailure {
+    return this.authority.authenticate(`Bearer ${token}`);
+  }
+  capability(token: string): Capability {
+    const answer = this.ask(token);
+    if (typeof answer === 'string') throw new Error(answer);
+    return answer;
+  }
+}
+
+const LATER = `expires = ${START_S + 3600}`;
+const FULL = ['topic = orders', 'op = send,recv,ack', LATER, 'quota_ops = 5/10'];
+
+describe('capability', () => {
+  it('mint: gives what was asked for and no more', () => {
+    const bench = new Bench();
+    const capability = bench.capability(bench.token(...FULL));
+    expect(OPS.filter((op) => capability.allowsOp(op))).toEqual(['send', 'recv', 'ack']);
+    expect(['orders', 'order', 'orders.eu', ''].map((topic) => capability.allowsTopic(topic))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it('mint and use: refused without topic, op, quota or expiry (E1)', () => {
+    const bench = new Bench();
+    for (const left of FULL) {
+      const rest = FULL.filter((caveat) => caveat !== left);
+      expect(() => bench.token(...rest)).toThrow(/capability: no /);
+      expect(scopeOf(rest)).toMatch(/^no /);
+    }
+  });
+
+  it('admin: neither with another op, nor with a prefix (K8, E5)', () => {
+    expect(parseCaveat('op = admin,send')).toBeNull();
+    expect(scopeOf(['topic prefix a.', 'op = admin', LATER, 'quota_ops = 1/1'])).toMatch(/needs a topic/);
+    expect(scopeOf(['topic = a', 'op = admin', LATER, 'quota_ops = 1/1'])).toMatchObject({ topics: ['a'] });
+  });
+
+  it.each([
+    'topic=a',
+    'topic =  a',
+    'Topic = a',
+    'topic = A',
+    'topic = a ',
+    'topic prefix ',
+    'topic prefix = a',
+    'op = ',
+    'op = send, recv',
+    'op = send,send',
+    'op = everything',
+    'expires = 0',
+    'expires = 1e9',
+    'expires = -1',
+    'expires = 01',
+    'quota_ops = 1',
+    'quota_ops = 0/1',
+    'quota_ops = 1/0',
+    'quota_bytes = 1/1/1',
+    'role = root',
+    'time < 2030',
+    '',
+  ])('caveat: "%s" is unknown and denies (AU1)', (line) => {
+    expect(parseCaveat(line)).toBeNull();
+    const bench = new Bench();
+    if (line === '') return;
+    expect(bench.ask(attenuateToken(bench.token(...FULL), [line]))).toBe('caveats');
+  });
+
+  it('expiry and not-before: judged with 120 s of tolerance, after a cache hit too (TM2, R5)', () => {
+    const bench = new Bench();
+    const token = bench.token('topic = a', 'op = send', 'quota_ops = 1/1', LATER, `not_before = ${START_S}`);
+    const at = (seconds: number) => {
+      bench.wall = (START_S + seconds) * 1000;
+      return bench.ask(token);
+    };
+    expect(at(-121)).toBe('not_yet_valid');
+    expect(at(-120)).not.toBeTypeOf('string');
+    expect(at(3600 + 120)).not.toBeTypeOf('string');
+    expect(at(3600 + 121)).toBe('expired');
+    expect(at(-121)).toBe('not_yet_valid');
+  });
+
+  it('role: narrows the ops to its own', () => {
+    const bench = new Bench();
+    const token = bench.token(
+      'topic = a',
+      `op = ${OPS.filter((op) => op !== 'admin').join(',')}`,
+      LATER,
+      'quota_ops = 1/1',
+    );
+    const opsWith = (role: string) => {
+      const capability = bench.capability(attenuateToken(token, [`role = ${role}`]));
+      return OPS.filter((op) => capability.allowsOp(op));
+    };
+    expect(opsWith('producer')).toEqual(['send', 'stats']);
+    expect(opsWith('consumer')).toEqual(['recv', 'ack', 'nack', 'extend', 'stats']);
+    expect(opsWith('admin')).toEqual([]);
+  });
+
+  it('attenuation: whatever is added, nothing more is allowed', () => {
+    const bench = new Bench();
+    const parent = bench.token('topic prefix a', 'op = send,recv,stats', LATER, 'quota_ops = 5/10');
+    const caveat = fc.oneof(
+      fc.constantFrom(
+        'topic = a.b',
+        'topic = b',
+        'topic prefix a.b',
+        'topic prefix b',
+        'role = producer',
+        'role = admin',
+      ),
+      fc.subarray([...OPS], { minLength: 1 }).map((ops) => `op = ${ops.join(',')}`),
+      fc.integer({ min: START_S - 9999, max: START_S + 9999 }).map((s) => `expires = ${s}`),
+      fc.integer({ min: 1, max: 99 }).map((n) => `quota_ops = ${n}/1`),
+    );
+    const before = bench.capability(parent);
+    fc.assert(
+      fc.property(fc.array(caveat, { maxLength: 6 }), (added) => {
+        const after = bench.ask(attenuateToken(parent, added));
+        if (typeof after === 'string') return true;
+        const ops = (OPS as readonly Op[]).every((op) => !after.allowsOp(op) || before.allowsOp(op));
+        const topics = ['a', 'a.b', 'a.b.c', 'b', 'c'].every((t) => !after.allowsTopic(t) || before.allowsTopic(t));
+        return ops && topics;
+      }),
+    );
+  });
+
+  it('quota: attenuating a capability cannot reset it, denied operations take nothing (AU2)', () => {
+    const bench = new Bench();
+    const parent = bench.token(...FULL);
+    const child = attenuateToken(parent, ['quota_ops = 2/10']);
+    const charge = (token: string) => bench.capability(token).charge(10, bench.now);
+    expect([charge(child), charge(child), charge(child)]).toEqual([0, 0, 10_000]);
+    expect([charge(parent), charge(parent), charge(parent)]).toEqual([0, 0, 0]);
+    expect(charge(parent)).toBe(10_000);
+    expect(charge(attenuateToken(parent, ['role = producer']))).toBe(10_000);
+    bench.now += 9_999;
+    expect(charge(parent)).toBe(1);
+    bench.now += 1;
+    expect(charge(child)).toBe(0);
+  });
+
+  it('quota: bytes count apart, and too many quota caveats deny instead of using memory', () => {
+    const bench = new Bench();
+    const bytes = bench.token(...FULL, 'quota_bytes = 100/10');
+    expect(bench.capability(bytes).charge(101, bench.now)).toBeGreaterThan(0);
+    expect(bench.capability(bytes).charge(100, bench.now)).toBe(0);
+    expect(bench.capability(bytes).charge(1, bench.now)).toBe(10_000);
+    const wide = bench.token('topic = a', 'op = send', LATER, 'quota_ops = 100000/1000');
+    const answers = Array.from({ length: 100 }, (_, i) =>
+      bench.capability(attenuateToken(wide, [`quota_ops = ${i + 1}/1000`])).charge(0, bench.now),
+    );
+    expect(answers.filter((wait) => wait === 0)).toHaveLength(63);
+    expect(bench.authority.quotas.size).toBe(2);
+    bench.now += 1_000_001 + 60_000;
+    bench.capability(bytes).charge(0, bench.now);
+    expect(bench.authority.quotas.size).toBe(1);
+  });
+
+  it('revocation: by nonce and by key id, at once, whatever is cached and however attenuated (S3)', () => {
+    const bench = new Bench();
+    const { token, nonce } = mint(bench.keyring, FULL);
+    const held = bench.capability(token);
+    bench.authority.revoke('nonce', nonce);
+    expect(held.isValid()).toBe(false);
+    expect(bench.ask(token)).toBe('revoked');
+    expect(bench.ask(attenuateToken(token, ['role = producer']))).toBe('revoked');
+    const other = bench.token(...FULL);
+    expect(bench.ask(other)).not.toBeTypeOf('string');
+    bench.authority.revoke('key_id', 'k2');
+    expect(bench.ask(other)).toBe('revoked');
+  });
+
+  it('rollover: capabilities of an older key go on until the key is dropped', () => {
+    const bench = new Bench();
+    const old = mint(new Keyring([bench.keyring.keys[0]!]), FULL).token;
+    expect(bench.ask(old)).not.toBeTypeOf('string');
+    bench.authority.keyring = new Keyring([bench.keyring.keys[1]!]);
+    expect(bench.ask(old)).toBe('unknown_key');
+    expect(bench.ask(bench.token(...FULL))).not.toBeTypeOf('string');
+  });
+
+  it('cache: bounded in time and number', () => {
+    const bench = new Bench();
+    const token = bench.token(...FULL);
+    bench.ask(token);
+    expect(bench.ask(token)).toBe(bench.ask(token));
+    const first = bench.ask(token);
+    bench.now += 30_000;
+    expect(bench.ask(token)).not.toBe(first);
+    for (let i = 0; i < 10_050; i++) bench.authority.cache.put(`t${i}`, first as Capability, bench.now);
+    expect(bench.authority.cache.size).toBe(10_000);
+  });
+});
+
+describe('token', () => {
+  const bench = new Bench();
+  const keyOf = (id: string) => bench.keyring.find(id);
+
+  it('header: Bearer in any case, one space, nothing else', () => {
+    const token = bench.token(...FULL);
+    for (const good of ['Bearer', 'bearer', 'BEARER']) {
+      expect(bench.authority.authenticate(`${good} ${token}`)).not.toBeTypeOf('string');
+    }
+    for (const bad of [
+      token,
+      `Basic ${token}`,
+      `Bearer  ${token}`,
+      `Bearer ${token} `,
+      `Bearer ${token}=`,
+      'Bearer ',
+      '',
+    ]) {
+      expect(bench.authority.authenticate(bad)).toBe('malformed');
+    }
+    expect(bench.authority.authenticate(undefined)).toBe('missing');
+  });
+
+  it('mutants: 20,000 changed tokens, none verifies', () => {
+    const original = bench.token(...FULL, 'quota_bytes = 1000/1');
+    const bytes = Buffer.from(original, 'base64url');
+    const mutation = fc.oneof(
+      fc.tuple(fc.constant('flip'), fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 })),
+      fc.tuple(fc.constant('insert'), fc.nat(bytes.length), fc.nat(255)),
+      fc.tuple(fc.constant('drop'), fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 40 })),
+      fc.tuple(fc.constant('double'), fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 60 })),
+      fc.tuple(fc.constant('char'), fc.nat(original.length - 1), fc.integer({ min: 33, max: 126 })),
+    );
+    fc.assert(
+      fc.property(mutation, ([kind, at, by]) => {
+        let mutant = Buffer.from(bytes);
+        if (kind === 'flip') mutant[at] = (mutant[at] as number) ^ by;
+        if (kind === 'insert') mutant = Buffer.concat([bytes.subarray(0, at), Buffer.from([by]), bytes.subarray(at)]);
+        if (kind === 'drop') mutant = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + by)]);
+        if (kind === 'double') mutant = Buffer.concat([bytes.subarray(0, at + by), bytes.subarray(at)]);
+        let token = mutant.toString('base64url');
+        if (kind === 'char') token = original.slice(0, at) + String.fromCharCode(by) + original.slice(at + 1);
+        return token === original || typeof openToken(token, keyOf) === 'string';
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  it('appended caveat: one that the signature does not cover is refused', () => {
+    const bytes = Buffer.from(bench.token(...FULL), 'base64url');
+    const signature = bytes.subarray(bytes.length - (4 + 'signature '.length + 32 + 1));
+    const line = 'cid topic = other\n';
+    const packet = Buffer.from((line.length + 4).toString(16).padStart(4, '0') + line);
+    const before = bytes.subarray(0, bytes.length - signature.length);
+    expect(openToken(Buffer.concat([before, packet, signature]).toString('base64url'), keyOf)).toBe('forged');
+    expect(openToken(Buffer.concat([bytes, packet]).toString('base64url'), keyOf)).toBe('malformed');
+    expect(openToken(Buffer.concat([bytes, bytes]).toString('base64url'), keyOf)).toBe('malformed');
+  });
+
+  it('size: tokens and caveats are bounded before any work is done', () => {
+    expect(openToken('A'.repeat(1_000_000), keyOf)).toBe('malformed');
+    let token = bench.token(...FULL);
+    for (let i = FULL.length; i < CAVEATS_MAX; i++) token = attenuateToken(token, ['quota_ops = 9/1']);
+    expect(parseToken(token)?.caveats).toHaveLength(CAVEATS_MAX);
+    expect(() => attenuateToken(token, ['quota_ops = 9/1'])).toThrow(/at most 32 caveats/);
+    expect(() => attenuateToken(token.slice(1), ['quota_ops = 9/1'])).toThrow(/not a capability/);
+    expect(() => attenuateToken(bench.token(...FULL), ['a\nb'])).toThrow(/printable ASCII/);
+  });
+
+  it('junk: any text at all is answered, never thrown at', () => {
+    fc.assert(fc.property(fc.string({ maxLength: 400 }), (text) => typeof openToken(text, keyOf) === 'string'));
+  });
+});
