@@ -66,6 +66,9 @@ export type PurgeReason = (typeof PURGE_REASONS)[number];
 export const OPS = ['send', 'recv', 'ack', 'nack', 'extend', 'stats', 'admin'] as const;
 export type Op = (typeof OPS)[number];
 
+/** The reserved topic whose admin may revoke capabilities (AU4). */
+export const ADMIN_TOPIC = 'mailbox.admin';
+
 /** Who must act on a refusal: the caller's bytes, its authority, its timing, or us. */
 export type Family = 'done' | 'malformed' | 'denied' | 'refused' | 'faulted';
 

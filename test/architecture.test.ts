@@ -34,9 +34,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'src/ports.ts',
       'src/http',
     ],
-    packages: ['h3', 'typebox'],
+    packages: ['h3', 'typebox', 'prom-client'],
   },
   'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
+  'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },
   sim: {
     may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/integrity', 'src/journal', 'src/ports.ts', 'sim'],

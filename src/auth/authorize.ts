@@ -10,8 +10,6 @@ import { Revocations } from './revocation.ts';
 /** Capability times are judged with this much tolerance (TM2, R5). */
 const TOLERANCE_S = 120;
 const CACHE_CAPACITY = 10_000;
-/** The topic whose admin may revoke (AU4). */
-export const ADMIN_TOPIC = 'mailbox.admin';
 
 /** Why nobody stands behind a request (401). For logs and metrics; the caller is told no more than that. */
 export const AUTH_FAILURES = [

@@ -1,6 +1,7 @@
 import type { DeadReason } from '../../spec/vocabulary.ts';
 import { timeOf } from '../core/msg-id.ts';
 import { firstAvailable, type Message, type ShardState } from '../core/state.ts';
+import { timestampOf } from '../integrity/timestamp.ts';
 import type { DeadLetter, Delivery, TopicStats } from './messages.ts';
 
 /** A message as its lease shows it now; later changes do not reach the copy. */
@@ -9,7 +10,7 @@ export function deliveryOf(message: Message, shard: number): Delivery {
     msgId: message.msgId,
     topic: message.topic.name,
     shard,
-    sentAtMs: timeOf(message.msgId),
+    ts: timestampOf(timeOf(message.msgId)),
     idemKey: message.idemKey,
     payload: message.payload as Uint8Array,
     payloadHash: message.payloadHash,
@@ -29,7 +30,7 @@ export function deadLetterOf(message: Message, shard: number, withPayload: boole
     msgId: message.msgId,
     topic: message.topic.name,
     shard,
-    sentAtMs: timeOf(message.msgId),
+    ts: timestampOf(timeOf(message.msgId)),
     idemKey: message.idemKey,
     payloadHash: message.payloadHash,
     hashChain: message.hashChain,
@@ -39,7 +40,7 @@ export function deadLetterOf(message: Message, shard: number, withPayload: boole
     reason: message.deadReason as DeadReason,
     attempt: message.attempt,
     lastError: message.lastError,
-    deadAtMs: message.deadAtMs,
+    deadAt: timestampOf(message.deadAtMs),
     redrives: message.redrives,
     payload: withPayload && message.deadReason !== 'integrity' ? message.payload : null,
   };

@@ -97,7 +97,8 @@ export interface Delivery {
   readonly msgId: string;
   readonly topic: string;
   readonly shard: number;
-  readonly sentAtMs: number;
+  /** Time of the send, RFC 3339 with milliseconds: the string that `hashChain` covers. */
+  readonly ts: string;
   readonly idemKey: string;
   readonly payload: Uint8Array;
   readonly payloadHash: string;
@@ -114,7 +115,7 @@ export interface DeadLetter {
   readonly msgId: string;
   readonly topic: string;
   readonly shard: number;
-  readonly sentAtMs: number;
+  readonly ts: string;
   readonly idemKey: string;
   readonly payloadHash: string;
   readonly hashChain: string;
@@ -124,7 +125,8 @@ export interface DeadLetter {
   readonly reason: DeadReason;
   readonly attempt: number;
   readonly lastError: string | null;
-  readonly deadAtMs: number;
+  /** RFC 3339 with milliseconds. */
+  readonly deadAt: string;
   readonly redrives: number;
   /** Null unless asked for. */
   readonly payload: Uint8Array | null;

@@ -136,6 +136,11 @@ export class Service {
     }
   }
 
+  /** The client of a waiting recv is gone: nothing is leased for it any more. */
+  cancelPoll(reply: (reply: Reply) => void): void {
+    this.polls.takeIf((poll) => poll.reply === reply);
+  }
+
   get inflight(): number {
     let leased = 0;
     for (const shard of this.shards) leased += shard.leases.size;

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { freshKey, Keyring, readKeyringFile, writeKeyringFile } from '../auth/keyring.ts';
+import { durationMs } from '../config/values.ts';
+import { examples, print, printJson, UsageError } from './shared.ts';
+
+const DAY_MS = 86_400_000;
+/** Root keys live at most this long (K5). */
+const KEY_DAYS_MAX = 30;
+
+export function addKeyring(program: Command): void {
+  const keyring = program.command('keyring').description('root keys of capabilities');
+  const init = keyring.command('init <file>').description('make a keyring with one fresh key, mode 0600');
+  examples(init, 'mailbox keyring init keyring.json').action((file: string) => {
+    writeKeyringFile(file, new Keyring([freshKey('k1', Date.now())]), true);
+    print(`${file}: key k1`);
+  });
+  const rotate = keyring.command('rotate <file>').description('add a fresh key; drop those past the overlap');
+  rotate.option('--keep <duration>', 'keep keys younger than this, at most 30d', `${KEY_DAYS_MAX}d`);
+  examples(rotate, 'mailbox keyring rotate keyring.json --keep 30d').action((file: string, { keep }) => {
+    const keepMs = durationMs(keep);
+    if (keepMs === null || keepMs > KEY_DAYS_MAX * DAY_MS) throw new UsageError('keep: a duration up to 30d, like 7d');
+    const rotated = readKeyringFile(file).rotated(Date.now(), keepMs);
+    writeKeyringFile(file, rotated, false);
+    print(
+      `${file}: keys ${rotated.keys.map((key) => key.id).join(', ')}; capabilities are minted with ${rotated.newest.id}`,
+    );
+  });
+  const list = keyring.command('list <file>').description('ids and ages, no key').option('--json', 'print JSON');
+  list.action((file: string, { json }: { json?: true }) => {
+    const keys = readKeyringFile(file).keys.map(({ id, createdMs }) => ({
+      id,
+      created: new Date(createdMs).toISOString(),
+      age_days: Math.floor((Date.now() - createdMs) / DAY_MS),
+    }));
+    if (json) return printJson(keys);
+    for (const { id, created, age_days } of keys) print(`${id}  ${created}  ${age_days} days old`);
+  });
+}

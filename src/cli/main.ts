@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { KeyringError } from '../auth/keyring.ts';
+import { MailboxError } from '../client/client.ts';
+import { ConfigError } from '../config/values.ts';
+import { addCap } from './cap.ts';
+import { addConfig } from './config.ts';
+import { addDlq } from './dlq.ts';
+import { addKeyring } from './keyring.ts';
+import { addMessages } from './messages.ts';
+import { addServe } from './serve.ts';
+import { EXIT, UsageError } from './shared.ts';
+
+/** The folder with package.json: two levels up from the sources, three from what is built of them. */
+function version(): string {
+  for (const up of ['../../package.json', '../../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
+    } catch {}
+  }
+  return 'unknown';
+}
+
+const program = new Command('mailbox')
+  .description('A secure store-and-forward mailbox whose behaviour is an executable formal model.')
+  .version(version())
+  .showHelpAfterError('(--help shows how)')
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride();
+
+for (const add of [addServe, addKeyring, addCap, addMessages, addDlq, addConfig]) add(program);
+const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
+for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError('(--help shows how)');
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+
+/** One line about what went wrong, and the code to leave with. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof UsageError || error instanceof ConfigError || error instanceof KeyringError) {
+    process.stderr.write(`${error.message}\n`);
+    return EXIT.usage;
+  }
+  if (error instanceof MailboxError) {
+    const again = error.retryable ? ' (may succeed later)' : '';
+    process.stderr.write(`${error.code}: ${error.message}${again}\n`);
+    return EXIT.failed;
+  }
+  const { code, message } = error as NodeJS.ErrnoException;
+  process.stderr.write(`${code === undefined ? '' : `${code}: `}${message}\n`);
+  return EXIT.failed;
+}

@@ -1,0 +1,110 @@
+import { type Command, Option } from 'commander';
+import { freshKey, Keyring, readKeyringFile } from '../auth/keyring.ts';
+import { mint } from '../auth/mint.ts';
+import { flagOf, loadConfig } from '../config/load.ts';
+import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
+import { startServer } from '../main.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { EXIT, examples } from './shared.ts';
+
+const DEV_TOPIC = 'demo';
+const DEV_HOURS = 24;
+
+/** Adds a flag for every setting. */
+export function withSettings(command: Command): Command {
+  command.option('--config <file>', 'TOML file of settings');
+  for (const name of SETTING_NAMES) {
+    const { kind, about } = SETTINGS[name];
+    const value = kind.says === 'true or false' ? '' : ' <value>';
+    command.addOption(new Option(`${flagOf(name)}${value}`, `${about} (${kind.says})`));
+  }
+  return command;
+}
+
+/** The flags given, by setting. */
+export function flagsOf(options: Readonly<Record<string, unknown>>): Record<string, string> {
+  const flags: Record<string, string> = {};
+  for (const name of SETTING_NAMES) {
+    const value = options[name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+    if (value !== undefined) flags[name] = String(value);
+  }
+  return flags;
+}
+
+export function addServe(program: Command): void {
+  const command = withSettings(program.command('serve').description('run the mailbox'));
+  examples(command, 'mailbox serve', 'mailbox serve --bind 0.0.0.0:9410 --keyring keyring.json --log-level debug');
+  command.action(async (options: Record<string, unknown>) => {
+    const { settings } = loadConfig(flagsOf(options), process.env, options['config'] as string | undefined);
+    const log = createLog(settings.log_level, settings.log_format, (line) => process.stdout.write(line));
+    const keyring = settings.keyring === null ? development() : readKeyringFile(settings.keyring);
+    const server = await startServer({ settings, keyring, log });
+    const { profile, ready_shards } = settings;
+    log.info('server.ready', { http: server.http, metrics: server.metrics, profile, shards: ready_shards });
+    if (settings.keyring === null) process.stderr.write(welcome(settings, keyring, server.http));
+    guard(log, () => server.stop());
+  });
+}
+
+const development = (): Keyring => new Keyring([freshKey('dev', Date.now())]);
+
+/** SIGTERM and SIGINT drain and exit 0; a second one exits at once. A bug outside every request ends the process. */
+function guard(log: Log, stop: () => Promise<void>): void {
+  let stopping = false;
+  const onSignal = (signal: string): void => {
+    if (stopping) process.exit(EXIT.failed);
+    stopping = true;
+    log.info('server.draining', { signal });
+    stop().then(
+      () => {
+        log.info('server.stopped', {});
+        process.exit(EXIT.ok);
+      },
+      () => process.exit(EXIT.failed),
+    );
+  };
+  process.on('SIGTERM', () => onSignal('SIGTERM'));
+  process.on('SIGINT', () => onSignal('SIGINT'));
+  process.on('uncaughtException', (error) => {
+    // The place, not the message: it may quote what a caller sent (I2).
+    log.error('process.failed', { error: error.name, at: (error.stack ?? '').split('\n').slice(1, 8) });
+    process.exit(EXIT.failed);
+  });
+}
+
+/** For people at a terminal, on standard error: a capability must not get into a log (I2). */
+function welcome(settings: Settings, keyring: Keyring, address: string): string {
+  const expires = `expires = ${Math.floor(Date.now() / 1000) + DEV_HOURS * 3600}`;
+  const { token } = mint(keyring, [
+    `topic = ${DEV_TOPIC}`,
+    'op = send,recv,ack,nack,extend,stats',
+    expires,
+    'quota_ops = 100000/1',
+  ]);
+  const lines = [
+    '',
+    `No keyring: made a development key in memory. It goes with this process; so does every message.`,
+    `A capability for the topic "${DEV_TOPIC}", good for ${DEV_HOURS} hours. Paste:`,
+    '',
+    `export MAILBOX_URL=http://${address} MAILBOX_CAP=${token}`,
+    ...curlLines(),
+  ];
+  if (settings.enable_admin) {
+    const admin = (topic: string): string =>
+      mint(keyring, [`topic = ${topic}`, 'op = admin', expires, 'quota_ops = 100/1']).token;
+    lines.push('', `Admin of "${DEV_TOPIC}":`, `export MAILBOX_CAP=${admin(DEV_TOPIC)}`);
+    lines.push('', 'Admin that may revoke:', `export MAILBOX_CAP=${admin('mailbox.admin')}`);
+  }
+  return `${lines.join('\n')}\n\n`;
+}
+
+function curlLines(): string[] {
+  const post = (path: string, body: string): string =>
+    `curl -s $MAILBOX_URL/v1/${path} -H "Authorization: Bearer $MAILBOX_CAP" -H 'Content-Type: application/json' -d ${body}`;
+  const field = (name: string): string => `$(echo "$M" | grep -o '"${name}":"[^"]*' | cut -d'"' -f4)`;
+  return [
+    post('send', `'{"topic":"${DEV_TOPIC}","idem_key":"hello-1","payload_b64":"aGVsbG8="}'`),
+    `M=$(${post('recv', `'{"topic":"${DEV_TOPIC}","max_messages":1,"visibility_ms":60000}'`)}); echo "$M"`,
+    post(`ack/${field('msg_id')}`, `"{\\"receipt\\":\\"${field('receipt')}\\"}"`),
+  ];
+}

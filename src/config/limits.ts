@@ -1,0 +1,21 @@
+import type { Limits } from '../core/limits.ts';
+import type { Settings } from './settings.ts';
+
+/** The settings that the core is held to. */
+export const limitsOf = (s: Settings): Limits => ({
+  shardCapacity: s.shard_capacity,
+  globalInflight: s.global_inflight,
+  dedupCapacity: s.dedup_capacity,
+  settledCapacity: s.settled_capacity,
+  dlqMaxPerTopic: s.dlq_max_per_topic,
+  dlqCapacity: s.dlq_capacity,
+  dlqRetentionMs: s.dlq_retention,
+  readyRetentionMs: s.ready_retention,
+  defaultVisibilityMs: s.default_visibility,
+  maxAttempts: s.max_attempts,
+  maxRedrives: s.max_redrives,
+  inflightFactor: s.inflight_factor,
+  backoffBaseMs: s.backoff_base,
+  backoffMaxMs: s.backoff_max,
+  tReplayMs: s.t_replay,
+});

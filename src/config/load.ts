@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
+import { ConfigError, nearest } from './values.ts';
+
+const ENV_PREFIX = 'MAILBOX_';
+/** Variables of the command line client, which are no settings of the server. */
+const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CAP'];
+
+export const flagOf = (name: string): string => `--${name.replaceAll('_', '-')}`;
+export const variableOf = (name: string): string => ENV_PREFIX + name.toUpperCase();
+
+/** Where the value in force came from. */
+export type Origin = 'default' | 'file' | 'environment' | 'flag';
+
+export interface Config {
+  readonly settings: Settings;
+  readonly origins: Readonly<Record<SettingName, Origin>>;
+}
+
+interface Given {
+  readonly text: string;
+  readonly origin: Origin;
+  readonly from: string;
+}
+
+/**
+ * The effective configuration: flags over environment over file over defaults. Unknown keys and values out of range
+ * refuse the start. @throws ConfigError naming the setting, its limit and where it was given.
+ */
+export function loadConfig(
+  flags: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  file?: string,
+): Config {
+  const given = new Map<SettingName, Given>();
+  const take = (origin: Origin, from: (name: string) => string, entries: Iterable<[string, string]>) => {
+    for (const [name, text] of entries) {
+      if (!(name in SETTINGS)) throw new ConfigError(unknown(from(name), name, from));
+      given.set(name as SettingName, { text, origin, from: from(name) });
+    }
+  };
+  if (file !== undefined) take('file', (name) => `${file}: ${name}`, fileEntries(file));
+  take('environment', variableOf, variables(environment));
+  take('flag', flagOf, Object.entries(flags));
+
+  const settings: Record<string, unknown> = {};
+  const origins: Record<string, Origin> = {};
+  for (const name of SETTING_NAMES) {
+    const { kind, fallback } = SETTINGS[name];
+    const entry = given.get(name);
+    origins[name] = entry?.origin ?? 'default';
+    settings[name] = entry === undefined ? fallback : kind.read(entry.text);
+    if (entry !== undefined && settings[name] === null) throw new ConfigError(`${entry.from}: must be ${kind.says}`);
+  }
+  const config = { settings: settings as unknown as Settings, origins: origins as Record<SettingName, Origin> };
+  together(config.settings);
+  return config;
+}
+
+function unknown(shown: string, name: string, from: (name: string) => string): string {
+  const near = nearest(name, SETTING_NAMES);
+  return `${shown}: no such setting${near === null ? '' : `; did you mean ${from(near)}?`}`;
+}
+
+function* variables(environment: Readonly<Record<string, string | undefined>>): Iterable<[string, string]> {
+  for (const [variable, text] of Object.entries(environment)) {
+    if (!variable.startsWith(ENV_PREFIX) || CLIENT_VARIABLES.includes(variable) || text === undefined) continue;
+    yield [variable.slice(ENV_PREFIX.length).toLowerCase(), text];
+  }
+}
+
+function fileEntries(file: string): [string, string][] {
+  let table: Record<string, unknown>;
+  try {
+    table = parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error instanceof TomlError) throw new ConfigError(`${file}: ${error.message}`);
+    throw new ConfigError(`${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+  }
+  return Object.entries(table).map(([name, value]) => {
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return [name, value.join(',')];
+    if (typeof value === 'object') throw new ConfigError(`${file}: ${name}: must be a single value`);
+    return [name, String(value)];
+  });
+}
+
+/** Rules over two settings. */
+function together(s: Settings): void {
+  if (s.t_replay < 2 * s.default_visibility) {
+    throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)');
+  }
+  if (s.backoff_max < s.backoff_base) throw new ConfigError('backoff_max: must be at least backoff_base');
+}
+
+/** Name, value and origin of every setting, as text. */
+export function shown({ settings, origins }: Config): { name: string; value: string; origin: Origin }[] {
+  return SETTING_NAMES.map((name) => {
+    const value = settings[name];
+    const text = value === null ? '' : (SETTINGS[name].kind.show as (value: unknown) => string)(value);
+    return { name, value: text, origin: origins[name] };
+  });
+}
+
+/** The variables that command line clients go by. */
+export const clientVariables = (
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): { readonly MAILBOX_URL?: string | undefined; readonly MAILBOX_CAP?: string | undefined } => ({
+  MAILBOX_URL: environment['MAILBOX_URL'],
+  MAILBOX_CAP: environment['MAILBOX_CAP'],
+});

@@ -1,0 +1,119 @@
+import { DEFAULT_LIMITS } from '../core/limits.ts';
+import { durationMs, durationText, sizeBytes, sizeText } from './values.ts';
+
+/** One kind of value: how it is read from text, how it is shown. `read` gives null for what it cannot read. */
+interface Kind<T> {
+  readonly says: string;
+  read(text: string): T | null;
+  show(value: T): string;
+}
+
+const count = (min: number, max: number): Kind<number> => ({
+  says: `a whole number ${min}..${max}`,
+  read: (text) => (/^[0-9]{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : null),
+  show: String,
+});
+const duration = (minMs: number, maxMs: number): Kind<number> => ({
+  says: `a duration ${durationText(minMs)}..${durationText(maxMs)}, like 250ms 5s 1h 7d`,
+  read: (text) => {
+    const ms = durationMs(text);
+    return ms !== null && ms >= minMs && ms <= maxMs ? ms : null;
+  },
+  show: durationText,
+});
+const size = (min: number, max: number): Kind<number> => ({
+  says: `a size ${sizeText(min)}..${sizeText(max)}, like 512KiB 1MiB`,
+  read: (text) => {
+    const bytes = sizeBytes(text);
+    return bytes !== null && bytes >= min && bytes <= max ? bytes : null;
+  },
+  show: sizeText,
+});
+const oneOf = <T extends string>(...values: readonly T[]): Kind<T> => ({
+  says: values.join(' or '),
+  read: (text) => values.find((value) => value === text) ?? null,
+  show: (value) => value,
+});
+const flag: Kind<boolean> = {
+  says: 'true or false',
+  read: (text) => (text === 'true' ? true : text === 'false' ? false : null),
+  show: String,
+};
+const path: Kind<string> = { says: 'a path', read: (text) => (text === '' ? null : text), show: (value) => value };
+const address: Kind<{ readonly host: string; readonly port: number }> = {
+  says: 'host:port',
+  read: (text) => {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})$/.exec(text);
+    if (match === null || Number(match[3]) > 65_535) return null;
+    return { host: (match[1] ?? match[2]) as string, port: Number(match[3]) };
+  },
+  show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
+};
+const prefixes: Kind<readonly string[]> = {
+  says: 'up to 32 topic prefixes, separated by commas',
+  read: (text) => {
+    const list = text === '' ? [] : text.split(',');
+    return list.length <= 32 && list.every((item) => /^[a-z0-9][a-z0-9._:-]{0,127}$/.test(item)) ? list : null;
+  },
+  show: (value) => value.join(','),
+};
+
+interface Setting<T> {
+  readonly kind: Kind<T>;
+  readonly fallback: T | null;
+  readonly about: string;
+}
+const setting = <T>(kind: Kind<T>, fallback: T | null, about: string): Setting<T> => ({ kind, fallback, about });
+
+const HOURS_12 = 12 * 3_600_000;
+const YEAR = 365 * 86_400_000;
+const MANY = 10_000_000;
+const d = DEFAULT_LIMITS;
+
+/** Every setting, once: file key; flag `--like-this`; variable `MAILBOX_LIKE_THIS`. */
+export const SETTINGS = {
+  bind: setting(address, { host: '127.0.0.1', port: 9410 }, 'where the service listens; port 0 picks one'),
+  metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
+  profile: setting(oneOf('micronode', 'macronode'), 'micronode', 'micronode keeps everything in memory'),
+  data: setting(path, './data', 'data directory of the durable profile'),
+  keyring: setting(path, null, 'keyring file; without one a development key is made in memory'),
+  enable_admin: setting(flag, false, 'serve the admin endpoints'),
+  ready_shards: setting(count(1, 1024), 8, 'shards; fixed for a data directory'),
+  shard_capacity: setting(count(1, MANY), d.shardCapacity, 'queued, leased and redelivered messages of a shard'),
+  global_inflight: setting(count(1, MANY), d.globalInflight, 'leased messages of all shards'),
+  dedup_capacity: setting(count(1, MANY), d.dedupCapacity, 'idempotency entries of a shard'),
+  settled_capacity: setting(count(1, MANY), d.settledCapacity, 'settled receipts remembered by a shard'),
+  default_visibility: setting(duration(250, HOURS_12), d.defaultVisibilityMs, 'lease length when recv names none'),
+  max_attempts: setting(count(1, 1000), d.maxAttempts, 'deliveries before a message is dead-lettered'),
+  max_redrives: setting(count(1, 1000), d.maxRedrives, 'reprocesses of one message'),
+  backoff_base: setting(duration(1, 3_600_000), d.backoffBaseMs, 'backoff after the first attempt, before jitter'),
+  backoff_max: setting(duration(1, HOURS_12), d.backoffMaxMs, 'longest backoff'),
+  t_replay: setting(duration(500, 86_400_000), d.tReplayMs, 'idempotency window; at least 2 x default_visibility'),
+  inflight_factor: setting(count(1, 100), d.inflightFactor, 'longest lease by extension, x its visibility'),
+  ready_retention: setting(duration(1000, YEAR), d.readyRetentionMs, 'how long a message may wait for a consumer'),
+  dlq_retention: setting(duration(1000, YEAR), d.dlqRetentionMs, 'how long a dead letter is kept'),
+  dlq_max_per_topic: setting(count(1, MANY), d.dlqMaxPerTopic, 'dead letters of a topic'),
+  dlq_capacity: setting(count(1, MANY), d.dlqCapacity, 'dead letters of a shard'),
+  cap_cache_ttl: setting(duration(5_000, 120_000), 30_000, 'how long a verified capability is remembered'),
+  read_timeout: setting(duration(100, 3_600_000), 5_000, 'a whole request must arrive in this time'),
+  write_timeout: setting(duration(100, 3_600_000), 5_000, 'a whole response must be taken in this time'),
+  idle_timeout: setting(duration(100, 3_600_000), 60_000, 'a connection without a request is closed'),
+  max_body: setting(size(1024, 1024 ** 2), 1024 ** 2, 'largest request body'),
+  max_connections: setting(count(1, 65_536), 1024, 'open connections'),
+  requests_per_socket: setting(count(1, MANY), 10_000, 'requests before a connection is closed'),
+  drain_deadline: setting(duration(0, 3_600_000), 5_000, 'time to finish after SIGTERM'),
+  topic_classes: setting(prefixes, [], 'topic prefixes that metrics tell apart'),
+  log_level: setting(oneOf('error', 'warn', 'info', 'debug'), 'info', 'least important level that is logged'),
+  log_format: setting(oneOf('json', 'text'), 'json', 'one JSON object a line, or text'),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+/** The value of each setting; null where one is neither given nor has a default. */
+export type Settings = {
+  readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<infer T>
+    ? N extends 'keyring'
+      ? T | null
+      : T
+    : never;
+};

@@ -1,0 +1,310 @@
+import type { IncomingMessage } from 'node:http';
+import { ADMIN_TOPIC, type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
+import type { Authority, Capability } from '../auth/authorize.ts';
+import { freshCorrId, isCorrId } from '../observe/ids.ts';
+import type { Log } from '../observe/log.ts';
+import type { Metrics, RejectedReason } from '../observe/metrics.ts';
+import type { Clock } from '../ports.ts';
+import type { RecvRequest, Reply } from '../service/messages.ts';
+import type { Service } from '../service/service.ts';
+import { collect } from './collect.ts';
+import { type Head, headOf } from './head.ts';
+import { Malformed, parseJson } from './json.ts';
+import type { Readiness } from './readiness.ts';
+import { type Answer, done, refusal } from './reply.ts';
+import { type Exchange, match, type Route } from './routes.ts';
+import { check } from './schemas.ts';
+
+const NONE = '-';
+const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
+
+export interface GatewayOptions {
+  readonly service: Service;
+  readonly authority: Authority;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly readiness: Readiness;
+  readonly bodyBytesMax: number;
+  readonly adminEnabled: boolean;
+}
+
+/** One request on its way: what its log line and counters will say. */
+interface Way {
+  readonly req: IncomingMessage;
+  readonly head: Head;
+  readonly corrId: string;
+  readonly startedMs: number;
+  readonly respond: (answer: Answer, corrId: string) => void;
+  readonly goneNow: () => boolean;
+  readonly proceed: () => void;
+  route: Route | null;
+  capability: Capability | null;
+}
+
+/** What a dispatcher brings besides the request. */
+export interface Sink {
+  /** Writes the response; called once. */
+  respond(answer: Answer, corrId: string): void;
+  /** True when the client can provably not get a response any more. */
+  gone(): boolean;
+  /** Tells a client that waits for it to send its body (100-continue). */
+  proceed(): void;
+  /** Calls back when the client leaves before the response. */
+  onGone(callback: () => void): void;
+}
+
+/**
+ * The way of a request through HTTP: head, capability, body, service, response, in the order of rule BD2. Every
+ * dispatcher brings its requests here; nothing else answers.
+ */
+export class Gateway {
+  private readonly options: GatewayOptions;
+
+  constructor(options: GatewayOptions) {
+    this.options = options;
+  }
+
+  /** Handles one request; whatever is thrown on the way is a 500, a counter and a log line. */
+  handle(req: IncomingMessage, sink: Sink): void {
+    const head = headOf(req);
+    const corrId = head.corrId !== undefined && isCorrId(head.corrId) ? head.corrId.toLowerCase() : freshCorrId();
+    const way: Way = {
+      req,
+      head,
+      corrId,
+      startedMs: performance.now(),
+      respond: (answer, id) => sink.respond(answer, id),
+      goneNow: () => sink.gone(),
+      proceed: () => sink.proceed(),
+      route: null,
+      capability: null,
+    };
+    try {
+      const refused = this.admit(way);
+      if (refused !== null) return this.finish(way, refused);
+      this.read(way, sink);
+    } catch (error) {
+      this.fail(way, error);
+    }
+  }
+
+  /** Everything that is refused before the body is read. */
+  private admit(way: Way): Answer | null {
+    const { head, corrId } = way;
+    const hasBody = head.chunked || head.contentLength > 0;
+    const refuse = (outcome: Parameters<typeof refusal>[0], message?: string, allow?: string): Answer =>
+      refusal(outcome, corrId, { message, close: hasBody, ...(allow === undefined ? {} : { allow }) });
+    if (head.fault !== null) return { ...refuse('schema', head.fault), close: true };
+    const found = match(head.method, head.path);
+    if (found === null) return refuse('not_found', 'no such path');
+    if (typeof found === 'string') return refuse('method', undefined, found);
+    const { route } = found;
+    if (route.admin === true && !this.options.adminEnabled) return refuse('not_found', 'no such path');
+    way.route = route;
+    if (route.ops === null) return hasBody ? refuse('schema', 'body: none is taken here') : null;
+    const capability = this.options.authority.authenticate(head.authorization);
+    if (typeof capability === 'string') {
+      this.denied(way, route.ops[0] as Op, capability);
+      return refuse('cap_auth');
+    }
+    way.capability = capability;
+    if (!route.ops.some((op) => capability.allowsOp(op))) {
+      this.denied(way, route.ops[0] as Op, 'op');
+      return refuse('cap_scope');
+    }
+    if (head.contentLength > this.options.bodyBytesMax) {
+      return refuse('too_large', `body: at most ${this.options.bodyBytesMax} bytes`);
+    }
+    if (head.contentEncoding !== undefined && head.contentEncoding.toLowerCase() !== 'identity') {
+      return refuse('media_type');
+    }
+    if (route.method === 'GET') return hasBody ? refuse('schema', 'body: none is taken here') : null;
+    if (head.query !== '') return refuse('schema', 'query: none is taken here');
+    if (head.contentType === undefined || !JSON_TYPE.test(head.contentType)) return refuse('media_type');
+    return null;
+  }
+
+  private read(way: Way, sink: Sink): void {
+    const route = way.route as Route;
+    if (route.method === 'GET') return this.serve(way, sink, route.ops === null ? null : queryOf(way.head.query));
+    way.proceed();
+    collect(way.req, way.head.contentLength, this.options.bodyBytesMax, (body) => {
+      try {
+        if (body !== null) return this.serve(way, sink, parseJson(body));
+        const message = `body: at most ${this.options.bodyBytesMax} bytes`;
+        this.finish(way, refusal('too_large', way.corrId, { message, close: true }));
+      } catch (error) {
+        this.fail(way, error);
+      }
+    });
+  }
+
+  private serve(way: Way, sink: Sink, value: unknown): void {
+    const route = way.route as Route;
+    const { head, corrId } = way;
+    if (route.open === null) return this.finish(way, this.answerItself(way, route, value));
+    const mode = head.idemMode;
+    if (mode !== undefined && mode !== '200-flag' && mode !== '409') {
+      throw new Malformed('x-idempotency-mode: 409 or 200-flag');
+    }
+    const found = match(head.method, head.path) as { msgId: string };
+    const exchange = route.open({ value, msgId: found.msgId, corrId }, mode === '200-flag');
+    if (exchange.request.verb === 'recv') return this.receive(way, sink, exchange, exchange.request);
+    const capability = way.capability as Capability;
+    const { service, clock } = this.options;
+    service.request(exchange.request, capability, clock.nowMs(), (reply) => this.reply(way, exchange, reply));
+  }
+
+  /** A recv may wait, its client may leave meanwhile, and its capability may end: then no payload goes out (LE7, AU3). */
+  private receive(way: Way, sink: Sink, exchange: Exchange, request: RecvRequest): void {
+    const capability = way.capability as Capability;
+    const { service, clock } = this.options;
+    if (request.acks.length > 0 && !capability.allowsOp('ack')) {
+      this.denied(way, 'ack', 'op');
+      return this.finish(way, refusal('cap_scope', way.corrId, { message: 'acks: the capability does not allow ack' }));
+    }
+    let waits = true;
+    const reply = (answer: Reply): void => {
+      waits = false;
+      const deliveries = answer.deliveries ?? [];
+      if (deliveries.length > 0 && (way.goneNow() || !capability.isValid())) {
+        service.release(deliveries, clock.nowMs());
+        return this.reply(way, exchange, { outcome: 'cap_auth' });
+      }
+      this.reply(way, exchange, answer);
+    };
+    service.request(request, capability, clock.nowMs(), reply);
+    if (waits && request.waitMs > 0) sink.onGone(() => service.cancelPoll(reply));
+  }
+
+  private reply(way: Way, exchange: Exchange, reply: Reply): void {
+    if (reply.outcome === 'cap_scope' || reply.outcome === 'cap_auth') {
+      this.denied(way, way.route?.ops?.[0] as Op, reply.outcome === 'cap_scope' ? 'topic' : 'ended');
+    }
+    this.finish(way, exchange.answer(reply, way.corrId, this.options.clock.nowMs()));
+  }
+
+  /** The routes that ask no shard. */
+  private answerItself(way: Way, route: Route, value: unknown): Answer {
+    if (route.path === '/healthz') return done('{"ok":true}');
+    if (route.path === '/readyz') {
+      const { ready, missing, retryAfterS } = this.options.readiness.report();
+      const body = JSON.stringify({ ready, missing, retry_after: ready ? 0 : retryAfterS });
+      return ready ? done(body) : { status: 503, body, outcome: 'degraded_writes', retryAfterS };
+    }
+    return this.revoke(way, value);
+  }
+
+  private revoke(way: Way, value: unknown): Answer {
+    const { authority, service, clock, log } = this.options;
+    const capability = way.capability as Capability;
+    const { nonce, key_id, reason } = check('revoke', value);
+    if ((nonce === undefined) === (key_id === undefined)) throw new Malformed('nonce, key_id: exactly one of them');
+    if (!capability.allowsTopic(ADMIN_TOPIC)) {
+      this.denied(way, 'admin', 'topic');
+      return refusal('cap_scope', way.corrId);
+    }
+    const waitMs = capability.charge(0, clock.nowMs());
+    if (waitMs > 0) return refusal('quota', way.corrId, { retryAfterMs: waitMs });
+    const kind = nonce === undefined ? 'key_id' : 'nonce';
+    if (!authority.revoke(kind, (nonce ?? key_id) as string)) {
+      return refusal('internal', way.corrId, { message: 'the revocation list is full: rotate the root key instead' });
+    }
+    service.endPolls(clock.nowMs());
+    log.warn('capability.revoked', { ...this.context(way), kind, id: nonce ?? key_id, note: reason.slice(0, 200) });
+    return done('{"ok":true}');
+  }
+
+  private fail(way: Way, error: unknown): void {
+    if (error instanceof Malformed) {
+      return this.finish(way, refusal('schema', way.corrId, { message: error.message }));
+    }
+    const { metrics, log } = this.options;
+    metrics.internalErrors.add();
+    log.error('request.failed', {
+      ...this.context(way),
+      // The place, not the text: a message may quote what the caller sent (I2).
+      error: error instanceof Error ? error.name : typeof error,
+      at:
+        error instanceof Error
+          ? (error.stack ?? '')
+              .split('\n')
+              .slice(1, 6)
+              .map((line) => line.trim())
+          : [],
+    });
+    this.finish(way, refusal('internal', way.corrId, { close: true }));
+  }
+
+  // ---- what is seen from outside
+
+  private context(way: Way) {
+    return {
+      corr_id: way.corrId,
+      peer_addr: way.req.socket.remoteAddress ?? NONE,
+      cap_scope: way.capability?.label ?? NONE,
+      route: way.route?.path ?? NONE,
+    };
+  }
+
+  /** A security decision line and its counter (O3). */
+  private denied(way: Way, op: Op, reason: string): void {
+    const { metrics, log } = this.options;
+    metrics.authFailures.add(metrics.authFailures.slot(op));
+    log.warn('auth.denied', { ...this.context(way), decision: 'denied', op, reason });
+  }
+
+  private finish(way: Way, answer: Answer): void {
+    const seconds = (performance.now() - way.startedMs) / 1000;
+    this.count(way, answer, seconds);
+    const { log } = this.options;
+    if (answer.outcome === 'integrity') {
+      log.warn('integrity.failed', { ...this.context(way), decision: 'denied', reason: 'payload_hash' });
+    }
+    if (log.debugOn) {
+      const { status, outcome } = answer;
+      log.debug('request', { ...this.context(way), status, reason: outcome, latency_ms: seconds * 1000 });
+    }
+    way.respond(answer, way.corrId);
+  }
+
+  private count(way: Way, answer: Answer, seconds: number): void {
+    const { metrics } = this.options;
+    const { route, head } = way;
+    const path = route?.path ?? 'other';
+    const method = head.method === 'GET' || head.method === 'POST' ? head.method : 'other';
+    metrics.request(path, method, answer.status);
+    metrics.requestSeconds.observe(seconds);
+    if (answer.outcome === 'ok' && route?.hot === true) metrics.latencyOf(path)?.observe(seconds);
+    if (answer.status < 400) return;
+    const reason = REJECTED[answer.outcome];
+    if (reason !== undefined) metrics.rejected.add(metrics.rejected.slot(reason));
+    if (answer.outcome === 'integrity') metrics.integrityFailures.add(metrics.integrityFailures.slot('send'));
+    if (answer.status === 429 || answer.status === 503) metrics.busy.add(metrics.busy.slot(path));
+  }
+}
+
+const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
+  400: 'schema',
+  401: 'unauth',
+  403: 'unauth',
+  413: 'oversize',
+  415: 'schema',
+  422: 'integrity',
+  429: 'saturated',
+};
+/** `rejected_total{reason}` of each refusal that it counts. */
+const REJECTED: Readonly<Partial<Record<Outcome, RejectedReason>>> = Object.fromEntries(
+  Object.entries(OUTCOMES).map(([outcome, { status }]) => [outcome, REASON_OF_STATUS[status]]),
+);
+
+/** A query as an object of strings. @throws Malformed for a name that is there twice */
+function queryOf(query: string): Record<string, string> {
+  const found: Record<string, string> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (name in found) throw new Malformed('query: a name is there twice');
+    found[name] = value;
+  }
+  return { ...found };
+}

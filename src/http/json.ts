@@ -1,0 +1,85 @@
+/** The caller's bytes are wrong: the message names the field and the limit, never the value. */
+export class Malformed extends Error {}
+
+const DEPTH_MAX = 16;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/**
+ * Strict JSON: valid UTF-8 without a BOM, at most 16 levels deep, no key twice. `JSON.parse` alone takes the last of
+ * duplicate keys, and reads half a million levels that later code cannot. @throws Malformed
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    throw new Malformed('body: not valid UTF-8');
+  }
+  const members = scan(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Malformed('body: not valid JSON');
+  }
+  if (membersOf(value) !== members) throw new Malformed('body: a key is there twice');
+  return value;
+}
+
+/** Counts the members of all objects, that is the colons outside strings, and bounds the depth. */
+function scan(text: string): number {
+  let members = 0;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE:
+        i = endOfString(text, i);
+        break;
+      case COLON:
+        members++;
+        break;
+      case OPEN_LIST:
+      case OPEN_OBJECT:
+        if (++depth > DEPTH_MAX) throw new Malformed(`body: deeper than ${DEPTH_MAX} levels`);
+        break;
+      case CLOSE_LIST:
+      case CLOSE_OBJECT:
+        depth--;
+        break;
+      default:
+    }
+  }
+  return members;
+}
+
+/** The index of the quote that ends the string begun at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return end;
+  }
+  throw new Malformed('body: not valid JSON');
+}
+
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) count += membersOf(item);
+    return count;
+  }
+  for (const key of Object.keys(value)) {
+    const member = (value as Record<string, unknown>)[key];
+    count += typeof member === 'object' ? 1 + membersOf(member) : 1;
+  }
+  return count;
+}

@@ -1,0 +1,114 @@
+import type { DeadReason } from '../../spec/vocabulary.ts';
+import type {
+  AckRequest,
+  DlqListRequest,
+  ExtendRequest,
+  NackRequest,
+  PurgeRequest,
+  RecvRequest,
+  ReprocessRequest,
+  SendRequest,
+  StatsRequest,
+} from '../service/messages.ts';
+import { Malformed } from './json.ts';
+import type { Body } from './schemas.ts';
+
+/** Checked bodies become the service's requests; what a schema cannot say is checked here. */
+const ATTR_BYTES_MAX = 1024;
+const REASON_BYTES_MAX = 1024;
+const NO_ATTRS = Object.freeze({});
+
+/** Canonical base64 only: an encoding has one spelling. @throws Malformed */
+function payloadOf(text: string): Buffer {
+  const payload = Buffer.from(text, 'base64');
+  if (payload.toString('base64') !== text) throw new Malformed('payload_b64: not canonical base64 with padding');
+  return payload;
+}
+
+function checkText(field: string, text: string, bytesMax: number): void {
+  if (Buffer.byteLength(text) > bytesMax) throw new Malformed(`${field}: at most ${bytesMax} bytes`);
+  if (!text.isWellFormed()) throw new Malformed(`${field}: a lone surrogate`);
+}
+
+export function sendOf(body: Body<'send'>, corrId: string): SendRequest {
+  if (body.attrs !== undefined) {
+    for (const key of Object.keys(body.attrs)) checkText(`attrs.${key}`, body.attrs[key] as string, ATTR_BYTES_MAX);
+  }
+  return {
+    verb: 'send',
+    topic: body.topic,
+    idemKey: body.idem_key,
+    payload: payloadOf(body.payload_b64),
+    payloadHash: body.payload_hash ?? null,
+    attrs: body.attrs ?? NO_ATTRS,
+    corrId,
+    delayMs: body.delay_ms ?? 0,
+    ttlMs: body.ttl_ms ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+export const recvOf = (body: Body<'recv'>): RecvRequest => ({
+  verb: 'recv',
+  topic: body.topic,
+  visibilityMs: body.visibility_ms ?? null,
+  messagesMax: body.max_messages ?? 32,
+  bytesMax: body.max_bytes ?? 524_288,
+  waitMs: body.wait_ms ?? 0,
+  acks: body.acks?.map(({ msg_id, receipt }) => ({ msgId: msg_id, receipt })) ?? [],
+});
+
+export const ackOf = (body: Body<'ack'>, msgId: string): AckRequest => ({
+  verb: 'ack',
+  msgId,
+  receipt: body.receipt,
+});
+
+export function nackOf(body: Body<'nack'>, msgId: string): NackRequest {
+  if (body.reason !== undefined) checkText('reason', body.reason, REASON_BYTES_MAX);
+  return {
+    verb: 'nack',
+    msgId,
+    receipt: body.receipt,
+    reason: body.reason ?? null,
+    retryAfterMs: body.retry_after_ms ?? null,
+    deadLetter: body.dead_letter ?? false,
+  };
+}
+
+export const extendOf = (body: Body<'extend'>, msgId: string): ExtendRequest => ({
+  verb: 'extend',
+  msgId,
+  receipt: body.receipt,
+  visibilityMs: body.visibility_ms ?? null,
+});
+
+export const reprocessOf = (body: Body<'reprocess'>): ReprocessRequest => ({
+  verb: 'reprocess',
+  topic: body.topic,
+  limit: body.limit ?? body.msg_ids?.length ?? 1000,
+  msgIds: body.msg_ids ?? null,
+  reason: (body.reason as DeadReason | undefined) ?? null,
+});
+
+export function purgeOf(body: Body<'purge'>): PurgeRequest {
+  if ((body.msg_ids === undefined) === (body.older_than_ms === undefined)) {
+    throw new Malformed('msg_ids, older_than_ms: exactly one of them');
+  }
+  return {
+    verb: 'purge',
+    topic: body.topic,
+    msgIds: body.msg_ids ?? null,
+    olderThanMs: body.older_than_ms ?? null,
+  };
+}
+
+export const dlqListOf = (query: Body<'dlq'>): DlqListRequest => ({
+  verb: 'dlq_list',
+  topic: query.topic,
+  reason: (query.reason as DeadReason | undefined) ?? null,
+  limit: Number(query.limit ?? 100),
+  after: Number(query.cursor ?? 0),
+  withPayload: query.include === 'payload',
+});
+
+export const statsOf = (query: Body<'stats'>): StatsRequest => ({ verb: 'stats', topic: query.topic });

@@ -1,0 +1,152 @@
+import Type, { type Static, type TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { DEAD_REASONS } from '../../spec/vocabulary.ts';
+import { Malformed } from './json.ts';
+
+/** Request bodies and queries as JSON Schema (`wire`: HTTP, Limits). Closed: unknown fields are refused (T4). */
+const HOURS_12_MS = 12 * 3_600_000;
+const DAYS_365_MS = 365 * 86_400_000;
+
+const topic = Type.String({ pattern: '^[a-z0-9][a-z0-9._:-]{0,127}$' });
+const msgId = Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{26}$' });
+const receipt = Type.String({ pattern: '^[!-~]{1,128}$' });
+const visibility = Type.Integer({ minimum: 250, maximum: HOURS_12_MS });
+const reason = Type.Enum([...DEAD_REASONS]);
+/** Well-formed text without control characters; bytes are counted where it is read. */
+const text = Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' });
+const closed = { additionalProperties: false } as const;
+
+export const SCHEMAS = {
+  send: Type.Object(
+    {
+      topic,
+      idem_key: Type.String({ pattern: '^[!-~]{1,128}$' }),
+      payload_b64: Type.String(),
+      attrs: Type.Optional(
+        Type.Record(Type.String({ pattern: '^(?!__proto__$)[a-z0-9._-]{1,64}$' }), text, {
+          maxProperties: 32,
+          ...closed,
+        }),
+      ),
+      payload_hash: Type.Optional(Type.String({ pattern: '^b3:[0-9a-f]{64}$' })),
+      delay_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: HOURS_12_MS })),
+      ttl_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: DAYS_365_MS })),
+    },
+    closed,
+  ),
+  recv: Type.Object(
+    {
+      topic,
+      visibility_ms: Type.Optional(visibility),
+      max_messages: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
+      max_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 524_288 })),
+      wait_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: 20_000 })),
+      acks: Type.Optional(Type.Array(Type.Object({ msg_id: msgId, receipt }, closed), { maxItems: 256 })),
+    },
+    closed,
+  ),
+  ack: Type.Object({ receipt }, closed),
+  nack: Type.Object(
+    {
+      receipt,
+      reason: Type.Optional(text),
+      retry_after_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: HOURS_12_MS })),
+      dead_letter: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+  extend: Type.Object({ receipt, visibility_ms: Type.Optional(visibility) }, closed),
+  reprocess: Type.Object(
+    {
+      topic,
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+      msg_ids: Type.Optional(Type.Array(msgId, { minItems: 1, maxItems: 1000 })),
+      reason: Type.Optional(reason),
+      rate_per_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+    },
+    closed,
+  ),
+  purge: Type.Object(
+    {
+      topic,
+      msg_ids: Type.Optional(Type.Array(msgId, { minItems: 1, maxItems: 1000 })),
+      older_than_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: DAYS_365_MS })),
+    },
+    closed,
+  ),
+  revoke: Type.Object(
+    {
+      nonce: Type.Optional(Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{26}$' })),
+      key_id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{1,32}$' })),
+      reason: text,
+    },
+    closed,
+  ),
+  dlq: Type.Object(
+    {
+      topic,
+      reason: Type.Optional(reason),
+      limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$' })),
+      cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+      include: Type.Optional(Type.Enum(['payload'])),
+    },
+    closed,
+  ),
+  stats: Type.Object({ topic }, closed),
+} as const satisfies Record<string, TSchema>;
+export type SchemaName = keyof typeof SCHEMAS;
+export type Body<N extends SchemaName> = Static<(typeof SCHEMAS)[N]>;
+
+/** What a pattern means, in words. */
+const MEANING: Readonly<Record<string, string>> = {
+  topic: '1..128 of a-z 0-9 . _ : -, the first a letter or digit',
+  idem_key: '1..128 ASCII characters from ! to ~',
+  payload_hash: 'b3: and 64 lower-case hex digits',
+  msg_id: 'a ULID of 26 characters',
+  msg_ids: 'ULIDs of 26 characters',
+  nonce: '26 characters',
+  receipt: '1..128 ASCII characters',
+  key_id: '1..32 of A-Z a-z 0-9 _ -',
+  limit: 'a whole number 1..1000',
+  cursor: 'the `next` of the page before',
+  attrs: 'text without control characters',
+  reason: 'text without control characters',
+};
+
+const compiled = Object.fromEntries(
+  Object.entries(SCHEMAS).map(([name, schema]) => [name, Compile(schema)]),
+) as unknown as {
+  [N in SchemaName]: { Check(value: unknown): boolean; Errors(value: unknown): readonly SchemaError[] };
+};
+
+interface SchemaError {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly params: object;
+  readonly message: string;
+}
+
+/** The value as what the schema says it is. @throws Malformed naming the first field that is not. */
+export function check<N extends SchemaName>(name: N, value: unknown): Body<N> {
+  if (compiled[name].Check(value)) return value as Body<N>;
+  throw new Malformed(explain(compiled[name].Errors(value)));
+}
+
+function explain(errors: readonly SchemaError[]): string {
+  const error = errors.find(({ keyword }) => keyword !== 'boolean') ?? errors[0];
+  if (error === undefined) return 'body: does not fit';
+  const path = error.instancePath.slice(1).replaceAll('/', '.');
+  const field = path.slice(0, 80) || 'body';
+  const { additionalProperties, requiredProperties } = error.params as Record<string, string[] | undefined>;
+  if (additionalProperties !== undefined) {
+    const name = [path, printable(additionalProperties[0] ?? '')].filter((part) => part !== '').join('.');
+    const hint = path === 'attrs' ? ' (keys are 1..64 of a-z 0-9 . _ -)' : '';
+    return `${name}: unknown field${hint}`;
+  }
+  if (requiredProperties !== undefined) return `${[path, requiredProperties[0]].filter(Boolean).join('.')}: missing`;
+  const meaning = MEANING[path.split('.').findLast((part) => part in MEANING) ?? ''];
+  return error.keyword === 'pattern' && meaning !== undefined ? `${field}: ${meaning}` : `${field}: ${error.message}`;
+}
+
+/** A caller's own word, short and harmless enough to show it again. */
+const printable = (word: string): string => word.slice(0, 64).replace(/[^ -~]/g, '?');

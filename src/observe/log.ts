@@ -1,0 +1,53 @@
+import { type ConsolaReporter, createConsola } from 'consola';
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export const LOG_FORMATS = ['json', 'text'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** Fields of a line (O2). Tokens, keys and payloads are never among them (I2). */
+export interface LogFields {
+  readonly corr_id?: string;
+  readonly peer_addr?: string;
+  readonly cap_scope?: string;
+  readonly decision?: 'allowed' | 'denied';
+  readonly reason?: string;
+  readonly shard?: number;
+  readonly latency_ms?: number;
+  readonly [field: string]: unknown;
+}
+
+export interface Log {
+  readonly debugOn: boolean;
+  error(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  debug(event: string, fields?: LogFields): void;
+}
+
+const CONSOLA_LEVEL: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 3, debug: 4 };
+const SERVICE = 'svc-mailbox';
+
+/** One JSON object a line (R1), or the same fields for people. `write` gets whole lines. */
+export function createLog(level: LogLevel, format: LogFormat, write: (line: string) => void): Log {
+  const reporter: ConsolaReporter = {
+    log: ({ date, type, args }) => {
+      const [event, fields] = args as [string, LogFields | undefined];
+      if (format === 'json') {
+        write(`${JSON.stringify({ ts: date.toISOString(), level: type, service: SERVICE, event, ...fields })}\n`);
+        return;
+      }
+      const rest = Object.entries(fields ?? {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+      write(`${[date.toISOString(), type, event, ...rest].join(' ')}\n`);
+    },
+  };
+  // Consola drops repeats of a line unless told not to.
+  const consola = createConsola({ level: CONSOLA_LEVEL[level], throttle: 0, reporters: [reporter] });
+  return {
+    debugOn: level === 'debug',
+    error: (event, fields) => consola.error(event, fields),
+    warn: (event, fields) => consola.warn(event, fields),
+    info: (event, fields) => consola.info(event, fields),
+    debug: (event, fields) => consola.debug(event, fields),
+  };
+}

@@ -1,0 +1,36 @@
+import { randomBytes, randomFillSync } from 'node:crypto';
+import type { Clock, Random } from './ports.ts';
+
+const POOL_BYTES = 16 * 1024;
+const pool = Buffer.alloc(POOL_BYTES);
+let used = POOL_BYTES;
+
+/** `bytes` fresh bytes of the pool: the offset where they are. */
+function draw(bytes: number): number {
+  if (used + bytes > POOL_BYTES) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += bytes;
+  return used - bytes;
+}
+
+/** Randomness of the kernel, in buffered draws. */
+export const systemRandom: Random = {
+  below(below) {
+    if (below > 2 ** 48) throw new Error('random: at most 2^48');
+    // Modulo bias is below 2^-14 for the ids and jitters drawn here, and none for powers of two.
+    return pool.readUIntBE(draw(6), 6) % below;
+  },
+  token(bytes) {
+    if (bytes > 1024) return randomBytes(bytes).toString('base64url');
+    const at = draw(bytes);
+    return pool.toString('base64url', at, at + bytes);
+  },
+};
+
+/** Milliseconds that never go back, anchored to the wall clock when the process started (TM1). */
+export function systemClock(): Clock {
+  const anchorMs = Date.now() - performance.now();
+  return { nowMs: () => Math.floor(anchorMs + performance.now()), wallMs: () => Date.now() };
+}
