@@ -44,13 +44,13 @@ export function createDispatch(options: DispatchOptions): NodeRequestHandler {
   };
   if (mode === 'all-direct') return direct;
   const throughH3 = h3Handler(options);
-  if (mode === 'all-h3') return throughH3;
   return (req, res) => {
     const url = req.url ?? '';
     const mark = url.indexOf('?');
     const found = match(req.method ?? '', mark < 0 ? url : url.slice(0, mark));
-    const isHot = found !== null && typeof found !== 'string' && found.route.hot === true;
-    (isHot ? direct : throughH3)(req, res);
+    // h3 sees routes only: what has none may not even be a request that the web's Request can hold (TRACE).
+    const routed = found !== null && typeof found !== 'string';
+    (routed && (mode === 'all-h3' || found.route.hot !== true) ? throughH3 : direct)(req, res);
   };
 }
 
@@ -105,7 +105,5 @@ function h3Handler({ gateway, closing, writeTimeoutMs }: DispatchOptions): NodeR
   };
   for (const route of ROUTES)
     app.on(route.method, route.path.replace('{msg_id}', ':msg_id'), (event) => handle(event.req));
-  // Whatever has no route is answered by the gateway too: 404 or 405 in our words.
-  app.all('/**', (event) => handle(event.req));
   return toNodeHandler(app) as NodeRequestHandler;
 }

@@ -1,0 +1,115 @@
+import { connect } from 'node:net';
+import { freshKey, Keyring } from '../../src/auth/keyring.ts';
+import { mint } from '../../src/auth/mint.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { DispatchMode } from '../../src/http/dispatch.ts';
+import { type Running, startServer } from '../../src/main.ts';
+import { createLog } from '../../src/observe/log.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape
+  readonly body: any;
+}
+
+/** A server on ports of its own, with everything it logged. */
+export class TestServer {
+  readonly url: string;
+  readonly metricsUrl: string;
+  readonly lines: Record<string, unknown>[];
+  readonly keyring: Keyring;
+  readonly capability: string;
+  private readonly running: Running;
+
+  private constructor(running: Running, keyring: Keyring, lines: Record<string, unknown>[]) {
+    this.running = running;
+    this.keyring = keyring;
+    this.lines = lines;
+    this.url = `http://${running.http}`;
+    this.metricsUrl = `http://${running.metrics}`;
+    this.capability = this.cap('topic prefix t', 'op = send,recv,ack,nack,extend,stats');
+  }
+
+  static async start(
+    settings: Record<string, string> = {},
+    dispatch: DispatchMode = 'hot-direct',
+  ): Promise<TestServer> {
+    const lines: Record<string, unknown>[] = [];
+    const config = loadConfig(
+      { bind: '127.0.0.1:0', metrics_bind: '127.0.0.1:0', enable_admin: 'true', drain_deadline: '500ms', ...settings },
+      {},
+    );
+    const keyring = new Keyring([freshKey('k1', Date.now())]);
+    const log = createLog('debug', 'json', (line) => lines.push(JSON.parse(line)));
+    return new TestServer(await startServer({ settings: config.settings, keyring, log, dispatch }), keyring, lines);
+  }
+
+  stop(): Promise<void> {
+    return this.running.stop();
+  }
+
+  /** A capability good for an hour with a wide quota, unless the caveats say otherwise. */
+  cap(...caveats: string[]): string {
+    const quota = caveats.some((line) => line.startsWith('quota_ops')) ? [] : ['quota_ops = 1000000/1'];
+    const expires = `expires = ${Math.floor(Date.now() / 1000) + 3600}`;
+    return mint(this.keyring, [...caveats, ...quota, expires]).token;
+  }
+
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    { cap = this.capability, headers = {} }: { cap?: string | null; headers?: Record<string, string> } = {},
+  ): Promise<Answer> {
+    const all: Record<string, string> = { ...headers };
+    if (cap !== null) all['authorization'] = `Bearer ${cap}`;
+    if (body !== undefined && all['content-type'] === undefined) all['content-type'] = 'application/json';
+    const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+    const response = await fetch(this.url + path, { method, headers: all, ...sent });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
+  }
+
+  post(path: string, body: unknown, options: { cap?: string | null; headers?: Record<string, string> } = {}) {
+    return this.ask('POST', path, body, options);
+  }
+
+  send(topic: string, idemKey: string, more: object = {}): Promise<Answer> {
+    return this.post('/v1/send', { topic, idem_key: idemKey, payload_b64: 'aGVsbG8=', ...more });
+  }
+
+  /** What the server writes on a raw connection until it closes it, or until `enough` says so. */
+  raw(text: string, enough: (answer: string) => boolean = () => false): Promise<string> {
+    const [host, port] = this.running.http.split(':') as [string, string];
+    return new Promise((resolve, reject) => {
+      let answer = '';
+      const socket = connect(Number(port), host, () => socket.write(text, 'latin1'));
+      socket.on('data', (chunk) => {
+        answer += chunk.toString('latin1');
+        if (enough(answer)) socket.destroy();
+      });
+      socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer)));
+      socket.on('close', () => resolve(answer));
+    });
+  }
+
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.metricsUrl}/metrics`)).text();
+  }
+
+  /** The value of one series, 0 when it is not there. */
+  async metric(name: string): Promise<number> {
+    const line = (await this.metrics()).split('\n').find((text) => text.startsWith(`${name} `));
+    return line === undefined ? 0 : Number(line.slice(name.length + 1));
+  }
+}
+
+/** Waits until `what` holds: a condition with a deadline. */
+export async function until(what: () => boolean | Promise<boolean>, deadlineMs = 5_000): Promise<void> {
+  const endMs = performance.now() + deadlineMs;
+  while (!(await what())) {
+    if (performance.now() > endMs) throw new Error('condition not reached');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
