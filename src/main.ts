@@ -106,8 +106,10 @@ export async function startServer({ settings, keyring, log, dispatch }: ServerOp
   async function stop(listener: Listener, metricsListener: Listener): Promise<void> {
     readiness.state = 'draining';
     service.refuseWrites('draining');
+    // From here on every response is the last of its connection, those of the long polls included.
+    const closed = listener.close(settings.drain_deadline);
     service.endPolls(clock.nowMs(), true);
-    await listener.close(settings.drain_deadline);
+    await closed;
     clearInterval(ticking);
     await metricsListener.close(0);
   }

@@ -3,7 +3,6 @@ import { freshKey, Keyring, readKeyringFile } from '../auth/keyring.ts';
 import { mint } from '../auth/mint.ts';
 import { flagOf, loadConfig } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
-import { startServer } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { EXIT, examples } from './shared.ts';
 
@@ -38,6 +37,8 @@ export function addServe(program: Command): void {
     const { settings } = loadConfig(flagsOf(options), process.env, options['config'] as string | undefined);
     const log = createLog(settings.log_level, settings.log_format, (line) => process.stdout.write(line));
     const keyring = settings.keyring === null ? development() : readKeyringFile(settings.keyring);
+    // Loaded here, so that the other commands start without the server.
+    const { startServer } = await import('../main.ts');
     const server = await startServer({ settings, keyring, log });
     const { profile, ready_shards } = settings;
     log.info('server.ready', { http: server.http, metrics: server.metrics, profile, shards: ready_shards });

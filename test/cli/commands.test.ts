@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type MailboxProcess, run, serve } from '../support/process.ts';
+
+let folder = '';
+let keyring = '';
+let server: MailboxProcess;
+let env: Record<string, string> = {};
+
+const mailbox = async (...args: string[]): Promise<string> => {
+  const { code, out, err } = await run(args, env);
+  if (code !== 0) throw new Error(`${args.join(' ')}: exit ${code}: ${err}`);
+  return out.trim();
+};
+const cap = (...args: string[]): Promise<string> =>
+  mailbox('cap', 'mint', '--keyring', keyring, '--expires', '1h', '--quota-ops', '1000/1', ...args);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-'));
+  keyring = join(folder, 'keyring.json');
+  await mailbox('keyring', 'init', keyring);
+  server = serve('--keyring', keyring, '--enable-admin', '--max-attempts', '1');
+  const { http } = await server.logged('server.ready');
+  env = {
+    MAILBOX_URL: `http://${http}`,
+    MAILBOX_CAP: await cap('--topic', 'a', '--op', 'send,recv,ack,nack,extend,stats'),
+  };
+});
+afterAll(async () => {
+  server.child.kill('SIGTERM');
+  expect((await server.finished).code).toBe(0);
+  rmSync(folder, { recursive: true });
+});
+
+describe('commands', () => {
+  it('send, recv, ack, extend, stats: a client for people', async () => {
+    const id = await mailbox('send', 'a', 'hello', '--idem-key', 'k1', '--attr', 'x=1');
+    expect(await mailbox('send', 'a', 'hello', '--idem-key', 'k1')).toBe(`${id}  (duplicate: sent before)`);
+    const envelope = JSON.parse(await mailbox('recv', 'a', '--wait', '1s', '--visibility', '60s', '--json'));
+    expect(envelope).toMatchObject({ msg_id: id, idem_key: 'k1', attrs: { x: '1' } });
+    expect(await mailbox('extend', id, envelope.receipt, '--visibility', '90s')).toBe('90000 ms left');
+    expect(await mailbox('stats', 'a')).toMatch(/leased +1/);
+    expect(await mailbox('ack', id, envelope.receipt)).toBe('acked');
+    await mailbox('send', 'a', 'again');
+    expect(await mailbox('recv', 'a', '--ack')).toMatch(/attempt 1.*\nagain$/);
+    expect(await mailbox('stats', 'a')).toMatch(/depth +0/);
+  });
+
+  it('nack and dlq: list, show, reprocess, purge', async () => {
+    const id = await mailbox('send', 'a', 'poison');
+    const lease = async () => JSON.parse(await mailbox('recv', 'a', '--wait', '1s', '--json')).receipt;
+    expect(await mailbox('nack', id, await lease(), '--reason', 'bad')).toBe('dead_lettered');
+    const admin = {
+      MAILBOX_URL: env['MAILBOX_URL'] as string,
+      MAILBOX_CAP: await cap('--topic', 'a', '--op', 'admin'),
+    };
+    const dlq = async (...args: string[]) => (await run(['dlq', ...args], admin)).out.trim();
+    expect(await dlq('list', 'a')).toMatch(new RegExp(`^${id} .*max_attempts  attempt 1  bad$`));
+    expect(JSON.parse(await dlq('show', 'a', id)).payload_b64).toBe(Buffer.from('poison').toString('base64'));
+    expect(await dlq('reprocess', 'a', id)).toBe('moved 1, skipped 0, failed 0');
+    expect(await mailbox('nack', id, await lease(), '--dead-letter')).toBe('dead_lettered');
+    expect(await dlq('purge', 'a', '--older-than', '0s')).toBe('purged 1');
+    expect(await dlq('list', 'a')).toBe('');
+  });
+
+  it('cap: inspect, attenuate, revoke; a revoked one is refused', async () => {
+    const own = env['MAILBOX_CAP'] as string;
+    const narrow = await mailbox('cap', 'attenuate', own, '--op', 'stats');
+    const shown = JSON.parse(await mailbox('cap', 'inspect', narrow, '--json'));
+    expect(shown).toMatchObject({ key_id: 'k1', usable: true });
+    expect(shown.caveats.at(-1)).toBe('op = stats');
+    const refused = await run(['send', 'a', 'x'], { ...env, MAILBOX_CAP: narrow });
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('E_CAP_SCOPE')]);
+    const admin = await cap('--topic', 'mailbox.admin', '--op', 'admin');
+    const victim = await cap('--topic', 'b', '--op', 'stats');
+    const { nonce } = JSON.parse(await mailbox('cap', 'inspect', victim, '--json'));
+    expect((await run(['cap', 'revoke', nonce], { ...env, MAILBOX_CAP: admin })).out).toBe('revoked\n');
+    const revoked = await run(['stats', 'b'], { ...env, MAILBOX_CAP: victim });
+    expect([revoked.code, revoked.err]).toEqual([1, expect.stringContaining('E_CAP_AUTH')]);
+  });
+
+  it('keyring: rotate and list, ids and ages only', async () => {
+    expect(await mailbox('keyring', 'rotate', keyring)).toContain('minted with k2');
+    const listed = await mailbox('keyring', 'list', keyring, '--json');
+    expect(JSON.parse(listed)).toMatchObject([
+      { id: 'k1', age_days: 0 },
+      { id: 'k2', age_days: 0 },
+    ]);
+    expect(Object.keys(JSON.parse(listed)[0])).toEqual(['id', 'created', 'age_days']);
+    expect((await run(['keyring', 'init', keyring])).code).toBe(2);
+  });
+
+  it('config: check and print, with the origin of each value', async () => {
+    expect(await mailbox('config', 'check')).toBe('configuration: ok');
+    const { out } = await run(['config', 'print', '--json', '--max-attempts', '7'], { MAILBOX_T_REPLAY: '10m' });
+    const rows = JSON.parse(out) as { name: string; value: string; origin: string }[];
+    expect(rows).toContainEqual({ name: 'max_attempts', value: '7', origin: 'flag' });
+    expect(rows).toContainEqual({ name: 't_replay', value: '10m', origin: 'environment' });
+    expect(rows).toContainEqual({ name: 'ready_shards', value: '8', origin: 'default' });
+  });
+
+  it('usage: wrong calls exit 2 and say how; failures exit 1', async () => {
+    const wrong: [string[], RegExp][] = [
+      [['sned', 'a', 'x'], /unknown command 'sned'[\s\S]*Did you mean send/],
+      [['send'], /missing required argument/],
+      [['send', 'a'], /a payload, or --file/],
+      [['recv', 'a', '--max', '0'], /max: a whole number 1\.\.256/],
+      [['recv', 'a', '--mx', '1'], /unknown option '--mx'/],
+      [['cap', 'mint', '--keyring', keyring, '--topic', 'a'], /no op caveat/],
+      [['cap', 'mint', '--keyring', keyring, '--topic', 'A'], /topic = A: not a caveat/],
+    ];
+    const finished = await Promise.all(wrong.map(([args]) => run(args, env)));
+    for (const [i, { code, err }] of finished.entries()) {
+      expect([code, err]).toEqual([2, expect.stringMatching(wrong[i]?.[1] as RegExp)]);
+    }
+    const unreachable = await run(['stats', 'a'], { ...env, MAILBOX_URL: 'http://127.0.0.1:1' });
+    expect([unreachable.code, unreachable.err]).toEqual([1, expect.stringContaining('E_UNREACHABLE')]);
+    expect((await run(['--help'])).code).toBe(0);
+  });
+});

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const PROGRAM = resolve(ROOT, 'src/mailbox.js');
+
+export interface Finished {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** The real program in a process of its own. */
+export class MailboxProcess {
+  readonly child: ChildProcess;
+  out = '';
+  err = '';
+  readonly finished: Promise<Finished>;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(args: readonly string[], env: Record<string, string> = {}) {
+    const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MAILBOX_')));
+    this.child = spawn(process.execPath, [PROGRAM, ...args], { cwd: ROOT, env: { ...inherited, ...env } });
+    this.child.stdout?.on('data', (chunk) => this.add('out', chunk));
+    this.child.stderr?.on('data', (chunk) => this.add('err', chunk));
+    this.finished = new Promise((resolve) => {
+      this.child.on('close', (code) => resolve({ code, out: this.out, err: this.err }));
+    });
+  }
+
+  private add(to: 'out' | 'err', chunk: Buffer): void {
+    this[to] += chunk.toString();
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
+  /** Resolves when the output holds what is looked for; rejects when the process ends first. */
+  async until(found: () => boolean): Promise<void> {
+    while (!found()) {
+      const more = new Promise<'more'>((resolve) => this.waiting.push(() => resolve('more')));
+      const ended = this.finished.then(() => 'ended' as const);
+      if ((await Promise.race([more, ended])) === 'ended' && !found()) throw new Error(`ended: ${this.out}${this.err}`);
+    }
+  }
+
+  /** The line with this event, once it is logged. */
+  async logged(event: string): Promise<Record<string, string>> {
+    const find = () => this.out.split('\n').find((line) => line.includes(`"event":"${event}"`) && line.endsWith('}'));
+    await this.until(() => find() !== undefined);
+    return JSON.parse(find() as string);
+  }
+}
+
+export const run = (args: readonly string[], env: Record<string, string> = {}): Promise<Finished> =>
+  new MailboxProcess(args, env).finished;
+
+export const serve = (...args: string[]): MailboxProcess =>
+  new MailboxProcess(['serve', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0', ...args]);
