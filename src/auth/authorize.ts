@@ -72,6 +72,16 @@ export class Capability {
   }
 }
 
+/**
+ * What one connection presented last. Clients repeat their header: comparing it with the one before costs less than
+ * looking it up. It lives no longer than the cache entry it came from.
+ */
+export interface Session {
+  header: string;
+  capability: Capability | null;
+  untilMs: number;
+}
+
 /** Verifies, remembers and revokes capabilities. Fails closed. */
 export class Authority {
   keyring: Keyring;
@@ -86,22 +96,40 @@ export class Authority {
     this.cache = new CapabilityCache(cacheTtlMs, CACHE_CAPACITY);
   }
 
+  newSession(): Session {
+    return { header: '', capability: null, untilMs: 0 };
+  }
+
   /** The capability of an `Authorization` header, or why there is none. */
-  authenticate(header: string | undefined): Capability | AuthFailure {
+  authenticate(header: string | undefined, session: Session | null = null): Capability | AuthFailure {
     if (header === undefined) return 'missing';
-    const token = header.slice(7);
-    if (header.slice(0, 7).toLowerCase() !== 'bearer ') return 'malformed';
     const nowMs = this.clock.nowMs();
-    let capability = this.cache.get(token, nowMs);
-    if (capability === undefined) {
-      const opened = openToken(token, (id) => this.keyring.find(id));
-      if (typeof opened === 'string') return opened;
-      const scope = scopeOf(opened.caveats);
-      if (typeof scope === 'string') return 'caveats';
-      capability = new Capability(opened.nonce, opened.keyId, scope, this);
-      if (capability.isValid()) this.cache.put(token, capability, nowMs);
+    if (session !== null && session.capability !== null && nowMs < session.untilMs && session.header === header) {
+      return session.capability.failure() ?? session.capability;
     }
-    return capability.failure() ?? capability;
+    if (header.slice(0, 7).toLowerCase() !== 'bearer ') return 'malformed';
+    const token = header.slice(7);
+    let entry = this.cache.get(token, nowMs);
+    if (entry === undefined) {
+      const capability = this.verify(token);
+      if (typeof capability === 'string') return capability;
+      const failure = capability.failure();
+      if (failure !== null) return failure;
+      entry = this.cache.put(token, capability, nowMs);
+    }
+    if (session !== null) {
+      session.header = header;
+      session.capability = entry.value;
+      session.untilMs = entry.untilMs;
+    }
+    return entry.value.failure() ?? entry.value;
+  }
+
+  private verify(token: string): Capability | AuthFailure {
+    const opened = openToken(token, (id) => this.keyring.find(id));
+    if (typeof opened === 'string') return opened;
+    const scope = scopeOf(opened.caveats);
+    return typeof scope === 'string' ? 'caveats' : new Capability(opened.nonce, opened.keyId, scope, this);
   }
 
   /** Takes effect at once in this process (S3). False when the list is full: nothing was revoked. */

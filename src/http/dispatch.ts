@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { H3 } from 'h3';
 import { toNodeHandler } from 'h3/node';
+import type { Session } from '../auth/authorize.ts';
 import type { Gateway, Sink } from './gateway.ts';
 import type { Answer } from './reply.ts';
 import { match, ROUTES } from './routes.ts';
@@ -10,7 +12,7 @@ export type DispatchMode = 'hot-direct' | 'all-h3' | 'all-direct';
 
 /** Response headers of an answer. `closing`: the connection goes after it. */
 function headersOf(answer: Answer, corrId: string, closing: boolean): string[] {
-  const headers = ['content-type', 'application/json', 'x-corr-id', corrId, 'cache-control', 'no-store'];
+  const headers = ['content-type', 'application/json', 'x-corr-id', corrId];
   if (answer.retryAfterS !== undefined) headers.push('retry-after', String(answer.retryAfterS));
   if (answer.allow !== undefined) headers.push('allow', answer.allow);
   if (closing) headers.push('connection', 'close');
@@ -28,30 +30,89 @@ export interface DispatchOptions {
 export type NodeRequestHandler = (req: IncomingMessage, res: ServerResponse) => void;
 
 export function createDispatch(options: DispatchOptions): NodeRequestHandler {
-  const { gateway, mode, closing, writeTimeoutMs } = options;
-  const direct: NodeRequestHandler = (req, res) => {
-    gateway.handle(
-      req,
-      sinkOf(req, res, (answer, corrId) => {
-        const close = answer.close === true || closing();
-        const headers = headersOf(answer, corrId, close);
-        headers.push('content-length', String(Buffer.byteLength(answer.body)));
-        res.writeHead(answer.status, headers);
-        res.end(answer.body);
-        bound(res, close, writeTimeoutMs);
-      }),
-    );
-  };
-  if (mode === 'all-direct') return direct;
+  const { gateway, mode } = options;
   const throughH3 = h3Handler(options);
   return (req, res) => {
-    const url = req.url ?? '';
-    const mark = url.indexOf('?');
-    const found = match(req.method ?? '', mark < 0 ? url : url.slice(0, mark));
+    const found = match(req.method ?? '', req.url ?? '');
     // h3 sees routes only: what has none may not even be a request that the web's Request can hold (TRACE).
-    const routed = found !== null && typeof found !== 'string';
-    (routed && (mode === 'all-h3' || found.route.hot !== true) ? throughH3 : direct)(req, res);
+    const routed = mode !== 'all-direct' && found !== null && typeof found !== 'string';
+    if (routed && (mode === 'all-h3' || found.route.hot !== true)) throughH3(req, res);
+    else gateway.handle(req, found, new DirectSink(req, res, options));
   };
+}
+
+const sessions = new WeakMap<Socket, Session>();
+
+function sessionOf(socket: Socket, gateway: Gateway): Session {
+  let session = sessions.get(socket);
+  if (session === undefined) {
+    session = gateway.newSession();
+    sessions.set(socket, session);
+  }
+  return session;
+}
+
+/** What both ways know of a client. */
+abstract class NodeSink implements Sink {
+  readonly session: Session;
+  protected readonly res: ServerResponse;
+  private readonly req: IncomingMessage;
+  private readonly options: DispatchOptions;
+
+  constructor(req: IncomingMessage, res: ServerResponse, options: DispatchOptions) {
+    this.req = req;
+    this.res = res;
+    this.options = options;
+    this.session = sessionOf(req.socket, options.gateway);
+  }
+
+  respond(answer: Answer, corrId: string): void {
+    if (this.res.headersSent || this.res.destroyed) return;
+    const close = answer.close === true || this.options.closing();
+    this.write(answer, headersOf(answer, corrId, close), close);
+  }
+
+  protected abstract write(answer: Answer, headers: string[], close: boolean): void;
+
+  protected bound(close: boolean): void {
+    bound(this.res, close, this.options.writeTimeoutMs);
+  }
+
+  gone(): boolean {
+    return this.res.destroyed || this.req.socket.destroyed;
+  }
+
+  proceed(): void {
+    if (this.req.headers.expect !== undefined) this.res.writeContinue();
+  }
+
+  onGone(callback: () => void): void {
+    this.res.once('close', () => {
+      if (!this.res.writableFinished) callback();
+    });
+  }
+}
+
+class DirectSink extends NodeSink {
+  protected override write(answer: Answer, headers: string[], close: boolean): void {
+    // Bytes, not text: Node would flatten and encode header and body once more, together.
+    const body = Buffer.from(answer.body);
+    headers.push('content-length', String(body.length));
+    this.res.writeHead(answer.status, headers);
+    this.res.end(body);
+    this.bound(close);
+  }
+}
+
+class WebSink extends NodeSink {
+  resolve: (response: Response) => void = () => {};
+
+  protected override write(answer: Answer, headers: string[], close: boolean): void {
+    const pairs: [string, string][] = [];
+    for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string]);
+    this.resolve(new Response(answer.body, { status: answer.status, headers: pairs }));
+    setImmediate(() => this.bound(close));
+  }
 }
 
 /**
@@ -66,44 +127,18 @@ function bound(res: ServerResponse, close: boolean, writeTimeoutMs: number): voi
   res.once('finish', () => clearTimeout(deadline));
 }
 
-function sinkOf(req: IncomingMessage, res: ServerResponse, respond: (answer: Answer, corrId: string) => void): Sink {
-  return {
-    respond: (answer, corrId) => {
-      if (!res.headersSent && !res.destroyed) respond(answer, corrId);
-    },
-    gone: () => res.destroyed || req.socket.destroyed,
-    proceed: () => {
-      if (req.headers.expect !== undefined) res.writeContinue();
-    },
-    onGone: (callback) => {
-      res.once('close', () => {
-        if (!res.writableFinished) callback();
-      });
-    },
-  };
-}
-
 /** The same routes on h3. Its handlers return web responses; the gateway decides what is in them. */
-function h3Handler({ gateway, closing, writeTimeoutMs }: DispatchOptions): NodeRequestHandler {
+function h3Handler(options: DispatchOptions): NodeRequestHandler {
   const app = new H3({ debug: false });
-  const handle = (event: { readonly runtime?: unknown }): Promise<Response> => {
-    const { node } = event.runtime as { node: { req: IncomingMessage; res: ServerResponse } };
-    const { req, res } = node;
-    return new Promise((resolve) => {
-      gateway.handle(
-        req,
-        sinkOf(req, res, (answer, corrId) => {
-          const close = answer.close === true || closing();
-          const headers = headersOf(answer, corrId, close);
-          const pairs: [string, string][] = [];
-          for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string]);
-          resolve(new Response(answer.body, { status: answer.status, headers: pairs }));
-          setImmediate(() => bound(res, close, writeTimeoutMs));
-        }),
-      );
+  for (const route of ROUTES) {
+    app.on(route.method, route.path.replace('{msg_id}', ':msg_id'), (event) => {
+      const { req, res } = (event.req.runtime as { node: { req: IncomingMessage; res: ServerResponse } }).node;
+      return new Promise<Response>((resolve) => {
+        const sink = new WebSink(req, res, options);
+        sink.resolve = resolve;
+        options.gateway.handle(req, match(req.method ?? '', req.url ?? ''), sink);
+      });
     });
-  };
-  for (const route of ROUTES)
-    app.on(route.method, route.path.replace('{msg_id}', ':msg_id'), (event) => handle(event.req));
+  }
   return toNodeHandler(app) as NodeRequestHandler;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ADMIN_TOPIC, type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
-import type { Authority, Capability } from '../auth/authorize.ts';
+import type { Authority, Capability, Session } from '../auth/authorize.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics, RejectedReason } from '../observe/metrics.ts';
@@ -12,7 +12,7 @@ import { type Head, headOf } from './head.ts';
 import { Malformed, parseJson } from './json.ts';
 import type { Readiness } from './readiness.ts';
 import { type Answer, done, refusal } from './reply.ts';
-import { type Exchange, match, type Route } from './routes.ts';
+import type { Exchange, Found, Match, Route } from './routes.ts';
 import { check } from './schemas.ts';
 
 const NONE = '-';
@@ -29,21 +29,10 @@ export interface GatewayOptions {
   readonly adminEnabled: boolean;
 }
 
-/** One request on its way: what its log line and counters will say. */
-interface Way {
-  readonly req: IncomingMessage;
-  readonly head: Head;
-  readonly corrId: string;
-  readonly startedMs: number;
-  readonly respond: (answer: Answer, corrId: string) => void;
-  readonly goneNow: () => boolean;
-  readonly proceed: () => void;
-  route: Route | null;
-  capability: Capability | null;
-}
-
 /** What a dispatcher brings besides the request. */
 export interface Sink {
+  /** What this connection presented before. */
+  readonly session: Session;
   /** Writes the response; called once. */
   respond(answer: Answer, corrId: string): void;
   /** True when the client can provably not get a response any more. */
@@ -52,6 +41,18 @@ export interface Sink {
   proceed(): void;
   /** Calls back when the client leaves before the response. */
   onGone(callback: () => void): void;
+}
+
+/** One request on its way: what its log line and counters will say. */
+interface Way {
+  readonly req: IncomingMessage;
+  readonly head: Head;
+  readonly corrId: string;
+  readonly startedMs: number;
+  readonly sink: Sink;
+  readonly found: Found;
+  route: Route | null;
+  capability: Capability | null;
 }
 
 /**
@@ -65,25 +66,20 @@ export class Gateway {
     this.options = options;
   }
 
+  /** What a connection starts with. */
+  newSession(): Session {
+    return this.options.authority.newSession();
+  }
+
   /** Handles one request; whatever is thrown on the way is a 500, a counter and a log line. */
-  handle(req: IncomingMessage, sink: Sink): void {
+  handle(req: IncomingMessage, found: Found, sink: Sink): void {
     const head = headOf(req);
     const corrId = head.corrId !== undefined && isCorrId(head.corrId) ? head.corrId.toLowerCase() : freshCorrId();
-    const way: Way = {
-      req,
-      head,
-      corrId,
-      startedMs: performance.now(),
-      respond: (answer, id) => sink.respond(answer, id),
-      goneNow: () => sink.gone(),
-      proceed: () => sink.proceed(),
-      route: null,
-      capability: null,
-    };
+    const way: Way = { req, head, corrId, startedMs: performance.now(), sink, found, route: null, capability: null };
     try {
       const refused = this.admit(way);
-      if (refused !== null) return this.finish(way, refused);
-      this.read(way, sink);
+      if (refused !== null) this.finish(way, refused);
+      else this.read(way);
     } catch (error) {
       this.fail(way, error);
     }
@@ -91,19 +87,18 @@ export class Gateway {
 
   /** Everything that is refused before the body is read. */
   private admit(way: Way): Answer | null {
-    const { head, corrId } = way;
+    const { head, corrId, found } = way;
     const hasBody = head.chunked || head.contentLength > 0;
     const refuse = (outcome: Parameters<typeof refusal>[0], message?: string, allow?: string): Answer =>
       refusal(outcome, corrId, { message, close: hasBody, ...(allow === undefined ? {} : { allow }) });
     if (head.fault !== null) return { ...refuse('schema', head.fault), close: true };
-    const found = match(head.method, head.path);
     if (found === null) return refuse('not_found', 'no such path');
     if (typeof found === 'string') return refuse('method', undefined, found);
     const { route } = found;
     if (route.admin === true && !this.options.adminEnabled) return refuse('not_found', 'no such path');
     way.route = route;
     if (route.ops === null) return hasBody ? refuse('schema', 'body: none is taken here') : null;
-    const capability = this.options.authority.authenticate(head.authorization);
+    const capability = this.options.authority.authenticate(head.authorization, way.sink.session);
     if (typeof capability === 'string') {
       this.denied(way, route.ops[0] as Op, capability);
       return refuse('cap_auth');
@@ -125,13 +120,13 @@ export class Gateway {
     return null;
   }
 
-  private read(way: Way, sink: Sink): void {
+  private read(way: Way): void {
     const route = way.route as Route;
-    if (route.method === 'GET') return this.serve(way, sink, route.ops === null ? null : queryOf(way.head.query));
-    way.proceed();
+    if (route.method === 'GET') return this.serve(way, route.ops === null ? null : queryOf(way.head.query));
+    way.sink.proceed();
     collect(way.req, way.head.contentLength, this.options.bodyBytesMax, (body) => {
       try {
-        if (body !== null) return this.serve(way, sink, parseJson(body));
+        if (body !== null) return this.serve(way, parseJson(body));
         const message = `body: at most ${this.options.bodyBytesMax} bytes`;
         this.finish(way, refusal('too_large', way.corrId, { message, close: true }));
       } catch (error) {
@@ -140,7 +135,7 @@ export class Gateway {
     });
   }
 
-  private serve(way: Way, sink: Sink, value: unknown): void {
+  private serve(way: Way, value: unknown): void {
     const route = way.route as Route;
     const { head, corrId } = way;
     if (route.open === null) return this.finish(way, this.answerItself(way, route, value));
@@ -148,16 +143,16 @@ export class Gateway {
     if (mode !== undefined && mode !== '200-flag' && mode !== '409') {
       throw new Malformed('x-idempotency-mode: 409 or 200-flag');
     }
-    const found = match(head.method, head.path) as { msgId: string };
-    const exchange = route.open({ value, msgId: found.msgId, corrId }, mode === '200-flag');
-    if (exchange.request.verb === 'recv') return this.receive(way, sink, exchange, exchange.request);
+    const { msgId } = way.found as Match;
+    const exchange = route.open({ value, msgId, corrId }, mode === '200-flag');
+    if (exchange.request.verb === 'recv') return this.receive(way, exchange, exchange.request);
     const capability = way.capability as Capability;
     const { service, clock } = this.options;
     service.request(exchange.request, capability, clock.nowMs(), (reply) => this.reply(way, exchange, reply));
   }
 
   /** A recv may wait, its client may leave meanwhile, and its capability may end: then no payload goes out (LE7, AU3). */
-  private receive(way: Way, sink: Sink, exchange: Exchange, request: RecvRequest): void {
+  private receive(way: Way, exchange: Exchange, request: RecvRequest): void {
     const capability = way.capability as Capability;
     const { service, clock } = this.options;
     if (request.acks.length > 0 && !capability.allowsOp('ack')) {
@@ -168,14 +163,14 @@ export class Gateway {
     const reply = (answer: Reply): void => {
       waits = false;
       const deliveries = answer.deliveries ?? [];
-      if (deliveries.length > 0 && (way.goneNow() || !capability.isValid())) {
+      if (deliveries.length > 0 && (way.sink.gone() || !capability.isValid())) {
         service.release(deliveries, clock.nowMs());
         return this.reply(way, exchange, { outcome: 'cap_auth' });
       }
       this.reply(way, exchange, answer);
     };
     service.request(request, capability, clock.nowMs(), reply);
-    if (waits && request.waitMs > 0) sink.onGone(() => service.cancelPoll(reply));
+    if (waits && request.waitMs > 0) way.sink.onGone(() => service.cancelPoll(reply));
   }
 
   private reply(way: Way, exchange: Exchange, reply: Reply): void {
@@ -266,7 +261,7 @@ export class Gateway {
       const { status, outcome } = answer;
       log.debug('request', { ...this.context(way), status, reason: outcome, latency_ms: seconds * 1000 });
     }
-    way.respond(answer, way.corrId);
+    way.sink.respond(answer, way.corrId);
   }
 
   private count(way: Way, answer: Answer, seconds: number): void {

@@ -1,8 +1,9 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+
 /** The caller's bytes are wrong: the message names the field and the limit, never the value. */
 export class Malformed extends Error {}
 
 const DEPTH_MAX = 16;
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const QUOTE = 0x22;
 const COLON = 0x3a;
@@ -16,13 +17,10 @@ const CLOSE_OBJECT = 0x7d;
  * Strict JSON: valid UTF-8 without a BOM, at most 16 levels deep, no key twice. `JSON.parse` alone takes the last of
  * duplicate keys, and reads half a million levels that later code cannot. @throws Malformed
  */
-export function parseJson(bytes: Uint8Array): unknown {
-  let text: string;
-  try {
-    text = utf8.decode(bytes);
-  } catch {
-    throw new Malformed('body: not valid UTF-8');
-  }
+export function parseJson(bytes: Buffer): unknown {
+  const ascii = isAscii(bytes);
+  if (!ascii && !isUtf8(bytes)) throw new Malformed('body: not valid UTF-8');
+  const text = bytes.toString(ascii ? 'latin1' : 'utf8');
   const members = scan(text);
   let value: unknown;
   try {

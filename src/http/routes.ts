@@ -114,7 +114,12 @@ export interface Match {
 }
 
 /** The route of a request, the methods its path does have, or null for a path that is none of ours. */
-export function match(method: string, path: string): Match | string | null {
+export type Found = Match | string | null;
+
+/** Finds a request's route; `url` with or without a query. */
+export function match(method: string, url: string): Found {
+  const mark = url.indexOf('?');
+  const path = mark < 0 ? url : url.slice(0, mark);
   let routes = exact.get(path);
   let msgId = '';
   if (routes === undefined) {

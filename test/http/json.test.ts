@@ -15,13 +15,19 @@ describe('json', () => {
 
   it('parse: any bytes are read as JSON.parse reads them, or refused as malformed', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array(), fc.string().map(bytes)), (input) => {
-        try {
-          expect(parseJson(input)).toEqual(JSON.parse(Buffer.from(input).toString()));
-        } catch (error) {
-          expect(error).toBeInstanceOf(Malformed);
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array().map((list) => Buffer.from(list)),
+          fc.string().map(bytes),
+        ),
+        (input) => {
+          try {
+            expect(parseJson(input)).toEqual(JSON.parse(input.toString()));
+          } catch (error) {
+            expect(error).toBeInstanceOf(Malformed);
+          }
+        },
+      ),
     );
   });
 

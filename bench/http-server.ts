@@ -1,0 +1,75 @@
+/** A server under load, in a process of its own: `raw` and `h3` echo the body, `direct` and `through-h3` are the mailbox. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { H3 } from 'h3';
+import { toNodeHandler } from 'h3/node';
+import { freshKey, Keyring } from '../src/auth/keyring.ts';
+import { mint } from '../src/auth/mint.ts';
+import { loadConfig } from '../src/config/load.ts';
+import { startServer } from '../src/main.ts';
+import { createLog } from '../src/observe/log.ts';
+
+export type ServerKind = 'raw' | 'h3' | 'direct' | 'through-h3';
+export interface Ready {
+  readonly port: number;
+  readonly capability: string;
+}
+
+async function start(kind: ServerKind): Promise<Ready> {
+  if (kind === 'raw' || kind === 'h3') {
+    const server = createServer();
+    if (kind === 'h3') {
+      const app = new H3().post('/**', async (event) => {
+        const body = await event.req.text();
+        return new Response(body, { headers: { 'content-type': 'application/json' } });
+      });
+      server.on('request', toNodeHandler(app));
+    } else {
+      server.on('request', (req, res) => {
+        const chunks: Buffer[] = [];
+        req.on('data', (chunk) => chunks.push(chunk));
+        req.on('end', () => {
+          const body = Buffer.concat(chunks);
+          res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
+          res.end(body);
+        });
+      });
+    }
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { port: (server.address() as AddressInfo).port, capability: 'none' };
+  }
+  const many = '10000000';
+  const { settings } = loadConfig(
+    {
+      bind: '127.0.0.1:0',
+      metrics_bind: '127.0.0.1:0',
+      shard_capacity: many,
+      global_inflight: many,
+      dedup_capacity: many,
+      settled_capacity: many,
+      requests_per_socket: many,
+      t_replay: '10s',
+    },
+    {},
+  );
+  const keyring = new Keyring([freshKey('k1', Date.now())]);
+  const log = createLog('info', 'json', () => {});
+  const running = await startServer({ settings, keyring, log, dispatch: kind === 'direct' ? 'all-direct' : 'all-h3' });
+  const expires = `expires = ${Math.floor(Date.now() / 1000) + 3600}`;
+  const { token } = mint(keyring, [
+    'topic prefix bench.',
+    'op = send,recv,ack,stats',
+    expires,
+    'quota_ops = 100000000/1',
+  ]);
+  return { port: Number(running.http.split(':')[1]), capability: token };
+}
+
+let before = process.cpuUsage();
+process.on('message', (message) => {
+  if (message === 'exit') process.exit(0);
+  if (message === 'begin') before = process.cpuUsage();
+  const { user, system } = process.cpuUsage(before);
+  process.send?.({ cpuMs: (user + system) / 1000 });
+});
+process.send?.(await start(process.argv[2] as ServerKind));

@@ -1,0 +1,46 @@
+/** `npm run bench -- [core|memory|http]`: every figure the documents quote comes from here. */
+import { benchCore, benchMemory } from './core.ts';
+import { benchHttp } from './http.ts';
+
+const number = (value: number, digits = 0): string =>
+  value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const row = (...cells: readonly string[]): void => console.log(cells.map((cell) => cell.padEnd(16)).join(''));
+
+const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
+  core: () => {
+    for (const window of [1_000, 60_000]) {
+      row('window', 'depth', 'lifecycles/s', 'against 1,000');
+      const results = benchCore([1_000, 1_000_000], window);
+      const first = results[0]?.lifecyclesPerSecond ?? Number.NaN;
+      for (const { depth, lifecyclesPerSecond } of results) {
+        row(number(window), number(depth), number(lifecyclesPerSecond), `x ${number(first / lifecyclesPerSecond, 2)}`);
+      }
+    }
+  },
+  memory: () => console.log(`bytes per queued message of 256 bytes: ${number(benchMemory())}`),
+  http: async () => {
+    row('phase', 'server', 'requests/s', 'of raw', 'busy', 'p50 us', 'p99 us');
+    for (const r of await benchHttp()) {
+      row(
+        r.phase,
+        r.kind,
+        number(r.requestsPerSecond),
+        number(r.ofRaw, 2),
+        number(r.busy, 2),
+        number(r.p50Us),
+        number(r.p99Us),
+      );
+    }
+  },
+};
+
+const asked = process.argv.slice(2);
+for (const name of asked.length > 0 ? asked : Object.keys(BENCHES)) {
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    console.error(`bench: one of ${Object.keys(BENCHES).join(', ')}`);
+    process.exit(2);
+  }
+  console.log(`\n${name}`);
+  await bench();
+}
