@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MODELS } from '../../tla/models.ts';
+import { livenessOf, parseTlc, surprise } from '../../tla/output.ts';
+
+const FOLDER = resolve(import.meta.dirname, '../../tla');
+const COUNTS = '1782 states generated, 766 distinct states found, 400 states left on queue.\n';
+const FINISHED = 'Finished in 00s at (2026-01-01 00:00:00)\n';
+const DEPTH = 'The depth of the complete state graph search is 42.\n';
+const holds = { kind: 'holds' } as const;
+
+describe('tlc', () => {
+  it('models: each module has a config and a row in the table, and the other way round', () => {
+    const names = (ending: string) =>
+      readdirSync(FOLDER)
+        .filter((file) => /^(MC|Neg)/.test(file) && file.endsWith(ending))
+        .map((file) => file.slice(0, -ending.length))
+        .sort();
+    const table = MODELS.map((model) => model.name).sort();
+    expect(names('.tla')).toEqual(table);
+    expect(names('.cfg')).toEqual(table);
+    expect(MODELS.filter(({ expected }) => expected.kind === 'violates').length).toBeGreaterThan(0);
+  });
+
+  it('models: a negative one checks the property it must violate, a positive one checks them all', () => {
+    for (const { name, expected } of MODELS) {
+      const config = readFileSync(resolve(FOLDER, `${name}.cfg`), 'utf8');
+      const wanted =
+        expected.kind === 'violates'
+          ? [expected.name]
+          : expected.kind === 'reaches'
+            ? expected.names
+            : ['NoLossInv', 'SingleLeaseInv', 'AttemptsBoundedInv', 'IdempotentInv', 'CapacityInv'].concat([
+                'AckFinalProp',
+                'EpochMonotoneProp',
+                'WindowProp',
+                'DeliveredLive',
+              ]);
+      for (const property of wanted) expect(config, name).toMatch(new RegExp(`\\b${property}\\b`));
+    }
+  });
+
+  it('output: a complete search holds', () => {
+    const result = parseTlc(COUNTS.replace('400', '0') + DEPTH + FINISHED, null);
+    expect(result).toEqual({ generated: 1782, distinct: 766, depth: 42, violated: [], finished: true });
+    expect(surprise(result, holds)).toBeNull();
+    expect(surprise(result, { kind: 'violates', name: 'NoLossInv' })).toBe('not violated: NoLossInv');
+  });
+
+  it('output: violations are named, each once', () => {
+    const text =
+      'Error: Invariant NoLossInv is violated.\nError: Invariant NoLossInv is violated.\nError: Action property WindowProp is violated.\n';
+    const result = parseTlc(text + COUNTS + FINISHED, null);
+    expect(result.violated).toEqual(['NoLossInv', 'WindowProp']);
+    expect(surprise(result, holds)).toBe('violated: NoLossInv, WindowProp');
+    expect(surprise(result, { kind: 'violates', name: 'NoLossInv' })).toBe('violated: WindowProp');
+  });
+
+  it('output: a liveness violation takes the name of the property in the config', () => {
+    const text = `Error: Temporal properties were violated.\n${COUNTS}${FINISHED}`;
+    expect(parseTlc(text, livenessOf('PROPERTY DeliveredLive\n')).violated).toEqual(['DeliveredLive']);
+    expect(livenessOf('INVARIANT NoLossInv\n')).toBeNull();
+  });
+
+  it('output: a run that broke off or never began is no pass', () => {
+    expect(surprise(parseTlc(COUNTS, null), holds)).toBe('did not finish');
+    expect(surprise(parseTlc(COUNTS + FINISHED, null), holds)).toBe('the search is not complete');
+    expect(() => parseTlc('*** Errors: 1\nParse error', null)).toThrow('TLC did not get to a state');
+    expect(() => parseTlc('', null)).toThrow('TLC did not get to a state');
+  });
+});

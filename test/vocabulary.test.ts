@@ -1,0 +1,162 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { messageMachine } from '../spec/message.machine.ts';
+import {
+  ACTION_OF,
+  DEAD_REASONS,
+  EVENTS,
+  FACT_OF,
+  INVARIANTS,
+  OUTCOMES,
+  PURGE_REASONS,
+  ROUTE_OF,
+  STATES,
+  WORLD_ACTIONS,
+} from '../spec/vocabulary.ts';
+import { match, ROUTES } from '../src/http/routes.ts';
+import { Metrics } from '../src/observe/metrics.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const read = (file: string): string => readFileSync(resolve(ROOT, file), 'utf8');
+const spec = read('tla/Mailbox.tla');
+const code = ['src/core/commands.ts', 'src/core/facts.ts'].map(read).join('\n');
+
+describe('vocabulary', () => {
+  it('states: the same in the machine and in TLA+', () => {
+    expect(Object.keys(messageMachine.config.states ?? {})).toEqual([...STATES]);
+    const states = /^States == \{([^}]*)\}/m.exec(spec)?.[1]?.match(/\w+/g);
+    expect(states?.sort()).toEqual([...STATES].sort());
+  });
+
+  it('events: the same in the machine, the commands, the facts and the TLA+ actions', () => {
+    const used = Object.values(messageMachine.config.states ?? {}).flatMap((state) => Object.keys(state.on ?? {}));
+    expect([...new Set(used)].sort()).toEqual([...EVENTS].sort());
+    for (const event of EVENTS) {
+      expect(code, event).toContain(`readonly name: '${event}';`);
+      expect(code, event).toContain(`readonly name: '${FACT_OF[event]}';`);
+      expect(spec, event).toMatch(new RegExp(`^${ACTION_OF[event]}\\(m\\) ==`, 'm'));
+    }
+    const commands = [...code.matchAll(/readonly name: '(\w+)';/g)].map((found) => found[1] as string);
+    expect(commands.sort()).toEqual([...EVENTS, ...Object.values(FACT_OF)].sort());
+  });
+
+  it('TLA+ actions: those of Next and no others', () => {
+    for (const action of WORLD_ACTIONS) expect(spec).toMatch(new RegExp(`^${action} ==`, 'm'));
+    const next = /^Next ==([\s\S]*?)\n\n/m.exec(spec)?.[1]?.match(/\b[A-Z]\w+/g) ?? [];
+    const actions = next.filter((name) => name !== 'Msgs');
+    expect(actions.sort()).toEqual([...Object.values(ACTION_OF), ...WORLD_ACTIONS].sort());
+  });
+
+  it('routes: one for each command that a client may give, named by the command', () => {
+    for (const event of EVENTS) {
+      const route = ROUTE_OF[event];
+      if (route === null) continue;
+      const [method, path] = route.split(' ') as [string, string];
+      const found = match(method, path.replace('{msg_id}', '01J8ZC4V2N6Q9R0S3T5W7X8Y1A'));
+      expect(found).toMatchObject({ route: { path, method } });
+      expect(path).toContain(`/${event}`);
+    }
+    const named = Object.values(ROUTE_OF).filter((route) => route !== null);
+    expect(ROUTES.filter(({ method, path }) => (named as string[]).includes(`${method} ${path}`))).toHaveLength(
+      named.length,
+    );
+  });
+
+  it('metrics: exactly the names of the requirements, with their labels', async () => {
+    const metrics = new Metrics(
+      ROUTES.map((route) => route.path),
+      ['orders.'],
+      1,
+    );
+    expect(metrics.registry).toBeInstanceOf(Registry);
+    metrics.watch({
+      shards: [],
+      inflight: () => 0,
+      pollCount: () => 0,
+      cacheSize: () => 0,
+      cacheEvictions: () => 0,
+      connections: () => 0,
+      nowMs: () => 0,
+    });
+    const names = (await metrics.registry.getMetricsAsJSON()).map((metric) => metric.name);
+    for (const name of [
+      'rejected_total',
+      'auth_failures_total',
+      'tls_handshake_failures_total',
+      'dlq_total',
+      'dlq_reprocess_total',
+      'integrity_fail_total',
+      'busy_rejections_total',
+      'queue_depth',
+      'saturation',
+      'http_requests_total',
+      'request_latency_seconds',
+      'inflight',
+      'enqueue_latency_seconds',
+      'dequeue_latency_seconds',
+      'ack_commit_latency_seconds',
+      'enqueued_total',
+      'delivered_total',
+      'redelivered_total',
+      'visibility_timeout_total',
+      'delivery_attempts',
+      'oldest_ready_message_age_seconds',
+      'cap_cache_size',
+      'cap_cache_evictions',
+      'reorder_depth_max',
+      'journal_append_latency_seconds',
+      'journal_sync_latency_seconds',
+    ]) {
+      expect(names).toContain(name);
+    }
+    const text = await metrics.registry.metrics();
+    for (const reason of DEAD_REASONS) expect(text).toContain(`reason="${reason}",topic_class="orders."`);
+    for (const reason of PURGE_REASONS) expect(text).toMatch(new RegExp(`dlq_purged_total\\{reason="${reason}"`));
+    expect(text).not.toMatch(/msg_id=|corr_id=|topic=/);
+  });
+
+  it('invariants: the predicates of the spec carry the names of the vocabulary', () => {
+    const defined = [...spec.matchAll(/^(\w+(?:Inv|Prop|Live)) ==/gm)]
+      .map((found) => found[1] as string)
+      .filter((name) => !name.startsWith('Debug'));
+    expect(defined.length).toBeGreaterThan(8);
+    for (const name of defined) expect(INVARIANTS as readonly string[]).toContain(name);
+  });
+
+  it('outcomes: in the order of precedence, each refusal with a code of its status (R4)', () => {
+    const statusOf = new Map<string, number>();
+    for (const { code, status, family } of Object.values(OUTCOMES)) {
+      expect(code === null).toBe(family === 'done');
+      if (code === null) continue;
+      expect(statusOf.get(code) ?? status).toBe(status);
+      statusOf.set(code, status);
+    }
+    expect(Object.fromEntries(statusOf)).toEqual({
+      E_SCHEMA: 400,
+      E_CAP_AUTH: 401,
+      E_CAP_SCOPE: 403,
+      E_NOT_FOUND: 404,
+      E_METHOD: 405,
+      E_TIMEOUT: 408,
+      E_DUPLICATE: 409,
+      E_IDEM_MISMATCH: 409,
+      E_LEASE_LOST: 409,
+      E_FRAME_TOO_LARGE: 413,
+      E_MEDIA_TYPE: 415,
+      E_INTEGRITY: 422,
+      E_SATURATED: 429,
+      E_INTERNAL: 500,
+      E_UNAVAILABLE: 503,
+    });
+  });
+
+  it('words: no source file writes a state or an event in another spelling', () => {
+    const files = readdirSync(resolve(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((f) =>
+      f.endsWith('.ts'),
+    );
+    const wrong = /\b(inFlight|in_flight|deadLettered'|dead-lettered'|redrived|requeued|nak'|enqueue'|dequeue')\b/;
+    expect(files.filter((file) => wrong.test(read(`src/${file}`)))).toEqual([]);
+  });
+});

@@ -1,0 +1,5 @@
+---- MODULE MCDeadLetters ----
+\* Reprocess, purge and retention.
+EXTENDS Mailbox
+MCKeyOf == [m \in Msgs |-> m]
+====

@@ -1,0 +1,5 @@
+---- MODULE MCLease ----
+\* Extensions and releases.
+EXTENDS Mailbox
+MCKeyOf == [m \in Msgs |-> m]
+====

@@ -1,0 +1,5 @@
+---- MODULE MCMailbox ----
+\* The lifecycle: every action, two messages.
+EXTENDS Mailbox
+MCKeyOf == [m \in Msgs |-> m]
+====
