@@ -40,7 +40,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },
   sim: {
-    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/integrity', 'src/journal', 'src/ports.ts', 'sim'],
+    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/config', 'sim'],
     packages: ['yaml'],
   },
 };

@@ -10,6 +10,7 @@ import { addKeyring } from './keyring.ts';
 import { addMessages } from './messages.ts';
 import { addServe } from './serve.ts';
 import { EXIT, UsageError } from './shared.ts';
+import { addSim } from './sim.ts';
 
 /** The folder with package.json: two levels up from the sources, three from what is built of them. */
 function version(): string {
@@ -28,7 +29,7 @@ const program = new Command('mailbox')
   .configureHelp({ showGlobalOptions: true })
   .exitOverride();
 
-for (const add of [addServe, addKeyring, addCap, addMessages, addDlq, addConfig]) add(program);
+for (const add of [addServe, addKeyring, addCap, addMessages, addDlq, addConfig, addSim]) add(program);
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
 for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError('(--help shows how)');
 
@@ -49,6 +50,10 @@ function exitCodeOf(error: unknown): number {
     const again = error.retryable ? ' (may succeed later)' : '';
     process.stderr.write(`${error.code}: ${error.message}${again}\n`);
     return EXIT.failed;
+  }
+  if ((error as Error).constructor.name === 'ScheduleError') {
+    process.stderr.write(`${(error as Error).message}\n`);
+    return EXIT.usage;
   }
   const { code, message } = error as NodeJS.ErrnoException;
   process.stderr.write(`${code === undefined ? '' : `${code}: `}${message}\n`);

@@ -1,4 +1,5 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
+import { Heap } from '../core/heap.ts';
 import type { Caller, RecvRequest, Reply } from './messages.ts';
 
 /** A recv that waits for a message. */
@@ -8,6 +9,16 @@ export interface LongPoll {
   readonly ackOutcomes: readonly Outcome[];
   readonly endMs: number;
   readonly reply: (reply: Reply) => void;
+  /** Its place in the order of ends; -1 outside. */
+  place: number;
+}
+
+class Ends extends Heap<LongPoll> {
+  protected key = (poll: LongPoll): number => poll.endMs;
+  protected place = (poll: LongPoll): number => poll.place;
+  protected setPlace(poll: LongPoll, place: number): void {
+    poll.place = place;
+  }
 }
 
 /** Waiting recvs by topic, first come first served. Bounded by the connections that wait. */
@@ -15,11 +26,10 @@ export class LongPolls {
   private readonly byTopic = new Map<string, Set<LongPoll>>();
   /** Topics that may have got something since they were last served; null for all of them. */
   private touched: Set<string> | null = new Set();
-  private count = 0;
-  private endMs = Number.POSITIVE_INFINITY;
+  private readonly ends = new Ends();
 
   get size(): number {
-    return this.count;
+    return this.ends.size;
   }
 
   add(poll: LongPoll): void {
@@ -27,8 +37,7 @@ export class LongPolls {
     const polls = this.byTopic.get(topic);
     if (polls === undefined) this.byTopic.set(topic, new Set([poll]));
     else polls.add(poll);
-    this.count++;
-    this.endMs = Math.min(this.endMs, poll.endMs);
+    this.ends.push(poll);
   }
 
   /** Something may have become available on this topic, or anywhere. */
@@ -37,7 +46,7 @@ export class LongPolls {
   }
 
   touchAll(): void {
-    if (this.count > 0) this.touched = null;
+    if (this.size > 0) this.touched = null;
   }
 
   /** Polls worth serving now, in order, by topic; they stay until removed. */
@@ -48,25 +57,24 @@ export class LongPolls {
     return polls;
   }
 
-  /** Takes out the polls whose waiting time is over. */
-  takeEnded(nowMs: number): LongPoll[] {
-    if (nowMs < this.endMs) return [];
-    const ended = this.takeIf((poll) => poll.endMs <= nowMs);
-    this.endMs = Number.POSITIVE_INFINITY;
-    for (const polls of this.byTopic.values()) for (const poll of polls) this.endMs = Math.min(this.endMs, poll.endMs);
-    return ended;
+  /** Takes out the poll whose waiting time ended first; undefined when none is over. */
+  takeEnded(nowMs: number): LongPoll | undefined {
+    const first = this.ends.first();
+    if (first === undefined || first.endMs > nowMs) return undefined;
+    this.remove(first);
+    return first;
   }
 
-  /** When the first poll may end; Infinity without any. */
+  /** When the first poll ends; Infinity without any. */
   nextEndMs(): number {
-    return this.endMs;
+    return this.ends.first()?.endMs ?? Number.POSITIVE_INFINITY;
   }
 
   remove(poll: LongPoll): boolean {
     const polls = this.byTopic.get(poll.request.topic);
     if (polls === undefined || !polls.delete(poll)) return false;
     if (polls.size === 0) this.byTopic.delete(poll.request.topic);
-    this.count--;
+    this.ends.remove(poll);
     return true;
   }
 

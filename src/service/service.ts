@@ -275,7 +275,7 @@ export class Service {
     const { outcome, deliveries } = this.lease(request, nowMs);
     const found = deliveries.length > 0;
     if (!found && request.waitMs > 0 && outcome === 'empty' && this.writesRefused !== 'draining') {
-      this.polls.add({ request, caller, ackOutcomes, endMs: nowMs + request.waitMs, reply });
+      this.polls.add({ request, caller, ackOutcomes, endMs: nowMs + request.waitMs, reply, place: -1 });
       return null;
     }
     if (!found && outcome !== 'empty') return { outcome, deliveries, ackOutcomes, retryAfterMs: RETRY_SATURATED_MS };
@@ -459,7 +459,9 @@ export class Service {
         }
       }
     }
-    for (const poll of this.polls.takeEnded(nowMs)) this.endPoll(poll, 'ok', []);
+    for (let poll = this.polls.takeEnded(nowMs); poll !== undefined; poll = this.polls.takeEnded(nowMs)) {
+      this.endPoll(poll, 'ok', []);
+    }
   }
 
   private endPoll(poll: LongPoll, outcome: Outcome, deliveries: readonly Delivery[]): void {

@@ -195,6 +195,16 @@ describe('service', () => {
     expect(bench.service.nextWakeMs()).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it('long poll: one that was served early leaves no wake-up behind', () => {
+    const bench = new Bench();
+    const poll = bench.ask(recv('a', { waitMs: 500 }));
+    expect(bench.service.nextWakeMs()).toBe(bench.nowMs + 500);
+    bench.now(send('a', 'k'));
+    const { msgId, receipt } = poll.reply!.deliveries![0]!;
+    bench.now({ verb: 'ack', msgId, receipt });
+    expect(bench.service.nextWakeMs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('long poll: a capability that ends gets no further payload (AU3)', () => {
     const bench = new Bench();
     let valid = true;
