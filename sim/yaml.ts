@@ -45,6 +45,7 @@ export class Fields {
   }
 
   has(key: string): boolean {
+    this.asked.add(key);
     return this.map.has(key);
   }
 
