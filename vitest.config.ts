@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: process.env['SUITE'] === 'slow' ? ['test/slow/**/*.test.ts'] : ['test/**/*.test.ts'],
     exclude: process.env['SUITE'] === 'slow' ? [] : ['test/slow/**'],
+    globalSetup: 'test/support/global.ts',
     testTimeout: 30_000,
     maxWorkers: 2,
     allowOnly: false,

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { Done, Job, Phase } from './http-load.ts';
+import type { Done, Job, Phase } from './http-load.js';
 import type { Ready, ServerKind } from './http-server.ts';
 import { median } from './measure.ts';
 
@@ -13,10 +13,10 @@ const KINDS: readonly ServerKind[] = ['raw', 'h3', 'direct', 'through-h3'];
 const PHASES: readonly Phase[] = ['send', 'recv', 'ack', 'cycle', 'cycle-riding'];
 const TASKSET = '/usr/bin/taskset';
 
-/** Server on one core, load on another, where the system can pin them. */
+/** Server on one core, load (both as built, beside this file) on another, where the system can pin them. */
 function start(file: string, args: readonly string[], core: number): ChildProcess {
   const pinned = existsSync(TASKSET) && availableParallelism() > 1;
-  const node = ['--import', 'tsx', '--max-semi-space-size=64'];
+  const node = ['--max-semi-space-size=64'];
   const url = new URL(file, import.meta.url).pathname;
   return pinned
     ? fork(url, args, { execPath: TASKSET, execArgv: ['-c', String(core), process.execPath, ...node] })
@@ -56,10 +56,10 @@ export async function benchHttp({
   messages = 600,
   payloadBytes = 256,
 } = {}): Promise<HttpResult[]> {
-  const load = start('./http-load.ts', [], 1);
+  const load = start('./http-load.js', [], 1);
   const servers = new Map<ServerKind, { child: ChildProcess; ready: Ready }>();
   for (const kind of KINDS) {
-    const child = start('./http-server.ts', [kind], 0);
+    const child = start('./http-server.js', [kind], 0);
     servers.set(kind, { child, ready: await answer<Ready>(child) });
   }
   const seen = new Map<string, { rate: number; busy: number; p50Us: number; p99Us: number }[]>();

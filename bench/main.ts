@@ -1,6 +1,7 @@
-/** `npm run bench -- [core|memory|http]`: every figure the documents quote comes from here. */
+/** `npm run bench -- [core|memory|sim|http]`: every figure the documents quote comes from here. */
 import { benchCore, benchMemory } from './core.ts';
 import { benchHttp } from './http.ts';
+import { benchSim } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
   value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -18,6 +19,10 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     }
   },
   memory: () => console.log(`bytes per queued message of 256 bytes: ${number(benchMemory())}`),
+  sim: () => {
+    row('events', 'events/s', 'x real time', 'schedule');
+    for (const r of benchSim()) row(number(r.events), number(r.eventsPerSecond), number(r.timesRealTime), r.name);
+  },
   http: async () => {
     row('phase', 'server', 'requests/s', 'of raw', 'busy', 'p50 us', 'p99 us');
     for (const r of await benchHttp()) {

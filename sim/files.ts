@@ -3,11 +3,10 @@ import { basename, join } from 'node:path';
 import { parseSchedule, type Schedule } from './schedule.ts';
 import { ScheduleError } from './yaml.ts';
 
-/** The shipped schedules: beside the sources, or beside what is built of them. */
-export const SCHEDULES = [
-  new URL('./schedules', import.meta.url).pathname,
-  new URL('../sim/schedules', import.meta.url).pathname,
-].find((folder) => existsSync(folder)) as string;
+/** The shipped schedules: beside the sources, or up from what is built of them. */
+export const SCHEDULES = ['./schedules', '../sim/schedules', '../../sim/schedules']
+  .map((path) => new URL(path, import.meta.url).pathname)
+  .find((folder) => existsSync(folder)) as string;
 
 /** A schedule by path, or by the name of a shipped one. @throws ScheduleError */
 export function readSchedule(name: string): Schedule {

@@ -23,7 +23,6 @@ export const FACT_OF = {
   reprocess: 'reprocessed',
   purge: 'purged',
 } as const satisfies Record<EventName, string>;
-export type FactName = (typeof FACT_OF)[EventName];
 
 /** The TLA+ action of each command (`tla/Mailbox.tla`). */
 export const ACTION_OF = {

@@ -12,7 +12,6 @@ const TIME_DIGITS = 10;
 const LENGTH = 26;
 const SLOT_DIGITS = 6;
 const SLOT_BITS = 30;
-export const RANDOM_BITS = 34;
 /** Slots a shard can have. */
 export const SLOTS_MAX = 2 ** SLOT_BITS;
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PROGRAM = resolve(ROOT, 'src/mailbox.js');
+const PROGRAM = resolve(ROOT, 'dist/mailbox.js');
 
 export interface Finished {
   readonly code: number | null;
@@ -10,7 +10,7 @@ export interface Finished {
   readonly err: string;
 }
 
-/** The real program in a process of its own. */
+/** The real program, as it was built for this test run (`global.ts`), in a process of its own. */
 export class MailboxProcess {
   readonly child: ChildProcess;
   out = '';

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { KeyringError } from '../auth/keyring.ts';
@@ -12,9 +13,9 @@ import { addServe } from './serve.ts';
 import { EXIT, UsageError } from './shared.ts';
 import { addSim } from './sim.ts';
 
-/** The folder with package.json: two levels up from the sources, three from what is built of them. */
+/** package.json is one level up from what is built, two from the sources. */
 function version(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
+  for (const up of ['../package.json', '../../package.json']) {
     try {
       return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
     } catch {}
