@@ -9,14 +9,15 @@ import { Message, type Settled, type ShardState, Topic } from './state.ts';
 /**
  * Makes a fact true. The only writer of messages besides `advance`; the live shard, replay, the simulator and the
  * explorer all run this. Facts come from `decide` or from a journal of such: one that does not fit is a bug and throws.
+ * `known` may spare the look-up: the message that the decision was about.
  */
-export function apply(state: ShardState, fact: Fact): void {
+export function apply(state: ShardState, fact: Fact, known?: Message): void {
   if (fact.atMs > state.nowMs) advance(state, fact.atMs);
   switch (fact.name) {
     case 'sent':
       return enter(state, fact);
     case 'received': {
-      const message = need(state, fact.msgId);
+      const message = need(state, fact, known);
       move(state, message, 'recv', 'leased', fact);
       message.leaseEndsMs = fact.leaseEndsMs;
       message.topic.leased++;
@@ -24,30 +25,30 @@ export function apply(state: ShardState, fact: Fact): void {
       return;
     }
     case 'acked': {
-      const message = need(state, fact.msgId);
+      const message = need(state, fact, known);
       remember(state, message, fact, 'acked');
       move(state, message, 'ack', 'acked', fact);
       end(state, message);
       return;
     }
     case 'nacked': {
-      const message = need(state, fact.msgId);
+      const message = need(state, fact, known);
       remember(state, message, fact, fact.to);
       giveBack(state, message, 'nack', fact);
       return;
     }
     case 'extended': {
-      const message = need(state, fact.msgId);
+      const message = need(state, fact, known);
       rowTo(message.state, 'extend', 'leased').run(message, fact, state.limits);
       state.leases.update(message);
       return;
     }
     case 'released':
-      return giveBack(state, need(state, fact.msgId), 'release', fact);
+      return giveBack(state, need(state, fact, known), 'release', fact);
     case 'expired':
-      return giveBack(state, need(state, fact.msgId), 'expire', fact);
+      return giveBack(state, need(state, fact, known), 'expire', fact);
     case 'reprocessed': {
-      const message = need(state, fact.msgId);
+      const message = need(state, fact, known);
       move(state, message, 'reprocess', 'queued', fact);
       message.deadReason = null;
       message.lastError = null;
@@ -55,7 +56,7 @@ export function apply(state: ShardState, fact: Fact): void {
       return;
     }
     case 'purged': {
-      const message = need(state, fact.msgId);
+      const message = need(state, fact, known);
       move(state, message, 'purge', 'purged', fact);
       end(state, message);
       return;
@@ -63,7 +64,8 @@ export function apply(state: ShardState, fact: Fact): void {
   }
 }
 
-function need(state: ShardState, msgId: string): Message {
+function need(state: ShardState, { msgId }: Fact, known: Message | undefined): Message {
+  if (known !== undefined && known.msgId === msgId) return known;
   const message = state.find(msgId);
   if (message === undefined) throw new Error(`apply: no message ${msgId}`);
   return message;
@@ -77,7 +79,7 @@ function enter(state: ShardState, fact: Sent): void {
     topic = new Topic(fact.topic);
     state.topics.set(fact.topic, topic);
   }
-  const message = new Message(fact, slot, ++state.lastSeq, topic);
+  const message = new Message(fact, slot, ++state.lastSeq, topic, state.columnOf(slot));
   if (slot === state.slots.length) state.slots.push(message);
   else {
     state.freeSlots.pop();

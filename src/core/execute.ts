@@ -8,6 +8,6 @@ import type { ShardState } from './state.ts';
 export function execute(state: ShardState, command: Command): Decision {
   if (command.atMs > state.nowMs) advance(state, command.atMs);
   const decision = decide(state, command);
-  for (const fact of decision.facts) apply(state, fact);
+  for (const fact of decision.facts) apply(state, fact, decision.message);
   return decision;
 }

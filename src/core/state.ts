@@ -17,6 +17,10 @@ export interface Settled {
   next: Settled | null;
 }
 
+/** Times of this many messages stand in one column: as fields each would be an object of its own, moved by every collection. */
+const COLUMN_MESSAGES = 1024;
+const TIMES = 6;
+
 /**
  * All a shard knows of one message. It is remembered while it is alive (queued, leased, redelivered, dead-lettered),
  * while its idempotency window is open (ID4) and while a settled receipt of it may be repeated (LE4).
@@ -41,16 +45,8 @@ export class Message implements Lifecycle {
   redrives = 0;
   releases = 0;
   receipt: string | null = null;
-  timerAtMs = 0;
-  leaseEndsMs = 0;
   visibilityMs = 0;
-  ttlAtMs = Number.POSITIVE_INFINITY;
-  readyAtMs = 0;
-
-  /** The end of its idempotency window; 0 once the table has let it go. */
-  idemUntilMs: number;
   deadReason: DeadReason | null = null;
-  deadAtMs = 0;
   lastError: string | null = null;
 
   /** Number in the lines it stands in by age: those of the ready, or those of the dead letters. */
@@ -60,8 +56,18 @@ export class Message implements Lifecycle {
   ttlPlace = -1;
   oldestSettled: Settled | null = null;
   newestSettled: Settled | null = null;
+  private readonly times: Float64Array;
+  /** Where its times begin in the column. */
+  private readonly at: number;
 
-  constructor(fact: Sent, slot: number, seq: number, topic: Topic) {
+  constructor(fact: Sent, slot: number, seq: number, topic: Topic, times: Float64Array) {
+    this.times = times;
+    this.at = (slot % COLUMN_MESSAGES) * TIMES;
+    this.timerAtMs = 0;
+    this.leaseEndsMs = 0;
+    this.ttlAtMs = Number.POSITIVE_INFINITY;
+    this.readyAtMs = 0;
+    this.deadAtMs = 0;
     this.msgId = fact.msgId;
     this.slot = slot;
     this.seq = seq;
@@ -73,6 +79,44 @@ export class Message implements Lifecycle {
     this.attrs = fact.attrs;
     this.corrId = fact.corrId;
     this.idemUntilMs = fact.idemUntilMs;
+  }
+
+  get timerAtMs(): number {
+    return this.times[this.at]!;
+  }
+  set timerAtMs(ms: number) {
+    this.times[this.at] = ms;
+  }
+  get leaseEndsMs(): number {
+    return this.times[this.at + 1]!;
+  }
+  set leaseEndsMs(ms: number) {
+    this.times[this.at + 1] = ms;
+  }
+  get ttlAtMs(): number {
+    return this.times[this.at + 2]!;
+  }
+  set ttlAtMs(ms: number) {
+    this.times[this.at + 2] = ms;
+  }
+  get readyAtMs(): number {
+    return this.times[this.at + 3]!;
+  }
+  set readyAtMs(ms: number) {
+    this.times[this.at + 3] = ms;
+  }
+  /** The end of its idempotency window; 0 once the table has let it go. */
+  get idemUntilMs(): number {
+    return this.times[this.at + 4]!;
+  }
+  set idemUntilMs(ms: number) {
+    this.times[this.at + 4] = ms;
+  }
+  get deadAtMs(): number {
+    return this.times[this.at + 5]!;
+  }
+  set deadAtMs(ms: number) {
+    this.times[this.at + 5] = ms;
   }
 }
 
@@ -136,6 +180,8 @@ export class ShardState {
 
   /** Remembered messages by slot. */
   readonly slots: (Message | undefined)[] = [];
+  /** The times of the messages, by slot. */
+  private readonly columns: Float64Array[] = [];
   /** Slots free for the next send, last in first out. */
   readonly freeSlots: number[] = [];
   readonly topics = new Map<string, Topic>();
@@ -170,6 +216,17 @@ export class ShardState {
     if (slot < 0) return undefined;
     const message = this.slots[slot];
     return message !== undefined && message.msgId === msgId ? message : undefined;
+  }
+
+  /** Where the times of the message in this slot belong. */
+  columnOf(slot: number): Float64Array {
+    const column = Math.floor(slot / COLUMN_MESSAGES);
+    let times = this.columns[column];
+    if (times === undefined) {
+      times = new Float64Array(COLUMN_MESSAGES * TIMES);
+      this.columns[column] = times;
+    }
+    return times;
   }
 
   /** The slot the next send will take. */

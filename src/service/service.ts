@@ -197,7 +197,7 @@ export class Service {
 
   private take(shard: ShardState, decision: Decision): Decision {
     for (const fact of decision.facts) {
-      apply(shard, fact);
+      apply(shard, fact, decision.message);
       this.commit.add(shard.shard, fact);
       this.observer.fact(shard, fact);
       if (this.polls.size > 0) this.polls.touch(shard.find(fact.msgId)?.topic.name);
