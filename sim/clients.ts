@@ -193,7 +193,7 @@ export class Admin {
     loop.after(everyMs, 'client', 0, () => {
       if (loop.nowMs >= untilMs) return;
       for (const topic of this.topics) {
-        const request = { verb: 'reprocess', topic, limit: 100, msgIds: null, reason: null } as const;
+        const request = { verb: 'reprocess', topic, limit: 100, msgIds: null, reason: null, ratePerS: null } as const;
         network.call(token, request, RPC_TIMEOUT_MS, () => {});
       }
       this.run(everyMs, untilMs);

@@ -161,6 +161,6 @@ export class MailboxNode implements Clock {
 
   revoke(nonce: string): void {
     this.authority?.revoke('nonce', nonce);
-    this.service?.endPolls(this.nowMs());
+    this.service?.endWaiting(this.nowMs());
   }
 }

@@ -108,7 +108,7 @@ export async function startServer({ settings, keyring, log, dispatch }: ServerOp
     service.refuseWrites('draining');
     // From here on every response is the last of its connection, those of the long polls included.
     const closed = listener.close(settings.drain_deadline);
-    service.endPolls(clock.nowMs(), true);
+    service.endWaiting(clock.nowMs(), true);
     await closed;
     clearInterval(ticking);
     await metricsListener.close(0);

@@ -8,6 +8,7 @@ interface Options {
   readonly json?: true;
   readonly reason?: string;
   readonly limit?: number;
+  readonly rate?: number;
   readonly olderThan?: string;
 }
 
@@ -56,14 +57,16 @@ export function addDlq(program: Command): void {
 
   const reprocess = connecting(dlq.command('reprocess <topic> [msg_ids...]').description('back into the queue'))
     .option('--reason <reason>', 'only these')
-    .option('--limit <n>', 'at most so many', wholeNumber('limit', 1, 1000));
+    .option('--limit <n>', 'at most so many', wholeNumber('limit', 1, 1000))
+    .option('--rate <n>', 'at most so many a second', wholeNumber('rate', 1, 100_000));
   reprocess.action(async (topic: string, msgIds: string[], options: Options) => {
-    const { limit, reason } = options;
+    const { limit, rate, reason } = options;
     const answer = await clientOf(options).reprocess({
       topic,
       ...(msgIds.length > 0 ? { msg_ids: msgIds } : {}),
       ...(limit === undefined ? {} : { limit }),
       ...(reason === undefined ? {} : { reason }),
+      ...(rate === undefined ? {} : { rate_per_s: rate }),
     });
     if (options.json) printJson(answer);
     else print(`moved ${answer.moved}, skipped ${answer.skipped}, failed ${answer.failed}`);

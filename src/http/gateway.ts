@@ -148,7 +148,9 @@ export class Gateway {
     if (exchange.request.verb === 'recv') return this.receive(way, exchange, exchange.request);
     const capability = way.capability as Capability;
     const { service, clock } = this.options;
-    service.request(exchange.request, capability, clock.nowMs(), (reply) => this.reply(way, exchange, reply));
+    const reply = (answer: Reply): void => this.reply(way, exchange, answer);
+    service.request(exchange.request, capability, clock.nowMs(), reply);
+    if (exchange.request.verb === 'reprocess') way.sink.onGone(() => service.cancel(reply));
   }
 
   /** A recv may wait, its client may leave meanwhile, and its capability may end: then no payload goes out (LE7, AU3). */
@@ -170,7 +172,7 @@ export class Gateway {
       this.reply(way, exchange, answer);
     };
     service.request(request, capability, clock.nowMs(), reply);
-    if (waits && request.waitMs > 0) way.sink.onGone(() => service.cancelPoll(reply));
+    if (waits && request.waitMs > 0) way.sink.onGone(() => service.cancel(reply));
   }
 
   private reply(way: Way, exchange: Exchange, reply: Reply): void {
@@ -206,7 +208,7 @@ export class Gateway {
     if (!authority.revoke(kind, (nonce ?? key_id) as string)) {
       return refusal('internal', way.corrId, { message: 'the revocation list is full: rotate the root key instead' });
     }
-    service.endPolls(clock.nowMs());
+    service.endWaiting(clock.nowMs());
     log.warn('capability.revoked', { ...this.context(way), kind, id: nonce ?? key_id, note: reason.slice(0, 200) });
     return done('{"ok":true}');
   }

@@ -16,6 +16,8 @@ import type { Body } from './schemas.ts';
 /** Checked bodies become the service's requests; what a schema cannot say is checked here. */
 const ATTR_BYTES_MAX = 1024;
 const REASON_BYTES_MAX = 1024;
+/** A response may be waited for so long. */
+const PACED_S_MAX = 60;
 const NO_ATTRS = Object.freeze({});
 
 /** Canonical base64 only: an encoding has one spelling. @throws Malformed */
@@ -82,13 +84,21 @@ export const extendOf = (body: Body<'extend'>, msgId: string): ExtendRequest => 
   visibilityMs: body.visibility_ms ?? null,
 });
 
-export const reprocessOf = (body: Body<'reprocess'>): ReprocessRequest => ({
-  verb: 'reprocess',
-  topic: body.topic,
-  limit: body.limit ?? body.msg_ids?.length ?? 1000,
-  msgIds: body.msg_ids ?? null,
-  reason: (body.reason as DeadReason | undefined) ?? null,
-});
+export function reprocessOf(body: Body<'reprocess'>): ReprocessRequest {
+  const most = Math.min(1000, (body.rate_per_s ?? 1000) * PACED_S_MAX);
+  const limit = body.limit ?? body.msg_ids?.length ?? most;
+  if (limit > most) {
+    throw new Malformed(`rate_per_s: limit (${limit}) must be reached within ${PACED_S_MAX} s`);
+  }
+  return {
+    verb: 'reprocess',
+    topic: body.topic,
+    limit,
+    msgIds: body.msg_ids ?? null,
+    reason: (body.reason as DeadReason | undefined) ?? null,
+    ratePerS: body.rate_per_s ?? null,
+  };
+}
 
 export function purgeOf(body: Body<'purge'>): PurgeRequest {
   if ((body.msg_ids === undefined) === (body.older_than_ms === undefined)) {

@@ -34,7 +34,7 @@ export class Counters {
         const value = this.counts[slot] as number;
         if (value === 0 && !showZeros) continue;
         let rest = slot;
-        const labels: Record<string, string> = {};
+        const labels: Record<string, string> = Object.fromEntries(names.map((label) => [label, '']));
         for (let i = names.length - 1; i >= 0; i--) {
           const list = this.values[i] as readonly string[];
           labels[names[i] as string] = list[rest % list.length] as string;

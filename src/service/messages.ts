@@ -71,6 +71,8 @@ export interface ReprocessRequest {
   readonly limit: number;
   readonly msgIds: readonly string[] | null;
   readonly reason: DeadReason | null;
+  /** At most so many a second, the answer coming with the last; null for all at once. */
+  readonly ratePerS: number | null;
 }
 export interface PurgeRequest {
   readonly verb: 'purge';

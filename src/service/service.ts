@@ -26,6 +26,7 @@ import type {
   SendRequest,
   StatsRequest,
 } from './messages.ts';
+import { allowedBy, isDone, nextMs, type Paced } from './paced.ts';
 import { shardOfTopic } from './route.ts';
 
 /** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
@@ -42,6 +43,8 @@ const DLQ_STEP_MAX = 1000;
 const RANDOM_IDS = 2 ** 34;
 const RECEIPT_BYTES = 16;
 const RETRY_SATURATED_MS = 1000;
+/** Reprocesses at a rate that may go on at once. */
+const PACED_MAX = 16;
 
 /**
  * The spine: parse -> admit -> decide -> journal -> reply. Sans-I/O: requests, durable acknowledgements and time go in,
@@ -54,6 +57,7 @@ export class Service {
   private readonly observer: Observer;
   private readonly commit: GroupCommit;
   private readonly polls = new LongPolls();
+  private readonly paced = new Set<Paced>();
   private writesRefused: WritesRefused = null;
   private failed = false;
 
@@ -102,6 +106,7 @@ export class Service {
   tick(nowMs: number): void {
     if (this.failed) return;
     for (const shard of this.shards) this.advanceShard(shard, nowMs);
+    for (const paced of this.paced) this.move(paced, nowMs);
     this.servePolls(nowMs);
     this.commit.pump();
   }
@@ -110,6 +115,7 @@ export class Service {
   nextWakeMs(): number {
     let wakeMs = this.polls.nextEndMs();
     for (const shard of this.shards) wakeMs = Math.min(wakeMs, nextDueMs(shard));
+    for (const paced of this.paced) wakeMs = Math.min(wakeMs, nextMs(paced));
     return wakeMs;
   }
 
@@ -129,16 +135,18 @@ export class Service {
     this.writesRefused = outcome;
   }
 
-  /** Ends the long polls whose capability is no longer valid (AU3), or all of them when the process drains. */
-  endPolls(nowMs: number, all = false): void {
+  /** Ends what waits under a capability that is no longer valid (AU3), or all that waits when the process drains. */
+  endWaiting(nowMs: number, all = false): void {
+    for (const paced of this.paced) if (all || !paced.caller.isValid(nowMs)) this.endPaced(paced, all);
     for (const poll of this.polls.takeIf((poll) => all || !poll.caller.isValid(nowMs))) {
       this.endPoll(poll, all ? 'ok' : 'cap_auth', []);
     }
   }
 
-  /** The client of a waiting recv is gone: nothing is leased for it any more. */
-  cancelPoll(reply: (reply: Reply) => void): void {
+  /** The client that waits for this reply is gone: nothing more is done for it. */
+  cancel(reply: (reply: Reply) => void): void {
     this.polls.takeIf((poll) => poll.reply === reply);
+    for (const paced of this.paced) if (paced.reply === reply) this.paced.delete(paced);
   }
 
   get inflight(): number {
@@ -172,7 +180,7 @@ export class Service {
       case 'extend':
         return this.extend(request, caller, nowMs);
       case 'reprocess':
-        return this.reprocess(request, caller, nowMs);
+        return this.reprocess(request, caller, nowMs, reply);
       case 'purge':
         return this.purge(request, caller, nowMs);
       case 'dlq_list':
@@ -354,17 +362,56 @@ export class Service {
     return { outcome: 'ok', deadlineInMs: message.timerAtMs - nowMs };
   }
 
-  private reprocess(request: ReprocessRequest, caller: Caller, nowMs: number): Reply {
+  private reprocess(
+    request: ReprocessRequest,
+    caller: Caller,
+    nowMs: number,
+    reply: (reply: Reply) => void,
+  ): Reply | null {
     const refusal = this.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
+    const { limit, ratePerS } = request;
+    if (ratePerS !== null && this.paced.size >= PACED_MAX)
+      return { outcome: 'quota', retryAfterMs: RETRY_SATURATED_MS };
     const shard = this.shardFor(request.topic);
-    const count = { moved: 0, skipped: 0, failed: 0 };
-    for (const msgId of this.chosenDead(shard, request, nowMs)) {
-      if (count.moved >= request.limit) break;
-      const { outcome } = this.run(shard, { name: 'reprocess', atMs: nowMs, msgId });
-      count[outcome === 'ok' ? 'moved' : outcome === 'skipped' ? 'skipped' : 'failed']++;
+    const paced: Paced = {
+      shard,
+      msgIds: this.chosenDead(shard, request, nowMs),
+      limit,
+      ratePerS: ratePerS ?? Number.POSITIVE_INFINITY,
+      startedMs: nowMs,
+      caller,
+      reply,
+      count: { moved: 0, skipped: 0, failed: 0 },
+      tried: 0,
+    };
+    if (ratePerS !== null) {
+      this.paced.add(paced);
+      this.move(paced, nowMs);
+      return null;
     }
-    return { outcome: 'ok', ...count };
+    while (!isDone(paced)) this.reprocessNext(paced, nowMs);
+    return { outcome: 'ok', ...paced.count };
+  }
+
+  /** Moves as many as the rate allows by now. */
+  private move(paced: Paced, nowMs: number): void {
+    if (!paced.caller.isValid(nowMs)) return this.endPaced(paced, false);
+    for (let allowed = allowedBy(paced, nowMs); paced.tried < allowed && !isDone(paced); ) {
+      this.reprocessNext(paced, nowMs);
+    }
+    if (isDone(paced)) this.endPaced(paced, true);
+  }
+
+  private reprocessNext(paced: Paced, nowMs: number): void {
+    const msgId = paced.msgIds[paced.tried++] as string;
+    const { outcome } = this.run(paced.shard, { name: 'reprocess', atMs: nowMs, msgId });
+    paced.count[outcome === 'ok' ? 'moved' : outcome === 'skipped' ? 'skipped' : 'failed']++;
+  }
+
+  private endPaced(paced: Paced, valid: boolean): void {
+    this.paced.delete(paced);
+    this.answer(paced.reply, valid ? { outcome: 'ok', ...paced.count } : { outcome: 'cap_auth' });
   }
 
   private purge(request: PurgeRequest, caller: Caller, nowMs: number): Reply {

@@ -214,7 +214,7 @@ describe('service', () => {
     valid = false;
     bench.now(send('b', 'k'));
     expect(woken.reply).toMatchObject({ outcome: 'cap_auth', deliveries: [] });
-    bench.service.endPolls(bench.nowMs);
+    bench.service.endWaiting(bench.nowMs);
     expect(swept.reply).toMatchObject({ outcome: 'cap_auth', deliveries: [] });
     expect(bench.now({ verb: 'stats', topic: 'b' }).stats).toMatchObject({ queued: 1, leased: 0 });
   });
@@ -307,17 +307,67 @@ describe('service', () => {
     ]);
     expect(third.next).toBeNull();
     expect(page(0, 'rejected').deadLetters?.map((d) => d.idemKey)).toEqual(['k3']);
-    expect(bench.now({ verb: 'reprocess', topic: 'a', limit: 10, msgIds: null, reason: 'rejected' })).toMatchObject({
+    expect(
+      bench.now({ verb: 'reprocess', topic: 'a', limit: 10, msgIds: null, reason: 'rejected', ratePerS: null }),
+    ).toMatchObject({
       moved: 1,
       skipped: 0,
       failed: 0,
     });
-    expect(bench.now({ verb: 'reprocess', topic: 'a', limit: 10, msgIds: ['unknown'], reason: null })).toMatchObject({
+    expect(
+      bench.now({ verb: 'reprocess', topic: 'a', limit: 10, msgIds: ['unknown'], reason: null, ratePerS: null }),
+    ).toMatchObject({
       moved: 0,
       failed: 1,
     });
     expect(bench.now({ verb: 'purge', topic: 'a', msgIds: null, olderThanMs: 45 }).purged).toBe(1);
     expect(bench.now({ verb: 'stats', topic: 'a' }).stats).toMatchObject({ queued: 1, deadLettered: 3 });
+  });
+
+  it('reprocess at a rate: one by one, the answer with the last; revocation, drain and a client that left end it', () => {
+    const dead = (): { bench: Bench; ask: (caller?: Caller) => { reply: Reply | null } } => {
+      const bench = new Bench({ maxAttempts: 1 });
+      for (let i = 0; i < 5; i++) bench.now(send('a', `k${i}`));
+      for (const { msgId, receipt } of bench.now(recv('a')).deliveries ?? []) {
+        bench.now({ verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true });
+      }
+      const request = { verb: 'reprocess', topic: 'a', limit: 4, msgIds: null, reason: null, ratePerS: 10 } as const;
+      return { bench, ask: (caller) => bench.ask(request, caller) };
+    };
+    const moved = (bench: Bench): number => bench.facts.filter(({ name }) => name === 'reprocessed').length;
+
+    const whole = dead();
+    const answer = whole.ask();
+    expect([moved(whole.bench), whole.bench.service.nextWakeMs()]).toEqual([1, whole.bench.nowMs + 100]);
+    whole.bench.pass(99);
+    expect(moved(whole.bench)).toBe(1);
+    whole.bench.pass(101);
+    expect(moved(whole.bench)).toBe(3);
+    whole.bench.pass(100);
+    whole.bench.sync();
+    expect(answer.reply).toMatchObject({ outcome: 'ok', moved: 4, skipped: 0, failed: 0 });
+
+    const revoked = dead();
+    let valid = true;
+    const refused = revoked.ask({ ...everyone, isValid: () => valid });
+    valid = false;
+    revoked.bench.pass(100);
+    revoked.bench.sync();
+    expect([refused.reply?.outcome, moved(revoked.bench)]).toEqual(['cap_auth', 1]);
+
+    const drained = dead();
+    const partial = drained.ask();
+    drained.bench.service.endWaiting(drained.bench.nowMs, true);
+    drained.bench.sync();
+    expect(partial.reply).toMatchObject({ outcome: 'ok', moved: 1 });
+
+    const left = dead();
+    const reply = (): void => {};
+    const request = { verb: 'reprocess', topic: 'a', limit: 4, msgIds: null, reason: null, ratePerS: 10 } as const;
+    left.bench.service.request(request, everyone, left.bench.nowMs, reply);
+    left.bench.service.cancel(reply);
+    left.bench.pass(1000);
+    expect(moved(left.bench)).toBe(1);
   });
 
   it('tick: expires leases and moves on without a request (RT3)', () => {

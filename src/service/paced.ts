@@ -1,0 +1,28 @@
+import type { ShardState } from '../core/state.ts';
+import type { Caller, Reply } from './messages.ts';
+
+/** A reprocess that goes at a rate, so that what comes back does not flood the consumers. */
+export interface Paced {
+  readonly shard: ShardState;
+  readonly msgIds: readonly string[];
+  readonly limit: number;
+  /** Dead letters a second. */
+  readonly ratePerS: number;
+  readonly startedMs: number;
+  readonly caller: Caller;
+  readonly reply: (reply: Reply) => void;
+  readonly count: { moved: number; skipped: number; failed: number };
+  /** How many of `msgIds` were tried. */
+  tried: number;
+}
+
+export const isDone = ({ tried, msgIds, count, limit }: Paced): boolean =>
+  tried >= msgIds.length || count.moved >= limit;
+
+/** How many may have been tried by `nowMs`. */
+export const allowedBy = ({ startedMs, ratePerS }: Paced, nowMs: number): number =>
+  1 + Math.floor(((nowMs - startedMs) * ratePerS) / 1000);
+
+/** When the next one may be tried. */
+export const nextMs = ({ startedMs, ratePerS, tried }: Paced): number =>
+  startedMs + Math.ceil((tried * 1000) / ratePerS);

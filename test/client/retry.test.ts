@@ -1,0 +1,64 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MailboxClient, MailboxError } from '../../src/client/client.ts';
+
+const answer = (status: number, body: object, headers: Record<string, string> = {}): Response =>
+  new Response(JSON.stringify(body), { status, headers });
+const sent = { msg_id: 'm', duplicate: false, payload_hash: 'h', hash_chain: 'c' };
+const message = { topic: 't', idem_key: 'k', payload_b64: '' };
+
+/** A client whose server answers in this order, and whose waits take no time. */
+function clientOf(answers: (Response | Error)[], random = 1) {
+  const waits: number[] = [];
+  const bodies: string[] = [];
+  const client = new MailboxClient({
+    url: 'http://mailbox.test',
+    capability: 'cap',
+    random: () => random,
+    wait: async (ms) => {
+      waits.push(ms);
+    },
+    fetch: async (_url, init) => {
+      bodies.push(String(init?.body));
+      const next = answers.shift();
+      if (next === undefined) throw new Error('no more answers');
+      if (next instanceof Error) throw next;
+      return next;
+    },
+  });
+  return { client, waits, bodies };
+}
+
+describe('client', () => {
+  it('tries again what may succeed later, with the same key, waiting longer each time and as long as asked (D6)', async () => {
+    const busy = () => answer(503, { code: 'E_UNAVAILABLE', message: 'm' }, { 'retry-after': '2' });
+    const { client, waits, bodies } = clientOf([busy(), new Error('reset'), busy(), answer(200, sent)]);
+    expect(await client.send(message)).toEqual(sent);
+    expect(waits).toEqual([2000 + 200, 400, 2000 + 800]);
+    expect(new Set(bodies).size).toBe(1);
+  });
+
+  it('jitter is full: anything from nothing to the ceiling (D6)', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.integer({ min: 1, max: 4 }),
+        async (jitter, fails) => {
+          const failures = Array.from({ length: fails }, () => new Error('reset'));
+          const { client, waits } = clientOf([...failures, answer(200, sent)], jitter);
+          await client.send(message);
+          expect(waits).toEqual(failures.map((_, i) => jitter * Math.min(10_000, 100 * 2 ** (i + 1))));
+        },
+      ),
+    );
+  });
+
+  it('gives up after five attempts, and at once on what will not get better', async () => {
+    const { client, waits } = clientOf(Array.from({ length: 9 }, () => new Error('reset')));
+    await expect(client.send(message)).rejects.toMatchObject({ code: 'E_UNREACHABLE', status: 0 });
+    expect(waits).toHaveLength(4);
+    const refused = clientOf([answer(403, { code: 'E_CAP_SCOPE', message: 'no' })]);
+    await expect(refused.client.send(message)).rejects.toBeInstanceOf(MailboxError);
+    expect(refused.waits).toEqual([]);
+  });
+});
