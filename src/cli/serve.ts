@@ -99,13 +99,28 @@ function welcome(settings: Settings, keyring: Keyring, address: string): string 
   return `${lines.join('\n')}\n\n`;
 }
 
+/** A first session: send, the same again, receive, give back, ack with the receipt of the old lease, receive, ack. */
 function curlLines(): string[] {
   const post = (path: string, body: string): string =>
     `curl -s $MAILBOX_URL/v1/${path} -H "Authorization: Bearer $MAILBOX_CAP" -H 'Content-Type: application/json' -d ${body}`;
   const field = (name: string): string => `$(echo "$M" | grep -o '"${name}":"[^"]*' | cut -d'"' -f4)`;
+  const send = post('send', `'{"topic":"${DEV_TOPIC}","idem_key":"hello-1","payload_b64":"aGVsbG8="}'; echo`);
+  const recv = `M=$(${post('recv', `'{"topic":"${DEV_TOPIC}","max_messages":1,"visibility_ms":60000}'`)}); echo "$M"`;
+  const ack = `${post(`ack/${field('msg_id')}`, `"{\\"receipt\\":\\"${field('receipt')}\\"}"`)}; echo`;
+  const giveBack = post(
+    `nack/${field('msg_id')}`,
+    `"{\\"receipt\\":\\"${field('receipt')}\\",\\"retry_after_ms\\":0}"; echo`,
+  );
   return [
-    post('send', `'{"topic":"${DEV_TOPIC}","idem_key":"hello-1","payload_b64":"aGVsbG8="}'`),
-    `M=$(${post('recv', `'{"topic":"${DEV_TOPIC}","max_messages":1,"visibility_ms":60000}'`)}); echo "$M"`,
-    post(`ack/${field('msg_id')}`, `"{\\"receipt\\":\\"${field('receipt')}\\"}"`),
+    '# send, and the same again: 409 with the msg_id of the first',
+    send,
+    send,
+    '# receive, give back, then ack with the receipt of the lease that is over: 409 E_LEASE_LOST',
+    recv,
+    giveBack,
+    ack,
+    '# receive it again, and ack',
+    recv,
+    ack,
   ];
 }
