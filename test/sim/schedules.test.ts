@@ -14,7 +14,7 @@ describe('shipped schedules', () => {
   });
 
   for (const schedule of shipped) {
-    it(`${schedule.name}: comes out as declared, twice with the same hash (D1, D2, V4)`, () => {
+    it(`${schedule.name}: comes out as declared, twice with the same hash (AC1, RT4, V4)`, () => {
       const first = runSchedule(schedule);
       expect(asDeclared(first), summary(first)).toBe(true);
       expect(exitCodeOf(first)).toBe(schedule.violates === null ? 0 : 10);
@@ -29,7 +29,7 @@ describe('shipped schedules', () => {
     expect(new Set(hashes).size).toBe(3);
   });
 
-  it('seeds 100..139 of the schedules with faults hold, shortened (T5, R4, V4)', () => {
+  it('seeds 100..139 of the schedules with faults hold, shortened (AC1, RT4, V4)', () => {
     for (let seed = 100; seed < 140; seed++) {
       for (const name of ['lossy-network', 'crash-restart', 'slow-consumers', 'poison-mix']) {
         const whole = readSchedule(name);
@@ -70,7 +70,7 @@ describe('what makes a run fail', () => {
     expect(asDeclared(runSchedule({ ...negative, violates: 'CapacityInv' }))).toBe(false);
   });
 
-  it('a capability that is revoked mid-flight gets nothing more, and says so (AU3, K7)', () => {
+  it('a capability that is revoked mid-flight gets nothing more, and says so (AU3)', () => {
     const result = runSchedule({
       ...short,
       durationMs: 10_000,
