@@ -3,12 +3,14 @@
  * Time is virtual: a millisecond passes every hundred lifecycles, and the replay window is set so that the idempotency
  * table and the settled receipts hold as many entries as `window` says at every depth.
  */
-
+import { execFileSync } from 'node:child_process';
 import { execute } from '../src/core/execute.ts';
 import { DEFAULT_LIMITS } from '../src/core/limits.ts';
 import { ShardState } from '../src/core/state.ts';
 import { median } from './measure.ts';
 
+/** How the program asks itself for a child. */
+export const CORE_CHILD = 'core-child';
 const LIFECYCLES_PER_MS = 100;
 const INPUTS = 1 << 20;
 const KEYS = Array.from({ length: INPUTS }, (_, i) => `key-${i}`);
@@ -81,22 +83,28 @@ export interface CoreResult {
   readonly lifecyclesPerSecond: number;
 }
 
-/** Rounds alternate between the depths; each figure is the median of its rounds. */
-export function benchCore(depths: readonly number[], window: number, rounds = 7, count = 300_000): CoreResult[] {
+/** The child's side: lifecycles a second over a shard of this depth, after a warm-up. */
+export function runCore(depth: number, window: number, count = 1_000_000): number {
   const payload = new Uint8Array(256);
-  const drivers = depths.map((depth) => {
-    const driver = new Driver(window);
-    for (let i = 0; i < depth; i++) {
-      driver.send(payload);
-      driver.tick();
-    }
-    driver.lifecycles(100_000, payload);
-    return { depth, driver, rates: [] as number[] };
-  });
-  for (let round = 0; round < rounds; round++) {
-    for (const { driver, rates } of drivers) rates.push(driver.lifecycles(count, payload));
+  const driver = new Driver(window);
+  for (let i = 0; i < depth; i++) {
+    driver.send(payload);
+    driver.tick();
   }
-  return drivers.map(({ depth, rates }) => ({ depth, window, lifecyclesPerSecond: median(rates) }));
+  driver.lifecycles(count, payload);
+  return driver.lifecycles(3 * count, payload);
+}
+
+/** Rounds alternate between the depths, each sample in a fresh process: a heap full of one must not slow the other. */
+export function benchCore(depths: readonly number[], window: number, rounds = 3): CoreResult[] {
+  const samples = depths.map((depth) => ({ depth, rates: [] as number[] }));
+  for (let round = 0; round < rounds; round++) {
+    for (const { depth, rates } of samples) {
+      const args = [...process.execArgv, process.argv[1] as string, CORE_CHILD, String(depth), String(window)];
+      rates.push(Number(execFileSync(process.execPath, args, { encoding: 'utf8' })));
+    }
+  }
+  return samples.map(({ depth, rates }) => ({ depth, window, lifecyclesPerSecond: median(rates) }));
 }
 
 /** Bytes of heap and buffers per queued message of 256 bytes, everything included. */

@@ -1,5 +1,5 @@
 /** `npm run bench -- [core|memory|sim|http]`: every figure the documents quote comes from here. */
-import { benchCore, benchMemory } from './core.ts';
+import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchHttp } from './http.ts';
 import { benchSim } from './sim.ts';
 
@@ -39,13 +39,18 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
   },
 };
 
-const asked = process.argv.slice(2);
-for (const name of asked.length > 0 ? asked : Object.keys(BENCHES)) {
-  const bench = BENCHES[name];
-  if (bench === undefined) {
-    console.error(`bench: one of ${Object.keys(BENCHES).join(', ')}`);
-    process.exit(2);
+async function run(asked: readonly string[]): Promise<void> {
+  for (const name of asked.length > 0 ? asked : Object.keys(BENCHES)) {
+    const bench = BENCHES[name];
+    if (bench === undefined) {
+      console.error(`bench: one of ${Object.keys(BENCHES).join(', ')}`);
+      process.exit(2);
+    }
+    console.log(`\n${name}`);
+    await bench();
   }
-  console.log(`\n${name}`);
-  await bench();
 }
+
+const [first, ...rest] = process.argv.slice(2);
+if (first === CORE_CHILD) console.log(runCore(Number(rest[0]), Number(rest[1])));
+else await run(process.argv.slice(2));
