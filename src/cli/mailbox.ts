@@ -34,6 +34,11 @@ for (const add of [addServe, addKeyring, addCap, addMessages, addDlq, addConfig,
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
 for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError('(--help shows how)');
 
+// The reader has what it wanted (`| head`): no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
+);
+
 try {
   await program.parseAsync();
 } catch (error) {
