@@ -24,13 +24,23 @@ describe('serve', () => {
   it('development: the printed lines work when they are pasted, twice', async () => {
     const server = begin();
     await server.logged('server.ready');
-    await server.until(() => server.err.includes('/v1/ack/'));
-    const [setup, ...lines] = server.err.split('\n').filter((line) => /^(export|curl|M=)/.test(line));
-    expect(lines).toHaveLength(3);
-    const paste = () => spawnSync('sh', ['-c', [setup, ...lines].join('; echo;\n')], { encoding: 'utf8' }).stdout;
-    const first = paste();
-    expect(first).toMatch(/"duplicate":false[\s\S]*"payload_b64":"aGVsbG8="[\s\S]*\{"ok":true\}/);
-    expect(paste()).toMatch(/E_DUPLICATE[\s\S]*\{"messages":\[\]\}/);
+    await server.until(() => server.err.endsWith('\n\n'));
+    const session = server.err.slice(server.err.indexOf('export '));
+    const paste = () => spawnSync('sh', ['-c', session], { encoding: 'utf8' }).stdout.trim().split('\n');
+    expect(paste()).toEqual([
+      expect.stringContaining('"duplicate":false'),
+      expect.stringContaining('"E_DUPLICATE"'),
+      expect.stringMatching(/"payload_b64":"aGVsbG8=".*"attempt":1/),
+      '{"ok":true,"state":"redelivered"}',
+      expect.stringContaining('"E_LEASE_LOST"'),
+      expect.stringContaining('"attempt":2'),
+      '{"ok":true}',
+    ]);
+    expect(paste().slice(0, 3)).toEqual([
+      expect.stringContaining('"E_DUPLICATE"'),
+      expect.stringContaining('"E_DUPLICATE"'),
+      '{"messages":[]}',
+    ]);
     const capability = /MAILBOX_CAP=(\S+)/.exec(server.err)?.[1] as string;
     expect(server.out).not.toContain(capability.slice(0, 40));
   });

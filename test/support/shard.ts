@@ -1,4 +1,3 @@
-import { serialize } from 'node:v8';
 import type { Command, Send } from '../../src/core/commands.ts';
 import type { Decision } from '../../src/core/decide.ts';
 import { execute } from '../../src/core/execute.ts';
@@ -6,7 +5,19 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { ShardState } from '../../src/core/state.ts';
 
 /** Everything a state holds, as bytes: equal before and after means that nothing whatever was written. */
-export const fingerprint = (state: ShardState): string => serialize(state).toString('base64');
+export function fingerprint(state: ShardState): string {
+  const seen = new Map<object, number>();
+  const text = (value: unknown): string => {
+    if (typeof value !== 'object' || value === null) return `${typeof value} ${String(value)}`;
+    const known = seen.get(value);
+    if (known !== undefined) return `#${known}`;
+    seen.set(value, seen.size);
+    if (ArrayBuffer.isView(value)) return `[${[...(value as Uint8Array)].join()}]`;
+    const entries = value instanceof Map ? [...value] : Object.entries(value);
+    return `{${entries.map(([key, of]) => `${key}=${text(of)}`).join()}}`;
+  };
+  return text(state);
+}
 
 export const limitsOf = (changed: Partial<Limits> = {}): Limits => ({ ...DEFAULT_LIMITS, ...changed });
 export const shardOf = (changed: Partial<Limits> = {}): ShardState => new ShardState(0, limitsOf(changed));
