@@ -32,13 +32,17 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'types of src/observe',
       'src/observe',
       'src/ports.ts',
+      'src/wire',
       'src/http',
     ],
-    packages: ['h3', 'typebox', 'prom-client'],
+    // koffi: who is at the other end of a Unix socket only the kernel knows.
+    packages: ['h3', 'typebox', 'prom-client', 'koffi'],
   },
+  // The bytes that server and client both speak.
+  'src/wire': { may: ['src/wire'], packages: [] },
   'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
-  'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },
+  'src/client': { may: ['spec', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts'], packages: [] },
   sim: {
     may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/config', 'sim'],
     packages: ['yaml'],

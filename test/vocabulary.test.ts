@@ -75,6 +75,7 @@ describe('vocabulary', () => {
       shards: [],
       inflight: () => 0,
       pollCount: () => 0,
+      streamCount: () => 0,
       cacheSize: () => 0,
       cacheEvictions: () => 0,
       connections: () => 0,

@@ -1,5 +1,6 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readSecretFile } from './secret-file.ts';
 
 export const KEY_BYTES = 32;
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
@@ -87,28 +88,14 @@ function refuseUnknown(rest: object, where: string): void {
   if (field !== undefined) throw new KeyringError(`${where}: unknown field ${field}`);
 }
 
-/**
- * Reads a keyring file. It must be a regular file of this user's (or root's) that nobody else may read (I3, K4).
- * @throws KeyringError
- */
+/** Reads a keyring file, which nobody else may read (I3, K4). @throws KeyringError */
 export function readKeyringFile(path: string): Keyring {
-  let file: number;
+  const error = (message: string): KeyringError => new KeyringError(message);
+  const bytes = readSecretFile(path, { what: 'keyring', bytesMax: FILE_BYTES_MAX, error });
   try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw new KeyringError(`keyring ${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be opened'}`);
-  }
-  try {
-    const { mode, uid, size } = fstatSync(file);
-    if ((mode & 0o170000) !== 0o100000) throw new KeyringError(`keyring ${path}: not a regular file`);
-    if ((mode & 0o077) !== 0) {
-      throw new KeyringError(`keyring ${path}: mode is 0${(mode & 0o777).toString(8)}, must be 0600 (chmod 600)`);
-    }
-    if (uid !== 0 && uid !== process.getuid?.()) throw new KeyringError(`keyring ${path}: belongs to uid ${uid}`);
-    if (size > FILE_BYTES_MAX) throw new KeyringError(`keyring ${path}: larger than ${FILE_BYTES_MAX} bytes`);
-    return parseKeyring(readFileSync(file, 'utf8'));
+    return parseKeyring(bytes.toString('utf8'));
   } finally {
-    closeSync(file);
+    bytes.fill(0);
   }
 }
 

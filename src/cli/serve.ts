@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander';
-import { freshKey, Keyring, readKeyringFile } from '../auth/keyring.ts';
+import { freshKey, Keyring, KeyringError, readKeyringFile } from '../auth/keyring.ts';
 import { mint } from '../auth/mint.ts';
-import { flagOf, loadConfig } from '../config/load.ts';
+import { difference } from '../config/difference.ts';
+import { type Config, flagOf, loadConfig } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
+import { ConfigError } from '../config/values.ts';
+import type { Running } from '../main.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { EXIT, examples } from './shared.ts';
 
@@ -34,20 +37,41 @@ export function addServe(program: Command): void {
   const command = withSettings(program.command('serve').description('run the mailbox'));
   examples(command, 'mailbox serve', 'mailbox serve --bind 0.0.0.0:9410 --keyring keyring.json --log-level debug');
   command.action(async (options: Record<string, unknown>) => {
-    const { settings } = loadConfig(flagsOf(options), process.env, options['config'] as string | undefined);
+    const load = (): Config => loadConfig(flagsOf(options), process.env, options['config'] as string | undefined);
+    const config = load();
+    const { settings } = config;
     const log = createLog(settings.log_level, settings.log_format, (line) => process.stdout.write(line));
     const keyring = settings.keyring === null ? development() : readKeyringFile(settings.keyring);
     // Loaded here, so that the other commands start without the server.
     const { startServer } = await import('../main.ts');
     const server = await startServer({ settings, keyring, log });
     const { profile, ready_shards } = settings;
-    log.info('server.ready', { http: server.http, metrics: server.metrics, profile, shards: ready_shards });
+    const uds = server.uds === null ? {} : { uds: server.uds };
+    log.info('server.ready', { http: server.http, metrics: server.metrics, ...uds, profile, shards: ready_shards });
     if (settings.keyring === null) process.stderr.write(welcome(settings, keyring, server.http));
+    reloadOnHangup(log, config, load, keyring, server);
     guard(log, () => server.stop());
   });
 }
 
 const development = (): Keyring => new Keyring([freshKey('dev', Date.now())]);
+
+/** SIGHUP reads configuration, keyring and certificate anew, and takes all of it over or nothing. */
+function reloadOnHangup(log: Log, started: Config, load: () => Config, keyring: Keyring, server: Running): void {
+  let inForce = started;
+  process.on('SIGHUP', () => {
+    try {
+      const { taken, waiting, config } = difference(inForce, load());
+      const path = config.settings.keyring;
+      server.reload(config.settings, path === null ? keyring : readKeyringFile(path));
+      inForce = config;
+      log.info('config.reloaded', { taken, needs_restart: waiting });
+    } catch (error) {
+      const isKnown = error instanceof ConfigError || error instanceof KeyringError;
+      log.error('config.reload_failed', { reason: isKnown ? error.message : (error as Error).name });
+    }
+  });
+}
 
 /** SIGTERM and SIGINT drain and exit 0; a second one exits at once. A bug outside every request ends the process. */
 function guard(log: Log, stop: () => Promise<void>): void {

@@ -90,6 +90,7 @@ function together(s: Settings): void {
   if (s.t_replay < 2 * s.default_visibility) {
     throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)');
   }
+  if ((s.tls_cert === null) !== (s.tls_key === null)) throw new ConfigError('tls_cert, tls_key: both or neither');
   if (s.backoff_max < s.backoff_base) throw new ConfigError('backoff_max: must be at least backoff_base');
 }
 

@@ -18,6 +18,8 @@ export interface LogFields {
 }
 
 export interface Log {
+  /** The least important level that is written; may change at any time. */
+  level: LogLevel;
   readonly debugOn: boolean;
   error(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
@@ -43,8 +45,18 @@ export function createLog(level: LogLevel, format: LogFormat, write: (line: stri
   };
   // Consola drops repeats of a line unless told not to.
   const consola = createConsola({ level: CONSOLA_LEVEL[level], throttle: 0, reporters: [reporter] });
+  let inForce = level;
   return {
-    debugOn: level === 'debug',
+    get level() {
+      return inForce;
+    },
+    set level(next) {
+      inForce = next;
+      consola.level = CONSOLA_LEVEL[next];
+    },
+    get debugOn() {
+      return inForce === 'debug';
+    },
     error: (event, fields) => consola.error(event, fields),
     warn: (event, fields) => consola.warn(event, fields),
     info: (event, fields) => consola.info(event, fields),

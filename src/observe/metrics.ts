@@ -17,6 +17,7 @@ export interface Living {
   readonly shards: readonly ShardState[];
   readonly inflight: () => number;
   readonly pollCount: () => number;
+  readonly streamCount: () => number;
   readonly cacheSize: () => number;
   readonly cacheEvictions: () => number;
   readonly connections: () => number;
@@ -163,6 +164,7 @@ export class Metrics {
     gauge(this.registry, 'cap_cache_size', 'Verified capabilities remembered.', () => one(living.cacheSize()));
     gauge(this.registry, 'cap_cache_evictions', 'Verified capabilities forgotten.', () => one(living.cacheEvictions()));
     gauge(this.registry, 'long_polls', 'Receives waiting for a message.', () => one(living.pollCount()));
+    gauge(this.registry, 'streams', 'Open streams.', () => one(living.streamCount()));
     gauge(this.registry, 'connections', 'Open connections.', () => one(living.connections()));
   }
 }

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
 import { Heap } from '../core/heap.ts';
 import type { Caller, RecvRequest, Reply } from './messages.ts';
+import type { Stream } from './streams.ts';
 
 /** A recv that waits for a message. */
 export interface LongPoll {
@@ -9,6 +10,8 @@ export interface LongPoll {
   readonly ackOutcomes: readonly Outcome[];
   readonly endMs: number;
   readonly reply: (reply: Reply) => void;
+  /** The stream whose next step this is. */
+  readonly stream: Stream | null;
   /** Its place in the order of ends; -1 outside. */
   place: number;
 }

@@ -52,6 +52,21 @@ export interface RecvRequest {
   readonly waitMs: number;
   readonly acks: readonly AckItem[];
 }
+/** A recv that goes on (`Streams`). */
+export interface StreamRequest {
+  readonly topic: string;
+  /** Null: the configured default. */
+  readonly visibilityMs: number | null;
+  /** Most messages unsettled at once. */
+  readonly credit: number;
+  /** Most payload bytes unsettled at once; one message always goes. */
+  readonly bytesMax: number;
+  /** It ends after so many; Infinity for never. */
+  readonly messagesMax: number;
+  /** It ends when there was nothing to give for so long; Infinity for never. */
+  readonly waitMs: number;
+  readonly acks: readonly AckItem[];
+}
 export interface AckRequest extends AckItem {
   readonly verb: 'ack';
 }
@@ -142,6 +157,12 @@ export interface TopicStats {
   readonly redelivered: number;
   readonly deadLettered: number;
   readonly oldestReadyMs: number;
+}
+
+/** One of several requests that are answered together. */
+export interface BatchItem {
+  readonly request: Request;
+  readonly caller: Caller;
 }
 
 /** The answer to a request: an outcome and what belongs to it. */

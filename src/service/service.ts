@@ -13,6 +13,7 @@ import { GroupCommit } from './commit.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
   AckItem,
+  BatchItem,
   Caller,
   Delivery,
   DlqListRequest,
@@ -25,9 +26,11 @@ import type {
   Request,
   SendRequest,
   StatsRequest,
+  StreamRequest,
 } from './messages.ts';
 import { allowedBy, isDone, nextMs, type Paced } from './paced.ts';
 import { shardOfTopic } from './route.ts';
+import { LEASE_ENDS, Stream, type StreamConsumer, Streams } from './streams.ts';
 
 /** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
 export interface Effects {
@@ -45,6 +48,7 @@ const RECEIPT_BYTES = 16;
 const RETRY_SATURATED_MS = 1000;
 /** Reprocesses at a rate that may go on at once. */
 const PACED_MAX = 16;
+const STREAMS_MAX = 64;
 
 /**
  * The spine: parse -> admit -> decide -> journal -> reply. Sans-I/O: requests, durable acknowledgements and time go in,
@@ -57,7 +61,14 @@ export class Service {
   private readonly observer: Observer;
   private readonly commit: GroupCommit;
   private readonly polls = new LongPolls();
+  private readonly streams = new Streams(this.polls, (deliveries) => this.release(deliveries, this.nowMs));
   private readonly paced = new Set<Paced>();
+  /** Streams that may be open at once (D4). */
+  streamsMax = STREAMS_MAX;
+  /** A waiting recv found `global_inflight` used up: any lease that ends is news for it. */
+  private starved = false;
+  /** The latest time that any input brought. */
+  private nowMs = 0;
   private writesRefused: WritesRefused = null;
   private failed = false;
 
@@ -90,6 +101,41 @@ export class Service {
     this.commit.pump();
   }
 
+  /**
+   * Several requests, each decided alone and in order, answered together when the last of them is durable. None of them
+   * may wait.
+   */
+  batch(items: readonly BatchItem[], nowMs: number, reply: (replies: readonly Reply[]) => void): void {
+    if (this.failed) return reply(items.map(() => JOURNAL_FAILED));
+    const replies = items.map(({ request, caller }) => this.handle(request, caller, nowMs, mayNotWait) ?? mayNotWait());
+    this.commit.whenDurable((durable) => reply(durable ? replies : items.map(() => JOURNAL_FAILED)));
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** Opens a stream: the consumer is told so, or why not, and then gets what the stream gives. */
+  stream(request: StreamRequest, caller: Caller, nowMs: number, consumer: StreamConsumer): void {
+    const stream = new Stream(request, caller, consumer);
+    const opened = this.failed ? JOURNAL_FAILED : this.openStream(stream, nowMs);
+    this.answer((reply) => consumer.opened(reply, stream), opened);
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** The consumer has written what it was given: it may get more. */
+  streamReady(stream: Stream, nowMs: number): void {
+    if (this.failed || stream.closed) return;
+    this.streams.ready(stream);
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** The consumer is gone; `unwritten` is what it provably never got (LE7). */
+  closeStream(stream: Stream, unwritten: readonly Delivery[], nowMs: number): void {
+    this.streams.remove(stream);
+    this.release(unwritten, nowMs);
+  }
+
   /** The journal has made the outstanding append durable. */
   durable(): void {
     this.commit.durable();
@@ -100,6 +146,7 @@ export class Service {
     this.failed = true;
     this.writesRefused = 'journal';
     this.commit.fail();
+    this.streams.endIf(() => true, 'journal');
   }
 
   /** Time has passed: expiries, retentions and long polls that ended. */
@@ -107,6 +154,7 @@ export class Service {
     if (this.failed) return;
     for (const shard of this.shards) this.advanceShard(shard, nowMs);
     for (const paced of this.paced) this.move(paced, nowMs);
+    this.streams.watch(nowMs);
     this.servePolls(nowMs);
     this.commit.pump();
   }
@@ -116,7 +164,7 @@ export class Service {
     let wakeMs = this.polls.nextEndMs();
     for (const shard of this.shards) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     for (const paced of this.paced) wakeMs = Math.min(wakeMs, nextMs(paced));
-    return wakeMs;
+    return Math.min(wakeMs, this.streams.nextResumeMs());
   }
 
   /** Leases whose bytes were provably never written go back at once (LE7). */
@@ -138,6 +186,7 @@ export class Service {
   /** Ends what waits under a capability that is no longer valid (AU3), or all that waits when the process drains. */
   endWaiting(nowMs: number, all = false): void {
     for (const paced of this.paced) if (all || !paced.caller.isValid(nowMs)) this.endPaced(paced, all);
+    this.streams.endIf(({ caller }) => all || !caller.isValid(nowMs), all ? 'draining' : 'cap_auth');
     for (const poll of this.polls.takeIf((poll) => all || !poll.caller.isValid(nowMs))) {
       this.endPoll(poll, all ? 'ok' : 'cap_auth', []);
     }
@@ -155,8 +204,13 @@ export class Service {
     return leased;
   }
 
+  /** Receives that wait, steps of streams among them. */
   get pollCount(): number {
     return this.polls.size;
+  }
+
+  get streamCount(): number {
+    return this.streams.size;
   }
 
   // ---- the way of a command
@@ -208,9 +262,17 @@ export class Service {
       apply(shard, fact, decision.message);
       this.commit.add(shard.shard, fact);
       this.observer.fact(shard, fact);
+      if (this.streams.size > 0) this.streams.fact(fact);
+      if (this.starved && LEASE_ENDS.has(fact.name)) this.feed();
       if (this.polls.size > 0) this.polls.touch(shard.find(fact.msgId)?.topic.name);
     }
     return decision;
+  }
+
+  /** A lease ended: there is room under `global_inflight` for whoever waits. */
+  private feed(): void {
+    this.polls.touchAll();
+    this.starved = false;
   }
 
   private advanceShard(shard: ShardState, nowMs: number): void {
@@ -283,7 +345,8 @@ export class Service {
     const { outcome, deliveries } = this.lease(request, nowMs);
     const found = deliveries.length > 0;
     if (!found && request.waitMs > 0 && outcome === 'empty' && this.writesRefused !== 'draining') {
-      this.polls.add({ request, caller, ackOutcomes, endMs: nowMs + request.waitMs, reply, place: -1 });
+      const endMs = nowMs + request.waitMs;
+      this.polls.add({ request, caller, ackOutcomes, endMs, reply, stream: null, place: -1 });
       return null;
     }
     if (!found && outcome !== 'empty') return { outcome, deliveries, ackOutcomes, retryAfterMs: RETRY_SATURATED_MS };
@@ -296,7 +359,7 @@ export class Service {
   }
 
   /** Leases up to the request's bounds, lowest sequence numbers first; damaged payloads go to the dead letters (IN1). */
-  private lease(request: RecvRequest, nowMs: number): { outcome: Outcome; deliveries: Delivery[] } {
+  private lease(request: RecvRequest, nowMs: number, firstAlways = true): { outcome: Outcome; deliveries: Delivery[] } {
     const shard = this.shardFor(request.topic);
     this.advanceShard(shard, nowMs);
     const deliveries: Delivery[] = [];
@@ -305,7 +368,7 @@ export class Service {
     let bytesLeft = request.bytesMax;
     while (deliveries.length < request.messagesMax) {
       const receipt = this.random.token(RECEIPT_BYTES);
-      const bytesMax = deliveries.length === 0 ? Number.POSITIVE_INFINITY : bytesLeft;
+      const bytesMax = firstAlways && deliveries.length === 0 ? Number.POSITIVE_INFINITY : bytesLeft;
       const atMs = shard.nowMs;
       const { topic } = request;
       const decision = this.take(
@@ -479,6 +542,17 @@ export class Service {
     return { outcome: 'ok', stats: statsOf(request.topic, shard, nowMs) };
   }
 
+  private openStream(stream: Stream, nowMs: number): Reply {
+    const { request, caller } = stream;
+    const refusal = this.admit(caller, request.topic, 0, nowMs);
+    if (refusal !== null) return refusal;
+    if (this.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
+    if (this.streams.size >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
+    const ackOutcomes = request.acks.map((item) => this.ackItem(item, caller, nowMs));
+    this.streams.add(stream);
+    return { outcome: 'ok', ackOutcomes };
+  }
+
   // ---- helpers
 
   private shardFor(topic: string): ShardState {
@@ -495,20 +569,31 @@ export class Service {
 
   /** Gives long polls what has become available, first come first served, and ends those whose time is over. */
   private servePolls(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.streams.step(nowMs);
     if (this.polls.size === 0) return;
     for (const polls of this.polls.takeTouched()) {
       for (const poll of polls) {
         if (!poll.caller.isValid(nowMs)) this.endPoll(poll, 'cap_auth', []);
-        else {
-          const { deliveries } = this.lease(poll.request, nowMs);
-          if (deliveries.length === 0) break;
-          this.endPoll(poll, 'ok', deliveries);
-        }
+        else if (!this.servePoll(poll, nowMs)) break;
       }
     }
     for (let poll = this.polls.takeEnded(nowMs); poll !== undefined; poll = this.polls.takeEnded(nowMs)) {
       this.endPoll(poll, 'ok', []);
     }
+  }
+
+  /** Gives one poll what there is; false when there is nothing for those behind it either. */
+  private servePoll(poll: LongPoll, nowMs: number): boolean {
+    const { stream } = poll;
+    const step = stream?.step();
+    const { outcome, deliveries } = this.lease(step ?? poll.request, nowMs, step?.firstAlways);
+    if (outcome === 'saturated_inflight') this.starved = true;
+    // A stream may have found what is next too large for its credit: another one may take it.
+    if (deliveries.length === 0) return stream !== null;
+    if (stream !== null) this.streams.leased(stream, deliveries);
+    this.endPoll(poll, 'ok', deliveries);
+    return true;
   }
 
   private endPoll(poll: LongPoll, outcome: Outcome, deliveries: readonly Delivery[]): void {
@@ -518,6 +603,9 @@ export class Service {
   }
 }
 
+function mayNotWait(): never {
+  throw new Error('service: a request of a batch waits');
+}
 const JOURNAL_FAILED: Reply = { outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS };
 const itemOf = (item: AckItem): AckItem => ({ msgId: item.msgId, receipt: item.receipt });
 const NACK = { name: 'nack', jitter: 0, reason: null, retryAfterMs: null, deadLetter: false, damaged: false } as const;
