@@ -5,7 +5,7 @@ import { ConfigError, nearest } from './values.ts';
 
 const ENV_PREFIX = 'MAILBOX_';
 /** Variables of the command line client, which are no settings of the server. */
-const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CAP'];
+const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CA', 'MAILBOX_CAP'] as const;
 
 export const flagOf = (name: string): string => `--${name.replaceAll('_', '-')}`;
 export const variableOf = (name: string): string => ENV_PREFIX + name.toUpperCase();
@@ -65,7 +65,12 @@ function unknown(shown: string, name: string, from: (name: string) => string): s
 
 function* variables(environment: Readonly<Record<string, string | undefined>>): Iterable<[string, string]> {
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith(ENV_PREFIX) || CLIENT_VARIABLES.includes(variable) || text === undefined) continue;
+    if (
+      !variable.startsWith(ENV_PREFIX) ||
+      (CLIENT_VARIABLES as readonly string[]).includes(variable) ||
+      text === undefined
+    )
+      continue;
     yield [variable.slice(ENV_PREFIX.length).toLowerCase(), text];
   }
 }
@@ -106,7 +111,7 @@ export function shown({ settings, origins }: Config): { name: string; value: str
 /** The variables that command line clients go by. */
 export const clientVariables = (
   environment: Readonly<Record<string, string | undefined>> = process.env,
-): { readonly MAILBOX_URL?: string | undefined; readonly MAILBOX_CAP?: string | undefined } => ({
-  MAILBOX_URL: environment['MAILBOX_URL'],
-  MAILBOX_CAP: environment['MAILBOX_CAP'],
-});
+): Readonly<Partial<Record<(typeof CLIENT_VARIABLES)[number], string>>> =>
+  Object.fromEntries(
+    CLIENT_VARIABLES.map((name) => [name, environment[name]]).filter(([, value]) => value !== undefined),
+  );

@@ -25,11 +25,11 @@ export class TestServer {
   readonly capability: string;
   private readonly running: Running;
 
-  private constructor(running: Running, keyring: Keyring, lines: Record<string, unknown>[]) {
+  private constructor(running: Running, keyring: Keyring, lines: Record<string, unknown>[], isTls: boolean) {
     this.running = running;
     this.keyring = keyring;
     this.lines = lines;
-    this.url = `http://${running.http}`;
+    this.url = `${isTls ? 'https' : 'http'}://${running.http}`;
     this.metricsUrl = `http://${running.metrics}`;
     this.capability = this.cap('topic prefix t', 'op = send,recv,ack,nack,extend,stats');
   }
@@ -42,7 +42,8 @@ export class TestServer {
     const config = loadConfig({ ...BASE, ...settings }, {});
     const keyring = new Keyring([freshKey('k1', Date.now())]);
     const log = createLog('debug', 'json', (line) => lines.push(JSON.parse(line)));
-    return new TestServer(await startServer({ settings: config.settings, keyring, log, dispatch }), keyring, lines);
+    const running = await startServer({ settings: config.settings, keyring, log, dispatch });
+    return new TestServer(running, keyring, lines, config.settings.tls_cert !== null);
   }
 
   stop(): Promise<void> {
@@ -98,7 +99,7 @@ export class TestServer {
     return new LineReader(where, `${head}\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
   }
 
-  private get where(): { host: string; port: number } {
+  get where(): { host: string; port: number } {
     const [host, port] = this.running.http.split(':') as [string, string];
     return { host, port: Number(port) };
   }
