@@ -34,9 +34,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'src/ports.ts',
       'src/http',
     ],
-    packages: ['h3', 'typebox', 'prom-client'],
+    packages: ['h3', 'typebox', 'prom-client', 'xstate'],
   },
   'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
+  'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },
   sim: {

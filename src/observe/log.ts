@@ -18,7 +18,9 @@ export interface LogFields {
 }
 
 export interface Log {
+  /** Whether `debug` writes anything: spares the making of a line that nobody gets. */
   readonly debugOn: boolean;
+  setLevel(level: LogLevel): void;
   error(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
@@ -44,10 +46,41 @@ export function createLog(level: LogLevel, format: LogFormat, write: (line: stri
   // Consola drops repeats of a line unless told not to.
   const consola = createConsola({ level: CONSOLA_LEVEL[level], throttle: 0, reporters: [reporter] });
   return {
-    debugOn: level === 'debug',
+    get debugOn() {
+      return consola.level >= CONSOLA_LEVEL.debug;
+    },
+    setLevel: (to) => {
+      consola.level = CONSOLA_LEVEL[to];
+    },
     error: (event, fields) => consola.error(event, fields),
     warn: (event, fields) => consola.warn(event, fields),
     info: (event, fields) => consola.info(event, fields),
     debug: (event, fields) => consola.debug(event, fields),
+  };
+}
+
+/** A buffer is written when it holds this many characters, or at the end of the loop's turn. */
+const BUFFER_CHARS = 16_384;
+
+/** Lines gathered into few writes: a system call a line would cost more than the line. `flush` before the process ends. */
+export class LineBuffer {
+  private lines = '';
+  private readonly out: (text: string) => void;
+
+  constructor(out: (text: string) => void) {
+    this.out = out;
+  }
+
+  readonly write = (line: string): void => {
+    if (this.lines === '') setImmediate(this.flush);
+    this.lines += line;
+    if (this.lines.length >= BUFFER_CHARS) this.flush();
+  };
+
+  readonly flush = (): void => {
+    if (this.lines === '') return;
+    const { lines } = this;
+    this.lines = '';
+    this.out(lines);
   };
 }

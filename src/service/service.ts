@@ -10,6 +10,7 @@ import { type Message, ShardState, type Topic } from '../core/state.ts';
 import type { Batch, Integrity, Observer, Random } from '../ports.ts';
 import { deadLetterOf, deliveryOf, statsOf } from './answers.ts';
 import { GroupCommit } from './commit.ts';
+import { type BoundName, Drains } from './drain.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
   AckItem,
@@ -38,6 +39,12 @@ export interface Effects {
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
 
+const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
+  saturated_shard: 'shard_capacity',
+  saturated_dedup: 'dedup_capacity',
+  saturated_inflight: 'global_inflight',
+};
+
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
 const DLQ_STEP_MAX = 1000;
 const RANDOM_IDS = 2 ** 34;
@@ -52,6 +59,7 @@ const PACED_MAX = 16;
  */
 export class Service {
   readonly shards: readonly ShardState[];
+  readonly drains: Drains;
   private readonly random: Random;
   private readonly integrity: Integrity;
   private readonly observer: Observer;
@@ -69,6 +77,7 @@ export class Service {
     readonly effects: Effects;
   }) {
     this.shards = options.shards;
+    this.drains = new Drains(options.shards);
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
@@ -155,6 +164,10 @@ export class Service {
     return leased;
   }
 
+  get isFailed(): boolean {
+    return this.failed;
+  }
+
   get pollCount(): number {
     return this.polls.size;
   }
@@ -208,6 +221,7 @@ export class Service {
       apply(shard, fact, decision.message);
       this.commit.add(shard.shard, fact);
       this.observer.fact(shard, fact);
+      this.drains.note(fact, shard.shard);
       if (this.polls.size > 0) this.polls.touch(shard.find(fact.msgId)?.topic.name);
     }
     return decision;
@@ -270,7 +284,7 @@ export class Service {
       }
       default:
         if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };
-        if (decision.outcome !== 'ok') return { outcome: decision.outcome, retryAfterMs: RETRY_SATURATED_MS };
+        if (decision.outcome !== 'ok') return this.saturated(decision.outcome, shard, nowMs);
     }
     this.take(shard, decision);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
@@ -286,7 +300,9 @@ export class Service {
       this.polls.add({ request, caller, ackOutcomes, endMs: nowMs + request.waitMs, reply, place: -1 });
       return null;
     }
-    if (!found && outcome !== 'empty') return { outcome, deliveries, ackOutcomes, retryAfterMs: RETRY_SATURATED_MS };
+    if (!found && outcome !== 'empty') {
+      return { ...this.saturated(outcome, this.shardFor(request.topic), nowMs), deliveries, ackOutcomes };
+    }
     return { outcome: 'ok', deliveries, ackOutcomes };
   }
 
@@ -331,7 +347,7 @@ export class Service {
         continue;
       }
       bytesLeft -= payload.byteLength;
-      deliveries.push(deliveryOf(message, shard.shard));
+      deliveries.push(deliveryOf(message, shard.shard, this.integrity.sigOf?.(message.hashChain) ?? null));
     }
     return { outcome: 'ok', deliveries };
   }
@@ -480,6 +496,13 @@ export class Service {
   }
 
   // ---- helpers
+
+  /** A refusal at a bound, with the wait that the rate at which it drains makes likely (D5). */
+  private saturated(outcome: Outcome, shard: ShardState, nowMs: number): Reply {
+    const bound = BOUND_OF[outcome];
+    const retryAfterMs = bound === undefined ? RETRY_SATURATED_MS : this.drains.retryAfterMs(bound, shard, nowMs);
+    return { outcome, retryAfterMs };
+  }
 
   private shardFor(topic: string): ShardState {
     return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
