@@ -9,7 +9,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   spec: { may: ['spec'], packages: ['xstate'] },
   'src/core': { may: ['spec', 'src/core'], packages: [] },
   'src/ports.ts': { may: ['types of src/core'], packages: [] },
-  'src/auth': { may: ['spec', 'types of src/core', 'src/ports.ts', 'src/auth'], packages: ['macaroons.js'] },
+  'src/auth': {
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/auth'],
+    packages: ['macaroons.js', 'hash-wasm'],
+  },
   'src/integrity': {
     may: ['spec', 'types of src/core', 'src/ports.ts', 'src/integrity'],
     packages: ['@napi-rs/blake-hash', 'hash-wasm'],

@@ -4,7 +4,7 @@ import { type CacheEntry, CapabilityCache } from './cache.ts';
 import { type AuthFailure, Capability, type Judge } from './capability.ts';
 import { scopeOf } from './caveats.ts';
 import { KEY_AGE_MAX_MS, type Keyring } from './keyring.ts';
-import { isSigned, parseToken } from './macaroon.ts';
+import { isSigned, parseToken, TOKEN_CHARS_MAX } from './macaroon.ts';
 import { Quotas } from './quota.ts';
 import { type AskRemote, RemoteVerifier, type Verdict } from './remote.ts';
 import { type Revocation, Revocations } from './revocation.ts';
@@ -14,6 +14,7 @@ export type { AuthFailure } from './capability.ts';
 export { Capability } from './capability.ts';
 
 const DAY_MS = 86_400_000;
+const BEARER = 'bearer ';
 const CACHE_CAPACITY = 10_000;
 /** Refused tokens remembered, so that repeating one costs little. */
 const REFUSED_CAPACITY = 1_000;
@@ -207,6 +208,8 @@ export class Authority implements Judge {
   }
 }
 
+/** The token of `Bearer <token>`; null for what cannot be one, before any work is done on it. */
 function tokenOf(header: string): string | null {
-  return header.slice(0, 7).toLowerCase() === 'bearer ' ? header.slice(7) : null;
+  if (header.length > BEARER.length + TOKEN_CHARS_MAX) return null;
+  return header.slice(0, BEARER.length).toLowerCase() === BEARER ? header.slice(BEARER.length) : null;
 }

@@ -46,8 +46,6 @@ export interface Judge {
 export class Capability {
   readonly nonce: string;
   readonly keyId: string;
-  /** For logs: what it is for, nothing that would let anyone use it. */
-  readonly label: string;
   private readonly root: RootKey | null;
   private readonly scope: Scope;
   private readonly judge: Judge;
@@ -67,8 +65,13 @@ export class Capability {
     this.root = root;
     this.scope = scope;
     this.judge = judge;
-    const topics = [...scope.topics, ...scope.prefixes.map((prefix) => `${prefix}*`)].join('&');
-    this.label = `${[...scope.ops].join(',')} on ${topics} by ${keyId}:${nonce.slice(0, 8)}`;
+  }
+
+  /** For logs: what it is for, nothing that would let anyone use it. */
+  get label(): string {
+    const { ops, topics, prefixes } = this.scope;
+    const where = [...topics, ...prefixes.map((prefix) => `${prefix}*`)].join('&');
+    return `${[...ops].join(',')} on ${where} by ${this.keyId}:${this.nonce.slice(0, 8)}`;
   }
 
   allowsOp(op: Op): boolean {

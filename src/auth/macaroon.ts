@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import macaroons from 'macaroons.js';
 import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
+import { hmacSha256 } from './hmac.ts';
 
 /** `wire`: Capabilities. Bounds that keep the work on an unverified token small. */
 export const TOKEN_CHARS_MAX = 4096;
@@ -120,11 +121,11 @@ export function parseToken(token: string): Parsed | null {
   return { format, keyId, nonce, caveats, identifier, signature };
 }
 
-const hmac = (key: KeyObject | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
-
 /** Verifies what was read: our own HMAC chain over every caveat, compared in constant time. */
 export function isSigned(parsed: Parsed, root: KeyObject): boolean {
-  let signature = hmac(signingKey(root, parsed.format), parsed.identifier);
-  for (const caveat of parsed.caveats) signature = hmac(signature, caveat);
+  // The root key stays in its key object; what follows is known to whoever holds the token without its last caveats.
+  const key = signingKey(root, parsed.format);
+  let signature: Uint8Array = createHmac('sha256', key).update(parsed.identifier).digest();
+  for (const caveat of parsed.caveats) signature = hmacSha256(signature, caveat);
   return timingSafeEqual(signature, parsed.signature);
 }

@@ -27,7 +27,7 @@ import type {
   SendRequest,
   StatsRequest,
 } from './messages.ts';
-import { allowedBy, isDone, nextMs, type Paced } from './paced.ts';
+import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
 import { shardOfTopic } from './route.ts';
 
 /** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
@@ -308,7 +308,10 @@ export class Service {
 
   private ackItem(item: AckItem, caller: Caller, nowMs: number): Outcome {
     const found = this.locate(item.msgId, caller);
-    return found === null ? 'not_found' : this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
+    if (found === null) return 'not_found';
+    // An ack is an operation, whether it comes alone or rides on a recv (AU2).
+    if (caller.charge(0, nowMs) > 0) return 'quota';
+    return this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
   }
 
   /** Leases up to the request's bounds, lowest sequence numbers first; damaged payloads go to the dead letters (IN1). */
@@ -387,8 +390,9 @@ export class Service {
     const refusal = this.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
     const { limit, ratePerS } = request;
-    if (ratePerS !== null && this.paced.size >= PACED_MAX)
-      return { outcome: 'quota', retryAfterMs: RETRY_SATURATED_MS };
+    if (ratePerS !== null && this.paced.size >= PACED_MAX) {
+      return { outcome: 'quota', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
+    }
     const shard = this.shardFor(request.topic);
     const paced: Paced = {
       shard,

@@ -1,7 +1,9 @@
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OPS, type Op } from '../../spec/vocabulary.ts';
 import { parseCaveat, scopeOf } from '../../src/auth/caveats.ts';
+import { hmacSha256 } from '../../src/auth/hmac.ts';
 import { Keyring } from '../../src/auth/keyring.ts';
 import { attenuateToken, CAVEATS_MAX, parseToken } from '../../src/auth/macaroon.ts';
 import { mint } from '../../src/auth/mint.ts';
@@ -181,6 +183,16 @@ describe('capability', () => {
 });
 
 describe('token', () => {
+  it('hmac: equals node:crypto for any key and text', () => {
+    const text = fc.string({ unit: 'grapheme-ascii', maxLength: 256 });
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), text, (key, line) => {
+        expect(Buffer.from(hmacSha256(key, line))).toEqual(createHmac('sha256', key).update(line).digest());
+      }),
+    );
+    expect(() => hmacSha256(new Uint8Array(31), '')).toThrow(/32 bytes/);
+  });
+
   const bench = new AuthorityBench();
   const open = (token: string) => bench.ask(token);
 
