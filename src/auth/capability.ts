@@ -88,6 +88,11 @@ export class Capability {
     return this.judge.quotas.charge(this.nonce, this.scope.quotas, bytes, nowMs);
   }
 
+  /** ms for which its verification still counts: what waits under it waits no longer (RevokedProp). Infinity with our own keys. */
+  vouchedForMs(nowMs: number): number {
+    return Math.max(0, this.vouchedUntilMs - nowMs);
+  }
+
   /** False once revoked, expired or of a key that is no more (AU3). */
   isValid(): boolean {
     return this.failure() === null;

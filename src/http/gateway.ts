@@ -213,14 +213,17 @@ export class Gateway {
     const reply = (answer: Reply): void => {
       waits = false;
       const deliveries = answer.deliveries ?? [];
-      if (deliveries.length > 0 && (way.sink.gone() || !capability.isValid())) {
+      const ended = !capability.isValid();
+      if (deliveries.length > 0 && (ended || way.sink.gone())) {
         service.release(deliveries, clock.nowMs());
-        return this.reply(way, exchange, { outcome: 'cap_auth' });
+        return this.reply(way, exchange, { outcome: ended ? 'cap_auth' : 'ok' });
       }
       this.reply(way, exchange, answer);
     };
-    service.request(request, capability, clock.nowMs(), reply);
-    if (waits && request.waitMs > 0) way.sink.onGone(() => service.cancel(reply));
+    const nowMs = clock.nowMs();
+    const waitMs = Math.min(request.waitMs, capability.vouchedForMs(nowMs));
+    service.request(waitMs < request.waitMs ? { ...request, waitMs } : request, capability, nowMs, reply);
+    if (waits && waitMs > 0) way.sink.onGone(() => service.cancel(reply));
   }
 
   private reply(way: Way, exchange: Exchange, reply: Reply): void {
