@@ -7,7 +7,7 @@ import { type Config, differences, flagOf, loadConfig } from '../config/load.ts'
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
 import { type Signer, signerOf } from '../integrity/signature.ts';
-import { createLog, LineBuffer, type Log } from '../observe/log.ts';
+import { createLog, LineBuffer, type Log, placeOf } from '../observe/log.ts';
 import { EXIT, examples } from './shared.ts';
 
 const DEV_TOPIC = 'demo';
@@ -130,8 +130,7 @@ function guard(log: Log, lines: LineBuffer, stop: () => Promise<void>): void {
   process.on('SIGTERM', () => onSignal('SIGTERM'));
   process.on('SIGINT', () => onSignal('SIGINT'));
   process.on('uncaughtException', (error) => {
-    // The place, not the message: it may quote what a caller sent (I2).
-    log.error('process.failed', { error: error.name, at: (error.stack ?? '').split('\n').slice(1, 8) });
+    log.error('process.failed', placeOf(error));
     leave(EXIT.failed);
   });
 }

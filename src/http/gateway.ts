@@ -3,7 +3,7 @@ import { ADMIN_TOPIC, type Op, OUTCOMES, type Outcome } from '../../spec/vocabul
 import type { AuthFailure, Authority, Capability, Session } from '../auth/authorize.ts';
 import type { Revocation } from '../auth/revocation.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
-import type { Log } from '../observe/log.ts';
+import { type Log, placeOf } from '../observe/log.ts';
 import type { Metrics, RejectedReason } from '../observe/metrics.ts';
 import type { Clock } from '../ports.ts';
 import type { RecvRequest, Reply } from '../service/messages.ts';
@@ -275,18 +275,7 @@ export class Gateway {
     }
     const { metrics, log } = this.options;
     metrics.internalErrors.add();
-    log.error('request.failed', {
-      ...this.context(way),
-      // The place, not the text: a message may quote what the caller sent (I2).
-      error: error instanceof Error ? error.name : typeof error,
-      at:
-        error instanceof Error
-          ? (error.stack ?? '')
-              .split('\n')
-              .slice(1, 6)
-              .map((line) => line.trim())
-          : [],
-    });
+    log.error('request.failed', { ...this.context(way), ...placeOf(error) });
     this.finish(way, refusal('internal', way.corrId, { close: true }));
   }
 

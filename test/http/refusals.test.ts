@@ -41,7 +41,7 @@ describe('refusals', () => {
     ['delay_ms too long', { delay_ms: 43_200_001 }, 'delay_ms: must be <= 43200000'],
     ['ttl_ms zero', { ttl_ms: 0 }, 'ttl_ms: must be >= 1'],
     ['attrs a list', { attrs: [] }, 'attrs: must be object'],
-    ['attrs key', { attrs: { 'A b': '' } }, 'attrs.A b: unknown field'],
+    ['attrs key', { attrs: { 'A b': '' } }, 'attrs.(a name that is none): unknown field (keys are'],
     ['attrs value a number', { attrs: { a: 1 } }, 'attrs.a: must be string'],
     ['attrs value with a control character', { attrs: { a: 'x\u0007' } }, 'text without control characters'],
     ['attrs value too long', { attrs: { a: 'é'.repeat(513) } }, 'attrs.a: at most 1024 bytes'],
