@@ -146,7 +146,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     for (const shard of service.shards) shard.limits = limits;
     if (next.keyring !== null) authority.useKeyring(next.keyring);
     authority.cache.ttlMs = next.settings.cap_cache_ttl;
-    log.setLevel(next.settings.log_level);
+    log.level = next.settings.log_level;
     signer = next.signer ?? null;
     // Keys of before stay published: consumers still check what they signed.
     if (signer !== null && published.every(({ kid }) => kid !== signer?.jwk.kid)) published.unshift(signer.jwk);

@@ -1,8 +1,9 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { KEY_BYTES, Keyring, KeyringError, type RootKey } from './keyring.ts';
-import { readSecretFile, SecretFileError } from './secret-file.ts';
+import { readSecretFile } from './secret-file.ts';
 
+const FILE_BYTES_MAX = 64 * 1024;
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
 
 /** Parses the file's text, `{"version": 1, "keys": [{"id", "created", "key_b64"}]}`; @throws KeyringError. */
@@ -45,15 +46,14 @@ function refuseUnknown(rest: object, where: string): void {
   if (field !== undefined) throw new KeyringError(`${where}: unknown field ${field}`);
 }
 
-/** Reads a keyring file under the rules of secret files. @throws KeyringError */
+/** Reads a keyring file, which nobody else may read (I3, K4). @throws KeyringError */
 export function readKeyringFile(path: string): Keyring {
+  const error = (message: string): KeyringError => new KeyringError(message);
+  const bytes = readSecretFile(path, { what: 'keyring', bytesMax: FILE_BYTES_MAX, error });
   try {
-    const bytes = readSecretFile('keyring', path);
-    const text = bytes.toString('utf8');
+    return parseKeyring(bytes.toString('utf8'));
+  } finally {
     bytes.fill(0);
-    return parseKeyring(text);
-  } catch (error) {
-    throw error instanceof SecretFileError ? new KeyringError(error.message) : error;
   }
 }
 

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { freshKey, Keyring, KeyringError } from '../auth/keyring.ts';
 import { readKeyringFile } from '../auth/keyring-file.ts';
 import { mint } from '../auth/mint.ts';
-import { readSecretFile, SecretFileError } from '../auth/secret-file.ts';
+import { readSecretFile } from '../auth/secret-file.ts';
 import { type Config, differences, flagOf, loadConfig } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
@@ -12,6 +12,7 @@ import { EXIT, examples } from './shared.ts';
 
 const DEV_TOPIC = 'demo';
 const DEV_HOURS = 24;
+const PEM_BYTES_MAX = 16 * 1024;
 
 /** Adds a flag for every setting. */
 export function withSettings(command: Command): Command {
@@ -65,18 +66,21 @@ interface Secrets {
 /** Keys as the settings name them, all checked before any is used. @throws ConfigError, KeyringError */
 function readSecrets(settings: Settings, development: Keyring | null): Secrets {
   const { keyring, verifier_url, signing_key } = settings;
-  let signer: Signer | null = null;
-  if (signing_key !== null) {
-    try {
-      signer = signerOf(readSecretFile('signing_key', signing_key));
-    } catch (error) {
-      const { message } = error as Error;
-      throw new ConfigError(error instanceof SecretFileError ? message : `signing_key ${signing_key}: ${message}`);
-    }
-  }
+  const signer = signing_key === null ? null : readSigner(signing_key);
   if (keyring !== null) return { keyring: readKeyringFile(keyring), signer };
   if (verifier_url !== null) return { keyring: null, signer };
   return { keyring: development ?? new Keyring([freshKey('dev', Date.now())]), signer };
+}
+
+/** The key that signs envelopes (K3). @throws ConfigError */
+function readSigner(path: string): Signer {
+  const error = (message: string): ConfigError => new ConfigError(message);
+  const pem = readSecretFile(path, { what: 'signing_key', bytesMax: PEM_BYTES_MAX, error });
+  try {
+    return signerOf(pem);
+  } catch (cause) {
+    throw error(`signing_key ${path}: ${(cause as Error).message}`);
+  }
 }
 
 /** SIGHUP: configuration and keys are read again, and taken into use as one swap, or not at all (K1, P3). */
@@ -94,7 +98,7 @@ function reloadOnSignal(
       const changed = differences(now.config, config).filter(
         (line) => !restart.some((name) => line.startsWith(`${name}: `)),
       );
-      log.info('server.reloaded', {
+      log.info('config.reloaded', {
         changed,
         restart_needed: restart,
         keys: secrets.keyring?.keys.map(({ id }) => id),
@@ -103,7 +107,7 @@ function reloadOnSignal(
       now.secrets = secrets;
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof KeyringError)) throw error;
-      log.error('server.reload_refused', { reason: error.message });
+      log.error('config.reload_failed', { reason: error.message });
     }
   });
 }

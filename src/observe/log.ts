@@ -18,9 +18,9 @@ export interface LogFields {
 }
 
 export interface Log {
-  /** Whether `debug` writes anything: spares the making of a line that nobody gets. */
+  /** The least important level that is written; may change at any time. */
+  level: LogLevel;
   readonly debugOn: boolean;
-  setLevel(level: LogLevel): void;
   error(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
@@ -60,12 +60,17 @@ export function createLog(level: LogLevel, format: LogFormat, write: (line: stri
   };
   // Consola drops repeats of a line unless told not to.
   const consola = createConsola({ level: CONSOLA_LEVEL[level], throttle: 0, reporters: [reporter] });
+  let inForce = level;
   return {
-    get debugOn() {
-      return consola.level >= CONSOLA_LEVEL.debug;
+    get level() {
+      return inForce;
     },
-    setLevel: (to) => {
-      consola.level = CONSOLA_LEVEL[to];
+    set level(next) {
+      inForce = next;
+      consola.level = CONSOLA_LEVEL[next];
+    },
+    get debugOn() {
+      return inForce === 'debug';
     },
     error: (event, fields) => consola.error(event, fields),
     warn: (event, fields) => consola.warn(event, fields),

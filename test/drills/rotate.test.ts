@@ -51,9 +51,9 @@ describe('drill: rotate mid-traffic', () => {
     await stepsOf(loops, 20);
 
     const reload = async (): Promise<void> => {
-      const before = events(server, 'server.reloaded') + events(server, 'server.reload_refused');
+      const before = events(server, 'config.reloaded') + events(server, 'config.reload_failed');
       server.child.kill('SIGHUP');
-      await server.until(() => events(server, 'server.reloaded') + events(server, 'server.reload_refused') > before);
+      await server.until(() => events(server, 'config.reloaded') + events(server, 'config.reload_failed') > before);
     };
     expect((await run(['keyring', 'rotate', file])).code).toBe(0);
     // Minted before the server knows the key: refused until it does.
@@ -97,7 +97,7 @@ describe('drill: rotate mid-traffic', () => {
 
     expect((await run(['keyring', 'rotate', file])).code).toBe(0);
     server.child.kill('SIGHUP');
-    await server.logged('server.reloaded');
+    await server.logged('config.reloaded');
     expect((await caller.ask('GET', '/readyz', null)).body).toEqual({ ready: true, missing: [], retry_after: 0 });
     // What the old key signed ended with it.
     expect((await send('k2')).status).toBe(401);
