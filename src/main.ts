@@ -1,30 +1,38 @@
 import { Authority } from './auth/authorize.ts';
 import type { Keyring } from './auth/keyring.ts';
-import { readSecretFile } from './auth/secret-file.ts';
 import { limitsOf } from './config/limits.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import { Gateway, type GatewayRules } from './http/gateway.ts';
-import { Readiness } from './http/readiness.ts';
+import { type Condition, Readiness } from './http/readiness.ts';
 import { ROUTES } from './http/routes.ts';
-import { type ConnectionRules, Doors, type Listener, listenMetrics } from './http/server.ts';
-import { checkPair, TlsError, type TlsPair } from './http/tls.ts';
-import { listenUnix, UnixSocketError } from './http/unix.ts';
+import { listenMetrics } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
+import type { PublicJwk, Signer } from './integrity/signature.ts';
 import { memoryJournal } from './journal/memory.ts';
+import { openListeners } from './listeners.ts';
+import { KeyWatch } from './observe/key-watch.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { FactObserver } from './observe/observer.ts';
 import { Service } from './service/service.ts';
 import { systemClock, systemRandom } from './system.ts';
+import { askOverHttp } from './verifier/http.ts';
 
 /** Time is looked at at least this often: deadlines are met within it, whatever the load. */
 const TICK_MS_MAX = 20;
 
-export interface ServerOptions {
+/** What a running server takes into use without a restart. */
+export interface Reloadable {
   readonly settings: Settings;
-  readonly keyring: Keyring;
+  /** Null where a remote verifier holds the keys. */
+  readonly keyring: Keyring | null;
+  /** Signs envelopes (K3); none unless given. */
+  readonly signer?: Signer | null;
+}
+
+export interface ServerOptions extends Reloadable {
   readonly log: Log;
   /** How requests reach the gateway; benches and tests compare the ways. */
   readonly dispatch?: DispatchMode;
@@ -37,30 +45,10 @@ export interface Running {
   readonly metrics: string;
   /** The path of the Unix socket, or null. */
   readonly uds: string | null;
-  /** Takes over what can change while it runs, all of it or nothing. @throws ConfigError, and nothing has changed */
-  reload(settings: Settings, keyring: Keyring): void;
+  /** Takes all of it into use as one swap. @throws ConfigError, and nothing has changed */
+  reload(next: Reloadable): void;
   /** Not ready, then drained, then closed. */
   stop(): Promise<void>;
-}
-
-const PEM_BYTES_MAX = 256 * 1024;
-
-/** The certificate and its key, checked; null without. @throws ConfigError */
-function readPair({ tls_cert, tls_key }: Settings, log: Log): TlsPair | null {
-  if (tls_cert === null || tls_key === null) return null;
-  const error = (message: string): ConfigError => new ConfigError(message);
-  const bytesMax = PEM_BYTES_MAX;
-  const cert = readSecretFile(tls_cert, { what: 'tls_cert', bytesMax, isPublic: true, error });
-  const key = readSecretFile(tls_key, { what: 'tls_key', bytesMax, error });
-  try {
-    const facts = checkPair({ cert, key }, Date.now());
-    if (facts.expired) log.warn('tls.certificate', { ...facts, reason: 'expired' });
-    else log.info('tls.certificate', { ...facts });
-    return { cert, key };
-  } catch (cause) {
-    key.fill(0);
-    throw cause instanceof TlsError ? new ConfigError(cause.message) : cause;
-  }
 }
 
 const gatewayRules = (s: Settings): GatewayRules => ({
@@ -70,34 +58,33 @@ const gatewayRules = (s: Settings): GatewayRules => ({
   heartbeatMs: s.stream_heartbeat,
 });
 
-const connectionRules = (s: Settings): ConnectionRules => ({
-  readTimeoutMs: s.read_timeout,
-  writeTimeoutMs: s.write_timeout,
-  idleTimeoutMs: s.idle_timeout,
-  connectionsMax: s.max_connections,
-  requestsPerSocket: s.requests_per_socket,
-});
-
 /** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
-export async function startServer({ settings, keyring, log, dispatch }: ServerOptions): Promise<Running> {
+export async function startServer(options: ServerOptions): Promise<Running> {
+  const { settings, log, dispatch } = options;
   if (settings.profile === 'macronode') {
     throw new ConfigError(
       'profile: macronode needs the embedded journal, which this version does not have; use micronode',
     );
   }
-  const pair = readPair(settings, log);
-  let inForce = settings;
   const clock = systemClock();
-  const authority = new Authority(keyring, clock, settings.cap_cache_ttl);
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
     settings.topic_classes,
     settings.ready_shards,
   );
+  const { verifier_url, verifier_timeout } = settings;
+  const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
+    formats: settings.cap_formats,
+    failureBurst: settings.auth_failure_burst,
+    onPurge: (entries) => log.warn('auth.spike', { reason: 'failures', entries }),
+    ...(verifier_url === null ? {} : { remote: askOverHttp(verifier_url, verifier_timeout) }),
+  });
+  let signer = options.signer ?? null;
+  const published: PublicJwk[] = signer === null ? [] : [signer.jwk];
   const service = new Service({
     shards: Service.empty(settings.ready_shards, limitsOf(settings)),
     random: systemRandom,
-    integrity,
+    integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     observer: new FactObserver(metrics, log),
     effects: {
       append: (batches) => {
@@ -111,7 +98,15 @@ export async function startServer({ settings, keyring, log, dispatch }: ServerOp
     },
   });
   service.streamsMax = settings.max_streams;
-  const readiness = new Readiness(service);
+  const keyWatch = new KeyWatch(log);
+  const readiness = new Readiness({
+    conditions: () => conditionsOf(service, authority, keyWatch),
+    onChange: (state, refusesSends, missing) => {
+      log.info('server.state', { state, missing });
+      if (state === 'starting' || state === 'draining') service.refuseWrites(state);
+      else if (state !== 'failed') service.refuseWrites(refusesSends ? 'degraded_writes' : null);
+    },
+  });
   const gateway = new Gateway({
     service,
     authority,
@@ -119,74 +114,74 @@ export async function startServer({ settings, keyring, log, dispatch }: ServerOp
     log,
     clock,
     readiness,
+    keepRevocation: (_revocation, kept) => kept(null),
+    publicKeys: () => JSON.stringify({ keys: published }),
     rules: gatewayRules(settings),
     adminEnabled: settings.enable_admin,
   });
-  const doors = new Doors(gateway, connectionRules(settings), dispatch ?? 'hot-direct');
-  const listeners: Listener[] = [];
-  const opened = async (listener: Promise<Listener>): Promise<Listener> => {
-    listeners.push(await listener);
-    return listener;
-  };
-  const closeAll = (deadlineMs: number): Promise<unknown> =>
-    Promise.all(listeners.map((listener) => listener.close(deadlineMs)));
   const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
-  let http: Listener;
-  try {
-    http = await opened(doors.listen(settings.bind, pair));
-    if (settings.uds !== null) await opened(listenUnix(doors, settings.uds, () => allowedUids(inForce)));
-  } catch (error) {
-    await Promise.all([scrape.close(0), closeAll(0)]);
-    throw error instanceof UnixSocketError ? new ConfigError(error.message) : error;
-  } finally {
-    pair?.key.fill(0);
-  }
+  const listeners = await openListeners(gateway, settings, log, dispatch ?? 'hot-direct').catch(async (error) => {
+    readiness.stop();
+    await scrape.close(0);
+    throw error;
+  });
   metrics.watch({
     shards: service.shards,
     inflight: () => service.inflight,
     pollCount: () => service.pollCount,
     streamCount: () => service.streamCount,
-    cacheSize: () => authority.cache.size,
-    cacheEvictions: () => authority.cache.evictions,
-    connections: () => doors.connections,
+    authority,
+    state: () => readiness.state,
+    connections: listeners.connections,
     nowMs: clock.nowMs,
   });
-  const ticking = setInterval(() => service.tick(clock.nowMs()), TICK_MS_MAX);
-  readiness.state = 'ready';
-  return { http: http.address, metrics: scrape.address, uds: settings.uds, reload, stop };
+  const ticking = setInterval(() => {
+    service.tick(clock.nowMs());
+    authority.tick(clock.nowMs());
+  }, TICK_MS_MAX);
+  readiness.started();
+  return { http: listeners.http, metrics: scrape.address, uds: listeners.uds, reload, stop };
 
-  function reload(next: Settings, nextKeyring: Keyring): void {
-    const renewed = readPair(next, log);
-    if ((renewed === null) !== (inForce.tls_cert === null)) {
-      throw new ConfigError('tls_cert, tls_key: TLS is not turned on or off without a restart');
-    }
-    try {
-      if (renewed !== null) doors.renew(renewed);
-    } finally {
-      renewed?.key.fill(0);
-    }
-    inForce = next;
-    for (const shard of service.shards) shard.limits = limitsOf(next);
-    service.streamsMax = next.max_streams;
-    gateway.rules = gatewayRules(next);
-    doors.apply(connectionRules(next));
-    log.level = next.log_level;
-    authority.keyring = nextKeyring;
-    // A key that went takes with it what waits under its capabilities.
+  function reload(next: Reloadable): void {
+    const { settings: s, keyring } = next;
+    // What can fail comes first.
+    listeners.apply(s);
+    const limits = limitsOf(s);
+    for (const shard of service.shards) shard.limits = limits;
+    service.streamsMax = s.max_streams;
+    gateway.rules = gatewayRules(s);
+    if (keyring !== null) authority.useKeyring(keyring);
+    authority.cache.ttlMs = s.cap_cache_ttl;
+    log.level = s.log_level;
+    signer = next.signer ?? null;
+    // Keys of before stay published: consumers still check what they signed.
+    if (signer !== null && published.every(({ kid }) => kid !== signer?.jwk.kid)) published.unshift(signer.jwk);
+    // A root key that went takes with it what waits under its capabilities.
     gateway.endInvalid();
+    readiness.look();
   }
 
   async function stop(): Promise<void> {
-    readiness.state = 'draining';
-    service.refuseWrites('draining');
+    readiness.drain();
     // From here on every response is the last of its connection, those of the long polls included.
-    const closed = closeAll(inForce.drain_deadline);
+    const closed = listeners.close();
     service.endWaiting(clock.nowMs(), true);
     await closed;
     clearInterval(ticking);
+    readiness.stop();
     await scrape.close(0);
   }
 }
 
-/** Whom the Unix socket lets in: the user the server runs as, unless a list says otherwise. */
-const allowedUids = ({ allow_uids }: Settings): readonly number[] => allow_uids ?? [process.getuid?.() ?? -1];
+/** Everything that speaks against writes at the moment (BD3, D7, K5, B8). */
+function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch): Condition[] {
+  const found: Condition[] = service.drains
+    .filling(authority.clock.nowMs())
+    .map(({ name, retryAfterMs }) => ({ name, kind: 'saturated', retryAfterMs }));
+  const unhealthy = (name: string, retryAfterMs: number) => found.push({ name, kind: 'unhealthy', retryAfterMs });
+  if (authority.remote?.healthy === false) unhealthy('verifier', 1_000);
+  const { keyring, clock } = authority;
+  if (keyring !== null && keyWatch.look(keyring, clock.wallMs()) === 'overdue') unhealthy('keyring', 60_000);
+  if (service.isFailed) found.push({ name: 'journal', kind: 'failed', retryAfterMs: 1_000 });
+  return found;
+}

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { MailboxClient } from '../client/client.ts';
 import type { Envelope } from '../client/types.ts';
+import type { PublicJwk } from '../integrity/signature.ts';
 import { verifyEnvelope } from '../integrity/verify.ts';
 import {
   type Connecting,
@@ -8,6 +9,7 @@ import {
   connecting,
   EXIT,
   examples,
+  fileText,
   ms,
   print,
   printJson,
@@ -22,6 +24,7 @@ interface RecvOptions extends Connecting {
   readonly ack?: true;
   readonly stream?: true;
   readonly credit?: number;
+  readonly signedBy?: string;
 }
 
 const MAX = 1_000_000_000;
@@ -39,12 +42,14 @@ export function addRecv(program: Command): void {
     .option('--visibility <duration>', 'length of the lease', ms('visibility'))
     .option('--stream', 'go on as they come')
     .option('--credit <n>', 'with --stream: most messages unsettled at once', wholeNumber('credit', 1, 256))
-    .option('--ack', 'acknowledge what was printed');
+    .option('--ack', 'acknowledge what was printed')
+    .option('--signed-by <file>', 'only what a key of this file signed, as `GET /v1/keys` gave it');
   examples(recv, 'mailbox recv demo --wait 20s --ack', 'mailbox recv demo --stream --ack --json');
   recv.action(async (topic: string, options: RecvOptions) => {
     const client = clientOf(options);
+    const keys = options.signedBy === undefined ? undefined : publicKeysIn(options.signedBy);
     for await (const envelope of options.stream ? streamed(client, topic, options) : received(client, topic, options)) {
-      await show(client, envelope, options);
+      await show(client, envelope, options, keys);
     }
   });
 }
@@ -71,8 +76,24 @@ function streamed(client: MailboxClient, topic: string, options: RecvOptions): A
   });
 }
 
-async function show(client: MailboxClient, envelope: Envelope, options: RecvOptions): Promise<void> {
-  const broken = verifyEnvelope(envelope);
+/** The keys of a file as `GET /v1/keys` writes it. */
+function publicKeysIn(file: string): readonly PublicJwk[] {
+  try {
+    const { keys } = JSON.parse(fileText('signed-by', file)) as { keys: readonly PublicJwk[] };
+    if (keys.every(({ kid, x }) => typeof kid === 'string' && typeof x === 'string')) return keys;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+  }
+  throw new UsageError('signed-by: no public keys in it');
+}
+
+async function show(
+  client: MailboxClient,
+  envelope: Envelope,
+  options: RecvOptions,
+  keys: readonly PublicJwk[] | undefined,
+): Promise<void> {
+  const broken = verifyEnvelope(envelope, keys);
   if (broken !== null) {
     process.stderr.write(`recv: ${envelope.msg_id}: ${broken} does not hold\n`);
     process.exitCode = EXIT.failed;

@@ -56,7 +56,8 @@ export function clientOf(options: Connecting): MailboxClient {
 }
 const UNIX = 'unix:';
 
-function fileText(name: string, file: string): string {
+/** What a file holds. @throws UsageError naming the option */
+export function fileText(name: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

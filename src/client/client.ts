@@ -1,3 +1,4 @@
+import type { PublicJwk } from '../integrity/signature.ts';
 import { APP_PROTO } from '../wire/frame.ts';
 import { errorOf, MailboxError } from './error.ts';
 import { framesOf, OAP_TYPE, receivedIn, resultsIn, sentIn, type UnitBody } from './frames.ts';
@@ -121,6 +122,11 @@ export class MailboxClient {
   }
   revoke(body: { nonce?: string; key_id?: string; reason: string }): Promise<{ ok: true }> {
     return this.post('/v1/admin/revoke', body);
+  }
+
+  /** Keys that sign envelopes, for `verifyEnvelope`. Fetched once over a channel you trust, and pinned. */
+  async keys(): Promise<readonly PublicJwk[]> {
+    return (await this.get<{ keys: readonly PublicJwk[] }>('/v1/keys', {})).keys;
   }
 
   private async get<T>(path: string, query: Readonly<Record<string, string>>): Promise<T> {

@@ -7,7 +7,6 @@ export interface Envelope extends HashedEnvelope {
   readonly shard: number;
   /** 1 for the first delivery. */
   readonly attempt: number;
-  readonly sig: string | null;
   readonly receipt: string;
   readonly deadline_in_ms: number;
   readonly epoch: number;

@@ -96,6 +96,9 @@ function together(s: Settings): void {
     throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)');
   }
   if ((s.tls_cert === null) !== (s.tls_key === null)) throw new ConfigError('tls_cert, tls_key: both or neither');
+  if (s.verifier_url !== null && s.keyring !== null) {
+    throw new ConfigError('verifier_url: holds the keys instead of a keyring; give one of the two');
+  }
   if (s.backoff_max < s.backoff_base) throw new ConfigError('backoff_max: must be at least backoff_base');
 }
 
@@ -106,6 +109,25 @@ export function shown({ settings, origins }: Config): { name: string; value: str
     const text = value === null ? '' : (SETTINGS[name].kind.show as (value: unknown) => string)(value);
     return { name, value: text, origin: origins[name] };
   });
+}
+
+/** What a reload finds changed, each as `name: before -> after`. */
+export interface Differences {
+  /** Taken into use. */
+  readonly changed: readonly string[];
+  /** As it was until the next start. */
+  readonly restartNeeded: readonly string[];
+}
+
+/** What differs between two configurations. Settings hold no secrets, only the paths to them. */
+export function differences(before: Config, after: Config): Differences {
+  const old = new Map(shown(before).map(({ name, value }) => [name, value]));
+  const differ = shown(after).filter(({ name, value }) => old.get(name) !== value);
+  const told = (live: boolean): string[] =>
+    differ
+      .filter(({ name }) => SETTINGS[name as SettingName].live === live)
+      .map(({ name, value }) => `${name}: ${old.get(name)} -> ${value}`);
+  return { changed: told(true), restartNeeded: told(false) };
 }
 
 /** The variables that command line clients go by. */

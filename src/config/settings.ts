@@ -1,3 +1,4 @@
+import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
 import { DEFAULT_LIMITS } from '../core/limits.ts';
 import { durationMs, durationText, sizeBytes, sizeText } from './values.ts';
 
@@ -48,6 +49,26 @@ const address: Kind<{ readonly host: string; readonly port: number }> = {
     return { host: (match[1] ?? match[2]) as string, port: Number(match[3]) };
   },
   show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
+};
+const formats: Kind<readonly CapFormat[]> = {
+  says: `one or more of ${CAP_FORMATS.join(', ')}, separated by commas`,
+  read: (text) => {
+    const list = text.split(',');
+    const known = CAP_FORMATS.filter((format) => list.includes(format));
+    return known.length === list.length ? known : null;
+  },
+  show: (value) => value.join(','),
+};
+/** Capabilities travel to it: plain HTTP only where nobody is in between. */
+const verifierUrl: Kind<URL> = {
+  says: 'an https URL, or an http one of this machine (127.0.0.1, [::1], localhost), without a user',
+  read: (text) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return null;
+    const here = /^(127\.[0-9.]+|\[::1\]|localhost)$/.test(url.hostname);
+    return url.protocol === 'https:' || (url.protocol === 'http:' && here) ? url : null;
+  },
+  show: (value) => value.href,
 };
 const prefixes: Kind<readonly string[]> = {
   says: 'up to 32 topic prefixes, separated by commas',
@@ -100,6 +121,11 @@ export const SETTINGS = {
   profile: setting(oneOf('micronode', 'macronode'), 'micronode', 'micronode keeps everything in memory'),
   data: setting(path, './data', 'data directory of the durable profile'),
   keyring: optional(path, 'keyring file; without one a development key is made in memory', true),
+  cap_formats: setting(formats, CAP_FORMATS, 'capability formats that are accepted'),
+  verifier_url: optional(verifierUrl, 'remote verifier of capabilities, instead of a keyring'),
+  verifier_timeout: setting(duration(50, 5_000), 2_000, 'its answer must be there in this time'),
+  auth_failure_burst: setting(count(1, 1_000_000), 100, 'failed authentications of one sender before it is held back'),
+  signing_key: optional(path, 'PEM file of an Ed25519 key that signs envelopes', true),
   enable_admin: setting(flag, false, 'serve the admin endpoints'),
   ready_shards: setting(count(1, 1024), 8, 'shards; fixed for a data directory'),
   shard_capacity: live(count(1, MANY), d.shardCapacity, 'queued, leased and redelivered messages of a shard'),
@@ -117,7 +143,7 @@ export const SETTINGS = {
   dlq_retention: live(duration(1000, YEAR), d.dlqRetentionMs, 'how long a dead letter is kept'),
   dlq_max_per_topic: live(count(1, MANY), d.dlqMaxPerTopic, 'dead letters of a topic'),
   dlq_capacity: live(count(1, MANY), d.dlqCapacity, 'dead letters of a shard'),
-  cap_cache_ttl: setting(duration(5_000, 120_000), 30_000, 'how long a verified capability is remembered'),
+  cap_cache_ttl: live(duration(5_000, 120_000), 30_000, 'how long a verified capability is remembered'),
   read_timeout: live(duration(100, 3_600_000), 5_000, 'a whole request must arrive in this time'),
   write_timeout: live(duration(100, 3_600_000), 5_000, 'a whole response must be taken in this time'),
   idle_timeout: live(duration(100, 3_600_000), 60_000, 'a connection without a request is closed'),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Expander } from './expand.ts';
-import type { Head } from './head.ts';
+import { type Head, hasBody } from './head.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** Bodies shorter than this are not worth counting. */
@@ -19,8 +19,11 @@ export interface BodyRules {
   readonly memoryBytesMax: number;
 }
 
-/** What may be decided before the body is whole: enough is there to go on, more is needed, or it ends here. */
-export type Peek = (start: Buffer) => 'go' | 'more' | 'stop';
+/**
+ * What may be decided before the body is whole. False while `start` is too little for it; else it calls `then` once, now or
+ * later, with whether the body is to be read on. Until then nothing more is read.
+ */
+export type Peek = (start: Buffer, then: (go: boolean) => void) => boolean;
 
 let held = 0;
 /** Bytes that bodies being read hold at the moment. */
@@ -37,9 +40,10 @@ export function readBody(
   peek: Peek | null,
   done: (body: Buffer | BodyFault) => void,
 ): void {
-  if (head.contentLength === 0 && !head.chunked) {
+  if (!hasBody(head)) {
     req.resume();
-    if (peek === null || peek(EMPTY) !== 'stop') req.once('end', () => done(EMPTY));
+    if (peek === null) req.once('end', () => done(EMPTY));
+    else peek(EMPTY, (go) => go && done(EMPTY));
     return;
   }
   new BodyReader(req, head, rules, peek, done);
@@ -56,6 +60,10 @@ class BodyReader {
   private bytes = 0;
   private counted = 0;
   private over = false;
+  /** `peek` has not decided yet. */
+  private isWaiting = false;
+  /** All of the body is there. */
+  private isComplete = false;
 
   constructor(
     req: IncomingMessage,
@@ -103,14 +111,22 @@ class BodyReader {
     else if (this.chunks === null) this.chunks = [this.first, chunk];
     else this.chunks.push(chunk);
     if (this.bytes > SMALL_BYTES && !this.count()) return this.finish('memory');
-    if (this.peek !== null) this.look();
+    if (this.peek !== null && !this.isWaiting) this.look();
   }
 
   private look(): void {
-    const seen = (this.peek as Peek)(this.whole());
-    if (seen === 'more') return;
+    const peek = this.peek as Peek;
+    this.isWaiting = true;
+    if (!peek(this.whole(), (go) => this.decided(go))) this.isWaiting = false;
+    else if (this.isWaiting) this.req.pause();
+  }
+
+  private decided(go: boolean): void {
+    this.isWaiting = false;
     this.peek = null;
-    if (seen === 'stop') this.stop();
+    if (!go) return this.stop();
+    this.req.resume();
+    if (this.isComplete) this.finish(null);
   }
 
   /** Counts what it holds against what all may hold. */
@@ -129,11 +145,15 @@ class BodyReader {
 
   private finish(fault: BodyFault | null): void {
     if (this.over) return;
+    if (fault === null && this.peek !== null) {
+      // It is whole, and what has to be decided first is not.
+      this.isComplete = true;
+      if (!this.isWaiting) this.look();
+      return;
+    }
     const body = fault ?? this.whole();
-    // A `peek` that still wants more will not get it.
-    const stopped = fault === null && this.peek !== null && this.peek(body as Buffer) === 'stop';
     this.stop();
-    if (!stopped) this.done(body);
+    this.done(body);
   }
 
   /** Lets go of everything; what still comes is not read. */

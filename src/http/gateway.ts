@@ -1,24 +1,26 @@
 import type { IncomingMessage } from 'node:http';
-import { ADMIN_TOPIC, type Op } from '../../spec/vocabulary.ts';
+import type { Op } from '../../spec/vocabulary.ts';
 import type { Authority, Capability, Session } from '../auth/authorize.ts';
+import type { Revocation } from '../auth/revocation.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Clock } from '../ports.ts';
-import type { BatchItem, Delivery, Reply, Request } from '../service/messages.ts';
+import type { BatchItem, Delivery, Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
 import { type BodyFault, type BodyRules, type Peek, readBody } from './body.ts';
 import { isCoding } from './expand.ts';
 import { OAP_TYPE } from './frames.ts';
-import { type Head, headOf } from './head.ts';
+import { type Head, hasBody, headOf } from './head.ts';
+import { Identification } from './identify.ts';
 import { Malformed, parseJson } from './json.ts';
 import { Ledger, type Way as Seen } from './ledger.ts';
 import { fillIn, itemsOf } from './many.ts';
 import { FramesExchange, firstCapability, framed } from './oap.ts';
+import { OwnRoutes } from './own-routes.ts';
 import type { Readiness } from './readiness.ts';
-import { type Answer, done, refusal } from './reply.ts';
+import { type Answer, refusal, refuse } from './reply.ts';
 import type { Found, Input, Match, Route } from './routes.ts';
-import { check } from './schemas.ts';
 import { NdjsonStream, type StreamOut } from './stream.ts';
 
 const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
@@ -35,6 +37,10 @@ export interface GatewayOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly readiness: Readiness;
+  /** Makes a revocation outlive the process where the profile does, then calls back: with null when it is kept. */
+  readonly keepRevocation: (revocation: Revocation, kept: (error: Error | null) => void) => void;
+  /** Body of `GET /v1/keys`. */
+  readonly publicKeys: () => string;
   readonly rules: GatewayRules;
   readonly adminEnabled: boolean;
 }
@@ -85,12 +91,17 @@ export class Gateway {
   private readonly options: GatewayOptions;
   readonly ledger: Ledger;
   rules: GatewayRules;
+  private readonly identification: Identification;
+  private readonly ownRoutes: OwnRoutes;
   private readonly unwritten = new Set<Unwritten>();
 
   constructor(options: GatewayOptions) {
     this.options = options;
     this.rules = options.rules;
     this.ledger = new Ledger(options.metrics, options.log);
+    const { ledger } = this;
+    this.identification = new Identification(options.authority, ledger);
+    this.ownRoutes = new OwnRoutes({ ...options, ledger, endInvalid: () => this.endInvalid() });
   }
 
   /** What a connection starts with. */
@@ -116,13 +127,26 @@ export class Gateway {
       leased: NOTHING_LEASED,
       holders: NOBODY,
     };
-    try {
-      const refused = this.admit(way);
+    this.guarded(way, () => {
+      const refused = this.place(way);
       if (refused !== null) this.finish(way, refused);
-      else this.read(way);
+      else if (way.route?.ops === null || bringsItsOwn(way)) this.enter(way);
+      else
+        this.identification.identify(way, head.authorization, (denied) => this.go(way, denied, () => this.enter(way)));
+    });
+  }
+
+  private guarded(way: Way, step: () => void): void {
+    try {
+      step();
     } catch (error) {
       this.fail(way, error);
     }
+  }
+
+  private go(way: Way, refused: Answer | null, step: () => void): void {
+    if (refused !== null) this.finish(way, refused);
+    else this.guarded(way, step);
   }
 
   /** Ends everything that waits under a capability that is no longer valid, responses on their way included (AU3). */
@@ -133,53 +157,32 @@ export class Gateway {
 
   // ---- before the body
 
-  /** Everything that is refused before the body is read. */
-  private admit(way: Way): Answer | null {
-    const { head, corrId, found } = way;
-    const hasBody = head.chunked || head.contentLength > 0;
-    const refuse = (outcome: Parameters<typeof refusal>[0], message?: string, allow?: string): Answer =>
-      refusal(outcome, corrId, { message, close: hasBody, ...(allow === undefined ? {} : { allow }) });
-    if (head.fault !== null) return { ...refuse('schema', head.fault), close: true };
-    if (found === null) return refuse('not_found', 'no such path');
-    if (typeof found === 'string') return refuse('method', undefined, found);
+  /** What is refused whoever asks. */
+  private place(way: Way): Answer | null {
+    const { head, found } = way;
+    if (head.fault !== null) return { ...refuse(way, 'schema', { message: head.fault }), close: true };
+    if (found === null) return refuse(way, 'not_found', NO_PATH);
+    if (typeof found === 'string') return refuse(way, 'method', { allow: found });
     const { route } = found;
-    if (route.admin === true && !this.options.adminEnabled) return refuse('not_found', 'no such path');
+    if (route.admin === true && !this.options.adminEnabled) return refuse(way, 'not_found', NO_PATH);
     way.route = route;
     way.isFrames = route.frames !== undefined && head.contentType?.toLowerCase() === OAP_TYPE;
-    if (route.ops === null) return hasBody ? refuse('schema', 'body: none is taken here') : null;
-    // Frames may bring their capability themselves: then nothing but their beginning is read without one.
-    const inFrame = way.isFrames && head.authorization === undefined && head.contentEncoding === undefined;
-    const denied = inFrame ? null : this.authenticate(way, head.authorization);
-    if (denied !== null) return { ...denied, close: hasBody };
-    if (head.contentLength > this.rules.bytesMax) return refuse('too_large', tooLarge(this.rules));
-    if (route.method === 'GET') return hasBody ? refuse('schema', 'body: none is taken here') : null;
-    if (head.query !== '') return refuse('schema', 'query: none is taken here');
-    return this.isReadable(way) ? null : refuse('media_type');
+    return route.ops === null && hasBody(head) ? refuse(way, 'schema', NO_BODY) : null;
   }
 
-  /** A type and an encoding that the route's body may have. */
-  private isReadable({ head, isFrames }: Way): boolean {
-    const { contentType, contentEncoding } = head;
-    if (contentEncoding !== undefined) {
-      const coding = contentEncoding.toLowerCase();
-      if (coding !== 'identity' && !isCoding(coding)) return false;
-      head.contentEncoding = coding === 'identity' ? undefined : coding;
-    }
-    return isFrames || (contentType !== undefined && JSON_TYPE.test(contentType));
+  /** Refuses what can be refused before the body is read, then reads it. */
+  private enter(way: Way): void {
+    const refused = way.route?.ops === null ? null : this.admit(way);
+    if (refused !== null) this.finish(way, refused);
+    else this.read(way);
   }
 
-  /** Finds who asks, and whether they may ask this at all; null when they may (AU1). */
-  private authenticate(way: Way, header: string | undefined): Answer | null {
-    const ops = way.route?.ops as readonly Op[];
-    const capability = this.options.authority.authenticate(header, way.sink.session);
-    if (typeof capability === 'string') {
-      this.ledger.denied(way, ops[0] as Op, capability);
-      return refusal('cap_auth', way.corrId);
-    }
-    way.capability = capability;
-    if (ops.some((op) => capability.allowsOp(op))) return null;
-    this.ledger.denied(way, ops[0] as Op, 'op');
-    return refusal('cap_scope', way.corrId);
+  private admit(way: Way): Answer | null {
+    const { head } = way;
+    if (head.contentLength > this.rules.bytesMax) return refuse(way, 'too_large', { message: tooLarge(this.rules) });
+    if (way.route?.method === 'GET') return hasBody(head) ? refuse(way, 'schema', NO_BODY) : null;
+    if (head.query !== '') return refuse(way, 'schema', { message: 'query: none is taken here' });
+    return isReadable(way) ? null : refuse(way, 'media_type');
   }
 
   // ---- the body
@@ -189,101 +192,125 @@ export class Gateway {
     if (route.method === 'GET') return this.serve(way, route.ops === null ? null : queryOf(way.head.query));
     way.sink.proceed();
     readBody(way.req, way.head, this.rules, this.peekAt(way), (body) => {
-      try {
+      this.guarded(way, () => {
         if (typeof body === 'string') this.finish(way, unread(body, this.rules, way.corrId));
         else if (way.isFrames) this.serveFrames(way, body);
         else this.serve(way, parseJson(body));
-      } catch (error) {
-        this.fail(way, error);
-      }
+      });
     });
   }
 
   /** Without a capability in the head no more is read than the first frame's own. */
   private peekAt(way: Way): Peek | null {
-    if (!way.isFrames || way.capability !== null) return null;
-    return (start) => {
+    if (!bringsItsOwn(way)) return null;
+    return (start, then) => {
       const first = firstCapability(start);
-      if (first === 'more') return 'more';
-      const denied = this.authenticate(way, first.token === null ? undefined : `Bearer ${first.token}`);
-      if (denied === null) return 'go';
-      this.finish(way, { ...denied, close: true });
-      return 'stop';
+      if (first === 'more' && start.length < way.head.contentLength) return false;
+      const header = first === 'more' || first.token === null ? undefined : `Bearer ${first.token}`;
+      this.identification.identify(way, header, (refused) => {
+        if (refused !== null) this.finish(way, { ...refused, close: true });
+        then(refused === null);
+      });
+      return true;
     };
   }
 
   // ---- the service
 
+  /** The body took its time: what the capability was then is not what it is now (AU3). */
+  private hasEnded(way: Way): boolean {
+    const ended = way.capability?.failure() ?? null;
+    if (ended === null) return false;
+    this.ledger.denied(way, way.route?.ops?.[0] as Op, ended);
+    this.finish(way, refusal('cap_auth', way.corrId));
+    return true;
+  }
+
   private serve(way: Way, value: unknown): void {
+    if (this.hasEnded(way)) return;
     const route = way.route as Route;
     const input: Input = { value, msgId: (way.found as Match).msgId, corrId: way.corrId };
-    const flag200 = flagOf(way.head);
-    const capability = way.capability as Capability;
+    const caller = way.capability as Capability;
     if (route.one !== undefined) {
-      const { request, answer } = route.one(input, flag200);
-      this.ask(way, { request, caller: capability }, (reply) => {
-        this.finish(way, answer(reply, way.corrId, this.options.clock.nowMs()));
-      });
+      const { request, answer } = route.one(input, flagOf(way.head));
+      this.ask(way, { request, caller }, (reply) =>
+        this.finish(way, answer(reply, way.corrId, this.options.clock.nowMs())),
+      );
     } else if (route.many !== undefined) {
-      const { asks, answer } = route.many(input, flag200);
-      this.askAll(way, itemsOf(asks, capability), (replies) => this.finish(way, answer(fillIn(asks, replies))));
-    } else if (route.stream !== undefined) {
-      const request = route.stream(input);
-      if (!this.mayAck(way, capability, request.acks)) return this.finish(way, mayNotAck(way.corrId));
-      const { service, clock } = this.options;
-      const finish = (answer: Answer): void => this.finish(way, answer);
-      const stream = new NdjsonStream({ service, clock, ledger: this.ledger, rules: this.rules, way, request, finish });
-      service.stream(request, capability, clock.nowMs(), stream);
-    } else this.finish(way, this.answerItself(way, route, value));
+      const { asks, answer } = route.many(input, flagOf(way.head));
+      this.askAll(way, itemsOf(asks, caller), (replies) => this.finish(way, answer(fillIn(asks, replies))));
+    } else if (route.stream !== undefined) this.serveStream(way, route.stream(input));
+    else this.ownRoutes.answer(way, route.path, value, (answer) => this.finish(way, answer));
+  }
+
+  private serveStream(way: Way, request: StreamRequest): void {
+    const caller = way.capability as Capability;
+    if (!this.mayAck(way, caller, request.acks)) return this.finish(way, refusal('cap_scope', way.corrId, MAY_NOT_ACK));
+    const { service, clock } = this.options;
+    const finish = (answer: Answer): void => this.finish(way, answer);
+    const { ledger, rules } = this;
+    const stream = new NdjsonStream({ service, clock, ledger, rules, way, request, finish });
+    service.stream(request, caller, clock.nowMs(), stream);
   }
 
   private serveFrames(way: Way, body: Buffer): void {
-    const { authority } = this.options;
-    const exchange = new FramesExchange(way, body, this.rules, flagOf(way.head), (token) =>
-      authority.authenticate(`Bearer ${token}`),
-    );
-    for (const [op, reason] of exchange.denials) this.ledger.denied(way, op, reason);
-    this.askAll(way, exchange.items, (replies) => {
-      this.finish(way, exchange.answer(replies, this.options.clock.nowMs()));
+    if (this.hasEnded(way)) return;
+    const exchange = new FramesExchange(way, body, this.rules, flagOf(way.head));
+    this.identification.identifyAll(way, exchange.tokens, (found) => {
+      this.guarded(way, () => {
+        exchange.open(found);
+        for (const [op, reason] of exchange.denials) this.ledger.denied(way, op, reason);
+        this.askAll(way, exchange.items, (replies) =>
+          this.finish(way, exchange.answer(replies, this.options.clock.nowMs())),
+        );
+      });
     });
   }
 
   /** Asks one request. It may wait: its client may leave meanwhile, and its capability may end (LE7, AU3). */
-  private ask(way: Way, { request, caller }: BatchItem, then: (reply: Reply) => void): void {
+  private ask(way: Way, item: BatchItem, then: (reply: Reply) => void): void {
     const { service, clock } = this.options;
-    const capability = caller as Capability;
-    if (request.verb === 'recv' && !this.mayAck(way, capability, request.acks)) {
-      return then({ outcome: 'cap_scope', message: 'acks: the capability does not allow ack' });
+    const capability = item.caller as Capability;
+    let { request } = item;
+    const nowMs = clock.nowMs();
+    if (request.verb === 'recv') {
+      if (!this.mayAck(way, capability, request.acks)) return then({ outcome: 'cap_scope', ...MAY_NOT_ACK });
+      const waitMs = Math.min(request.waitMs, capability.vouchedForMs(nowMs));
+      if (waitMs < request.waitMs) request = { ...request, waitMs };
     }
     let waits = true;
     const reply = (answer: Reply): void => {
       waits = false;
       then(this.handedOut(way, capability, request, answer));
     };
-    service.request(request, caller, clock.nowMs(), reply);
+    service.request(request, capability, nowMs, reply);
     if (waits) way.sink.onGone(() => service.cancel(reply));
   }
 
-  /** Asks several that are answered together; none of them may wait, but a single one. */
+  /** Asks several that are answered together; none of them may wait, but one that is alone. */
   private askAll(way: Way, items: readonly BatchItem[], then: (replies: readonly Reply[]) => void): void {
     if (items.length === 0) return then([]);
     if (items.length === 1) return this.ask(way, items[0] as BatchItem, (reply) => then([reply]));
     this.options.service.batch(items, this.options.clock.nowMs(), (replies) => {
-      then(replies.map((reply, i) => this.handedOut(way, items[i]?.caller as Capability, items[i]!.request, reply)));
+      const handedOut = (reply: Reply, i: number): Reply => {
+        const { caller, request } = items[i] as BatchItem;
+        return this.handedOut(way, caller as Capability, request, reply);
+      };
+      then(replies.map(handedOut));
     });
   }
 
   /** What a reply comes to now: no payload goes to a client that left, or under a capability that ended meanwhile. */
   private handedOut(way: Way, capability: Capability, request: Request, reply: Reply): Reply {
-    const { service, clock } = this.options;
-    const deliveries = reply.deliveries ?? NOTHING_LEASED;
-    if (deliveries.length > 0) {
-      if (way.sink.gone() || !capability.isValid()) {
-        service.release(deliveries, clock.nowMs());
+    if (reply.deliveries !== undefined && reply.deliveries.length > 0) {
+      const ended = !capability.isValid();
+      if (ended || way.sink.gone()) {
+        this.options.service.release(reply.deliveries, this.options.clock.nowMs());
+        if (!ended) return { outcome: 'ok' };
         this.ledger.denied(way, 'recv', 'ended');
         return { outcome: 'cap_auth' };
       }
-      way.leased = way.leased.length === 0 ? deliveries : [...way.leased, ...deliveries];
+      way.leased = way.leased.length === 0 ? reply.deliveries : [...way.leased, ...reply.deliveries];
       way.holders = way.holders.length === 0 ? [capability] : [...way.holders, capability];
     }
     if (reply.outcome === 'cap_scope') this.ledger.denied(way, opOf(request), 'topic');
@@ -295,38 +322,6 @@ export class Gateway {
     if (acks.length === 0 || capability.allowsOp('ack')) return true;
     this.ledger.denied(way, 'ack', 'op');
     return false;
-  }
-
-  // ---- routes that the server answers itself
-
-  private answerItself(way: Way, route: Route, value: unknown): Answer {
-    const { readiness } = this.options;
-    if (route.path === '/healthz') return done('{"ok":true}');
-    if (route.path === '/v1/admin/revoke') return this.revoke(way, value);
-    const { ready, missing, retryAfterS } = readiness.report();
-    const body = JSON.stringify({ ready, missing, retry_after: ready ? 0 : retryAfterS });
-    return ready ? done(body) : { status: 503, body, outcome: 'degraded_writes', retryAfterS };
-  }
-
-  private revoke(way: Way, value: unknown): Answer {
-    const { authority, clock, log } = this.options;
-    const capability = way.capability as Capability;
-    const { nonce, key_id, reason } = check('revoke', value);
-    if ((nonce === undefined) === (key_id === undefined)) throw new Malformed('nonce, key_id: exactly one of them');
-    if (!capability.allowsTopic(ADMIN_TOPIC)) {
-      this.ledger.denied(way, 'admin', 'topic');
-      return refusal('cap_scope', way.corrId);
-    }
-    const waitMs = capability.charge(0, clock.nowMs());
-    if (waitMs > 0) return refusal('quota', way.corrId, { retryAfterMs: waitMs });
-    const kind = nonce === undefined ? 'key_id' : 'nonce';
-    if (!authority.revoke(kind, (nonce ?? key_id) as string)) {
-      return refusal('internal', way.corrId, { message: 'the revocation list is full: rotate the root key instead' });
-    }
-    this.endInvalid();
-    const note = reason.slice(0, 200);
-    log.warn('capability.revoked', { ...this.ledger.context(way), kind, id: nonce ?? key_id, note });
-    return done('{"ok":true}');
   }
 
   // ---- the response
@@ -363,7 +358,25 @@ const NOBODY: readonly Capability[] = [];
 const opOf = ({ verb }: Request): Op =>
   verb === 'dlq_list' || verb === 'reprocess' || verb === 'purge' ? 'admin' : verb;
 
+const NO_PATH = { message: 'no such path' };
+const NO_BODY = { message: 'body: none is taken here' };
+const MAY_NOT_ACK = { message: 'acks: the capability does not allow ack' };
 const tooLarge = ({ bytesMax }: BodyRules): string => `body: at most ${bytesMax} bytes`;
+
+/** Frames may bring their capabilities themselves, where the head brings none and the body is not encoded. */
+const bringsItsOwn = ({ isFrames, head }: Way): boolean =>
+  isFrames && head.authorization === undefined && head.contentEncoding === undefined;
+
+/** Whether the body has a type and an encoding that the route takes. */
+function isReadable({ head, isFrames }: Way): boolean {
+  const { contentType, contentEncoding } = head;
+  if (contentEncoding !== undefined) {
+    const coding = contentEncoding.toLowerCase();
+    if (coding !== 'identity' && !isCoding(coding)) return false;
+    head.contentEncoding = coding === 'identity' ? undefined : coding;
+  }
+  return isFrames || (contentType !== undefined && JSON_TYPE.test(contentType));
+}
 
 /** Why a body could not be read. */
 function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
@@ -373,9 +386,6 @@ function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
   const message = `body: expands to more than ${rules.ratio} times its size`;
   return refusal('too_large', corrId, { message, close: true, rejected: 'ratio_cap' });
 }
-
-const mayNotAck = (corrId: string): Answer =>
-  refusal('cap_scope', corrId, { message: 'acks: the capability does not allow ack' });
 
 /** What a duplicate is answered with. @throws Malformed */
 function flagOf({ idemMode }: Head): boolean {

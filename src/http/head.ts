@@ -18,6 +18,8 @@ export interface Head {
   fault: string | null;
 }
 
+export const hasBody = ({ chunked, contentLength }: Head): boolean => chunked || contentLength > 0;
+
 /**
  * Reads the head from the raw headers: Node keeps the first of two Authorization or Host headers without a word, and takes
  * transfer codings, targets and versions that this server has no use for. A difference between two readers of

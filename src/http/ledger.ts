@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { Capability } from '../auth/authorize.ts';
-import type { Log } from '../observe/log.ts';
+import { type Log, placeOf } from '../observe/log.ts';
 import type { Metrics, RejectedReason } from '../observe/metrics.ts';
 import { peerOf } from './peer.ts';
 import type { Answer } from './reply.ts';
@@ -64,13 +64,7 @@ export class Ledger {
   /** A thrown error: its place, not its text, which may quote what the caller sent (I2). */
   failed(way: Way, error: unknown): void {
     this.metrics.internalErrors.add();
-    const isError = error instanceof Error;
-    const at = isError ? (error.stack ?? '').split('\n').slice(1, 6) : [];
-    this.log.error('request.failed', {
-      ...this.context(way),
-      error: isError ? error.name : typeof error,
-      at: at.map((line) => line.trim()),
-    });
+    this.log.error('request.failed', { ...this.context(way), ...placeOf(error) });
   }
 
   private refusedItems(way: Way, outcomes: readonly Outcome[]): void {
@@ -150,5 +144,8 @@ const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
 };
 /** `rejected_total{reason}` of each refusal that it counts. */
 const REJECTED: Readonly<Partial<Record<Outcome, RejectedReason>>> = Object.fromEntries(
-  Object.entries(OUTCOMES).map(([outcome, { status }]) => [outcome, REASON_OF_STATUS[status]]),
+  Object.entries(OUTCOMES).map(([outcome, { status }]) => [
+    outcome,
+    outcome === 'auth_flood' ? 'unauth' : REASON_OF_STATUS[status],
+  ]),
 );

@@ -1,4 +1,4 @@
-import { type Op, OUTCOMES } from '../../spec/vocabulary.ts';
+import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { AuthFailure, Capability } from '../auth/authorize.ts';
 import type { BatchItem, Reply, Request } from '../service/messages.ts';
 import { APP_PROTO, checkHeader, FLAG, FrameError, HEADER_BYTES } from '../wire/frame.ts';
@@ -6,6 +6,7 @@ import { type Broken, readUnits, UNITS_MAX, type Unit, UnitWriter } from '../wir
 import type { BodyRules } from './body.ts';
 import { Answering, type FrameCodec, frameExpander, helloBody, OAP_TYPE } from './frames.ts';
 import type { Head } from './head.ts';
+import type { Verdict } from './identify.ts';
 import { type Ask, asked, isRefused, refusedItems } from './many.ts';
 import { type Answer, errorOf, original, refuses } from './reply.ts';
 import type { Match, Route } from './routes.ts';
@@ -29,6 +30,13 @@ export function firstCapability(start: Buffer): { readonly token: string | null 
   return start.length < end ? 'more' : { token: start.toString('latin1', HEADER_BYTES, end) };
 }
 
+const BEARER = 'Bearer ';
+/** What is no verdict on the capability itself. */
+const OUTCOME_OF_FAILURE: Readonly<Partial<Record<AuthFailure, Outcome>>> = {
+  unavailable: 'verifier',
+  crowded: 'auth_flood',
+};
+
 /** What the exchange needs to know of the request that its units came in. */
 interface FramesRequest {
   readonly head: Head;
@@ -50,34 +58,41 @@ export class FramesExchange {
   /** Authorization failures among the units. */
   readonly denials: (readonly [Op, string])[] = [];
   private readonly slots: Slot[] = [];
+  private readonly units: readonly Unit[];
   private readonly broken: Broken | null;
   private readonly request: FramesRequest;
   private readonly codec: FrameCodec;
   private readonly rules: BodyRules;
   private readonly flag200: boolean;
-  private readonly authenticate: (token: string) => Capability | AuthFailure;
 
-  constructor(
-    request: FramesRequest,
-    body: Buffer,
-    rules: BodyRules,
-    flag200: boolean,
-    authenticate: (token: string) => Capability | AuthFailure,
-  ) {
+  constructor(request: FramesRequest, body: Buffer, rules: BodyRules, flag200: boolean) {
     this.request = request;
     this.rules = rules;
     this.flag200 = flag200;
-    this.authenticate = authenticate;
     this.codec = request.route?.frames as FrameCodec;
     const isEncoded = request.head.contentEncoding !== undefined;
     const expand = isEncoded ? null : frameExpander(rules.bytesMax, rules.ratio);
     const { units, broken } = readUnits(body, { kind: FLAG.REQ, unitsMax: UNITS_MAX, expand });
+    this.units = units;
     this.broken = body.length > 0 ? broken : { error: new FrameError('body: no frame'), app: 0, corrHi: 0, corrLo: 0 };
-    for (const unit of units) this.take(unit, units.length === 1 && broken === null);
   }
 
-  private take(unit: Unit, isAlone: boolean): void {
-    const caller = this.callerOf(unit);
+  /** The capabilities that units bring and the head does not. */
+  get tokens(): ReadonlySet<string> {
+    const tokens = new Set<string>();
+    if (this.request.head.authorization === undefined) {
+      for (const { capability } of this.units) if (capability !== '') tokens.add(capability);
+    }
+    return tokens;
+  }
+
+  /** Reads what the units ask for, now that it is known who stands behind the tokens: fills `items` and `denials`. */
+  open(found: ReadonlyMap<string, Verdict>): void {
+    const isAlone = this.units.length === 1 && this.broken === null;
+    for (const unit of this.units) this.take(unit, this.callerOf(unit, found), isAlone);
+  }
+
+  private take(unit: Unit, caller: Capability | Reply, isAlone: boolean): void {
     if ('outcome' in caller) {
       this.slots.push({ unit, ask: caller });
       return;
@@ -94,21 +109,20 @@ export class FramesExchange {
   }
 
   /** Who asks: by the unit's own capability, which must be the head's where there is one, or by the head's (AU1). */
-  private callerOf({ capability: token }: Unit): Capability | Reply {
+  private callerOf({ capability: token }: Unit, found: ReadonlyMap<string, Verdict>): Capability | Reply {
     const { head, route, capability } = this.request;
     const op = route?.ops?.[0] as Op;
-    if (token !== '' && head.authorization !== undefined && head.authorization.slice(7) !== token) {
+    const isHeads = head.authorization !== undefined;
+    if (isHeads && token !== '' && head.authorization?.slice(BEARER.length) !== token) {
       return { outcome: 'schema', message: 'frame: another capability than the Authorization header' };
     }
     // What the first frame brought holds for that frame alone.
-    const isHeads = head.authorization !== undefined;
-    if (token === '' && !isHeads) return this.deny(op, 'missing', 'cap_auth');
-    const caller = isHeads ? (capability as Capability) : this.authenticate(token);
-    if (typeof caller === 'string') return this.deny(op, caller, 'cap_auth');
-    return caller.allowsOp(op) ? caller : this.deny(op, 'op', 'cap_scope');
+    const verdict = isHeads ? (capability as Capability) : (found.get(token) ?? 'missing');
+    if (typeof verdict === 'string') return this.deny(op, verdict, OUTCOME_OF_FAILURE[verdict] ?? 'cap_auth');
+    return verdict.allowsOp(op) ? verdict : this.deny(op, 'op', 'cap_scope');
   }
 
-  private deny(op: Op, reason: string, outcome: 'cap_auth' | 'cap_scope', message?: string): Reply {
+  private deny(op: Op, reason: string, outcome: Outcome, message?: string): Reply {
     this.denials.push([op, reason]);
     return { outcome, ...(message === undefined ? {} : { message }) };
   }

@@ -1,6 +1,7 @@
 import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { RejectedReason } from '../observe/metrics.ts';
 import type { Reply } from '../service/messages.ts';
+import { type Head, hasBody } from './head.ts';
 
 /** A response, before it is written. */
 export interface Answer {
@@ -18,6 +19,8 @@ export interface Answer {
   readonly rejected?: RejectedReason;
   /** The outcomes of those items that were refused, where the request as a whole was not. */
   readonly refusedItems?: readonly Outcome[];
+  /** The answer goes out after this time, and nothing more is read from the connection until then (AU5). */
+  readonly heldMs?: number;
 }
 
 /** Outcomes with an error code. */
@@ -44,6 +47,7 @@ const MESSAGES: Readonly<Record<Refusing, string>> = {
   degraded_writes: 'messages are not accepted at the moment',
   draining: 'the server is shutting down',
   journal: 'the journal has failed',
+  verifier: 'capabilities cannot be verified at the moment',
   not_owner: 'another node owns this topic',
   starting: 'the server is starting',
   saturated_dedup: 'the idempotency table is full',
@@ -108,6 +112,13 @@ export const done = (body: string, outcome: Outcome = 'ok'): Answer => ({ status
 /** The msg_id that a refusal tells: that of the message which a duplicate repeats (ID2). */
 export const original = ({ outcome, msgId }: Reply): string | undefined =>
   outcome === 'duplicate' ? msgId : undefined;
+
+/** A refusal before the body was read: whatever is left of it goes with the connection. */
+export const refuse = (
+  { head, corrId }: { readonly head: Head; readonly corrId: string },
+  outcome: Refusing,
+  detail: RefusalDetail = {},
+): Answer => refusal(outcome, corrId, { ...detail, close: hasBody(head) });
 
 /** The service's reply as a response; `write` makes the body of a success. */
 export function answerOf(reply: Reply, corrId: string, write: (reply: Reply) => string): Answer {

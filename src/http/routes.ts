@@ -155,6 +155,7 @@ export const ROUTES: readonly Route[] = [
     ops: ['recv', 'stats', 'admin'],
     one: plain('stats', requests.statsOf, bodies.statsBody),
   },
+  { method: 'GET', path: '/v1/keys', ops: null },
   { method: 'GET', path: '/healthz', ops: null },
   { method: 'GET', path: '/readyz', ops: null },
 ];

@@ -46,6 +46,7 @@ export class NodeSink implements Sink {
 
   respond(answer: Answer, corrId: string): boolean {
     const { res, connection } = this;
+    if (answer.heldMs !== undefined) return this.hold(answer, corrId, answer.heldMs);
     this.settle();
     if (res.headersSent || connection.socket.destroyed) return true;
     const close = answer.close === true || this.options.closing();
@@ -54,6 +55,19 @@ export class NodeSink implements Sink {
     const isWritten = res.writableLength === 0;
     if (!isWritten || close) this.bound();
     return isWritten;
+  }
+
+  /** Answers later, and reads nothing from this connection meanwhile (AU5). */
+  private hold({ heldMs: _, ...answer }: Answer, corrId: string, heldMs: number): boolean {
+    const { socket } = this.connection;
+    socket.pause();
+    const held = setTimeout(() => {
+      this.session.held = false;
+      socket.resume();
+      this.respond(answer, corrId);
+    }, heldMs);
+    this.onGone(() => clearTimeout(held));
+    return true;
   }
 
   private write({ status, body }: Answer, headers: string[]): void {

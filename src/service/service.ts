@@ -4,12 +4,14 @@ import { apply } from '../core/apply.ts';
 import type { Command } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import { due, nextDueMs } from '../core/due.ts';
+import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
 import { type Message, ShardState, type Topic } from '../core/state.ts';
 import type { Batch, Integrity, Observer, Random } from '../ports.ts';
 import { deadLetterOf, deliveryOf, statsOf } from './answers.ts';
 import { GroupCommit } from './commit.ts';
+import { type BoundName, Drains } from './drain.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
   AckItem,
@@ -28,7 +30,7 @@ import type {
   StatsRequest,
   StreamRequest,
 } from './messages.ts';
-import { allowedBy, isDone, nextMs, type Paced } from './paced.ts';
+import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
 import { shardOfTopic } from './route.ts';
 import { LEASE_ENDS, Stream, type StreamConsumer, Streams } from './streams.ts';
 
@@ -40,6 +42,12 @@ export interface Effects {
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
+
+const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
+  saturated_shard: 'shard_capacity',
+  saturated_dedup: 'dedup_capacity',
+  saturated_inflight: 'global_inflight',
+};
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
 const DLQ_STEP_MAX = 1000;
@@ -56,6 +64,7 @@ const STREAMS_MAX = 64;
  */
 export class Service {
   readonly shards: readonly ShardState[];
+  readonly drains: Drains;
   private readonly random: Random;
   private readonly integrity: Integrity;
   private readonly observer: Observer;
@@ -80,6 +89,7 @@ export class Service {
     readonly effects: Effects;
   }) {
     this.shards = options.shards;
+    this.drains = new Drains(options.shards);
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
@@ -91,6 +101,12 @@ export class Service {
   }
 
   // ---- inputs
+
+  /** Takes over shards that were replayed: their clock may have been set either way since (RT4, TM1). */
+  start(nowMs: number): void {
+    for (const shard of this.shards) if (shard.nowMs > 0) this.make(shard, { name: 'recovered', atMs: nowMs });
+    this.tick(nowMs);
+  }
 
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
   request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
@@ -204,6 +220,10 @@ export class Service {
     return leased;
   }
 
+  get isFailed(): boolean {
+    return this.failed;
+  }
+
   /** Receives that wait, steps of streams among them. */
   get pollCount(): number {
     return this.polls.size;
@@ -259,14 +279,19 @@ export class Service {
 
   private take(shard: ShardState, decision: Decision): Decision {
     for (const fact of decision.facts) {
-      apply(shard, fact, decision.message);
-      this.commit.add(shard.shard, fact);
-      this.observer.fact(shard, fact);
-      if (this.streams.size > 0) this.streams.fact(fact);
-      if (this.starved && LEASE_ENDS.has(fact.name)) this.feed();
+      this.make(shard, fact, decision.message);
       if (this.polls.size > 0) this.polls.touch(shard.find(fact.msgId)?.topic.name);
     }
     return decision;
+  }
+
+  private make(shard: ShardState, fact: Fact, message?: Message): void {
+    apply(shard, fact, message);
+    this.commit.add(shard.shard, fact);
+    this.observer.fact(shard, fact);
+    this.drains.note(fact, shard.shard);
+    if (this.streams.size > 0) this.streams.fact(fact);
+    if (this.starved && LEASE_ENDS.has(fact.name)) this.feed();
   }
 
   /** A lease ended: there is room under `global_inflight` for whoever waits. */
@@ -332,7 +357,7 @@ export class Service {
       }
       default:
         if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };
-        if (decision.outcome !== 'ok') return { outcome: decision.outcome, retryAfterMs: RETRY_SATURATED_MS };
+        if (decision.outcome !== 'ok') return this.saturated(decision.outcome, shard, nowMs);
     }
     this.take(shard, decision);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
@@ -349,13 +374,18 @@ export class Service {
       this.polls.add({ request, caller, ackOutcomes, endMs, reply, stream: null, place: -1 });
       return null;
     }
-    if (!found && outcome !== 'empty') return { outcome, deliveries, ackOutcomes, retryAfterMs: RETRY_SATURATED_MS };
+    if (!found && outcome !== 'empty') {
+      return { ...this.saturated(outcome, this.shardFor(request.topic), nowMs), deliveries, ackOutcomes };
+    }
     return { outcome: 'ok', deliveries, ackOutcomes };
   }
 
   private ackItem(item: AckItem, caller: Caller, nowMs: number): Outcome {
     const found = this.locate(item.msgId, caller);
-    return found === null ? 'not_found' : this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
+    if (found === null) return 'not_found';
+    // An ack is an operation, whether it comes alone or rides on a recv (AU2).
+    if (caller.charge(0, nowMs) > 0) return 'quota';
+    return this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
   }
 
   /** Leases up to the request's bounds, lowest sequence numbers first; damaged payloads go to the dead letters (IN1). */
@@ -394,7 +424,7 @@ export class Service {
         continue;
       }
       bytesLeft -= payload.byteLength;
-      deliveries.push(deliveryOf(message, shard.shard));
+      deliveries.push(deliveryOf(message, shard.shard, this.integrity.sigOf?.(message.hashChain) ?? null));
     }
     return { outcome: 'ok', deliveries };
   }
@@ -434,8 +464,9 @@ export class Service {
     const refusal = this.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
     const { limit, ratePerS } = request;
-    if (ratePerS !== null && this.paced.size >= PACED_MAX)
-      return { outcome: 'quota', retryAfterMs: RETRY_SATURATED_MS };
+    if (ratePerS !== null && this.paced.size >= PACED_MAX) {
+      return { outcome: 'quota', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
+    }
     const shard = this.shardFor(request.topic);
     const paced: Paced = {
       shard,
@@ -554,6 +585,13 @@ export class Service {
   }
 
   // ---- helpers
+
+  /** A refusal at a bound, with the wait that the rate at which it drains makes likely (D5). */
+  private saturated(outcome: Outcome, shard: ShardState, nowMs: number): Reply {
+    const bound = BOUND_OF[outcome];
+    const retryAfterMs = bound === undefined ? RETRY_SATURATED_MS : this.drains.retryAfterMs(bound, shard, nowMs);
+    return { outcome, retryAfterMs };
+  }
 
   private shardFor(topic: string): ShardState {
     return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;

@@ -140,8 +140,9 @@ export class Streams {
   }
 
   /** Watches leases of streams end. */
-  fact({ msgId, name }: Fact): void {
-    if (!LEASE_ENDS.has(name)) return;
+  fact(fact: Fact): void {
+    if (fact.name === 'recovered' || !LEASE_ENDS.has(fact.name)) return;
+    const { msgId, name } = fact;
     const stream = this.byMsgId.get(msgId);
     if (stream === undefined) return;
     this.byMsgId.delete(msgId);

@@ -93,8 +93,8 @@ describe('commands over the whole wire', () => {
     writeConfig('max_attempts = 9\nready_shards = 3\n');
     server.child.kill('SIGHUP');
     expect(await reloaded('config.reloaded', 1)()).toMatchObject({
-      taken: [{ name: 'max_attempts', from: '5', to: '9' }],
-      needs_restart: [{ name: 'ready_shards', from: '8', to: '3' }],
+      changed: ['max_attempts: 5 -> 9'],
+      restart_needed: ['ready_shards: 8 -> 3'],
     });
     writeConfig('max_attempts = 7\nno_such = 1\n');
     server.child.kill('SIGHUP');

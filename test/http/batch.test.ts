@@ -68,7 +68,8 @@ describe('batch', () => {
     const used = (await server.ask('GET', '/v1/stats?topic=t.b')).body.depth + 2;
     const messages = Array.from({ length: 8 }, (_, i) => message('t.full', `k${i}`));
     const { status, headers, body } = await sendAll(messages);
-    expect([status, headers.get('retry-after')]).toEqual([200, '1']);
+    expect(status).toBe(200);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     const codes = body.results.map(({ code, reason }: Record<string, string>) => code && `${code} ${reason}`);
     expect(codes.filter((code?: string) => code === undefined)).toHaveLength(8 - used);
     expect(new Set(codes.slice(8 - used))).toEqual(new Set(['E_SATURATED shard']));

@@ -105,7 +105,7 @@ export class TestServer {
   }
 
   reload(settings: Record<string, string>, keyring = this.keyring): void {
-    this.running.reload(loadConfig({ ...BASE, ...settings }, {}).settings, keyring);
+    this.running.reload({ settings: loadConfig({ ...BASE, ...settings }, {}).settings, keyring });
   }
 
   /** What the server writes on a raw connection until it closes it, or until `enough` says so. */
