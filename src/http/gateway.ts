@@ -12,7 +12,7 @@ import { type BodyFault, type BodyRules, type Peek, readBody } from './body.ts';
 import { isCoding } from './expand.ts';
 import { OAP_TYPE } from './frames.ts';
 import { type Head, hasBody, headOf } from './head.ts';
-import { Identification } from './identify.ts';
+import { HELD_MS, Identification } from './identify.ts';
 import { Malformed, parseJson } from './json.ts';
 import { Ledger, type Way as Seen } from './ledger.ts';
 import { fillIn, itemsOf } from './many.ts';
@@ -256,13 +256,15 @@ export class Gateway {
   private serveFrames(way: Way, body: Buffer): void {
     if (this.hasEnded(way)) return;
     const exchange = new FramesExchange(way, body, this.rules, flagOf(way.head));
-    this.identification.identifyAll(way, exchange.tokens, (found) => {
+    this.identification.identifyAll(way, exchange.tokens, (found, held) => {
       this.guarded(way, () => {
         exchange.open(found);
         for (const [op, reason] of exchange.denials) this.ledger.denied(way, op, reason);
-        this.askAll(way, exchange.items, (replies) =>
-          this.finish(way, exchange.answer(replies, this.options.clock.nowMs())),
-        );
+        this.askAll(way, exchange.items, (replies) => {
+          const answer = exchange.answer(replies, this.options.clock.nowMs());
+          // Payloads do not wait: their capability might end meanwhile (AU3).
+          this.finish(way, held && way.leased.length === 0 ? { ...answer, heldMs: HELD_MS } : answer);
+        });
       });
     });
   }

@@ -2,13 +2,15 @@ import type { Op } from '../../spec/vocabulary.ts';
 import type { AuthFailure, Authority, Capability } from '../auth/authorize.ts';
 import type { Way } from './gateway.ts';
 import type { Ledger } from './ledger.ts';
+import { peerOf } from './peer.ts';
 import { type Answer, refuse } from './reply.ts';
 
 /** How long the answer to a sender that fails too often is held back. */
-const HELD_MS = 1000;
+export const HELD_MS = 1000;
 
 /** Who stands behind a token, or why nobody does. */
 export type Verdict = Capability | AuthFailure;
+export type Verdicts = ReadonlyMap<string, Verdict>;
 
 /** Finds out who asks: known here at once, or by the word of a remote verifier. */
 export class Identification {
@@ -27,7 +29,7 @@ export class Identification {
     if (session.held) return done({ ...refuse(way, 'auth_flood'), close: true });
     const verdict = this.authority.authenticate(header, session);
     if (verdict === 'unverified') {
-      this.authority.ask(header as string, way.req.socket.remoteAddress, (answer) => done(this.judge(way, answer)));
+      this.authority.ask(header as string, peerOf(way.req.socket), (answer) => done(this.judge(way, answer)));
     } else done(this.judge(way, verdict));
   }
 
@@ -44,27 +46,32 @@ export class Identification {
   private unknown(way: Way, failure: AuthFailure): Answer {
     this.ledger.denied(way, way.route?.ops?.[0] as Op, failure);
     if (failure === 'unavailable') return refuse(way, 'verifier');
-    const retryAfterMs = this.authority.failed(failure, way.req.socket.remoteAddress);
+    const retryAfterMs = this.authority.failed(failure, peerOf(way.req.socket));
     if (retryAfterMs === 0 && failure !== 'crowded') return refuse(way, 'cap_auth');
     way.sink.session.held = true;
     return { ...refuse(way, 'auth_flood', { retryAfterMs }), heldMs: HELD_MS };
   }
 
-  /** Who stands behind each of these tokens, for requests that bring several. Failures count as any others. */
-  identifyAll(way: Way, tokens: ReadonlySet<string>, done: (found: ReadonlyMap<string, Verdict>) => void): void {
+  /**
+   * Who stands behind each of these tokens, for requests that bring several. Failures count as any others: of a sender that
+   * fails too often no further token is verified that is not remembered, and its answer is to be `held` back (AU5).
+   */
+  identifyAll(way: Way, tokens: ReadonlySet<string>, done: (found: Verdicts, held: boolean) => void): void {
+    const { authority } = this;
     const found = new Map<string, Verdict>();
-    const peer = way.req.socket.remoteAddress;
+    const peer = peerOf(way.req.socket);
+    let held = false;
     const take = (token: string, verdict: Verdict): void => {
       found.set(token, verdict);
-      if (typeof verdict === 'string') this.authority.failed(verdict, peer);
-      if (found.size === tokens.size) done(found);
+      if (typeof verdict === 'string' && authority.failed(verdict, peer) > 0) held = true;
+      if (found.size === tokens.size) done(found, held);
     };
-    if (tokens.size === 0) return done(found);
+    if (tokens.size === 0) return done(found, held);
     for (const token of tokens) {
       const header = `Bearer ${token}`;
-      const verdict = this.authority.authenticate(header);
+      const verdict = held && !authority.knows(token) ? 'crowded' : authority.authenticate(header);
       if (verdict !== 'unverified') take(token, verdict);
-      else this.authority.ask(header, peer, (answer) => take(token, answer));
+      else authority.ask(header, peer, (answer) => take(token, answer));
     }
   }
 }

@@ -6,7 +6,7 @@ import { type Broken, readUnits, UNITS_MAX, type Unit, UnitWriter } from '../wir
 import type { BodyRules } from './body.ts';
 import { Answering, type FrameCodec, frameExpander, helloBody, OAP_TYPE } from './frames.ts';
 import type { Head } from './head.ts';
-import type { Verdict } from './identify.ts';
+import type { Verdicts } from './identify.ts';
 import { type Ask, asked, isRefused, refusedItems } from './many.ts';
 import { type Answer, errorOf, original, refuses } from './reply.ts';
 import type { Match, Route } from './routes.ts';
@@ -87,7 +87,7 @@ export class FramesExchange {
   }
 
   /** Reads what the units ask for, now that it is known who stands behind the tokens: fills `items` and `denials`. */
-  open(found: ReadonlyMap<string, Verdict>): void {
+  open(found: Verdicts): void {
     const isAlone = this.units.length === 1 && this.broken === null;
     for (const unit of this.units) this.take(unit, this.callerOf(unit, found), isAlone);
   }
@@ -109,7 +109,7 @@ export class FramesExchange {
   }
 
   /** Who asks: by the unit's own capability, which must be the head's where there is one, or by the head's (AU1). */
-  private callerOf({ capability: token }: Unit, found: ReadonlyMap<string, Verdict>): Capability | Reply {
+  private callerOf({ capability: token }: Unit, found: Verdicts): Capability | Reply {
     const { head, route, capability } = this.request;
     const op = route?.ops?.[0] as Op;
     const isHeads = head.authorization !== undefined;
