@@ -315,7 +315,7 @@ export class Gateway {
       way.leased = way.leased.length === 0 ? reply.deliveries : [...way.leased, ...reply.deliveries];
       way.holders = way.holders.length === 0 ? [capability] : [...way.holders, capability];
     }
-    if (reply.outcome === 'cap_scope') this.ledger.denied(way, opOf(request), 'topic');
+    if (reply.outcome === 'cap_scope' || reply.outOfScope === true) this.ledger.denied(way, opOf(request), 'topic');
     else if (reply.outcome === 'cap_auth') this.ledger.denied(way, opOf(request), 'ended');
     return reply;
   }

@@ -18,6 +18,9 @@ export interface Head {
   fault: string | null;
 }
 
+/** More fields than any client has a use for. Node's own limit would drop what is beyond it without a word. */
+const FIELDS_MAX = 100;
+
 export const hasBody = ({ chunked, contentLength }: Head): boolean => chunked || contentLength > 0;
 
 /**
@@ -44,6 +47,7 @@ export function headOf(req: IncomingMessage): Head {
   if (url.charCodeAt(0) !== 0x2f) head.fault = 'request target: must be a path';
   if (req.httpVersion !== '1.1') head.fault = 'HTTP version: must be 1.1';
   const raw = req.rawHeaders;
+  if (raw.length > 2 * FIELDS_MAX) head.fault = `head: at most ${FIELDS_MAX} fields`;
   let seen = 0;
   for (let i = 0; i < raw.length; i += 2) {
     const field = FIELDS[(raw[i] as string).length];

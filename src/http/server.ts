@@ -107,7 +107,7 @@ export class Doors {
       secure === null
         ? createServer(options)
         : createTlsServer({ ...options, ...secure, handshakeTimeout: this.rules.readTimeoutMs });
-    // By default Node drops what is beyond 2000 without a word; `headOf` refuses long before.
+    // By default Node drops what is beyond 2000 without a word; none here, and `headOf` refuses long before.
     server.maxHeadersCount = 0;
     return server;
   }

@@ -62,6 +62,7 @@ export class NdjsonStream implements StreamConsumer {
       if (reply.outcome === 'cap_scope') ledger.denied(way, 'recv', 'topic');
       return finish(answerOf(reply, way.corrId, () => ''));
     }
+    if (reply.outOfScope === true) ledger.denied(way, 'ack', 'topic');
     this.stream = stream;
     this.out = way.sink.stream(TYPE, way.corrId);
     way.sink.onGone(() => this.over('ok'));

@@ -167,11 +167,16 @@ export interface BatchItem {
   readonly caller: Caller;
 }
 
+/** What became of acks that ride on a recv. */
+export type AcksReply = Pick<Reply, 'ackOutcomes' | 'outOfScope'>;
+
 /** The answer to a request: an outcome and what belongs to it. */
 export interface Reply {
   readonly outcome: Outcome;
   /** Which field was refused and why, where one was. */
   readonly message?: string;
+  /** `not_found` because the message is none of the caller's, alone or among the acks: for the log, never for the caller (LE3). */
+  readonly outOfScope?: boolean;
   readonly retryAfterMs?: number;
   readonly msgId?: string;
   readonly payloadHash?: string;

@@ -15,6 +15,7 @@ import { type BoundName, Drains } from './drain.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
   AckItem,
+  AcksReply,
   BatchItem,
   Caller,
   Delivery,
@@ -366,18 +367,24 @@ export class Service {
   private recv(request: RecvRequest, caller: Caller, nowMs: number, reply: (reply: Reply) => void): Reply | null {
     const refusal = this.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
-    const ackOutcomes = request.acks.map((item) => this.ackItem(item, caller, nowMs));
+    const acks = this.ackItems(request.acks, caller, nowMs);
     const { outcome, deliveries } = this.lease(request, nowMs);
     const found = deliveries.length > 0;
     if (!found && request.waitMs > 0 && outcome === 'empty' && this.writesRefused !== 'draining') {
       const endMs = nowMs + request.waitMs;
-      this.polls.add({ request, caller, ackOutcomes, endMs, reply, stream: null, place: -1 });
+      this.polls.add({ request, caller, acks, endMs, reply, stream: null, place: -1 });
       return null;
     }
     if (!found && outcome !== 'empty') {
-      return { ...this.saturated(outcome, this.shardFor(request.topic), nowMs), deliveries, ackOutcomes };
+      return { ...this.saturated(outcome, this.shardFor(request.topic), nowMs), deliveries, ...acks };
     }
-    return { outcome: 'ok', deliveries, ackOutcomes };
+    return { outcome: 'ok', deliveries, ...acks };
+  }
+
+  private ackItems(items: readonly AckItem[], caller: Caller, nowMs: number): AcksReply {
+    const ackOutcomes = items.map((item) => this.ackItem(item, caller, nowMs));
+    const isProbe = items.some(({ msgId }, i) => ackOutcomes[i] === 'not_found' && this.find(msgId) !== undefined);
+    return isProbe ? { ackOutcomes, outOfScope: true } : { ackOutcomes };
   }
 
   private ackItem(item: AckItem, caller: Caller, nowMs: number): Outcome {
@@ -431,7 +438,7 @@ export class Service {
 
   private settle(item: AckItem, caller: Caller, nowMs: number, command: (atMs: number) => Command): Reply {
     const found = this.locate(item.msgId, caller);
-    if (found === null) return { outcome: 'not_found' };
+    if (found === null) return this.find(item.msgId) === undefined ? NOT_FOUND : OUT_OF_SCOPE;
     const refusal = this.admit(caller, found.topic.name, 0, nowMs);
     if (refusal !== null) return refusal;
     const { outcome, settled } = this.run(found.shard, command(nowMs));
@@ -451,7 +458,7 @@ export class Service {
       visibilityMs: request.visibilityMs,
     }));
     if (reply.outcome !== 'ok') return reply;
-    const message = this.shards[shardOf(request.msgId)]?.find(request.msgId) as Message;
+    const message = this.find(request.msgId) as Message;
     return { outcome: 'ok', deadlineInMs: message.timerAtMs - nowMs };
   }
 
@@ -579,9 +586,9 @@ export class Service {
     if (refusal !== null) return refusal;
     if (this.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
     if (this.streams.size >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
-    const ackOutcomes = request.acks.map((item) => this.ackItem(item, caller, nowMs));
+    const acks = this.ackItems(request.acks, caller, nowMs);
     this.streams.add(stream);
-    return { outcome: 'ok', ackOutcomes };
+    return { outcome: 'ok', ...acks };
   }
 
   // ---- helpers
@@ -593,6 +600,10 @@ export class Service {
     return { outcome, retryAfterMs };
   }
 
+  private find(msgId: string): Message | undefined {
+    return this.shards[shardOf(msgId)]?.find(msgId);
+  }
+
   private shardFor(topic: string): ShardState {
     return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
   }
@@ -600,7 +611,7 @@ export class Service {
   /** The message a verb names, unless it is unknown or outside the caller's topics: the same answer (LE3). */
   private locate(msgId: string, caller: Caller): { shard: ShardState; topic: Topic } | null {
     const shard = this.shards[shardOf(msgId)];
-    const message = shard?.find(msgId);
+    const message = this.find(msgId);
     if (shard === undefined || message === undefined || !caller.allowsTopic(message.topic.name)) return null;
     return { shard, topic: message.topic };
   }
@@ -636,14 +647,15 @@ export class Service {
 
   private endPoll(poll: LongPoll, outcome: Outcome, deliveries: readonly Delivery[]): void {
     this.polls.remove(poll);
-    const { reply, ackOutcomes } = poll;
-    this.answer(reply, { outcome, deliveries, ackOutcomes });
+    this.answer(poll.reply, { outcome, deliveries, ...poll.acks });
   }
 }
 
 function mayNotWait(): never {
   throw new Error('service: a request of a batch waits');
 }
+const NOT_FOUND: Reply = { outcome: 'not_found' };
+const OUT_OF_SCOPE: Reply = { outcome: 'not_found', outOfScope: true };
 const JOURNAL_FAILED: Reply = { outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS };
 const itemOf = (item: AckItem): AckItem => ({ msgId: item.msgId, receipt: item.receipt });
 const NACK = { name: 'nack', jitter: 0, reason: null, retryAfterMs: null, deadLetter: false, damaged: false } as const;

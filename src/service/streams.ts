@@ -1,7 +1,7 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Fact } from '../core/facts.ts';
 import type { LongPoll, LongPolls } from './long-polls.ts';
-import type { Caller, Delivery, RecvRequest, Reply, StreamRequest } from './messages.ts';
+import type { AcksReply, Caller, Delivery, RecvRequest, Reply, StreamRequest } from './messages.ts';
 
 /** Who takes what a stream gives. The service never waits for it: it asks for more when it is `ready`. */
 export interface StreamConsumer {
@@ -85,6 +85,8 @@ export class Stream {
     else this.lapsed = 0;
   }
 }
+
+const NO_ACKS: AcksReply = { ackOutcomes: [] };
 
 /** Facts that end a lease. */
 export const LEASE_ENDS: ReadonlySet<Fact['name']> = new Set(['acked', 'nacked', 'expired', 'released']);
@@ -171,7 +173,7 @@ export class Streams {
     stream.poll = {
       request: stream.step(),
       caller: stream.caller,
-      ackOutcomes: [],
+      acks: NO_ACKS,
       endMs: nowMs + stream.request.waitMs,
       reply: (reply) => this.stepped(stream, reply),
       stream,

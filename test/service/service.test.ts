@@ -228,9 +228,13 @@ describe('service', () => {
     const item = { msgId: delivery!.msgId, receipt: delivery!.receipt };
     expect(bench.now(send('other', 'k2'), own).outcome).toBe('cap_scope');
     expect(bench.now(recv('other'), own).outcome).toBe('cap_scope');
-    expect(bench.now({ verb: 'ack', ...item }, own)).toEqual(
-      bench.now({ verb: 'ack', ...item, msgId: `${item.msgId.slice(0, 25)}Z` }, own),
-    );
+    const unknown = { ...item, msgId: `${item.msgId.slice(0, 25)}Z` };
+    expect(bench.now({ verb: 'ack', ...unknown }, own)).toEqual({ outcome: 'not_found' });
+    // The log is told the two apart, the caller is not.
+    expect(bench.now({ verb: 'ack', ...item }, own)).toEqual({ outcome: 'not_found', outOfScope: true });
+    const riding = bench.now({ ...recv('mine'), acks: [unknown, item] }, own);
+    expect(riding).toMatchObject({ ackOutcomes: ['not_found', 'not_found'], outOfScope: true });
+    expect(bench.now({ ...recv('mine'), acks: [unknown] }, own).outOfScope).toBeUndefined();
     expect(bench.now({ verb: 'ack', ...item }).outcome).toBe('ok');
   });
 
