@@ -42,6 +42,9 @@ export class Connection {
 
 const connections = new WeakMap<Socket, Connection>();
 
+/** Whether the last response of this connection is on its way. */
+export const isClosing = (socket: Socket): boolean => connections.get(socket)?.isClosing === true;
+
 export function connectionOf(socket: Socket, newSession: () => Session): Connection {
   let connection = connections.get(socket);
   if (connection === undefined) {

@@ -60,6 +60,7 @@ export function headOf(req: IncomingMessage): Head {
       take?.(head, raw[i + 1] as string);
     }
   }
+  if ((seen & HOST) === 0) head.fault ??= 'host: missing';
   return head;
 }
 
@@ -69,6 +70,8 @@ interface Field {
   readonly take?: (head: Head, value: string) => void;
 }
 
+/** The bit of the first of these. */
+const HOST = 1;
 const SINGULAR: readonly Omit<Field, 'bit'>[] = [
   { name: 'host' },
   { name: 'expect' },

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { isClosing } from './connection.ts';
 import type { Ledger } from './ledger.ts';
 import { peerOf } from './peer.ts';
 
@@ -20,6 +21,8 @@ export function onParserError(ledger: Ledger): (error: NodeJS.ErrnoException, so
       socket.destroy();
       return;
     }
+    // It was refused, and goes once its answer is out: what comes behind is not looked at.
+    if (isClosing(socket)) return;
     const status = STATUS[error.code ?? ''] ?? BAD_REQUEST;
     ledger.cut(peerOf(socket), status.startsWith('408') ? 'timeout' : 'parser');
     // Behind a response that has begun nothing can be said any more.

@@ -83,6 +83,10 @@ export class Doors {
     server.on('request', handler);
     // The body is asked for only once the capability has been accepted.
     server.on('checkContinue', handler);
+    server.on('checkExpectation', (req, res) => {
+      gateway.ledger.cut(peerOf(req.socket), 'expect');
+      res.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
+    });
     server.on('connect', (_req, socket: Socket) => {
       gateway.ledger.cut(peerOf(socket), 'connect');
       socket.destroy();
@@ -102,6 +106,8 @@ export class Doors {
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
       noDelay: true,
+      // Node would answer by itself, unseen: `headOf` refuses.
+      requireHostHeader: false,
     };
     const server =
       secure === null
