@@ -86,6 +86,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     random: systemRandom,
     integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     observer: new FactObserver(metrics, log),
+    // Nothing of this profile outlives its message: nobody else holds the bytes (I1).
+    overwrites: true,
     effects: {
       append: (batches) => {
         const startedMs = performance.now();
@@ -98,6 +100,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     },
   });
   service.streamsMax = settings.max_streams;
+  service.payloads.bytesMax = settings.payload_memory;
   const keyWatch = new KeyWatch(log);
   const readiness = new Readiness({
     conditions: () => conditionsOf(service, authority, keyWatch),
@@ -118,6 +121,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     publicKeys: () => JSON.stringify({ keys: published }),
     rules: gatewayRules(settings),
     adminEnabled: settings.enable_admin,
+    overwrites: true,
   });
   const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
   const listeners = await openListeners(gateway, settings, log, dispatch ?? 'hot-direct').catch(async (error) => {
@@ -128,6 +132,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   metrics.watch({
     shards: service.shards,
     inflight: () => service.inflight,
+    payloadBytes: () => service.payloads.bytes,
     pollCount: () => service.pollCount,
     streamCount: () => service.streamCount,
     authority,
@@ -149,6 +154,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     const limits = limitsOf(s);
     for (const shard of service.shards) shard.limits = limits;
     service.streamsMax = s.max_streams;
+    service.payloads.bytesMax = s.payload_memory;
     gateway.rules = gatewayRules(s);
     if (keyring !== null) authority.useKeyring(keyring);
     authority.cache.ttlMs = s.cap_cache_ttl;

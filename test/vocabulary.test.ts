@@ -75,6 +75,7 @@ describe('vocabulary', () => {
     metrics.watch({
       shards: [],
       inflight: () => 0,
+      payloadBytes: () => 0,
       pollCount: () => 0,
       streamCount: () => 0,
       authority: {

@@ -23,7 +23,7 @@ const duration = (minMs: number, maxMs: number): Kind<number> => ({
   show: durationText,
 });
 const size = (min: number, max: number): Kind<number> => ({
-  says: `a size ${sizeText(min)}..${sizeText(max)}, like 512KiB 1MiB`,
+  says: `a size ${sizeText(min)}..${sizeText(max)}, like 512KiB 1MiB 2GiB`,
   read: (text) => {
     const bytes = sizeBytes(text);
     return bytes !== null && bytes >= min && bytes <= max ? bytes : null;
@@ -132,6 +132,7 @@ export const SETTINGS = {
   global_inflight: live(count(1, MANY), d.globalInflight, 'leased messages of all shards'),
   dedup_capacity: live(count(1, MANY), d.dedupCapacity, 'idempotency entries of a shard'),
   settled_capacity: live(count(1, MANY), d.settledCapacity, 'settled receipts remembered by a shard'),
+  payload_memory: live(size(1024 ** 2, 1024 ** 4), 1024 ** 3, 'bytes of all payloads held, dead letters included'),
   default_visibility: live(duration(250, HOURS_12), d.defaultVisibilityMs, 'lease length when recv names none'),
   max_attempts: live(count(1, 1000), d.maxAttempts, 'deliveries before a message is dead-lettered'),
   max_redrives: live(count(1, 1000), d.maxRedrives, 'reprocesses of one message'),

@@ -43,6 +43,8 @@ export interface GatewayOptions {
   readonly publicKeys: () => string;
   readonly rules: GatewayRules;
   readonly adminEnabled: boolean;
+  /** Bodies are overwritten once they are parsed (I1). */
+  readonly overwrites: boolean;
 }
 
 /** What a dispatcher brings besides the request. */
@@ -195,7 +197,11 @@ export class Gateway {
       this.guarded(way, () => {
         if (typeof body === 'string') this.finish(way, unread(body, this.rules, way.corrId));
         else if (way.isFrames) this.serveFrames(way, body);
-        else this.serve(way, parseJson(body));
+        else {
+          const value = parseJson(body);
+          if (this.options.overwrites) body.fill(0);
+          this.serve(way, value);
+        }
       });
     });
   }
@@ -360,6 +366,7 @@ const NOBODY: readonly Capability[] = [];
 const opOf = ({ verb }: Request): Op =>
   verb === 'dlq_list' || verb === 'reprocess' || verb === 'purge' ? 'admin' : verb;
 
+const MUCH_READ = 'body: too many large ones are being read';
 const NO_PATH = { message: 'no such path' };
 const NO_BODY = { message: 'body: none is taken here' };
 const MAY_NOT_ACK = { message: 'acks: the capability does not allow ack' };
@@ -383,7 +390,7 @@ function isReadable({ head, isFrames }: Way): boolean {
 /** Why a body could not be read. */
 function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
   if (fault === 'too_large') return refusal('too_large', corrId, { message: tooLarge(rules), close: true });
-  if (fault === 'memory') return refusal('saturated_memory', corrId, { close: true });
+  if (fault === 'memory') return refusal('saturated_memory', corrId, { message: MUCH_READ, close: true });
   if (fault === 'malformed') return refusal('schema', corrId, { message: 'body: its encoding is broken', close: true });
   const message = `body: expands to more than ${rules.ratio} times its size`;
   return refusal('too_large', corrId, { message, close: true, rejected: 'ratio_cap' });

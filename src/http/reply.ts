@@ -55,7 +55,7 @@ const MESSAGES: Readonly<Record<Refusing, string>> = {
   saturated_inflight: 'too many messages are leased',
   internal: 'an error on our side',
   saturated_streams: 'too many streams are open',
-  saturated_memory: 'too many large bodies are being read',
+  saturated_memory: 'too much memory is in use',
 };
 
 export interface RefusalDetail {

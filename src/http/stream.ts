@@ -103,10 +103,12 @@ export class NdjsonStream implements StreamConsumer {
     let text = '';
     let lines = 0;
     while (lines < this.waiting.length && text.length < PIECE_CHARS) {
-      text += `${envelope(this.waiting[lines++] as Delivery, nowMs)}\n`;
+      const delivery = this.waiting[lines++] as Delivery;
+      if (this.stream?.holds(delivery)) text += `${envelope(delivery, nowMs)}\n`;
     }
     this.waiting = this.waiting.slice(lines);
-    this.write(text);
+    if (text === '') this.next();
+    else this.write(text);
   }
 
   private write(text: string): void {

@@ -26,6 +26,7 @@ export interface WatchedAuthority {
 export interface Living {
   readonly shards: readonly ShardState[];
   readonly inflight: () => number;
+  readonly payloadBytes: () => number;
   readonly pollCount: () => number;
   readonly streamCount: () => number;
   readonly authority: WatchedAuthority;
@@ -164,6 +165,7 @@ export class Metrics {
     gauge(this.registry, 'inflight', 'Leases in force.', () =>
       living.shards.map((s) => ({ labels: { shard: s.shard }, value: s.leases.size })),
     );
+    gauge(this.registry, 'payload_bytes', 'Bytes of all payloads held.', () => one(living.payloadBytes()));
     gauge(this.registry, 'reorder_depth_max', 'How far a delivery was out of order at most.', () =>
       living.shards.map((s) => ({ labels: { shard: s.shard }, value: this.reorderDepth[s.shard] as number })),
     );

@@ -32,6 +32,7 @@ import type {
   StreamRequest,
 } from './messages.ts';
 import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
+import { Payloads } from './payloads.ts';
 import { shardOfTopic } from './route.ts';
 import { LEASE_ENDS, Stream, type StreamConsumer, Streams } from './streams.ts';
 
@@ -48,6 +49,7 @@ const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
   saturated_shard: 'shard_capacity',
   saturated_dedup: 'dedup_capacity',
   saturated_inflight: 'global_inflight',
+  saturated_memory: 'payload_memory',
 };
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
@@ -66,6 +68,7 @@ const STREAMS_MAX = 64;
 export class Service {
   readonly shards: readonly ShardState[];
   readonly drains: Drains;
+  readonly payloads: Payloads;
   private readonly random: Random;
   private readonly integrity: Integrity;
   private readonly observer: Observer;
@@ -88,9 +91,12 @@ export class Service {
     readonly integrity: Integrity;
     readonly observer: Observer;
     readonly effects: Effects;
+    /** Payloads are overwritten when their message is over: for a profile whose journal keeps no reference to them (I1). */
+    readonly overwrites?: boolean;
   }) {
     this.shards = options.shards;
-    this.drains = new Drains(options.shards);
+    this.payloads = new Payloads(options.shards, options.overwrites === true);
+    this.drains = new Drains(options.shards, this.payloads);
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
@@ -287,7 +293,11 @@ export class Service {
   }
 
   private make(shard: ShardState, fact: Fact, message?: Message): void {
+    const isEnd = fact.name === 'acked' || fact.name === 'purged';
+    const spent = isEnd ? (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload : undefined;
     apply(shard, fact, message);
+    if (fact.name === 'sent') this.payloads.hold(fact.payload);
+    else if (spent != null) this.payloads.spend(spent);
     this.commit.add(shard.shard, fact);
     this.observer.fact(shard, fact);
     this.drains.note(fact, shard.shard);
@@ -359,6 +369,9 @@ export class Service {
       default:
         if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };
         if (decision.outcome !== 'ok') return this.saturated(decision.outcome, shard, nowMs);
+        if (!this.payloads.fits(request.payload)) {
+          return { ...this.saturated('saturated_memory', shard, nowMs), message: 'the memory for payloads is used up' };
+        }
     }
     this.take(shard, decision);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };

@@ -70,6 +70,11 @@ export class Stream {
     return { verb: 'recv', topic, visibilityMs, ...room, waitMs: 0, acks: [] };
   }
 
+  /** Whether this lease is still in force: what is not written by then is not worth writing. */
+  holds({ msgId }: Delivery): boolean {
+    return this.leases.has(msgId);
+  }
+
   lease({ msgId, payload }: Delivery): void {
     this.leases.set(msgId, payload.byteLength);
     this.bytes += payload.byteLength;
