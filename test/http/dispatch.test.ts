@@ -22,6 +22,7 @@ const leased = (seen: Answer[]) => seen.findLast((answer) => answer.body?.messag
 /** Each route, taken and refused in several ways. */
 const STEPS: readonly [string, Step][] = [
   ['GET /healthz', (s) => s.ask('GET', '/healthz', undefined, { cap: null })],
+  ['GET /v1/keys', (s) => s.ask('GET', '/v1/keys', undefined, { cap: null })],
   ['GET /readyz', (s) => s.ask('GET', '/readyz', undefined, { cap: null })],
   ['POST /v1/send', (s) => s.post('/v1/send', message)],
   ['POST /v1/send again', (s) => s.post('/v1/send', message)],
@@ -52,6 +53,11 @@ const STEPS: readonly [string, Step][] = [
   ['POST /v1/dlq/reprocess', (s) => s.post('/v1/dlq/reprocess', { topic: 't' }, admin(s))],
   ['POST /v1/recv reprocessed', (s) => s.post('/v1/recv', { topic: 't' })],
   ['POST /v1/ack', (s, seen) => s.post(`/v1/ack/${leased(seen).msg_id}`, { receipt: leased(seen).receipt })],
+  ['POST /v1/send/batch', (s) => s.post('/v1/send/batch', { messages: [message, { ...message, idem_key: 'b' }, 1] })],
+  ['POST /v1/recv/stream', (s) => s.post('/v1/recv/stream', { topic: 't', max_messages: 1 })],
+  ['POST /v1/recv/stream denied', (s) => s.post('/v1/recv/stream', { topic: 'u' })],
+  ['POST /v1/ack/batch', (s) => s.post('/v1/ack/batch', { acks: [{ msg_id: MSG, receipt: 'r' }, {}] })],
+  ['POST /v1/nack/batch', (s) => s.post('/v1/nack/batch', { nacks: [{ msg_id: MSG, receipt: 'r' }] })],
   ['POST /v1/dlq/purge', (s) => s.post('/v1/dlq/purge', { topic: 't', older_than_ms: 0 }, admin(s))],
   ['POST /v1/admin/revoke denied', (s) => s.post('/v1/admin/revoke', { key_id: 'none', reason: '' }, admin(s))],
   ['GET /v1/stats', (s) => s.ask('GET', '/v1/stats?topic=t')],
