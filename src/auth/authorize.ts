@@ -32,6 +32,8 @@ export interface Session {
   entry: CacheEntry<Capability> | null;
   /** An answer to it is held back (AU5): what comes meanwhile is refused unread. */
   held: boolean;
+  /** Someone has stood behind a request of it. */
+  known: boolean;
 }
 
 export interface AuthorityOptions {
@@ -92,7 +94,7 @@ export class Authority implements Judge {
   }
 
   newSession(): Session {
-    return { header: '', entry: null, held: false };
+    return { header: '', entry: null, held: false, known: false };
   }
 
   /** The capability of an `Authorization` header, or why there is none. `unverified`: it takes a question, see `ask`. */

@@ -45,6 +45,9 @@ const connections = new WeakMap<Socket, Connection>();
 /** Whether the last response of this connection is on its way. */
 export const isClosing = (socket: Socket): boolean => connections.get(socket)?.isClosing === true;
 
+/** Whether someone has stood behind a request of this connection. */
+export const isKnown = (socket: Socket): boolean => connections.get(socket)?.session.known === true;
+
 export function connectionOf(socket: Socket, newSession: () => Session): Connection {
   let connection = connections.get(socket);
   if (connection === undefined) {

@@ -36,6 +36,7 @@ export class Identification {
   private judge(way: Way, verdict: Verdict): Answer | null {
     if (typeof verdict === 'string') return this.unknown(way, verdict);
     way.capability = verdict;
+    way.sink.session.known = true;
     const ops = way.route?.ops as readonly Op[];
     if (ops.some((op) => verdict.allowsOp(op))) return null;
     this.ledger.denied(way, ops[0] as Op, 'op');

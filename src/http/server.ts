@@ -2,8 +2,10 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
+import { isKnown } from './connection.ts';
 import { createDispatch, type DispatchMode } from './dispatch.ts';
 import type { Gateway } from './gateway.ts';
+import { Newcomers } from './newcomers.ts';
 import { onParserError } from './parser-errors.ts';
 import { peerOf } from './peer.ts';
 import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
@@ -37,6 +39,7 @@ export class Doors {
   private readonly handler: ReturnType<typeof createDispatch>;
   private readonly servers = new Set<Server | TlsServer>();
   private rules: ConnectionRules;
+  private readonly newcomers = new Newcomers(isKnown);
   private isClosing = false;
   private open = 0;
 
@@ -80,6 +83,7 @@ export class Doors {
     this.bound(server);
     const { handler, gateway } = this;
     server.on('connection', (socket: Socket) => this.enter(socket, welcome));
+    server.on('secureConnection', (socket: Socket) => this.newcomers.secured(socket));
     server.on('request', handler);
     // The body is asked for only once the capability has been accepted.
     server.on('checkContinue', handler);
@@ -130,12 +134,14 @@ export class Doors {
     // A peer that resets must not take the process down.
     socket.on('error', () => socket.destroy());
     if (this.open >= this.rules.connectionsMax) {
-      this.gateway.ledger.cut(peerOf(socket), 'max_connections', 'saturated');
-      socket.destroy();
-      return;
+      const leaving = this.newcomers.takeOldest() ?? socket;
+      this.gateway.ledger.cut(peerOf(leaving), 'max_connections', 'saturated');
+      leaving.destroy();
+      if (leaving === socket) return;
     }
     this.open++;
     socket.once('close', () => this.open--);
+    this.newcomers.add(socket);
     welcome?.(socket);
   }
 
