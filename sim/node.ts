@@ -1,6 +1,6 @@
 import type { Authority } from '../src/auth/authorize.ts';
 import type { Limits } from '../src/core/limits.ts';
-import { recover, replay } from '../src/core/recover.ts';
+import { replay } from '../src/core/replay.ts';
 import type { Batch, Clock, Integrity } from '../src/ports.ts';
 import type { Reply, Request } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
@@ -80,9 +80,7 @@ export class MailboxNode implements Clock {
     this.stepMs = 0;
     const shards = this.disk.durable.map((facts, shard) => {
       const kept = this.defect === 'forget_acks' ? facts.filter((fact) => fact.name !== 'acked') : facts;
-      const state = replay(shard, this.limits, kept);
-      recover(state, this.nowMs());
-      return state;
+      return replay(shard, this.limits, kept);
     });
     if (this.generation > 0) this.checker.recovered(shards);
     this.service = new Service({
@@ -92,7 +90,7 @@ export class MailboxNode implements Clock {
       observer: this.checker,
       effects: { append: (batches) => this.append(batches) },
     });
-    this.service.tick(this.nowMs());
+    this.service.start(this.nowMs());
     this.arm();
   }
 

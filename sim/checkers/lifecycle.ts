@@ -1,5 +1,5 @@
 import * as invariants from '../../spec/invariants.ts';
-import type { Fact } from '../../src/core/facts.ts';
+import type { Fact, MessageFact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import type { Observer } from '../../src/ports.ts';
@@ -48,6 +48,7 @@ export class LifecycleChecker implements Observer {
 
   fact(shard: ShardState, fact: Fact): void {
     this.count(fact.name);
+    if (fact.name === 'recovered') return this.windowsOf(shard);
     const tracked = fact.name === 'sent' ? this.enter(fact) : this.need(fact.msgId);
     copy(tracked.live, this.before);
     follow(tracked.live, fact);
@@ -64,7 +65,7 @@ export class LifecycleChecker implements Observer {
     if (after.state === 'dead_lettered' && before.state !== 'dead_lettered') this.count('dead_lettered');
   }
 
-  private enter(fact: Fact & { name: 'sent' }): Tracked {
+  private enter(fact: MessageFact & { name: 'sent' }): Tracked {
     const { msgId, topic, idemKey, atMs, idemUntilMs } = fact;
     const key = `${topic} ${idemKey}`;
     const tracked = { msgId, key, live: unknown(), durable: unknown(), promised: false, ackPromised: false };
@@ -94,7 +95,7 @@ export class LifecycleChecker implements Observer {
   // ---- the disk, the replies, the crashes
 
   synced(fact: Fact): void {
-    follow(this.need(fact.msgId).durable, fact);
+    if (fact.name !== 'recovered') follow(this.need(fact.msgId).durable, fact);
   }
 
   /** A reply leaves the process: what it promises must be durable (AC1). */
@@ -139,13 +140,20 @@ export class LifecycleChecker implements Observer {
         if (message === undefined) continue;
         const tracked = this.need(message.msgId);
         this.same(shard, tracked, tracked.durable);
-        if (message.idemUntilMs > 0) this.windows.set(tracked.key, message.idemUntilMs);
         if (alive(tracked.live)) found++;
       }
     }
     let expected = 0;
     for (const { live } of this.messages.values()) if (alive(live)) expected++;
     if (found !== expected) throw new invariants.Violation('NoLossInv', `${expected - found} messages are gone`);
+  }
+
+  /** The windows of the messages there are, at the time the shard has now. */
+  private windowsOf(shard: ShardState): void {
+    for (const message of shard.slots) {
+      if (message === undefined || message.idemUntilMs === 0) continue;
+      this.windows.set(this.need(message.msgId).key, message.idemUntilMs);
+    }
   }
 
   /** Accepted messages that are neither acked nor dead-lettered yet. */

@@ -1,6 +1,6 @@
 import type { MessageView } from '../../spec/invariants.ts';
 import type { State } from '../../spec/vocabulary.ts';
-import type { Fact } from '../../src/core/facts.ts';
+import type { MessageFact } from '../../src/core/facts.ts';
 
 /** What a message must be after a fact, worked out apart from the core: a second opinion, two dozen lines long. */
 export interface OracleView extends MessageView {
@@ -12,7 +12,7 @@ export interface OracleView extends MessageView {
 
 export const unknown = (): OracleView => ({ state: 'absent', attempt: 0, epoch: 0, receipt: null });
 
-export function follow(view: OracleView, fact: Fact): void {
+export function follow(view: OracleView, fact: MessageFact): void {
   switch (fact.name) {
     case 'sent':
       view.state = 'queued';
