@@ -24,7 +24,7 @@ export interface Random {
 /** What happened to the process rather than to a message; journaled beside the facts, for what must outlive it. */
 export type ProcessFact = Started | Limited | Revoked | Charged;
 
-/** A process took the journal over: replay does to every shard what it did, `recover` at this time (RT4, TM1). */
+/** A process took the journal over. What it did to each shard is a fact of that shard (`recovered`). */
 export interface Started {
   readonly name: 'started';
   readonly atMs: number;

@@ -78,10 +78,13 @@ export class Compaction {
   }
 
   private made(snapshot: Snapshot): void {
-    this.snapshots = [...this.snapshots, snapshot].slice(-KEPT);
+    // On a full disk one must do: what the second would keep is the space that everything waits for.
+    this.snapshots = [...this.snapshots, snapshot].slice(this.room.isShort ? -1 : -KEPT);
     this.uncovered = this.uncovered.filter((segment) => segment >= snapshot.segment);
     this.events.compacted(snapshot);
     if (this.closed) return;
+    const enough = this.snapshots.length === KEPT || this.room.isShort;
+    if (!enough) return this.ended(null);
     runLater(this.storage, removeOld(this.storage, this.snapshots), (error) => this.ended(error));
   }
 

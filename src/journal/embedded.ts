@@ -3,6 +3,7 @@ import { Compaction, type Compactor, type JournalEvents } from './compaction.ts'
 import { NO_HASH, type Secret } from './frame.ts';
 import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from './layout.ts';
 import { create, mend } from './mend.ts';
+import { INLINE_BYTES_MAX } from './payloads.ts';
 import { type Recovered, type RecoverOptions, recover } from './recover.ts';
 import { Room } from './room.ts';
 import { SegmentLog } from './segment-log.ts';
@@ -24,6 +25,8 @@ export interface JournalOptions {
   readonly storage: Storage;
   readonly recovering: RecoverOptions;
   readonly segmentBytes: number;
+  /** Payloads beyond this many bytes are kept in files of their own. */
+  readonly inlineBytesMax?: number;
   /** 16 random bytes. */
   readonly freshSalt: () => Uint8Array;
   readonly compactor: Compactor;
@@ -42,7 +45,8 @@ export class EmbeddedJournal implements Journal {
   private readonly compaction: Compaction;
 
   /** Recovers, mends and opens. Synchronous: nothing is served before. @throws JournalRefused */
-  constructor({ storage, recovering, segmentBytes, freshSalt, compactor, events }: JournalOptions) {
+  constructor(options: JournalOptions) {
+    const { storage, recovering, segmentBytes, freshSalt, compactor, events } = options;
     const found = recover(storage, recovering);
     if (found.kind === 'refused') throw new JournalRefused(found);
     const recovered = found.kind === 'recovered' ? found : null;
@@ -74,7 +78,9 @@ export class EmbeddedJournal implements Journal {
     const { segment, at, sequence, hash } = tail;
     const apart = recovered?.apart ?? new Map<string, string>();
     const position = { segment, at, sequence, hash };
-    this.log = new SegmentLog({ storage, secret, epoch: this.epoch, position, room: this.room, apart });
+    const { inlineBytesMax = INLINE_BYTES_MAX } = options;
+    const { epoch, room } = this;
+    this.log = new SegmentLog({ storage, secret, epoch, position, room, apart, inlineBytesMax });
     const damaged = recovered?.damagedSnapshots.map(({ file }) => file) ?? [];
     this.compaction = new Compaction({
       storage,

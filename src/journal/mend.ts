@@ -35,7 +35,7 @@ export function* mend(storage: Storage, { tail, salt, apart }: Recovered, segmen
 /** The operator may want to look at it. */
 function* putAside(storage: Storage, { segment, at, tornEnd }: Tail): Steps {
   const file = tornFile(segment, at);
-  const torn = storage.read(segmentFile(segment), at, tornEnd - at).slice();
+  const torn = new Uint8Array(storage.read(segmentFile(segment), at, tornEnd - at));
   yield* createWhole(file, temporary(file), writeAll(temporary(file), 0, torn));
 }
 
@@ -53,7 +53,7 @@ function* refill(file: string, at: number, segmentBytes: number): Steps {
 function* rewriteLast(storage: Storage, { last }: Tail): Steps {
   if (last === null) return;
   const file = segmentFile(last.segment);
-  yield* writeAll(file, last.at, storage.read(file, last.at, last.bytes).slice());
+  yield* writeAll(file, last.at, new Uint8Array(storage.read(file, last.at, last.bytes)));
   yield { op: 'sync', file };
 }
 

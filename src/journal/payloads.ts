@@ -1,6 +1,6 @@
 import type { Storage } from '../ports.ts';
 import { PAYLOADS, payloadFile } from './layout.ts';
-import { isNoSpace, runLater, type Steps, writeAll } from './steps.ts';
+import { isNoSpace, removeQuietly, runLater, type Steps, writeAll } from './steps.ts';
 
 /** Payloads beyond this many bytes are kept in files of their own, by their hash. */
 export const INLINE_BYTES_MAX = 64 * 1024;
@@ -73,7 +73,7 @@ export class PayloadFiles {
         yield { op: 'sync', file };
       } catch (error) {
         if (!isNoSpace(error)) throw error;
-        yield { op: 'remove', file };
+        yield* removeQuietly(file);
         without.push(payload);
       }
     }

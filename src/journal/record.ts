@@ -21,6 +21,7 @@ export const KINDS = {
   expired: 8,
   reprocessed: 9,
   purged: 10,
+  recovered: 11,
   started: 32,
   limited: 33,
   revoked: 34,
@@ -135,6 +136,9 @@ function write(w: Writer, item: Item, apart: boolean): void {
       w.hash(item.hashChain);
       w.u8(PURGE_REASONS.indexOf(item.reason));
       return;
+    case 'recovered':
+      w.f64(item.atMs);
+      return;
     case 'message':
       return writeMessage(w, item, apart);
     default:
@@ -227,6 +231,8 @@ function read(r: Reader, name: keyof typeof KINDS): Item {
         hashChain: r.hash(),
         reason: oneOf(PURGE_REASONS, r.u8()),
       };
+    case 'recovered':
+      return { name, atMs: r.f64() };
     case 'message':
       return readMessage(r, false);
     case 'message_apart':
@@ -431,6 +437,7 @@ const LIMITS = [
   'maxRedrives',
   'inflightFactor',
   'readyRetentionMs',
+  'releasesMax',
 ] as const satisfies readonly (keyof Limits)[];
 
 function writeLimits(w: Writer, limits: Limits): void {

@@ -108,29 +108,47 @@ function follow(
 
 /** @returns what the snapshot says, or what is wrong with it */
 export function loadSnapshot(source: StorageReader, sequence: number, hash: Secret['hash']): Loaded | Refusal {
+  const restoring = Replica.restoring();
+  const salt = readSnapshot(source, sequence, hash, (body) => {
+    const r = new Reader(body);
+    while (r.at < r.end) restoring.take(readRecord(r));
+  });
+  if (isRefusal(salt)) return salt;
+  try {
+    return { ...restoring.done(), salt };
+  } catch (error) {
+    return { file: snapshotFile(sequence), at: 0, why: (error as Error).message };
+  }
+}
+
+/** Follows the chain of a snapshot's frames to the end of its file. @returns its salt, or what is wrong with it */
+export function readSnapshot(
+  source: StorageReader,
+  sequence: number,
+  hash: Secret['hash'],
+  visit: (body: Uint8Array) => void,
+): Uint8Array | Refusal {
   const file = snapshotFile(sequence);
   const range = windowOf(source, file);
   const salt = readFileHeader(range, 'snapshot', sequence);
   if (typeof salt === 'string') return { file, at: 0, why: salt };
-  const restoring = Replica.restoring();
   let at = FILE_HEADER_BYTES;
   let previous = NO_HASH;
-  try {
-    for (let number = 1; ; number++) {
-      const found = readFrame(range, at, { salt, hash });
-      if (found.kind === 'none') return { ...restoring.done(), salt };
-      if (found.kind === 'bad') return { file, at, why: found.why };
-      const { frame } = found;
-      if (frame.sequence !== number || Buffer.compare(frame.previous, previous) !== 0) {
-        return { file, at, why: `frame ${frame.sequence} out of place` };
-      }
-      const r = new Reader(frame.body);
-      while (r.at < r.end) restoring.take(readRecord(r));
-      previous = frame.hash;
-      at += frame.bytes;
+  for (let number = 1; ; number++) {
+    const found = readFrame(range, at, { salt, hash });
+    if (found.kind === 'none') return at === source.size(file) ? salt : { file, at, why: 'more than its frames' };
+    if (found.kind === 'bad') return { file, at, why: found.why };
+    const { frame } = found;
+    if (frame.sequence !== number || Buffer.compare(frame.previous, previous) !== 0) {
+      return { file, at, why: `frame ${frame.sequence} out of place` };
     }
-  } catch (error) {
-    return { file, at, why: (error as Error).message };
+    try {
+      visit(frame.body);
+    } catch (error) {
+      return { file, at, why: (error as Error).message };
+    }
+    previous = frame.hash;
+    at += frame.bytes;
   }
 }
 
@@ -164,7 +182,7 @@ function checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (
 function readPayload(source: StorageReader, hash: string): Uint8Array | null {
   const file = payloadFile(hash);
   try {
-    return source.read(file, 0, source.size(file)).slice();
+    return new Uint8Array(source.read(file, 0, source.size(file)));
   } catch (error) {
     // A disk that cannot be read is no reason to give a message up.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

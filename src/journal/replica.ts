@@ -2,9 +2,8 @@ import { apply } from '../core/apply.ts';
 import type { Fact } from '../core/facts.ts';
 import { type Image, imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
-import { recover } from '../core/recover.ts';
 import { ShardState } from '../core/state.ts';
-import type { Charged, ProcessFact, Revoked } from '../ports.ts';
+import type { Charged, ProcessFact, Revoked, Started } from '../ports.ts';
 import { BytesError, Reader } from './bytes.ts';
 import { type Entry, type Head, readRecord } from './record.ts';
 
@@ -33,14 +32,14 @@ export class Replica {
     const state = this.shards[shard];
     if (state === undefined) throw new BytesError(`no shard ${shard}`);
     const fact = item as Fact;
-    if (fact.atMs > this.nowMs) this.nowMs = fact.atMs;
+    this.nowMs = fact.atMs;
     apply(state, fact);
   }
 
   private process(fact: ProcessFact): void {
     switch (fact.name) {
       case 'started':
-        return this.started(fact.shards, fact.epoch, fact.limits, fact.atMs);
+        return this.started(fact);
       case 'limited':
         return this.useLimits(fact.limits);
       case 'revoked':
@@ -54,12 +53,10 @@ export class Replica {
     }
   }
 
-  private started(shards: number, epoch: number, limits: Limits, atMs: number): void {
+  private started({ shards, epoch, limits }: Started): void {
     if (epoch <= this.epoch) throw new BytesError(`epoch ${epoch} after ${this.epoch}`);
     this.open(shards, limits);
     this.epoch = epoch;
-    this.nowMs = atMs;
-    for (const state of this.shards) recover(state, atMs);
   }
 
   /** As many shards as the journal has, which never changes. */

@@ -3,7 +3,7 @@ import type { Batch, Journal, Storage } from '../ports.ts';
 import { Writer } from './bytes.ts';
 import { beginFrame, frameBytes, HEADER_BYTES, type Secret, sealFrame } from './frame.ts';
 import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
-import { INLINE_BYTES_MAX, type Outgoing, PayloadFiles } from './payloads.ts';
+import { type Outgoing, PayloadFiles } from './payloads.ts';
 import { writeBatch } from './record.ts';
 import type { Room } from './room.ts';
 import { runLater, writeAll } from './steps.ts';
@@ -35,6 +35,7 @@ export class SegmentLog implements Journal {
   private readonly epoch: number;
   private readonly room: Room;
   private readonly payloads: PayloadFiles;
+  private readonly inlineBytesMax: number;
   private readonly position: LogPosition;
   private readonly spareWriters: Writer[] = [];
   private poison: Error | null = null;
@@ -48,12 +49,15 @@ export class SegmentLog implements Journal {
     readonly room: Room;
     /** Messages whose payload is in a file of its own. */
     readonly apart: ReadonlyMap<string, string>;
+    /** Payloads beyond this get one. */
+    readonly inlineBytesMax: number;
   }) {
     this.storage = parts.storage;
     this.secret = parts.secret;
     this.epoch = parts.epoch;
     this.position = parts.position;
     this.room = parts.room;
+    this.inlineBytesMax = parts.inlineBytesMax;
     this.payloads = new PayloadFiles(parts.storage, parts.apart);
   }
 
@@ -82,9 +86,9 @@ export class SegmentLog implements Journal {
     for (const { shard, facts } of batches) {
       if (shard === null) continue;
       for (const fact of facts) {
-        if (fact.name !== 'sent' || fact.payload.byteLength <= INLINE_BYTES_MAX) continue;
+        if (fact.name !== 'sent' || fact.payload.byteLength <= this.inlineBytesMax) continue;
         const hash = fact.payloadHash;
-        if (!this.payloads.isUsed(hash) && !found.has(hash)) found.set(hash, { hash, bytes: fact.payload.slice() });
+        if (!this.payloads.isUsed(hash) && !found.has(hash)) found.set(hash, { hash, bytes: new Uint8Array(fact.payload) });
       }
     }
     return [...found.values()];
@@ -93,7 +97,7 @@ export class SegmentLog implements Journal {
   private encode(append: Append, without: readonly Outgoing[]): void {
     // A payload for which there was no space goes into the frame: its segment has the space already.
     const isApart = (fact: Sent): boolean => {
-      if (fact.payload.byteLength <= INLINE_BYTES_MAX) return false;
+      if (fact.payload.byteLength <= this.inlineBytesMax) return false;
       if (without.some(({ hash }) => hash === fact.payloadHash)) return false;
       this.payloads.use(fact.msgId, fact.payloadHash);
       return true;

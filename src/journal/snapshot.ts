@@ -12,9 +12,9 @@ import {
   windowOf,
 } from './layout.ts';
 import { APART, type Entry, type Head, readRecord, writeRecord } from './record.ts';
-import { type Recovered, type RecoverOptions, recover } from './recover.ts';
+import { type Recovered, type RecoverOptions, readSnapshot, recover } from './recover.ts';
 import { createWhole, type Steps, writeAll } from './steps.ts';
-import type { Refusal } from './walk.ts';
+import { isRefusal, type Refusal } from './walk.ts';
 
 /** The log is not what was written: found while a snapshot was made of it. */
 export class DamageError extends Error {
@@ -46,6 +46,8 @@ export function* compact(storage: Storage, upTo: number, options: RecoverOptions
   const { sequence } = found.tail;
   const file = snapshotFile(sequence);
   const bytes = yield* whole(file, writeSnapshot(found, upTo + 1, options.hash));
+  const damage = readSnapshot(storage, sequence, options.hash, () => {});
+  if (isRefusal(damage)) throw new DamageError(damage);
   return { sequence, segment: upTo + 1, bytes };
 }
 
@@ -126,15 +128,14 @@ export function snapshotsIn(source: StorageReader, hash: Secret['hash']): Snapsh
 }
 
 /**
- * Removes what no recovery needs: all but two snapshots, and the segments that both of them cover. In this order, so
+ * Removes what no recovery needs: all snapshots but these, and the segments that all of these cover. In this order, so
  * that a crash leaves too much and never too little.
  */
 export function* removeOld(source: StorageReader, kept: readonly Snapshot[]): Steps {
   const { segments, snapshots } = filesOf(source);
-  const [older] = kept;
-  const oldSnapshots = snapshots.filter((sequence) => !kept.some((snapshot) => snapshot.sequence === sequence));
-  const oldSegments = older === undefined || kept.length < 2 ? [] : segments.filter((number) => number < older.segment);
-  const files = [...oldSnapshots.map(snapshotFile), ...oldSegments.map(segmentFile)];
+  const covered = Math.min(...kept.map(({ segment }) => segment));
+  const old = snapshots.filter((sequence) => !kept.some((snapshot) => snapshot.sequence === sequence));
+  const files = [...old.map(snapshotFile), ...segments.filter((number) => number < covered).map(segmentFile)];
   for (const file of files) yield { op: 'remove', file };
   if (files.length > 0) yield { op: 'sync_folder', folder: '' };
 }

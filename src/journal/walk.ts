@@ -96,7 +96,7 @@ function laterFrame(
 ): { file: string; at: number } | null {
   for (const [i, segment] of segments.entries()) {
     const file = segmentFile(segment);
-    for (const { at, piece } of piecesOf(source, file, i === 0 ? after : FILE_HEADER_BYTES)) {
+    for (const { at, piece } of piecesOf(source, file, i === 0 ? after : 0)) {
       const there = findHeader(piece, i === 0 && at === after ? 1 : 0, sequence, secret);
       if (there >= 0) return { file, at: at + there };
     }
