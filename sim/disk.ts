@@ -1,5 +1,7 @@
 import type { Storage, StorageOp } from '../src/ports.ts';
 import { Inode, type Loss } from './inode.ts';
+import type { Loop } from './loop.ts';
+import type { Range, Stream } from './random.ts';
 
 /** What a disk may do to an op, besides doing it. */
 export type DiskFault =
@@ -230,4 +232,13 @@ function rename(names: Map<string, Inode>, { from, to, inode }: NameOp): void {
 
 function failure(code: string, what: string): Error {
   return Object.assign(new Error(`${code}: ${what}`), { code });
+}
+
+/** A disk in simulated time: what must be durable takes a sync, all else is done in the same millisecond. */
+export function diskIn(loop: Loop, random: Stream, syncMs: Range): Disk {
+  let ops = 0;
+  const waits = (op: StorageOp): boolean => op.op === 'sync' || op.op === 'sync_folder' || (op.op === 'write' && op.durable);
+  return new Disk({
+    schedule: (op, run) => loop.after(waits(op) ? random.within(syncMs) : 0, 'sync', ++ops, run),
+  });
 }

@@ -42,6 +42,7 @@ export interface Revoked {
   readonly name: 'revoked';
   readonly kind: 'nonce' | 'key_id';
   readonly value: string;
+  readonly atMs: number;
 }
 /** How far a quota window is used (AU2): the sum so far, so that the last one says it all. */
 export interface Charged {

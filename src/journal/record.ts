@@ -1,6 +1,6 @@
 import { DEAD_REASONS, type DeadReason, PURGE_REASONS, STATES, type State } from '../../spec/vocabulary.ts';
 import type { Attrs, Fact, Nacked, Sent } from '../core/facts.ts';
-import { type Image, type MessageImage, PLACES } from '../core/image.ts';
+import { type Image, type MessageFields, type MessageImage, PLACES } from '../core/image.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import type { Batch, ProcessFact } from '../ports.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
@@ -158,6 +158,7 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
     case 'revoked':
       w.u8(item.kind === 'nonce' ? 0 : 1);
       w.text(item.value);
+      w.f64(item.atMs);
       return;
     case 'charged':
       w.text(item.nonce);
@@ -251,7 +252,7 @@ function readRest(r: Reader, name: RestName): Item {
     case 'limited':
       return { name, limits: readLimits(r) };
     case 'revoked':
-      return { name, kind: r.u8() === 0 ? 'nonce' : 'key_id', value: r.text() };
+      return { name, kind: r.u8() === 0 ? 'nonce' : 'key_id', value: r.text(), atMs: r.f64() };
     case 'charged':
       return { name, nonce: r.text(), line: r.text(), used: r.f64(), endMs: r.f64(), windowMs: r.f64() };
     case 'shard':
@@ -349,17 +350,17 @@ const indexOf = (reason: DeadReason | null): number => (reason === null ? 0 : DE
 const reasonOf = (index: number): DeadReason | null => (index === 0 ? null : oneOf(DEAD_REASONS, index - 1));
 
 function writeMessage(w: Writer, { message: m, topic, at }: MessageImage, apart: boolean): void {
+  w.text(topic);
+  w.u8(PLACES.indexOf(at));
   w.text(m.msgId);
   w.u32(m.slot);
   w.f64(m.seq);
-  w.text(topic);
   w.text(m.idemKey);
   w.hash(m.payloadHash);
   w.hash(m.hashChain);
   writeAttrs(w, m.attrs);
   w.text(m.corrId);
   w.u8(STATES.indexOf(m.state));
-  w.u8(PLACES.indexOf(at));
   w.u32(m.attempt);
   w.f64(m.epoch);
   w.u32(m.redrives);
@@ -368,36 +369,53 @@ function writeMessage(w: Writer, { message: m, topic, at }: MessageImage, apart:
   w.f64(m.visibilityMs);
   w.u8(indexOf(m.deadReason));
   w.optionalText(m.lastError);
-  for (const value of [m.ageNumber, m.place, m.ttlPlace, m.timerAtMs, m.leaseEndsMs]) w.f64(value);
-  for (const value of [m.ttlAtMs, m.readyAtMs, m.idemUntilMs, m.deadAtMs]) w.f64(value);
+  w.f64(m.ageNumber);
+  w.f64(m.place);
+  w.f64(m.ttlPlace);
+  w.f64(m.timerAtMs);
+  w.f64(m.leaseEndsMs);
+  w.f64(m.ttlAtMs);
+  w.f64(m.readyAtMs);
+  w.f64(m.idemUntilMs);
+  w.f64(m.deadAtMs);
   if (apart) return;
   w.u8(m.payload === null ? 0 : 1);
   if (m.payload !== null) w.blob(m.payload);
 }
 
+/** One literal, whose fields are read in the order in which they are written. */
 function readMessage(r: Reader, apart: boolean): MessageImage {
-  const msgId = r.text();
-  const slot = r.u32();
-  const seq = r.f64();
   const topic = r.text();
-  const ids = { msgId, slot, seq, idemKey: r.text(), payloadHash: r.hash(), hashChain: r.hash() };
-  const carried = { attrs: readAttrs(r), corrId: r.text() };
-  const state = oneOf(STATES, r.u8());
   const at = oneOf(PLACES, r.u8());
-  const counts = { attempt: r.u32(), epoch: r.f64(), redrives: r.u32(), releases: r.u32() };
-  const lease = { receipt: r.optionalText(), visibilityMs: r.f64() };
-  const dead = { deadReason: reasonOf(r.u8()), lastError: r.optionalText() };
-  const places = { ageNumber: r.f64(), place: r.f64(), ttlPlace: r.f64() };
-  const times = {
+  const message: MessageFields = {
+    msgId: r.text(),
+    slot: r.u32(),
+    seq: r.f64(),
+    idemKey: r.text(),
+    payloadHash: r.hash(),
+    hashChain: r.hash(),
+    attrs: readAttrs(r),
+    corrId: r.text(),
+    state: oneOf(STATES, r.u8()),
+    attempt: r.u32(),
+    epoch: r.f64(),
+    redrives: r.u32(),
+    releases: r.u32(),
+    receipt: r.optionalText(),
+    visibilityMs: r.f64(),
+    deadReason: reasonOf(r.u8()),
+    lastError: r.optionalText(),
+    ageNumber: r.f64(),
+    place: r.f64(),
+    ttlPlace: r.f64(),
     timerAtMs: r.f64(),
     leaseEndsMs: r.f64(),
     ttlAtMs: r.f64(),
     readyAtMs: r.f64(),
     idemUntilMs: r.f64(),
     deadAtMs: r.f64(),
+    payload: apart ? APART : r.u8() === 0 ? null : r.blob(),
   };
-  const payload = apart ? APART : r.u8() === 0 ? null : r.blob();
-  const message = { ...ids, ...carried, ...counts, ...lease, ...dead, ...places, ...times, state, payload };
   return { name: 'message', message, topic, at };
 }
 

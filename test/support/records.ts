@@ -104,7 +104,7 @@ const message = fc.record({
 const ofProcess = fc.oneof(
   named('started', { atMs: time, epoch: count, shards: fc.nat(1024), limits }),
   named('limited', { limits }),
-  named('revoked', { kind: fc.constantFrom('nonce', 'key_id'), value: id }),
+  named('revoked', { kind: fc.constantFrom('nonce', 'key_id'), value: id, atMs: time }),
   named('charged', { nonce: id, line: text, used: count, endMs: time, windowMs: time }),
   named('head', { sequence: count, epoch: count, hash: id, segment: count, shards: fc.nat(1024), limits }),
   named('end', { records: count }),
