@@ -1,4 +1,5 @@
-/** `npm run bench -- [core|memory|sim|http]`: every figure the documents quote comes from here. */
+/** `npm run bench -- [auth|core|memory|sim|http]`: every figure the documents quote comes from here. */
+import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchHttp } from './http.ts';
 import { benchSim } from './sim.ts';
@@ -8,6 +9,10 @@ const number = (value: number, digits = 0): string =>
 const row = (...cells: readonly string[]): void => console.log(cells.map((cell) => cell.padEnd(16)).join(''));
 
 const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
+  auth: () => {
+    row('us', 'aim', 'capability');
+    for (const { name, us, aimUs } of benchAuth()) row(number(us, 2), aimUs === null ? '' : number(aimUs, 1), name);
+  },
   core: () => {
     for (const window of [1_000, 60_000]) {
       row('window', 'depth', 'lifecycles/s', 'against 1,000');

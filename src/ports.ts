@@ -108,6 +108,8 @@ export interface Integrity {
   /** `b3:` and 64 lower-case hex digits. */
   payloadHashOf(payload: Uint8Array): string;
   hashChainOf(topic: string, sentAtMs: number, idemKey: string, payloadHash: string, attrs: Attrs): string;
+  /** The `sig` of an envelope, where a signing key is configured (K3). */
+  sigOf?(hashChain: string): string | null;
 }
 
 /** Watches facts as they become true: metrics, decision lines, traces. Cannot refuse or change anything. */

@@ -9,7 +9,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   spec: { may: ['spec'], packages: ['xstate'] },
   'src/core': { may: ['spec', 'src/core'], packages: [] },
   'src/ports.ts': { may: ['types of src/core'], packages: [] },
-  'src/auth': { may: ['spec', 'types of src/core', 'src/ports.ts', 'src/auth'], packages: ['macaroons.js'] },
+  'src/auth': {
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/auth'],
+    packages: ['macaroons.js', 'hash-wasm'],
+  },
   'src/integrity': {
     may: ['spec', 'types of src/core', 'src/ports.ts', 'src/integrity'],
     packages: ['@napi-rs/blake-hash', 'hash-wasm'],
@@ -34,9 +37,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'src/ports.ts',
       'src/http',
     ],
-    packages: ['h3', 'typebox', 'prom-client'],
+    packages: ['h3', 'typebox', 'prom-client', 'xstate'],
   },
   'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
+  'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },
   sim: {

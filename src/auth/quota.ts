@@ -2,10 +2,23 @@ import type { Quota } from './caveats.ts';
 
 /** Quota caveats counted per nonce; further ones deny, so that attenuating cannot use up memory. */
 const LINES_MAX = 64;
+/** Capabilities counted at a time; only holders of a root key can make this many. */
+const NONCES_MAX = 200_000;
 
 interface Window {
   used: number;
   endMs: number;
+}
+
+/** One window that runs, as it is persisted. Times: ms of the service clock. */
+export interface QuotaWindow {
+  readonly nonce: string;
+  /** The caveat it counts for. */
+  readonly line: string;
+  readonly used: number;
+  readonly endMs: number;
+  /** The window's whole length: what a restart clamps the rest to (TM1). */
+  readonly windowMs: number;
 }
 
 /**
@@ -21,6 +34,7 @@ export class Quotas {
     if (nowMs >= this.sweepAtMs) this.sweep(nowMs);
     let windows = this.byNonce.get(nonce);
     if (windows === undefined) {
+      if (this.byNonce.size >= NONCES_MAX) return this.sweepAtMs - nowMs;
       windows = new Map();
       this.byNonce.set(nonce, windows);
     }
@@ -47,6 +61,26 @@ export class Quotas {
     }
   }
 
+  /** Windows that run at `nowMs`: what a snapshot keeps. */
+  *list(nowMs: number): Generator<QuotaWindow> {
+    for (const [nonce, windows] of this.byNonce) {
+      for (const [line, { used, endMs }] of windows) {
+        if (endMs > nowMs) yield { nonce, line, used, endMs, windowMs: windowMsOf(line) };
+      }
+    }
+  }
+
+  /** Takes back what `list` gave: a restart resets no quota, and whatever the clock did lengthens none (AU2, TM1). */
+  restore(kept: Iterable<QuotaWindow>, nowMs: number): void {
+    for (const { nonce, line, used, endMs, windowMs } of kept) {
+      const endsMs = Math.min(endMs, nowMs + windowMs);
+      if (endsMs <= nowMs) continue;
+      const windows = this.byNonce.get(nonce) ?? new Map<string, Window>();
+      windows.set(line, { used, endMs: endsMs });
+      this.byNonce.set(nonce, windows);
+    }
+  }
+
   /** Once a minute: forgets windows that are over. */
   private sweep(nowMs: number): void {
     this.sweepAtMs = nowMs + 60_000;
@@ -60,3 +94,6 @@ export class Quotas {
     return this.byNonce.size;
   }
 }
+
+/** The length of a window by its caveat, `quota_ops = <n>/<seconds>`. */
+const windowMsOf = (line: string): number => Number(line.slice(line.indexOf('/') + 1)) * 1000;

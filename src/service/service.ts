@@ -11,6 +11,7 @@ import { type Message, ShardState, type Topic } from '../core/state.ts';
 import type { Integrity, Observer, ProcessFact, Random, Started } from '../ports.ts';
 import { deadLetterOf, deliveryOf, statsOf } from './answers.ts';
 import { type Effects, GroupCommit } from './commit.ts';
+import { type BoundName, Drains } from './drain.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
   AckItem,
@@ -27,11 +28,17 @@ import type {
   SendRequest,
   StatsRequest,
 } from './messages.ts';
-import { allowedBy, isDone, nextMs, type Paced } from './paced.ts';
+import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
 import { shardOfTopic } from './route.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
+
+const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
+  saturated_shard: 'shard_capacity',
+  saturated_dedup: 'dedup_capacity',
+  saturated_inflight: 'global_inflight',
+};
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
 const DLQ_STEP_MAX = 1000;
@@ -47,6 +54,7 @@ const PACED_MAX = 16;
  */
 export class Service {
   readonly shards: readonly ShardState[];
+  readonly drains: Drains;
   private readonly random: Random;
   private readonly integrity: Integrity;
   private readonly observer: Observer;
@@ -64,6 +72,7 @@ export class Service {
     readonly effects: Effects;
   }) {
     this.shards = options.shards;
+    this.drains = new Drains(options.shards);
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
@@ -175,6 +184,10 @@ export class Service {
     return leased;
   }
 
+  get isFailed(): boolean {
+    return this.failed;
+  }
+
   get pollCount(): number {
     return this.polls.size;
   }
@@ -235,6 +248,7 @@ export class Service {
     for (const fact of facts) {
       apply(shard, fact, message);
       this.observer.fact(shard, fact);
+      this.drains.note(fact, shard.shard);
     }
     this.commit.add(shard.shard, facts);
   }
@@ -296,7 +310,7 @@ export class Service {
       }
       default:
         if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };
-        if (decision.outcome !== 'ok') return { outcome: decision.outcome, retryAfterMs: RETRY_SATURATED_MS };
+        if (decision.outcome !== 'ok') return this.saturated(decision.outcome, shard, nowMs);
     }
     this.take(shard, decision);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
@@ -312,13 +326,18 @@ export class Service {
       this.polls.add({ request, caller, ackOutcomes, endMs: nowMs + request.waitMs, reply, place: -1 });
       return null;
     }
-    if (!found && outcome !== 'empty') return { outcome, deliveries, ackOutcomes, retryAfterMs: RETRY_SATURATED_MS };
+    if (!found && outcome !== 'empty') {
+      return { ...this.saturated(outcome, this.shardFor(request.topic), nowMs), deliveries, ackOutcomes };
+    }
     return { outcome: 'ok', deliveries, ackOutcomes };
   }
 
   private ackItem(item: AckItem, caller: Caller, nowMs: number): Outcome {
     const found = this.locate(item.msgId, caller);
-    return found === null ? 'not_found' : this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
+    if (found === null) return 'not_found';
+    // An ack is an operation, whether it comes alone or rides on a recv (AU2).
+    if (caller.charge(0, nowMs) > 0) return 'quota';
+    return this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
   }
 
   /** Leases up to the request's bounds, lowest sequence numbers first; damaged payloads go to the dead letters (IN1). */
@@ -357,7 +376,7 @@ export class Service {
         continue;
       }
       bytesLeft -= payload.byteLength;
-      deliveries.push(deliveryOf(message, shard.shard));
+      deliveries.push(deliveryOf(message, shard.shard, this.integrity.sigOf?.(message.hashChain) ?? null));
     }
     return { outcome: 'ok', deliveries };
   }
@@ -397,8 +416,9 @@ export class Service {
     const refusal = this.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
     const { limit, ratePerS } = request;
-    if (ratePerS !== null && this.paced.size >= PACED_MAX)
-      return { outcome: 'quota', retryAfterMs: RETRY_SATURATED_MS };
+    if (ratePerS !== null && this.paced.size >= PACED_MAX) {
+      return { outcome: 'quota', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
+    }
     const shard = this.shardFor(request.topic);
     const paced: Paced = {
       shard,
@@ -506,6 +526,13 @@ export class Service {
   }
 
   // ---- helpers
+
+  /** A refusal at a bound, with the wait that the rate at which it drains makes likely (D5). */
+  private saturated(outcome: Outcome, shard: ShardState, nowMs: number): Reply {
+    const bound = BOUND_OF[outcome];
+    const retryAfterMs = bound === undefined ? RETRY_SATURATED_MS : this.drains.retryAfterMs(bound, shard, nowMs);
+    return { outcome, retryAfterMs };
+  }
 
   private shardFor(topic: string): ShardState {
     return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
