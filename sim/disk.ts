@@ -237,7 +237,8 @@ function failure(code: string, what: string): Error {
 /** A disk in simulated time: what must be durable takes a sync, all else is done in the same millisecond. */
 export function diskIn(loop: Loop, random: Stream, syncMs: Range): Disk {
   let ops = 0;
-  const waits = (op: StorageOp): boolean => op.op === 'sync' || op.op === 'sync_folder' || (op.op === 'write' && op.durable);
+  const waits = (op: StorageOp): boolean =>
+    op.op === 'sync' || op.op === 'sync_folder' || (op.op === 'write' && op.durable);
   return new Disk({
     schedule: (op, run) => loop.after(waits(op) ? random.within(syncMs) : 0, 'sync', ++ops, run),
   });

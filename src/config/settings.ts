@@ -93,14 +93,20 @@ const optional = <T>(kind: Kind<T>, about: string): OptionalSetting<T> => ({ kin
 const HOURS_12 = 12 * 3_600_000;
 const YEAR = 365 * 86_400_000;
 const MANY = 10_000_000;
+const MIB = 1024 ** 2;
 const d = DEFAULT_LIMITS;
 
 /** Every setting, once: file key; flag `--like-this`; variable `MAILBOX_LIKE_THIS`. */
 export const SETTINGS = {
   bind: setting(address, { host: '127.0.0.1', port: 9410 }, 'where the service listens; port 0 picks one'),
   metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
-  profile: setting(oneOf('micronode', 'macronode'), 'micronode', 'micronode keeps everything in memory'),
+  profile: setting(
+    oneOf('micronode', 'macronode'),
+    'macronode',
+    'macronode is durable, micronode keeps everything in memory',
+  ),
   data: setting(path, './data', 'data directory of the durable profile'),
+  segment_size: setting(size(8 * MIB, 256 * MIB), 32 * MIB, 'size of the files that the log is written in'),
   keyring: optional(path, 'keyring file; without one a development key is made in memory'),
   cap_formats: setting(formats, CAP_FORMATS, 'capability formats that are accepted'),
   verifier_url: optional(verifierUrl, 'remote verifier of capabilities, instead of a keyring'),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { ShardState } from '../core/state.ts';
 import { blake3 } from '../integrity/blake3.ts';
 import { payloadHashOf } from '../integrity/hash-chain.ts';
 import type { JournalEvents } from './compaction.ts';
@@ -23,6 +24,8 @@ export interface DurableOptions {
 
 export interface DurableJournal {
   readonly journal: EmbeddedJournal;
+  /** The shards it says there are; null in a new directory. */
+  readonly shards: ShardState[] | null;
   /** Lets the directory go; nothing may be under way. */
   close(): void;
 }
@@ -40,8 +43,10 @@ export function openDurable({ folder, segmentBytes, acceptTornTail, events, onSy
       compactor: workerCompactor(held.path),
       events,
     });
+    const shards = journal.recovered?.replica.shards ?? [];
     return {
       journal,
+      shards: shards.length > 0 ? shards : null,
       close: () => {
         journal.close();
         storage.close();

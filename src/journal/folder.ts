@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, type Dirent, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PAYLOADS } from './layout.ts';
 

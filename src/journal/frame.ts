@@ -110,8 +110,17 @@ function zeroPieces(frame: Uint8Array, bytes: number, at: number): number {
   return found;
 }
 
+const ZEROS = Buffer.alloc(64 * 1024);
+
+/** Long stretches are compared by native code. */
 export function isZero(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
-  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false;
+  if (bytes[start] !== 0 && start < end) return false;
+  let at = start;
+  for (; end - at >= SECTOR; at += ZEROS.length) {
+    const length = Math.min(ZEROS.length, end - at);
+    if (Buffer.compare(bytes.subarray(at, at + length), ZEROS.subarray(0, length)) !== 0) return false;
+  }
+  for (; at < end; at++) if (bytes[at] !== 0) return false;
   return true;
 }
 
@@ -168,6 +177,7 @@ export function readHeader(head: Uint8Array, salted: number): FrameHeader | null
 /** Where the next header of ours with at least this sequence stands, from `at` on: -1 for nowhere. */
 export function findHeader(bytes: Buffer, at: number, sequence: number, secret: Secret): number {
   const salted = crc32(secret.salt);
+  if (isZero(bytes, at)) return -1;
   for (let i = Math.ceil(at / ALIGN) * ALIGN; i + HEADER_BYTES <= bytes.length; i += ALIGN) {
     if (bytes.readUInt32LE(i + MAGIC_AT) !== MAGIC) continue;
     const header = readHeader(bytes.subarray(i, i + HEADER_BYTES), salted);

@@ -88,7 +88,8 @@ export class SegmentLog implements Journal {
       for (const fact of facts) {
         if (fact.name !== 'sent' || fact.payload.byteLength <= this.inlineBytesMax) continue;
         const hash = fact.payloadHash;
-        if (!this.payloads.isUsed(hash) && !found.has(hash)) found.set(hash, { hash, bytes: new Uint8Array(fact.payload) });
+        if (!this.payloads.isUsed(hash) && !found.has(hash))
+          found.set(hash, { hash, bytes: new Uint8Array(fact.payload) });
       }
     }
     return [...found.values()];

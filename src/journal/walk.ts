@@ -1,5 +1,5 @@
 import type { StorageReader } from '../ports.ts';
-import { type Frame, findHeader, NO_HASH, readFrame, type Secret } from './frame.ts';
+import { type Frame, findHeader, isZero, NO_HASH, readFrame, type Secret } from './frame.ts';
 import { FILE_HEADER_BYTES, readFileHeader, segmentFile, windowOf } from './layout.ts';
 
 /** Why a journal is not opened: which file, where in it, what is wrong. */
@@ -108,6 +108,7 @@ function laterFrame(
 function writtenFrom(source: StorageReader, file: string, from: number): number {
   let written = 0;
   for (const { at, piece } of piecesOf(source, file, from)) {
+    if (isZero(piece)) continue;
     let end = piece.length;
     while (end > 0 && piece[end - 1] === 0) end--;
     if (end > 0) written = at + end - from;

@@ -86,13 +86,19 @@ export class Service {
   // ---- inputs
 
   /** Takes over shards that were replayed: their clock may have been set either way since (RT4, TM1). */
-  start(nowMs: number, started?: Started): void {
+  start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
     if (started !== undefined) {
       this.commit.note(started);
       for (const shard of this.shards) shard.limits = started.limits;
     }
     for (const shard of this.shards) if (shard.nowMs > 0) this.make(shard, [{ name: 'recovered', atMs: nowMs }]);
     this.tick(nowMs);
+    this.whenDurable(done);
+  }
+
+  /** Calls back when everything decided so far is durable, with false when that will never be known. */
+  whenDurable(done: (durable: boolean) => void): void {
+    this.commit.whenDurable(done);
   }
 
   /** Journals what happened to the process; `done` as for a reply: true when all is durable, it and what was before (AC1). */

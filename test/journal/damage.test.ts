@@ -20,14 +20,14 @@ function written(appends: number, segmentBytes: number, payloadBytes = 30) {
 }
 
 /** What is said of the disk after each change, which is undone again. */
-function* afterEach(bench: JournalBench, change: (disk: Disk) => void): Generator<string> {
+function* looks(bench: JournalBench, change: (disk: Disk) => void): Generator<string> {
   const disk = bench.disk;
   bench.disk = disk.copy();
   change(bench.disk);
   yield bench.look();
   bench.disk = disk;
 }
-const after = (bench: JournalBench, change: (disk: Disk) => void): string => [...afterEach(bench, change)][0] as string;
+const changed = (bench: JournalBench, change: (disk: Disk) => void): string => [...looks(bench, change)][0] as string;
 
 describe('damage', () => {
   it('a torn last frame, cut at each of its bytes: what is before it is there, put aside, and it goes on (journal rule 3)', () => {
@@ -69,7 +69,7 @@ describe('damage', () => {
     // Past the end there is nothing to lose: what stands there is put aside like a torn write. But for what says that
     // a header is whole: that is refused, to be on the safe side.
     for (let at = end; at < end + 200; at++) {
-      const found = after(bench, (d) => d.flip(file, at, 3));
+      const found = changed(bench, (d) => d.flip(file, at, 3));
       if (at === end + 63) expect(found).toMatch(/^refused/);
       else expect(found).toBe(whole);
     }
@@ -82,11 +82,11 @@ describe('damage', () => {
     expect(needed).toBeGreaterThan(2);
     expect(needed).toBeLessThan(recovered.tail.segment);
     const remove = (disk: Disk): void => void disk.now({ op: 'remove', file: segmentFile(needed) });
-    expect(after(bench, remove)).toMatch(/^refused: log-\d+ at 0: missing$/);
+    expect(changed(bench, remove)).toMatch(/^refused: log-\d+ at 0: missing$/);
     const shorten = (disk: Disk): void => void disk.now({ op: 'truncate', file: segmentFile(needed), size: 700 });
-    expect(after(bench, shorten)).toMatch(/with a valid frame after it/);
+    expect(changed(bench, shorten)).toMatch(/with a valid frame after it/);
     expect(
-      after(bench, (d) => {
+      changed(bench, (d) => {
         const bytes = new Uint8Array(bench.disk.read(segmentFile(needed - 1), 0, 2048));
         d.now({ op: 'write', file: segmentFile(needed), at: 0, bytes, durable: true });
       }),

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../src/journal/bytes.ts';
-import { beginFrame, type Found, findHeader, frameBytes, NO_HASH, readFrame, sealFrame } from '../../src/journal/frame.ts';
+import {
+  beginFrame,
+  type Found,
+  findHeader,
+  frameBytes,
+  NO_HASH,
+  readFrame,
+  sealFrame,
+} from '../../src/journal/frame.ts';
 import { SALT, sha256 } from '../support/journal.ts';
 
 const SECRET = { salt: SALT, hash: sha256 };
@@ -18,14 +26,15 @@ function frameIn(body: Uint8Array, at: number, sequence = 7): { file: Buffer; by
   return { file, bytes: w.length };
 }
 
-const read = (file: Buffer, at: number): Found => readFrame((from, bytes) => file.subarray(from, from + bytes), at, SECRET);
+const read = (file: Buffer, at: number): Found =>
+  readFrame((from, bytes) => file.subarray(from, from + bytes), at, SECRET);
 const places = fc.nat(40).map((n) => 64 * n);
 /** Bodies that are long stretches of zeros too: those must not pass for what was never written. */
 const bodies = fc
-  .array(
-    fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 255 })),
-    { minLength: 1, maxLength: 5 },
-  )
+  .array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 255 })), {
+    minLength: 1,
+    maxLength: 5,
+  })
   .map((runs) => Buffer.concat(runs.map(([zero, length, value]) => Buffer.alloc(length, zero ? 0 : value))));
 
 describe('frame', () => {

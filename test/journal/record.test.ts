@@ -4,8 +4,8 @@ import { DEAD_REASONS, PURGE_REASONS, STATES } from '../../spec/vocabulary.ts';
 import { PLACES } from '../../src/core/image.ts';
 import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
 import { APART, KINDS, readRecord, writeRecord } from '../../src/journal/record.ts';
-import { sendOf } from '../support/shard.ts';
 import { anyEntry } from '../support/records.ts';
+import { sendOf } from '../support/shard.ts';
 
 describe('record', () => {
   it('every kind: read back as it was written, one after the other', () => {
@@ -60,7 +60,9 @@ describe('record', () => {
   });
 
   it('numbers on disk: kinds and lists only grow at their end', () => {
-    expect(Object.entries(KINDS).join(' ')).toMatchInlineSnapshot(`"sent,1 sent_apart,2 received,3 acked,4 nacked,5 extended,6 released,7 expired,8 reprocessed,9 purged,10 recovered,11 started,32 limited,33 revoked,34 charged,35 shard,64 free_slots,65 message,66 message_apart,67 settled,68 head,96 end,97"`);
+    expect(Object.entries(KINDS).join(' ')).toMatchInlineSnapshot(
+      `"sent,1 sent_apart,2 received,3 acked,4 nacked,5 extended,6 released,7 expired,8 reprocessed,9 purged,10 recovered,11 started,32 limited,33 revoked,34 charged,35 shard,64 free_slots,65 message,66 message_apart,67 settled,68 head,96 end,97"`,
+    );
     expect([STATES, DEAD_REASONS, PURGE_REASONS, PLACES].map((list) => list.join(' '))).toMatchInlineSnapshot(`
       [
         "absent queued leased redelivered acked dead_lettered purged",

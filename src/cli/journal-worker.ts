@@ -4,10 +4,10 @@ import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { blake3 } from '../integrity/blake3.ts';
 import { payloadHashOf } from '../integrity/hash-chain.ts';
-import { FileStorage } from './file-storage.ts';
-import { compact } from './snapshot.ts';
-import { runNow } from './steps.ts';
-import type { Failed, Job, Made } from './worker-compactor.ts';
+import { FileStorage } from '../journal/file-storage.ts';
+import { compact } from '../journal/snapshot.ts';
+import { runNow } from '../journal/steps.ts';
+import type { Failed, Job, Made } from '../journal/worker-compactor.ts';
 
 const BACKGROUND = 15;
 
