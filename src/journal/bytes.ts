@@ -161,9 +161,11 @@ export class Reader {
     const at = this.take(HASH_BYTES);
     return HASH_PREFIX + this.buffer.toString('hex', at, at + HASH_BYTES);
   }
-  /** A copy: what is read must not keep the file's bytes alive. */
+  /** A view: what keeps it longer than the bytes it was read from should take a copy. */
   blob(): Uint8Array {
-    return new Uint8Array(this.raw(this.u32()));
+    const bytes = this.u32();
+    const at = this.take(bytes);
+    return new Uint8Array(this.buffer.buffer, this.buffer.byteOffset + at, bytes);
   }
   /** A view. */
   raw(bytes: number): Buffer {

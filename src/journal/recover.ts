@@ -163,7 +163,10 @@ function apartIn(replica: Replica): Map<string, string> {
   return apart;
 }
 
-/** Reads what is in files of its own, and verifies every payload that may yet be delivered (IN1). */
+/**
+ * Reads what is in files of its own, and verifies every payload that may yet be delivered (IN1). What came out of a frame gets
+ * bytes of its own: one payload must not keep a megabyte of the log in memory.
+ */
 function checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (payload: Uint8Array) => string) {
   const damaged: { msgId: string; why: string }[] = [];
   for (const { slots } of replica.shards) {
@@ -171,9 +174,9 @@ function checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (
       if (message === undefined || message.payload === null) continue;
       const payload = message.payload === APART ? readPayload(source, message.payloadHash) : message.payload;
       const intact = payload !== null && payloadHashOf(payload) === message.payloadHash;
-      message.payload = intact ? payload : DAMAGED;
-      if (!intact)
-        damaged.push({ msgId: message.msgId, why: payload === null ? 'missing' : 'does not match its hash' });
+      message.payload = intact ? new Uint8Array(payload) : DAMAGED;
+      if (intact) continue;
+      damaged.push({ msgId: message.msgId, why: payload === null ? 'missing' : 'does not match its hash' });
     }
   }
   return damaged;
@@ -182,7 +185,7 @@ function checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (
 function readPayload(source: StorageReader, hash: string): Uint8Array | null {
   const file = payloadFile(hash);
   try {
-    return new Uint8Array(source.read(file, 0, source.size(file)));
+    return source.read(file, 0, source.size(file));
   } catch (error) {
     // A disk that cannot be read is no reason to give a message up.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

@@ -24,7 +24,18 @@ export class DurableServer {
   /** Starts one, which may refuse. */
   begin(...args: string[]): MailboxProcess {
     const keyring = join(this.folder, 'keyring.json');
-    const process = serve('--data', this.data, '--keyring', keyring, '--enable-admin', '--ready-shards', '2', ...args);
+    const process = serve(
+      '--data',
+      this.data,
+      '--keyring',
+      keyring,
+      '--enable-admin',
+      '--ready-shards',
+      '2',
+      '--segment-size',
+      '8MiB',
+      ...args,
+    );
     this.started.push(process);
     return process;
   }
