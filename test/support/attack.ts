@@ -101,12 +101,12 @@ export async function attacked(target: Target, attack: Attack, victim: Victim): 
   expect(peak - occupied, 'bytes grown').toBeLessThan(attack.growsMax ?? GROWS_MAX);
 
   const seen = [answered.toString('latin1'), written(), target.process.err.slice(errStart), metrics].join('\n');
-  const secrets = [
+  const secrets = new Set([
     ...spellingsOf(Buffer.from(MARKER)),
     victim.receipt,
     ...target.sent.slice(sentStart).flatMap(tokensIn),
-  ];
-  expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);
+  ]);
+  expect([...secrets].filter((secret) => seen.includes(secret))).toEqual([]);
 }
 
 async function perform(target: Target, { sends, does, stays }: Attack): Promise<Buffer> {
@@ -120,13 +120,20 @@ async function perform(target: Target, { sends, does, stays }: Attack): Promise<
 async function honest(target: Target): Promise<void> {
   const topic = `honest.${randomBytes(6).toString('hex')}`;
   const cap = target.cap(`topic = ${topic}`, 'op = send,recv,ack');
-  const startedMs = performance.now();
-  const sent = await target.ask('POST', '/v1/send', cap, { topic, idem_key: 'k', payload_b64: 'aGVsbG8=' });
-  const received = await target.ask('POST', '/v1/recv', cap, { topic });
+  const endMs = performance.now() + HONEST_MS_MAX;
+  // Asked again when it was pushed out or cut as a newcomer, like any client does.
+  const ask = async (path: string, body: object): Promise<Response> => {
+    for (;;) {
+      const answered = await target.ask('POST', path, cap, body).catch(() => null);
+      if (answered !== null && answered.status !== 408) return answered;
+      expect(performance.now(), `ms of an honest ${path}`).toBeLessThan(endMs);
+    }
+  };
+  const sent = await ask('/v1/send', { topic, idem_key: 'k', payload_b64: 'aGVsbG8=' });
+  const received = await ask('/v1/recv', { topic });
   const [{ msg_id, receipt }] = JSON.parse(received.body.toString()).messages;
-  const acked = await target.ask('POST', `/v1/ack/${msg_id}`, cap, { receipt });
+  const acked = await ask(`/v1/ack/${msg_id}`, { receipt });
   expect([sent.status, received.status, acked.status]).toEqual([200, 200, 200]);
-  expect(performance.now() - startedMs, 'ms of an honest cycle').toBeLessThan(HONEST_MS_MAX);
 }
 
 function expectBehind(response: Response | undefined): void {
