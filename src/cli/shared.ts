@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { MailboxClient } from '../client/client.ts';
 import { clientVariables } from '../config/load.ts';
+import { standardInput } from './standard.ts';
 
 /** Exit codes of every command: done, failed, wrongly called. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -47,4 +47,4 @@ export const connecting = (command: Command): Command =>
     .option('--json', 'print JSON');
 
 /** An argument as it is, or standard input for `-`. */
-export const textOf = (argument: string): string => (argument === '-' ? readFileSync(0, 'utf8').trim() : argument);
+export const textOf = (argument: string): string => (argument === '-' ? standardInput().toString().trim() : argument);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { TraceStep } from '../trace/format.ts';
 import { EXIT, examples, print, printJson, UsageError } from './shared.ts';
+import { standardInput } from './standard.ts';
 
 export function addTrace(program: Command): void {
   const trace = program.command('trace').description('recorded behaviour against the specification');
@@ -20,7 +21,7 @@ function addCheck(trace: Command): void {
   examples(check, 'mailbox trace check run.ndjson', 'mailbox trace check run.ndjson --explain --tlc');
   check.action(async (file: string, { explain, tlc, json }: { explain?: true; tlc?: true; json?: true }) => {
     const { checkTrace, explainTrace } = await tracing();
-    const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+    const text = file === '-' ? standardInput().toString() : readFileSync(file, 'utf8');
     const result = asUsage(() => checkTrace(text));
     const byTlc = tlc === true ? await askTlc(text) : null;
     if (json === true) printJson({ file, ...result, tlc: byTlc });
