@@ -210,16 +210,14 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   }
 }
 
-/** A trace begins where no message is: what came before is in the journal. @throws ConfigError */
-function traceTo(path: string, store: Store, limits: Limits, log: Log): TraceFile {
-  const error = (says: string): ConfigError => new ConfigError(`--trace ${path}: ${says}`);
-  if (store.shards.some((shard) => shard.nowMs > 0))
-    throw error('the data directory holds messages already; `mailbox journal cat --trace` tells all of them');
+/** A trace to a new file, which begins with the messages that are there. @throws ConfigError */
+function traceTo(path: string, { shards }: Store, limits: Limits, log: Log): TraceFile {
   const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
   try {
-    return new TraceFile(path, { producer: 'server', commit: null, limits, onEnd });
+    return new TraceFile(path, { producer: 'server', commit: null, limits, shards, onEnd });
   } catch (cause) {
-    throw error((cause as NodeJS.ErrnoException).code === 'EEXIST' ? 'exists' : (cause as Error).message);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new ConfigError(`--trace ${path}: ${code === 'EEXIST' ? 'exists' : message}`);
   }
 }
 

@@ -1,11 +1,13 @@
 import { advance } from '../core/advance.ts';
 import { apply } from '../core/apply.ts';
 import type { Fact, MessageFact } from '../core/facts.ts';
+import { imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import { type Message, ShardState } from '../core/state.ts';
 import {
   ACTION_OF_FACT,
   constantsOf,
+  FOUND,
   type LastError,
   lineOf,
   type MessageVariables,
@@ -61,6 +63,10 @@ function errorAfter(fact: MessageFact, before: LastError, wasLeased: boolean): L
   }
 }
 
+/** What a text that was found may have come from: nobody knows more any longer. */
+const errorFound = (lastError: string | null): LastError =>
+  lastError === null ? 'none' : lastError === 'expired' || lastError === 'released' ? lastError : 'nacked';
+
 /**
  * Writes a trace: facts in the order in which they became durable, each applied to a shard of the recorder's own, as replay
  * would, so that what is written is what the facts mean. Facts of several shards may come in any order between shards.
@@ -84,6 +90,23 @@ export class TraceRecorder {
     write(lineOf({ trace: 'svc-mailbox', version: TRACE_VERSION, producer, commit, constants: constantsOf(limits) }));
   }
 
+  /** A shard as it is before the first of its facts that will be taken: what is in it is found, in the order of sends. */
+  begin(state: ShardState): void {
+    const own = new Restoration(state.shard, this.limits);
+    for (const image of imagesOf(state)) own.take(image);
+    const shard = own.done();
+    this.shards[shard.shard] = shard;
+    const step = { at_ms: shard.nowMs, shard: shard.shard, action: FOUND, outcome: 'ok' as const };
+    const messages = shard.slots.filter((message) => message !== undefined).sort((a, b) => a.seq - b.seq);
+    for (const message of messages) {
+      const { msgId, topic, idemKey } = message;
+      const error = errorFound(message.lastError);
+      this.errors.set(message, error);
+      const changes = changesOf(ABSENT, variablesOf(shard, message, error));
+      this.write(lineOf({ seq: ++this.seq, ...step, msg_id: msgId, topic: topic.name, idem_key: idemKey, changes }));
+    }
+  }
+
   take(shard: number, fact: Fact): void {
     const state = this.shards[shard] ?? new ShardState(shard, this.limits);
     this.shards[shard] = state;
@@ -101,12 +124,14 @@ export class TraceRecorder {
     const message = known ?? (state.find(fact.msgId) as Message);
     const errorNow = errorAfter(fact, error, before.state === 'leased');
     if (errorNow !== error) this.errors.set(message, errorNow);
-    const after = variablesOf(state, message, errorNow);
-    const changes: Partial<Record<keyof MessageVariables, unknown>> = {};
-    for (const name of VARIABLE_NAMES) if (after[name] !== before[name]) changes[name] = after[name];
+    const changes = changesOf(before, variablesOf(state, message, errorNow));
     const sent = fact.name === 'sent' ? { topic: fact.topic, idem_key: fact.idemKey } : {};
-    this.write(
-      lineOf({ ...step, msg_id: fact.msgId, ...sent, outcome: 'ok', changes: changes as Partial<MessageVariables> }),
-    );
+    this.write(lineOf({ ...step, msg_id: fact.msgId, ...sent, outcome: 'ok', changes }));
   }
+}
+
+function changesOf(before: MessageVariables, after: MessageVariables): Partial<MessageVariables> {
+  const changes: Partial<Record<keyof MessageVariables, unknown>> = {};
+  for (const name of VARIABLE_NAMES) if (after[name] !== before[name]) changes[name] = after[name];
+  return changes as Partial<MessageVariables>;
 }
