@@ -11,6 +11,12 @@ export class Payloads {
 
   constructor(shards: readonly ShardState[], overwrites: boolean) {
     this.overwrites = overwrites;
+    this.count(shards);
+  }
+
+  /** What these shards hold, whatever was counted before. */
+  count(shards: readonly ShardState[]): void {
+    this.bytes = 0;
     for (const { slots } of shards) for (const message of slots) this.bytes += message?.payload?.byteLength ?? 0;
   }
 
