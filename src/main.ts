@@ -1,15 +1,16 @@
 import { Authority } from './auth/authorize.ts';
 import type { Keyring } from './auth/keyring.ts';
 import { limitsOf } from './config/limits.ts';
-import type { SettingName, Settings } from './config/settings.ts';
+import type { Settings } from './config/settings.ts';
 import type { Limits } from './core/limits.ts';
 import type { DispatchMode } from './http/dispatch.ts';
-import { Gateway } from './http/gateway.ts';
+import { Gateway, type GatewayRules } from './http/gateway.ts';
 import { type Condition, Readiness } from './http/readiness.ts';
 import { ROUTES } from './http/routes.ts';
-import { type Listener, listenHttp, listenMetrics } from './http/server.ts';
+import { listenMetrics } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from './integrity/signature.ts';
+import { openListeners } from './listeners.ts';
 import { KeyWatch } from './observe/key-watch.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
@@ -47,14 +48,20 @@ export interface Running {
   /** As bound, `host:port`. */
   readonly http: string;
   readonly metrics: string;
-  /** Takes all of it into use as one swap. @returns settings that differ and need a restart. */
-  reload(next: Reloadable): readonly SettingName[];
+  /** The path of the Unix socket, or null. */
+  readonly uds: string | null;
+  /** Takes all of it into use as one swap. @throws ConfigError, and nothing has changed */
+  reload(next: Reloadable): void;
   /** Not ready, then drained, then closed. */
   stop(): Promise<void>;
 }
 
-/** Settings that a reload takes into use: the limits of the core, and these. */
-const RELOADED: readonly SettingName[] = ['keyring', 'signing_key', 'cap_cache_ttl', 'log_level'];
+const gatewayRules = (s: Settings): GatewayRules => ({
+  bytesMax: s.max_body,
+  ratio: s.decompress_ratio,
+  memoryBytesMax: s.max_body_memory,
+  heartbeatMs: s.stream_heartbeat,
+});
 
 /** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
 export async function startServer(options: ServerOptions): Promise<Running> {
@@ -87,6 +94,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     random: systemRandom,
     integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     observer: new FactObserver(metrics, log),
+    // Where there is no journal nobody else holds the bytes (I1).
+    overwrites: store.epoch === null,
     effects: {
       append: (batches) => {
         const startedMs = performance.now();
@@ -100,6 +109,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
       ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => chargesOf(authority) }),
     },
   });
+  service.streamsMax = settings.max_streams;
+  service.payloads.bytesMax = settings.payload_memory;
   const keyWatch = new KeyWatch(log);
   const readiness = new Readiness({
     conditions: () => conditionsOf(service, authority, keyWatch, store),
@@ -119,20 +130,13 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     keepRevocation: (revocation, kept) =>
       service.remember({ name: 'revoked', ...revocation }, (durable) => kept(durable ? null : new Error('journal'))),
     publicKeys: () => JSON.stringify({ keys: published }),
-    bodyBytesMax: settings.max_body,
+    rules: gatewayRules(settings),
     adminEnabled: settings.enable_admin,
+    overwrites: true,
   });
   await takeOver(service, store, clock.nowMs(), limitsOf(settings));
   const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
-  const http = await listenHttp(gateway, {
-    ...settings.bind,
-    readTimeoutMs: settings.read_timeout,
-    writeTimeoutMs: settings.write_timeout,
-    idleTimeoutMs: settings.idle_timeout,
-    connectionsMax: settings.max_connections,
-    requestsPerSocket: settings.requests_per_socket,
-    dispatch: dispatch ?? 'hot-direct',
-  }).catch(async (error) => {
+  const listeners = await openListeners(gateway, settings, log, dispatch ?? 'hot-direct').catch(async (error) => {
     readiness.stop();
     store.close();
     await scrape.close(0);
@@ -141,10 +145,12 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   metrics.watch({
     shards: service.shards,
     inflight: () => service.inflight,
+    payloadBytes: () => service.payloads.bytes,
     pollCount: () => service.pollCount,
+    streamCount: () => service.streamCount,
     authority,
     state: () => readiness.state,
-    connections: http.connections,
+    connections: listeners.connections,
     nowMs: clock.nowMs,
   });
   const ticking = setInterval(() => {
@@ -152,29 +158,36 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     authority.tick(clock.nowMs());
   }, TICK_MS_MAX);
   readiness.started();
-  return { http: http.address, metrics: scrape.address, reload, stop: () => stop(http, scrape) };
+  return { http: listeners.http, metrics: scrape.address, uds: listeners.uds, reload, stop };
 
-  function reload(next: Reloadable): readonly SettingName[] {
-    service.changeLimits(limitsOf(next.settings));
-    if (next.keyring !== null) authority.useKeyring(next.keyring);
-    authority.cache.ttlMs = next.settings.cap_cache_ttl;
-    log.level = next.settings.log_level;
+  function reload(next: Reloadable): void {
+    const { settings: s, keyring } = next;
+    // What can fail comes first.
+    listeners.apply(s);
+    service.changeLimits(limitsOf(s));
+    service.streamsMax = s.max_streams;
+    service.payloads.bytesMax = s.payload_memory;
+    gateway.rules = gatewayRules(s);
+    if (keyring !== null) authority.useKeyring(keyring);
+    authority.cache.ttlMs = s.cap_cache_ttl;
+    log.level = s.log_level;
     signer = next.signer ?? null;
     // Keys of before stay published: consumers still check what they signed.
     if (signer !== null && published.every(({ kid }) => kid !== signer?.jwk.kid)) published.unshift(signer.jwk);
+    // A root key that went takes with it what waits under its capabilities.
+    gateway.endInvalid();
     readiness.look();
-    return restartNeeded(settings, next.settings);
   }
 
-  async function stop(listener: Listener, metricsListener: Listener): Promise<void> {
+  async function stop(): Promise<void> {
     readiness.drain();
     // From here on every response is the last of its connection, those of the long polls included.
-    const closed = listener.close(settings.drain_deadline);
+    const closed = listeners.close();
     service.endWaiting(clock.nowMs(), true);
     await closed;
     clearInterval(ticking);
     readiness.stop();
-    await metricsListener.close(0);
+    await scrape.close(0);
     await new Promise((resolve) => service.whenDurable(resolve));
     store.close();
   }
@@ -220,13 +233,4 @@ function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch
   if (keyring !== null && keyWatch.look(keyring, clock.wallMs()) === 'overdue') unhealthy('keyring', 60_000);
   if (service.isFailed) found.push({ name: 'journal', kind: 'failed', retryAfterMs: 1_000 });
   return found;
-}
-
-/** Settings that differ, and that a reload does not take into use. */
-function restartNeeded(before: Settings, after: Settings): SettingName[] {
-  const same = (name: SettingName): boolean => JSON.stringify(before[name]) === JSON.stringify(after[name]);
-  const reloaded = (name: SettingName): boolean =>
-    RELOADED.includes(name) ||
-    JSON.stringify(limitsOf(before)) !== JSON.stringify(limitsOf({ ...before, [name]: after[name] }));
-  return (Object.keys(after) as SettingName[]).filter((name) => !same(name) && !reloaded(name));
 }

@@ -48,7 +48,8 @@ function asUsage<T>(read: () => T): T {
 
 /** Shard by shard: the specification knows one. */
 async function askTlc(text: string): Promise<boolean> {
-  const { linesOf, parseHeader, parseStep, acceptedByTlc, checkJava, tlcJar, TlcTraceError } = await tracing();
+  const { linesOf, parseHeader, parseStep, checkJava, tlcJar } = await tracing();
+  const { acceptedByTlc, TlcTraceError } = await import('../trace/tlc.ts');
   const [first, ...lines] = linesOf(text);
   const { constants } = parseHeader(first as string);
   const shards = new Map<number, TraceStep[]>();
@@ -69,12 +70,11 @@ async function askTlc(text: string): Promise<boolean> {
 
 /** Loaded when it is asked for: the other commands start without it. */
 async function tracing() {
-  const [check, explain, parse, tlc, jar] = await Promise.all([
+  const [check, explain, parse, jar] = await Promise.all([
     import('../trace/check.ts'),
     import('../trace/explain.ts'),
     import('../trace/parse.ts'),
-    import('../trace/tlc.ts'),
     import('../model/jar.ts'),
   ]);
-  return { ...check, ...explain, ...parse, ...tlc, ...jar };
+  return { ...check, ...explain, ...parse, ...jar };
 }
