@@ -130,8 +130,8 @@ export class Authority implements Judge {
     const token = tokenOf(header);
     if (token === null || this.remote === null) return done('malformed');
     const nowMs = this.clock.nowMs();
-    const asked = this.remote.verify(token, sourceOf(peer), nowMs, (verdict) =>
-      done(this.answered(token, nowMs, verdict)),
+    const asked = this.remote.verify(token, sourceOf(peer), nowMs, (verdict, askedMs) =>
+      done(this.answered(token, askedMs, verdict)),
     );
     if (asked === 'crowded') done('crowded');
   }

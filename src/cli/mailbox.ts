@@ -7,6 +7,7 @@ import { ConfigError } from '../config/values.ts';
 import { addCap } from './cap.ts';
 import { addConfig } from './config.ts';
 import { addDlq } from './dlq.ts';
+import { addJournal } from './journal.ts';
 import { addKeyring } from './keyring.ts';
 import { addMessages } from './messages.ts';
 import { addModel } from './model.ts';
@@ -32,7 +33,18 @@ const program = new Command('mailbox')
   .configureHelp({ showGlobalOptions: true })
   .exitOverride();
 
-for (const add of [addServe, addKeyring, addCap, addMessages, addDlq, addConfig, addSim, addModel, addTrace])
+for (const add of [
+  addServe,
+  addKeyring,
+  addCap,
+  addMessages,
+  addDlq,
+  addConfig,
+  addJournal,
+  addSim,
+  addModel,
+  addTrace,
+])
   add(program);
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
 for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError('(--help shows how)');

@@ -4,6 +4,7 @@ import { MailboxClient } from '../client/client.ts';
 import { nodeFetch } from '../client/node.ts';
 import { clientVariables } from '../config/load.ts';
 import { durationMs } from '../config/values.ts';
+import { standardInput } from './standard.ts';
 
 /** Exit codes of every command: done, failed, wrongly called. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -75,7 +76,7 @@ export const connecting = (command: Command): Command =>
     .option('--json', 'print JSON');
 
 /** An argument as it is, or standard input for `-`. */
-export const textOf = (argument: string): string => (argument === '-' ? readFileSync(0, 'utf8').trim() : argument);
+export const textOf = (argument: string): string => (argument === '-' ? standardInput().toString().trim() : argument);
 
 /** Reads an option that is a duration. */
 export function ms(name: string): (text: string) => number {

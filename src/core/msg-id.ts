@@ -12,6 +12,7 @@ const TIME_DIGITS = 10;
 const LENGTH = 26;
 const SLOT_DIGITS = 6;
 const SLOT_BITS = 30;
+const RANDOM_BITS = 34;
 /** Slots a shard can have. */
 export const SLOTS_MAX = 2 ** SLOT_BITS;
 
@@ -66,6 +67,13 @@ export function shardOf(msgId: string): number {
   if (msgId.length !== LENGTH) return -1;
   const value = parse(msgId, TIME_DIGITS, 4);
   return value < 0 ? -1 : value >> 4;
+}
+
+/** The random number in an id, -1 when the text cannot be one of ours. */
+export function randomOf(msgId: string): number {
+  if (msgId.length !== LENGTH) return -1;
+  const value = parse(msgId, TIME_DIGITS, LENGTH - TIME_DIGITS - SLOT_DIGITS);
+  return value < 0 ? -1 : value % 2 ** RANDOM_BITS;
 }
 
 /** The time of the send in ms, -1 when the text cannot be one of ours. */

@@ -12,15 +12,15 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { PAYLOADS } from './layout.ts';
+import { INCOMPLETE, PAYLOADS } from './layout.ts';
 
 /** The data directory is not used: the message says what is wrong with it and what would be right. */
 export class FolderError extends Error {}
 
-const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
+export const FOLDER_MODE = 0o700;
+export const FILE_MODE = 0o600;
 const OTHERS = 0o077;
-const LOCK = 'lock';
+export const LOCK = 'lock';
 const LOCKED_BY_ANOTHER = 1;
 
 /** A data directory that is ours alone for as long as it is held, at the longest as long as this process lives. */
@@ -51,13 +51,22 @@ function made(given: string): string {
   }
 }
 
-/** The directory and every file in it belong to this user, and no other may touch them. @throws FolderError */
+/**
+ * The directory and every file in it belong to this user, no other may touch them, and no copy into it was cut off.
+ * @throws FolderError
+ */
 export function checkFolder(path: string): void {
-  const folder = statSync(path);
+  const folder = statSync(path, { throwIfNoEntry: false });
+  if (folder === undefined) throw new FolderError(`data: ${path}: no such directory`);
   if (!folder.isDirectory()) throw new FolderError(`data: ${path}: not a directory`);
   checkOwner(path, folder.uid);
   checkMode(path, folder.mode, FOLDER_MODE);
-  for (const entry of readdirSync(path, { withFileTypes: true })) checkEntry(join(path, entry.name), entry);
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    checkEntry(join(path, entry.name), entry);
+    if (entry.name === INCOMPLETE) {
+      throw new FolderError(`data: ${path}: a copy into it was cut off; empty it and copy again`);
+    }
+  }
 }
 
 function checkEntry(path: string, entry: Dirent): void {

@@ -22,6 +22,8 @@ export type FileKind = keyof typeof FILE_KINDS;
 
 export const PAYLOADS = 'payloads';
 export const RESERVE = 'reserve';
+/** Is there while a backup is made or restored: what is beside it may not be all. */
+export const INCOMPLETE = 'incomplete';
 const TEMPORARY = '.tmp';
 
 const digits = (number: number): string => String(number).padStart(15, '0');

@@ -1,6 +1,8 @@
+import type { Fact } from '../core/facts.ts';
+import type { ShardState } from '../core/state.ts';
 import type { StorageReader } from '../ports.ts';
 import { Reader } from './bytes.ts';
-import { NO_HASH, readFrame, type Secret } from './frame.ts';
+import { type Frame, NO_HASH, readFrame, type Secret } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
   filesOf,
@@ -50,8 +52,16 @@ export interface RecoverOptions {
   readonly shard?: number;
   /** Leaves payloads that are in files of their own unread, and checks none. */
   readonly withoutPayloads?: boolean;
-  /** Sees every frame that is replayed. */
+  /** Begins as far back as the log reaches, not at the newest snapshot. */
+  readonly oldest?: boolean;
+  /** Sees the state before the first frame, */
+  readonly begun?: (replica: Replica) => void;
+  /** every frame before it is replayed, */
   readonly visit?: WalkOptions['visit'];
+  /** every fact of a shard before it is applied (what it throws refuses the journal), */
+  readonly check?: (replica: Replica, shard: ShardState, fact: Fact) => void;
+  /** and every frame after. */
+  readonly visited?: (replica: Replica, frame: Frame) => void;
 }
 
 /** Bytes in, state or refusal out: the newest whole snapshot, then the log. Writes nothing. */
@@ -61,7 +71,8 @@ export function recover(source: StorageReader, options: RecoverOptions): Recover
   const segments = files.segments.filter((segment) => segment <= upTo);
   if (segments.length === 0 && files.snapshots.length === 0) return { kind: 'empty' };
   const damagedSnapshots: Refusal[] = [];
-  for (const sequence of files.snapshots.toReversed()) {
+  const snapshots = options.oldest !== true ? files.snapshots.toReversed() : segments[0] === 1 ? [] : files.snapshots;
+  for (const sequence of snapshots) {
     const loaded = loadSnapshot(source, sequence, options.hash, options.shard);
     if (!isRefusal(loaded)) return follow(source, segments, loaded, damagedSnapshots, options);
     damagedSnapshots.push(loaded);
@@ -94,6 +105,9 @@ function follow(
   const from = head?.segment ?? 1;
   const segments = all.filter((segment) => segment >= from);
   if (segments[0] !== from) return { kind: 'refused', file: segmentFile(from), at: 0, why: 'missing' };
+  const { check } = options;
+  options.begun?.(replica);
+  if (check !== undefined) replica.before = (shard, fact) => check(replica, shard, fact);
   const tail = walk(source, {
     segments,
     sequence: head?.sequence ?? START.sequence,
@@ -104,6 +118,7 @@ function follow(
     visit: (frame, segment, at) => {
       options.visit?.(frame, segment, at);
       replica.takeBody(frame.body);
+      options.visited?.(replica, frame);
     },
   });
   if (isRefusal(tail)) return { kind: 'refused', ...tail };
@@ -193,7 +208,8 @@ function checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (
   return damaged;
 }
 
-function readPayload(source: StorageReader, hash: string): Uint8Array | null {
+/** Null when there is no such file. */
+export function readPayload(source: StorageReader, hash: string): Uint8Array | null {
   const file = payloadFile(hash);
   try {
     return source.read(file, 0, source.size(file));

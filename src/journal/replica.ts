@@ -15,6 +15,8 @@ export class Replica {
   limits: Limits | null = null;
   /** Facts taken. */
   facts = 0;
+  /** Sees every fact of a shard before it is applied, and may throw. */
+  before: (shard: ShardState, fact: Fact) => void = () => {};
   private readonly revoked = new Map<string, Revoked>();
   private readonly charged = new Map<string, Charged>();
   /** Time of the last fact. */
@@ -40,6 +42,7 @@ export class Replica {
     if (state === undefined) throw new BytesError(`no shard ${shard}`);
     const fact = item as Fact;
     this.nowMs = fact.atMs;
+    this.before(state, fact);
     apply(state, fact);
   }
 
@@ -53,11 +56,18 @@ export class Replica {
         this.revoked.set(`${fact.kind} ${fact.value}`, fact);
         return;
       case 'charged':
-        this.charged.set(`${fact.nonce} ${fact.line}`, fact);
+        this.charge(fact);
         return;
       default:
         throw new BytesError('no fact of a process');
     }
+  }
+
+  /** In the order in which they were charged last, however much of it a snapshot left out. */
+  private charge(fact: Charged): void {
+    const key = `${fact.nonce} ${fact.line}`;
+    this.charged.delete(key);
+    this.charged.set(key, fact);
   }
 
   private started({ shards, epoch, limits }: Started): void {

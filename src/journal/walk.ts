@@ -1,5 +1,5 @@
 import type { StorageReader } from '../ports.ts';
-import { type Frame, findHeader, isZero, NO_HASH, readFrame, type Secret } from './frame.ts';
+import { type Found, type Frame, findHeader, isZero, NO_HASH, readFrame, type Secret } from './frame.ts';
 import { FILE_HEADER_BYTES, readFileHeader, segmentFile, windowOf } from './layout.ts';
 
 /** Why a journal is not opened: which file, where in it, what is wrong. */
@@ -52,13 +52,20 @@ export function walk(source: StorageReader, options: WalkOptions): Tail | Refusa
   for (const [i, segment] of segments.entries()) {
     const file = segmentFile(segment);
     if (segment !== (segments[0] as number) + i) return { file: segmentFile(segment - 1), at: 0, why: 'missing' };
-    const range = windowOf(source, file);
+    let range = windowOf(source, file);
+    const frameAt = (at: number): Found => {
+      const found = readFrame(range, at, secret);
+      if (found.kind === 'frame') return found;
+      // A process may have written it since the window was read.
+      range = windowOf(source, file);
+      return readFrame(range, at, secret);
+    };
     const salt = readFileHeader(range, 'segment', segment);
     if (typeof salt === 'string') return { file, at: 0, why: salt };
     if (Buffer.compare(salt, secret.salt) !== 0) return { file, at: 0, why: 'of another journal' };
     let at = FILE_HEADER_BYTES;
     const isEnd = (): boolean => segment === end?.segment && at >= end.at;
-    const next = () => (isEnd() ? ({ kind: 'none' } as const) : readFrame(range, at, secret));
+    const next = () => (isEnd() ? ({ kind: 'none' } as const) : frameAt(at));
     let found = next();
     for (; found.kind === 'frame'; found = next()) {
       const { frame } = found;

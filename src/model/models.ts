@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CapabilityDriver } from './capability.ts';
+import { CAPABILITY_ACTIONS, capabilityVariables, readCapabilityConstants } from './capability-constants.ts';
 import { DURABILITY_ACTIONS, DurabilityDriver, durabilityVariables } from './durability.ts';
 import type { Driver } from './explore.ts';
 import type { Variables } from './graph.ts';
@@ -15,7 +17,7 @@ export type Expected =
   /** Every one of these must fail: what they deny is reached. */
   | { readonly kind: 'reaches'; readonly names: readonly string[] };
 
-export type Specification = 'Mailbox' | 'Durability';
+export type Specification = 'Mailbox' | 'Durability' | 'Capability';
 
 export interface Model {
   /** Module and config: `<name>.tla`, `<name>.cfg`. */
@@ -45,6 +47,11 @@ export const MODELS: readonly Model[] = [
   graph('MCSettled', 'verbs said again'),
   graph('MCDurability', 'a journal, replies that wait, crashes', 'Durability'),
   graph('MCGroupCommit', 'two facts and more in one append', 'Durability'),
+  graph('MCCapability', 'a capability, a narrower one, a revocation, a node that asks', 'Capability'),
+  graph('MCRollover', 'a rollover of the root key, revocations by nonce and by key', 'Capability'),
+  graph('MCOverlap', 'capabilities of two root keys at a time', 'Capability'),
+  graph('MCNodes', 'several nodes that ask', 'Capability'),
+  graph('MCVerdict', 'answers that come late, are joined, or do not come', 'Capability'),
   only('MCLive', 'liveness', holds),
   only('MCReached', 'every state is reached', {
     kind: 'reaches',
@@ -61,11 +68,23 @@ export const MODELS: readonly Model[] = [
       'DebugPurgedInv',
     ],
   }),
+  only('MCCapabilityReached', 'what the properties of capabilities speak of happens', {
+    kind: 'reaches',
+    names: [
+      'DebugGraceInv',
+      'DebugStaleAnswerInv',
+      'DebugRevokedMeanwhileInv',
+      'DebugOverlapInv',
+      'DebugHeldOverInv',
+      'DebugOverThenKnownInv',
+    ],
+  }),
   only('NegResetAttempts', 'recovery that resets attempts', violates('AttemptsBoundedInv')),
   only('NegEvictedEarly', 'idempotency entry evicted early', violates('WindowProp')),
   only('NegNoLeaseCap', 'extension without a cap', violates('DeliveredLive')),
   only('NegStaleReceipt', 'stale receipt accepted', violates('SingleLeaseInv')),
   only('NegReplyEarly', 'reply before sync', violates('ReplyDurableInv')),
+  only('NegNoTtl', 'capability cache without a TTL', violates('RevokedProp')),
   only('NegUnfairTick', 'time may stand still', violates('DeliveredLive')),
   only('NegUnfairRecover', 'a process may stay down', violates('DeliveredLive')),
   only('NegUnfairExpire', 'a lease need never end', violates('DeliveredLive')),
@@ -87,14 +106,26 @@ export interface Subject {
   driver(): Driver<unknown>;
 }
 
+/** What a model is of: where no graph is compared, its module says. */
+export const specificationOf = ({ name, graph }: Model, folder: string = TLA): Specification =>
+  graph ?? (modulesOf(name, folder).includes('Durability') ? 'Durability' : 'Mailbox');
+
 /** @throws Error naming file and constant */
 export function subjectOf(model: Model, folder: string = TLA): Subject {
-  if (model.graph === 'Durability') {
+  if (specificationOf(model, folder) === 'Durability') {
     const constants = readDurabilityConstants(folder, model.name);
     return {
       variables: durabilityVariables(constants),
       actions: DURABILITY_ACTIONS,
       driver: () => new DurabilityDriver(constants) as Driver<unknown>,
+    };
+  }
+  if (model.graph === 'Capability') {
+    const constants = readCapabilityConstants(folder, model.name);
+    return {
+      variables: capabilityVariables(constants),
+      actions: CAPABILITY_ACTIONS,
+      driver: () => new CapabilityDriver(constants) as Driver<unknown>,
     };
   }
   const constants = readMailboxConstants(folder, model.name);

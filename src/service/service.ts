@@ -49,6 +49,8 @@ const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
 const DLQ_STEP_MAX = 1000;
+/** Payload bytes of one page of dead letters; as with recv, the first always goes (LE6). */
+const DLQ_PAGE_BYTES = 512 * 1024;
 const RANDOM_IDS = 2 ** 34;
 const RECEIPT_BYTES = 16;
 const RETRY_SATURATED_MS = 1000;
@@ -391,8 +393,7 @@ export class Service {
   }
 
   private apply(shard: ShardState, fact: Fact, message?: Message): void {
-    const isEnd = fact.name === 'acked' || fact.name === 'purged';
-    const spent = isEnd ? (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload : undefined;
+    const spent = payloadSpentBy(fact, shard, message);
     apply(shard, fact, message);
     if (fact.name === 'sent') this.payloads.hold(fact.payload);
     else if (spent != null) this.payloads.spend(spent);
@@ -683,6 +684,7 @@ export class Service {
     this.advanceShard(shard, nowMs);
     const deadLetters = [];
     let looked = 0;
+    let bytes = 0;
     let next: number | null = null;
     let last = request.after;
     for (const message of shard.topics.get(request.topic)?.dead.after(request.after) ?? []) {
@@ -690,8 +692,16 @@ export class Service {
         next = last;
         break;
       }
+      if (request.reason !== null && message.deadReason !== request.reason) {
+        last = message.ageNumber;
+        continue;
+      }
+      bytes += request.withPayload ? (message.payload?.length ?? 0) : 0;
+      if (bytes > DLQ_PAGE_BYTES && deadLetters.length > 0) {
+        next = last;
+        break;
+      }
       last = message.ageNumber;
-      if (request.reason !== null && message.deadReason !== request.reason) continue;
       deadLetters.push(deadLetterOf(message, shard.shard, request.withPayload));
     }
     return { outcome: 'ok', deadLetters, next };
@@ -775,6 +785,12 @@ export class Service {
     this.polls.remove(poll);
     this.answer(poll.reply, { outcome, deliveries, ...poll.acks });
   }
+}
+
+/** The bytes whose message this fact ends. */
+function payloadSpentBy(fact: Fact, shard: ShardState, message?: Message): Uint8Array | null | undefined {
+  if (fact.name !== 'acked' && fact.name !== 'purged') return null;
+  return (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload;
 }
 
 function mayNotWait(): never {

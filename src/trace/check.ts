@@ -1,4 +1,4 @@
-import { type MessageVariables, type TraceHeader, type TraceStep, VARIABLE_NAMES } from './format.ts';
+import { FOUND, type MessageVariables, type TraceHeader, type TraceStep, VARIABLE_NAMES } from './format.ts';
 import { linesOf, parseHeader, parseStep, TraceError } from './parse.ts';
 import { type Asked, type Branch, RULES } from './rules.ts';
 import { type SpecMessage, SpecShard } from './spec-shard.ts';
@@ -52,9 +52,34 @@ export class TraceChecker {
       );
     const shard = this.shards[step.shard] ?? new SpecShard(this.header.constants);
     this.shards[step.shard] = shard;
-    const found = step.action === 'Recover' ? this.recover(shard, step) : this.step(shard, step, line);
-    if (found === null) this.matched++;
-    return found;
+    const begun = shard.isBegun;
+    if (step.action !== FOUND) shard.isBegun = true;
+    const mismatch =
+      step.action === 'Recover'
+        ? this.recover(shard, step)
+        : step.action === FOUND
+          ? this.find(shard, step, line, begun)
+          : this.step(shard, step, line);
+    if (mismatch === null) this.matched++;
+    return mismatch;
+  }
+
+  /** The trace begins in the middle: this message is there, in one of the states that the specification gives it. */
+  private find(shard: SpecShard, step: TraceStep, line: number, begun: boolean): Mismatch | null {
+    const msgId = step.msg_id as string;
+    const refuse = (says: string): Mismatch => ({ line, step, says, before: null, refused: [], couldBe: [] });
+    if (begun) return refuse(`${msgId} is found after the first step of its shard`);
+    if (this.seen.has(msgId)) return refuse(`${msgId} is found twice`);
+    if (step.at_ms < shard.nowMs) return refuse(`time goes back from ${shard.nowMs} to ${step.at_ms}`);
+    this.seen.add(msgId);
+    shard.nowMs = step.at_ms;
+    const message = shard.absent(msgId, step.topic as string, step.idem_key as string);
+    const found = { ...shard.variablesOf(message), ...step.changes };
+    const wrong = unlikeAny(found);
+    if (wrong !== null) return refuse(`${msgId} cannot be found so: ${wrong}`);
+    if (found.window > 0 && shard.keys.has(message.key)) return refuse(`two live messages of key ${message.key}`);
+    shard.become(message, found);
+    return null;
   }
 
   /** Crash and Recover: a process took over; its clock may say less than the last one's. */
@@ -106,6 +131,28 @@ export class TraceChecker {
     for (const shard of this.shards) if (shard !== undefined) leased += shard.inflight;
     return leased;
   }
+}
+
+/**
+ * What no message has in any state, whatever the constants were when it came to it (`tla/Mailbox.tla` TypeOK, SingleLeaseInv);
+ * null for nothing.
+ */
+function unlikeAny({
+  state,
+  attempt,
+  epoch,
+  receipt,
+  timer,
+  left,
+  visibility,
+  reason,
+}: MessageVariables): string | null {
+  const leased = state === 'leased';
+  if (state === 'absent') return 'state = absent';
+  if (attempt > epoch) return `attempt = ${attempt}, epoch = ${epoch}`;
+  if (receipt !== (leased ? epoch : 0)) return `receipt = ${receipt} of epoch ${epoch}, ${state}`;
+  if (leased ? visibility === 0 || timer > left : visibility + left > 0) return `a lease that is none, ${state}`;
+  return (state === 'dead_lettered') === (reason !== 'none') ? null : `reason = ${reason}, ${state}`;
 }
 
 /** Null when the branch may have been the step. */

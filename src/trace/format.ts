@@ -90,8 +90,11 @@ export const VARIABLES: Readonly<Record<VariableName, readonly string[] | number
 };
 export const VARIABLE_NAMES = Object.keys(VARIABLES) as VariableName[];
 
-/** Actions a step may be: those of messages, and the one of a process that takes over. */
-export const STEP_ACTIONS: readonly string[] = [...EVENTS.map((event) => ACTION_OF[event]), 'Recover'];
+/** A message that was there when the trace began, as it was: no action, but what the first ones act on. */
+export const FOUND = 'Found';
+
+/** Actions a step may be: those of messages, the one of a process that takes over, and what was found. */
+export const STEP_ACTIONS: readonly string[] = [...EVENTS.map((event) => ACTION_OF[event]), 'Recover', FOUND];
 
 /**
  * One durable fact. `atMs` is the time of the shard, which a clock set back may set back. `changes` holds every variable of the
@@ -105,7 +108,7 @@ export interface TraceStep {
   readonly action: string;
   /** None for Recover. */
   readonly msg_id?: string;
-  /** Send only. */
+  /** Send and Found only. */
   readonly topic?: string;
   readonly idem_key?: string;
   readonly outcome: 'ok';

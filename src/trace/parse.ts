@@ -1,5 +1,6 @@
 import {
   CONSTANT_NAMES,
+  FOUND,
   PRODUCERS,
   STEP_ACTIONS,
   TRACE_VERSION,
@@ -92,8 +93,8 @@ export function parseStep(text: string, line: number): TraceStep {
   }
   textOf(fields, 'msg_id', line);
   for (const name of ['topic', 'idem_key']) {
-    if (action === 'Send') textOf(fields, name, line);
-    else if (name in fields) throw new TraceError(line, `${name}: of Send only`);
+    if (action === 'Send' || action === FOUND) textOf(fields, name, line);
+    else if (name in fields) throw new TraceError(line, `${name}: of Send and Found only`);
   }
   checkChanges(fields['changes'], line);
   return fields as unknown as TraceStep;

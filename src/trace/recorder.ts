@@ -1,11 +1,13 @@
 import { advance } from '../core/advance.ts';
 import { apply } from '../core/apply.ts';
-import type { Fact } from '../core/facts.ts';
+import type { Fact, MessageFact } from '../core/facts.ts';
+import { imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import { type Message, ShardState } from '../core/state.ts';
 import {
   ACTION_OF_FACT,
   constantsOf,
+  FOUND,
   type LastError,
   lineOf,
   type MessageVariables,
@@ -19,8 +21,8 @@ const ABSENT: Readonly<MessageVariables> = {
   ...{ ttl: -1, keep: 0, window: 0, reason: 'none', error: 'none' },
 };
 
-/** What the specification says of this message, in a shard whose time it is. */
-export function variablesOf(shard: ShardState, m: Message): MessageVariables {
+/** What the specification says of this message, in a shard whose time it is. `error`: what made it return last. */
+function variablesOf(shard: ShardState, m: Message, error: LastError): MessageVariables {
   const { nowMs, limits } = shard;
   const leased = m.state === 'leased';
   const waits = m.state === 'queued' || m.state === 'redelivered';
@@ -41,11 +43,28 @@ export function variablesOf(shard: ShardState, m: Message): MessageVariables {
     keep: waits ? rest(m.readyAtMs + limits.readyRetentionMs) : dead ? rest(m.deadAtMs + limits.dlqRetentionMs) : 0,
     window: m.idemUntilMs === 0 ? 0 : rest(m.idemUntilMs),
     reason: dead ? (m.deadReason ?? 'none') : 'none',
-    error: lives || dead ? errorOf(m.lastError) : 'none',
+    error: lives || dead ? error : 'none',
   };
 }
 
-const errorOf = (lastError: string | null): LastError =>
+/** What made a message return last: its own `lastError` is the text of whoever nacked it, or none. */
+function errorAfter(fact: MessageFact, before: LastError, wasLeased: boolean): LastError {
+  switch (fact.name) {
+    case 'nacked':
+      return 'nacked';
+    case 'released':
+      return fact.counted ? 'released' : before;
+    case 'expired':
+      return wasLeased ? 'expired' : before;
+    case 'reprocessed':
+      return 'none';
+    default:
+      return before;
+  }
+}
+
+/** What a text that was found may have come from: nobody knows more any longer. */
+const errorFound = (lastError: string | null): LastError =>
   lastError === null ? 'none' : lastError === 'expired' || lastError === 'released' ? lastError : 'nacked';
 
 /**
@@ -56,6 +75,7 @@ export class TraceRecorder {
   private readonly write: (line: string) => void;
   private readonly limits: Limits;
   private readonly shards: ShardState[] = [];
+  private readonly errors = new WeakMap<Message, LastError>();
   private seq = 0;
 
   constructor(options: {
@@ -70,6 +90,23 @@ export class TraceRecorder {
     write(lineOf({ trace: 'svc-mailbox', version: TRACE_VERSION, producer, commit, constants: constantsOf(limits) }));
   }
 
+  /** A shard as it is before the first of its facts that will be taken: what is in it is found, in the order of sends. */
+  begin(state: ShardState): void {
+    const own = new Restoration(state.shard, this.limits);
+    for (const image of imagesOf(state)) own.take(image);
+    const shard = own.done();
+    this.shards[shard.shard] = shard;
+    const step = { at_ms: shard.nowMs, shard: shard.shard, action: FOUND, outcome: 'ok' as const };
+    const messages = shard.slots.filter((message) => message !== undefined).sort((a, b) => a.seq - b.seq);
+    for (const message of messages) {
+      const { msgId, topic, idemKey } = message;
+      const error = errorFound(message.lastError);
+      this.errors.set(message, error);
+      const changes = changesOf(ABSENT, variablesOf(shard, message, error));
+      this.write(lineOf({ seq: ++this.seq, ...step, msg_id: msgId, topic: topic.name, idem_key: idemKey, changes }));
+    }
+  }
+
   take(shard: number, fact: Fact): void {
     const state = this.shards[shard] ?? new ShardState(shard, this.limits);
     this.shards[shard] = state;
@@ -81,15 +118,20 @@ export class TraceRecorder {
     }
     if (atMs > state.nowMs) advance(state, atMs);
     const known = state.find(fact.msgId);
-    const before = known === undefined ? ABSENT : variablesOf(state, known);
+    const error = (known === undefined ? undefined : this.errors.get(known)) ?? 'none';
+    const before = known === undefined ? ABSENT : variablesOf(state, known, error);
     apply(state, fact);
     const message = known ?? (state.find(fact.msgId) as Message);
-    const after = variablesOf(state, message);
-    const changes: Partial<Record<keyof MessageVariables, unknown>> = {};
-    for (const name of VARIABLE_NAMES) if (after[name] !== before[name]) changes[name] = after[name];
+    const errorNow = errorAfter(fact, error, before.state === 'leased');
+    if (errorNow !== error) this.errors.set(message, errorNow);
+    const changes = changesOf(before, variablesOf(state, message, errorNow));
     const sent = fact.name === 'sent' ? { topic: fact.topic, idem_key: fact.idemKey } : {};
-    this.write(
-      lineOf({ ...step, msg_id: fact.msgId, ...sent, outcome: 'ok', changes: changes as Partial<MessageVariables> }),
-    );
+    this.write(lineOf({ ...step, msg_id: fact.msgId, ...sent, outcome: 'ok', changes }));
   }
+}
+
+function changesOf(before: MessageVariables, after: MessageVariables): Partial<MessageVariables> {
+  const changes: Partial<Record<keyof MessageVariables, unknown>> = {};
+  for (const name of VARIABLE_NAMES) if (after[name] !== before[name]) changes[name] = after[name];
+  return changes as Partial<MessageVariables>;
 }

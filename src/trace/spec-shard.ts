@@ -80,6 +80,8 @@ class SpecTopic {
 export class SpecShard {
   readonly c: TraceConstants;
   nowMs = 0;
+  /** A step was taken: nothing more is found. */
+  isBegun = false;
   depth = 0;
   inflight = 0;
   /** dlq: oldest first. */
@@ -207,6 +209,8 @@ export class SpecShard {
   private enter(m: SpecMessage, window: number): void {
     this.sent++;
     this.messages.set(m.msgId, m);
+    // Found after its window.
+    if (window === 0) return;
     m.windowAt = this.nowMs + window;
     this.windows.push(m);
     this.keys.set(m.key, m);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLA } from '../model/models.ts';
 import { spawnTlc } from '../model/run-tlc.ts';
-import { type TraceConstants, type TraceStep, VARIABLES, type VariableName } from './format.ts';
+import { FOUND, type TraceConstants, type TraceStep, VARIABLES, type VariableName } from './format.ts';
 
 /** TLC's integers have 32 bits. */
 const TLC_INT_MAX = 2 ** 31 - 1;
@@ -32,6 +32,8 @@ interface SpecTrace {
 
 /** Steps of one shard as the specification counts: messages by number, times by what passes. */
 function specTraceOf(steps: readonly TraceStep[]): SpecTrace {
+  if (steps.some(({ action }) => action === FOUND))
+    throw new TlcTraceError('a trace that begins with messages found: TLC begins with none');
   const numberOf = new Map<string, number>();
   const [topicOf, keyOf] = [new Map<string, number>(), new Map<string, number>()];
   const [topics, keys]: [number[], number[]] = [[], []];

@@ -154,6 +154,14 @@ export class JournalBench {
     this.append(batches);
   }
 
+  /** One command, decided and appended. */
+  run(shard: number, command: Command): readonly Fact[] {
+    const { facts } = execute(this.shards[shard] as ShardState, command);
+    this.append([{ shard, facts }]);
+    this.queue.run();
+    return facts;
+  }
+
   append(batches: readonly Batch[], then: (error: Error | null) => void = () => {}): void {
     for (const batch of batches) {
       if (batch.shard === null) continue;

@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { Stream } from '../../sim/random.ts';
 import { DurableServer } from './durable.ts';
 import { NOTHING } from './history.ts';
+import { run } from './process.ts';
 import { Swarm } from './swarm.ts';
 
 /** Answers of the server between two kills, at most. */
@@ -25,8 +28,21 @@ export async function killAgainAndAgain(rounds: number, seed: number): Promise<S
     await swarm.answers(ANSWERS_MAX);
     await swarm.drain();
     expect(swarm.history.check()).toEqual(NOTHING);
+    await server.process.crash();
+    await mustHold(server);
     return swarm.history.counts;
   } finally {
     await server.end();
   }
+}
+
+/** The journal that is left is intact, and a behaviour of the specification (journal rule 10). */
+async function mustHold({ data, folder }: DurableServer): Promise<void> {
+  const verified = await run(['journal', 'verify', '--data', data]);
+  expect([verified.code, verified.out]).toEqual([0, expect.stringContaining('verdict    intact')]);
+  const { out } = await run(['journal', 'cat', '--trace', '--data', data]);
+  const file = join(folder, 'trace.ndjson');
+  writeFileSync(file, out);
+  const checked = await run(['trace', 'check', file, '--explain']);
+  expect([checked.code, checked.out]).toEqual([0, expect.stringContaining('a behaviour of the specification: ')]);
 }

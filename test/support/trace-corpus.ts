@@ -42,8 +42,10 @@ export interface CorpusTrace {
 export const textOf = ({ header, steps }: CorpusTrace): string =>
   [header, ...steps].map((line) => `${JSON.stringify(line)}\n`).join('');
 
-/** One random life of a shard, driven through the shipped core with restarts in between, as its trace. */
-export function goodTrace(seed: number): CorpusTrace {
+export const goodTrace = (seed: number): CorpusTrace => traceOf(goodFacts(seed));
+
+/** One random life of a shard, driven through the shipped core with restarts in between. */
+export function goodFacts(seed: number): readonly Fact[] {
   const random = new Stream(seed, 'trace');
   const facts: Fact[] = [];
   let state = new ShardState(0, LIMITS);
@@ -119,14 +121,16 @@ export function goodTrace(seed: number): CorpusTrace {
     else if (random.chance(0.6)) run({ name: 'reprocess', ...item });
     else run({ name: 'purge', ...item, reason: 'admin' });
   }
-  return traceOf(facts);
+  return facts;
 }
 
-function traceOf(facts: readonly Fact[]): CorpusTrace {
+/** The facts from `from` on; those before make what is found. */
+export function traceOf(facts: readonly Fact[], from = 0): CorpusTrace {
   const lines: string[] = [];
   const write = (line: string): void => void lines.push(line);
   const recorder = new TraceRecorder({ producer: 'simulator', commit: null, limits: LIMITS, write });
-  for (const fact of facts) recorder.take(0, fact);
+  if (from > 0) recorder.begin(replay(0, LIMITS, facts.slice(0, from)));
+  for (const fact of facts.slice(from)) recorder.take(0, fact);
   const [header, ...steps] = lines;
   return { header: parseHeader(header as string), steps: steps.map((line, i) => parseStep(line, i + 2)) };
 }

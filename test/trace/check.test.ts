@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkTrace } from '../../src/trace/check.ts';
 import { explainTrace } from '../../src/trace/explain.ts';
-import { CORRUPTIONS, corrupted, goodTrace, textOf } from '../support/trace-corpus.ts';
+import type { TraceStep } from '../../src/trace/format.ts';
+import {
+  CORRUPTIONS,
+  type CorpusTrace,
+  corrupted,
+  goodFacts,
+  goodTrace,
+  textOf,
+  traceOf,
+} from '../support/trace-corpus.ts';
 
 const GOOD = Array.from({ length: 1000 }, (_, i) => goodTrace(i + 1));
 
@@ -28,6 +37,39 @@ describe('trace check', () => {
       ...['Expire dead_lettered retention', 'Reprocess queued none', 'Purge purged none', 'Recover  '],
     ])
       expect(seen, what).toContain(what);
+  });
+
+  it('found: a trace that begins anywhere in a life is one too, and says what was there (V5)', () => {
+    const states = new Set<unknown>();
+    for (let seed = 1; seed <= 200; seed++) {
+      const facts = goodFacts(seed);
+      const trace = traceOf(facts, 1 + (seed % facts.length));
+      const result = checkTrace(textOf(trace));
+      expect(result.mismatch === null, `${seed}: ${explainTrace(result, true)}`).toBe(true);
+      for (const { action, changes } of trace.steps) if (action === 'Found') states.add(changes?.state);
+    }
+    expect(states).toEqual(new Set(['queued', 'leased', 'redelivered', 'acked', 'dead_lettered', 'purged']));
+  });
+
+  it('found: what no message can be, what comes twice or after the first step is refused', () => {
+    const trace = Array.from({ length: 50 }, (_, i) => traceOf(goodFacts(i + 1), 12)).find(
+      ({ steps }) => steps[0]?.changes?.state === 'leased' && steps.some(({ action }) => action === 'Recv'),
+    ) as CorpusTrace;
+    const says = (steps: readonly TraceStep[]): string => {
+      const numbered = steps.map((step, i) => ({ ...step, seq: i + 1 }));
+      return explainTrace(checkTrace(textOf({ ...trace, steps: numbered })), false);
+    };
+    const [first, ...rest] = trace.steps as [TraceStep, ...TraceStep[]];
+    const with_ = (changes: object): TraceStep => ({ ...first, changes: { ...first.changes, ...changes } });
+    expect(says([with_({ receipt: 7 }), ...rest])).toContain('cannot be found so: receipt = 7');
+    expect(says([with_({ timer: 9999 }), ...rest])).toContain('a lease that is none');
+    expect(says([with_({ reason: 'ttl' }), ...rest])).toContain('reason = ttl, leased');
+    expect(says([with_({ state: 'absent' }), ...rest])).toContain('state = absent');
+    expect(says([first, first, ...rest])).toContain('is found twice');
+    expect(says([...trace.steps, { ...first, msg_id: 'other' }])).toContain(
+      'is found after the first step of its shard',
+    );
+    expect(says(rest)).toMatch(/was never sent|no \w+ of|time passes/);
   });
 
   it('corpus: of a thousand corrupted traces nearly all are refused, each for a reason that can be read', () => {

@@ -1,0 +1,87 @@
+import { type Command, Option } from 'commander';
+import type { Described } from '../../journal/describe.ts';
+import type { RecoverOptions } from '../../journal/recover.ts';
+import type { Refusal } from '../../journal/walk.ts';
+import type { StorageReader } from '../../ports.ts';
+import { examples, UsageError, wholeNumber } from '../shared.ts';
+import { Output } from '../standard.ts';
+import { type Options, onData, openData } from './shared.ts';
+
+interface CatOptions extends Options {
+  readonly trace?: true;
+  readonly payload?: true;
+  readonly msgId?: string;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+export function addCat(journal: Command): void {
+  const cat = onData(journal.command('cat').description('every fact that the log still holds, a line each'));
+  const frame = wholeNumber('frame', 1, Number.MAX_SAFE_INTEGER);
+  cat
+    .addOption(new Option('--from <frame>', 'begin with this frame').argParser(frame))
+    .addOption(new Option('--to <frame>', 'end with this frame').argParser(frame))
+    .option('--msg-id <id>', 'this message only')
+    .option('--payload', 'payloads too, in base64')
+    .option('--trace', 'as a trace, for `mailbox trace check`');
+  cat.addHelpText('after', '\nReceipts are never shown. Exit: 0 all was told, 1 the journal is damaged or not there.');
+  examples(
+    cat,
+    'mailbox journal cat --msg-id 01M862BHTV00348BQQQR000000',
+    'mailbox journal cat --trace | mailbox trace check -',
+  );
+  cat.action(async (options: CatOptions) => {
+    const others = [options.from, options.to, options.msgId, options.payload, options.json];
+    if (options.trace === true && others.some((other) => other !== undefined)) {
+      throw new UsageError('trace: all of the journal, in its own format: no other option goes with it');
+    }
+    const { source, recovering } = await openData(options);
+    const { UnreadableError } = await import('../../journal/look.ts');
+    const output = new Output();
+    const cat = options.trace === true ? catTrace : catFacts;
+    const refusal = await cat(source, recovering, output, options);
+    output.flush();
+    if (refusal !== null) throw new UnreadableError(refusal);
+  });
+}
+
+type Cat = (
+  source: StorageReader,
+  recovering: RecoverOptions,
+  output: Output,
+  options: CatOptions,
+) => Promise<Refusal | null>;
+
+const catTrace: Cat = async (source, recovering, output) => {
+  const { traceOf } = await import('./trace.ts');
+  const { after, refusal } = traceOf(source, recovering, (line) => output.write(line));
+  if (after > 1) process.stderr.write(`the trace begins after frame ${after}: other limits were in force before\n`);
+  return refusal;
+};
+
+const catFacts: Cat = async (source, recovering, output, options) => {
+  const { describe } = await import('../../journal/describe.ts');
+  const { readPayload } = await import('../../journal/recover.ts');
+  const { endOf, tell } = await import('../../journal/tell.ts');
+  const { from = 1, to = Number.POSITIVE_INFINITY, msgId, payload, json } = options;
+  const readApart = (hash: string): Uint8Array | null => readPayload(source, hash);
+  return tell(source, recovering, endOf(source, recovering), {
+    fact: (entry, { sequence }) => {
+      if (sequence < from || sequence > to) return;
+      if (msgId !== undefined && (entry.item as { msgId?: string }).msgId !== msgId) return;
+      const told = { frame: sequence, ...describe(entry, payload === true, readApart) };
+      output.write(`${json === true ? JSON.stringify(told) : factLine(told)}\n`);
+    },
+  });
+};
+
+function factLine({ frame, shard, fact, at_ms, msg_id, ...rest }: Described): string {
+  const at = typeof at_ms === 'number' ? new Date(at_ms).toISOString() : '-';
+  const fields = Object.entries(rest).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  const where = `${String(frame).padStart(8)} ${String(shard ?? '-').padStart(4)}`;
+  return [where, at.padEnd(24), String(fact).padEnd(11), ...(msg_id === undefined ? [] : [msg_id]), ...fields].join(
+    ' ',
+  );
+}

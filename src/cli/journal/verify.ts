@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { EXIT, examples, print, printJson } from '../shared.ts';
+import { many, type Options, onData, openData } from './shared.ts';
+
+export function addVerify(journal: Command): void {
+  const verify = onData(
+    journal
+      .command('verify')
+      .description('is every frame in the chain, every fact lawful, every snapshot and payload what it says?'),
+  );
+  verify.addHelpText('after', '\nExit: 0 intact, 1 not, or not readable. Can be run while serving.');
+  examples(verify, 'mailbox journal verify --data /var/lib/mailbox');
+  verify.action(async (options: Options) => {
+    const { data, source, recovering } = await openData(options);
+    const { audit } = await import('../../journal/audit.ts');
+    const { placed } = await import('../../journal/look.ts');
+    const { integrity } = await import('../../integrity/hash-chain.ts');
+    const found = audit(source, { hash: recovering.hash, integrity });
+    const intact = found.problems.length === 0 && found.last > 0;
+    process.exitCode = intact ? EXIT.ok : EXIT.failed;
+    if (options.json) return printJson({ data, intact, ...found });
+    for (const problem of found.problems) print(placed(problem));
+    const { segments, snapshots, payloadFiles, frames, first, last, facts, tornBytes } = found;
+    print(
+      `files      ${many(segments, 'segment')}, ${many(snapshots, 'snapshot')}, ${many(payloadFiles, 'payload file')}`,
+    );
+    print(
+      `frames     ${many(frames, 'frame')}${frames === 0 ? '' : `, ${first} to ${last}, each with the hash of the one before`}`,
+    );
+    print(`facts      ${many(facts, 'fact')} that the lifecycle decides too`);
+    if (tornBytes > 0)
+      print(`torn       ${many(tornBytes, 'byte')} of a write that was cut off; the next start puts them aside`);
+    print(
+      `verdict    ${intact ? 'intact' : last === 0 && found.problems.length === 0 ? 'there is no journal' : 'NOT INTACT'}`,
+    );
+  });
+}

@@ -1,0 +1,51 @@
+import { readSync, writeSync } from 'node:fs';
+
+const [STDIN, STDOUT] = [0, 1];
+const PIECE_BYTES = 64 * 1024;
+const PAUSE_MS = 2;
+
+/** The other end of a pipe is slower than we are: wait, for as long as it takes. */
+const pause = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+
+/** All of standard input. Pipes may not block, whoever made them so: then there is nothing to read yet, which is no error. */
+export function standardInput(): Buffer {
+  const pieces: Buffer[] = [];
+  for (;;) {
+    const piece = Buffer.alloc(PIECE_BYTES);
+    const bytes = unlessBusy(() => readSync(STDIN, piece));
+    if (bytes === null) continue;
+    if (bytes === 0) return Buffer.concat(pieces);
+    pieces.push(piece.subarray(0, bytes));
+  }
+}
+
+/** Standard output for a lot of text: no more of it waits in memory than a piece, however slow the reader is. */
+export class Output {
+  private text = '';
+
+  write(text: string): void {
+    this.text += text;
+    if (this.text.length >= PIECE_BYTES) this.flush();
+  }
+
+  flush(): void {
+    const bytes = Buffer.from(this.text);
+    this.text = '';
+    for (let at = 0; at < bytes.length; ) at += unlessBusy(() => writeSync(STDOUT, bytes, at)) ?? 0;
+  }
+}
+
+/** Null when it could not be done yet. */
+function unlessBusy(work: () => number): number | null {
+  try {
+    return work();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // The reader has what it wanted (`| head`), or the writer said all it had: no error of ours.
+    if (code === 'EPIPE') process.exit(0);
+    if (code === 'EOF') return 0;
+    if (code !== 'EAGAIN') throw error;
+    pause();
+    return null;
+  }
+}

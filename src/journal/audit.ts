@@ -1,0 +1,123 @@
+import type { Fact, MessageFact } from '../core/facts.ts';
+import type { ShardState } from '../core/state.ts';
+import type { Integrity, StorageReader } from '../ports.ts';
+import { BytesError, Writer } from './bytes.ts';
+import type { Secret } from './frame.ts';
+import { unlawful } from './lawful.ts';
+import { filesOf, PAYLOADS, payloadFile, snapshotFile } from './layout.ts';
+import { lookAgain, placed } from './look.ts';
+import { APART, writeRecord } from './record.ts';
+import { loadSnapshot, type Recovered, recover } from './recover.ts';
+import type { Replica } from './replica.ts';
+import { isRefusal, type Refusal } from './walk.ts';
+
+export interface AuditOptions {
+  readonly hash: Secret['hash'];
+  readonly integrity: Pick<Integrity, 'payloadHashOf' | 'hashChainOf'>;
+}
+
+/** Everything a journal can be held to, and what is wrong with this one. */
+export interface Audit {
+  readonly problems: readonly Refusal[];
+  readonly segments: number;
+  readonly snapshots: number;
+  readonly payloadFiles: number;
+  readonly frames: number;
+  readonly facts: number;
+  /** Sequence numbers of the first and the last frame that were read; 0 for none. */
+  readonly first: number;
+  readonly last: number;
+  /** Bytes of a write that was cut off at the end: put aside by the next start, no problem. */
+  readonly tornBytes: number;
+}
+
+/**
+ * Reads everything that is there, further back than a recovery would: the chain of frames from its beginning, each fact
+ * against the lifecycle and its hashes, each snapshot against the log before it, each payload against its hash.
+ */
+export const audit = (source: StorageReader, options: AuditOptions): Audit =>
+  lookAgain(
+    () => lookOnce(source, options),
+    ({ problems }) => (problems.length === 0 ? null : problems.map(placed).join()),
+  );
+
+function lookOnce(source: StorageReader, options: AuditOptions): Audit {
+  const { segments, snapshots } = filesOf(source);
+  const problems: Refusal[] = [];
+  const digests = new Map<number, string>();
+  for (const sequence of snapshots) {
+    const loaded = loadSnapshot(source, sequence, options.hash);
+    if (isRefusal(loaded)) problems.push(loaded);
+    else digests.set(sequence, digestOf(loaded.replica, options.hash));
+  }
+  const seen = { frames: 0, facts: 0, first: 0, last: 0 };
+  const found = recover(source, {
+    hash: options.hash,
+    payloadHashOf: options.integrity.payloadHashOf,
+    oldest: true,
+    visit: ({ sequence }) => {
+      seen.frames++;
+      seen.first ||= sequence;
+      seen.last = sequence;
+    },
+    check: ({ shards }, shard, fact) => {
+      seen.facts++;
+      mustHold(shards, shard, fact, options.integrity);
+    },
+    visited: (replica, { sequence }) => {
+      const said = digests.get(sequence);
+      if (said === undefined || said === digestOf(replica, options.hash)) return;
+      problems.push({ file: snapshotFile(sequence), at: 0, why: 'does not say what the log says' });
+    },
+  });
+  if (found.kind === 'refused') problems.push({ file: found.file, at: found.at, why: found.why });
+  if (found.kind === 'recovered') problems.push(...payloadProblems(found));
+  return {
+    problems,
+    ...{ segments: segments.length, snapshots: snapshots.length, payloadFiles: source.files(PAYLOADS).length },
+    ...seen,
+    tornBytes: found.kind === 'recovered' ? found.tail.tornEnd - found.tail.at : 0,
+  };
+}
+
+function mustHold(shards: readonly ShardState[], shard: ShardState, fact: Fact, integrity: AuditOptions['integrity']) {
+  if (fact.name === 'recovered') return;
+  const wrong = unlawful(shards, shard, fact) ?? hashProblem(fact, integrity);
+  if (wrong !== null) throw new BytesError(wrong);
+}
+
+/** A send says what it carries, twice (T1, T2). */
+function hashProblem(fact: MessageFact, { payloadHashOf, hashChainOf }: AuditOptions['integrity']): string | null {
+  if (fact.name !== 'sent') return null;
+  const { msgId, topic, atMs, idemKey, payload, payloadHash, hashChain, attrs } = fact;
+  if (payload !== APART && payloadHashOf(payload) !== payloadHash) return `sent of ${msgId}: payload_hash`;
+  const chain = hashChainOf(topic, atMs, idemKey, payloadHash, attrs);
+  return chain === hashChain ? null : `sent of ${msgId}: hash_chain`;
+}
+
+const payloadProblems = ({ damagedPayloads, apart }: Recovered): Refusal[] =>
+  damagedPayloads.map(({ msgId, why }) => {
+    const hash = apart.get(msgId);
+    return { file: hash === undefined ? 'payload' : payloadFile(hash), at: 0, why: `${why}, of ${msgId}` };
+  });
+
+const PIECE_BYTES = 256 << 10;
+
+/** A hash over everything a replica holds. */
+function digestOf(replica: Replica, hash: Secret['hash']): string {
+  const w = new Writer(2 * PIECE_BYTES);
+  const close = (): void => {
+    const digest = hash(w.buffer.subarray(0, w.length));
+    w.length = 0;
+    w.raw(digest);
+  };
+  const { epoch, limits } = replica;
+  w.f64(epoch);
+  if (limits !== null) writeRecord(w, null, { name: 'limited', limits });
+  for (const { shard, item } of replica.entries()) {
+    writeRecord(w, shard, item, item.name === 'message' && item.message.payload === APART);
+    if (w.length > PIECE_BYTES) close();
+  }
+  close();
+  return Buffer.from(w.buffer.subarray(0, w.length)).toString('hex');
+}

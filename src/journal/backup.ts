@@ -1,0 +1,179 @@
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { FileStorage } from './file-storage.ts';
+import { checkFolder, FOLDER_MODE, FolderError, holdFolder, LOCK } from './folder.ts';
+import { filesOf, INCOMPLETE, PAYLOADS, payloadFile, segmentFile, snapshotFile } from './layout.ts';
+import { mustRecover } from './look.ts';
+import type { Recovered, RecoverOptions } from './recover.ts';
+import { runNow, writeAll } from './steps.ts';
+
+/** What a backup or a restored directory holds. */
+export interface Copied {
+  readonly files: number;
+  /** The last frame in it. */
+  readonly sequence: number;
+  /** Messages in it, in whatever state. */
+  readonly messages: number;
+}
+
+/** The copy cannot be made: the message says why. */
+export class CopyError extends Error {}
+
+/** A serving process takes files away while they are copied: then it is begun anew, at most so often. */
+const TRIES = 10;
+
+/**
+ * A copy of the journal as it stands, made while it may be serving (journal rule 6): hard links of the newest snapshot, of the
+ * full segments since and of payloads, which never change, and the written part of the segment in use. It is read back
+ * before it is called one. @throws FolderError, UnreadableError, CopyError
+ */
+export function backUp(data: string, target: string, recovering: RecoverOptions): Copied {
+  checkFolder(data);
+  if (`${resolve(target)}/`.startsWith(`${resolve(data)}/`)) throw new CopyError(`backup: ${target} is inside ${data}`);
+  makeEmpty('backup', target);
+  return whole(target, () => {
+    for (let tries = 1; ; tries++) {
+      const missing = tryToLink(data, target, recovering);
+      if (missing === null) return copiedIn(target, mustRecover(new FileStorage(target), recovering));
+      if (tries === TRIES) throw new CopyError(`backup: ${missing}`);
+      for (const name of readdirSync(target)) {
+        if (name !== INCOMPLETE) rmSync(join(target, name), { recursive: true });
+      }
+    }
+  });
+}
+
+/** @returns what went away while it was copied, null when all is there */
+function tryToLink(data: string, target: string, recovering: RecoverOptions): string | null {
+  try {
+    const found = mustRecover(new FileStorage(data), { ...recovering, withoutPayloads: true });
+    link(data, target, found);
+    const { damagedPayloads } = mustRecover(new FileStorage(target), recovering);
+    const [damaged] = damagedPayloads;
+    if (damaged === undefined) return null;
+    const there = new FileStorage(data);
+    // Damaged in the journal itself too: the copy is as good as what it is of (IN1).
+    const { damagedPayloads: before } = mustRecover(there, recovering);
+    if (damagedPayloads.every(({ msgId }) => before.some((one) => one.msgId === msgId))) return null;
+    return `the payload of ${damaged.msgId} ${damaged.why}`;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return (error as Error).message;
+  }
+}
+
+function link(data: string, target: string, { snapshot, tail, apart }: Recovered): void {
+  mkdirSync(join(target, PAYLOADS), { mode: FOLDER_MODE });
+  const source = new FileStorage(data);
+  const there = new Set(source.files(PAYLOADS).map((name) => `${PAYLOADS}/${name}`));
+  for (const file of new Set([...apart.values()].map(payloadFile))) if (there.has(file)) linkOrCopy(data, target, file);
+  if (snapshot !== null) linkOrCopy(data, target, snapshotFile(snapshot.sequence));
+  for (let segment = snapshot?.segment ?? 1; segment < tail.segment; segment++) {
+    linkOrCopy(data, target, segmentFile(segment));
+  }
+  const copy = new FileStorage(target);
+  const last = segmentFile(tail.segment);
+  runNow(copy, writeAll(last, 0, source.read(last, 0, tail.at)));
+  copy.now({ op: 'sync', file: last });
+  copy.now({ op: 'sync_folder', folder: PAYLOADS });
+}
+
+/** Another file system, or one without links, or another's file: it is copied. */
+const NO_LINK = ['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'];
+
+function linkOrCopy(from: string, to: string, file: string): void {
+  try {
+    linkSync(join(from, file), join(to, file));
+  } catch (error) {
+    if (!NO_LINK.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    copyWhole(join(from, file), join(to, file));
+  }
+}
+
+/**
+ * Makes a data directory of a backup, in an empty directory or one that is not there yet. No server starts on it before it
+ * is whole. @throws FolderError, UnreadableError, CopyError
+ */
+export function restore(backup: string, data: string, recovering: RecoverOptions): Copied {
+  checkFolder(backup);
+  const source = new FileStorage(backup);
+  const found = mustRecover(source, recovering);
+  makeEmpty('restore', data);
+  const held = holdFolder(data);
+  try {
+    return whole(data, () => {
+      const { segments, snapshots } = filesOf(source);
+      const names = [...segments.map(segmentFile), ...snapshots.map(snapshotFile)];
+      for (const file of [...names, ...source.files(PAYLOADS).map((name) => `${PAYLOADS}/${name}`)]) {
+        copyWhole(join(backup, file), join(data, file));
+      }
+      sync(join(data, PAYLOADS));
+      return copiedIn(data, found);
+    });
+  } finally {
+    held.release();
+  }
+}
+
+/** Fills an empty directory: until all of it is there, a mark in it says that it is not. What fails leaves it empty again. */
+function whole(target: string, fill: () => Copied): Copied {
+  const storage = new FileStorage(target);
+  const sayIncomplete = writeAll(
+    INCOMPLETE,
+    0,
+    Buffer.from('a copy into this directory is under way, or was cut off\n'),
+  );
+  runNow(storage, sayIncomplete);
+  sync(dirname(resolve(target)));
+  sync(target);
+  try {
+    const copied = fill();
+    sync(target);
+    storage.now({ op: 'remove', file: INCOMPLETE });
+    sync(target);
+    return copied;
+  } catch (error) {
+    for (const name of readdirSync(target)) rmSync(join(target, name), { recursive: true });
+    throw error;
+  }
+}
+
+function copyWhole(from: string, to: string): void {
+  copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  sync(to);
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function copiedIn(folder: string, { tail, replica }: Recovered): Copied {
+  const storage = new FileStorage(folder);
+  const { segments, snapshots } = filesOf(storage);
+  const files = segments.length + snapshots.length + storage.files(PAYLOADS).length;
+  const messages = replica.shards.reduce((sum, { slots }) => sum + slots.filter((m) => m !== undefined).length, 0);
+  return { files, sequence: tail.sequence, messages };
+}
+
+/** @throws FolderError when there is something in it */
+function makeEmpty(what: string, folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  checkFolder(folder);
+  const [first] = readdirSync(folder).filter((name) => name !== LOCK);
+  if (first !== undefined) throw new FolderError(`${what}: ${folder} is not empty: ${first} is in it`);
+}

@@ -1,0 +1,43 @@
+import type { StorageReader } from '../ports.ts';
+import { type Recovered, type RecoverOptions, recover } from './recover.ts';
+import type { Refusal } from './walk.ts';
+
+/** There is no journal to read, or none that can be read: the message says where and why. */
+export class UnreadableError extends Error {
+  constructor(why: Refusal | null) {
+    super(why === null ? 'there is no journal' : placed(why));
+  }
+}
+
+export const placed = ({ file, at, why }: Refusal): string => `${file} at ${at}: ${why}`;
+
+/** A journal that is written while it is looked at shows half a frame, or lacks a file that was removed meanwhile. */
+const LOOKS = 5;
+
+/**
+ * Looks until two looks find the same wrong, or one finds nothing wrong: what a serving process was in the middle of is no
+ * damage. `wrongIn` names what is wrong, null for nothing.
+ */
+export function lookAgain<T>(look: () => T, wrongIn: (found: T) => string | null): T {
+  let before: string | null = null;
+  for (let looks = 1; ; looks++) {
+    try {
+      const found = look();
+      const wrong = wrongIn(found);
+      if (wrong === null || wrong === before || looks === LOOKS) return found;
+      before = wrong;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || looks === LOOKS) throw error;
+    }
+  }
+}
+
+/** What a journal says that a process may be serving from. @throws UnreadableError */
+export function mustRecover(source: StorageReader, options: RecoverOptions): Recovered {
+  const found = lookAgain(
+    () => recover(source, options),
+    (one) => (one.kind === 'refused' ? placed(one) : null),
+  );
+  if (found.kind === 'recovered') return found;
+  throw new UnreadableError(found.kind === 'refused' ? found : null);
+}
