@@ -53,6 +53,8 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/supervisor.ts': { may: ['spec'], packages: ['xstate'] },
+  // Limits of a process that Node does not set.
+  'src/dumps.ts': { may: [], packages: ['koffi'] },
   'src/client': { may: ['spec', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts'], packages: [] },
   sim: {
     may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/config', 'sim'],

@@ -75,6 +75,11 @@ export class CapabilityCache<T extends Cached> {
     for (const token of this.byNonce.get(nonce) ?? []) this.end(token, this.entries.get(token) as CacheEntry<T>);
   }
 
+  /** Puts out those that are of no more use. */
+  dropIf(which: (value: T) => boolean): void {
+    for (const [token, entry] of this.entries) if (which(entry.value)) this.end(token, entry);
+  }
+
   /** Puts out everything: whoever comes next is verified again (K6). */
   clear(): void {
     for (const [token, entry] of this.entries) this.end(token, entry);

@@ -33,9 +33,14 @@ export class Payloads {
     this.bytes += payload.byteLength;
   }
 
+  /** It was not taken. */
+  discard(payload: Uint8Array): void {
+    if (this.overwrites) payload.fill(0);
+  }
+
   /** Its message is acked or purged. */
   spend(payload: Uint8Array): void {
     this.bytes -= payload.byteLength;
-    if (this.overwrites) payload.fill(0);
+    this.discard(payload);
   }
 }

@@ -432,6 +432,12 @@ export class Service {
   // ---- verbs
 
   private send(request: SendRequest, caller: Caller, nowMs: number): Reply {
+    const reply = this.accept(request, caller, nowMs);
+    if (reply.outcome !== 'ok') this.payloads.discard(request.payload);
+    return reply;
+  }
+
+  private accept(request: SendRequest, caller: Caller, nowMs: number): Reply {
     const payloadHash = this.integrity.payloadHashOf(request.payload);
     if (request.payloadHash !== null && request.payloadHash !== payloadHash) {
       return { outcome: 'integrity', message: 'payload_hash: does not match the payload' };

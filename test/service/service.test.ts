@@ -424,6 +424,9 @@ describe('service', () => {
       bench.now({ verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true });
     }
     expect([pushedOut, dead]).toEqual([bytes(8, 0), bytes(8)]);
+    const again = bytes(8);
+    expect(bench.now(send('a', 'k2', { payload: again })).outcome).toBe('duplicate');
+    expect([again, dead]).toEqual([bytes(8, 0), bytes(8)]);
 
     const durable = new Bench();
     const kept = bytes(8);
