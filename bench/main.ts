@@ -1,8 +1,9 @@
-/** `npm run bench -- [auth|core|memory|journal|sim|http]`: every figure the documents quote comes from here. */
+/** `npm run bench -- [auth|core|memory|journal|model|sim|http]`: every figure the documents quote comes from here. */
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchHttp } from './http.ts';
 import { benchAppend, benchRecovery } from './journal.ts';
+import { benchExplorer, benchTraceCheck } from './model.ts';
 import { benchSim } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
@@ -42,6 +43,15 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     row('facts', 'MiB', 'recovered/s');
     const { facts, mib, factsPerSecond } = await benchRecovery();
     row(number(facts), number(mib), number(factsPerSecond));
+  },
+  model: async () => {
+    row('model', 'states', 'explorer/s', 'TLC/s', 'of TLC');
+    for (const { model, states, explorer, tlc } of await benchExplorer(['MCLease', 'MCMailbox'])) {
+      const against = tlc === null ? ['no Java', ''] : [number(tlc), number(explorer / tlc, 1)];
+      row(model, number(states), number(explorer), ...against);
+    }
+    row('trace check: steps/s', number(benchTraceCheck()));
+    row('peak MiB', number(process.resourceUsage().maxRSS / 1024));
   },
   sim: () => {
     row('events', 'events/s', 'x real time', 'schedule');
