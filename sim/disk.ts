@@ -1,7 +1,7 @@
 import type { Fact } from '../src/core/facts.ts';
 import type { Batch, Journal } from '../src/ports.ts';
 import type { Loop } from './loop.ts';
-import type { Range, Stream } from './random.ts';
+import type { Draws, Range } from './random.ts';
 
 /**
  * A simulated journal. What was appended is durable when its sync ends, some time later. A crash keeps all that was
@@ -11,14 +11,14 @@ export class Disk implements Journal {
   /** Durable facts by shard, in order. */
   readonly durable: Fact[][];
   private readonly loop: Loop;
-  private readonly random: Stream;
+  private readonly random: Draws;
   private readonly syncMs: Range;
   private outstanding: readonly Batch[] | null = null;
   private generation = 0;
   syncs = 0;
   factsSynced = 0;
 
-  constructor(shards: number, loop: Loop, random: Stream, syncMs: Range) {
+  constructor(shards: number, loop: Loop, random: Draws, syncMs: Range) {
     this.durable = Array.from({ length: shards }, () => []);
     this.loop = loop;
     this.random = random;

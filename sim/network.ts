@@ -1,76 +1,134 @@
-import type { Reply, Request } from '../src/service/messages.ts';
+import type { Reply } from '../src/service/messages.ts';
+import { type Answered, type Call, type Client, copyId, type Exchange } from './call.ts';
+import type { Group } from './capabilities.ts';
+import type { FaultLog } from './fault-log.ts';
 import type { Loop } from './loop.ts';
 import type { MailboxNode } from './node.ts';
-import type { Range, Stream } from './random.ts';
+import type { Watch } from './watch.ts';
 
-/** How the network treats one message, each way. Probabilities 0..1. */
-export interface NetworkRules {
-  readonly latencyMs: Range;
-  readonly drop: number;
-  readonly duplicate: number;
-  /** Another latency for this message: it may overtake and be overtaken. */
-  readonly reorder: number;
-  readonly lostReply: number;
-  /** The client is gone when its reply is about to be written. */
-  readonly gone: number;
+/** Clients of a group, or everyone, as seen from one node. */
+export interface Link {
+  readonly node: number;
+  readonly who: Group | 'all';
 }
+export type Direction = 'both' | 'requests' | 'replies';
 
-const REORDER_FACTOR = 10;
+type Trouble = Link &
+  (
+    | { readonly kind: 'partition'; readonly direction: Direction }
+    | { readonly kind: 'delay' | 'slow_reader'; readonly byMs: number }
+  );
 
-/** The links between clients and the node. What is dropped is never heard of; the client's timeout is all it has. */
+/** A server cuts a reader that is slower than this. */
+const WRITE_TIMEOUT_MS = 5_000;
+
+/** The links between clients and nodes. What is dropped is never heard of; a timeout is all a client has. */
 export class Network {
-  rules: NetworkRules;
-  /** While true nothing passes in this direction. */
-  cutRequests = false;
-  cutReplies = false;
-  readonly injected: Record<string, number> = {};
   private readonly loop: Loop;
-  private readonly random: Stream;
-  private readonly node: MailboxNode;
-  private calls = 0;
+  private readonly nodes: readonly MailboxNode[];
+  private readonly faults: FaultLog;
+  private readonly watch: Watch;
+  /** What is wrong with links now. */
+  private troubles: readonly Trouble[] = [];
 
-  constructor(loop: Loop, random: Stream, node: MailboxNode, rules: NetworkRules) {
+  constructor(loop: Loop, nodes: readonly MailboxNode[], faults: FaultLog, watch: Watch) {
     this.loop = loop;
-    this.random = random;
-    this.node = node;
-    this.rules = rules;
+    this.nodes = nodes;
+    this.faults = faults;
+    this.watch = watch;
   }
 
-  private inject(fault: string): true {
-    this.injected[fault] = (this.injected[fault] ?? 0) + 1;
-    return true;
+  /** Returns what ends it. */
+  trouble(trouble: Trouble): () => void {
+    this.troubles = [...this.troubles, trouble];
+    return () => {
+      this.troubles = this.troubles.filter((other) => other !== trouble);
+    };
   }
 
-  private latency(): number {
-    const { latencyMs, reorder } = this.rules;
-    const ms = this.random.within(latencyMs);
-    return this.random.chance(reorder) && this.inject('reorder') ? ms * REORDER_FACTOR : ms;
+  heal(): void {
+    this.troubles = [];
   }
 
-  /** Asks the node; `answer` gets the first reply, or null after `timeoutMs` without one. */
-  call(token: string, request: Request, timeoutMs: number, answer: (reply: Reply | null) => void): void {
-    const id = ++this.calls;
+  /** Makes a call in this same millisecond, after everything else that happens in it; `answer` is called once. */
+  call(call: Call, answer: Answered): void {
+    this.loop.after(0, 'call', call.id, () => this.leave(call, answer));
+  }
+
+  /** A call leaves its client now. */
+  leave(call: Call, answer: Answered): void {
+    const { loop, watch } = this;
+    loop.mark('call', call.id);
+    watch.called(call);
+    const exchanges: Exchange[] = [];
     let open = true;
     const finish = (reply: Reply | null): void => {
-      if (!open) return;
       open = false;
+      watch.answered(call, reply);
       answer(reply);
     };
-    this.loop.after(timeoutMs, 'timeout', id, () => finish(null));
-    const copies = this.random.chance(this.rules.duplicate) && this.inject('duplicate') ? 2 : 1;
-    for (let i = 0; i < copies; i++) {
-      if (this.cutRequests && this.inject('partition')) continue;
-      if (this.random.chance(this.rules.drop) && this.inject('drop')) continue;
-      this.loop.after(this.latency(), 'request', id, () => {
-        this.node.request(token, request, (reply) => this.back(id, reply, finish));
+    loop.at(loop.nowMs + call.timeoutMs, 'timeout', call.id, () => {
+      if (!open) return;
+      loop.mark('timeout', call.id);
+      for (const exchange of exchanges) this.hangUp(exchange);
+      finish(null);
+    });
+    for (const [i, copy] of call.copies.entries()) {
+      const extraMs = this.pass(call, 'requests');
+      if (extraMs === null) continue;
+      loop.at(loop.nowMs + copy.outMs + extraMs, 'request', copyId(call, i), () => {
+        const exchange: Exchange = {
+          call,
+          copy: i,
+          closed: copy.end === 'gone',
+          reply: (reply) => {
+            if (copy.end === 'lost') return this.faults.began('lost_reply', loop.nowMs);
+            this.back(call, i, reply, (arrived) => open && finish(arrived));
+          },
+        };
+        exchanges.push(exchange);
+        this.nodes[call.node]?.arrive(exchange);
       });
     }
   }
 
-  private back(id: number, reply: Reply, finish: (reply: Reply) => void): void {
-    if (this.random.chance(this.rules.gone) && this.inject('gone')) return this.node.release(reply);
-    if (this.cutReplies && this.inject('partition')) return;
-    if (this.random.chance(this.rules.lostReply) && this.inject('lost_reply')) return;
-    this.loop.after(this.latency(), 'reply', id, () => finish(reply));
+  /** A reply on its way back to the client. */
+  private back(call: Call, copy: number, reply: Reply | null, arrive: (reply: Reply | null) => void): void {
+    const extraMs = this.pass(call, 'replies');
+    if (extraMs === null) return;
+    const { loop } = this;
+    loop.at(loop.nowMs + call.copies[copy]!.backMs + extraMs, 'reply', copyId(call, copy), () => {
+      loop.mark('reply', copyId(call, copy));
+      arrive(reply);
+    });
+  }
+
+  /** Extra time on the way, or null when nothing passes. */
+  private pass(call: Call, direction: 'requests' | 'replies'): number | null {
+    if (this.troubles.length === 0) return 0;
+    let extraMs = 0;
+    for (const trouble of this.troubles) {
+      if (trouble.node !== call.node || !isOf(call.by, trouble.who)) continue;
+      if (trouble.kind === 'partition') {
+        if (trouble.direction === 'both' || trouble.direction === direction) return null;
+        continue;
+      }
+      if (trouble.kind === 'slow_reader' && direction === 'requests') continue;
+      if (trouble.kind === 'slow_reader' && trouble.byMs > WRITE_TIMEOUT_MS) return null;
+      extraMs += trouble.byMs;
+    }
+    return extraMs;
+  }
+
+  /** The client closes its connection; the node notices a little later, unless nothing passes. */
+  private hangUp(exchange: Exchange): void {
+    const { call, copy } = exchange;
+    const extraMs = this.pass(call, 'requests');
+    if (extraMs === null) return;
+    this.loop.at(this.loop.nowMs + call.copies[copy]!.outMs + extraMs, 'hangup', copyId(call, copy), () => {
+      this.nodes[call.node]?.hangUp(exchange);
+    });
   }
 }
+
+const isOf = (client: Client, who: Group | 'all'): boolean => who === 'all' || client.group === who;

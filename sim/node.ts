@@ -1,166 +1,313 @@
-import type { Authority } from '../src/auth/authorize.ts';
+import { Authority, type Capability, type Session } from '../src/auth/authorize.ts';
 import type { Limits } from '../src/core/limits.ts';
 import { recover, replay } from '../src/core/recover.ts';
-import type { Batch, Clock, Integrity } from '../src/ports.ts';
-import type { Reply, Request } from '../src/service/messages.ts';
+import type { Batch, Random } from '../src/ports.ts';
+import type { Caller, Reply, Request } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
-import type { LifecycleChecker } from './checkers/lifecycle.ts';
+import { type Call, copyId, type Exchange, OP_OF } from './call.ts';
+import { keyringOf, tokenOf } from './capabilities.ts';
+import type { NodeClock } from './clock.ts';
 import type { Disk } from './disk.ts';
-import type { Loop } from './loop.ts';
-import type { Stream } from './random.ts';
+import type { FaultLog } from './fault-log.ts';
+import { integrity } from './integrity.ts';
+import { type Loop, RECORDS } from './loop.ts';
+import type { Watch } from './watch.ts';
 
-/** Deliberate defects of a node, so that negative schedules can prove that the checkers see them. */
-export const DEFECTS = ['reply_before_sync', 'forget_acks'] as const;
+/** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
+export const DEFECTS = ['reply_before_sync', 'forget_acks', 'no_timer', 'deaf_to_revocation'] as const;
 export type Defect = (typeof DEFECTS)[number];
 
-/** Real hashes would cost more than everything else together; this one notices any change of these small payloads. */
-const integrity: Integrity = {
-  payloadHashOf: (payload) => {
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < payload.length; i++) hash = Math.imul(hash ^ payload[i]!, 0x01000193);
-    return `b3:${(hash >>> 0).toString(16).padStart(64, '0')}`;
-  },
-  hashChainOf: (_topic, _sentAtMs, _idemKey, payloadHash) => payloadHash,
-};
+const DRAIN_MS = 5_000;
+/** What ends comes after what begins in the same millisecond. */
+const ENDS = 2 ** 46;
 
-/** Wall time when a simulation begins; any value does. */
-const EPOCH_MS = 1_800_000_000_000;
+/** The defect: a caller that is asked once. */
+const deaf = (capability: Capability): Caller => ({
+  allowsTopic: (topic) => capability.allowsTopic(topic),
+  charge: (bytes, nowMs) => capability.charge(bytes, nowMs),
+  isValid: () => true,
+});
 
-/** A mailbox process: the shipped service over a simulated disk. A crash loses it, a restart replays the disk. */
-export class MailboxNode implements Clock {
+export interface NodeParts {
+  readonly index: number;
+  readonly loop: Loop;
+  readonly clock: NodeClock;
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly watch: Watch;
+  readonly faults: FaultLog;
+  readonly limits: Limits;
+  readonly cacheTtlMs: number;
+  readonly connectionsMax: number;
+  readonly defect: Defect | null;
+}
+
+/** A mailbox process: the shipped service and authority over simulated clocks, disk and network. A crash loses it. */
+export class MailboxNode {
+  readonly index: number;
+  readonly clock: NodeClock;
+  readonly authority: Authority;
+  private readonly parts: NodeParts;
   private service: Service | null = null;
-  private readonly loop: Loop;
-  private readonly disk: Disk;
-  private readonly random: Stream;
-  private readonly checker: LifecycleChecker;
-  private readonly limits: Limits;
-  private readonly defect: Defect | null;
-  private authority: Authority | null = null;
-  private clockOffsetMs = 0;
-  /** A step of the wall clock that the next start will see (TM1). */
-  private stepMs = 0;
+  /** What each client presented last, as a kept connection remembers it. */
+  private sessions = new Map<string, Session>();
+  private open = new Set<Exchange>();
+  private flood = 0;
   private generation = 0;
   private wakeAtMs = Number.POSITIVE_INFINITY;
+  private wakes = 0;
+  private pausedUntilMs = -1;
 
-  constructor(parts: {
-    readonly loop: Loop;
-    readonly disk: Disk;
-    readonly random: Stream;
-    readonly checker: LifecycleChecker;
-    readonly limits: Limits;
-    readonly defect: Defect | null;
-  }) {
-    this.loop = parts.loop;
-    this.disk = parts.disk;
-    this.random = parts.random;
-    this.checker = parts.checker;
-    this.limits = parts.limits;
-    this.defect = parts.defect;
-    this.checker.inflight = () => this.service?.inflight ?? 0;
-  }
-
-  useAuthority(authority: Authority): void {
-    this.authority = authority;
-  }
-
-  nowMs(): number {
-    return EPOCH_MS + this.loop.nowMs + this.clockOffsetMs;
-  }
-  wallMs(): number {
-    return this.nowMs();
+  constructor(parts: NodeParts) {
+    this.parts = parts;
+    this.index = parts.index;
+    this.clock = parts.clock;
+    // Revocations outlive a restart here; the server's list lives in its process until the journal holds it.
+    this.authority = new Authority(keyringOf([1]), parts.clock, parts.cacheTtlMs);
   }
 
   get isUp(): boolean {
     return this.service !== null;
   }
 
-  start(): void {
-    if (this.service !== null) return;
-    this.clockOffsetMs += this.stepMs;
-    this.stepMs = 0;
-    const shards = this.disk.durable.map((facts, shard) => {
-      const kept = this.defect === 'forget_acks' ? facts.filter((fact) => fact.name !== 'acked') : facts;
-      const state = replay(shard, this.limits, kept);
-      recover(state, this.nowMs());
-      return state;
-    });
-    if (this.generation > 0) this.checker.recovered(shards);
-    this.service = new Service({
-      shards,
-      random: this.random,
-      integrity,
-      observer: this.checker,
-      effects: { append: (batches) => this.append(batches) },
-    });
-    this.service.tick(this.nowMs());
-    this.arm();
+  get inflight(): number {
+    return this.service?.inflight ?? 0;
   }
 
-  private append(batches: readonly Batch[]): void {
-    const { service, generation } = this;
-    const done = (): void => {
-      for (const { facts } of batches) for (const fact of facts) this.checker.synced(fact);
-      if (this.defect === 'reply_before_sync' || generation !== this.generation) return;
-      service?.durable();
-      this.arm();
-    };
-    this.disk.append(batches, done);
-    // The defect: what must wait for the sync does not.
-    if (this.defect === 'reply_before_sync') this.loop.after(0, 'wake', 0, () => service?.durable());
+  // ---- the process
+
+  start(): void {
+    if (this.service !== null) return;
+    const { disk, limits, defect, watch, loop, random } = this.parts;
+    loop.record(RECORDS.start, this.index, this.generation);
+    this.clock.anchor();
+    const nowMs = this.clock.nowMs();
+    const shards = disk.durable.map((facts, shard) => {
+      const kept = defect === 'forget_acks' ? facts.filter((fact) => fact.name !== 'acked') : facts;
+      const state = replay(shard, limits, kept);
+      recover(state, nowMs);
+      return state;
+    });
+    watch.started(this.index, shards, nowMs, this.generation === 0);
+    this.service = new Service({
+      shards,
+      random,
+      integrity,
+      observer: { fact: (shard, fact) => watch.fact(this.index, shard, fact) },
+      effects: { append: (batches) => this.append(batches) },
+    });
+    this.tick();
   }
 
   /** The process dies at once. Whatever the disk had under way may or may not have been written. */
   crash(): void {
     if (this.service === null) return;
+    const { loop, disk, watch } = this.parts;
+    loop.record(RECORDS.crash, this.index, this.generation);
     this.service = null;
     this.generation++;
     this.wakeAtMs = Number.POSITIVE_INFINITY;
-    for (const fact of this.disk.crash()) this.checker.synced(fact);
+    this.sessions.clear();
+    this.open.clear();
+    watch.synced(this.index, disk.crash());
+    watch.crashed(this.index);
   }
 
-  /** The wall clock is set; the running process does not notice, the next start does. */
-  stepClock(byMs: number): void {
-    this.stepMs += byMs;
-  }
-
-  /** One request from the network; `reply` is called at most once, and never after a crash. */
-  request(token: string, request: Request, reply: (reply: Reply) => void): void {
+  /** Stops taking sends and ends what waits; `exit` is called when the deadline has passed and the process is gone. */
+  drain(exit: () => void): void {
     const { service, generation } = this;
-    if (service === null || this.authority === null) return;
-    const capability = this.authority.authenticate(`Bearer ${token}`);
-    if (typeof capability === 'string') return reply({ outcome: 'cap_auth' });
-    service.request(request, capability, this.nowMs(), (answer) => {
+    if (service === null) return;
+    this.parts.watch.draining(this.index);
+    service.refuseWrites('draining');
+    service.endWaiting(this.clock.nowMs(), true);
+    this.parts.loop.after(DRAIN_MS, 'fault', ENDS + this.timerId(), () => {
       if (generation !== this.generation) return;
-      this.checker.replied(request, answer);
-      reply(answer);
+      this.crash();
+      exit();
     });
+  }
+
+  /** Nothing is done until `forMs` have passed; what comes meanwhile waits at the door. */
+  pause(forMs: number): void {
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, this.parts.loop.nowMs + forMs);
+  }
+
+  private get isPaused(): boolean {
+    return this.parts.loop.nowMs < this.pausedUntilMs;
+  }
+
+  /** The keyring is loaded anew: capabilities of other keys are no good any more. */
+  useKeys(keys: readonly number[]): void {
+    this.authority.keyring = keyringOf(keys);
+    this.parts.watch.rekeyed(this.index, keys);
+    this.service?.endWaiting(this.clock.nowMs());
     this.arm();
   }
 
-  /** A recv whose client was gone before the first byte (LE7). */
-  release(reply: Reply): void {
-    if (reply.deliveries === undefined || reply.deliveries.length === 0) return;
-    this.service?.release(reply.deliveries, this.nowMs());
+  /** The faults are over: up, awake, on time, with all keys. */
+  settle(keys: readonly number[]): void {
+    this.pausedUntilMs = -1;
+    this.flood = 0;
+    this.clock.drift(1);
+    this.clock.freeze(false);
+    this.start();
+    this.useKeys(keys);
+    this.clockChanged();
+  }
+
+  // ---- the journal
+
+  private append(batches: readonly Batch[]): void {
+    const { service, generation } = this;
+    const { disk, watch, loop, defect } = this.parts;
+    const hear = (): void => {
+      if (generation !== this.generation) return;
+      if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), hear);
+      service?.durable();
+      this.arm();
+    };
+    disk.append(batches, () => {
+      loop.mark('sync', this.index);
+      for (const { facts } of batches) watch.synced(this.index, facts);
+      if (defect !== 'reply_before_sync') hear();
+    });
+    // The defect: what must wait for the sync does not.
+    if (defect === 'reply_before_sync') loop.after(0, 'wake', this.timerId(), hear);
+  }
+
+  // ---- time
+
+  private timerId(): number {
+    return this.index * 2 ** 40 + ++this.wakes;
+  }
+
+  private tick(): void {
+    this.service?.tick(this.clock.nowMs());
     this.arm();
   }
 
   /** Asks for a wake-up when the service needs one earlier than the one that is coming. */
   private arm(): void {
     const { service, generation } = this;
-    if (service === null) return;
+    const { loop, defect } = this.parts;
+    if (service === null || defect === 'no_timer') return;
     const dueMs = service.nextWakeMs();
-    if (dueMs >= this.wakeAtMs || dueMs === Number.POSITIVE_INFINITY) return;
+    if (dueMs >= this.wakeAtMs) return;
+    const delayMs = this.clock.untilMs(dueMs);
+    if (delayMs === Number.POSITIVE_INFINITY) return;
     this.wakeAtMs = dueMs;
-    this.loop.after(Math.max(0, dueMs - this.nowMs()), 'wake', 1, () => {
+    const id = this.timerId();
+    const wake = (): void => {
       if (generation !== this.generation || this.wakeAtMs !== dueMs) return;
+      if (this.isPaused) return loop.at(this.pausedUntilMs, 'wake', id, wake);
+      loop.mark('wake', this.index);
       this.wakeAtMs = Number.POSITIVE_INFINITY;
-      service.tick(this.nowMs());
-      this.arm();
-    });
+      this.tick();
+    };
+    loop.after(delayMs, 'wake', id, wake);
   }
 
-  revoke(nonce: string): void {
-    this.authority?.revoke('nonce', nonce);
-    this.service?.endWaiting(this.nowMs());
+  /** The clock runs differently from now on: wake-ups are planned anew. */
+  clockChanged(): void {
+    this.wakeAtMs = Number.POSITIVE_INFINITY;
+    this.arm();
+  }
+
+  // ---- requests
+
+  /** Idle connections that someone keeps open. */
+  floodBy(connections: number): void {
+    this.flood += connections;
+  }
+
+  arrive(exchange: Exchange): void {
+    const { loop, watch, connectionsMax } = this.parts;
+    const { call, copy } = exchange;
+    if (this.isPaused) {
+      return loop.at(this.pausedUntilMs, 'request', copyId(call, copy), () => this.arrive(exchange));
+    }
+    loop.mark('request', copyId(call, copy));
+    if (this.service === null || this.open.size + this.flood >= connectionsMax) return exchange.reply(null);
+    const capability = this.authority.authenticate(`Bearer ${tokenOf(call.capability)}`, this.sessionOf(call));
+    if (capability === 'expired') this.parts.faults.began('expired', loop.nowMs);
+    watch.arrived(this.index, exchange, typeof capability === 'string' ? capability : null);
+    this.open.add(exchange);
+    if (typeof capability === 'string') return this.leave(exchange, { outcome: 'cap_auth' });
+    const { ask } = call;
+    if (!capability.allowsOp(OP_OF[ask.verb])) return this.leave(exchange, { outcome: 'cap_scope' });
+    if (ask.verb === 'revoke') return this.revoke(exchange, capability, ask.nonce);
+    this.serve(exchange, capability, ask);
+    this.arm();
+  }
+
+  private sessionOf({ by }: Call): Session {
+    let session = this.sessions.get(by.name);
+    if (session === undefined) {
+      session = this.authority.newSession();
+      this.sessions.set(by.name, session);
+    }
+    return session;
+  }
+
+  /** As `src/http/gateway.ts` does it: a client that is gone gives back what it was leased, an ended capability gets no payload. */
+  private serve(exchange: Exchange, capability: Capability, request: Request): void {
+    const { service, generation } = this;
+    const caller = this.parts.defect === 'deaf_to_revocation' ? deaf(capability) : capability;
+    const answer = (reply: Reply): void => {
+      if (generation !== this.generation) return;
+      const deliveries = reply.deliveries ?? [];
+      if (deliveries.length > 0 && (exchange.closed || !caller.isValid(this.clock.nowMs()))) {
+        this.parts.watch.released(this.index, deliveries);
+        service?.release(deliveries, this.clock.nowMs());
+        this.arm();
+        return this.leave(exchange, { outcome: 'cap_auth' });
+      }
+      this.leave(exchange, reply);
+    };
+    // What is answered at once is looked at when the whole decision is known.
+    let early: Reply | null = null;
+    let deciding = true;
+    const held = (reply: Reply): void => {
+      if (deciding) early = reply;
+      else answer(reply);
+    };
+    exchange.held = held;
+    service?.request(request, caller, this.clock.nowMs(), held);
+    deciding = false;
+    this.parts.watch.served(this.index, exchange);
+    if (early !== null) answer(early);
+  }
+
+  private revoke(exchange: Exchange, capability: Capability, nonce: string): void {
+    if (!capability.allowsTopic('mailbox.admin')) return this.leave(exchange, { outcome: 'cap_scope' });
+    this.authority.revoke('nonce', nonce);
+    this.parts.faults.began('revoke', this.parts.loop.nowMs);
+    if (this.parts.defect !== 'deaf_to_revocation') this.service?.endWaiting(this.clock.nowMs());
+    this.parts.watch.revoked(this.index, nonce);
+    this.leave(exchange, { outcome: 'ok' });
+    this.arm();
+  }
+
+  /** A reply leaves the process, unless nobody is there to take it. */
+  private leave(exchange: Exchange, reply: Reply): void {
+    if (!this.open.delete(exchange)) return;
+    exchange.held = null;
+    if (exchange.closed) return this.parts.faults.began('gone', this.parts.loop.nowMs);
+    this.parts.watch.replied(this.index, exchange, reply);
+    exchange.reply(reply);
+  }
+
+  /** The client closed its connection. */
+  hangUp(exchange: Exchange): void {
+    const { loop } = this.parts;
+    const { call, copy } = exchange;
+    if (this.isPaused) {
+      return loop.at(this.pausedUntilMs, 'hangup', copyId(call, copy), () => this.hangUp(exchange));
+    }
+    if (!this.open.delete(exchange)) return;
+    loop.mark('hangup', copyId(call, copy));
+    exchange.closed = true;
+    if (call.ask.verb !== 'recv' && call.ask.verb !== 'reprocess') return;
+    if (exchange.held != null) this.service?.cancel(exchange.held);
   }
 }

@@ -1,4 +1,4 @@
-import type { SimResult } from './world.ts';
+import type { SimResult } from './run.ts';
 
 /** Exit codes of `mailbox sim`. */
 export const SIM_EXIT = { held: 0, usage: 2, safety: 10, liveness: 11, nondeterministic: 12, crashed: 13 } as const;
@@ -15,12 +15,12 @@ export function exitCodeOf({ verdict, missed, schedule }: SimResult): number {
 export function asDeclared(result: SimResult): boolean {
   const { verdict, missed, schedule } = result;
   if (schedule.violates === null) return verdict.kind === 'held' && missed.length === 0;
-  return verdict.kind === 'safety' && verdict.invariant === schedule.violates;
+  return verdict.kind === 'safety' && verdict.rule === schedule.violates;
 }
 
 function verdictLine({ verdict, missed, schedule }: SimResult): string {
   if (verdict.kind === 'safety') {
-    const expected = verdict.invariant === schedule.violates ? ', as this schedule expects' : '';
+    const expected = verdict.rule === schedule.violates ? ', as this schedule expects' : '';
     return `SAFETY VIOLATED${expected}: ${verdict.detail}`;
   }
   if (verdict.kind === 'crashed') return `CRASHED: ${verdict.detail}`;

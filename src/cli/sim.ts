@@ -39,7 +39,7 @@ export function addSim(program: Command): void {
 /** Loaded when it is asked for: the other commands start without it. */
 async function simulator() {
   const [world, report, files] = await Promise.all([
-    import('../../sim/world.ts'),
+    import('../../sim/run.ts'),
     import('../../sim/report.ts'),
     import('../../sim/files.ts'),
   ]);

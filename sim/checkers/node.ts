@@ -1,0 +1,172 @@
+import type { Outcome } from '../../spec/vocabulary.ts';
+import type { AuthFailure } from '../../src/auth/authorize.ts';
+import type { Limits } from '../../src/core/limits.ts';
+import type { ShardState } from '../../src/core/state.ts';
+import type { Delivery, RecvRequest, Reply } from '../../src/service/messages.ts';
+import { type Ask, type Exchange, OP_OF } from '../call.ts';
+import type { NodeClock } from '../clock.ts';
+import { integrity } from '../integrity.ts';
+import { compare, expectedOf } from './answers.ts';
+import { AuthorityChecker } from './authority.ts';
+import { Breach, type RuleName } from './breach.ts';
+import { LifecycleChecker } from './lifecycle.ts';
+import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
+
+/** Everything that is checked about one node. */
+export class NodeChecker {
+  readonly lifecycle: LifecycleChecker;
+  readonly authority: AuthorityChecker;
+  private readonly clock: NodeClock;
+  private readonly tally: Tally;
+  private isDraining = false;
+
+  constructor(limits: Limits, shards: number, clock: NodeClock, tally: Tally) {
+    this.lifecycle = new LifecycleChecker(limits, shards, tally);
+    this.authority = new AuthorityChecker(clock);
+    this.clock = clock;
+    this.tally = tally;
+  }
+
+  // ---- the process
+
+  started(shards: readonly ShardState[], nowMs: number, first: boolean): void {
+    this.isDraining = false;
+    this.lifecycle.start(shards);
+    if (first) return;
+    this.tally.action(WORLD_ROW.recover);
+    this.lifecycle.recovered(shards, nowMs);
+  }
+
+  crashed(): void {
+    this.tally.action(WORLD_ROW.crash);
+    this.lifecycle.crashed();
+  }
+
+  draining(): void {
+    this.isDraining = true;
+  }
+
+  // ---- a request
+
+  arrived(exchange: Exchange, refused: AuthFailure | null): void {
+    const { capability, ask } = exchange.call;
+    const against = this.authority.against(capability);
+    if (refused === null && against !== null) throw new Breach(against, `${capability.name} is let in`);
+    if (refused !== null && against === null) throw new Breach('AU1', `${capability.name} is refused as ${refused}`);
+    const { lifecycle } = this;
+    lifecycle.step.length = 0;
+    if (refused !== null || ask.verb === 'revoke') return;
+    lifecycle.handling.ask = ask;
+  }
+
+  /** The request was decided; its reply may still be held back. */
+  served(exchange: Exchange): void {
+    const { lifecycle } = this;
+    const { ask, capability } = exchange.call;
+    const nowMs = this.clock.nowMs();
+    const expected = expectedOf(ask, {
+      checker: lifecycle,
+      capability,
+      nowMs,
+      charge: () => this.authority.charge(capability),
+      draining: this.isDraining,
+    });
+    const pollEndsMs = ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs;
+    exchange.due = { expected, facts: lifecycle.decided, pollEndsMs };
+    lifecycle.handling.ask = null;
+  }
+
+  /** A reply leaves the process. */
+  replied(exchange: Exchange, reply: Reply): void {
+    const { due } = exchange;
+    const { ask, capability } = exchange.call;
+    const against = this.authority.against(capability);
+    if (reply.outcome === 'cap_auth') {
+      if (against === null) throw new Breach('AU1', `${ask.verb} of ${capability.name} is refused, and it is valid`);
+      return this.tally.count('refused_auth');
+    }
+    if (due === undefined) return this.refused(exchange, reply);
+    compare(ask, reply, due.expected);
+    if (due.facts > this.lifecycle.durable) {
+      const missing = due.facts - this.lifecycle.durable;
+      throw new Breach('ReplyDurableInv', `${ask.verb} is answered ${missing} facts before they are durable`, msgIdOf(reply));
+    }
+    if (ask.verb === 'recv') this.received(ask, reply, due.pollEndsMs, against);
+    else this.promised(ask, reply);
+    this.count(ask, reply);
+  }
+
+  /** Refused before the service saw it: only for an op that the capability does not allow. */
+  private refused({ call: { ask, capability } }: Exchange, { outcome }: Reply): void {
+    const allowed = (capability.ops as readonly string[]).includes(OP_OF[ask.verb]);
+    const expected = ask.verb === 'revoke' && allowed ? 'ok' : 'cap_scope';
+    if (allowed !== (expected === 'ok') || outcome !== expected) {
+      throw new Breach('AU1', `${ask.verb} of ${capability.name} is answered ${outcome}`);
+    }
+    if (outcome === 'ok') this.tally.count('revoked');
+  }
+
+  private received(ask: RecvRequest, reply: Reply, pollEndsMs: number, against: RuleName | null): void {
+    const deliveries = reply.deliveries ?? [];
+    if (deliveries.length > 0 && against !== null) throw new Breach(against, 'messages go out', deliveries[0]!.msgId);
+    for (const delivery of deliveries) this.delivered(delivery);
+    for (const [i, { msgId }] of ask.acks.entries()) if (reply.ackOutcomes?.[i] === 'ok') this.ackPromised(msgId);
+    if (deliveries.length === 0 && reply.outcome === 'ok' && !this.isDraining) this.nothingMissed(ask.topic, pollEndsMs);
+  }
+
+  private delivered({ msgId, epoch, payload, payloadHash }: Delivery): void {
+    const message = this.lifecycle.need(msgId);
+    this.lifecycle.must('ReplyDurableInv', epoch < message.live.epoch || message.leasedBy <= this.lifecycle.durable, 'delivered before its lease is durable', message);
+    this.lifecycle.must('AckFinalProp', !message.ackPromised, 'delivered after its ack was answered', message);
+    const intact = payloadHash === message.payloadHash && integrity.payloadHashOf(payload) === payloadHash;
+    this.lifecycle.must('IN1', intact, 'delivered with another payload', message);
+  }
+
+  /** A poll that ends with nothing: no message may have been available since before its end, unless leases were used up. */
+  private nothingMissed(topic: string, pollEndsMs: number): void {
+    const waits = this.lifecycle.topicOf(topic).firstAvailable(pollEndsMs);
+    if (waits === undefined) return;
+    const sinceMs = Math.max(waits.live.timerAtMs, waits.live.readyAtMs);
+    if (sinceMs >= pollEndsMs || this.tally.inflightFullMs >= sinceMs) return;
+    throw new Breach('LE1', 'a poll ends with nothing, and it is available', waits.msgId);
+  }
+
+  private promised(ask: Ask, reply: Reply): void {
+    if (ask.verb === 'ack' && reply.outcome === 'ok') this.ackPromised(ask.msgId);
+    if (ask.verb !== 'send' || reply.msgId === undefined) return;
+    const message = this.lifecycle.messages.get(reply.msgId);
+    if (message !== undefined) message.promised = true;
+  }
+
+  private ackPromised(msgId: string): void {
+    const message = this.lifecycle.messages.get(msgId);
+    if (message === undefined) return;
+    const durable = message.live.state === 'acked' && message.changedBy <= this.lifecycle.durable;
+    this.lifecycle.must('ReplyDurableInv', durable, 'its ack is answered', message);
+    message.ackPromised = true;
+  }
+
+  private count(ask: Ask, { outcome, deliveries }: Reply): void {
+    const { tally } = this;
+    if (outcome === 'ok') {
+      if (ask.verb === 'send') tally.count('accepted');
+      if (deliveries !== undefined && deliveries.length > 0) tally.count('delivered', deliveries.length);
+    } else {
+      const goal = GOAL_OF[outcome];
+      if (goal !== undefined) tally.count(goal);
+    }
+  }
+}
+
+const GOAL_OF: Readonly<Partial<Record<Outcome, Goal>>> = {
+  duplicate: 'duplicates',
+  idem_mismatch: 'mismatches',
+  lease_lost: 'leases_lost',
+  draining: 'drained',
+  quota: 'quota_refused',
+  saturated_shard: 'saturated',
+  saturated_dedup: 'saturated',
+  saturated_inflight: 'saturated',
+};
+
+const msgIdOf = (reply: Reply): string | null => reply.msgId ?? reply.deliveries?.[0]?.msgId ?? null;

@@ -1,0 +1,89 @@
+import { ACTION_OF, EVENTS, FACT_OF, WORLD_ACTIONS } from '../../spec/vocabulary.ts';
+import type { Fact } from '../../src/core/facts.ts';
+import { FAULT_KINDS, type FaultLog } from '../fault-log.ts';
+import type { Loop } from '../loop.ts';
+import type { View } from './view.ts';
+
+/** What a goal may ask to have happened, and what it means. */
+export const GOALS = {
+  accepted: 'sends answered 200',
+  duplicates: 'sends answered as duplicates of an accepted one',
+  mismatches: 'sends of a live key with another payload, refused',
+  delivered: 'messages that left in a reply',
+  redelivered: 'leases of a message that was leased before',
+  acked: 'messages acked',
+  repeated: 'settling verbs said again and answered as before',
+  nacked: 'messages nacked',
+  extended: 'leases extended',
+  released: 'leases given back unread',
+  expired: 'leases, ttls and retentions that ran out',
+  dead_lettered: 'messages that came to the dead letters',
+  reprocessed: 'dead letters put back',
+  purged: 'dead letters purged',
+  saturated: 'requests refused at a bound',
+  recoveries: 'restarts',
+  send_retries: 'sends tried again',
+  settle_retries: 'settling verbs tried again',
+  leases_lost: 'settling verbs refused because the lease was over',
+  refused_auth: 'requests refused for their capability',
+  revoked: 'revocations answered',
+  renewed: 'capabilities handed out anew',
+  drained: 'sends refused by a draining process',
+  hung_up: 'clients that closed their connection while they waited',
+  quota_refused: 'requests over the quota of their capability',
+} as const;
+export type Goal = keyof typeof GOALS;
+export const GOAL_NAMES = Object.keys(GOALS) as Goal[];
+
+/** The actions of `tla/Mailbox.tla`: the rows of the coverage matrix. */
+export const ACTIONS = [...EVENTS.map((event) => ACTION_OF[event]), ...WORLD_ACTIONS];
+const ROW_OF = Object.fromEntries(EVENTS.map((event, row) => [FACT_OF[event], row])) as Record<Fact['name'], number>;
+const [TICK, CRASH, RECOVER] = WORLD_ACTIONS.map((_, i) => EVENTS.length + i) as [number, number, number];
+export const WORLD_ROW = { tick: TICK, crash: CRASH, recover: RECOVER } as const;
+const COLUMNS = FAULT_KINDS.length;
+
+/** Counts what happens, and under which faults. */
+export class Tally {
+  readonly counts: Record<string, number> = {};
+  /** Times each action happened while each kind of fault was felt, row by row. */
+  readonly matrix = new Array<number>(ACTIONS.length * COLUMNS).fill(0);
+  /** When the bound on leases was last reached, by the clock of the node where it was. */
+  inflightFullMs = Number.NEGATIVE_INFINITY;
+  private readonly loop: Loop;
+  private readonly faults: FaultLog;
+
+  constructor(loop: Loop, faults: FaultLog) {
+    this.loop = loop;
+    this.faults = faults;
+  }
+
+  count(goal: Goal, by = 1): void {
+    this.counts[goal] = (this.counts[goal] ?? 0) + by;
+  }
+
+  action(row: number): void {
+    for (const column of this.faults.feltAt(this.loop.nowMs)) this.matrix[row * COLUMNS + column]!++;
+  }
+
+  fact(fact: Fact, after: View): void {
+    this.action(ROW_OF[fact.name]);
+    if (fact.name !== 'sent' && fact.name !== 'received') this.count(fact.name);
+    if (fact.name === 'received' && after.epoch > 1) this.count('redelivered');
+    if (after.state === 'dead_lettered') this.count('dead_lettered');
+  }
+}
+
+/** Cells that cannot be filled: what is named never happens while the other is felt. */
+export const IMPOSSIBLE: readonly (readonly [action: string, kind: string])[] = [];
+
+/** Cells that stayed empty and need not have. */
+export function emptyCells(matrix: readonly number[]): string[] {
+  const empty: string[] = [];
+  for (const [row, action] of ACTIONS.entries()) {
+    for (const [column, kind] of FAULT_KINDS.entries()) {
+      if (matrix[row * COLUMNS + column]! > 0) continue;
+      if (!IMPOSSIBLE.some(([a, k]) => a === action && k === kind)) empty.push(`${action} x ${kind}`);
+    }
+  }
+  return empty;
+}

@@ -1,0 +1,166 @@
+import { RELEASES_MAX } from '../../spec/lifecycle.ts';
+import type { DeadReason, State } from '../../spec/vocabulary.ts';
+import type { Fact } from '../../src/core/facts.ts';
+import type { Limits } from '../../src/core/limits.ts';
+
+/** A receipt that settled a lease, youngest first (LE4). */
+export interface SettledBy {
+  readonly receipt: string;
+  readonly verb: 'ack' | 'nack';
+  readonly state: State;
+  readonly untilMs: number;
+  /** As it was decided: a restart may have brought `untilMs` nearer. */
+  readonly decidedMs: number;
+  readonly older: SettledBy | null;
+}
+
+/** What a message must be, worked out from its facts apart from the core: a second opinion. Times as the node's clock shows them. */
+export class View {
+  state: State = 'absent';
+  attempt = 0;
+  epoch = 0;
+  redrives = 0;
+  releases = 0;
+  receipt: string | null = null;
+  /** Leased: the deadline; queued or redelivered: the not-before. */
+  timerAtMs = 0;
+  leaseEndsMs = 0;
+  visibilityMs = 0;
+  ttlAtMs = Number.POSITIVE_INFINITY;
+  readyAtMs = 0;
+  idemUntilMs = 0;
+  deadAtMs = 0;
+  /** The how manieth death of its node it was. */
+  deathNumber = 0;
+  deadReason: DeadReason | null = null;
+  lastError: string | null = null;
+  settled: SettledBy | null = null;
+  /** Times as they were decided: restarts may have changed those above. */
+  timerDecidedMs = 0;
+  readyDecidedMs = 0;
+  ttlDecidedMs = Number.POSITIVE_INFINITY;
+  idemDecidedMs = 0;
+
+  copyFrom(other: View): void {
+    this.state = other.state;
+    this.attempt = other.attempt;
+    this.epoch = other.epoch;
+    this.redrives = other.redrives;
+    this.releases = other.releases;
+    this.receipt = other.receipt;
+    this.timerAtMs = other.timerAtMs;
+    this.leaseEndsMs = other.leaseEndsMs;
+    this.visibilityMs = other.visibilityMs;
+    this.ttlAtMs = other.ttlAtMs;
+    this.readyAtMs = other.readyAtMs;
+    this.idemUntilMs = other.idemUntilMs;
+    this.deadAtMs = other.deadAtMs;
+    this.deathNumber = other.deathNumber;
+    this.deadReason = other.deadReason;
+    this.lastError = other.lastError;
+    this.settled = other.settled;
+    this.timerDecidedMs = other.timerDecidedMs;
+    this.readyDecidedMs = other.readyDecidedMs;
+    this.ttlDecidedMs = other.ttlDecidedMs;
+    this.idemDecidedMs = other.idemDecidedMs;
+  }
+
+  get isWaiting(): boolean {
+    return this.state === 'queued' || this.state === 'redelivered';
+  }
+  /** Counts against the capacity of its shard. */
+  get isPending(): boolean {
+    return this.isWaiting || this.state === 'leased';
+  }
+  get isOver(): boolean {
+    return this.state === 'acked' || this.state === 'purged';
+  }
+
+  follow(fact: Fact, limits: Limits): void {
+    switch (fact.name) {
+      case 'sent':
+        this.idemUntilMs = fact.idemUntilMs;
+        this.idemDecidedMs = fact.idemUntilMs;
+        this.ttlAtMs = fact.ttlAtMs;
+        this.ttlDecidedMs = fact.ttlAtMs;
+        return this.ready('queued', fact.atMs, fact.notBeforeMs);
+      case 'received':
+        this.state = 'leased';
+        this.attempt++;
+        this.epoch++;
+        this.receipt = fact.receipt;
+        this.visibilityMs = fact.visibilityMs;
+        this.setTimer(fact.atMs + fact.visibilityMs);
+        this.leaseEndsMs = fact.atMs + limits.inflightFactor * fact.visibilityMs;
+        return;
+      case 'extended':
+        return this.setTimer(fact.atMs + fact.visibilityMs);
+      case 'acked':
+        this.settle('ack', 'acked', fact.settledUntilMs);
+        return this.close('acked');
+      case 'nacked':
+        this.settle('nack', fact.to, fact.settledUntilMs);
+        return this.giveBack(fact);
+      case 'expired':
+        return this.giveBack(fact);
+      case 'released':
+        if (this.releases >= RELEASES_MAX) return this.giveBack(fact);
+        this.attempt--;
+        this.releases++;
+        return this.ready(this.attempt === 0 ? 'queued' : 'redelivered', fact.atMs, fact.atMs);
+      case 'reprocessed':
+        this.attempt = 0;
+        this.releases = 0;
+        this.redrives++;
+        this.ttlAtMs = Number.POSITIVE_INFINITY;
+        this.ttlDecidedMs = this.ttlAtMs;
+        this.deadReason = null;
+        this.lastError = null;
+        return this.ready('queued', fact.atMs, fact.atMs);
+      case 'purged':
+        return this.close('purged');
+    }
+  }
+
+  private ready(state: State, atMs: number, notBeforeMs: number): void {
+    this.state = state;
+    this.receipt = null;
+    this.setTimer(notBeforeMs);
+    this.readyAtMs = atMs;
+    this.readyDecidedMs = atMs;
+  }
+
+  private setTimer(ms: number): void {
+    this.timerAtMs = ms;
+    this.timerDecidedMs = ms;
+  }
+
+  private giveBack(fact: Fact & { name: 'nacked' | 'expired' | 'released' }): void {
+    this.lastError = fact.lastError;
+    if (fact.to !== 'dead_lettered') {
+      this.releases = 0;
+      return this.ready(fact.to, fact.atMs, fact.notBeforeMs);
+    }
+    this.deadReason = fact.reason;
+    this.deadAtMs = fact.atMs;
+    this.close('dead_lettered');
+  }
+
+  private close(state: State): void {
+    this.state = state;
+    this.receipt = null;
+    this.releases = 0;
+  }
+
+  private settle(verb: 'ack' | 'nack', state: State, untilMs: number): void {
+    this.settled = { receipt: this.receipt as string, verb, state, untilMs, decidedMs: untilMs, older: this.settled };
+  }
+
+  /** How this receipt settled a lease with this verb, while that is remembered (LE4). */
+  settledBy(receipt: string, verb: string): SettledBy | null {
+    for (let entry = this.settled; entry !== null; entry = entry.older) {
+      if (entry.receipt === receipt && entry.verb === verb) return entry;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,112 @@
+import type { Group } from './capabilities.ts';
+import type { NodeClock } from './clock.ts';
+import type { FaultLog } from './fault-log.ts';
+import type { Loop } from './loop.ts';
+import type { Direction, Network } from './network.ts';
+import type { MailboxNode } from './node.ts';
+import type { Watch } from './watch.ts';
+
+interface Links {
+  readonly who: Group | 'all';
+  readonly forMs: number;
+}
+
+/** One fault as it is injected: no chance is left in it. Times in ms, `node` by number. */
+export type Fault = { readonly node: number } & (
+  | { readonly kind: 'crash' | 'drain'; readonly downMs: number }
+  | { readonly kind: 'pause'; readonly forMs: number }
+  | { readonly kind: 'clock_freeze'; readonly forMs: number }
+  | ({ readonly kind: 'partition'; readonly direction: Direction } & Links)
+  | ({ readonly kind: 'delay' | 'slow_reader'; readonly byMs: number } & Links)
+  | { readonly kind: 'clock_step'; readonly byMs: number }
+  | { readonly kind: 'clock_drift'; readonly rate: number; readonly forMs: number }
+  | { readonly kind: 'connection_flood'; readonly connections: number; readonly forMs: number }
+  /** The root keys the node knows from now on. */
+  | { readonly kind: 'keyring'; readonly keys: readonly number[] }
+);
+
+/** What ends comes after what begins in the same millisecond. */
+const ENDS = 2 ** 40;
+
+/** Injects faults into a world, and ends them. */
+export class Injector {
+  private readonly loop: Loop;
+  private readonly nodes: readonly MailboxNode[];
+  private readonly network: Network;
+  private readonly faults: FaultLog;
+  private readonly watch: Watch;
+  private injected = 0;
+
+  constructor(loop: Loop, nodes: readonly MailboxNode[], network: Network, faults: FaultLog, watch: Watch) {
+    this.loop = loop;
+    this.nodes = nodes;
+    this.network = network;
+    this.faults = faults;
+    this.watch = watch;
+  }
+
+  inject(fault: Fault): void {
+    const { loop, faults, network } = this;
+    const node = this.nodes[fault.node];
+    if (node === undefined) throw new Error(`fault: there is no node ${fault.node}`);
+    const number = ++this.injected;
+    loop.mark('fault', number);
+    this.watch.fault(fault);
+    const end = (afterMs: number, run: () => void): void => loop.after(afterMs, 'fault', ENDS + number, run);
+    switch (fault.kind) {
+      case 'crash':
+        faults.began('crash', loop.nowMs, fault.downMs);
+        node.crash();
+        return end(fault.downMs, () => node.start());
+      case 'drain':
+        faults.began('drain', loop.nowMs, fault.downMs);
+        return node.drain(() => end(fault.downMs, () => node.start()));
+      case 'pause':
+        faults.began('pause', loop.nowMs, fault.forMs);
+        return node.pause(fault.forMs);
+      case 'partition':
+      case 'delay':
+      case 'slow_reader':
+        faults.began(fault.kind, loop.nowMs, fault.forMs);
+        return end(fault.forMs, network.trouble(fault));
+      case 'connection_flood':
+        faults.began(fault.kind, loop.nowMs, fault.forMs);
+        node.floodBy(fault.connections);
+        return end(fault.forMs, () => node.floodBy(-fault.connections));
+      case 'keyring':
+        faults.began('rollover', loop.nowMs);
+        return node.useKeys(fault.keys);
+      default:
+        return this.turn(node.clock, fault, node, end);
+    }
+  }
+
+  private turn(
+    clock: NodeClock,
+    fault: Extract<Fault, { kind: 'clock_step' | 'clock_freeze' | 'clock_drift' }>,
+    node: MailboxNode,
+    end: (afterMs: number, run: () => void) => void,
+  ): void {
+    const { faults, loop } = this;
+    const change = (run: () => void): void => {
+      run();
+      node.clockChanged();
+    };
+    switch (fault.kind) {
+      case 'clock_step':
+        faults.began(fault.byMs < 0 ? 'clock_back' : 'clock_forward', loop.nowMs);
+        return clock.step(fault.byMs);
+      case 'clock_freeze':
+        faults.began(fault.kind, loop.nowMs, fault.forMs);
+        change(() => clock.freeze(true));
+        return end(fault.forMs, () => change(() => clock.freeze(false)));
+      case 'clock_drift':
+        faults.began(fault.kind, loop.nowMs, fault.forMs);
+        change(() => clock.drift(fault.rate));
+        return end(fault.forMs, () => change(() => clock.drift(1)));
+    }
+  }
+}
+
+/** Faults after which durations on a node are not those of true time. */
+export const BENDS_TIME: readonly string[] = ['clock_step', 'clock_freeze', 'clock_drift'];

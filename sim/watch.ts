@@ -1,0 +1,125 @@
+import { OUTCOMES, type Outcome } from '../spec/vocabulary.ts';
+import type { AuthFailure } from '../src/auth/authorize.ts';
+import type { Fact } from '../src/core/facts.ts';
+import type { ShardState } from '../src/core/state.ts';
+import type { Delivery, Reply } from '../src/service/messages.ts';
+import { type Call, copyId, type Exchange } from './call.ts';
+import type { HistoryChecker } from './checkers/history.ts';
+import type { NodeChecker } from './checkers/node.ts';
+import type { Fault } from './fault.ts';
+import { type Loop, RECORDS } from './loop.ts';
+
+const OUTCOME_CODE = Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, i])) as Record<Outcome, number>;
+const FACT_CODE: Readonly<Record<Fact['name'], number>> = {
+  ...{ sent: 0, received: 1, acked: 2, nacked: 3, extended: 4, released: 5, expired: 6, reprocessed: 7, purged: 8 },
+};
+
+/**
+ * Watches a run from outside: a trace, a report, an export. Called in the order in which things happen, before the checkers
+ * look at them: what breaks a rule is seen too. Cannot change anything.
+ */
+export interface RunObserver {
+  /** A client makes a call; its copies are on their way. */
+  called?(call: Call): void;
+  /** A copy is at its node; `refused` says why its capability is no good. */
+  arrived?(node: number, exchange: Exchange, refused: AuthFailure | null): void;
+  /** The node has decided; its facts came before. */
+  served?(node: number, exchange: Exchange): void;
+  fact?(node: number, shard: ShardState, fact: Fact): void;
+  synced?(node: number, facts: readonly Fact[]): void;
+  /** A reply leaves the node. */
+  replied?(node: number, exchange: Exchange, reply: Reply): void;
+  /** A call is over for its client: with a reply, or with null for ever. */
+  answered?(call: Call, reply: Reply | null): void;
+  fault?(fault: Fault): void;
+  crashed?(node: number): void;
+  /** A process starts; not `first`: from what its disk kept. */
+  started?(node: number, shards: readonly ShardState[], nowMs: number, first: boolean): void;
+}
+
+/** Hands everything that happens to the checkers, to the hash and to the observers. */
+export class Watch {
+  readonly nodes: NodeChecker[] = [];
+  private readonly history: HistoryChecker;
+  private readonly loop: Loop;
+  private readonly observers: readonly RunObserver[];
+
+  constructor(loop: Loop, history: HistoryChecker, observers: readonly RunObserver[]) {
+    this.loop = loop;
+    this.history = history;
+    this.observers = observers;
+  }
+
+  called(call: Call): void {
+    for (const observer of this.observers) observer.called?.(call);
+    this.history.called(call);
+  }
+
+  answered(call: Call, reply: Reply | null): void {
+    for (const observer of this.observers) observer.answered?.(call, reply);
+    this.history.answered(call, reply, this.loop.nowMs);
+  }
+
+  arrived(node: number, exchange: Exchange, refused: AuthFailure | null): void {
+    for (const observer of this.observers) observer.arrived?.(node, exchange, refused);
+    this.nodes[node]?.arrived(exchange, refused);
+  }
+
+  served(node: number, exchange: Exchange): void {
+    for (const observer of this.observers) observer.served?.(node, exchange);
+    this.nodes[node]?.served(exchange);
+  }
+
+  fact(node: number, shard: ShardState, fact: Fact): void {
+    const { lifecycle } = this.nodes[node] as NodeChecker;
+    for (const observer of this.observers) observer.fact?.(node, shard, fact);
+    lifecycle.fact(shard, fact);
+    const live = lifecycle.messages.get(fact.msgId)?.live;
+    const code = RECORDS.fact + 256 * FACT_CODE[fact.name];
+    this.loop.record(code, node * 256 + shard.shard, live === undefined ? 0 : (live.timerAtMs % 2 ** 31) ^ live.epoch);
+  }
+
+  synced(node: number, facts: readonly Fact[]): void {
+    this.nodes[node]?.lifecycle.synced(facts);
+    for (const observer of this.observers) observer.synced?.(node, facts);
+  }
+
+  replied(node: number, exchange: Exchange, reply: Reply): void {
+    const { call, copy } = exchange;
+    this.loop.record(RECORDS.outcome, copyId(call, copy), OUTCOME_CODE[reply.outcome]);
+    for (const observer of this.observers) observer.replied?.(node, exchange, reply);
+    this.nodes[node]?.replied(exchange, reply);
+  }
+
+  released(node: number, deliveries: readonly Delivery[]): void {
+    const checker = this.nodes[node];
+    if (checker !== undefined) checker.lifecycle.handling.releasing = deliveries;
+  }
+
+  revoked(node: number, nonce: string): void {
+    this.nodes[node]?.authority.revoke(nonce);
+  }
+
+  rekeyed(node: number, keys: readonly number[]): void {
+    const checker = this.nodes[node];
+    if (checker !== undefined) checker.authority.keys = keys;
+  }
+
+  draining(node: number): void {
+    this.nodes[node]?.draining();
+  }
+
+  fault(fault: Fault): void {
+    for (const observer of this.observers) observer.fault?.(fault);
+  }
+
+  crashed(node: number): void {
+    this.nodes[node]?.crashed();
+    for (const observer of this.observers) observer.crashed?.(node);
+  }
+
+  started(node: number, shards: readonly ShardState[], nowMs: number, first: boolean): void {
+    for (const observer of this.observers) observer.started?.(node, shards, nowMs, first);
+    this.nodes[node]?.started(shards, nowMs, first);
+  }
+}
