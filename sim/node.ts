@@ -1,6 +1,6 @@
 import { Authority, type Capability, type Session } from '../src/auth/authorize.ts';
 import type { Limits } from '../src/core/limits.ts';
-import { recover, replay } from '../src/core/recover.ts';
+import { replay } from '../src/core/replay.ts';
 import type { Batch, Random } from '../src/ports.ts';
 import type { Caller, Reply, Request } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
@@ -81,14 +81,10 @@ export class MailboxNode {
     const { disk, limits, defect, watch, loop, random } = this.parts;
     loop.record(RECORDS.start, this.index, this.generation);
     this.clock.anchor();
-    const nowMs = this.clock.nowMs();
-    const shards = disk.durable.map((facts, shard) => {
-      const kept = defect === 'forget_acks' ? facts.filter((fact) => fact.name !== 'acked') : facts;
-      const state = replay(shard, limits, kept);
-      recover(state, nowMs);
-      return state;
-    });
-    watch.started(this.index, shards, nowMs, this.generation === 0);
+    const shards = disk.durable.map((facts, shard) =>
+      replay(shard, limits, defect === 'forget_acks' ? facts.filter((fact) => fact.name !== 'acked') : facts),
+    );
+    watch.started(this.index, shards, this.generation === 0);
     this.service = new Service({
       shards,
       random,
@@ -96,7 +92,8 @@ export class MailboxNode {
       observer: { fact: (shard, fact) => watch.fact(this.index, shard, fact) },
       effects: { append: (batches) => this.append(batches) },
     });
-    this.tick();
+    this.service.start(this.clock.nowMs());
+    this.arm();
   }
 
   /** The process dies at once. Whatever the disk had under way may or may not have been written. */

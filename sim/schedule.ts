@@ -138,6 +138,7 @@ function limitsOf(l: Fields): Limits {
     settledCapacity: l.whole('settled_capacity', 1, 10_000_000, d.settledCapacity),
     maxAttempts: l.whole('max_attempts', 1, 1000, d.maxAttempts),
     maxRedrives: l.whole('max_redrives', 1, 1000, d.maxRedrives),
+    releasesMax: l.whole('releases_max', 0, 1000, d.releasesMax),
     inflightFactor: l.whole('inflight_factor', 1, 100, d.inflightFactor),
     dlqMaxPerTopic: l.whole('dlq_max_per_topic', 1, 10_000_000, d.dlqMaxPerTopic),
     dlqCapacity: l.whole('dlq_capacity', 1, 10_000_000, d.dlqCapacity),

@@ -12,6 +12,7 @@ import { type Loop, RECORDS } from './loop.ts';
 const OUTCOME_CODE = Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, i])) as Record<Outcome, number>;
 const FACT_CODE: Readonly<Record<Fact['name'], number>> = {
   ...{ sent: 0, received: 1, acked: 2, nacked: 3, extended: 4, released: 5, expired: 6, reprocessed: 7, purged: 8 },
+  recovered: 9,
 };
 
 /**
@@ -34,7 +35,7 @@ export interface RunObserver {
   fault?(fault: Fault): void;
   crashed?(node: number): void;
   /** A process starts; not `first`: from what its disk kept. */
-  started?(node: number, shards: readonly ShardState[], nowMs: number, first: boolean): void;
+  started?(node: number, shards: readonly ShardState[], first: boolean): void;
 }
 
 /** Hands everything that happens to the checkers, to the hash and to the observers. */
@@ -74,9 +75,9 @@ export class Watch {
     const { lifecycle } = this.nodes[node] as NodeChecker;
     for (const observer of this.observers) observer.fact?.(node, shard, fact);
     lifecycle.fact(shard, fact);
-    const live = lifecycle.messages.get(fact.msgId)?.live;
-    const code = RECORDS.fact + 256 * FACT_CODE[fact.name];
-    this.loop.record(code, node * 256 + shard.shard, live === undefined ? 0 : (live.timerAtMs % 2 ** 31) ^ live.epoch);
+    const live = fact.name === 'recovered' ? undefined : lifecycle.messages.get(fact.msgId)?.live;
+    const what = live === undefined ? fact.atMs % 2 ** 31 : (live.timerAtMs % 2 ** 31) ^ live.epoch;
+    this.loop.record(RECORDS.fact + 256 * FACT_CODE[fact.name], node * 256 + shard.shard, what);
   }
 
   synced(node: number, facts: readonly Fact[]): void {
@@ -118,8 +119,8 @@ export class Watch {
     for (const observer of this.observers) observer.crashed?.(node);
   }
 
-  started(node: number, shards: readonly ShardState[], nowMs: number, first: boolean): void {
-    for (const observer of this.observers) observer.started?.(node, shards, nowMs, first);
-    this.nodes[node]?.started(shards, nowMs, first);
+  started(node: number, shards: readonly ShardState[], first: boolean): void {
+    for (const observer of this.observers) observer.started?.(node, shards, first);
+    this.nodes[node]?.started(shards, first);
   }
 }

@@ -4,9 +4,6 @@
  * Times are whole milliseconds that the caller brings; nothing here reads a clock.
  */
 
-/** At most this many releases in a row go uncounted (LE7). */
-export const RELEASES_MAX = 3;
-
 /** The numbers of a message that the lifecycle rules over: the machine's context, and part of the core's message. */
 export interface Lifecycle {
   /** Leases counted since the send or the last reprocess, 0..maxAttempts. */
@@ -15,7 +12,7 @@ export interface Lifecycle {
   epoch: number;
   /** Reprocesses so far, 0..maxRedrives (DL2). */
   redrives: number;
-  /** Uncounted releases in a row, 0..RELEASES_MAX (LE7). */
+  /** Uncounted releases in a row, 0..releasesMax (LE7). */
   releases: number;
   /** The receipt of the lease in force, null when there is none. */
   receipt: string | null;
@@ -53,6 +50,8 @@ export interface LifecycleLimits {
   readonly maxAttempts: number;
   readonly maxRedrives: number;
   readonly inflightFactor: number;
+  /** Uncounted releases in a row (LE7). */
+  readonly releasesMax: number;
   readonly readyRetentionMs: number;
 }
 
@@ -73,7 +72,7 @@ export const guards = {
   /** The extension stays within inflight_factor x the recv's visibility (LE5). */
   mayExtend: (message, event) => event.atMs + (event.visibilityMs ?? 0) <= message.leaseEndsMs,
   /** This release still goes uncounted (LE7). */
-  releasesLeft: (message) => message.releases < RELEASES_MAX,
+  releasesLeft: (message, _event, limits) => message.releases < limits.releasesMax,
   /** The lease being released was the first delivery: the message was never seen by anyone. */
   neverDelivered: (message) => message.attempt === 1,
   /** Another reprocess is allowed (DL2). */

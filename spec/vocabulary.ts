@@ -40,6 +40,9 @@ export const ACTION_OF = {
 /** TLA+ actions that are no command on a message: time and the process. */
 export const WORLD_ACTIONS = ['Tick', 'Crash', 'Recover'] as const;
 
+/** The fact a process leaves in a shard that it takes over: the TLA+ action `Recover`. */
+export const RECOVERED = 'recovered';
+
 /** The route of each command; a command without one is never asked for by a client. */
 export const ROUTE_OF = {
   send: 'POST /v1/send',

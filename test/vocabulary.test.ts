@@ -11,6 +11,7 @@ import {
   INVARIANTS,
   OUTCOMES,
   PURGE_REASONS,
+  RECOVERED,
   ROUTE_OF,
   STATES,
   WORLD_ACTIONS,
@@ -39,7 +40,7 @@ describe('vocabulary', () => {
       expect(spec, event).toMatch(new RegExp(`^${ACTION_OF[event]}\\(m\\) ==`, 'm'));
     }
     const commands = [...code.matchAll(/readonly name: '(\w+)';/g)].map((found) => found[1] as string);
-    expect(commands.sort()).toEqual([...EVENTS, ...Object.values(FACT_OF)].sort());
+    expect(commands.sort()).toEqual([...EVENTS, RECOVERED, ...Object.values(FACT_OF)].sort());
   });
 
   it('TLA+ actions: those of Next and no others', () => {

@@ -1,15 +1,18 @@
 import { AckFinalProp, AttemptsBoundedInv, CapacityInv, EpochMonotoneProp } from '../../spec/invariants.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
-import type { Fact, Sent } from '../../src/core/facts.ts';
+import type { Fact, MessageFact, Sent } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import { shardOfTopic } from '../../src/service/route.ts';
 import { Breach, type RuleName } from './breach.ts';
 import { TopicLine, type Tracked } from './line.ts';
-import { difference, recoveredAs } from './recovery.ts';
+import { difference, misrecovered } from './recovery.ts';
 import { type Case, type Handling, JUDGES } from './rules.ts';
 import type { Tally } from './tally.ts';
 import { View } from './view.ts';
+
+/** What a fact changed: one message, or by a restart all times of a shard. */
+type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number; readonly byMs: number };
 
 /**
  * Watches one process: each fact must be one that may come about, the core's message must be what the facts say, and
@@ -24,15 +27,17 @@ export class LifecycleChecker {
   decided = 0;
   durable = 0;
   /** Facts of the step at hand: what a request came to. */
-  readonly step: Fact[] = [];
+  readonly step: MessageFact[] = [];
   /** The shards of the running process: what the core says. */
   private shards: readonly ShardState[] = [];
   private readonly tally: Tally;
   /** What each message was before a fact that is not durable yet, oldest first; views are used again. */
-  private readonly undo: { message: Tracked; before: View }[] = [];
+  private readonly undo: Undo[] = [];
   private undoFrom = 0;
   private readonly spare: View[] = [];
   private deaths = 0;
+  /** The time of each shard's last durable fact, when it was taken over. */
+  private replayedMs: readonly number[] = [];
   private readonly deadIn: number[];
   private readonly pendingIn: number[];
   /** Over, and to be forgotten when the core has. */
@@ -82,6 +87,7 @@ export class LifecycleChecker {
 
   fact(shard: ShardState, fact: Fact): void {
     this.decided++;
+    if (fact.name === 'recovered') return this.recovered(shard, fact.atMs);
     if (this.handling.ask !== null) this.step.push(fact);
     const message = fact.name === 'sent' ? this.enter(shard, fact) : this.need(fact.msgId);
     const view = message.live;
@@ -134,13 +140,13 @@ export class LifecycleChecker {
     return message;
   }
 
-  private judge(message: Tracked, fact: Exclude<Fact, Sent>): void {
+  private judge(message: Tracked, fact: Exclude<MessageFact, Sent>): void {
     const { handling, limits } = this;
     const deadInShard = this.deadIn[message.shard]!;
     const must = (rule: RuleName, holds: boolean, why: string): void => {
       if (!holds) this.broken(rule, why, message, fact);
     };
-    const judge = JUDGES[fact.name] as (c: Case<Fact>) => void;
+    const judge = JUDGES[fact.name] as (c: Case<MessageFact>) => void;
     judge({ message, view: message.live, fact, handling, limits, deadInShard, must });
   }
 
@@ -207,7 +213,10 @@ export class LifecycleChecker {
 
   synced(facts: readonly Fact[]): void {
     this.durable += facts.length;
-    for (let i = 0; i < facts.length; i++) this.spare.push(this.undo[this.undoFrom++]!.before);
+    for (let i = 0; i < facts.length; i++) {
+      const undo = this.undo[this.undoFrom++]!;
+      if ('before' in undo) this.spare.push(undo.before);
+    }
     if (this.undoFrom !== this.undo.length && this.undoFrom < 1000) return;
     this.undo.splice(0, this.undoFrom);
     this.undoFrom = 0;
@@ -216,9 +225,11 @@ export class LifecycleChecker {
   /** The process is gone, and with it every fact that is not durable. */
   crashed(): void {
     for (let i = this.undo.length - 1; i >= this.undoFrom; i--) {
-      const { message, before } = this.undo[i]!;
-      message.live.copyFrom(before);
-      this.spare.push(before);
+      const undo = this.undo[i]!;
+      if ('before' in undo) {
+        undo.message.live.copyFrom(undo.before);
+        this.spare.push(undo.before);
+      } else this.setBack(undo.shard, -undo.byMs);
     }
     this.undo.length = 0;
     this.undoFrom = 0;
@@ -228,11 +239,12 @@ export class LifecycleChecker {
   /** A process starts with these shards, empty for the first time. */
   start(shards: readonly ShardState[]): void {
     this.shards = shards;
+    this.replayedMs = shards.map(({ nowMs }) => nowMs);
     this.handling.ask = null;
   }
 
   /** The process is back: it must know what the durable facts say, and nothing that was promised may be missing. */
-  recovered(shards: readonly ShardState[], nowMs: number): void {
+  restarted(shards: readonly ShardState[]): void {
     this.tally.count('recoveries');
     for (const topic of this.topics.values()) topic.clear();
     this.pendingIn.fill(0);
@@ -241,7 +253,7 @@ export class LifecycleChecker {
     this.overFrom = 0;
     let known = 0;
     for (const message of [...this.messages.values()]) {
-      if (this.revive(message, shards[message.shard] as ShardState, nowMs)) known++;
+      if (this.revive(message, shards[message.shard] as ShardState)) known++;
     }
     for (const topic of this.topics.values()) this.bury(topic);
     let found = 0;
@@ -255,13 +267,28 @@ export class LifecycleChecker {
     if (found !== known) throw new Breach('NoLossInv', `a restart finds ${found} messages of ${known}`);
   }
 
+  /** A process takes a shard over at its own time: with a clock set back, all times move back by as much (TM1). */
+  private recovered(shard: ShardState, nowMs: number): void {
+    const byMs = Math.max(0, this.replayedMs[shard.shard]! - nowMs);
+    this.undo.push({ shard: shard.shard, byMs });
+    this.setBack(shard.shard, byMs);
+    for (const message of this.messages.values()) {
+      if (message.shard === shard.shard && message.live.isPending) this.same(shard, message);
+    }
+  }
+
+  private setBack(shard: number, byMs: number): void {
+    if (byMs === 0) return;
+    for (const message of this.messages.values()) if (message.shard === shard) message.live.setBack(byMs);
+  }
+
   /** The dead in the order of their deaths, which is not that of their sends. */
   private bury(topic: TopicLine): void {
     topic.dead = new Set([...topic.dead].sort((a, b) => a.live.deathNumber - b.live.deathNumber));
   }
 
   /** What is left of a message after a restart; true when the process still knows it. */
-  private revive(message: Tracked, shard: ShardState, nowMs: number): boolean {
+  private revive(message: Tracked, shard: ShardState): boolean {
     const { live, topic } = message;
     this.must('NoLossInv', !message.promised || live.state !== 'absent', 'accepted, and gone', message);
     this.must('AckFinalProp', !message.ackPromised || live.state === 'acked', 'the ack was answered', message);
@@ -270,8 +297,8 @@ export class LifecycleChecker {
       return false;
     }
     const found = shard.find(message.msgId);
-    const why = recoveredAs(live, found, nowMs, this.limits);
-    if (why !== null) this.broken(why.rule, why.why, message);
+    const wrong = misrecovered(live, found, shard.nowMs);
+    if (wrong !== null) this.broken(wrong.rule, wrong.why, message);
     if (found === undefined) {
       this.drop(message);
       return false;
@@ -283,7 +310,7 @@ export class LifecycleChecker {
       topic.dead.add(message);
       this.deadIn[message.shard]!++;
     } else this.over.push(message);
-    if (live.idemUntilMs > nowMs) topic.windows.set(message.idemKey, message);
+    if (live.idemUntilMs > shard.nowMs) topic.windows.set(message.idemKey, message);
     return true;
   }
 
@@ -298,7 +325,7 @@ export class LifecycleChecker {
   }
 
   /** @throws Breach */
-  broken(rule: RuleName, why: string, { msgId, live, changedBy }: Tracked, fact?: Fact): never {
+  broken(rule: RuleName, why: string, { msgId, live, changedBy }: Tracked, fact?: MessageFact): never {
     const is = `${live.state}, attempt ${live.attempt}, epoch ${live.epoch}`;
     const held = changedBy > this.durable ? ', not durable' : '';
     throw new Breach(rule, `${msgId}${fact === undefined ? '' : ` ${fact.name}`}: ${why}; it is ${is}${held}`, msgId);

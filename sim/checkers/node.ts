@@ -29,12 +29,12 @@ export class NodeChecker {
 
   // ---- the process
 
-  started(shards: readonly ShardState[], nowMs: number, first: boolean): void {
+  started(shards: readonly ShardState[], first: boolean): void {
     this.isDraining = false;
     this.lifecycle.start(shards);
     if (first) return;
     this.tally.action(WORLD_ROW.recover);
-    this.lifecycle.recovered(shards, nowMs);
+    this.lifecycle.restarted(shards);
   }
 
   crashed(): void {

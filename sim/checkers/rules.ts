@@ -1,5 +1,4 @@
-import { RELEASES_MAX } from '../../spec/lifecycle.ts';
-import type { Fact } from '../../src/core/facts.ts';
+import type { MessageFact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { Delivery } from '../../src/service/messages.ts';
 import type { Ask } from '../call.ts';
@@ -16,7 +15,7 @@ export interface Handling {
 
 export type Must = (rule: RuleName, holds: boolean, why: string) => void;
 
-export interface Case<F extends Fact> {
+export interface Case<F extends MessageFact> {
   readonly message: Tracked;
   /** Before the fact. */
   readonly view: View;
@@ -27,10 +26,10 @@ export interface Case<F extends Fact> {
   readonly must: Must;
 }
 
-type FactOf<Name extends Fact['name']> = Fact & { readonly name: Name };
+type FactOf<Name extends MessageFact['name']> = MessageFact & { readonly name: Name };
 
 /** Whether a fact may come about at all: each rule as `docs/lifecycle.md` puts it, not as the core decides it. */
-export const JUDGES: { readonly [Name in Exclude<Fact['name'], 'sent'>]: (c: Case<FactOf<Name>>) => void } = {
+export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: (c: Case<FactOf<Name>>) => void } = {
   received({ message, view, fact, limits, must }) {
     must('LE1', view.isWaiting, 'leased while it does not wait');
     must('RT1', view.timerAtMs <= fact.atMs, 'leased before its time');
@@ -68,7 +67,7 @@ export const JUDGES: { readonly [Name in Exclude<Fact['name'], 'sent'>]: (c: Cas
     held(view, fact, must);
     const asked = handling.releasing.some(({ msgId, receipt }) => msgId === message.msgId && receipt === view.receipt);
     must('LE7', asked, 'released, though its bytes may have been read');
-    must('LE7', fact.counted === view.releases >= RELEASES_MAX, 'counted or not against the rule');
+    must('LE7', fact.counted === view.releases >= limits.releasesMax, 'counted or not against the rule');
     if (!fact.counted) return;
     returned(view, fact, limits, must);
     backoff(view, fact, limits, must);
@@ -104,7 +103,7 @@ export const JUDGES: { readonly [Name in Exclude<Fact['name'], 'sent'>]: (c: Cas
   },
 };
 
-function held(view: View, fact: Fact, must: Must): void {
+function held(view: View, fact: MessageFact, must: Must): void {
   must('LE3', view.state === 'leased', 'settled or extended while it is not leased');
   must('LE3', fact.atMs < view.timerAtMs, 'settled or extended after its deadline');
 }

@@ -1,5 +1,5 @@
 import { ACTION_OF, EVENTS, FACT_OF, WORLD_ACTIONS } from '../../spec/vocabulary.ts';
-import type { Fact } from '../../src/core/facts.ts';
+import type { MessageFact } from '../../src/core/facts.ts';
 import { FAULT_KINDS, type FaultLog } from '../fault-log.ts';
 import type { Loop } from '../loop.ts';
 import type { View } from './view.ts';
@@ -37,7 +37,7 @@ export const GOAL_NAMES = Object.keys(GOALS) as Goal[];
 
 /** The actions of `tla/Mailbox.tla`: the rows of the coverage matrix. */
 export const ACTIONS = [...EVENTS.map((event) => ACTION_OF[event]), ...WORLD_ACTIONS];
-const ROW_OF = Object.fromEntries(EVENTS.map((event, row) => [FACT_OF[event], row])) as Record<Fact['name'], number>;
+const ROW_OF = Object.fromEntries(EVENTS.map((event, row) => [FACT_OF[event], row])) as Record<MessageFact['name'], number>;
 const [TICK, CRASH, RECOVER] = WORLD_ACTIONS.map((_, i) => EVENTS.length + i) as [number, number, number];
 export const WORLD_ROW = { tick: TICK, crash: CRASH, recover: RECOVER } as const;
 const COLUMNS = FAULT_KINDS.length;
@@ -65,7 +65,7 @@ export class Tally {
     for (const column of this.faults.feltAt(this.loop.nowMs)) this.matrix[row * COLUMNS + column]!++;
   }
 
-  fact(fact: Fact, after: View): void {
+  fact(fact: MessageFact, after: View): void {
     this.action(ROW_OF[fact.name]);
     if (fact.name !== 'sent' && fact.name !== 'received') this.count(fact.name);
     if (fact.name === 'received' && after.epoch > 1) this.count('redelivered');

@@ -1,6 +1,5 @@
-import { RELEASES_MAX } from '../../spec/lifecycle.ts';
 import type { DeadReason, State } from '../../spec/vocabulary.ts';
-import type { Fact } from '../../src/core/facts.ts';
+import type { MessageFact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 
 /** A receipt that settled a lease, youngest first (LE4). */
@@ -9,8 +8,6 @@ export interface SettledBy {
   readonly verb: 'ack' | 'nack';
   readonly state: State;
   readonly untilMs: number;
-  /** As it was decided: a restart may have brought `untilMs` nearer. */
-  readonly decidedMs: number;
   readonly older: SettledBy | null;
 }
 
@@ -35,11 +32,6 @@ export class View {
   deadReason: DeadReason | null = null;
   lastError: string | null = null;
   settled: SettledBy | null = null;
-  /** Times as they were decided: restarts may have changed those above. */
-  timerDecidedMs = 0;
-  readyDecidedMs = 0;
-  ttlDecidedMs = Number.POSITIVE_INFINITY;
-  idemDecidedMs = 0;
 
   copyFrom(other: View): void {
     this.state = other.state;
@@ -59,10 +51,6 @@ export class View {
     this.deadReason = other.deadReason;
     this.lastError = other.lastError;
     this.settled = other.settled;
-    this.timerDecidedMs = other.timerDecidedMs;
-    this.readyDecidedMs = other.readyDecidedMs;
-    this.ttlDecidedMs = other.ttlDecidedMs;
-    this.idemDecidedMs = other.idemDecidedMs;
   }
 
   get isWaiting(): boolean {
@@ -76,13 +64,22 @@ export class View {
     return this.state === 'acked' || this.state === 'purged';
   }
 
-  follow(fact: Fact, limits: Limits): void {
+  /** A restart under a clock that was set back: every time moves with it (TM1). */
+  setBack(byMs: number): void {
+    this.timerAtMs -= byMs;
+    this.leaseEndsMs -= byMs;
+    this.ttlAtMs -= byMs;
+    this.readyAtMs -= byMs;
+    this.idemUntilMs -= byMs;
+    this.deadAtMs -= byMs;
+    this.settled = setBack(this.settled, byMs);
+  }
+
+  follow(fact: MessageFact, limits: Limits): void {
     switch (fact.name) {
       case 'sent':
         this.idemUntilMs = fact.idemUntilMs;
-        this.idemDecidedMs = fact.idemUntilMs;
         this.ttlAtMs = fact.ttlAtMs;
-        this.ttlDecidedMs = fact.ttlAtMs;
         return this.ready('queued', fact.atMs, fact.notBeforeMs);
       case 'received':
         this.state = 'leased';
@@ -90,11 +87,12 @@ export class View {
         this.epoch++;
         this.receipt = fact.receipt;
         this.visibilityMs = fact.visibilityMs;
-        this.setTimer(fact.atMs + fact.visibilityMs);
+        this.timerAtMs = fact.atMs + fact.visibilityMs;
         this.leaseEndsMs = fact.atMs + limits.inflightFactor * fact.visibilityMs;
         return;
       case 'extended':
-        return this.setTimer(fact.atMs + fact.visibilityMs);
+        this.timerAtMs = fact.atMs + fact.visibilityMs;
+        return;
       case 'acked':
         this.settle('ack', 'acked', fact.settledUntilMs);
         return this.close('acked');
@@ -104,7 +102,7 @@ export class View {
       case 'expired':
         return this.giveBack(fact);
       case 'released':
-        if (this.releases >= RELEASES_MAX) return this.giveBack(fact);
+        if (this.releases >= limits.releasesMax) return this.giveBack(fact);
         this.attempt--;
         this.releases++;
         return this.ready(this.attempt === 0 ? 'queued' : 'redelivered', fact.atMs, fact.atMs);
@@ -113,7 +111,6 @@ export class View {
         this.releases = 0;
         this.redrives++;
         this.ttlAtMs = Number.POSITIVE_INFINITY;
-        this.ttlDecidedMs = this.ttlAtMs;
         this.deadReason = null;
         this.lastError = null;
         return this.ready('queued', fact.atMs, fact.atMs);
@@ -125,17 +122,11 @@ export class View {
   private ready(state: State, atMs: number, notBeforeMs: number): void {
     this.state = state;
     this.receipt = null;
-    this.setTimer(notBeforeMs);
+    this.timerAtMs = notBeforeMs;
     this.readyAtMs = atMs;
-    this.readyDecidedMs = atMs;
   }
 
-  private setTimer(ms: number): void {
-    this.timerAtMs = ms;
-    this.timerDecidedMs = ms;
-  }
-
-  private giveBack(fact: Fact & { name: 'nacked' | 'expired' | 'released' }): void {
+  private giveBack(fact: MessageFact & { name: 'nacked' | 'expired' | 'released' }): void {
     this.lastError = fact.lastError;
     if (fact.to !== 'dead_lettered') {
       this.releases = 0;
@@ -153,7 +144,7 @@ export class View {
   }
 
   private settle(verb: 'ack' | 'nack', state: State, untilMs: number): void {
-    this.settled = { receipt: this.receipt as string, verb, state, untilMs, decidedMs: untilMs, older: this.settled };
+    this.settled = { receipt: this.receipt as string, verb, state, untilMs, older: this.settled };
   }
 
   /** How this receipt settled a lease with this verb, while that is remembered (LE4). */
@@ -164,3 +155,6 @@ export class View {
     return null;
   }
 }
+
+const setBack = (entry: SettledBy | null, byMs: number): SettledBy | null =>
+  entry === null ? null : { ...entry, untilMs: entry.untilMs - byMs, older: setBack(entry.older, byMs) };

@@ -1,4 +1,4 @@
-import type { Limits } from '../core/limits.ts';
+import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import type { Settings } from './settings.ts';
 
 /** The settings that the core is held to. */
@@ -10,6 +10,7 @@ export const limitsOf = (s: Settings): Limits => ({
   dlqMaxPerTopic: s.dlq_max_per_topic,
   dlqCapacity: s.dlq_capacity,
   dlqRetentionMs: s.dlq_retention,
+  releasesMax: DEFAULT_LIMITS.releasesMax,
   readyRetentionMs: s.ready_retention,
   defaultVisibilityMs: s.default_visibility,
   maxAttempts: s.max_attempts,

@@ -2,8 +2,9 @@ import type { LifecycleEvent } from '../../spec/lifecycle.ts';
 import { rowTo } from '../../spec/table.ts';
 import type { EventName, State } from '../../spec/vocabulary.ts';
 import { advance } from './advance.ts';
-import type { Acked, Fact, Nacked, Released, Sent } from './facts.ts';
+import type { Acked, Fact, MessageFact, Nacked, Released, Sent } from './facts.ts';
 import { slotOf } from './msg-id.ts';
+import { recover } from './recover.ts';
 import { Message, type Settled, type ShardState, Topic } from './state.ts';
 
 /**
@@ -12,6 +13,7 @@ import { Message, type Settled, type ShardState, Topic } from './state.ts';
  * `known` may spare the look-up: the message that the decision was about.
  */
 export function apply(state: ShardState, fact: Fact, known?: Message): void {
+  if (fact.name === 'recovered') return recover(state, fact.atMs);
   if (fact.atMs > state.nowMs) advance(state, fact.atMs);
   switch (fact.name) {
     case 'sent':
@@ -64,7 +66,7 @@ export function apply(state: ShardState, fact: Fact, known?: Message): void {
   }
 }
 
-function need(state: ShardState, { msgId }: Fact, known: Message | undefined): Message {
+function need(state: ShardState, { msgId }: MessageFact, known: Message | undefined): Message {
   if (known !== undefined && known.msgId === msgId) return known;
   const message = state.find(msgId);
   if (message === undefined) throw new Error(`apply: no message ${msgId}`);

@@ -1,7 +1,7 @@
 import { type Row, step } from '../../spec/table.ts';
 import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
 import type { Ack, Command, Expire, Extend, Nack, Purge, Recv, Release, Reprocess, Send } from './commands.ts';
-import type { Fact } from './facts.ts';
+import type { MessageFact } from './facts.ts';
 import type { Limits } from './limits.ts';
 import { formatMsgId, SLOTS_MAX } from './msg-id.ts';
 import { firstAvailable, type Message, type ShardState } from './state.ts';
@@ -9,21 +9,21 @@ import { firstAvailable, type Message, type ShardState } from './state.ts';
 /** What a command comes to. Facts are in order and all or none; an outcome other than `ok` has none. */
 export interface Decision {
   readonly outcome: Outcome;
-  readonly facts: readonly Fact[];
+  readonly facts: readonly MessageFact[];
   /** The message it is about: the original for `duplicate`; undefined when there is none. */
   readonly message: Message | undefined;
   /** The state a settling verb left the message in, repeated answers included (LE4). */
   readonly settled: State | null;
 }
 
-const NO_FACTS: readonly Fact[] = [];
+const NO_FACTS: readonly MessageFact[] = [];
 const refuse = (outcome: Outcome, message?: Message): Decision => ({
   outcome,
   facts: NO_FACTS,
   message,
   settled: null,
 });
-const act = (message: Message | undefined, facts: readonly Fact[], settled: State | null = null): Decision => ({
+const act = (message: Message | undefined, facts: readonly MessageFact[], settled: State | null = null): Decision => ({
   outcome: 'ok',
   facts,
   message,
@@ -243,7 +243,7 @@ function returned(
   };
 }
 
-const purged = (message: Message, atMs: number, reason: 'admin' | 'age' | 'count'): Fact => ({
+const purged = (message: Message, atMs: number, reason: 'admin' | 'age' | 'count'): MessageFact => ({
   name: 'purged',
   atMs,
   msgId: message.msgId,
@@ -253,7 +253,7 @@ const purged = (message: Message, atMs: number, reason: 'admin' | 'age' | 'count
 });
 
 /** A dead letter over a bound pushes out the oldest one, in the same decision (DL3, BD1). */
-function withRoom(state: ShardState, message: Message, row: Row, fact: Fact): readonly Fact[] {
+function withRoom(state: ShardState, message: Message, row: Row, fact: MessageFact): readonly MessageFact[] {
   if (row.target !== 'dead_lettered') return [fact];
   const { limits } = state;
   const topicFull = message.topic.dead.size >= limits.dlqMaxPerTopic;

@@ -4,10 +4,11 @@ import type { DeadReason, PurgeReason } from '../../spec/vocabulary.ts';
 export type Attrs = Readonly<Record<string, string>>;
 
 /**
- * What happened to one message, as journaled. `apply` is their only reader. Every fact carries its own results
+ * What happened to one message, or to the shard itself, as journaled. `apply` is their only reader. Every fact carries its own results
  * (deadline base, not-before, target), so that replay needs neither limits nor randomness. Times: ms of the service clock.
  */
-export type Fact = Sent | Received | Acked | Nacked | Extended | Released | Expired | Reprocessed | Purged;
+export type Fact = MessageFact | Recovered;
+export type MessageFact = Sent | Received | Acked | Nacked | Extended | Released | Expired | Reprocessed | Purged;
 
 export interface Sent {
   readonly name: 'sent';
@@ -71,6 +72,11 @@ export interface Reprocessed {
   readonly name: 'reprocessed';
   readonly atMs: number;
   readonly msgId: string;
+}
+/** A process took over the shard at this time, which may be before the last fact when the clock was set back (TM1). */
+export interface Recovered {
+  readonly name: 'recovered';
+  readonly atMs: number;
 }
 /** The trace a purge leaves (DL3). */
 export interface Purged {

@@ -34,6 +34,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxAttempts: 5,
   maxRedrives: 5,
   inflightFactor: 10,
+  releasesMax: 3,
   backoffBaseMs: 200,
   backoffMaxMs: 60_000,
   tReplayMs: 300_000,

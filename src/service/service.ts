@@ -4,6 +4,7 @@ import { apply } from '../core/apply.ts';
 import type { Command } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import { due, nextDueMs } from '../core/due.ts';
+import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
 import { type Message, ShardState, type Topic } from '../core/state.ts';
@@ -80,6 +81,12 @@ export class Service {
   }
 
   // ---- inputs
+
+  /** Takes over shards that were replayed: their clock may have been set either way since (RT4, TM1). */
+  start(nowMs: number): void {
+    for (const shard of this.shards) if (shard.nowMs > 0) this.make(shard, { name: 'recovered', atMs: nowMs });
+    this.tick(nowMs);
+  }
 
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
   request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
@@ -205,12 +212,16 @@ export class Service {
 
   private take(shard: ShardState, decision: Decision): Decision {
     for (const fact of decision.facts) {
-      apply(shard, fact, decision.message);
-      this.commit.add(shard.shard, fact);
-      this.observer.fact(shard, fact);
+      this.make(shard, fact, decision.message);
       if (this.polls.size > 0) this.polls.touch(shard.find(fact.msgId)?.topic.name);
     }
     return decision;
+  }
+
+  private make(shard: ShardState, fact: Fact, message?: Message): void {
+    apply(shard, fact, message);
+    this.commit.add(shard.shard, fact);
+    this.observer.fact(shard, fact);
   }
 
   private advanceShard(shard: ShardState, nowMs: number): void {

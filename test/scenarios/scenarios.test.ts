@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { due } from '../../src/core/due.ts';
-import type { Fact } from '../../src/core/facts.ts';
+import type { MessageFact } from '../../src/core/facts.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
-import { recover, replay } from '../../src/core/recover.ts';
+import { replay } from '../../src/core/replay.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import { Recorder, sendOf, shardOf } from '../support/shard.ts';
 
@@ -138,7 +138,7 @@ class Transcript {
     return [`${decision.outcome}${about}${settled}`, ...decision.facts.map((fact) => `  ${this.show(fact)}`)];
   }
 
-  private show(fact: Fact): string {
+  private show(fact: MessageFact): string {
     const shown: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(fact)) {
       if (['name', 'msgId', 'atMs', 'payload', 'hashChain', 'attrs', 'corrId'].includes(key)) continue;
@@ -152,9 +152,9 @@ class Transcript {
   private restart(nowMs: number): string[] {
     const { facts } = this.recorder;
     const state = replay(0, this.limits, facts);
-    recover(state, nowMs);
     this.recorder = new Recorder(state);
     this.recorder.facts.push(...facts);
+    this.recorder.fact({ name: 'recovered', atMs: nowMs });
     this.atMs = nowMs;
     return [...state.slots].flatMap((m) =>
       m === undefined

@@ -20,7 +20,7 @@ describe('shipped schedules', () => {
       expect(exitCodeOf(first)).toBe(schedule.violates === null ? 0 : 10);
       expect(runSchedule(schedule).hash).toBe(first.hash);
       expect(formatResult(first, 1)).toContain(first.hash);
-    });
+    }, 120_000);
   }
 
   it('another seed is another run', () => {

@@ -6,7 +6,7 @@ import { messageMachine } from '../../spec/message.machine.ts';
 import { rowsOf, rowTo, step, TABLE } from '../../spec/table.ts';
 import { EVENTS, type EventName, STATES, type State } from '../../spec/vocabulary.ts';
 
-const LIMITS = { maxAttempts: 3, maxRedrives: 2, inflightFactor: 3, readyRetentionMs: 50 };
+const LIMITS = { maxAttempts: 3, maxRedrives: 2, inflightFactor: 3, releasesMax: 3, readyRetentionMs: 50 };
 
 /** The state that XState reaches from `state` by `event` when each guard answers as `valuation` says. */
 function xstateTarget(state: State, event: EventName, valuation: Partial<Record<GuardName, boolean>>): State {

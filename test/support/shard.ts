@@ -1,6 +1,8 @@
+import { apply } from '../../src/core/apply.ts';
 import type { Command, Send } from '../../src/core/commands.ts';
 import type { Decision } from '../../src/core/decide.ts';
 import { execute } from '../../src/core/execute.ts';
+import type { Fact } from '../../src/core/facts.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { ShardState } from '../../src/core/state.ts';
 
@@ -42,7 +44,7 @@ export const sendOf = (atMs: number, topic: string, idemKey: string, changed: Pa
 /** Executes and keeps the facts, as a journal would. */
 export class Recorder {
   readonly state: ShardState;
-  readonly facts: Decision['facts'][number][] = [];
+  readonly facts: Fact[] = [];
 
   constructor(state: ShardState) {
     this.state = state;
@@ -52,5 +54,10 @@ export class Recorder {
     const decision = execute(this.state, command);
     this.facts.push(...decision.facts);
     return decision;
+  }
+
+  fact(fact: Fact): void {
+    apply(this.state, fact);
+    this.facts.push(fact);
   }
 }
