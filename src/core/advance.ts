@@ -4,7 +4,8 @@ import type { ShardState } from './state.ts';
 /**
  * Time passes (`tla/Mailbox.tla Tick`): delays and backoffs that are over make their messages available, idempotency
  * windows close (ID1), settled receipts are forgotten (LE4). Leases do not end here: that is a command (RT3).
- * `nowMs` never goes back.
+ * `nowMs` never goes back. However often it is called on the way, the state at `nowMs` is the same: a replay looks at
+ * the times of facts only, and slots must come free in the same order.
  */
 export function advance(state: ShardState, nowMs: number): void {
   if (nowMs < state.nowMs) throw new Error(`advance: ${nowMs} is before ${state.nowMs}`);
@@ -13,14 +14,19 @@ export function advance(state: ShardState, nowMs: number): void {
     state.waiting.remove(m);
     m.topic.returned.push(m);
   }
-  for (let m = state.idemLine.first(); m !== undefined && m.idemUntilMs <= nowMs; m = state.idemLine.first()) {
-    state.idemLine.shift();
-    const { idem } = m.topic;
-    if (idem.get(m.idemKey) === m) idem.delete(m.idemKey);
-    m.idemUntilMs = 0;
-    forgetIfDone(state, m);
+  for (;;) {
+    const windowMs = state.idemLine.first()?.idemUntilMs ?? Number.POSITIVE_INFINITY;
+    const settledMs = state.settled.first()?.untilMs ?? Number.POSITIVE_INFINITY;
+    if (Math.min(windowMs, settledMs) > nowMs) return;
+    if (windowMs <= settledMs) closeOldestWindow(state);
+    else forgetOldestSettled(state);
   }
-  for (let s = state.settled.first(); s !== undefined && s.untilMs <= nowMs; s = state.settled.first()) {
-    forgetOldestSettled(state);
-  }
+}
+
+function closeOldestWindow(state: ShardState): void {
+  const message = state.idemLine.shift()!;
+  const { idem } = message.topic;
+  if (idem.get(message.idemKey) === message) idem.delete(message.idemKey);
+  message.idemUntilMs = 0;
+  forgetIfDone(state, message);
 }
