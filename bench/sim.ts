@@ -1,6 +1,6 @@
 /** How many events a simulated world runs through in a second, checkers included. Medians of alternating rounds. */
 import { readSchedule, shippedNames } from '../sim/files.ts';
-import { runSchedule } from '../sim/world.ts';
+import { runSchedule } from '../sim/run.ts';
 import { median } from './measure.ts';
 
 export interface SimFigures {

@@ -74,7 +74,6 @@ export interface Exchange {
   readonly reply: (reply: Reply | null) => void;
 }
 
-
 /** What a capability must allow. */
 export const OP_OF: Readonly<Record<Verb, Op>> = {
   send: 'send',

@@ -67,7 +67,7 @@ export class Loop {
   }
 
   /** Runs the next event unless it is later than `untilMs`; false when there is none. */
-  next(untilMs: number): boolean {
+  step(untilMs: number): boolean {
     const event = this.heap[0];
     if (event === undefined || event.atMs > untilMs) {
       this.nowMs = Math.max(this.nowMs, untilMs);

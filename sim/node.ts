@@ -14,7 +14,7 @@ import { type Loop, RECORDS } from './loop.ts';
 import type { Watch } from './watch.ts';
 
 /** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
-export const DEFECTS = ['reply_before_sync', 'forget_acks', 'no_timer', 'deaf_to_revocation'] as const;
+export const DEFECTS = ['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const;
 export type Defect = (typeof DEFECTS)[number];
 
 const DRAIN_MS = 5_000;
@@ -81,6 +81,7 @@ export class MailboxNode {
     const { disk, limits, defect, watch, loop, random } = this.parts;
     loop.record(RECORDS.start, this.index, this.generation);
     this.clock.anchor();
+    if (defect === 'stuck_clock') this.clock.freeze(true);
     const shards = disk.durable.map((facts, shard) =>
       replay(shard, limits, defect === 'forget_acks' ? facts.filter((fact) => fact.name !== 'acked') : facts),
     );
@@ -146,7 +147,7 @@ export class MailboxNode {
     this.pausedUntilMs = -1;
     this.flood = 0;
     this.clock.drift(1);
-    this.clock.freeze(false);
+    this.clock.freeze(this.parts.defect === 'stuck_clock');
     this.start();
     this.useKeys(keys);
     this.clockChanged();
@@ -186,8 +187,8 @@ export class MailboxNode {
   /** Asks for a wake-up when the service needs one earlier than the one that is coming. */
   private arm(): void {
     const { service, generation } = this;
-    const { loop, defect } = this.parts;
-    if (service === null || defect === 'no_timer') return;
+    const { loop, watch } = this.parts;
+    if (service === null) return;
     const dueMs = service.nextWakeMs();
     if (dueMs >= this.wakeAtMs) return;
     const delayMs = this.clock.untilMs(dueMs);
@@ -198,6 +199,7 @@ export class MailboxNode {
       if (generation !== this.generation || this.wakeAtMs !== dueMs) return;
       if (this.isPaused) return loop.at(this.pausedUntilMs, 'wake', id, wake);
       loop.mark('wake', this.index);
+      watch.ticked();
       this.wakeAtMs = Number.POSITIVE_INFINITY;
       this.tick();
     };
@@ -279,8 +281,8 @@ export class MailboxNode {
     if (!capability.allowsTopic('mailbox.admin')) return this.leave(exchange, { outcome: 'cap_scope' });
     this.authority.revoke('nonce', nonce);
     this.parts.faults.began('revoke', this.parts.loop.nowMs);
-    if (this.parts.defect !== 'deaf_to_revocation') this.service?.endWaiting(this.clock.nowMs());
     this.parts.watch.revoked(this.index, nonce);
+    if (this.parts.defect !== 'deaf_to_revocation') this.service?.endWaiting(this.clock.nowMs());
     this.leave(exchange, { outcome: 'ok' });
     this.arm();
   }
@@ -303,6 +305,7 @@ export class MailboxNode {
     }
     if (!this.open.delete(exchange)) return;
     loop.mark('hangup', copyId(call, copy));
+    this.parts.watch.hungUp();
     exchange.closed = true;
     if (call.ask.verb !== 'recv' && call.ask.verb !== 'reprocess') return;
     if (exchange.held != null) this.service?.cancel(exchange.held);

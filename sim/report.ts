@@ -1,57 +1,209 @@
+import { RULES, type RuleName } from './checkers/breach.ts';
+import type { HistoryCounts } from './checkers/history.ts';
+import { ACTIONS, emptyCells } from './checkers/tally.ts';
+import { FAULT_FAMILIES, FAULT_KINDS } from './fault-log.ts';
+import { type BatchCounts, JUDGED_FROM, neverReached } from './fuzz/batch.ts';
+import type { Catch } from './fuzz/hunt.ts';
+import type { Replay } from './replay/file.ts';
 import type { SimResult } from './run.ts';
+import type { RunResult, Verdict } from './world.ts';
 
 /** Exit codes of `mailbox sim`. */
 export const SIM_EXIT = { held: 0, usage: 2, safety: 10, liveness: 11, nondeterministic: 12, crashed: 13 } as const;
 
+export const exitCodeOfVerdict = ({ kind }: Pick<Verdict, 'kind'>): number => SIM_EXIT[kind];
+
 /** A goal that was not reached, or a violation that did not come, is a run that proved nothing: it fails as liveness does. */
 export function exitCodeOf({ verdict, missed, schedule }: SimResult): number {
-  if (verdict.kind === 'safety') return SIM_EXIT.safety;
-  if (verdict.kind === 'crashed') return SIM_EXIT.crashed;
-  if (verdict.kind === 'liveness' || missed.length > 0 || schedule.violates !== null) return SIM_EXIT.liveness;
-  return SIM_EXIT.held;
+  const proved = missed.length === 0 && schedule.violates === null;
+  return verdict.kind === 'held' && !proved ? SIM_EXIT.liveness : exitCodeOfVerdict(verdict);
 }
 
 /** True when the run came out as its schedule says it must. */
-export function asDeclared(result: SimResult): boolean {
-  const { verdict, missed, schedule } = result;
+export function asDeclared({ verdict, missed, schedule }: SimResult): boolean {
   if (schedule.violates === null) return verdict.kind === 'held' && missed.length === 0;
-  return verdict.kind === 'safety' && verdict.rule === schedule.violates;
+  return brokenRule(verdict) === schedule.violates;
 }
 
-function verdictLine({ verdict, missed, schedule }: SimResult): string {
-  if (verdict.kind === 'safety') {
-    const expected = verdict.rule === schedule.violates ? ', as this schedule expects' : '';
-    return `SAFETY VIOLATED${expected}: ${verdict.detail}`;
-  }
-  if (verdict.kind === 'crashed') return `CRASHED: ${verdict.detail}`;
-  if (verdict.kind === 'liveness') return `LIVENESS VIOLATED: ${verdict.detail}`;
-  if (missed.length > 0) return `GOALS MISSED: ${missed.join(', ')}`;
-  if (schedule.violates !== null) return `NOT CAUGHT: ${schedule.violates} must be violated and was not`;
-  return 'held';
+/** The rule that a verdict says is broken, or null. */
+function brokenRule(verdict: Verdict): RuleName | null {
+  if (verdict.kind === 'safety') return verdict.rule;
+  return verdict.kind === 'liveness' ? 'DeliveredLive' : null;
 }
+
+export function lineOfVerdict(verdict: Verdict, note = ''): string {
+  switch (verdict.kind) {
+    case 'held':
+      return 'held';
+    case 'safety':
+      return `SAFETY VIOLATED${note}: ${verdict.detail}`;
+    case 'liveness':
+      return `LIVENESS VIOLATED${note}: DeliveredLive: ${verdict.detail}`;
+    case 'crashed':
+      return `CRASHED: ${verdict.detail}`;
+  }
+}
+
+export function verdictLine({ verdict, missed, schedule }: Pick<SimResult, 'verdict' | 'missed' | 'schedule'>): string {
+  const broken = brokenRule(verdict);
+  if (broken !== null || verdict.kind !== 'held') {
+    return lineOfVerdict(verdict, broken === schedule.violates ? ', as this schedule expects' : '');
+  }
+  if (missed.length > 0) return `GOALS MISSED: ${missed.join(', ')}`;
+  return schedule.violates === null ? 'held' : `NOT CAUGHT: ${schedule.violates} must be violated and was not`;
+}
+
+const number = (value: number): string => Math.round(value).toLocaleString('en');
 
 const list = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, count]) => `${name} ${count.toLocaleString('en')}`)
+    .map(([name, count]) => `${name} ${number(count)}`)
     .join(', ') || 'none';
 
+/** What a rule says, where its name does not. */
+function meaning(verdict: Verdict): string[] {
+  const rule = brokenRule(verdict);
+  return rule !== null && rule in RULES ? [`rule       ${rule}: ${RULES[rule as keyof typeof RULES]}`] : [];
+}
+
+const speed = (steps: number, simulatedMs: number, seconds: number): string =>
+  `${number(steps / seconds)} events/s, ${number(simulatedMs / 1000 / seconds)} x real time`;
+
+const historyLine = (history: HistoryCounts): string =>
+  `${number(history.operations)} operations: ${list({ ...history, operations: 0 }).replace(/(, )?operations 0(, )?/, '$1')}`;
+
 /** A run in lines; `seconds` is how long it took, measured by the caller. */
-export function formatResult(result: SimResult, seconds: number): string {
-  const { schedule, seed, steps, simulatedMs, hash, tally, injected } = result;
+export function formatResult(result: SimResult, seconds: number, version = ''): string {
+  const { schedule, seed, steps, simulatedMs, hash, tally, injected, history, verdict } = result;
   const goals = Object.entries(schedule.goals).map(([goal, least]) => `${goal} ${tally[goal] ?? 0}/${least}`);
-  const rate = Math.round(steps / seconds).toLocaleString('en');
-  const times = Math.round(simulatedMs / 1000 / seconds).toLocaleString('en');
+  const repeat = schedule.file.startsWith('swarm#') ? schedule.file : `${schedule.file} --seed ${seed}`;
   return [
     `schedule   ${schedule.name}: ${schedule.description}`,
     `seed       ${seed}`,
-    `events     ${steps.toLocaleString('en')} in ${(simulatedMs / 1000).toFixed(1)} s of simulated time`,
-    `speed      ${rate} events/s, ${times} x real time`,
+    ...(version === '' ? [] : [`version    ${version}`]),
+    `events     ${number(steps)} in ${(simulatedMs / 1000).toFixed(1)} s of simulated time`,
+    `speed      ${speed(steps, simulatedMs, seconds)}`,
     `faults     ${list(injected)}`,
     `happened   ${list(tally)}`,
+    `history    ${historyLine(history)}`,
     `goals      ${goals.join(', ') || 'none'}`,
     `hash       ${hash}`,
     `verdict    ${verdictLine(result)}`,
-    `repeat     mailbox sim run ${schedule.file} --seed ${seed}`,
+    ...meaning(verdict),
+    `repeat     mailbox sim run ${repeat}`,
   ].join('\n');
+}
+
+/** The same for machines. */
+export function jsonOf({ schedule, matrix, ...result }: SimResult, seconds: number): object {
+  const coverage = Object.fromEntries(
+    ACTIONS.map((action, row) => [
+      action,
+      Object.fromEntries(FAULT_KINDS.map((kind, column) => [kind, matrix[row * FAULT_KINDS.length + column] ?? 0])),
+    ]),
+  );
+  return { schedule: schedule.name, ...result, coverage, seconds, exit: exitCodeOf({ schedule, matrix, ...result }) };
+}
+
+export function formatReplay(file: string, recorded: Replay, run: RunResult, seconds: number): string {
+  const { elements } = recorded.script;
+  return [
+    `replay     ${file}: ${elements.length} elements of ${recorded.from}${recorded.minimal ? ', minimal' : ''}`,
+    `recorded   by ${recorded.version}: ${recorded.verdict.kind} ${recorded.verdict.detail}`,
+    `events     ${number(run.steps)} in ${(run.simulatedMs / 1000).toFixed(1)} s of simulated time`,
+    `speed      ${speed(run.steps, run.simulatedMs, seconds)}`,
+    `hash       ${run.hash}`,
+    `verdict    ${lineOfVerdict(run.verdict)}`,
+    ...meaning(run.verdict),
+  ].join('\n');
+}
+
+// ---- many runs
+
+export interface Batch {
+  readonly counts: BatchCounts;
+  readonly caught: readonly Catch[];
+  readonly fromSeed: number;
+  readonly lastSeed: number;
+  readonly schedules: readonly string[];
+  readonly seconds: number;
+  readonly workers: number;
+  readonly version: string;
+}
+
+/** Only what was drawn at random can be held to reach everything, and only when there was enough of it. */
+const isJudged = ({ counts, schedules }: Batch): boolean => schedules.length === 0 && counts.runs >= JUDGED_FROM;
+
+export function exitCodeOfBatch(batch: Batch): number {
+  const [first] = batch.caught;
+  if (first !== undefined) return exitCodeOfVerdict(first.verdict);
+  return isJudged(batch) && neverReached(batch.counts).length > 0 ? SIM_EXIT.liveness : SIM_EXIT.held;
+}
+
+export function formatCatch({ what, whole, line, saved }: Catch): string {
+  const head = `${what}\n  ${line}`;
+  if (saved === null) return `${head}\n  not saved: it could not be repeated as a script\n  repeat   ${whole}\n`;
+  const proof = saved.minimal ? 'minimal' : 'not minimal: its time was over';
+  return [
+    head,
+    `  shrunk   ${saved.of} elements to ${saved.elements}, ${proof}: ${saved.line}`,
+    `  repeat   mailbox sim replay ${saved.file}`,
+    `  whole    ${whole}\n`,
+  ].join('\n');
+}
+
+export function formatBatch(batch: Batch): string {
+  const { counts, caught, fromSeed, lastSeed, schedules, seconds, workers, version } = batch;
+  const missing = neverReached(counts);
+  const judged = isJudged(batch)
+    ? ''
+    : ` (not judged: ${schedules.length > 0 ? 'not drawn' : `fewer than ${number(JUDGED_FROM)} runs`})`;
+  const verdict =
+    caught.length > 0
+      ? `${caught.length} violations: ${[...new Set(caught.map(({ verdict: { kind, rule } }) => rule ?? kind))].join(', ')}`
+      : isJudged(batch) && missing.length > 0
+        ? 'NEVER REACHED, see above'
+        : 'held';
+  return [
+    `seeds      ${fromSeed}..${lastSeed}${schedules.length === 0 ? ', swarm' : ` of ${schedules.join(', ')}`}`,
+    `version    ${version}`,
+    `runs       ${number(counts.runs)} in ${seconds.toFixed(1)} s on ${workers} threads, ${number(counts.runs / seconds)}/s`,
+    `events     ${number(counts.steps)} in ${number(counts.simulatedMs / 1000)} s of simulated time`,
+    `speed      ${speed(counts.steps, counts.simulatedMs, seconds)}`,
+    `faults     ${list(counts.injected)}`,
+    `happened   ${list(counts.tally)}`,
+    `coverage   ${coverageLine(counts.matrix)}`,
+    `unreached  ${missing.length > 0 && judged !== '' ? missing.length : missing.join(', ') || 'nothing'}${missing.length > 0 ? judged : ''}`,
+    `verdict    ${verdict}`,
+  ].join('\n');
+}
+
+function coverageLine(matrix: readonly number[]): string {
+  const cells = ACTIONS.length * FAULT_KINDS.length;
+  const filled = matrix.filter((count) => count > 0).length;
+  return `${filled} of ${cells} cells, ${emptyCells(matrix).length} of them empty that need not be`;
+}
+
+/** Actions by kinds of faults: how often each action happened while that fault was felt. */
+export function formatCoverage(matrix: readonly number[]): string {
+  const width = 7;
+  const short = (count: number): string =>
+    count === 0
+      ? '.'
+      : count < 10_000
+        ? String(count)
+        : count < 10_000_000
+          ? `${Math.round(count / 1000)}k`
+          : `${Math.round(count / 1e6)}M`;
+  const blocks = Object.entries(FAULT_FAMILIES).map(([family, kinds]) => {
+    const head = `${family.padEnd(12)}${ACTIONS.map((action) => action.slice(0, 9).padStart(width + 3)).join('')}`;
+    const rows = kinds.map((kind) => {
+      const column = FAULT_KINDS.indexOf(kind);
+      const cells = ACTIONS.map((_, row) => short(matrix[row * FAULT_KINDS.length + column] ?? 0).padStart(width + 3));
+      return `${kind.padEnd(12).slice(0, 16).padEnd(12)}${cells.join('').slice(Math.max(0, kind.length - 12))}`;
+    });
+    return [head, ...rows].join('\n');
+  });
+  return `coverage: times an action happened while a fault was felt\n${blocks.join('\n')}`;
 }

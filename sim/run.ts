@@ -18,9 +18,16 @@ export interface RunOptions {
 }
 
 /** The world of a schedule, and what drives it. */
-export function worldOf(schedule: Schedule, seed: number, options: RunOptions = {}): { world: World; driver: Generator } {
+export function worldOf(
+  schedule: Schedule,
+  seed: number,
+  options: RunOptions = {},
+): { world: World; driver: Generator } {
   const clocksAreTrue = !schedule.faults.some(({ kind }) => BENDS_TIME.includes(kind));
-  return { world: new World(schedule.setup, { seed, clocksAreTrue, ...options }), driver: new Generator(schedule, seed) };
+  return {
+    world: new World(schedule.setup, { seed, clocksAreTrue, ...options }),
+    driver: new Generator(schedule, seed),
+  };
 }
 
 export function runSchedule(schedule: Schedule, seed = schedule.seed, options: RunOptions = {}): SimResult {

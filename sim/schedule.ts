@@ -193,14 +193,14 @@ const capabilitiesOf = (c: Fields): CapabilityRules => ({
   quotaOps: c.whole('quota', 1, PLENTY, PLENTY),
 });
 
-const KINDS = [
+export const PLANNED_KINDS = [
   ...(['crash', 'drain', 'pause', 'partition', 'delay', 'slow_reader'] as const),
   ...(['clock_step', 'clock_freeze', 'clock_drift', 'connection_flood', 'burst', 'replay_storm'] as const),
   ...(['dedup_flood', 'hot_topic', 'authority_down', 'revoke', 'rollover', 'auth_failures'] as const),
 ] satisfies readonly PlannedKind[];
 
 function faultOf(f: Fields, { nodes, durationMs }: Setup): PlannedFault {
-  const kind = f.oneOf('kind', KINDS);
+  const kind = f.oneOf('kind', PLANNED_KINDS);
   const atMs = f.duration('at');
   if (atMs >= durationMs) f.refuse('at', 'must be before the end of the run');
   const when = { kind, atMs, everyMs: f.range('every', NEVER) };
@@ -218,7 +218,11 @@ function paramsOf(kind: PlannedKind, f: Fields, onNode: () => OnNode, onLinks: (
     case 'clock_freeze':
       return { ...onNode(), forMs: f.range('for') };
     case 'partition':
-      return { ...onLinks(), forMs: f.range('for'), direction: f.oneOf('direction', ['both', 'requests', 'replies'], 'both') };
+      return {
+        ...onLinks(),
+        forMs: f.range('for'),
+        direction: f.oneOf('direction', ['both', 'requests', 'replies'], 'both'),
+      };
     case 'delay':
     case 'slow_reader':
       return { ...onLinks(), byMs: f.range('by'), forMs: f.range('for') };

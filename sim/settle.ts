@@ -5,7 +5,7 @@ import { nodeOfTopic, topicOf } from './setup.ts';
 import type { World } from './world.ts';
 
 /** Calls of the end phase are numbered from here. */
-const CALLS_FROM = 2 ** 30;
+export const SETTLE_CALLS_FROM = 2 ** 30;
 const CHECK_EVERY_MS = 250;
 const TIMEOUT_MS = 5_000;
 const WAIT_MS = 1_000;
@@ -18,7 +18,7 @@ const PLAIN = [{ outMs: 1, backMs: 1, end: 'answered' }] as const;
 export class Settlement {
   private readonly world: World;
   private readonly capability: Capability;
-  private calls = CALLS_FROM;
+  private calls = SETTLE_CALLS_FROM;
   private readonly unanswered = new Set<string>();
 
   constructor(world: World) {
@@ -82,10 +82,13 @@ export class Settlement {
 
   private unsettled(): { detail: string; msgId: string | null } {
     const { watch, setup } = this.world;
-    const pending = watch.nodes.flatMap(({ lifecycle }) => [...lifecycle.messages.values()].filter((m) => m.live.isPending));
+    const pending = watch.nodes.flatMap(({ lifecycle }) =>
+      [...lifecycle.messages.values()].filter((m) => m.live.isPending),
+    );
     const refused = [...this.unanswered].map((topic) => `a send on ${topic} is refused for ever`);
     const [first] = pending;
-    const held = first === undefined ? [] : [`${pending.length} messages unsettled, ${first.msgId} is ${first.live.state}`];
+    const held =
+      first === undefined ? [] : [`${pending.length} messages unsettled, ${first.msgId} is ${first.live.state}`];
     return { detail: `after ${setup.settleMs} ms: ${[...held, ...refused].join(', ')}`, msgId: first?.msgId ?? null };
   }
 }

@@ -27,4 +27,5 @@ export interface Setup {
 
 /** Topics `sim.0`, `sim.1` .., each at one node. */
 export const topicOf = ({ topics }: Setup, i: number): string => `sim.${i % topics}`;
-export const nodeOfTopic = ({ nodes }: Setup, topic: string): number => Number(topic.slice(topic.lastIndexOf('.') + 1)) % nodes;
+export const nodeOfTopic = ({ nodes }: Setup, topic: string): number =>
+  Number(topic.slice(topic.lastIndexOf('.') + 1)) % nodes;

@@ -6,10 +6,15 @@ import type { Delivery, Reply } from '../src/service/messages.ts';
 import { type Call, copyId, type Exchange } from './call.ts';
 import type { HistoryChecker } from './checkers/history.ts';
 import type { NodeChecker } from './checkers/node.ts';
+import { type Tally, WORLD_ROW } from './checkers/tally.ts';
 import type { Fault } from './fault.ts';
 import { type Loop, RECORDS } from './loop.ts';
+import type { World } from './world.ts';
 
-const OUTCOME_CODE = Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, i])) as Record<Outcome, number>;
+const OUTCOME_CODE = Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, i])) as Record<
+  Outcome,
+  number
+>;
 const FACT_CODE: Readonly<Record<Fact['name'], number>> = {
   ...{ sent: 0, received: 1, acked: 2, nacked: 3, extended: 4, released: 5, expired: 6, reprocessed: 7, purged: 8 },
   recovered: 9,
@@ -20,6 +25,8 @@ const FACT_CODE: Readonly<Record<Fact['name'], number>> = {
  * look at them: what breaks a rule is seen too. Cannot change anything.
  */
 export interface RunObserver {
+  /** The run begins in this world; nothing has happened yet. */
+  begin?(world: World): void;
   /** A client makes a call; its copies are on their way. */
   called?(call: Call): void;
   /** A copy is at its node; `refused` says why its capability is no good. */
@@ -32,7 +39,7 @@ export interface RunObserver {
   replied?(node: number, exchange: Exchange, reply: Reply): void;
   /** A call is over for its client: with a reply, or with null for ever. */
   answered?(call: Call, reply: Reply | null): void;
-  fault?(fault: Fault): void;
+  fault?(fault: Fault, atMs: number): void;
   crashed?(node: number): void;
   /** A process starts; not `first`: from what its disk kept. */
   started?(node: number, shards: readonly ShardState[], first: boolean): void;
@@ -43,12 +50,23 @@ export class Watch {
   readonly nodes: NodeChecker[] = [];
   private readonly history: HistoryChecker;
   private readonly loop: Loop;
+  private readonly tally: Tally;
   private readonly observers: readonly RunObserver[];
 
-  constructor(loop: Loop, history: HistoryChecker, observers: readonly RunObserver[]) {
+  constructor(loop: Loop, history: HistoryChecker, tally: Tally, observers: readonly RunObserver[]) {
     this.loop = loop;
     this.history = history;
+    this.tally = tally;
     this.observers = observers;
+  }
+
+  /** Time passes for a process that waits for it. */
+  ticked(): void {
+    this.tally.action(WORLD_ROW.tick);
+  }
+
+  hungUp(): void {
+    this.tally.count('hung_up');
   }
 
   called(call: Call): void {
@@ -75,6 +93,7 @@ export class Watch {
     const { lifecycle } = this.nodes[node] as NodeChecker;
     for (const observer of this.observers) observer.fact?.(node, shard, fact);
     lifecycle.fact(shard, fact);
+    if (fact.name === 'purged') this.history.purged(fact.msgId);
     const live = fact.name === 'recovered' ? undefined : lifecycle.messages.get(fact.msgId)?.live;
     const what = live === undefined ? fact.atMs % 2 ** 31 : (live.timerAtMs % 2 ** 31) ^ live.epoch;
     this.loop.record(RECORDS.fact + 256 * FACT_CODE[fact.name], node * 256 + shard.shard, what);
@@ -111,7 +130,7 @@ export class Watch {
   }
 
   fault(fault: Fault): void {
-    for (const observer of this.observers) observer.fault?.(fault);
+    for (const observer of this.observers) observer.fault?.(fault, this.loop.nowMs);
   }
 
   crashed(node: number): void {

@@ -14,6 +14,7 @@ import { Stream, Tape } from './random.ts';
 import { Settlement } from './settle.ts';
 import type { Setup } from './setup.ts';
 import { type RunObserver, Watch } from './watch.ts';
+import { ScheduleError } from './yaml.ts';
 
 export type Verdict =
   | { readonly kind: 'held' }
@@ -53,10 +54,12 @@ export interface WorldOptions {
   /** Keep a number for each step. */
   readonly fingerprint?: boolean;
   readonly observers?: readonly RunObserver[];
+  readonly withoutEnd?: boolean;
 }
 
 /** More steps than any run takes in one millisecond: something goes round in circles. */
 const EVENTS_AT_ONCE_MAX = 2_000_000;
+const SLICE_MS = 60_000;
 
 /** One world: everything in one thread, on simulated time. */
 export class World {
@@ -73,17 +76,20 @@ export class World {
   /** Root keys that are in use, the newest last. */
   keys: readonly number[] = [1];
   private eventsAtOnce = 0;
+  private readonly withoutEnd: boolean;
 
   constructor(setup: Setup, options: WorldOptions) {
     this.setup = setup;
+    this.withoutEnd = options.withoutEnd === true;
     const { loop, faults } = this;
     if (options.fingerprint === true) loop.fingerprint();
     this.tally = new Tally(loop, faults);
     this.history = new HistoryChecker(setup.limits, options.clocksAreTrue);
-    this.watch = new Watch(loop, this.history, options.observers ?? []);
+    this.watch = new Watch(loop, this.history, this.tally, options.observers ?? []);
     for (let i = 0; i < setup.nodes; i++) this.addNode(i, options);
     this.network = new Network(loop, this.nodes, faults, this.watch);
     this.injector = new Injector(loop, this.nodes, this.network, faults, this.watch);
+    for (const observer of options.observers ?? []) observer.begin?.(this);
   }
 
   private addNode(index: number, { seed, tapes }: WorldOptions): void {
@@ -116,7 +122,25 @@ export class World {
   }
 
   run(driver: Driver): RunResult {
-    const verdict = this.verdict(driver);
+    const going = this.going(driver);
+    for (;;) {
+      const { done, value } = going.next();
+      if (done) return this.result(value);
+    }
+  }
+
+  /** The same, with a pause now and then: for those who watch a long one. */
+  async runSlowly(driver: Driver, pause: (() => Promise<void>) | null): Promise<RunResult> {
+    if (pause === null) return this.run(driver);
+    const going = this.going(driver);
+    for (;;) {
+      const { done, value } = going.next();
+      if (done) return this.result(value);
+      await pause();
+    }
+  }
+
+  private result(verdict: Verdict): RunResult {
     const { loop, tally, faults, history } = this;
     return {
       verdict,
@@ -130,12 +154,19 @@ export class World {
     };
   }
 
-  private verdict(driver: Driver): Verdict {
+  /** The run, a slice of simulated time at a time. */
+  private *going(driver: Driver): Generator<undefined, Verdict> {
     try {
+      const { durationMs } = this.setup;
       for (const node of this.nodes) node.start();
       driver.start(this);
-      this.until(this.setup.durationMs);
+      for (let untilMs = SLICE_MS; untilMs < durationMs; untilMs += SLICE_MS) {
+        this.until(untilMs);
+        yield;
+      }
+      this.until(durationMs);
       driver.stop();
+      if (this.withoutEnd) return { kind: 'held' };
       const unsettled = new Settlement(this).run();
       if (unsettled !== null) return { kind: 'liveness', ...unsettled };
       this.history.finish((msgId) => this.stateOf(msgId));
@@ -144,6 +175,7 @@ export class World {
       if (error instanceof Breach) {
         return { kind: 'safety', rule: error.rule, detail: error.message, msgId: error.msgId };
       }
+      if (error instanceof ScheduleError) throw error;
       return { kind: 'crashed', detail: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }
   }
@@ -151,7 +183,7 @@ export class World {
   /** Everything up to this time. */
   until(ms: number): void {
     const { loop } = this;
-    for (let atMs = -1; loop.next(ms); atMs = loop.nowMs) {
+    for (let atMs = -1; loop.step(ms); atMs = loop.nowMs) {
       this.eventsAtOnce = loop.nowMs === atMs ? this.eventsAtOnce + 1 : 0;
       if (this.eventsAtOnce > EVENTS_AT_ONCE_MAX) throw new Error(`livelock: time stands still at ${atMs} ms`);
     }

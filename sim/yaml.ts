@@ -96,10 +96,13 @@ export class Fields {
   shifts(key: string, most: number): number[] {
     const node = this.node(key);
     if (node === undefined) return [];
-    if (!isSeq(node) || node.items.length > most) return this.fail(node, `${this.name(key)}: must be a list of at most ${most}`);
+    if (!isSeq(node) || node.items.length > most)
+      return this.fail(node, `${this.name(key)}: must be a list of at most ${most}`);
     return node.items.map((item, i) => {
       const ms = isScalar(item) ? shiftOf(item.value) : null;
-      return ms ?? this.fail(item as Node, `${this.name(key)}[${i}]: must be a duration of at most a day, like 2m or -2m`);
+      return (
+        ms ?? this.fail(item as Node, `${this.name(key)}[${i}]: must be a duration of at most a day, like 2m or -2m`)
+      );
     });
   }
 

@@ -41,7 +41,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },
   sim: {
     may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/config', 'sim'],
-    packages: ['yaml'],
+    packages: ['yaml', 'typebox'],
   },
 };
 const FREE = ['src/cli', 'src/main.ts'];

@@ -6,7 +6,7 @@ import { integrity } from '../integrity.ts';
 import { allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import type { LifecycleChecker } from './lifecycle.ts';
-import type { View } from './view.ts';
+import { askedUntilMs } from './view.ts';
 
 /** What a request must be answered, as far as that is certain once it is decided. */
 export interface Expected {
@@ -25,6 +25,8 @@ interface Situation {
   readonly nowMs: number;
   /** Counts the operation: false when the quota refuses it. */
   readonly charge: () => boolean;
+  /** The process knew the message of the request, and the capability covers its topic: the operation counts. */
+  readonly wasKnown: boolean;
   readonly draining: boolean;
 }
 
@@ -44,7 +46,7 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
     case 'ack':
     case 'nack':
     case 'extend':
-      return located(ask, situation) ? (quota(situation) ?? settled(ask.verb, ask, situation)) : settled(ask.verb, ask, situation);
+      return (situation.wasKnown ? quota(situation) : null) ?? settled(ask.verb, ask, situation);
     case 'reprocess': {
       const moved = checker.step.filter(({ name }) => name === 'reprocessed').length;
       const whole = ask.ratePerS === null ? { count: moved } : {};
@@ -83,7 +85,8 @@ function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
   const sent = checker.step.find((fact) => fact.name === 'sent' && fact.topic === topic && fact.idemKey === idemKey);
   const first = refusalOfSend();
   if (first !== null) {
-    if (sent !== undefined) throw new Breach(first.rule, `accepted, and must be refused as ${first.outcomes.join()}`, sent.msgId);
+    if (sent !== undefined)
+      throw new Breach(first.rule, `accepted, and must be refused as ${first.outcomes.join()}`, sent.msgId);
     return first;
   }
   return { rule: 'BD2', outcomes: DONE, msgId: (sent as { msgId: string }).msgId };
@@ -112,8 +115,11 @@ function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
   const given = checker.step.some((fact) => fact.name === 'received' && checker.topicNameOf(fact.msgId) === ask.topic);
   const full = checker.isInflightFull;
   if (!given && !full) {
-    const waits = checker.topicOf(ask.topic).firstAvailable(nowMs);
+    const topic = checker.topicOf(ask.topic);
+    const waits = topic.firstAvailable(nowMs);
     if (waits !== undefined) throw new Breach('LE1', 'nothing given, and it is available', waits.msgId);
+    const overdue = topic.firstOverdue(nowMs);
+    if (overdue !== undefined) throw new Breach('RT3', 'its lease is over, and it has not expired', overdue.msgId);
   }
   const expected = full ? FULL : GIVEN;
   if (ask.acks.length === 0) return expected;
@@ -145,21 +151,18 @@ function settled(
   const holds = live.state === 'leased' && live.receipt === item.receipt && nowMs < live.timerAtMs;
   const within = verb !== 'extend' || nowMs + (item.visibilityMs ?? live.visibilityMs) <= live.leaseEndsMs;
   if (holds && within) throw new Breach('LE3', `${verb} with its receipt in time, and nothing happened`, item.msgId);
-  return isForgotten(live, nowMs) ? FORGOTTEN : LOST;
-}
-
-/** Nothing can be asked about it any more: the process may know it still or not. */
-function isForgotten(live: View, nowMs: number): boolean {
-  if (!live.isOver || live.idemUntilMs > nowMs) return false;
-  for (let entry = live.settled; entry !== null; entry = entry.older) if (entry.untilMs > nowMs) return false;
-  return true;
+  return live.isOver && askedUntilMs(live) <= nowMs ? FORGOTTEN : LOST;
 }
 
 /** What an answer says that it must not. @throws Breach */
 export function compare(ask: Ask, reply: Reply, expected: Expected): void {
   const { outcome } = reply;
   if (!expected.outcomes.includes(outcome)) {
-    throw new Breach(expected.rule, `${ask.verb} is answered ${outcome}, and must be ${expected.outcomes.join(' or ')}`, msgIdOf(ask, expected));
+    throw new Breach(
+      expected.rule,
+      `${ask.verb} is answered ${outcome}, and must be ${expected.outcomes.join(' or ')}`,
+      msgIdOf(ask, expected),
+    );
   }
   const wrong = (what: string): never => {
     throw new Breach(expected.rule, `${ask.verb} is answered with another ${what}`, msgIdOf(ask, expected));

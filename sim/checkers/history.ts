@@ -12,7 +12,7 @@ interface Lease {
   readonly askedMs: number;
   readonly answeredMs: number;
   readonly visibilityMs: number;
-  /** Somebody said ack or nack with its receipt. */
+  /** Somebody said ack, nack or extend with its receipt: it may have ended before its time. */
   settling: boolean;
 }
 
@@ -34,7 +34,7 @@ interface Sent {
   readonly hash: number;
   others: Set<number> | null;
   /** The message accepted last, and between which times. */
-  accepted: { readonly msgId: string; readonly askedMs: number } | null;
+  accepted: { readonly msgId: string; readonly askedMs: number; readonly answeredMs: number } | null;
   /** A send whose answer never came. */
   unknown: boolean;
 }
@@ -55,6 +55,7 @@ export interface HistoryCounts {
 }
 
 const KEEP_MS = 600_000;
+const PURGED_MAX = 10_000;
 
 /** FNV-1a. */
 function hashOf(payload: Uint8Array): number {
@@ -73,10 +74,12 @@ export class HistoryChecker {
   };
   private readonly limits: Limits;
   /** The clocks of the nodes run as true time does: then durations can be compared. */
-  private readonly clocksAreTrue: boolean;
+  readonly clocksAreTrue: boolean;
   /** By topic and key. */
   private readonly sends = new Map<string, Map<string, Sent>>();
   private readonly messages = new Map<string, Known>();
+  /** Their answers may still be on the way. */
+  private readonly purgedLately = new Set<string>();
   private settled: { readonly known: Known; readonly atMs: number }[] = [];
 
   constructor(limits: Limits, clocksAreTrue: boolean) {
@@ -87,7 +90,8 @@ export class HistoryChecker {
   called({ ask }: Call): void {
     this.counts.operations++;
     if (ask.verb === 'send') this.sending(ask);
-    else if (ask.verb === 'ack' || ask.verb === 'nack') this.settling(ask.msgId, ask.receipt);
+    // An extension may make a lease shorter.
+    else if ('receipt' in ask) this.settling(ask.msgId, ask.receipt);
     else if (ask.verb === 'recv') for (const { msgId, receipt } of ask.acks) this.settling(msgId, receipt);
   }
 
@@ -124,14 +128,18 @@ export class HistoryChecker {
     if (msgId === undefined || (outcome !== 'ok' && outcome !== 'duplicate')) return;
     const sent = this.sends.get(ask.topic)?.get(ask.idemKey) as Sent;
     const { accepted } = sent;
+    // A duplicate says nothing about when its window began.
+    const decidedMs = outcome === 'ok' ? askedMs : Number.NEGATIVE_INFINITY;
     this.counts.accepted++;
     sent.unknown = false;
-    if (accepted !== null && accepted.msgId !== msgId) {
-      const surely = this.clocksAreTrue && nowMs - accepted.askedMs < this.limits.tReplayMs;
-      must('IdempotentInv', !surely, `its key was accepted as ${accepted.msgId} too`, msgId);
+    if (accepted?.msgId !== msgId) {
+      if (accepted !== null && this.clocksAreTrue) {
+        const apartMs = Math.max(nowMs - accepted.askedMs, accepted.answeredMs - decidedMs);
+        must('IdempotentInv', apartMs >= this.limits.tReplayMs, `its key was accepted as ${accepted.msgId} too`, msgId);
+      }
+      sent.accepted = { msgId, askedMs: decidedMs, answeredMs: nowMs };
     }
-    if (accepted?.msgId !== msgId) sent.accepted = { msgId, askedMs };
-    this.known(msgId, sent);
+    if (!this.purgedLately.has(msgId)) this.known(msgId, sent);
   }
 
   private known(msgId: string, sent: Sent): Known {
@@ -158,7 +166,8 @@ export class HistoryChecker {
       if (reply.ackOutcomes?.[i] === 'ok') this.acked(msgId, receipt, nowMs);
     }
     const visibilityMs = ask.visibilityMs ?? this.limits.defaultVisibilityMs;
-    for (const delivery of reply.deliveries ?? []) this.delivered(delivery, { askedMs, answeredMs: nowMs, visibilityMs });
+    for (const delivery of reply.deliveries ?? [])
+      this.delivered(delivery, { askedMs, answeredMs: nowMs, visibilityMs });
   }
 
   private delivered(delivery: Delivery, times: Pick<Lease, 'askedMs' | 'answeredMs' | 'visibilityMs'>): void {
@@ -182,9 +191,22 @@ export class HistoryChecker {
     if (lease !== null && epoch <= lease.epoch) return;
     if (lease !== null && !lease.settling && this.clocksAreTrue) {
       const until = lease.askedMs + lease.visibilityMs;
-      must('SingleLeaseInv', times.answeredMs >= until, `leased anew ${until - times.answeredMs} ms before its lease ends`, msgId);
+      must(
+        'SingleLeaseInv',
+        times.answeredMs >= until,
+        `leased anew ${until - times.answeredMs} ms before its lease ends`,
+        msgId,
+      );
     }
     known.lease = { epoch, receipt, ...times, settling: false };
+  }
+
+  /** Purged, with a trace: nobody can be given it any more. */
+  purged(msgId: string): void {
+    this.messages.delete(msgId);
+    this.purgedLately.add(msgId);
+    if (this.purgedLately.size <= PURGED_MAX) return;
+    for (const oldest of this.purgedLately) return void this.purgedLately.delete(oldest);
   }
 
   /** From time to time, what was acked long ago; should it be delivered once more, that is unexpected. */

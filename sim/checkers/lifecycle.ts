@@ -1,7 +1,8 @@
-import { AckFinalProp, AttemptsBoundedInv, CapacityInv, EpochMonotoneProp } from '../../spec/invariants.ts';
+import * as invariants from '../../spec/invariants.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Fact, MessageFact, Sent } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
+import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import { shardOfTopic } from '../../src/service/route.ts';
 import { Breach, type RuleName } from './breach.ts';
@@ -9,7 +10,7 @@ import { TopicLine, type Tracked } from './line.ts';
 import { difference, misrecovered } from './recovery.ts';
 import { type Case, type Handling, JUDGES } from './rules.ts';
 import type { Tally } from './tally.ts';
-import { View } from './view.ts';
+import { askedUntilMs, View } from './view.ts';
 
 /** What a fact changed: one message, or by a restart all times of a shard. */
 type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number; readonly byMs: number };
@@ -26,6 +27,9 @@ export class LifecycleChecker {
   /** Facts decided by the running process, and those of them that are durable. */
   decided = 0;
   durable = 0;
+  /** When leases were last used up, by the node's clock. */
+  inflightFullMs = Number.NEGATIVE_INFINITY;
+  private wasFull = false;
   /** Facts of the step at hand: what a request came to. */
   readonly step: MessageFact[] = [];
   /** The shards of the running process: what the core says. */
@@ -40,6 +44,8 @@ export class LifecycleChecker {
   private replayedMs: readonly number[] = [];
   private readonly deadIn: number[];
   private readonly pendingIn: number[];
+  /** The time of each shard's last durable fact. */
+  private readonly durableMs: number[];
   /** Over, and to be forgotten when the core has. */
   private over: (Tracked | undefined)[] = [];
   private overFrom = 0;
@@ -49,6 +55,7 @@ export class LifecycleChecker {
     this.tally = tally;
     this.deadIn = new Array<number>(shards).fill(0);
     this.pendingIn = new Array<number>(shards).fill(0);
+    this.durableMs = new Array<number>(shards).fill(0);
   }
 
   /** Accepted messages that are neither acked nor dead-lettered. */
@@ -70,6 +77,11 @@ export class LifecycleChecker {
     const { idemLine, depth } = this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
     if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
     return depth >= this.limits.shardCapacity ? ['saturated_shard'] : [];
+  }
+
+  /** Whether the process knows the message now. */
+  isKnown(msgId: string): boolean {
+    return this.shards[shardOf(msgId)]?.find(msgId) !== undefined;
   }
 
   topicNameOf(msgId: string): string | undefined {
@@ -96,9 +108,12 @@ export class LifecycleChecker {
     view.follow(fact, this.limits);
     message.changedBy = this.decided;
     if (fact.name === 'received') message.leasedBy = this.decided;
-    if (!AckFinalProp(before, view)) this.broken('AckFinalProp', 'acked, and goes on', message, fact);
-    if (!EpochMonotoneProp(before, view)) this.broken('EpochMonotoneProp', 'its epoch falls', message, fact);
-    if (!AttemptsBoundedInv(view, this.limits.maxAttempts)) this.broken('AttemptsBoundedInv', 'too many attempts', message, fact);
+    if (!invariants.SingleLeaseInv(before, view))
+      this.broken('SingleLeaseInv', 'leased while it is leased', message, fact);
+    if (!invariants.AckFinalProp(before, view)) this.broken('AckFinalProp', 'acked, and goes on', message, fact);
+    if (!invariants.EpochMonotoneProp(before, view)) this.broken('EpochMonotoneProp', 'its epoch falls', message, fact);
+    if (!invariants.AttemptsBoundedInv(view, this.limits.maxAttempts))
+      this.broken('AttemptsBoundedInv', 'too many attempts', message, fact);
     if (before.state !== view.state) this.move(message, before);
     this.same(shard, message);
     this.bounds(shard, message);
@@ -132,8 +147,9 @@ export class LifecycleChecker {
       ackPromised: false,
     };
     const earlier = topic.windows.get(idemKey);
-    if (earlier !== undefined) this.must('IdempotentInv', earlier.live.idemUntilMs <= atMs, 'its key was live', message);
-    this.must('WindowProp', idemUntilMs - atMs >= this.limits.tReplayMs, 'its window is too short', message);
+    const { IdempotentInv, WindowProp } = invariants;
+    this.must('IdempotentInv', IdempotentInv(earlier?.live.idemUntilMs ?? 0, atMs), 'its key was live', message);
+    this.must('WindowProp', WindowProp(atMs, idemUntilMs, this.limits.tReplayMs), 'its window is too short', message);
     this.must('R3', !this.messages.has(msgId), 'the id is another message as well', message);
     topic.windows.set(idemKey, message);
     this.messages.set(msgId, message);
@@ -162,6 +178,7 @@ export class LifecycleChecker {
       live.deathNumber = ++this.deaths;
       topic.dead.add(message);
       this.deadIn[shard]!++;
+      if (topic.dead.size > this.limits.dlqMaxPerTopic) this.broken('CapacityInv', 'a dead letter too many', message);
     } else if (before.state === 'dead_lettered') {
       topic.dead.delete(message);
       this.deadIn[shard]!--;
@@ -183,19 +200,25 @@ export class LifecycleChecker {
   private bounds(shard: ShardState, message: Tracked): void {
     const { depth, leases, idemLine, dead } = shard;
     const pending = this.pendingIn[message.shard]!;
-    if (depth !== pending) this.broken('PrefixProp', `the process counts ${depth} pending, and has ${pending}`, message);
+    if (depth !== pending)
+      this.broken('PrefixProp', `the process counts ${depth} pending, and has ${pending}`, message);
     const { inflight } = this;
     const bounds = { depth, leased: leases.size, inflight, windows: idemLine.size, dead: dead.size };
-    if (!CapacityInv(bounds, this.limits)) this.broken('CapacityInv', 'more than a bound allows', message);
-    if (inflight >= this.limits.globalInflight) this.tally.inflightFullMs = shard.nowMs;
+    if (!invariants.CapacityInv(bounds, this.limits)) this.broken('CapacityInv', 'more than a bound allows', message);
+    const isFull = inflight >= this.limits.globalInflight;
+    if (isFull || this.wasFull) this.inflightFullMs = shard.nowMs;
+    this.wasFull = isFull;
   }
 
-  /** Lets go of what is over and nobody can ask about any more; anything about it later is then news, and a breach. */
+  /**
+   * Lets go of what is over and what even a replay of the journal would not know any more; anything about it later is then
+   * news, and a breach.
+   */
   private forget(shard: ShardState): void {
     const { over } = this;
     const message = over[this.overFrom];
     if (message === undefined || message.shard !== shard.shard || message.changedBy > this.durable) return;
-    if (shard.find(message.msgId) !== undefined) return;
+    if (askedUntilMs(message.live) > this.durableMs[message.shard]! || shard.find(message.msgId) !== undefined) return;
     this.drop(message);
     over[this.overFrom++] = undefined;
     if (this.overFrom * 2 < over.length || this.overFrom < 1000) return;
@@ -213,9 +236,12 @@ export class LifecycleChecker {
 
   synced(facts: readonly Fact[]): void {
     this.durable += facts.length;
-    for (let i = 0; i < facts.length; i++) {
+    for (const { atMs } of facts) {
       const undo = this.undo[this.undoFrom++]!;
-      if ('before' in undo) this.spare.push(undo.before);
+      if ('before' in undo) {
+        this.spare.push(undo.before);
+        this.durableMs[undo.message.shard] = atMs;
+      } else this.durableMs[undo.shard] = atMs;
     }
     if (this.undoFrom !== this.undo.length && this.undoFrom < 1000) return;
     this.undo.splice(0, this.undoFrom);
@@ -290,7 +316,7 @@ export class LifecycleChecker {
   /** What is left of a message after a restart; true when the process still knows it. */
   private revive(message: Tracked, shard: ShardState): boolean {
     const { live, topic } = message;
-    this.must('NoLossInv', !message.promised || live.state !== 'absent', 'accepted, and gone', message);
+    this.must('NoLossInv', !message.promised || invariants.NoLossInv(live.state), 'accepted, and gone', message);
     this.must('AckFinalProp', !message.ackPromised || live.state === 'acked', 'the ack was answered', message);
     if (live.state === 'absent') {
       this.drop(message);

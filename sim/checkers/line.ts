@@ -84,6 +84,15 @@ export class TopicLine {
     return undefined;
   }
 
+  /** A leased message whose deadline has passed. */
+  firstOverdue(nowMs: number): Tracked | undefined {
+    for (let i = this.head; i < this.line.length; i++) {
+      const message = this.line[i]!;
+      if (message.inLine && message.live.state === 'leased' && message.live.timerAtMs <= nowMs) return message;
+    }
+    return undefined;
+  }
+
   /** Takes everything out, to be entered anew. */
   clear(): void {
     this.line = [];

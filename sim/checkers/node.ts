@@ -1,5 +1,7 @@
+import { ReplyDurableInv } from '../../spec/invariants.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { AuthFailure } from '../../src/auth/authorize.ts';
+import type { MessageFact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import type { Delivery, RecvRequest, Reply } from '../../src/service/messages.ts';
@@ -7,7 +9,7 @@ import { type Ask, type Exchange, OP_OF } from '../call.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
 import { compare, expectedOf } from './answers.ts';
-import { AuthorityChecker } from './authority.ts';
+import { AuthorityChecker, allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import { LifecycleChecker } from './lifecycle.ts';
 import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
@@ -19,6 +21,9 @@ export class NodeChecker {
   private readonly clock: NodeClock;
   private readonly tally: Tally;
   private isDraining = false;
+  private wasKnown = false;
+  /** Facts decided before the request at hand. */
+  private decidedBefore = 0;
 
   constructor(limits: Limits, shards: number, clock: NodeClock, tally: Tally) {
     this.lifecycle = new LifecycleChecker(limits, shards, tally);
@@ -55,8 +60,11 @@ export class NodeChecker {
     if (refused !== null && against === null) throw new Breach('AU1', `${capability.name} is refused as ${refused}`);
     const { lifecycle } = this;
     lifecycle.step.length = 0;
+    this.decidedBefore = lifecycle.decided;
     if (refused !== null || ask.verb === 'revoke') return;
     lifecycle.handling.ask = ask;
+    if ('msgId' in ask)
+      this.wasKnown = lifecycle.isKnown(ask.msgId) && allowsTopic(capability, lifecycle.topicNameOf(ask.msgId) ?? '');
   }
 
   /** The request was decided; its reply may still be held back. */
@@ -70,9 +78,13 @@ export class NodeChecker {
       nowMs,
       charge: () => this.authority.charge(capability),
       draining: this.isDraining,
+      wasKnown: this.wasKnown,
     });
     const pollEndsMs = ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs;
-    exchange.due = { expected, facts: lifecycle.decided, pollEndsMs };
+    exchange.due = { expected, facts: this.decidedBefore + dependedOn(lifecycle.step), pollEndsMs };
+    if (expected.rule === 'LE4' && !lifecycle.step.some(({ name }) => name === 'acked' || name === 'nacked')) {
+      this.tally.count('repeated');
+    }
     lifecycle.handling.ask = null;
   }
 
@@ -87,9 +99,13 @@ export class NodeChecker {
     }
     if (due === undefined) return this.refused(exchange, reply);
     compare(ask, reply, due.expected);
-    if (due.facts > this.lifecycle.durable) {
+    if (!ReplyDurableInv(due.facts, this.lifecycle.durable)) {
       const missing = due.facts - this.lifecycle.durable;
-      throw new Breach('ReplyDurableInv', `${ask.verb} is answered ${missing} facts before they are durable`, msgIdOf(reply));
+      throw new Breach(
+        'ReplyDurableInv',
+        `${ask.verb} is answered ${missing} facts before they are durable`,
+        msgIdOf(reply),
+      );
     }
     if (ask.verb === 'recv') this.received(ask, reply, due.pollEndsMs, against);
     else this.promised(ask, reply);
@@ -111,12 +127,18 @@ export class NodeChecker {
     if (deliveries.length > 0 && against !== null) throw new Breach(against, 'messages go out', deliveries[0]!.msgId);
     for (const delivery of deliveries) this.delivered(delivery);
     for (const [i, { msgId }] of ask.acks.entries()) if (reply.ackOutcomes?.[i] === 'ok') this.ackPromised(msgId);
-    if (deliveries.length === 0 && reply.outcome === 'ok' && !this.isDraining) this.nothingMissed(ask.topic, pollEndsMs);
+    if (deliveries.length === 0 && reply.outcome === 'ok' && !this.isDraining)
+      this.nothingMissed(ask.topic, pollEndsMs);
   }
 
   private delivered({ msgId, epoch, payload, payloadHash }: Delivery): void {
     const message = this.lifecycle.need(msgId);
-    this.lifecycle.must('ReplyDurableInv', epoch < message.live.epoch || message.leasedBy <= this.lifecycle.durable, 'delivered before its lease is durable', message);
+    this.lifecycle.must(
+      'ReplyDurableInv',
+      epoch < message.live.epoch || message.leasedBy <= this.lifecycle.durable,
+      'delivered before its lease is durable',
+      message,
+    );
     this.lifecycle.must('AckFinalProp', !message.ackPromised, 'delivered after its ack was answered', message);
     const intact = payloadHash === message.payloadHash && integrity.payloadHashOf(payload) === payloadHash;
     this.lifecycle.must('IN1', intact, 'delivered with another payload', message);
@@ -124,10 +146,11 @@ export class NodeChecker {
 
   /** A poll that ends with nothing: no message may have been available since before its end, unless leases were used up. */
   private nothingMissed(topic: string, pollEndsMs: number): void {
-    const waits = this.lifecycle.topicOf(topic).firstAvailable(pollEndsMs);
-    if (waits === undefined) return;
+    const { lifecycle } = this;
+    const waits = lifecycle.topicOf(topic).firstAvailable(pollEndsMs);
+    if (waits === undefined || lifecycle.isInflightFull) return;
     const sinceMs = Math.max(waits.live.timerAtMs, waits.live.readyAtMs);
-    if (sinceMs >= pollEndsMs || this.tally.inflightFullMs >= sinceMs) return;
+    if (sinceMs >= pollEndsMs || lifecycle.inflightFullMs >= sinceMs) return;
     throw new Breach('LE1', 'a poll ends with nothing, and it is available', waits.msgId);
   }
 
@@ -168,5 +191,15 @@ const GOAL_OF: Readonly<Partial<Record<Outcome, Goal>>> = {
   saturated_dedup: 'saturated',
   saturated_inflight: 'saturated',
 };
+
+/**
+ * How many facts of a step its reply rests on: all up to the last that is not the lease of a poll, which is served after the
+ * request is decided. Leases are held against the deliveries themselves.
+ */
+function dependedOn(step: readonly MessageFact[]): number {
+  const isOfPolls = (fact: MessageFact): boolean =>
+    fact.name === 'received' || (fact.name === 'nacked' && fact.reason === 'integrity');
+  return step.findLastIndex((fact) => !isOfPolls(fact)) + 1;
+}
 
 const msgIdOf = (reply: Reply): string | null => reply.msgId ?? reply.deliveries?.[0]?.msgId ?? null;

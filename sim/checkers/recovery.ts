@@ -1,6 +1,7 @@
+import { PrefixProp } from '../../spec/invariants.ts';
 import type { Message } from '../../src/core/state.ts';
 import type { RuleName } from './breach.ts';
-import type { View } from './view.ts';
+import { askedUntilMs, type View } from './view.ts';
 
 interface Wrong {
   readonly rule: RuleName;
@@ -18,17 +19,16 @@ export function misrecovered(live: View, found: Message | undefined, nowMs: numb
   if (live.isPending && found.timerAtMs !== live.timerAtMs) return { rule: 'RT4', why: 'its timer is another' };
   if (live.isWaiting && found.ttlAtMs !== live.ttlAtMs) return { rule: 'RT4', why: 'its ttl is another' };
   const other = difference(found, live);
-  return other === null ? null : { rule: 'PrefixProp', why: `a restart gives it another ${other}` };
+  return PrefixProp([found], [live]) && other === null
+    ? null
+    : { rule: 'PrefixProp', why: `a restart gives it another ${other}` };
 }
 
 /** Only what is over, and of which nothing is to be remembered, may be unknown. */
 function forgotten(live: View, nowMs: number): Wrong | null {
   if (!live.isOver) return { rule: 'NoLossInv', why: 'a restart does not find it' };
   if (live.idemUntilMs > nowMs) return { rule: 'WindowProp', why: 'a restart forgot its key' };
-  for (let entry = live.settled; entry !== null; entry = entry.older) {
-    if (entry.untilMs > nowMs) return { rule: 'LE4', why: 'a restart forgot its receipt' };
-  }
-  return null;
+  return askedUntilMs(live) > nowMs ? { rule: 'LE4', why: 'a restart forgot its receipt' } : null;
 }
 
 /** The first thing in which the core's message is not as the facts say, or null. */

@@ -36,7 +36,11 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
     must('AC2', fact.atMs < view.ttlAtMs, 'leased after its ttl');
     must('AttemptsBoundedInv', view.attempt < limits.maxAttempts, 'leased without an attempt left');
     must('LE1', message.topic.firstAvailable(fact.atMs) === message, 'leased before one that was sent earlier');
-    must('LE5', fact.leaseEndsMs - fact.atMs <= limits.inflightFactor * fact.visibilityMs, 'may be extended for too long');
+    must(
+      'LE5',
+      fact.leaseEndsMs - fact.atMs <= limits.inflightFactor * fact.visibilityMs,
+      'may be extended for too long',
+    );
   },
   acked({ message, view, fact, handling, limits, must }) {
     held(view, fact, must);
@@ -77,13 +81,21 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
       must('RT3', view.timerAtMs <= fact.atMs, 'expired before its deadline');
       returned(view, fact, limits, must);
       if (fact.to !== 'dead_lettered') return backoff(view, fact, limits, must);
-      return must('DL1', fact.reason === 'max_attempts' && fact.lastError === 'expired', 'expired, and does not say so');
+      return must(
+        'DL1',
+        fact.reason === 'max_attempts' && fact.lastError === 'expired',
+        'expired, and does not say so',
+      );
     }
     must('RT3', view.isWaiting, 'expired while it neither waits nor is leased');
     const ttl = view.ttlAtMs <= fact.atMs;
     const retention = view.readyAtMs + limits.readyRetentionMs <= fact.atMs;
     must('RT3', ttl || retention, 'expired while its ttl and its retention last');
-    must('DL1', fact.to === 'dead_lettered' && fact.reason === (ttl ? 'ttl' : 'retention'), 'out of time, and does not say so');
+    must(
+      'DL1',
+      fact.to === 'dead_lettered' && fact.reason === (ttl ? 'ttl' : 'retention'),
+      'out of time, and does not say so',
+    );
   },
   reprocessed({ view, limits, must }) {
     must('DL2', view.state === 'dead_lettered', 'reprocessed, and is no dead letter');
@@ -91,12 +103,17 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
   },
   purged({ message, view, fact, handling, limits, deadInShard, must }) {
     must('NoLossInv', view.state === 'dead_lettered', 'purged, and was no dead letter');
-    if (fact.reason === 'admin') return must('DL3', handling.ask?.verb === 'purge', 'purged, and no admin asked for it');
+    if (fact.reason === 'admin')
+      return must('DL3', handling.ask?.verb === 'purge', 'purged, and no admin asked for it');
     if (fact.reason === 'age') {
       return must('DL3', view.deadAtMs + limits.dlqRetentionMs <= fact.atMs, 'purged for age before its time');
     }
     const { dead } = message.topic;
-    must('DL3', dead.size >= limits.dlqMaxPerTopic || deadInShard >= limits.dlqCapacity, 'purged for count with room left');
+    must(
+      'DL3',
+      dead.size >= limits.dlqMaxPerTopic || deadInShard >= limits.dlqCapacity,
+      'purged for count with room left',
+    );
     if (dead.size < limits.dlqMaxPerTopic) return;
     const [oldest] = dead;
     must('DL3', oldest === message, 'purged for count before one that is older');

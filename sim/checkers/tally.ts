@@ -37,7 +37,10 @@ export const GOAL_NAMES = Object.keys(GOALS) as Goal[];
 
 /** The actions of `tla/Mailbox.tla`: the rows of the coverage matrix. */
 export const ACTIONS = [...EVENTS.map((event) => ACTION_OF[event]), ...WORLD_ACTIONS];
-const ROW_OF = Object.fromEntries(EVENTS.map((event, row) => [FACT_OF[event], row])) as Record<MessageFact['name'], number>;
+const ROW_OF = Object.fromEntries(EVENTS.map((event, row) => [FACT_OF[event], row])) as Record<
+  MessageFact['name'],
+  number
+>;
 const [TICK, CRASH, RECOVER] = WORLD_ACTIONS.map((_, i) => EVENTS.length + i) as [number, number, number];
 export const WORLD_ROW = { tick: TICK, crash: CRASH, recover: RECOVER } as const;
 const COLUMNS = FAULT_KINDS.length;
@@ -47,8 +50,6 @@ export class Tally {
   readonly counts: Record<string, number> = {};
   /** Times each action happened while each kind of fault was felt, row by row. */
   readonly matrix = new Array<number>(ACTIONS.length * COLUMNS).fill(0);
-  /** When the bound on leases was last reached, by the clock of the node where it was. */
-  inflightFullMs = Number.NEGATIVE_INFINITY;
   private readonly loop: Loop;
   private readonly faults: FaultLog;
 

@@ -158,3 +158,10 @@ export class View {
 
 const setBack = (entry: SettledBy | null, byMs: number): SettledBy | null =>
   entry === null ? null : { ...entry, untilMs: entry.untilMs - byMs, older: setBack(entry.older, byMs) };
+
+/** Until when something about a message that is over may be asked: a duplicate (ID4), a settled receipt (LE4). */
+export function askedUntilMs({ idemUntilMs, settled }: View): number {
+  let untilMs = idemUntilMs;
+  for (let entry = settled; entry !== null; entry = entry.older) untilMs = Math.max(untilMs, entry.untilMs);
+  return untilMs;
+}

@@ -50,6 +50,8 @@ export class Consumer {
   private readonly rules: ConsumerRules;
   /** Done, and to be acked with the next recv. */
   private riding: Delivery[] = [];
+  /** In a row. */
+  private refusals = 0;
 
   constructor(port: Port, rules: ConsumerRules) {
     this.port = port;
@@ -69,16 +71,27 @@ export class Consumer {
       waitMs: rules.waitMs,
       acks: acks.map(itemOf),
     } as const;
-    port.ask(request, acks.map(refOf), TIMEOUT_MS + rules.waitMs, (reply) => this.took(reply));
+    const askedMs = port.nowMs;
+    port.ask(request, acks.map(refOf), TIMEOUT_MS + rules.waitMs, (reply) => this.took(reply, port.nowMs - askedMs));
   }
 
-  private took(reply: Reply | null): void {
-    const { port, rules } = this;
+  private took(reply: Reply | null, waitedMs: number): void {
+    const { port } = this;
     const deliveries = reply?.deliveries ?? [];
-    let away = 0;
-    for (const delivery of deliveries) away = Math.max(away, this.work(delivery));
-    const pauseMs = deliveries.length > 0 ? port.random.within(rules.workMs) : rules.waitMs > 0 ? 1 : port.random.within(IDLE_MS);
-    port.later(pauseMs + away, () => this.run());
+    let awayMs = 0;
+    for (const delivery of deliveries) awayMs = Math.max(awayMs, this.work(delivery));
+    port.later(awayMs + this.pauseMs(reply, deliveries.length > 0, waitedMs), () => this.run());
+  }
+
+  /** Until it asks again: its work, a moment when there is none, longer and longer while it is refused (D6). */
+  private pauseMs(reply: Reply | null, works: boolean, waitedMs: number): number {
+    const { random } = this.port;
+    const { workMs, waitMs } = this.rules;
+    const refused = reply === null || reply.outcome !== 'ok';
+    this.refusals = refused ? this.refusals + 1 : 0;
+    if (works) return random.within(workMs);
+    if (refused) return Math.max(reply?.retryAfterMs ?? 0, retryMs(this.port, this.refusals));
+    return waitMs > 0 && waitedMs >= waitMs ? 1 : random.within(IDLE_MS);
   }
 
   private get visibilityMs(): number {
@@ -164,8 +177,10 @@ export class Consumer {
     const ref = { ...refOf(of), epoch };
     const verb = random.pick(['ack', 'nack', 'extend'] as const);
     port.later(ms + random.below(2 * this.visibilityMs), () => {
-      if (verb === 'nack') port.ask({ verb, ...item, reason: null, retryAfterMs: null, deadLetter: false }, [ref], TIMEOUT_MS, () => {});
-      else if (verb === 'extend') port.ask({ verb, ...item, visibilityMs: 250 + random.below(5_000) }, [ref], TIMEOUT_MS, () => {});
+      if (verb === 'nack')
+        port.ask({ verb, ...item, reason: null, retryAfterMs: null, deadLetter: false }, [ref], TIMEOUT_MS, () => {});
+      else if (verb === 'extend')
+        port.ask({ verb, ...item, visibilityMs: 250 + random.below(5_000) }, [ref], TIMEOUT_MS, () => {});
       else port.ask({ verb, ...item }, [ref], TIMEOUT_MS, () => {});
     });
   }

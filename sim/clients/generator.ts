@@ -54,13 +54,15 @@ export class Generator implements Driver {
     }
     let consumers = 0;
     for (const rules of schedule.consumers) {
-      for (let i = 0; i < rules.count; i++) new Consumer(this.port(`consumer ${consumers++}`, 'consumers', i), rules).run();
+      for (let i = 0; i < rules.count; i++)
+        new Consumer(this.port(`consumer ${consumers++}`, 'consumers', i), rules).run();
     }
     for (let i = 0; i < schedule.setup.topics; i++) {
       this.stranger.push(new Stranger(this.port(`stranger ${i}`, 'strangers', i)));
       if (schedule.admin !== null) new Admin(this.port(`admin ${i}`, 'admins', i), schedule.admin).run();
     }
-    for (const [i, fault] of schedule.faults.entries()) this.schedulePlanned(fault, this.stream(`fault ${i} ${fault.kind}`));
+    for (const [i, fault] of schedule.faults.entries())
+      this.schedulePlanned(fault, this.stream(`fault ${i} ${fault.kind}`));
   }
 
   private port(name: string, group: Group, i: number): Port {

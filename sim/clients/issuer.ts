@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts';
-import { type Capability, type Group, GROUPS, nonceOf } from '../capabilities.ts';
+import { type Capability, GROUPS, type Group, nonceOf } from '../capabilities.ts';
 import type { Draws } from '../random.ts';
 import type { Generator } from './generator.ts';
 import { Port } from './port.ts';
@@ -112,14 +112,16 @@ export class Issuer {
   /** A new root key everywhere, new capabilities under it, and after `overlapMs` the old key goes (P3). */
   rollOver(overlapMs: number): void {
     this.whenUp(() => {
-      const old = this.newestKey;
-      const key = old + 1;
-      this.load([old, key]);
+      const { world } = this.generator;
+      const key = Math.max(...world.keys) + 1;
+      this.load([...world.keys, key]);
       this.port.later(LOAD_MS_MAX + SWITCH_MS, () => {
-        this.newestKey = key;
+        this.newestKey = Math.max(this.newestKey, key);
         for (const { name } of [...this.current.values()]) this.reissue(name);
       });
-      this.port.later(LOAD_MS_MAX + SWITCH_MS + overlapMs, () => this.load([key]));
+      this.port.later(LOAD_MS_MAX + SWITCH_MS + overlapMs, () => {
+        this.load(world.keys.filter((other) => other >= key));
+      });
     });
   }
 
@@ -130,11 +132,14 @@ export class Issuer {
     else this.current.delete(holder);
   }
 
+  /** Every node loads the keyring as it is by then. */
   private load(keys: readonly number[]): void {
     const { world } = this.generator;
     world.keys = keys;
     for (let node = 0; node < world.setup.nodes; node++) {
-      this.generator.plan(this.random.below(LOAD_MS_MAX) + 1, () => world.injector.inject({ kind: 'keyring', node, keys }));
+      this.generator.plan(1 + this.random.below(LOAD_MS_MAX), () => {
+        world.injector.inject({ kind: 'keyring', node, keys: world.keys });
+      });
     }
   }
 }

@@ -51,7 +51,12 @@ export class Admin {
     const msgIds = named ? some.map(({ msgId }) => msgId) : null;
     const refs: LeaseRef[] = named ? some.map(({ topic, idemKey }) => ({ topic, idemKey, epoch: 0 })) : [];
     if (random.chance(rules.purge)) {
-      return port.ask({ verb: 'purge', topic, msgIds, olderThanMs: named ? null : random.below(60_000) }, refs, TIMEOUT_MS, () => {});
+      return port.ask(
+        { verb: 'purge', topic, msgIds, olderThanMs: named ? null : random.below(60_000) },
+        refs,
+        TIMEOUT_MS,
+        () => {},
+      );
     }
     const ratePerS = rules.ratePerS === 0 ? null : rules.ratePerS;
     port.ask({ verb: 'reprocess', topic, limit: 100, msgIds, reason: null, ratePerS }, refs, TIMEOUT_MS, () => {});

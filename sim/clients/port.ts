@@ -54,7 +54,11 @@ export class Port {
   private copy(rules: NetworkRules): Copy {
     const { random } = this;
     const [outMs, backMs] = [this.latencyMs(rules), this.latencyMs(rules)];
-    return { outMs, backMs, end: random.chance(rules.gone) ? 'gone' : random.chance(rules.lostReply) ? 'lost' : 'answered' };
+    return {
+      outMs,
+      backMs,
+      end: random.chance(rules.gone) ? 'gone' : random.chance(rules.lostReply) ? 'lost' : 'answered',
+    };
   }
 
   private latencyMs({ latencyMs, reorder }: NetworkRules): number {

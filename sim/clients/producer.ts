@@ -25,8 +25,8 @@ export interface ProducerRules {
 
 export const POISON = 0xff;
 const TIMEOUT_MS = 2_000;
-const RETRY_BASE_MS = 50;
-const RETRY_MAX_MS = 5_000;
+const RETRY_BASE_MS = 100;
+const RETRY_MAX_MS = 10_000;
 const REMEMBERED = 32;
 
 /** Exponential backoff with full jitter (D6). */
@@ -76,7 +76,8 @@ export class Producer {
       return this.attempt({ ...random.pick(this.earlier), payload }, Number.POSITIVE_INFINITY);
     }
     const request = this.fresh();
-    if (random.chance(rules.damaged)) return this.attempt({ ...request, payloadHash: WRONG_HASH }, Number.POSITIVE_INFINITY);
+    if (random.chance(rules.damaged))
+      return this.attempt({ ...request, payloadHash: WRONG_HASH }, Number.POSITIVE_INFINITY);
     if (request.payload[0] === POISON) generator.world.faults.began('poison', port.nowMs);
     this.attempt(request, 1);
   }
@@ -87,7 +88,8 @@ export class Producer {
     const number = ++this.sent;
     const first = random.chance(rules.poison) ? POISON : 1;
     const payload = new Uint8Array(Math.max(0, random.within(rules.bytes)));
-    for (const [i, byte] of [first, number & 255, (number >> 8) & 255].entries()) if (i < payload.length) payload[i] = byte;
+    for (const [i, byte] of [first, number & 255, (number >> 8) & 255].entries())
+      if (i < payload.length) payload[i] = byte;
     const request: SendRequest = {
       verb: 'send',
       topic: generator.hotTopic ?? port.topic,
@@ -113,7 +115,8 @@ export class Producer {
       if (outcome === 'ok' || outcome === 'duplicate' || tries === Number.POSITIVE_INFINITY) return;
       if (outcome === 'cap_auth' && !generator.mayRenew('producers')) return;
       generator.world.tally.count('send_retries');
-      port.later(retryMs(port, tries), () => this.attempt(request, tries + 1));
+      const waitMs = Math.max(outcome === 'quota' ? (reply?.retryAfterMs ?? 0) : 0, retryMs(port, tries));
+      port.later(waitMs, () => this.attempt(request, tries + 1));
     });
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { advance } from '../../src/core/advance.ts';
 import type { Command } from '../../src/core/commands.ts';
 import { due } from '../../src/core/due.ts';
-import { replay } from '../../src/core/recover.ts';
+import { replay } from '../../src/core/replay.ts';
 import { limitsOf, Recorder, sendOf, shardOf } from '../support/shard.ts';
 
 const LIMITS = { tReplayMs: 100 };
