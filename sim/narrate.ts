@@ -21,6 +21,8 @@ export interface Happening {
   readonly copy: number;
   readonly msgIds: readonly string[];
   readonly text: string;
+  /** How long a fault lasts. */
+  readonly lastsMs?: number;
 }
 
 /** Puts what happens into words. */
@@ -55,6 +57,7 @@ export abstract class Narrator implements RunObserver {
   arrived(node: number, { call, copy }: Exchange, refused: string | null): void {
     const why = refused === null ? '' : `: no, ${call.capability.name} is ${refused}`;
     this.say('arrival', `node ${node}`, `${asked(call.ask)} of ${call.by.name}${why}`, idsOf(call.ask), call.id, copy);
+    if (call.ask.verb === 'revoke' && refused === null) this.say('fault', `node ${node}`, `revokes ${call.ask.nonce}`);
   }
 
   fact(node: number, { shard }: { readonly shard: number }, fact: Fact): void {
@@ -63,7 +66,8 @@ export abstract class Narrator implements RunObserver {
   }
 
   synced(node: number, facts: readonly Fact[]): void {
-    if (facts.length > 0) this.say('sync', `node ${node}`, `${facts.length} facts are durable`);
+    if (facts.length === 0) return;
+    this.say('sync', `node ${node}`, facts.length === 1 ? '1 fact is durable' : `${facts.length} facts are durable`);
   }
 
   replied(node: number, { call, copy }: Exchange, reply: Reply): void {
@@ -80,7 +84,10 @@ export abstract class Narrator implements RunObserver {
   }
 
   fault(fault: Fault): void {
-    this.say('fault', `node ${fault.node}`, faultText(fault));
+    const { steps, nowMs } = this.loop;
+    const lastsMs = 'forMs' in fault ? fault.forMs : 'downMs' in fault ? fault.downMs : 0;
+    const where = { step: steps, atMs: nowMs, kind: 'fault', lane: `node ${fault.node}` } as const;
+    this.tell({ ...where, call: 0, copy: 0, msgIds: [], text: faultText(fault), lastsMs });
   }
 
   crashed(node: number): void {

@@ -39,6 +39,8 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },
+  // The page of a report: it runs in a browser, and shares types with what writes it.
+  'sim/report/ui': { may: ['sim/report/ui', 'types of sim'], packages: ['preact', '@preact/signals'] },
   sim: {
     may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/config', 'sim'],
     packages: ['yaml', 'typebox'],
@@ -55,7 +57,7 @@ interface Import {
 
 const filesIn = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(ts|js)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(tsx?|js)$/.test(entry.name))
     .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
 
 const roomOf = (path: string): string =>

@@ -4,7 +4,7 @@ import { replayOf, writeReplay } from '../replay/file.ts';
 import { play } from '../replay/player.ts';
 import { Recorder } from '../replay/recorder.ts';
 import { failureOf, Shrinker } from '../replay/shrink.ts';
-import { asDeclared, verdictLine } from '../report.ts';
+import { asDeclared, verdictLine } from '../report/text.ts';
 import { runSchedule, type SimResult, worldOf } from '../run.ts';
 import type { Schedule } from '../schedule.ts';
 import { swarmSchedule } from './swarm.ts';

@@ -77,7 +77,7 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
     syncMs: random.pick([range(0, 0), range(1, 3), range(1, 20), range(50, 500)]),
     skewMs: Array.from({ length: nodes }, () => random.pick(SKEWS_MS)),
     cacheTtlMs: random.pick([5_000, 30_000]),
-    connectionsMax: random.chance(0.15) ? 2 + random.below(6) : 1024,
+    connectionsMax: random.chance(0.15) ? 8 + random.below(6) : 1024,
     defect: null,
   };
   return { ...setup, settleMs: boundMs(setup) };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readSchedule, shippedNames } from '../../sim/files.ts';
-import { asDeclared, exitCodeOf, formatResult } from '../../sim/report.ts';
+import { asDeclared, exitCodeOf, formatResult } from '../../sim/report/text.ts';
 import { runSchedule, type SimResult } from '../../sim/run.ts';
 import type { Schedule } from '../../sim/schedule.ts';
 

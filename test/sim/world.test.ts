@@ -9,7 +9,7 @@ import { readSchedule } from '../../sim/files.ts';
 import { swarmSchedule } from '../../sim/fuzz/swarm.ts';
 import { Loop } from '../../sim/loop.ts';
 import { type Happening, Narrator } from '../../sim/narrate.ts';
-import { formatCoverage } from '../../sim/report.ts';
+import { formatCoverage } from '../../sim/report/text.ts';
 import { runSchedule } from '../../sim/run.ts';
 import type { PlannedFault, Schedule } from '../../sim/schedule.ts';
 import { Authority } from '../../src/auth/authorize.ts';

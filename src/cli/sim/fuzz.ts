@@ -73,7 +73,7 @@ function duration(name: string): (text: string) => number {
 async function run(schedules: readonly string[], options: FuzzOptions): Promise<void> {
   if (options.swarm && schedules.length > 0) throw new UsageError('swarm: draws its schedules; name none');
   const [{ hunt }, { readSchedule }, { formatCatch, formatBatch, formatCoverage, exitCodeOfBatch }] = await Promise.all(
-    [import('../../../sim/fuzz/pool.ts'), import('../../../sim/files.ts'), import('../../../sim/report.ts')],
+    [import('../../../sim/fuzz/pool.ts'), import('../../../sim/files.ts'), import('../../../sim/report/text.ts')],
   );
   for (const name of schedules) readSchedule(name);
   const { from, to } = options.seeds ?? { from: 1, to: Number.POSITIVE_INFINITY };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { examples, print, printJson } from '../shared.ts';
 import { type OutputOptions, outputsOf, withOutputs } from './run.ts';
-import { explainExits } from './shared.ts';
+import { explainExits, version } from './shared.ts';
 
 export function addReplay(sim: Command): void {
   const replay = sim
@@ -16,14 +16,21 @@ export function addReplay(sim: Command): void {
         import('../../../sim/replay/file.ts'),
         import('../../../sim/replay/player.ts'),
         import('../../../sim/diff.ts'),
-        import('../../../sim/report.ts'),
+        import('../../../sim/report/text.ts'),
       ]);
     const recorded = readReplay(file);
     const outputs = await outputsOf(options);
     const startedMs = performance.now();
     const played = play(recorded.script, { fingerprint: true, observers: outputs.observers });
     const seconds = (performance.now() - startedMs) / 1000;
-    outputs.write();
+    outputs.write(played.run, {
+      title: recorded.from,
+      description: recorded.title,
+      seed: recorded.from.split('#')[1] ?? '-',
+      version: version(),
+      repeat: `mailbox sim replay ${file}`,
+      goals: [],
+    });
     if (options.save !== undefined) writeReplay(options.save, replayOf(recorded.script, played, recorded));
     const parts = partingStep(recorded.prints, played.world.loop.prints ?? []);
     const around = parts === 0 ? [] : stepsAround((again) => play(recorded.script, again), parts);

@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { About } from '../../../sim/report/recording.ts';
 import type { Source } from '../../../sim/source.ts';
 import type { RunObserver } from '../../../sim/watch.ts';
+import type { RunResult } from '../../../sim/world.ts';
 import { EXIT, examples, print, printJson, UsageError, wholeNumber } from '../shared.ts';
 import { sameTwice } from './determinism.ts';
 import { explainExits, version } from './shared.ts';
@@ -12,6 +14,7 @@ export interface OutputOptions {
   readonly shiviz?: string;
   readonly itf?: string;
   readonly save?: string;
+  readonly report?: string;
 }
 interface RunOptions extends OutputOptions {
   readonly seed?: number;
@@ -21,6 +24,7 @@ interface RunOptions extends OutputOptions {
 /** Options of every command that makes a run. */
 export const withOutputs = (command: Command): Command =>
   command
+    .option('--report <file>', 'write the run as a page, .html: one file that opens anywhere')
     .option('--shiviz <file>', 'write the run as a ShiViz log')
     .option('--itf <file>', 'write the messages of the run as an ITF trace')
     .option('--save <file>', 'write a replay file of the run, .json')
@@ -53,7 +57,7 @@ export function addRun(sim: Command): void {
 /** Makes the run, writes what was asked for, prints how it came out and leaves with its code. */
 async function make(source: Source & { kind: 'schedule' }, options: RunOptions): Promise<void> {
   const [{ worldOf, resultOf }, { exitCodeOf, formatResult, formatCoverage, jsonOf }, { Recorder }] = await Promise.all(
-    [import('../../../sim/run.ts'), import('../../../sim/report.ts'), import('../../../sim/replay/recorder.ts')],
+    [import('../../../sim/run.ts'), import('../../../sim/report/text.ts'), import('../../../sim/replay/recorder.ts')],
   );
   const { schedule, seed } = source;
   const recorder = options.save === undefined ? null : new Recorder();
@@ -65,7 +69,15 @@ async function make(source: Source & { kind: 'schedule' }, options: RunOptions):
   const result = resultOf(schedule, seed, await world.runSlowly(driver, showing.pause));
   const seconds = (performance.now() - startedMs) / 1000;
   showing.stop();
-  outputs.write();
+  const command = `mailbox sim run ${schedule.file.startsWith('swarm#') ? schedule.file : `${schedule.file} --seed ${seed}`}`;
+  outputs.write(result, {
+    title: schedule.name,
+    description: schedule.description,
+    seed: String(seed),
+    version: version(),
+    repeat: command,
+    goals: Object.entries(schedule.goals).map(([goal, least]) => ({ goal, least, reached: result.tally[goal] ?? 0 })),
+  });
   if (recorder !== null && options.save !== undefined) {
     const { replayOf, writeReplay } = await import('../../../sim/replay/file.ts');
     const about = { title: schedule.description, from: `${schedule.file}#${seed}`, version: version(), minimal: false };
@@ -79,24 +91,35 @@ async function make(source: Source & { kind: 'schedule' }, options: RunOptions):
   process.exitCode = exitCodeOf(result);
 }
 
+export interface Outputs {
+  readonly observers: readonly RunObserver[];
+  /** Once the run is over. */
+  readonly write: (run: RunResult, about: About) => void;
+}
+
 /** What is to be written of a run, and how. */
-export async function outputsOf(options: OutputOptions): Promise<{ observers: RunObserver[]; write: () => void }> {
-  const observers: (RunObserver & { text(): string })[] = [];
-  const files: string[] = [];
-  if (options.shiviz !== undefined) {
-    const { ShiVizLog } = await import('../../../sim/export/shiviz.ts');
-    observers.push(new ShiVizLog());
-    files.push(options.shiviz);
-  }
-  if (options.itf !== undefined) {
-    const { ItfTrace } = await import('../../../sim/export/itf.ts');
-    observers.push(new ItfTrace());
-    files.push(options.itf);
+export async function outputsOf(options: OutputOptions): Promise<Outputs> {
+  const observers: RunObserver[] = [];
+  const writes: Outputs['write'][] = [];
+  const text = (path: string, observer: RunObserver & { text(): string }): void => {
+    observers.push(observer);
+    writes.push(() => writeFileSync(path, observer.text()));
+  };
+  if (options.shiviz !== undefined)
+    text(options.shiviz, new (await import('../../../sim/export/shiviz.ts')).ShiVizLog());
+  if (options.itf !== undefined) text(options.itf, new (await import('../../../sim/export/itf.ts')).ItfTrace());
+  if (options.report !== undefined) {
+    const path = options.report;
+    const { Recording } = await import('../../../sim/report/recording.ts');
+    const { writeHtml } = await import('../../../sim/report/html.ts');
+    const recording = new Recording();
+    observers.push(recording);
+    writes.push((run, about) => writeHtml(path, recording.data(run, about)));
   }
   return {
     observers,
-    write: () => {
-      for (const [i, observer] of observers.entries()) writeFileSync(files[i] as string, observer.text());
+    write: (run, about) => {
+      for (const write of writes) write(run, about);
     },
   };
 }
@@ -107,7 +130,7 @@ async function checkDeterminism(source: Source, { json }: RunOptions): Promise<v
   const same = new Set(hashes).size === 1;
   if (json) printJson({ schedule: name, seed, hashes, deterministic: same });
   else print(same ? `same hash in both processes: ${hashes[0]}` : `NOT DETERMINISTIC: ${hashes.join(' and ')}`);
-  const { SIM_EXIT } = await import('../../../sim/report.ts');
+  const { SIM_EXIT } = await import('../../../sim/report/text.ts');
   process.exitCode = same ? EXIT.ok : SIM_EXIT.nondeterministic;
 }
 

@@ -17,7 +17,7 @@ export function addShrink(sim: Command): void {
       import('../../../sim/replay/file.ts'),
       import('../../../sim/replay/player.ts'),
       import('../../../sim/replay/shrink.ts'),
-      import('../../../sim/report.ts'),
+      import('../../../sim/report/text.ts'),
     ]);
     const recorded = readReplay(file);
     if (play(recorded.script).run.verdict.kind === 'held')

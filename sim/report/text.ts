@@ -1,12 +1,12 @@
-import { RULES, type RuleName } from './checkers/breach.ts';
-import type { HistoryCounts } from './checkers/history.ts';
-import { ACTIONS, emptyCells } from './checkers/tally.ts';
-import { FAULT_FAMILIES, FAULT_KINDS } from './fault-log.ts';
-import { type BatchCounts, JUDGED_FROM, neverReached } from './fuzz/batch.ts';
-import type { Catch } from './fuzz/hunt.ts';
-import type { Replay } from './replay/file.ts';
-import type { SimResult } from './run.ts';
-import type { RunResult, Verdict } from './world.ts';
+import { RULES, type RuleName } from '../checkers/breach.ts';
+import type { HistoryCounts } from '../checkers/history.ts';
+import { ACTIONS, emptyCells } from '../checkers/tally.ts';
+import { FAULT_FAMILIES, FAULT_KINDS } from '../fault-log.ts';
+import { type BatchCounts, JUDGED_FROM, neverReached } from '../fuzz/batch.ts';
+import type { Catch } from '../fuzz/hunt.ts';
+import type { Replay } from '../replay/file.ts';
+import type { SimResult } from '../run.ts';
+import type { RunResult, Verdict } from '../world.ts';
 
 /** Exit codes of `mailbox sim`. */
 export const SIM_EXIT = { held: 0, usage: 2, safety: 10, liveness: 11, nondeterministic: 12, crashed: 13 } as const;
