@@ -67,11 +67,11 @@ export interface Exchange {
   /** The client cannot get a reply any more. */
   closed: boolean;
   /** What the service was told to call; null before and after. */
-  held?: ((reply: Reply) => void) | null;
+  held: ((reply: Reply) => void) | null;
   /** What the checkers hold against its reply. */
-  due?: Due;
+  due: Due | null;
   /** Takes what leaves the node; null when the connection was refused. */
-  readonly reply: (reply: Reply | null) => void;
+  reply(reply: Reply | null): void;
 }
 
 /** What a capability must allow. */

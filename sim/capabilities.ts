@@ -53,15 +53,16 @@ export const nonceOf = (name: string): string =>
     .padEnd(26, '0');
 
 /** Minting costs more than verifying: each capability is signed once. */
-const tokens = new WeakMap<Capability, string>();
+const headers = new WeakMap<Capability, string>();
 
-export function tokenOf(capability: Capability): string {
-  let token = tokens.get(capability);
-  if (token === undefined) {
-    token = sign(capability);
-    tokens.set(capability, token);
+/** What a client that holds it says of itself in each request. */
+export function headerOf(capability: Capability): string {
+  let header = headers.get(capability);
+  if (header === undefined) {
+    header = `Bearer ${sign(capability)}`;
+    headers.set(capability, header);
   }
-  return token;
+  return header;
 }
 
 /** The token of a capability, signed as it says. */

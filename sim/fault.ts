@@ -25,9 +25,6 @@ export type Fault = { readonly node: number } & (
   | { readonly kind: 'keyring'; readonly keys: readonly number[] }
 );
 
-/** What ends comes after what begins in the same millisecond. */
-const ENDS = 2 ** 40;
-
 /** Injects faults into a world, and ends them. */
 export class Injector {
   private readonly loop: Loop;
@@ -52,7 +49,7 @@ export class Injector {
     const number = ++this.injected;
     loop.mark('fault', number);
     this.watch.fault(fault);
-    const end = (afterMs: number, run: () => void): void => loop.after(afterMs, 'fault', ENDS + number, run);
+    const end = (afterMs: number, run: () => void): void => loop.after(afterMs, 'end', number, run);
     switch (fault.kind) {
       case 'crash':
         faults.began('crash', loop.nowMs, fault.downMs);

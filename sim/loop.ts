@@ -4,22 +4,54 @@ import { createHash } from 'node:crypto';
  * What can happen, in the order in which it does within one millisecond. The order of two events is their time, kind and
  * id, never the moment at which they were asked for: so a run and its replay go through the same steps.
  */
-export const KINDS = ['fault', 'sync', 'wake', 'request', 'hangup', 'reply', 'timeout', 'call', 'client'] as const;
+export const KINDS = [
+  'fault',
+  'end',
+  'sync',
+  'wake',
+  'request',
+  'hangup',
+  'reply',
+  'timeout',
+  'call',
+  'client',
+] as const;
 export type Kind = (typeof KINDS)[number];
 const RANK = Object.fromEntries(KINDS.map((kind, rank) => [kind, rank])) as Record<Kind, number>;
 
 /** Codes of what a hash covers besides the steps themselves. Append-only: a code never changes its meaning. */
 export const RECORDS = { outcome: 16, fact: 17, crash: 18, start: 19, delivery: 20 } as const;
 
-interface Event {
-  readonly atMs: number;
-  /** Kind and id in one number. */
-  readonly order: number;
-  readonly seq: number;
-  readonly run: () => void;
+/** Something that will happen. Its fields are set by the constructor: initializers would cost more than the rest of it. */
+export abstract class Event {
+  declare atMs: number;
+  declare rank: number;
+  declare id: number;
+  declare seq: number;
+
+  constructor() {
+    this.atMs = 0;
+    this.rank = 0;
+    this.id = 0;
+    this.seq = 0;
+  }
+
+  abstract run(): void;
 }
 
-const ID_MAX = 2 ** 48;
+class Deferred extends Event {
+  declare private readonly act: () => void;
+
+  constructor(act: () => void) {
+    super();
+    this.act = act;
+  }
+
+  run(): void {
+    this.act();
+  }
+}
+
 const RECORD_NUMBERS = 4;
 const BUFFERED = 4096;
 
@@ -41,14 +73,22 @@ export class Loop {
     this.prints = [];
   }
 
-  /** Runs `run` in `delayMs` (whole, at least 0). `id` is whole, below 2^48, and its own among the events of a kind. */
+  /** Runs `run` in `delayMs` (whole, at least 0). `id` is whole, below 2^31, and its own among the events of a kind. */
   after(delayMs: number, kind: Kind, id: number, run: () => void): void {
     this.at(this.nowMs + delayMs, kind, id, run);
   }
 
   /** The same at a time, which is not before now. */
   at(atMs: number, kind: Kind, id: number, run: () => void): void {
-    const event = { atMs, order: RANK[kind] * ID_MAX + id, seq: ++this.seq, run };
+    this.add(new Deferred(run), atMs, kind, id);
+  }
+
+  /** The same for an event of its own class; it must not be waiting already. */
+  add(event: Event, atMs: number, kind: Kind, id: number): void {
+    event.atMs = atMs;
+    event.rank = RANK[kind];
+    event.id = id;
+    event.seq = ++this.seq;
     const { heap } = this;
     let i = heap.length;
     heap.push(event);
@@ -98,7 +138,7 @@ export class Loop {
   mark(kind: Kind, id: number): void {
     this.prints?.push(0);
     this.steps++;
-    this.record(RANK[kind], id, Math.floor(id / 2 ** 31));
+    this.record(RANK[kind], id, 0);
   }
 
   /** Adds something that happened to the hash; whole numbers, of which the lower 32 bits count. */
@@ -133,5 +173,8 @@ export class Loop {
   }
 }
 
-const before = (a: Event, b: Event): boolean =>
-  a.atMs < b.atMs || (a.atMs === b.atMs && (a.order < b.order || (a.order === b.order && a.seq < b.seq)));
+function before(a: Event, b: Event): boolean {
+  if (a.atMs !== b.atMs) return a.atMs < b.atMs;
+  if (a.rank !== b.rank) return a.rank < b.rank;
+  return a.id !== b.id ? a.id < b.id : a.seq < b.seq;
+}

@@ -1,8 +1,8 @@
 import type { Reply } from '../src/service/messages.ts';
-import { type Answered, type Call, type Client, copyId, type Exchange } from './call.ts';
+import { type Answered, type Call, type Client, copyId, type Due, type Exchange } from './call.ts';
 import type { Group } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
-import type { Loop } from './loop.ts';
+import { Event, type Loop } from './loop.ts';
 import type { MailboxNode } from './node.ts';
 import type { Watch } from './watch.ts';
 
@@ -22,12 +22,136 @@ type Trouble = Link &
 /** A server cuts a reader that is slower than this. */
 const WRITE_TIMEOUT_MS = 5_000;
 
+/** A call in progress, as its client sees it. */
+class Flight extends Event {
+  declare readonly call: Call;
+  declare readonly network: Network;
+  declare readonly exchanges: Copied[];
+  declare private readonly answer: Answered;
+  declare open: boolean;
+
+  constructor(call: Call, network: Network, answer: Answered) {
+    super();
+    this.call = call;
+    this.network = network;
+    this.exchanges = [];
+    this.answer = answer;
+    this.open = true;
+  }
+
+  run(): void {
+    this.network.leave(this);
+  }
+
+  finish(reply: Reply | null): void {
+    if (!this.open) return;
+    this.open = false;
+    this.network.watch.answered(this.call, reply);
+    this.answer(reply);
+  }
+}
+
+/** One copy of it: first on its way to its node, then there. */
+class Copied extends Event implements Exchange {
+  declare readonly flight: Flight;
+  declare readonly call: Call;
+  declare readonly copy: number;
+  declare closed: boolean;
+  declare held: ((reply: Reply) => void) | null;
+  declare due: Due | null;
+
+  constructor(flight: Flight, copy: number) {
+    super();
+    this.flight = flight;
+    this.call = flight.call;
+    this.copy = copy;
+    this.held = null;
+    this.due = null;
+    this.closed = flight.call.copies[copy]?.end === 'gone';
+  }
+
+  run(): void {
+    this.flight.network.arrive(this);
+  }
+
+  reply(reply: Reply | null): void {
+    this.flight.network.back(this, reply);
+  }
+}
+
+/** A reply on its way back. */
+class Returning extends Event {
+  declare private readonly exchange: Copied;
+  declare private readonly reply: Reply | null;
+
+  constructor(exchange: Copied, reply: Reply | null) {
+    super();
+    this.exchange = exchange;
+    this.reply = reply;
+  }
+
+  run(): void {
+    const { flight, call, copy } = this.exchange;
+    flight.network.loop.mark('reply', copyId(call, copy));
+    flight.finish(this.reply);
+  }
+}
+
+/**
+ * Calls that time out after the same while do so in the order in which they were made: only the first of them that is still
+ * open waits in the loop.
+ */
+class Timeouts extends Event {
+  private readonly network: Network;
+  private readonly afterMs: number;
+  private flights: Flight[] = [];
+  private from = 0;
+  private isArmed = false;
+
+  constructor(network: Network, afterMs: number) {
+    super();
+    this.network = network;
+    this.afterMs = afterMs;
+  }
+
+  add(flight: Flight): void {
+    this.flights.push(flight);
+    this.arm();
+  }
+
+  /** The one that waits may have been answered: then it is the turn of the next. */
+  run(): void {
+    this.isArmed = false;
+    const first = this.flights[this.from];
+    if (first?.open && first.call.atMs + this.afterMs === this.network.loop.nowMs) {
+      this.from++;
+      this.network.timeOut(first);
+    }
+    this.arm();
+  }
+
+  private arm(): void {
+    if (this.isArmed) return;
+    const { flights } = this;
+    while (flights[this.from]?.open === false) this.from++;
+    if (this.from > 1000 && this.from * 2 > flights.length) {
+      flights.splice(0, this.from);
+      this.from = 0;
+    }
+    const first = flights[this.from];
+    if (first === undefined) return;
+    this.isArmed = true;
+    this.network.loop.add(this, first.call.atMs + this.afterMs, 'timeout', first.call.id);
+  }
+}
+
 /** The links between clients and nodes. What is dropped is never heard of; a timeout is all a client has. */
 export class Network {
-  private readonly loop: Loop;
+  readonly loop: Loop;
+  readonly watch: Watch;
   private readonly nodes: readonly MailboxNode[];
   private readonly faults: FaultLog;
-  private readonly watch: Watch;
+  private readonly timeouts = new Map<number, Timeouts>();
   /** What is wrong with links now. */
   private troubles: readonly Trouble[] = [];
 
@@ -50,57 +174,59 @@ export class Network {
     this.troubles = [];
   }
 
-  /** Makes a call in this same millisecond, after everything else that happens in it; `answer` is called once. */
+  /** Makes a call at its time, after everything else that happens in that millisecond; `answer` is called once. */
   call(call: Call, answer: Answered): void {
-    this.loop.after(0, 'call', call.id, () => this.leave(call, answer));
+    this.loop.add(new Flight(call, this, answer), call.atMs, 'call', call.id);
   }
 
-  /** A call leaves its client now. */
-  leave(call: Call, answer: Answered): void {
-    const { loop, watch } = this;
+  /** The same, when the events of its millisecond have come that far. */
+  callNow(call: Call, answer: Answered): void {
+    this.leave(new Flight(call, this, answer));
+  }
+
+  leave(flight: Flight): void {
+    const { loop } = this;
+    const { call } = flight;
     loop.mark('call', call.id);
-    watch.called(call);
-    const exchanges: Exchange[] = [];
-    let open = true;
-    const finish = (reply: Reply | null): void => {
-      open = false;
-      watch.answered(call, reply);
-      answer(reply);
-    };
-    loop.at(loop.nowMs + call.timeoutMs, 'timeout', call.id, () => {
-      if (!open) return;
-      loop.mark('timeout', call.id);
-      for (const exchange of exchanges) this.hangUp(exchange);
-      finish(null);
-    });
-    for (const [i, copy] of call.copies.entries()) {
+    this.watch.called(call);
+    this.timeoutsOf(call.timeoutMs).add(flight);
+    for (let i = 0; i < call.copies.length; i++) {
       const extraMs = this.pass(call, 'requests');
       if (extraMs === null) continue;
-      loop.at(loop.nowMs + copy.outMs + extraMs, 'request', copyId(call, i), () => {
-        const exchange: Exchange = {
-          call,
-          copy: i,
-          closed: copy.end === 'gone',
-          reply: (reply) => {
-            if (copy.end === 'lost') return this.faults.began('lost_reply', loop.nowMs);
-            this.back(call, i, reply, (arrived) => open && finish(arrived));
-          },
-        };
-        exchanges.push(exchange);
-        this.nodes[call.node]?.arrive(exchange);
-      });
+      loop.add(new Copied(flight, i), loop.nowMs + call.copies[i]!.outMs + extraMs, 'request', copyId(call, i));
     }
   }
 
-  /** A reply on its way back to the client. */
-  private back(call: Call, copy: number, reply: Reply | null, arrive: (reply: Reply | null) => void): void {
+  private timeoutsOf(ms: number): Timeouts {
+    let timeouts = this.timeouts.get(ms);
+    if (timeouts === undefined) {
+      timeouts = new Timeouts(this, ms);
+      this.timeouts.set(ms, timeouts);
+    }
+    return timeouts;
+  }
+
+  arrive(exchange: Copied): void {
+    exchange.flight.exchanges.push(exchange);
+    this.nodes[exchange.call.node]?.arrive(exchange);
+  }
+
+  /** A reply leaves its node. */
+  back(exchange: Copied, reply: Reply | null): void {
+    const { loop } = this;
+    const { call, copy } = exchange;
+    const { end, backMs } = call.copies[copy]!;
+    if (end === 'lost') return this.faults.began('lost_reply', loop.nowMs);
     const extraMs = this.pass(call, 'replies');
     if (extraMs === null) return;
-    const { loop } = this;
-    loop.at(loop.nowMs + call.copies[copy]!.backMs + extraMs, 'reply', copyId(call, copy), () => {
-      loop.mark('reply', copyId(call, copy));
-      arrive(reply);
-    });
+    loop.add(new Returning(exchange, reply), loop.nowMs + backMs + extraMs, 'reply', copyId(call, copy));
+  }
+
+  /** The client has waited long enough: it closes its connections. */
+  timeOut(flight: Flight): void {
+    this.loop.mark('timeout', flight.call.id);
+    for (const exchange of flight.exchanges) this.hangUp(exchange);
+    flight.finish(null);
   }
 
   /** Extra time on the way, or null when nothing passes. */
@@ -120,12 +246,12 @@ export class Network {
     return extraMs;
   }
 
-  /** The client closes its connection; the node notices a little later, unless nothing passes. */
+  /** The node notices a little later, unless nothing passes. */
   private hangUp(exchange: Exchange): void {
     const { call, copy } = exchange;
     const extraMs = this.pass(call, 'requests');
     if (extraMs === null) return;
-    this.loop.at(this.loop.nowMs + call.copies[copy]!.outMs + extraMs, 'hangup', copyId(call, copy), () => {
+    this.loop.after(call.copies[copy]!.outMs + extraMs, 'hangup', copyId(call, copy), () => {
       this.nodes[call.node]?.hangUp(exchange);
     });
   }

@@ -5,7 +5,7 @@ import type { Batch, Random } from '../src/ports.ts';
 import type { Caller, Reply, Request } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
 import { type Call, copyId, type Exchange, OP_OF } from './call.ts';
-import { keyringOf, tokenOf } from './capabilities.ts';
+import { headerOf, keyringOf } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
 import type { Disk } from './disk.ts';
 import type { FaultLog } from './fault-log.ts';
@@ -18,8 +18,8 @@ export const DEFECTS = ['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf
 export type Defect = (typeof DEFECTS)[number];
 
 const DRAIN_MS = 5_000;
-/** What ends comes after what begins in the same millisecond. */
-const ENDS = 2 ** 46;
+/** So that the timers of all nodes have ids of their own. */
+const NODES_MAX = 16;
 
 /** The defect: a caller that is asked once. */
 const deaf = (capability: Capability): Caller => ({
@@ -118,7 +118,7 @@ export class MailboxNode {
     this.parts.watch.draining(this.index);
     service.refuseWrites('draining');
     service.endWaiting(this.clock.nowMs(), true);
-    this.parts.loop.after(DRAIN_MS, 'fault', ENDS + this.timerId(), () => {
+    this.parts.loop.after(DRAIN_MS, 'end', this.timerId(), () => {
       if (generation !== this.generation) return;
       this.crash();
       exit();
@@ -176,7 +176,7 @@ export class MailboxNode {
   // ---- time
 
   private timerId(): number {
-    return this.index * 2 ** 40 + ++this.wakes;
+    return ++this.wakes * NODES_MAX + this.index;
   }
 
   private tick(): void {
@@ -227,7 +227,7 @@ export class MailboxNode {
     }
     loop.mark('request', copyId(call, copy));
     if (this.service === null || this.open.size + this.flood >= connectionsMax) return exchange.reply(null);
-    const capability = this.authority.authenticate(`Bearer ${tokenOf(call.capability)}`, this.sessionOf(call));
+    const capability = this.authority.authenticate(headerOf(call.capability), this.sessionOf(call));
     if (capability === 'expired') this.parts.faults.began('expired', loop.nowMs);
     watch.arrived(this.index, exchange, typeof capability === 'string' ? capability : null);
     this.open.add(exchange);
@@ -308,6 +308,6 @@ export class MailboxNode {
     this.parts.watch.hungUp();
     exchange.closed = true;
     if (call.ask.verb !== 'recv' && call.ask.verb !== 'reprocess') return;
-    if (exchange.held != null) this.service?.cancel(exchange.held);
+    if (exchange.held !== null) this.service?.cancel(exchange.held);
   }
 }

@@ -5,7 +5,7 @@ import { nodeOfTopic, topicOf } from './setup.ts';
 import type { World } from './world.ts';
 
 /** Calls of the end phase are numbered from here. */
-export const SETTLE_CALLS_FROM = 2 ** 30;
+export const SETTLE_CALLS_FROM = 2 ** 28;
 const CHECK_EVERY_MS = 250;
 const TIMEOUT_MS = 5_000;
 const WAIT_MS = 1_000;

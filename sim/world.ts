@@ -155,7 +155,7 @@ export class World {
   }
 
   /** The run, a slice of simulated time at a time. */
-  private *going(driver: Driver): Generator<undefined, Verdict> {
+  *going(driver: Driver): Generator<undefined, Verdict> {
     try {
       const { durationMs } = this.setup;
       for (const node of this.nodes) node.start();

@@ -46,7 +46,7 @@ export interface HistoryCounts {
   delivered: number;
   /** Deliveries after the first of a message. */
   duplicated: number;
-  /** Messages delivered of which no send was ever answered. */
+  /** Messages delivered of which no send was ever answered; known when they are over. */
   recovered: number;
   /** Deliveries of what nobody sent. */
   unexpected: number;
@@ -181,7 +181,6 @@ export class HistoryChecker {
     const known = this.known(msgId, sent);
     this.counts.delivered++;
     if (known.deliveries++ > 0) this.counts.duplicated++;
-    else if (sent.unknown) this.counts.recovered++;
     must('AckFinalProp', known.ackedMs >= times.askedMs, 'asked for after its ack was answered, and delivered', msgId);
     must('AttemptsBoundedInv', attempt <= this.limits.maxAttempts, `delivered with attempt ${attempt}`, msgId);
     const { lease } = known;
@@ -216,15 +215,22 @@ export class HistoryChecker {
     if (this.settled.length === 0 || this.settled[0]!.atMs + 2 * keepMs > nowMs) return;
     while (done < this.settled.length && this.settled[done]!.atMs + keepMs < nowMs) {
       const { known } = this.settled[done++]!;
+      this.over(known);
       this.messages.delete(known.msgId);
       if (known.sent.accepted?.msgId === known.msgId) this.sends.get(known.sent.topic)?.delete(known.sent.idemKey);
     }
     if (done > 0) this.settled.splice(0, done);
   }
 
+  private over({ deliveries, sent }: Known): void {
+    if (deliveries > 0 && sent.unknown) this.counts.recovered++;
+  }
+
   /** The run is over: what was accepted must have come to somebody, or be a dead letter. */
   finish(stateOf: (msgId: string) => State | undefined): void {
-    for (const { msgId, deliveries, sent } of this.messages.values()) {
+    for (const known of this.messages.values()) {
+      const { msgId, deliveries, sent } = known;
+      this.over(known);
       if (deliveries > 0 || sent.unknown) continue;
       const state = stateOf(msgId);
       if (state === 'acked' || state === 'dead_lettered' || state === 'purged') continue;

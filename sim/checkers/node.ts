@@ -97,7 +97,7 @@ export class NodeChecker {
       if (against === null) throw new Breach('AU1', `${ask.verb} of ${capability.name} is refused, and it is valid`);
       return this.tally.count('refused_auth');
     }
-    if (due === undefined) return this.refused(exchange, reply);
+    if (due === null) return this.refused(exchange, reply);
     compare(ask, reply, due.expected);
     if (!ReplyDurableInv(due.facts, this.lifecycle.durable)) {
       const missing = due.facts - this.lifecycle.durable;

@@ -13,25 +13,45 @@ export interface SettledBy {
 
 /** What a message must be, worked out from its facts apart from the core: a second opinion. Times as the node's clock shows them. */
 export class View {
-  state: State = 'absent';
-  attempt = 0;
-  epoch = 0;
-  redrives = 0;
-  releases = 0;
-  receipt: string | null = null;
+  declare state: State;
+  declare attempt: number;
+  declare epoch: number;
+  declare redrives: number;
+  declare releases: number;
+  declare receipt: string | null;
   /** Leased: the deadline; queued or redelivered: the not-before. */
-  timerAtMs = 0;
-  leaseEndsMs = 0;
-  visibilityMs = 0;
-  ttlAtMs = Number.POSITIVE_INFINITY;
-  readyAtMs = 0;
-  idemUntilMs = 0;
-  deadAtMs = 0;
+  declare timerAtMs: number;
+  declare leaseEndsMs: number;
+  declare visibilityMs: number;
+  declare ttlAtMs: number;
+  declare readyAtMs: number;
+  declare idemUntilMs: number;
+  declare deadAtMs: number;
   /** The how manieth death of its node it was. */
-  deathNumber = 0;
-  deadReason: DeadReason | null = null;
-  lastError: string | null = null;
-  settled: SettledBy | null = null;
+  declare deathNumber: number;
+  declare deadReason: DeadReason | null;
+  declare lastError: string | null;
+  declare settled: SettledBy | null;
+
+  constructor() {
+    this.state = 'absent';
+    this.attempt = 0;
+    this.epoch = 0;
+    this.redrives = 0;
+    this.releases = 0;
+    this.receipt = null;
+    this.timerAtMs = 0;
+    this.leaseEndsMs = 0;
+    this.visibilityMs = 0;
+    this.ttlAtMs = Number.POSITIVE_INFINITY;
+    this.readyAtMs = 0;
+    this.idemUntilMs = 0;
+    this.deadAtMs = 0;
+    this.deathNumber = 0;
+    this.deadReason = null;
+    this.lastError = null;
+    this.settled = null;
+  }
 
   copyFrom(other: View): void {
     this.state = other.state;

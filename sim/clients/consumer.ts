@@ -138,9 +138,12 @@ export class Consumer {
         this.confuse(delivery, doneMs);
         return 0;
       default:
-        if (random.chance(rules.riding)) port.later(doneMs, () => this.riding.push(delivery));
-        else this.ackAfter(doneMs, delivery);
-        return 0;
+        if (!random.chance(rules.riding)) {
+          this.ackAfter(doneMs, delivery);
+          return 0;
+        }
+        port.later(doneMs, () => this.riding.push(delivery));
+        return doneMs;
     }
   }
 

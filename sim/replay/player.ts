@@ -37,7 +37,7 @@ class Player implements Driver {
     if (ask === null || capability === undefined) return;
     const { id, node, refs, timeoutMs, copies } = call;
     const by = this.client(call.by, call.group);
-    this.world.network.leave({ id, atMs, by, node, capability, ask, refs, timeoutMs, copies }, (reply) =>
+    this.world.network.callNow({ id, atMs, by, node, capability, ask, refs, timeoutMs, copies }, (reply) =>
       this.known.learn(ask, reply),
     );
   }

@@ -91,7 +91,7 @@ const ask = Type.Union([
 ]);
 
 const call = object({
-  id: Type.Integer({ minimum: 1, maximum: 2 ** 30 - 1 }),
+  id: Type.Integer({ minimum: 1, maximum: 2 ** 28 - 1 }),
   by: text,
   group: Type.Enum([...GROUP_NAMES]),
   node,

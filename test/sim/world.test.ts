@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { keyringOf, nonceOf, tokenOf } from '../../sim/capabilities.ts';
+import { headerOf, keyringOf, nonceOf } from '../../sim/capabilities.ts';
 import { ACTIONS, emptyCells, GOAL_NAMES } from '../../sim/checkers/tally.ts';
 import { EPOCH_MS, NodeClock } from '../../sim/clock.ts';
 import { ItfTrace } from '../../sim/export/itf.ts';
@@ -65,7 +65,7 @@ describe('capabilities', () => {
   };
   const open = (changed: { readonly forged?: boolean; readonly key?: number }, nowMs = EPOCH_MS) =>
     new Authority(keyringOf([1]), { nowMs: () => nowMs, wallMs: () => nowMs }, 30_000).authenticate(
-      `Bearer ${tokenOf({ ...capability, ...changed })}`,
+      headerOf({ ...capability, ...changed }),
     );
 
   it('are real ones: the shipped authority lets them in, or says why not', () => {
