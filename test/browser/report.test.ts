@@ -145,6 +145,18 @@ describe('report page', () => {
     await other.page.context().close();
   });
 
+  it('a narrow window: still only the rows that can be seen, nothing sticks out of the page', async () => {
+    const { page } = await open(long);
+    await page.setViewportSize({ width: 600, height: 900 });
+    await page.keyboard.press('e');
+    expect(await page.locator('.row[aria-selected="true"]').isVisible()).toBe(true);
+    expect(await page.locator('.row').count()).toBeLessThan(150);
+    const [wide, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    expect(wide).toBeLessThanOrEqual(width as number);
+    await page.screenshot({ path: join(FOLDER, 'narrow.png') });
+    await page.context().close();
+  });
+
   it('20,000 steps stay fluid: few rows in the page, no long frame while scrolling and stepping', async () => {
     const { page } = await open(long);
     const steps = Number((await stepOf(page)).match(/of ([\d,]+)/)?.[1]?.replace(/,/g, ''));

@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals';
 import type { Seen } from '../model.ts';
 import { changeAt, changesOf, faultRows, kindOf, msText, ROWS, run } from './run.ts';
 import { follow, goTo } from './view.ts';
@@ -8,6 +9,8 @@ const counted = (counts: Readonly<Record<string, number>>): [string, number][] =
     .filter(([, count]) => count > 0)
     .sort(([a], [b]) => a.localeCompare(b, 'en'));
 
+const plural = (count: number, what: string): string => `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+
 export function Header() {
   return (
     <header>
@@ -17,7 +20,7 @@ export function Header() {
           {verdict.kind === 'held' ? 'held' : `${verdict.kind} violated`.replace('crashed violated', 'crashed')}
         </span>
         <p class="verdict" id="verdict">
-          {verdict.kind === 'held' ? run.description : verdict.line}
+          {verdict.kind === 'held' ? run.description : verdict.line.replace(/^[A-Z ]+: /, '')}
         </p>
       </div>
       <p class="repeat">
@@ -28,7 +31,7 @@ export function Header() {
         <Fact name="version" value={run.version} />
         <Fact name="steps" value={run.steps.toLocaleString('en')} />
         <Fact name="simulated" value={`${(run.simulatedMs / 1000).toLocaleString('en')} s`} />
-        <Fact name="operations" value={String(run.history['operations'])} />
+        <Fact name="operations" value={(run.history['operations'] ?? 0).toLocaleString('en')} />
         <Fact name="lost" value={String(run.history['lost'])} />
         <Fact name="unexpected" value={String(run.history['unexpected'])} />
         <Fact name="hash" value={`${run.hash.slice(0, 16)}..`} />
@@ -36,7 +39,8 @@ export function Header() {
       {verdict.kind !== 'held' && <FirstFailing />}
       <details class="counts">
         <summary>
-          {faultRows.length} faults injected in the steps shown, {run.goals.length} goals
+          What happened: {plural(faultRows.length, 'fault')} in the steps shown, {plural(run.goals.length, 'goal')},
+          coverage
         </summary>
         <p>
           <span class="name">faults</span>{' '}
@@ -106,9 +110,17 @@ const Fact = ({ name, value }: { name: string; value: string }) => (
 );
 
 function Copy({ text }: { text: string }) {
+  const said = useSignal('copy');
+  const copy = (): void => {
+    const done = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error('no clipboard'));
+    done.then(
+      () => (said.value = 'copied'),
+      () => (said.value = 'not copied: select it instead'),
+    );
+  };
   return (
-    <button type="button" onClick={() => void navigator.clipboard?.writeText(text)}>
-      copy
+    <button type="button" onClick={copy} aria-live="polite">
+      {said.value}
     </button>
   );
 }

@@ -6,6 +6,7 @@ import { follow, goTo, message, row, shown, step } from './view.ts';
 const ROW_PX = 22;
 /** Many lanes stand closer. */
 const LANE_PX = run.lanes.length > 16 ? 13 : 18;
+const SPELL_PX = LANE_PX - 4;
 const TEXT_PX = 760;
 /** Rows that leave the view come back as others: more than ever are in the page. */
 const POOL = 512;
@@ -20,12 +21,12 @@ export function Timeline() {
   useLayoutEffect(() => {
     const { current } = box;
     if (current === null) return;
-    const measure = (): void => {
-      height.value = current.clientHeight;
-    };
-    measure();
-    addEventListener('resize', measure);
-    return () => removeEventListener('resize', measure);
+    // Never more than can be seen, whatever the layout makes of the box: every row in it would be in the page.
+    const observer = new ResizeObserver(() => {
+      height.value = Math.min(current.clientHeight, innerHeight);
+    });
+    observer.observe(current);
+    return () => observer.disconnect();
   }, []);
   useEffect(() => {
     const { current } = box;
@@ -138,8 +139,8 @@ function Chart({ first, last, widthPx }: { first: number; last: number; widthPx:
           <rect
             key={`${spell.first}`}
             class="spell"
-            x={x(spell.lane) - 7}
-            width={14}
+            x={x(spell.lane) - SPELL_PX / 2}
+            width={SPELL_PX}
             y={y(spell.first)}
             height={Math.max(2, y(spell.last) - y(spell.first))}
           >
