@@ -9,7 +9,8 @@ const counted = (counts: Readonly<Record<string, number>>): [string, number][] =
     .filter(([, count]) => count > 0)
     .sort(([a], [b]) => a.localeCompare(b, 'en'));
 
-const plural = (count: number, what: string): string => `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+const plural = (count: number, what: string): string =>
+  `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
 
 export function Header() {
   return (
