@@ -57,6 +57,7 @@ export class MailboxNode {
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private wakes = 0;
   private pausedUntilMs = -1;
+  private isGone = false;
 
   constructor(parts: NodeParts) {
     this.parts = parts;
@@ -77,7 +78,7 @@ export class MailboxNode {
   // ---- the process
 
   start(): void {
-    if (this.service !== null) return;
+    if (this.service !== null || this.isGone) return;
     const { disk, limits, defect, watch, loop, random } = this.parts;
     loop.record(RECORDS.start, this.index, this.generation);
     this.clock.anchor();
@@ -151,6 +152,12 @@ export class MailboxNode {
     this.start();
     this.useKeys(keys);
     this.clockChanged();
+  }
+
+  /** The machine never comes back. */
+  vanish(): void {
+    this.crash();
+    this.isGone = true;
   }
 
   // ---- the journal

@@ -112,6 +112,7 @@ function setupOf(f: Fields): Setup {
     durationMs,
     settleMs: f.duration('settle', 10 * 60_000, 1),
     settleBy: f.oneOf('settle_by', SETTLE_BY, 'acks'),
+    heals: f.has('heals') ? f.wholes('heals', 0, nodes - 1) : null,
     syncMs: f.range('sync', { min: 1, max: 3 }),
     skewMs: f.shifts('skew', nodes),
     cacheTtlMs: f.duration('cap_cache_ttl', 30_000, 5_000, 120_000),

@@ -1,7 +1,7 @@
 import type { Delivery } from '../src/service/messages.ts';
 import type { Call, Client } from './call.ts';
 import { type Capability, GROUPS, nonceOf, PLENTY } from './capabilities.ts';
-import { nodeOfTopic, topicOf } from './setup.ts';
+import { isHealed, nodeOfTopic, topicOf } from './setup.ts';
 import type { World } from './world.ts';
 
 /** Calls of the end phase are numbered from here. */
@@ -12,8 +12,9 @@ const WAIT_MS = 1_000;
 const PLAIN = [{ outMs: 1, backMs: 1, end: 'answered' }] as const;
 
 /**
- * The faults are over, every node runs and is reached, and one client a topic takes what is there: every accepted message
- * must be acked or dead-lettered within the bound (DeliveredLive), and a fresh send must be accepted. No chance in it.
+ * The faults are over, the nodes that heal run and are reached, and one client a topic takes what is there: every message
+ * they accepted must be acked or dead-lettered within the bound (DeliveredLive), and a fresh send must be accepted. No
+ * chance in it.
  */
 export class Settlement {
   private readonly world: World;
@@ -36,9 +37,13 @@ export class Settlement {
     const { world } = this;
     const { setup, loop } = world;
     world.network.heal();
-    for (const node of world.nodes) node.settle(world.keys);
+    for (const node of world.nodes) {
+      if (isHealed(setup, node.index)) node.settle(world.keys);
+      else node.vanish();
+    }
     for (let i = 0; i < setup.topics; i++) {
       const topic = topicOf(setup, i);
+      if (!isHealed(setup, nodeOfTopic(setup, topic))) continue;
       const client: Client = { name: `sweeper ${i}`, group: 'sweepers' };
       this.unanswered.add(topic);
       this.send(client, topic);
@@ -82,8 +87,8 @@ export class Settlement {
 
   private unsettled(): { detail: string; msgId: string | null } {
     const { watch, setup } = this.world;
-    const pending = watch.nodes.flatMap(({ lifecycle }) =>
-      [...lifecycle.messages.values()].filter((m) => m.live.isPending),
+    const pending = watch.nodes.flatMap(({ lifecycle }, node) =>
+      isHealed(setup, node) ? [...lifecycle.messages.values()].filter((m) => m.live.isPending) : [],
     );
     const refused = [...this.unanswered].map((topic) => `a send on ${topic} is refused for ever`);
     const [first] = pending;

@@ -16,6 +16,8 @@ export interface Setup {
   /** How long everything may take to settle once the faults are over. */
   readonly settleMs: number;
   readonly settleBy: (typeof SETTLE_BY)[number];
+  /** The nodes that run again in the end; the others are gone for good, with what they hold. Null: all of them. */
+  readonly heals: readonly number[] | null;
   /** How long the journal takes to sync. */
   readonly syncMs: Range;
   /** How far the wall clock of each node is off when it starts; a node not named is right. */
@@ -24,6 +26,8 @@ export interface Setup {
   readonly connectionsMax: number;
   readonly defect: Defect | null;
 }
+
+export const isHealed = ({ heals }: Setup, node: number): boolean => heals === null || heals.includes(node);
 
 /** Topics `sim.0`, `sim.1` .., each at one node. */
 export const topicOf = ({ topics }: Setup, i: number): string => `sim.${i % topics}`;

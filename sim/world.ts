@@ -12,7 +12,7 @@ import { Network } from './network.ts';
 import { MailboxNode } from './node.ts';
 import { Stream, Tape } from './random.ts';
 import { Settlement } from './settle.ts';
-import type { Setup } from './setup.ts';
+import { isHealed, nodeOfTopic, type Setup } from './setup.ts';
 import { type RunObserver, Watch } from './watch.ts';
 import { ScheduleError } from './yaml.ts';
 
@@ -108,8 +108,12 @@ export class World {
     );
   }
 
+  /** Accepted messages that are neither acked nor dead-lettered, at the nodes that heal. */
   get pending(): number {
-    return this.watch.nodes.reduce((sum, { lifecycle }) => sum + lifecycle.pending, 0);
+    return this.watch.nodes.reduce(
+      (sum, { lifecycle }, node) => sum + (isHealed(this.setup, node) ? lifecycle.pending : 0),
+      0,
+    );
   }
 
   /** Where a message is, by the facts of its node. */
@@ -169,7 +173,10 @@ export class World {
       if (this.withoutEnd) return { kind: 'held' };
       const unsettled = new Settlement(this).run();
       if (unsettled !== null) return { kind: 'liveness', ...unsettled };
-      this.history.finish((msgId) => this.stateOf(msgId));
+      this.history.finish(
+        (msgId) => this.stateOf(msgId),
+        (topic) => isHealed(this.setup, nodeOfTopic(this.setup, topic)),
+      );
       return { kind: 'held' };
     } catch (error) {
       if (error instanceof Breach) {

@@ -106,6 +106,19 @@ export class Fields {
     });
   }
 
+  /** A list of whole numbers that are all different, at least one. */
+  wholes(key: string, min: number, max: number): number[] {
+    const node = this.node(key);
+    const says = `${this.name(key)}: must be a list of different whole numbers ${min}..${max}`;
+    if (!isSeq(node) || node.items.length === 0) return this.fail(node, says);
+    const values = node.items.map((item) => {
+      const value = isScalar(item) ? item.value : null;
+      const fits = typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
+      return fits ? value : this.fail(item as Node, says);
+    });
+    return new Set(values).size === values.length ? values : this.fail(node, says);
+  }
+
   /** A number in a range of its own. */
   number(key: string, min: number, max: number, fallback?: number): number {
     return this.scalar(key, fallback, `a number ${min}..${max}`, (value) =>

@@ -226,12 +226,12 @@ export class HistoryChecker {
     if (deliveries > 0 && sent.unknown) this.counts.recovered++;
   }
 
-  /** The run is over: what was accepted must have come to somebody, or be a dead letter. */
-  finish(stateOf: (msgId: string) => State | undefined): void {
+  /** The run is over: what was accepted on a topic that is still served must have come to somebody, or be a dead letter. */
+  finish(stateOf: (msgId: string) => State | undefined, isServed: (topic: string) => boolean = () => true): void {
     for (const known of this.messages.values()) {
       const { msgId, deliveries, sent } = known;
       this.over(known);
-      if (deliveries > 0 || sent.unknown) continue;
+      if (deliveries > 0 || sent.unknown || !isServed(sent.topic)) continue;
       const state = stateOf(msgId);
       if (state === 'acked' || state === 'dead_lettered' || state === 'purged') continue;
       this.counts.lost++;

@@ -74,6 +74,7 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
     limits,
     durationMs,
     settleBy: settleBy as Setup['settleBy'],
+    heals: nodes > 1 && random.chance(0.3) ? [random.below(nodes)] : null,
     syncMs: random.pick([range(0, 0), range(1, 3), range(1, 20), range(50, 500)]),
     skewMs: Array.from({ length: nodes }, () => random.pick(SKEWS_MS)),
     cacheTtlMs: random.pick([5_000, 30_000]),

@@ -24,6 +24,7 @@ const setup = object({
   durationMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   settleMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   settleBy: Type.Enum([...SETTLE_BY]),
+  heals: orNull(Type.Array(Type.Integer({ minimum: 0, maximum: 15 }), { minItems: 1 })),
   syncMs: range,
   skewMs: Type.Array(Type.Integer(), { maxItems: 16 }),
   cacheTtlMs: ms,

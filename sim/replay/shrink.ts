@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import type { Fault } from '../fault.ts';
-import type { Setup } from '../setup.ts';
+import { isHealed, type Setup } from '../setup.ts';
 import type { RunResult, Verdict } from '../world.ts';
 import { play } from './player.ts';
 import type { Element, Script, ScriptCall } from './script.ts';
@@ -205,17 +205,18 @@ function onOneNode(script: Script): Script | null {
   const { setup, elements, tapes } = script;
   const nodes = new Set(elements.map((e) => ('call' in e ? e.call.node : e.fault.node)));
   const [node] = nodes;
-  if (setup.nodes === 1 || nodes.size !== 1 || node === undefined) return null;
+  if (setup.nodes === 1 || nodes.size !== 1 || node === undefined || !isHealed(setup, node)) return null;
   const moved = elements.map((e) =>
     'call' in e ? { ...e, call: { ...e.call, node: 0 } } : { ...e, fault: { ...e.fault, node: 0 } },
   );
   const skewMs = setup.skewMs.slice(node, node + 1);
-  return { ...script, setup: { ...setup, nodes: 1, skewMs }, elements: moved, tapes: [tapes[node] ?? []] };
+  return { ...script, setup: { ...setup, nodes: 1, skewMs, heals: null }, elements: moved, tapes: [tapes[node] ?? []] };
 }
 
 const simplerSetups = (setup: Setup): Partial<Setup>[] => [
   { limits: DEFAULT_LIMITS },
   { skewMs: [] },
+  { heals: null },
   { shards: 1 },
   { topics: 1 },
   { syncMs: { min: 1, max: 1 } },

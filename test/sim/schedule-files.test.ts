@@ -88,6 +88,8 @@ describe('schedule files: what is wrong is named with line, column, field and li
       withLine('nodes: 3', 'topics: 2'),
       'f:9:9: topics: must be at least the number of nodes, 3',
     ],
+    ['a node that heals and is not there', withLine('heals: [0, 1]'), 'f:8:12: heals: must be a list of different'],
+    ['no node that heals', withLine('heals: []'), 'f:8:8: heals: must be a list of different whole numbers 0..0'],
     ['more skews than nodes', withLine('skew: [1s, 2s]'), 'f:8:7: skew: must be a list of at most 1'],
     [
       'a window shorter than two leases',

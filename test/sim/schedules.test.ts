@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readSchedule, shippedNames } from '../../sim/files.ts';
 import { asDeclared, exitCodeOf, formatResult } from '../../sim/report/text.ts';
-import { runSchedule, type SimResult } from '../../sim/run.ts';
+import { runSchedule, type SimResult, worldOf } from '../../sim/run.ts';
 import type { Schedule } from '../../sim/schedule.ts';
 
 /** A day is too long for here: the benchmark runs it whole. */
@@ -65,6 +65,15 @@ describe('what makes a run fail', () => {
     });
     expect(result.verdict).toMatchObject({ kind: 'liveness', msgId: expect.stringMatching(/^[0-9A-Z]{26}$/) });
     expect(exitCodeOf(result)).toBe(11);
+  });
+
+  it('only the nodes that heal are held to the bound; the others keep what they hold', () => {
+    const lost = readSchedule('node-lost');
+    const { world, driver } = worldOf(lost, lost.seed);
+    expect(world.run(driver).verdict.kind).toBe('held');
+    expect(world.nodes.map(({ isUp }) => isUp)).toEqual([true, false, true]);
+    expect(world.watch.nodes[1]?.lifecycle.pending).toBeGreaterThan(0);
+    expect(world.pending).toBe(0);
   });
 
   it('a negative schedule that holds fails, because it proved nothing', () => {
