@@ -74,17 +74,8 @@ export class Tally {
   }
 }
 
-/** Cells that cannot be filled: what is named never happens while the other is felt. */
-export const IMPOSSIBLE: readonly (readonly [action: string, kind: string])[] = [];
-
-/** Cells that stayed empty and need not have. */
-export function emptyCells(matrix: readonly number[]): string[] {
-  const empty: string[] = [];
-  for (const [row, action] of ACTIONS.entries()) {
-    for (const [column, kind] of FAULT_KINDS.entries()) {
-      if (matrix[row * COLUMNS + column]! > 0) continue;
-      if (!IMPOSSIBLE.some(([a, k]) => a === action && k === kind)) empty.push(`${action} x ${kind}`);
-    }
-  }
-  return empty;
-}
+/** Cells of the coverage matrix in which nothing happened. */
+export const emptyCells = (matrix: readonly number[]): string[] =>
+  ACTIONS.flatMap((action, row) =>
+    FAULT_KINDS.filter((_, column) => !(matrix[row * COLUMNS + column]! > 0)).map((kind) => `${action} x ${kind}`),
+  );

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { readSchedule } from '../files.ts';
-import { add, type BatchCounts, noCounts } from './batch.ts';
+import { add, type BatchCounts, goalsReached, noCounts } from './batch.ts';
 import { bring, type Catch, chase, isCaught } from './hunt.ts';
 
 /** What a worker is to do all along. */
@@ -30,7 +30,7 @@ export function work(port: MessagePort, orders: Orders): void {
     for (let seed = from; seed <= to; seed++) {
       for (const schedule of schedules) {
         const result = chase({ schedule, seed });
-        add(counts, result);
+        add(counts, schedule === null ? result : { ...result, goals: goalsReached(schedule, result.tally) });
         if (!isCaught(result)) continue;
         say({ counts });
         counts = noCounts();

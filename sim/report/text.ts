@@ -127,18 +127,22 @@ export interface Batch {
   readonly fromSeed: number;
   readonly lastSeed: number;
   readonly schedules: readonly string[];
+  /** Goals of its schedules that no run reached. */
+  readonly missed: readonly string[];
   readonly seconds: number;
   readonly workers: number;
   readonly version: string;
 }
 
-/** Only what was drawn at random can be held to reach everything, and only when there was enough of it. */
-const isJudged = ({ counts, schedules }: Batch): boolean => schedules.length === 0 && counts.runs >= JUDGED_FROM;
+/** What is drawn at random must reach everything between its runs, when there are enough; schedules only their own goals. */
+const isJudged = ({ counts, schedules }: Batch): boolean => schedules.length > 0 || counts.runs >= JUDGED_FROM;
+const missing = ({ counts, schedules, missed }: Batch): readonly string[] =>
+  schedules.length > 0 ? missed : neverReached(counts);
 
 export function exitCodeOfBatch(batch: Batch): number {
   const [first] = batch.caught;
   if (first !== undefined) return exitCodeOfVerdict(first.verdict);
-  return isJudged(batch) && neverReached(batch.counts).length > 0 ? SIM_EXIT.liveness : SIM_EXIT.held;
+  return isJudged(batch) && missing(batch).length > 0 ? SIM_EXIT.liveness : SIM_EXIT.held;
 }
 
 export function formatCatch({ what, whole, line, saved }: Catch): string {
@@ -155,16 +159,17 @@ export function formatCatch({ what, whole, line, saved }: Catch): string {
 
 export function formatBatch(batch: Batch): string {
   const { counts, caught, fromSeed, lastSeed, schedules, seconds, workers, version } = batch;
-  const missing = neverReached(counts);
-  const judged = isJudged(batch)
-    ? ''
-    : ` (not judged: ${schedules.length > 0 ? 'not drawn' : `fewer than ${number(JUDGED_FROM)} runs`})`;
+  const unreached = missing(batch);
+  const judged = isJudged(batch);
   const verdict =
     caught.length > 0
       ? `${caught.length} violations: ${[...new Set(caught.map(({ verdict: { kind, rule } }) => rule ?? kind))].join(', ')}`
-      : isJudged(batch) && missing.length > 0
+      : judged && unreached.length > 0
         ? 'NEVER REACHED, see above'
         : 'held';
+  const note = judged
+    ? unreached.join(', ')
+    : `${unreached.length} (not judged: fewer than ${number(JUDGED_FROM)} runs)`;
   return [
     `seeds      ${fromSeed}..${lastSeed}${schedules.length === 0 ? ', swarm' : ` of ${schedules.join(', ')}`}`,
     `version    ${version}`,
@@ -174,15 +179,14 @@ export function formatBatch(batch: Batch): string {
     `faults     ${list(counts.injected)}`,
     `happened   ${list(counts.tally)}`,
     `coverage   ${coverageLine(counts.matrix)}`,
-    `unreached  ${missing.length > 0 && judged !== '' ? missing.length : missing.join(', ') || 'nothing'}${missing.length > 0 ? judged : ''}`,
+    `unreached  ${unreached.length === 0 ? 'nothing' : note}`,
     `verdict    ${verdict}`,
   ].join('\n');
 }
 
 function coverageLine(matrix: readonly number[]): string {
   const cells = ACTIONS.length * FAULT_KINDS.length;
-  const filled = matrix.filter((count) => count > 0).length;
-  return `${filled} of ${cells} cells, ${emptyCells(matrix).length} of them empty that need not be`;
+  return `${cells - emptyCells(matrix).length} of ${cells} cells`;
 }
 
 /** Actions by kinds of faults: how often each action happened while that fault was felt. */

@@ -81,6 +81,18 @@ describe('sim', () => {
     expect((await run(String(repeat?.[1]).split(' '))).code).toBe(10);
   }, 60_000);
 
+  it('fuzz: a goal that no run of a schedule reaches fails the batch, and is named with both numbers', async () => {
+    const schedule = file('vain.yaml');
+    const text = readFileSync('sim/schedules/long-polls.yaml', 'utf8');
+    writeFileSync(
+      schedule,
+      text.replace('duration: 60s', 'duration: 5s').replace(/^goals.*$/m, 'goals: { recoveries: 3 }'),
+    );
+    const { code, out } = await sim('fuzz', schedule, '--seeds', '1..2');
+    expect([code, out]).toEqual([11, expect.stringMatching(/^unreached {2}long-polls recoveries 0 of 3$/m)]);
+    expect(out).toMatch(/^verdict {4}NEVER REACHED/m);
+  }, 60_000);
+
   it('export: ShiViz and ITF files', async () => {
     const [shiviz, itf] = [file('run.shiviz'), file('run.itf.json')];
     expect((await sim('run', 'long-polls', '--shiviz', shiviz, '--itf', itf)).code).toBe(0);

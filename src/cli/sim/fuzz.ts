@@ -72,10 +72,14 @@ function duration(name: string): (text: string) => number {
 
 async function run(schedules: readonly string[], options: FuzzOptions): Promise<void> {
   if (options.swarm && schedules.length > 0) throw new UsageError('swarm: draws its schedules; name none');
-  const [{ hunt }, { readSchedule }, { formatCatch, formatBatch, formatCoverage, exitCodeOfBatch }] = await Promise.all(
-    [import('../../../sim/fuzz/pool.ts'), import('../../../sim/files.ts'), import('../../../sim/report/text.ts')],
-  );
-  for (const name of schedules) readSchedule(name);
+  const [{ hunt }, { goalsMissed }, { readSchedule }, { formatCatch, formatBatch, formatCoverage, exitCodeOfBatch }] =
+    await Promise.all([
+      import('../../../sim/fuzz/pool.ts'),
+      import('../../../sim/fuzz/batch.ts'),
+      import('../../../sim/files.ts'),
+      import('../../../sim/report/text.ts'),
+    ]);
+  const read = schedules.map((name) => readSchedule(name));
   const { from, to } = options.seeds ?? { from: 1, to: Number.POSITIVE_INFINITY };
   const bounded = options.seeds !== undefined && to !== Number.POSITIVE_INFINITY;
   const startedMs = performance.now();
@@ -97,7 +101,9 @@ async function run(schedules: readonly string[], options: FuzzOptions): Promise<
   });
   progress.clear();
   const seconds = (performance.now() - startedMs) / 1000;
-  const batch = { ...hunted, fromSeed: from, schedules, seconds, workers: options.workers, version: version() };
+  const missed = goalsMissed(read, hunted.counts.goals);
+  const { workers } = options;
+  const batch = { ...hunted, fromSeed: from, schedules, missed, seconds, workers, version: version() };
   const exit = exitCodeOfBatch(batch);
   if (options.json) printJson({ ...batch, exit });
   else {
