@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar, type YAMLMap } from 'yaml';
 import { durationMs, durationText } from '../src/config/values.ts';
 import type { Range } from './random.ts';
 
@@ -49,6 +49,15 @@ export class Fields {
     return this.fail(this.node(key) ?? this.map, `${this.name(key)}: ${message}`);
   }
 
+  /** A field that must be there, and perhaps is, misspelt. */
+  private missing(key: string): never {
+    const near = this.map.items
+      .map((item) => item.key)
+      .find((other) => isScalar(other) && !this.asked.has(String(other.value)) && isNear(key, String(other.value)));
+    if (near === undefined) return this.fail(this.map, `${this.name(key)}: missing`);
+    return this.fail(near as Node, `${this.name(String((near as Scalar).value))}: unknown field; ${key} is missing`);
+  }
+
   has(key: string): boolean {
     this.asked.add(key);
     return this.map.has(key);
@@ -58,7 +67,7 @@ export class Fields {
     const node = this.node(key);
     if (node === undefined) {
       if (fallback !== undefined) return fallback;
-      return this.fail(this.map, `${this.name(key)}: missing`);
+      return this.missing(key);
     }
     const value = isScalar(node) ? read(node.value) : null;
     return value === null ? this.fail(node, `${this.name(key)}: must be ${says}`) : value;
@@ -156,7 +165,7 @@ export class Fields {
     const node = this.node(key);
     if (node === undefined) {
       if (fallback !== undefined) return fallback;
-      return this.fail(this.map, `${this.name(key)}: missing`);
+      return this.missing(key);
     }
     if (!isMap(node)) return this.fail(node, `${this.name(key)}: must be a mapping`);
     return this.complete(new Fields(node, this.name(key), this.fail), read);
@@ -197,6 +206,15 @@ export class Fields {
       }
     }
   }
+}
+
+/** Two words that differ in one stretch of at most two letters. */
+function isNear(a: string, b: string): boolean {
+  const most = Math.min(a.length, b.length);
+  let [first, last] = [0, 0];
+  while (first < most && a[first] === b[first]) first++;
+  while (last < most - first && a[a.length - 1 - last] === b[b.length - 1 - last]) last++;
+  return first + last > 0 && Math.max(a.length, b.length) - first - last <= 2;
 }
 
 const DAY_MS = 86_400_000;

@@ -40,6 +40,11 @@ describe('schedule files: what is wrong is named with line, column, field and li
       'f:5:36: producers.evry: unknown',
     ],
     ['unknown field of a fault', fault('kind: crash, at: 1s, down: 1s, up: 1s'), 'f:8:44: faults[0].up: unknown field'],
+    [
+      'a field that is misspelt and therefore missing',
+      fault('kind: crash, at: 1s, dwon: 1s'),
+      'f:8:34: faults[0].dwon: unknown field; down is missing',
+    ],
     ['unknown limit', withLine('limits: { max_tries: 1 }'), 'f:8:11: limits.max_tries: unknown field'],
     ['missing field', good.slice(1).join('\n'), 'name: missing'],
     ['a word for a number', replaced(2, 'seed: one'), 'f:3:7: seed: must be a whole number 0..'],

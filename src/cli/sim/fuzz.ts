@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { BatchCounts } from '../../../sim/fuzz/batch.ts';
 import type { Catch } from '../../../sim/fuzz/hunt.ts';
 import type { Orders } from '../../../sim/fuzz/worker.ts';
@@ -34,7 +34,11 @@ export function addFuzz(sim: Command): void {
     .option('--workers <n>', 'threads', wholeNumber('workers', 1, 1024), availableParallelism())
     .option('--out <folder>', 'where replay files go', 'sim-failures')
     .option('--max-failures <n>', 'stop after so many violations', wholeNumber('max-failures', 1, 1_000_000), 1)
-    .option('--shrink-time <time>', 'how long one violation may be shrunk', duration('shrink-time'), 60_000)
+    .addOption(
+      new Option('--shrink-time <time>', 'how long one violation may be shrunk')
+        .argParser(duration('shrink-time'))
+        .default(60_000, '60s'),
+    )
     .option('--coverage', 'print which actions happened under which faults')
     .option('--json', 'print JSON');
   explainExits(fuzz);
