@@ -27,12 +27,16 @@ class Excerpt extends Narrator {
 
 const BEFORE = 3;
 
-/** What a run does in this step, counted from 1, and in the few before it. */
-export function stepsAround(run: Repeatable, step: number): readonly Happening[] {
-  const excerpt = new Excerpt(step - BEFORE, step);
+/** What a run does from one step to another, both counted from 1 and included. */
+export function stepsBetween(run: Repeatable, from: number, to: number): readonly Happening[] {
+  const excerpt = new Excerpt(from, to);
   run({ observers: [excerpt] });
   return excerpt.happenings;
 }
+
+/** What a run does in this step, and in the few before it. */
+export const stepsAround = (run: Repeatable, step: number): readonly Happening[] =>
+  stepsBetween(run, step - BEFORE, step);
 
 /** The first step, counted from 1, in which two runs differ; 0 when they are the same. */
 export function partingStep(a: readonly number[], b: readonly number[]): number {

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatHappening, stepsBetween } from '../diff.ts';
 import { replayOf, writeReplay } from '../replay/file.ts';
 import { play } from '../replay/player.ts';
 import { Recorder } from '../replay/recorder.ts';
@@ -30,6 +31,8 @@ export interface Catch {
     readonly of: number;
     readonly minimal: boolean;
     readonly line: string;
+    /** What happens in it, to its end: the last lines of it. */
+    readonly story: readonly string[];
   } | null;
 }
 
@@ -42,6 +45,7 @@ export interface HuntOptions {
 }
 
 const PLAYS_MAX = 50_000;
+const STORY_LINES_MAX = 30;
 
 export const scheduleOf = ({ schedule, seed }: Prey): Schedule => schedule ?? swarmSchedule(seed);
 
@@ -83,8 +87,10 @@ export function bring(prey: Prey, result: SimResult, options: HuntOptions): Catc
   mkdirSync(options.folder, { recursive: true });
   writeReplay(file, replay);
   const line = verdictLine({ ...result, verdict: shrunk.run.verdict });
+  const happenings = stepsBetween((again) => play(shrunk.script, again), 1, Number.POSITIVE_INFINITY);
+  const story = happenings.slice(-STORY_LINES_MAX).map(formatHappening);
   return {
     ...caught,
-    saved: { file, elements: shrunk.script.elements.length, of: script.elements.length, minimal, line },
+    saved: { file, elements: shrunk.script.elements.length, of: script.elements.length, minimal, line, story },
   };
 }

@@ -152,6 +152,7 @@ export function formatCatch({ what, whole, line, saved }: Catch): string {
   return [
     head,
     `  shrunk   ${saved.of} elements to ${saved.elements}, ${proof}: ${saved.line}`,
+    ...saved.story,
     `  repeat   mailbox sim replay ${saved.file}`,
     `  whole    ${whole}\n`,
   ].join('\n');
@@ -163,7 +164,7 @@ export function formatBatch(batch: Batch): string {
   const judged = isJudged(batch);
   const verdict =
     caught.length > 0
-      ? `${caught.length} violations: ${[...new Set(caught.map(({ verdict: { kind, rule } }) => rule ?? kind))].join(', ')}`
+      ? `${caught.length} ${caught.length === 1 ? 'violation' : 'violations'}: ${[...new Set(caught.map(({ verdict: { kind, rule } }) => rule ?? kind))].join(', ')}`
       : judged && unreached.length > 0
         ? 'NEVER REACHED, see above'
         : 'held';

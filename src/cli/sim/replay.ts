@@ -7,17 +7,21 @@ export function addReplay(sim: Command): void {
   const replay = sim
     .command('replay <file>')
     .description('run a replay file, and say where it diverges from what was recorded');
-  withOutputs(replay);
+  withOutputs(replay).option('--steps', 'print every step');
   explainExits(replay);
-  examples(replay, 'mailbox sim replay sim-failures/swarm-17.replay.json');
-  replay.action(async (file: string, options: OutputOptions) => {
-    const [{ readReplay, writeReplay, replayOf }, { play }, { partingStep, stepsAround, formatHappening }, report] =
-      await Promise.all([
-        import('../../../sim/replay/file.ts'),
-        import('../../../sim/replay/player.ts'),
-        import('../../../sim/diff.ts'),
-        import('../../../sim/report/text.ts'),
-      ]);
+  examples(replay, 'mailbox sim replay sim-failures/swarm-17.replay.json --steps');
+  replay.action(async (file: string, options: OutputOptions & { readonly steps?: true }) => {
+    const [
+      { readReplay, writeReplay, replayOf },
+      { play },
+      { partingStep, stepsAround, stepsBetween, formatHappening },
+      report,
+    ] = await Promise.all([
+      import('../../../sim/replay/file.ts'),
+      import('../../../sim/replay/player.ts'),
+      import('../../../sim/diff.ts'),
+      import('../../../sim/report/text.ts'),
+    ]);
     const recorded = readReplay(file);
     const outputs = await outputsOf(options);
     const startedMs = performance.now();
@@ -45,6 +49,10 @@ export function addReplay(sim: Command): void {
         around,
       });
     } else {
+      if (options.steps) {
+        const all = stepsBetween((again) => play(recorded.script, again), 0, Number.POSITIVE_INFINITY);
+        print(`${all.map(formatHappening).join('\n')}\n`);
+      }
       print(report.formatReplay(file, recorded, played.run, seconds));
       if (parts > 0) {
         print(`diverges   at step ${parts} of ${recorded.prints.length}; now it goes`);
