@@ -25,6 +25,16 @@ export type Fault = { readonly node: number } & (
   | { readonly kind: 'keyring'; readonly keys: readonly number[] }
 );
 
+/** A process that is to go has so long to finish what it has. */
+export const DRAIN_MS = 5_000;
+
+/** How long a fault lasts; 0 for one that has no end. */
+export function lastsMs(fault: Fault): number {
+  if ('forMs' in fault) return fault.forMs;
+  if (!('downMs' in fault)) return 0;
+  return fault.kind === 'drain' ? DRAIN_MS + fault.downMs : fault.downMs;
+}
+
 /** Injects faults into a world, and ends them. */
 export class Injector {
   private readonly loop: Loop;
@@ -56,8 +66,8 @@ export class Injector {
         node.crash();
         return end(fault.downMs, () => node.start());
       case 'drain':
-        faults.began('drain', loop.nowMs, fault.downMs);
-        return node.drain(() => end(fault.downMs, () => node.start()));
+        faults.began('drain', loop.nowMs, lastsMs(fault));
+        return node.drain(DRAIN_MS, () => end(fault.downMs, () => node.start()));
       case 'pause':
         faults.began('pause', loop.nowMs, fault.forMs);
         return node.pause(fault.forMs);

@@ -1,7 +1,7 @@
 import type { Fact } from '../src/core/facts.ts';
 import type { Reply } from '../src/service/messages.ts';
 import type { Ask, Call, Exchange } from './call.ts';
-import type { Fault } from './fault.ts';
+import { type Fault, lastsMs } from './fault.ts';
 import type { Loop } from './loop.ts';
 import type { RunObserver } from './watch.ts';
 import type { World } from './world.ts';
@@ -85,9 +85,8 @@ export abstract class Narrator implements RunObserver {
 
   fault(fault: Fault): void {
     const { steps, nowMs } = this.loop;
-    const lastsMs = 'forMs' in fault ? fault.forMs : 'downMs' in fault ? fault.downMs : 0;
     const where = { step: steps, atMs: nowMs, kind: 'fault', lane: `node ${fault.node}` } as const;
-    this.tell({ ...where, call: 0, copy: 0, msgIds: [], text: faultText(fault), lastsMs });
+    this.tell({ ...where, call: 0, copy: 0, msgIds: [], text: faultText(fault), lastsMs: lastsMs(fault) });
   }
 
   crashed(node: number): void {

@@ -17,7 +17,6 @@ import type { Watch } from './watch.ts';
 export const DEFECTS = ['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const;
 export type Defect = (typeof DEFECTS)[number];
 
-const DRAIN_MS = 5_000;
 /** So that the timers of all nodes have ids of their own. */
 const NODES_MAX = 16;
 
@@ -112,14 +111,14 @@ export class MailboxNode {
     watch.crashed(this.index);
   }
 
-  /** Stops taking sends and ends what waits; `exit` is called when the deadline has passed and the process is gone. */
-  drain(exit: () => void): void {
+  /** Stops taking sends and ends what waits; `exit` is called when `forMs` have passed and the process is gone. */
+  drain(forMs: number, exit: () => void): void {
     const { service, generation } = this;
     if (service === null) return;
     this.parts.watch.draining(this.index);
     service.refuseWrites('draining');
     service.endWaiting(this.clock.nowMs(), true);
-    this.parts.loop.after(DRAIN_MS, 'end', this.timerId(), () => {
+    this.parts.loop.after(forMs, 'end', this.timerId(), () => {
       if (generation !== this.generation) return;
       this.crash();
       exit();

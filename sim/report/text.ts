@@ -1,7 +1,7 @@
 import { RULES, type RuleName } from '../checkers/breach.ts';
 import type { HistoryCounts } from '../checkers/history.ts';
 import { ACTIONS, emptyCells } from '../checkers/tally.ts';
-import { FAULT_FAMILIES, FAULT_KINDS } from '../fault-log.ts';
+import { FAULT_FAMILIES, FAULT_KINDS, type FaultKind } from '../fault-log.ts';
 import { type BatchCounts, JUDGED_FROM, neverReached } from '../fuzz/batch.ts';
 import type { Catch } from '../fuzz/hunt.ts';
 import type { Replay } from '../replay/file.ts';
@@ -190,25 +190,30 @@ function coverageLine(matrix: readonly number[]): string {
   return `${cells - emptyCells(matrix).length} of ${cells} cells`;
 }
 
-/** Actions by kinds of faults: how often each action happened while that fault was felt. */
+const CELL = 10;
+const NAME = 18;
+
+function short(count: number): string {
+  if (count === 0) return '.';
+  if (count < 10_000) return String(count);
+  return count < 10_000_000 ? `${Math.round(count / 1000)}k` : `${Math.round(count / 1e6)}M`;
+}
+
+/** Actions by kinds of faults, those that were felt: how often each action happened meanwhile. */
 export function formatCoverage(matrix: readonly number[]): string {
-  const width = 7;
-  const short = (count: number): string =>
-    count === 0
-      ? '.'
-      : count < 10_000
-        ? String(count)
-        : count < 10_000_000
-          ? `${Math.round(count / 1000)}k`
-          : `${Math.round(count / 1e6)}M`;
-  const blocks = Object.entries(FAULT_FAMILIES).map(([family, kinds]) => {
-    const head = `${family.padEnd(12)}${ACTIONS.map((action) => action.slice(0, 9).padStart(width + 3)).join('')}`;
-    const rows = kinds.map((kind) => {
-      const column = FAULT_KINDS.indexOf(kind);
-      const cells = ACTIONS.map((_, row) => short(matrix[row * FAULT_KINDS.length + column] ?? 0).padStart(width + 3));
-      return `${kind.padEnd(12).slice(0, 16).padEnd(12)}${cells.join('').slice(Math.max(0, kind.length - 12))}`;
-    });
-    return [head, ...rows].join('\n');
+  const cells = (kind: FaultKind): number[] =>
+    ACTIONS.map((_, row) => matrix[row * FAULT_KINDS.length + FAULT_KINDS.indexOf(kind)] ?? 0);
+  const felt = (kind: FaultKind): boolean => cells(kind).some((count) => count > 0);
+  const line = (name: string, texts: readonly string[]): string =>
+    name.padEnd(NAME) + texts.map((text) => text.padStart(CELL)).join('');
+  const blocks = Object.entries(FAULT_FAMILIES).flatMap(([family, kinds]) => {
+    const rows = kinds.filter(felt).map((kind) => line(`  ${kind}`, cells(kind).map(short)));
+    return rows.length === 0 ? [] : [family, ...rows];
   });
-  return `coverage: times an action happened while a fault was felt\n${blocks.join('\n')}`;
+  const never = FAULT_KINDS.filter((kind) => !felt(kind));
+  return [
+    line('while it was felt', ACTIONS),
+    ...blocks,
+    ...(never.length === 0 ? [] : [`never felt: ${never.join(', ')}`]),
+  ].join('\n');
 }
