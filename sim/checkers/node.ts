@@ -103,7 +103,7 @@ export class NodeChecker {
       const missing = due.facts - this.lifecycle.durable;
       throw new Breach(
         'ReplyDurableInv',
-        `${ask.verb} is answered ${missing} facts before they are durable`,
+        `${ask.verb} is answered ${missing === 1 ? 'a fact before it is' : `${missing} facts before they are`} durable`,
         msgIdOf(reply),
       );
     }
