@@ -123,6 +123,26 @@ export const OUTCOMES = {
 } as const satisfies Record<string, OutcomeRow>;
 export type Outcome = keyof typeof OUTCOMES;
 
+/** The TLA+ action of each refusal the core answers with: a step that changes nothing (`tla/Mailbox.tla Answer`). */
+export const REFUSAL_OF = {
+  duplicate: 'RefuseDuplicate',
+  idem_mismatch: 'RefuseIdemMismatch',
+  saturated_dedup: 'RefuseSaturatedDedup',
+  saturated_shard: 'RefuseSaturatedShard',
+  saturated_inflight: 'RefuseSaturatedInflight',
+  empty: 'RefuseEmpty',
+  lease_lost: 'RefuseLeaseLost',
+  not_found: 'RefuseNotFound',
+  skipped: 'RefuseSkipped',
+} as const satisfies Partial<Record<Outcome, string>>;
+
+/** The TLA+ action of a verb said again, by the state in which its first answer left the message (LE4). */
+export const SAID_AGAIN = {
+  'ack acked': 'AckAgain',
+  'nack redelivered': 'NackAgainRedelivered',
+  'nack dead_lettered': 'NackAgainDeadLettered',
+} as const;
+
 /** Invariants of `semantics`, by the name they carry in TLA+, in `spec/invariants.ts` and in the simulator. */
 export const INVARIANTS = [
   'NoLossInv',

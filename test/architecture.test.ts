@@ -36,6 +36,11 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     ],
     packages: ['h3', 'typebox', 'prom-client'],
   },
+  'src/model': {
+    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/model'],
+    packages: [],
+  },
+  'src/trace': { may: ['spec', 'src/core', 'src/model', 'src/trace'], packages: [] },
   'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/client': { may: ['spec', 'src/integrity', 'src/client', 'src/ports.ts'], packages: [] },

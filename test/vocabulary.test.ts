@@ -12,7 +12,9 @@ import {
   OUTCOMES,
   PURGE_REASONS,
   RECOVERED,
+  REFUSAL_OF,
   ROUTE_OF,
+  SAID_AGAIN,
   STATES,
   WORLD_ACTIONS,
 } from '../spec/vocabulary.ts';
@@ -47,7 +49,8 @@ describe('vocabulary', () => {
     for (const action of WORLD_ACTIONS) expect(spec).toMatch(new RegExp(`^${action} ==`, 'm'));
     const next = /^Next ==([\s\S]*?)\n\n/m.exec(spec)?.[1]?.match(/\b[A-Z]\w+/g) ?? [];
     const actions = next.filter((name) => name !== 'Msgs');
-    expect(actions.sort()).toEqual([...Object.values(ACTION_OF), ...WORLD_ACTIONS].sort());
+    const answers = [...new Set(Object.values(REFUSAL_OF)), ...Object.values(SAID_AGAIN)];
+    expect(actions.sort()).toEqual([...Object.values(ACTION_OF), ...WORLD_ACTIONS, ...answers].sort());
   });
 
   it('routes: one for each command that a client may give, named by the command', () => {

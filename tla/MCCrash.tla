@@ -1,5 +1,8 @@
 ---- MODULE MCCrash ----
-\* Crashes and recoveries at any point.
+\* Two crashes at any point, some time between a crash and the recovery.
 EXTENDS Mailbox
-MCKeyOf == [m \in Msgs |-> m]
+MCTopicOf == <<1, 1>>
+MCKeyOf == <<1, 2>>
+MCSizeOf == <<1, 1>>
+MCTtls == {NoTtl}
 ====

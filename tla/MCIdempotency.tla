@@ -1,5 +1,8 @@
 ---- MODULE MCIdempotency ----
-\* One key for two of three messages, and capacities below their number.
+\* One key for three of four messages on two topics, and every capacity below demand.
 EXTENDS Mailbox
-MCKeyOf == [m \in Msgs |-> IF m = 3 THEN 1 ELSE m]
+MCTopicOf == <<1, 2, 1, 1>>
+MCKeyOf == <<1, 1, 1, 2>>
+MCSizeOf == <<1, 2, 1, 1>>
+MCTtls == {NoTtl}
 ====

@@ -1,5 +1,8 @@
 ---- MODULE MCLease ----
-\* Extensions and releases.
+\* Extensions, releases, delays, ttls, retry_after.
 EXTENDS Mailbox
-MCKeyOf == [m \in Msgs |-> m]
+MCTopicOf == <<1, 1>>
+MCKeyOf == <<1, 2>>
+MCSizeOf == <<1, 1>>
+MCTtls == {NoTtl, 2}
 ====

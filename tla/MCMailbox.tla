@@ -1,5 +1,8 @@
 ---- MODULE MCMailbox ----
-\* The lifecycle: every action, two messages.
+\* The lifecycle: every action, two messages, a crash.
 EXTENDS Mailbox
-MCKeyOf == [m \in Msgs |-> m]
+MCTopicOf == <<1, 1>>
+MCKeyOf == <<1, 2>>
+MCSizeOf == <<1, 1>>
+MCTtls == {NoTtl}
 ====

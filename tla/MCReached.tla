@@ -1,4 +1,8 @@
 ---- MODULE MCReached ----
 \* Every state is reached: each Debug invariant must fail.
-EXTENDS MCMailbox
+EXTENDS Mailbox
+MCTopicOf == <<1>>
+MCKeyOf == <<1>>
+MCSizeOf == <<1>>
+MCTtls == {NoTtl}
 ====

@@ -1,5 +1,9 @@
 ---- MODULE NegNoLeaseCap ----
 \* Extensions without a cap (against LE5): a consumer can hold a message for ever.
-EXTENDS MCMailbox
-AlwaysExtend(m) == TRUE
+EXTENDS Mailbox
+MCTopicOf == <<1>>
+MCKeyOf == <<1>>
+MCSizeOf == <<1>>
+MCTtls == {NoTtl}
+AlwaysExtend(m, length) == TRUE
 ====

@@ -1,5 +1,9 @@
 ---- MODULE NegStaleReceipt ----
-\* Any receipt the message ever had settles it (against LE3).
-EXTENDS MCMailbox
+\* Any receipt that the message ever had settles its lease (against LE3).
+EXTENDS Mailbox
+MCTopicOf == <<1>>
+MCKeyOf == <<1>>
+MCSizeOf == <<1>>
+MCTtls == {NoTtl}
 AnyReceipt(m, r) == state[m] = "leased" /\ timer[m] > 0
 ====

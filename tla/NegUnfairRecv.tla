@@ -1,8 +1,14 @@
 ---- MODULE NegUnfairRecv ----
-\* Without strong fairness of Recv nothing need ever be delivered.
-EXTENDS MCMailbox
+\* Without the fairness of Recv: a message need never be delivered.
+EXTENDS Mailbox
+MCTopicOf == <<1>>
+MCKeyOf == <<1>>
+MCSizeOf == <<1>>
+MCTtls == {NoTtl}
 UnfairSpec ==
     /\ Init
     /\ [][Next]_vars
-    /\ WF_vars(Tick) /\ WF_vars(Recover) /\ \A m \in Msgs : WF_vars(Expire(m))
+    /\ WF_vars(Tick)
+    /\ WF_vars(Recover)
+    /\ \A m \in Msgs : WF_vars(Expire(m))
 ====

@@ -1,38 +1,13 @@
 /**
- * `npm run tlc [-- MODEL..]`: checks every model with TLC and prints a table. Fails on any surprise: a property that does not
- * hold, a negative model that passes, a state that is never reached, an output that says nothing.
+ * `npm run tlc [-- [--record] MODEL..]`: checks every model with TLC and prints a table. Fails on any surprise: a property that
+ * does not hold, a negative model that passes, a state that is never reached, an output that says nothing, a state graph that is
+ * not the one on record. `--record` writes the graphs to `tla/graphs/` instead.
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { checkJava, tlcJar } from './jar.ts';
-import { MODELS, type Model } from './models.ts';
-import { livenessOf, parseTlc, surprise } from './output.ts';
-
-const WORKERS = 2;
-
-function runTlc(jar: string, model: Model): Promise<string> {
-  const states = mkdtempSync(join(tmpdir(), 'tlc-'));
-  const args = ['-XX:+UseParallelGC', '-cp', jar, 'tlc2.TLC', '-workers', String(WORKERS), '-metadir', states];
-  if (model.expected.kind === 'reaches') args.push('-continue');
-  args.push('-config', `${model.name}.cfg`, model.name);
-  return new Promise((resolve, reject) => {
-    const child = spawn('java', args, { cwd: import.meta.dirname });
-    let output = '';
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.on('error', reject);
-    child.on('close', () => {
-      rmSync(states, { recursive: true, force: true });
-      resolve(output);
-    });
-  });
-}
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { checkJava, tlcJar } from '../src/model/jar.ts';
+import { GRAPHS, graphFile, MODELS, type Model, stampOf } from '../src/model/models.ts';
+import { encodeGraph } from '../src/model/record.ts';
+import { runModel, type TlcRun } from '../src/model/run-tlc.ts';
 
 const cells = (...texts: readonly string[]): void =>
   console.log(texts.map((text, i) => (i === 0 ? text.padEnd(18) : i < 4 ? text.padStart(10) : `  ${text}`)).join(''));
@@ -45,27 +20,47 @@ function verdictOf({ expected }: Model): string {
     : `reaches all ${expected.names.length}`;
 }
 
-async function check(jar: string, model: Model): Promise<boolean> {
+/** Null, or what is wrong with the graph on record. */
+function settleGraph({ model, graph, result }: TlcRun, record: boolean): string | null {
+  if (graph === null) return null;
+  const file = encodeGraph(graph, { model: model.name, stamp: stampOf(model), tlc: result.version });
+  if (record) {
+    mkdirSync(GRAPHS, { recursive: true });
+    writeFileSync(graphFile(model), file);
+    return null;
+  }
+  if (!existsSync(graphFile(model))) return 'its state graph is not on record; run with --record';
+  return readFileSync(graphFile(model)).equals(file)
+    ? null
+    : 'its state graph is not the one on record; run with --record';
+}
+
+async function check(jar: string, model: Model, record: boolean): Promise<boolean> {
   if (process.stdout.isTTY) process.stdout.write(`${model.name} ..\r`);
-  const startedMs = performance.now();
-  const output = await runTlc(jar, model);
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   try {
-    const config = readFileSync(join(import.meta.dirname, `${model.name}.cfg`), 'utf8');
-    const result = parseTlc(output, livenessOf(config));
-    const surprised = surprise(result, model.expected);
-    const depth = result.depth === null ? '-' : String(result.depth);
-    const verdict = surprised === null ? verdictOf(model) : `FAILED: ${surprised}`;
-    cells(model.name, result.distinct.toLocaleString('en'), depth, seconds, `${verdict}  (${model.about})`);
-    if (surprised !== null) console.log(output.split('\n').slice(0, 200).join('\n'));
-    return surprised === null;
+    const run = await runModel(jar, model);
+    const failed = run.surprise ?? settleGraph(run, record);
+    const depth = run.result.depth === null ? '-' : String(run.result.depth);
+    const graph = run.graph === null ? '' : `, ${run.graph.targetOf.length.toLocaleString('en')} steps`;
+    const verdict = failed === null ? verdictOf(model) + graph : `FAILED: ${failed}`;
+    cells(
+      model.name,
+      run.result.distinct.toLocaleString('en'),
+      depth,
+      run.seconds.toFixed(1),
+      `${verdict}  (${model.about})`,
+    );
+    if (run.surprise !== null) console.log(run.output.split('\n').slice(0, 200).join('\n'));
+    return failed === null;
   } catch (error) {
-    cells(model.name, '-', '-', seconds, `FAILED: ${(error as Error).message}`);
+    cells(model.name, '-', '-', '-', `FAILED: ${(error as Error).message}`);
     return false;
   }
 }
 
-async function main(names: readonly string[]): Promise<boolean> {
+async function main(args: readonly string[]): Promise<boolean> {
+  const record = args.includes('--record');
+  const names = args.filter((arg) => arg !== '--record');
   const unknown = names.filter((name) => !MODELS.some((model) => model.name === name));
   if (unknown.length > 0)
     throw new Error(`no model ${unknown.join(', ')}; there are ${MODELS.map((m) => m.name).join(', ')}`);
@@ -74,7 +69,7 @@ async function main(names: readonly string[]): Promise<boolean> {
   cells('model', 'distinct', 'depth', 'seconds', 'verdict');
   let good = true;
   for (const model of MODELS)
-    if (names.length === 0 || names.includes(model.name)) good = (await check(jar, model)) && good;
+    if (names.length === 0 || names.includes(model.name)) good = (await check(jar, model, record)) && good;
   return good;
 }
 

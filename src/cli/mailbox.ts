@@ -9,9 +9,11 @@ import { addConfig } from './config.ts';
 import { addDlq } from './dlq.ts';
 import { addKeyring } from './keyring.ts';
 import { addMessages } from './messages.ts';
+import { addModel } from './model.ts';
 import { addServe } from './serve.ts';
 import { EXIT, UsageError } from './shared.ts';
 import { addSim } from './sim.ts';
+import { addTrace } from './trace.ts';
 
 /** package.json is one level up from what is built, two from the sources. */
 function version(): string {
@@ -30,7 +32,8 @@ const program = new Command('mailbox')
   .configureHelp({ showGlobalOptions: true })
   .exitOverride();
 
-for (const add of [addServe, addKeyring, addCap, addMessages, addDlq, addConfig, addSim]) add(program);
+for (const add of [addServe, addKeyring, addCap, addMessages, addDlq, addConfig, addSim, addModel, addTrace])
+  add(program);
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
 for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError('(--help shows how)');
 

@@ -1,3 +1,5 @@
+import type { Savepoint } from './savepoint.ts';
+
 /**
  * Binary min-heap whose items know their own place, so that any of them can be removed in O(log n).
  * Subclasses say which number orders an item and where it keeps its place (-1 while outside).
@@ -47,6 +49,19 @@ export abstract class Heap<T> {
 
   values(): readonly T[] {
     return this.items;
+  }
+
+  save(to: Savepoint): void {
+    to.put(this.items.length);
+    for (let place = 0; place < this.items.length; place++) to.keep(this.items[place]);
+  }
+
+  /** Puts the items back; their places are theirs to put back. */
+  restore(from: Savepoint): void {
+    const { items } = this;
+    const length = from.numbers[from.number++]!;
+    while (items.length > length) items.pop();
+    for (let place = 0; place < length; place++) items[place] = from.objects[from.object++] as T;
   }
 
   private moved(item: T, place: number): void {

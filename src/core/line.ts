@@ -1,3 +1,5 @@
+import type { Savepoint } from './savepoint.ts';
+
 /**
  * A line of items in the order of their numbers: joins at the end, leaves anywhere. Numbers only grow. Joining and
  * leaving at the head are O(1) amortised, leaving elsewhere and resuming after a number O(log n).
@@ -46,6 +48,30 @@ export class Line<T> {
     for (let at = this.find(after + 1); at < this.items.length; at++) {
       const item = this.items[at];
       if (item !== undefined) yield item;
+    }
+  }
+
+  save(to: Savepoint): void {
+    to.put(this.items.length - this.head);
+    to.put(this.count);
+    for (let at = this.head; at < this.items.length; at++) {
+      to.put(this.numbers[at]!);
+      to.keep(this.items[at]);
+    }
+  }
+
+  restore(from: Savepoint): void {
+    const { items, numbers } = this;
+    const length = from.numbers[from.number++]!;
+    this.count = from.numbers[from.number++]!;
+    this.head = 0;
+    while (items.length > length) {
+      items.pop();
+      numbers.pop();
+    }
+    for (let at = 0; at < length; at++) {
+      numbers[at] = from.numbers[from.number++]!;
+      items[at] = from.objects[from.object++] as T | undefined;
     }
   }
 

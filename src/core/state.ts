@@ -5,6 +5,7 @@ import { Heap } from './heap.ts';
 import type { Limits } from './limits.ts';
 import { Line } from './line.ts';
 import { slotOf } from './msg-id.ts';
+import type { Savepoint } from './savepoint.ts';
 
 /** A settled lease, remembered so that repeating the verb gets the first answer again (LE4). */
 export interface Settled {
@@ -118,6 +119,49 @@ export class Message implements Lifecycle {
   set deadAtMs(ms: number) {
     this.times[this.at + 5] = ms;
   }
+
+  save(to: Savepoint): void {
+    to.put(this.attempt);
+    to.put(this.epoch);
+    to.put(this.redrives);
+    to.put(this.releases);
+    to.put(this.visibilityMs);
+    to.put(this.ageNumber);
+    to.put(this.place);
+    to.put(this.ttlPlace);
+    for (let i = 0; i < TIMES; i++) to.put(this.times[this.at + i]!);
+    to.keep(this.payload);
+    to.keep(this.state);
+    to.keep(this.receipt);
+    to.keep(this.deadReason);
+    to.keep(this.lastError);
+    to.keep(this.oldestSettled);
+    to.keep(this.newestSettled);
+  }
+
+  restore(from: Savepoint): void {
+    const { numbers, objects } = from;
+    let number = from.number;
+    let object = from.object;
+    this.attempt = numbers[number++]!;
+    this.epoch = numbers[number++]!;
+    this.redrives = numbers[number++]!;
+    this.releases = numbers[number++]!;
+    this.visibilityMs = numbers[number++]!;
+    this.ageNumber = numbers[number++]!;
+    this.place = numbers[number++]!;
+    this.ttlPlace = numbers[number++]!;
+    for (let i = 0; i < TIMES; i++) this.times[this.at + i] = numbers[number++]!;
+    this.payload = objects[object++] as Uint8Array | null;
+    this.state = objects[object++] as State;
+    this.receipt = objects[object++] as string | null;
+    this.deadReason = objects[object++] as DeadReason | null;
+    this.lastError = objects[object++] as string | null;
+    this.oldestSettled = objects[object++] as Settled | null;
+    this.newestSettled = objects[object++] as Settled | null;
+    from.number = number;
+    from.object = object;
+  }
 }
 
 /** Messages by the time of their timer: deadlines of leases, or not-befores of those waiting. */
@@ -170,6 +214,31 @@ export class Topic {
   constructor(name: string) {
     this.name = name;
   }
+
+  save(to: Savepoint): void {
+    to.put(this.queued);
+    to.put(this.leased);
+    to.put(this.redelivered);
+    to.put(this.remembered);
+    to.put(this.idem.size);
+    for (const message of this.idem.values()) to.keep(message);
+    this.fresh.save(to);
+    this.returned.save(to);
+    this.dead.save(to);
+  }
+
+  restore(from: Savepoint): void {
+    const { numbers } = from;
+    this.queued = numbers[from.number++]!;
+    this.leased = numbers[from.number++]!;
+    this.redelivered = numbers[from.number++]!;
+    this.remembered = numbers[from.number++]!;
+    const windows = numbers[from.number++]!;
+    restoreMap(this.idem, windows, from, keyOfMessage);
+    this.fresh.restore(from);
+    this.returned.restore(from);
+    this.dead.restore(from);
+  }
 }
 
 /** One shard. `apply` and `advance` are the only writers. */
@@ -201,6 +270,9 @@ export class ShardState {
   lastSeq = 0;
   lastNumber = 0;
 
+  /** What an image holds part by part. */
+  private readonly parts = [this.idemLine, this.leases, this.waiting, this.ttls, this.ready, this.dead, this.settled];
+
   constructor(shard: number, limits: Limits) {
     this.shard = shard;
     this.limits = limits;
@@ -229,10 +301,75 @@ export class ShardState {
     return times;
   }
 
+  save(to: Savepoint): void {
+    const { slots, freeSlots, topics, parts } = this;
+    to.put(this.nowMs);
+    to.put(this.queued);
+    to.put(this.redelivered);
+    to.put(this.lastSeq);
+    to.put(this.lastNumber);
+    to.put(slots.length);
+    to.put(freeSlots.length);
+    to.put(topics.size);
+    for (let i = 0; i < slots.length; i++) to.keep(slots[i]);
+    for (let i = 0; i < freeSlots.length; i++) to.put(freeSlots[i]!);
+    for (let i = 0; i < slots.length; i++) slots[i]?.save(to);
+    for (const topic of topics.values()) to.keep(topic);
+    for (const topic of topics.values()) topic.save(to);
+    for (let i = 0; i < parts.length; i++) parts[i]!.save(to);
+    if (this.settled.size === 0) return;
+    for (const entry of this.settled.after(0)) {
+      to.put(entry.untilMs);
+      to.keep(entry.next);
+    }
+  }
+
+  restore(from: Savepoint): void {
+    const { slots, freeSlots, topics } = this;
+    const { numbers, objects } = from;
+    this.nowMs = numbers[from.number++]!;
+    this.queued = numbers[from.number++]!;
+    this.redelivered = numbers[from.number++]!;
+    this.lastSeq = numbers[from.number++]!;
+    this.lastNumber = numbers[from.number++]!;
+    const slotCount = numbers[from.number++]!;
+    const freeCount = numbers[from.number++]!;
+    const topicCount = numbers[from.number++]!;
+    while (slots.length > slotCount) slots.pop();
+    for (let i = 0; i < slotCount; i++) slots[i] = objects[from.object++] as Message | undefined;
+    while (freeSlots.length > freeCount) freeSlots.pop();
+    for (let i = 0; i < freeCount; i++) freeSlots[i] = numbers[from.number++]!;
+    for (let i = 0; i < slotCount; i++) slots[i]?.restore(from);
+    const first = from.object;
+    restoreMap(topics, topicCount, from, keyOfTopic);
+    for (let i = 0; i < topicCount; i++) (objects[first + i] as Topic).restore(from);
+    for (let i = 0; i < this.parts.length; i++) this.parts[i]!.restore(from);
+    if (this.settled.size === 0) return;
+    for (const entry of this.settled.after(0)) {
+      entry.untilMs = numbers[from.number++]!;
+      entry.next = objects[from.object++] as Settled | null;
+    }
+  }
+
   /** The slot the next send will take. */
   nextSlot(): number {
     return this.freeSlots.length > 0 ? this.freeSlots[this.freeSlots.length - 1]! : this.slots.length;
   }
+}
+
+const keyOfMessage = (message: Message): string => message.idemKey;
+const keyOfTopic = (topic: Topic): string => topic.name;
+
+/** Puts back the next `size` objects of the image under their keys; most often they are all there. */
+function restoreMap<T>(map: Map<string, T>, size: number, from: Savepoint, keyOf: (item: T) => string): void {
+  const { objects } = from;
+  const first = from.object;
+  from.object += size;
+  let same = map.size === size;
+  for (let i = first; same && i < from.object; i++) same = map.get(keyOf(objects[i] as T)) === objects[i];
+  if (same) return;
+  map.clear();
+  for (let i = first; i < from.object; i++) map.set(keyOf(objects[i] as T), objects[i] as T);
 }
 
 /** The available message of a topic with the lowest sequence number (LE1). */

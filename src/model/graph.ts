@@ -1,0 +1,145 @@
+import { NodeTable } from './node-table.ts';
+import type { Type } from './values.ts';
+import { decode, format, widthOf } from './values.ts';
+
+/** What the states of a model are made of: its variables in a fixed order. */
+export type Variables = readonly (readonly [string, Type])[];
+
+export const widthOfState = (variables: Variables): number =>
+  variables.reduce((sum, [, type]) => sum + widthOf(type), 0);
+
+/** A state in words, one variable a line, as TLC prints it. */
+export function formatState(variables: Variables, bytes: Uint8Array): string {
+  let at = 0;
+  const lines = variables.map(([name, type]) => {
+    const line = `/\\ ${name} = ${format(type, decode(type, bytes, at))}`;
+    at += widthOf(type);
+    return line;
+  });
+  return lines.join('\n');
+}
+
+/**
+ * A finished state graph. States are rows in the order of their bytes, so that equal graphs are equal arrays. The edges of
+ * state i are from `offsets[i]` to `offsets[i + 1]`, in the order of (action, target), each once.
+ */
+export interface Graph {
+  readonly variables: Variables;
+  readonly actions: readonly string[];
+  readonly width: number;
+  readonly count: number;
+  readonly rows: Uint8Array;
+  readonly initial: readonly number[];
+  readonly offsets: Uint32Array;
+  readonly actionOf: Uint8Array;
+  readonly targetOf: Uint32Array;
+}
+
+export const rowOf = (graph: Graph, index: number): Uint8Array =>
+  graph.rows.subarray(index * graph.width, (index + 1) * graph.width);
+
+/** Gathers states and edges in any order. */
+export class GraphBuilder {
+  readonly nodes: NodeTable;
+  private readonly variables: Variables;
+  private readonly actions: readonly string[];
+  private readonly initial = new Set<number>();
+  private from = new Uint32Array(1 << 16);
+  private to = new Uint32Array(1 << 16);
+  private action = new Uint8Array(1 << 16);
+  edges = 0;
+
+  constructor(variables: Variables, actions: readonly string[]) {
+    this.variables = variables;
+    this.actions = actions;
+    this.nodes = new NodeTable(widthOfState(variables));
+  }
+
+  begin(index: number): void {
+    this.initial.add(index);
+  }
+
+  edge(from: number, action: number, to: number): void {
+    if (this.edges === this.from.length) this.grow();
+    this.from[this.edges] = from;
+    this.to[this.edges] = to;
+    this.action[this.edges] = action;
+    this.edges++;
+  }
+
+  private grow(): void {
+    const length = this.from.length * 2;
+    const wider = (old: Uint32Array): Uint32Array<ArrayBuffer> => {
+      const wide = new Uint32Array(length);
+      wide.set(old);
+      return wide;
+    };
+    this.from = wider(this.from);
+    this.to = wider(this.to);
+    const action = new Uint8Array(length);
+    action.set(this.action);
+    this.action = action;
+  }
+
+  finish(): Graph {
+    const { nodes, variables, actions } = this;
+    const { width, size: count } = nodes;
+    const order = sortedRows(nodes);
+    const rankOf = new Uint32Array(count);
+    const rows = new Uint8Array(count * width);
+    for (let rank = 0; rank < count; rank++) {
+      rankOf[order[rank] as number] = rank;
+      rows.set(nodes.row(order[rank] as number), rank * width);
+    }
+    const initial = [...this.initial].map((index) => rankOf[index] as number).sort((a, b) => a - b);
+    return { variables, actions, width, count, rows, initial, ...this.sortedEdges(rankOf) };
+  }
+
+  /** Edges by (from, action, to), duplicates dropped. */
+  private sortedEdges(rankOf: Uint32Array): Pick<Graph, 'offsets' | 'actionOf' | 'targetOf'> {
+    const { edges, from, action, to } = this;
+    const count = this.nodes.size;
+    const starts = new Uint32Array(count + 1);
+    for (let e = 0; e < edges; e++) (starts[(rankOf[from[e] as number] as number) + 1] as number)++;
+    for (let i = 0; i < count; i++) starts[i + 1] = (starts[i + 1] as number) + (starts[i] as number);
+    // action and target fit one double exactly: 8 and 32 bits.
+    const keys = new Float64Array(edges);
+    const next = starts.slice();
+    for (let e = 0; e < edges; e++) {
+      const rank = rankOf[from[e] as number] as number;
+      const at = next[rank] as number;
+      keys[at] = (action[e] as number) * 2 ** 32 + (rankOf[to[e] as number] as number);
+      next[rank] = at + 1;
+    }
+    const offsets = new Uint32Array(count + 1);
+    const actionOf = new Uint8Array(edges);
+    const targetOf = new Uint32Array(edges);
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      const own = keys.subarray(starts[i], starts[i + 1]).sort();
+      for (let e = 0; e < own.length; e++) {
+        const key = own[e] as number;
+        if (e > 0 && key === own[e - 1]) continue;
+        actionOf[kept] = Math.floor(key / 2 ** 32);
+        targetOf[kept] = key % 2 ** 32;
+        kept++;
+      }
+      offsets[i + 1] = kept;
+    }
+    return { offsets, actionOf: actionOf.slice(0, kept), targetOf: targetOf.slice(0, kept) };
+  }
+}
+
+/** Indices of the rows in the order of their bytes. */
+function sortedRows({ rows, width, size }: NodeTable): Uint32Array {
+  const order = new Uint32Array(size);
+  for (let i = 0; i < size; i++) order[i] = i;
+  return order.sort((a, b) => {
+    const [at, bt] = [a * width, b * width];
+    for (let i = 0; i < width; i++) {
+      const difference = (rows[at + i] as number) - (rows[bt + i] as number);
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  });
+}

@@ -1,0 +1,117 @@
+import { apply } from '../core/apply.ts';
+import type { Fact } from '../core/facts.ts';
+import { replay } from '../core/replay.ts';
+import { Savepoint } from '../core/savepoint.ts';
+import { type Message, ShardState } from '../core/state.ts';
+import { limitsOf, type MailboxConstants } from './mailbox.ts';
+import { project } from './project.ts';
+
+/** What a shard was, to be put back. */
+export interface SavedShard {
+  readonly savepoint: Savepoint;
+  readonly shard: ShardState;
+  readonly messages: readonly (Message | undefined)[];
+  readonly forgotten: readonly Message[];
+  readonly delivered: readonly number[];
+}
+
+/** One shard of the core in a bounded model, with the history that the specification keeps and the core does not. */
+export class ModelShard {
+  shard: ShardState;
+  /** Message m as it was last known; forgotten ones stay as they were when they were over. */
+  readonly messages: (Message | undefined)[] = [];
+  /** Deliveries counted since the send or the last reprocess (`tla/Mailbox.tla delivered`). */
+  readonly delivered: number[] = [];
+  private readonly c: MailboxConstants;
+  /** Savepoints that are done with, and may be written anew. */
+  private readonly spare: Savepoint[] = [];
+
+  constructor(c: MailboxConstants) {
+    this.c = c;
+    this.shard = new ShardState(0, limitsOf(c));
+    for (let m = 0; m <= c.N; m++) {
+      this.messages.push(undefined);
+      this.delivered.push(0);
+    }
+  }
+
+  save(): SavedShard {
+    const savepoint = (this.spare.pop() ?? new Savepoint()).rewind();
+    // Forgotten ones first: their places may be taken by others.
+    const { slots } = this.shard;
+    const forgotten = this.messages.filter((m): m is Message => m !== undefined && slots[m.slot] !== m);
+    for (const message of forgotten) message.save(savepoint);
+    this.shard.save(savepoint);
+    return {
+      savepoint,
+      shard: this.shard,
+      messages: this.messages.slice(),
+      forgotten,
+      delivered: this.delivered.slice(),
+    };
+  }
+
+  restore(saved: SavedShard): void {
+    const { savepoint, forgotten } = saved;
+    savepoint.rewind();
+    this.shard = saved.shard;
+    for (let i = 0; i < forgotten.length; i++) (forgotten[i] as Message).restore(savepoint);
+    this.shard.restore(savepoint);
+    for (let m = 1; m <= this.c.N; m++) {
+      this.messages[m] = saved.messages[m];
+      this.delivered[m] = saved.delivered[m] as number;
+    }
+  }
+
+  /** Nobody will restore this any more. */
+  discard(saved: SavedShard): void {
+    this.spare.push(saved.savepoint);
+  }
+
+  apply(fact: Fact, message?: Message): void {
+    apply(this.shard, fact, message);
+    switch (fact.name) {
+      case 'sent': {
+        const sent = this.shard.find(fact.msgId) as Message;
+        this.messages[sent.seq] = sent;
+        return;
+      }
+      case 'received':
+        return this.count(fact.msgId, 1);
+      case 'released':
+        return this.count(fact.msgId, fact.counted ? 0 : -1);
+      case 'reprocessed':
+        this.delivered[(this.shard.find(fact.msgId) as Message).seq] = 0;
+    }
+  }
+
+  private count(msgId: string, by: number): void {
+    (this.delivered[(this.shard.find(msgId) as Message).seq] as number) += by;
+  }
+
+  /** Another process finds these facts and takes over at `atMs`; returns the fact that says so. */
+  recover(facts: readonly Fact[], atMs: number): Fact {
+    const recovered: Fact = { name: 'recovered', atMs };
+    this.shard = replay(0, limitsOf(this.c), facts);
+    apply(this.shard, recovered);
+    for (const message of this.shard.slots) if (message !== undefined) this.messages[message.seq] = message;
+    return recovered;
+  }
+
+  /** Writes the variables of `shardVariables`; returns where they end. */
+  project(into: Uint8Array): number {
+    return project(this.shard, this.messages, this.c, into);
+  }
+}
+
+/** Facts in the order in which they were decided, newest first: what the journal of a state holds. */
+export interface Journal {
+  readonly facts: readonly Fact[];
+  readonly before: Journal | null;
+}
+
+export function factsOf(journal: Journal | null): Fact[] {
+  const batches: (readonly Fact[])[] = [];
+  for (let at = journal; at !== null; at = at.before) batches.push(at.facts);
+  return batches.reverse().flat();
+}

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DURABILITY_ACTIONS, DurabilityDriver, durabilityVariables } from './durability.ts';
+import type { Driver } from './explore.ts';
+import type { Variables } from './graph.ts';
+import { LifecycleDriver } from './lifecycle.ts';
+import { MAILBOX_ACTIONS, mailboxVariables, readDurabilityConstants, readMailboxConstants } from './mailbox.ts';
+
+/** What TLC must say of a model. */
+export type Expected =
+  | { readonly kind: 'holds' }
+  /** A negative model: exactly this invariant or property must fail. */
+  | { readonly kind: 'violates'; readonly name: string }
+  /** Every one of these must fail: what they deny is reached. */
+  | { readonly kind: 'reaches'; readonly names: readonly string[] };
+
+export type Specification = 'Mailbox' | 'Durability';
+
+export interface Model {
+  /** Module and config: `<name>.tla`, `<name>.cfg`. */
+  readonly name: string;
+  readonly about: string;
+  readonly expected: Expected;
+  /** The specification whose graph is recorded and compared with the code's; null where only TLC looks. */
+  readonly graph: Specification | null;
+}
+
+const holds: Expected = { kind: 'holds' };
+const violates = (name: string): Expected => ({ kind: 'violates', name });
+const graph = (name: string, about: string, specification: Specification = 'Mailbox'): Model => ({
+  name,
+  about,
+  expected: holds,
+  graph: specification,
+});
+const only = (name: string, about: string, expected: Expected): Model => ({ name, about, expected, graph: null });
+
+export const MODELS: readonly Model[] = [
+  graph('MCMailbox', 'the lifecycle: every action, two messages, a crash'),
+  graph('MCIdempotency', 'shared keys, capacities below demand'),
+  graph('MCCrash', 'crashes and recoveries, time passing between'),
+  graph('MCDeadLetters', 'reprocess, purge, retention, full dead letters'),
+  graph('MCLease', 'extensions, releases, delays, ttls'),
+  graph('MCSettled', 'verbs said again'),
+  graph('MCDurability', 'a journal, replies that wait, crashes', 'Durability'),
+  graph('MCGroupCommit', 'two facts and more in one append', 'Durability'),
+  only('MCLive', 'liveness', holds),
+  only('MCReached', 'every state is reached', {
+    kind: 'reaches',
+    names: [
+      'DebugReprocessedInv',
+      'DebugReleasedInv',
+      'DebugDownInv',
+      'DebugForgottenInv',
+      'DebugQueuedInv',
+      'DebugLeasedInv',
+      'DebugRedeliveredInv',
+      'DebugAckedInv',
+      'DebugDeadLetteredInv',
+      'DebugPurgedInv',
+    ],
+  }),
+  only('NegResetAttempts', 'recovery that resets attempts', violates('AttemptsBoundedInv')),
+  only('NegEvictedEarly', 'idempotency entry evicted early', violates('WindowProp')),
+  only('NegNoLeaseCap', 'extension without a cap', violates('DeliveredLive')),
+  only('NegStaleReceipt', 'stale receipt accepted', violates('SingleLeaseInv')),
+  only('NegReplyEarly', 'reply before sync', violates('ReplyDurableInv')),
+  only('NegUnfairTick', 'time may stand still', violates('DeliveredLive')),
+  only('NegUnfairRecover', 'a process may stay down', violates('DeliveredLive')),
+  only('NegUnfairExpire', 'a lease need never end', violates('DeliveredLive')),
+  only('NegUnfairRecv', 'no strong fairness of Recv', violates('DeliveredLive')),
+];
+
+/** The specification's folder: beside the sources, or up from what is built of them. */
+export const TLA = ['../../tla', '../tla']
+  .map((path) => new URL(path, import.meta.url).pathname)
+  .find((folder) => existsSync(join(folder, 'Mailbox.tla'))) as string;
+
+export const GRAPHS = join(TLA, 'graphs');
+export const graphFile = (model: Model): string => join(GRAPHS, `${model.name}.graph`);
+
+/** What is compared of a model: its states in bytes, its actions by name, and the code that makes them. */
+export interface Subject {
+  readonly variables: Variables;
+  readonly actions: readonly string[];
+  driver(): Driver<unknown>;
+}
+
+/** @throws Error naming file and constant */
+export function subjectOf(model: Model, folder: string = TLA): Subject {
+  if (model.graph === 'Durability') {
+    const constants = readDurabilityConstants(folder, model.name);
+    return {
+      variables: durabilityVariables(constants),
+      actions: DURABILITY_ACTIONS,
+      driver: () => new DurabilityDriver(constants) as Driver<unknown>,
+    };
+  }
+  const constants = readMailboxConstants(folder, model.name);
+  return {
+    variables: mailboxVariables(constants),
+    actions: MAILBOX_ACTIONS,
+    driver: () => new LifecycleDriver(constants) as Driver<unknown>,
+  };
+}
+
+/** SHA-256 of a model's config and of every module it rests on, in hex: whoever changes one must run TLC again. */
+export function stampOf(model: Model, folder: string = TLA): string {
+  const hash = createHash('sha256');
+  hash.update(readFileSync(join(folder, `${model.name}.cfg`)));
+  for (const module of modulesOf(model.name, folder)) hash.update(readFileSync(join(folder, `${module}.tla`)));
+  return hash.digest('hex');
+}
+
+/** The module itself and those of this folder that it extends or instantiates, each once. */
+function modulesOf(name: string, folder: string, found: string[] = []): string[] {
+  if (found.includes(name) || !existsSync(join(folder, `${name}.tla`))) return found;
+  found.push(name);
+  const text = readFileSync(join(folder, `${name}.tla`), 'utf8');
+  for (const [, list] of text.matchAll(/(?:^EXTENDS|\bINSTANCE)\s+([\w, ]+)/gm))
+    for (const other of (list as string).split(',')) modulesOf(other.trim().split(/\s/)[0] as string, folder, found);
+  return found;
+}

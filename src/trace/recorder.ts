@@ -1,0 +1,95 @@
+import { advance } from '../core/advance.ts';
+import { apply } from '../core/apply.ts';
+import type { Fact } from '../core/facts.ts';
+import type { Limits } from '../core/limits.ts';
+import { type Message, ShardState } from '../core/state.ts';
+import {
+  ACTION_OF_FACT,
+  constantsOf,
+  type LastError,
+  lineOf,
+  type MessageVariables,
+  type Producer,
+  TRACE_VERSION,
+  VARIABLE_NAMES,
+} from './format.ts';
+
+const ABSENT: Readonly<MessageVariables> = {
+  ...{ state: 'absent', attempt: 0, epoch: 0, redrives: 0, releases: 0, receipt: 0, timer: 0, left: 0, visibility: 0 },
+  ...{ ttl: -1, keep: 0, window: 0, reason: 'none', error: 'none' },
+};
+
+/** What the specification says of this message, in a shard whose time it is. */
+export function variablesOf(shard: ShardState, m: Message): MessageVariables {
+  const { nowMs, limits } = shard;
+  const leased = m.state === 'leased';
+  const waits = m.state === 'queued' || m.state === 'redelivered';
+  const dead = m.state === 'dead_lettered';
+  const rest = (atMs: number): number => Math.max(atMs - nowMs, 0);
+  const lives = leased || waits;
+  return {
+    state: m.state,
+    attempt: m.attempt,
+    epoch: m.epoch,
+    redrives: m.redrives,
+    releases: m.releases,
+    receipt: leased ? m.epoch : 0,
+    timer: lives ? rest(m.timerAtMs) : 0,
+    left: leased ? rest(m.leaseEndsMs) : 0,
+    visibility: leased ? m.visibilityMs : 0,
+    ttl: !lives || m.ttlAtMs === Number.POSITIVE_INFINITY ? -1 : rest(m.ttlAtMs),
+    keep: waits ? rest(m.readyAtMs + limits.readyRetentionMs) : dead ? rest(m.deadAtMs + limits.dlqRetentionMs) : 0,
+    window: m.idemUntilMs === 0 ? 0 : rest(m.idemUntilMs),
+    reason: dead ? (m.deadReason ?? 'none') : 'none',
+    error: lives || dead ? errorOf(m.lastError) : 'none',
+  };
+}
+
+const errorOf = (lastError: string | null): LastError =>
+  lastError === null ? 'none' : lastError === 'expired' || lastError === 'released' ? lastError : 'nacked';
+
+/**
+ * Writes a trace: facts in the order in which they became durable, each applied to a shard of the recorder's own, as replay
+ * would, so that what is written is what the facts mean. Facts of several shards may come in any order between shards.
+ */
+export class TraceRecorder {
+  private readonly write: (line: string) => void;
+  private readonly limits: Limits;
+  private readonly shards: ShardState[] = [];
+  private seq = 0;
+
+  constructor(options: {
+    readonly producer: Producer;
+    readonly commit: string | null;
+    readonly limits: Limits;
+    readonly write: (line: string) => void;
+  }) {
+    const { producer, commit, limits, write } = options;
+    this.write = write;
+    this.limits = limits;
+    write(lineOf({ trace: 'svc-mailbox', version: TRACE_VERSION, producer, commit, constants: constantsOf(limits) }));
+  }
+
+  take(shard: number, fact: Fact): void {
+    const state = this.shards[shard] ?? new ShardState(shard, this.limits);
+    this.shards[shard] = state;
+    const { atMs } = fact;
+    const step = { seq: ++this.seq, at_ms: atMs, shard, action: ACTION_OF_FACT[fact.name] as string };
+    if (fact.name === 'recovered') {
+      apply(state, fact);
+      return this.write(lineOf({ ...step, outcome: 'ok' }));
+    }
+    if (atMs > state.nowMs) advance(state, atMs);
+    const known = state.find(fact.msgId);
+    const before = known === undefined ? ABSENT : variablesOf(state, known);
+    apply(state, fact);
+    const message = known ?? (state.find(fact.msgId) as Message);
+    const after = variablesOf(state, message);
+    const changes: Partial<Record<keyof MessageVariables, unknown>> = {};
+    for (const name of VARIABLE_NAMES) if (after[name] !== before[name]) changes[name] = after[name];
+    const sent = fact.name === 'sent' ? { topic: fact.topic, idem_key: fact.idemKey } : {};
+    this.write(
+      lineOf({ ...step, msg_id: fact.msgId, ...sent, outcome: 'ok', changes: changes as Partial<MessageVariables> }),
+    );
+  }
+}

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkTrace } from '../../src/trace/check.ts';
+import { explainTrace } from '../../src/trace/explain.ts';
+import { CORRUPTIONS, corrupted, goodTrace, textOf } from '../support/trace-corpus.ts';
+
+const GOOD = Array.from({ length: 1000 }, (_, i) => goodTrace(i + 1));
+
+describe('trace check', () => {
+  it('corpus: a thousand traces of the code are behaviours of the specification, and say everything there is to say (V5)', () => {
+    const seen = new Set<string>();
+    for (const trace of GOOD) {
+      const result = checkTrace(textOf(trace));
+      expect(result.mismatch === null, explainTrace(result, true)).toBe(true);
+      for (const { action, changes } of trace.steps)
+        seen.add(`${action} ${changes?.state ?? ''} ${changes?.reason ?? ''}`);
+    }
+    for (const what of [
+      ...['Send queued ', 'Recv leased ', 'Ack acked ', 'Nack redelivered ', 'Nack dead_lettered max_attempts'],
+      ...[
+        'Nack dead_lettered rejected',
+        'Nack dead_lettered integrity',
+        'Extend  ',
+        'Release queued ',
+        'Release redelivered ',
+      ],
+      ...['Expire redelivered ', 'Expire dead_lettered max_attempts', 'Expire dead_lettered ttl'],
+      ...['Expire dead_lettered retention', 'Reprocess queued none', 'Purge purged none', 'Recover  '],
+    ])
+      expect(seen, what).toContain(what);
+  });
+
+  it('corpus: of a thousand corrupted traces nearly all are refused, each for a reason that can be read', () => {
+    const legal: Record<string, number> = {};
+    for (const [i, trace] of GOOD.entries()) {
+      const how = CORRUPTIONS[i % CORRUPTIONS.length] as (typeof CORRUPTIONS)[number];
+      const result = checkTrace(textOf(corrupted(trace, how, i)));
+      if (result.mismatch === null) legal[how] = (legal[how] ?? 0) + 1;
+      else {
+        const text = explainTrace(result, true);
+        expect(text).toMatch(/^line \d+: not a behaviour of the specification: /);
+        if (result.mismatch.refused.length > 0) expect(text).toMatch(/does not hold|expected \w+ = /);
+      }
+    }
+    // Some corruptions are lives that a message may well have had; test/slow asks TLC of each of them.
+    const sum = Object.values(legal).reduce((a, b) => a + b, 0);
+    expect(sum).toBeLessThan(350);
+    expect(sum).toBeGreaterThan(0);
+  });
+
+  const lines = (): string[] =>
+    textOf(GOOD[0] as (typeof GOOD)[number])
+      .split('\n')
+      .slice(0, -1);
+  const joined = (all: readonly string[]): string => all.map((line) => `${line}\n`).join('');
+  const changed = (line: number, field: string, value: unknown): string => {
+    const all = lines();
+    all[line - 1] = JSON.stringify({ ...JSON.parse(all[line - 1] as string), [field]: value });
+    return joined(all);
+  };
+
+  it('bad input: one line that names the line and the field', () => {
+    const refused = (text: string, says: RegExp): void => {
+      let message = '';
+      try {
+        checkTrace(text);
+      } catch (error) {
+        expect((error as Error).name).toBe('TraceError');
+        message = (error as Error).message;
+      }
+      expect(message).toMatch(says);
+      expect(message).not.toContain('\n');
+    };
+    refused('', /line 1: empty/);
+    refused('{"a":1}\n', /line 1: trace: must be "svc-mailbox"/);
+    refused(changed(1, 'version', 2), /line 1: version: 2, this reads 1/);
+    refused(changed(1, 'producer', 'me'), /line 1: producer: must be one of/);
+    refused(
+      changed(1, 'constants', { MaxAttempts: 0 }),
+      /line 1: constants\.MaxAttempts: must be a whole number, at least 1/,
+    );
+    refused(changed(1, 'constants', { Colour: 1 }), /line 1: constants\.Colour: unknown field/);
+    refused(changed(1, 'extra', 1), /line 1: extra: unknown field/);
+    refused(changed(2, 'action', 'Sned'), /line 2: action: "Sned" is none of Send/);
+    refused(changed(2, 'at_ms', -1), /line 2: at_ms: must be a whole number/);
+    refused(changed(2, 'at_ms', 1e300), /line 2: at_ms/);
+    refused(changed(2, 'outcome', 'maybe'), /line 2: outcome/);
+    refused(changed(2, 'changes', { colour: 1 }), /line 2: changes\.colour: must be one of state/);
+    refused(changed(2, 'changes', { attempt: 'x' }), /line 2: changes\.attempt: must be a whole number/);
+    refused(changed(2, 'changes', { state: 'gone' }), /line 2: changes\.state: must be one of/);
+    refused(changed(3, 'seq', 7), /line 3: seq: 7, expected 2/);
+    refused(joined(lines()).slice(0, -9), /cut off/);
+    refused(joined([...lines().slice(0, 3), 'not json']), /line 4: not JSON/);
+  });
+
+  it('bad input: whatever the bytes, a verdict or one line', () => {
+    const whole = textOf(GOOD[1] as (typeof GOOD)[number]);
+    fc.assert(
+      fc.property(fc.nat(whole.length - 1), fc.string({ maxLength: 4 }), fc.nat(3), (at, text, drop) => {
+        try {
+          checkTrace(whole.slice(0, at) + text + whole.slice(at + drop));
+        } catch (error) {
+          expect((error as Error).name).toBe('TraceError');
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -1,0 +1,8 @@
+---- MODULE MCGroupCommit ----
+\* A journal that gathers: two facts and more in one append.
+EXTENDS Durability
+MCTopicOf == <<1, 1>>
+MCKeyOf == <<1, 2>>
+MCSizeOf == <<1, 1>>
+MCTtls == {-1}
+====

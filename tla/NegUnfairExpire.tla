@@ -1,0 +1,14 @@
+---- MODULE NegUnfairExpire ----
+\* Without the fairness of Expire: a lease that is over need never end.
+EXTENDS Mailbox
+MCTopicOf == <<1>>
+MCKeyOf == <<1>>
+MCSizeOf == <<1>>
+MCTtls == {NoTtl}
+UnfairSpec ==
+    /\ Init
+    /\ [][Next]_vars
+    /\ WF_vars(Tick)
+    /\ WF_vars(Recover)
+    /\ \A m \in Msgs : SF_vars(Recv(m))
+====

@@ -1,0 +1,14 @@
+---- MODULE NegUnfairTick ----
+\* Without the fairness of Tick: time may stand still.
+EXTENDS Mailbox
+MCTopicOf == <<1>>
+MCKeyOf == <<1>>
+MCSizeOf == <<1>>
+MCTtls == {NoTtl}
+UnfairSpec ==
+    /\ Init
+    /\ [][Next]_vars
+    /\ WF_vars(Recover)
+    /\ \A m \in Msgs : WF_vars(Expire(m))
+    /\ \A m \in Msgs : SF_vars(Recv(m))
+====
