@@ -46,12 +46,12 @@ export class Disk implements Journal {
     }
   }
 
-  /** The process dies: the sync under way never answers. Returns the facts of it that were written after all. */
-  crash(): readonly Fact[] {
+  /** The process dies: the sync under way never answers. Returns what of it was written after all. */
+  crash(): readonly Batch[] {
     this.generation++;
     const written = this.outstanding !== null && this.random.chance(0.5) ? this.outstanding : [];
     this.keep(written);
     this.outstanding = null;
-    return written.flatMap((batch) => batch.facts);
+    return written;
   }
 }

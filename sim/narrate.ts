@@ -65,7 +65,7 @@ export abstract class Narrator implements RunObserver {
     this.say('fact', `node ${node}`, `${factText(fact)}, shard ${shard}`, msgIds);
   }
 
-  synced(node: number, facts: readonly Fact[]): void {
+  synced(node: number, _shard: number, facts: readonly Fact[]): void {
     if (facts.length === 0) return;
     this.say('sync', `node ${node}`, facts.length === 1 ? '1 fact is durable' : `${facts.length} facts are durable`);
   }

@@ -107,7 +107,7 @@ export class MailboxNode {
     this.wakeAtMs = Number.POSITIVE_INFINITY;
     this.sessions.clear();
     this.open.clear();
-    watch.synced(this.index, disk.crash());
+    for (const { shard, facts } of disk.crash()) watch.synced(this.index, shard, facts);
     watch.crashed(this.index);
   }
 
@@ -172,7 +172,7 @@ export class MailboxNode {
     };
     disk.append(batches, () => {
       loop.mark('sync', this.index);
-      for (const { facts } of batches) watch.synced(this.index, facts);
+      for (const { shard, facts } of batches) watch.synced(this.index, shard, facts);
       if (defect !== 'reply_before_sync') hear();
     });
     // The defect: what must wait for the sync does not.

@@ -34,7 +34,8 @@ export interface RunObserver {
   /** The node has decided; its facts came before. */
   served?(node: number, exchange: Exchange): void;
   fact?(node: number, shard: ShardState, fact: Fact): void;
-  synced?(node: number, facts: readonly Fact[]): void;
+  /** Facts of one shard are durable: in the order in which they are kept. */
+  synced?(node: number, shard: number, facts: readonly Fact[]): void;
   /** A reply leaves the node. */
   replied?(node: number, exchange: Exchange, reply: Reply): void;
   /** A call is over for its client: with a reply, or with null for ever. */
@@ -99,9 +100,9 @@ export class Watch {
     this.loop.record(RECORDS.fact + 256 * FACT_CODE[fact.name], node * 256 + shard.shard, what);
   }
 
-  synced(node: number, facts: readonly Fact[]): void {
+  synced(node: number, shard: number, facts: readonly Fact[]): void {
     this.nodes[node]?.lifecycle.synced(facts);
-    for (const observer of this.observers) observer.synced?.(node, facts);
+    for (const observer of this.observers) observer.synced?.(node, shard, facts);
   }
 
   replied(node: number, exchange: Exchange, reply: Reply): void {

@@ -47,7 +47,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   // The page of a report: it runs in a browser, and shares types with what writes it.
   'sim/report/ui': { may: ['sim/report/ui', 'types of sim'], packages: ['preact', '@preact/signals'] },
   sim: {
-    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/config', 'sim'],
+    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/config', 'src/trace', 'sim'],
     packages: ['yaml', 'typebox'],
   },
 };

@@ -48,6 +48,13 @@ export function variablesOf(shard: ShardState, m: Message): MessageVariables {
 const errorOf = (lastError: string | null): LastError =>
   lastError === null ? 'none' : lastError === 'expired' || lastError === 'released' ? lastError : 'nacked';
 
+/** A nack is the last error whatever its consumer says of it, and when it says nothing; what waits keeps the one it has. */
+function inSpec(fact: Fact, message: Message | undefined): Fact {
+  if (fact.name === 'nacked') return { ...fact, lastError: 'nacked' };
+  if (fact.name !== 'expired' || message === undefined || message.state === 'leased') return fact;
+  return { ...fact, lastError: message.lastError };
+}
+
 /**
  * Writes a trace: facts in the order in which they became durable, each applied to a shard of the recorder's own, as replay
  * would, so that what is written is what the facts mean. Facts of several shards may come in any order between shards.
@@ -82,7 +89,7 @@ export class TraceRecorder {
     if (atMs > state.nowMs) advance(state, atMs);
     const known = state.find(fact.msgId);
     const before = known === undefined ? ABSENT : variablesOf(state, known);
-    apply(state, fact);
+    apply(state, inSpec(fact, known));
     const message = known ?? (state.find(fact.msgId) as Message);
     const after = variablesOf(state, message);
     const changes: Partial<Record<keyof MessageVariables, unknown>> = {};

@@ -101,6 +101,23 @@ describe('sim', () => {
     expect(JSON.parse(readFileSync(itf, 'utf8')).vars).toContain('epoch');
   });
 
+  it('trace: what happened is a behaviour of the specification; with a line less it is not (V5)', async () => {
+    const trace = file('run.ndjson');
+    expect((await sim('run', 'crash-restart', '--trace', trace)).code).toBe(0);
+    const checked = await run(['trace', 'check', trace]);
+    expect([checked.code, checked.out]).toEqual([
+      0,
+      expect.stringMatching(/^a behaviour of the specification: [\d,]+ /),
+    ]);
+    const [header, ...lines] = readFileSync(trace, 'utf8').split('\n');
+    expect(JSON.parse(header as string)).toMatchObject({ producer: 'simulator', constants: { MaxAttempts: 5 } });
+    const without = lines.findIndex((line) => line.includes('"Recv"'));
+    const fewer = lines.toSpliced(without, 1).filter((line) => line !== '');
+    const numbered = fewer.map((line, i) => JSON.stringify({ ...JSON.parse(line), seq: i + 1 }));
+    writeFileSync(trace, `${[header, ...numbered].join('\n')}\n`);
+    expect(await run(['trace', 'check', trace])).toMatchObject({ code: 1, err: '' });
+  });
+
   it('list: describes every schedule', async () => {
     const { out } = await sim('list');
     expect(out.trim().split('\n').length).toBeGreaterThanOrEqual(25);

@@ -114,7 +114,7 @@ describe('disk', () => {
       disk.append([{ shard: 0, facts: facts(3) }], () => synced++);
       while (loop.step(10));
       disk.append([{ shard: 1, facts: facts(2) }], () => synced++);
-      const late = disk.crash();
+      const late = disk.crash().flatMap(({ facts }) => facts);
       while (loop.step(20));
       expect(synced).toBe(1);
       expect(disk.durable[0]).toHaveLength(3);

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { SpecTrace } from '../../sim/export/trace.ts';
 import { readSchedule, shippedNames } from '../../sim/files.ts';
 import { asDeclared, exitCodeOf, formatResult } from '../../sim/report/text.ts';
 import { runSchedule, type SimResult, worldOf } from '../../sim/run.ts';
 import type { Schedule } from '../../sim/schedule.ts';
+import { checkTrace } from '../../src/trace/check.ts';
+import { explainTrace } from '../../src/trace/explain.ts';
 
 /** A day is too long for here: the benchmark runs it whole. */
 const LONGEST_MS = 30 * 60_000;
@@ -29,12 +32,17 @@ describe('shipped schedules', () => {
   });
 
   for (const schedule of shipped) {
-    it(`${schedule.name}: comes out as declared, twice with the same hash (AC1, RT4, V4)`, () => {
-      const first = runSchedule(schedule);
+    it(`${schedule.name}: comes out as declared, twice with the same hash, and is a behaviour of the specification (AC1, RT4, V4, V5)`, () => {
+      const lines: string[] = [];
+      const first = runSchedule(schedule, undefined, { observers: [new SpecTrace(null, (line) => lines.push(line))] });
       expect(asDeclared(first), summary(first)).toBe(true);
       expect(exitCodeOf(first)).toBe(schedule.violates === null ? 0 : schedule.violates === 'DeliveredLive' ? 11 : 10);
       expect(runSchedule(schedule).hash).toBe(first.hash);
       expect(formatResult(first, 1)).toContain(first.hash);
+      if (schedule.violates !== null) return;
+      const checked = checkTrace(lines.join(''));
+      expect(checked.mismatch === null, explainTrace(checked, true)).toBe(true);
+      expect(checked.matched).toBe(lines.length - 1);
     });
   }
 

@@ -108,7 +108,7 @@ export function goodTrace(seed: number): CorpusTrace {
         name: 'nack',
         ...item,
         jitter,
-        reason: 'why',
+        reason: random.pick(['why', 'expired', null]),
         retryAfterMs,
         deadLetter: random.chance(0.3),
       } as const;

@@ -6,13 +6,15 @@ import type { RunObserver } from '../../../sim/watch.ts';
 import type { RunResult } from '../../../sim/world.ts';
 import { EXIT, examples, print, printJson, UsageError, wholeNumber } from '../shared.ts';
 import { sameTwice } from './determinism.ts';
-import { explainExits, version } from './shared.ts';
+import { commit, explainExits, version } from './shared.ts';
+import { TextFile } from './text-file.ts';
 
 export interface OutputOptions {
   readonly json?: true;
   readonly coverage?: true;
   readonly shiviz?: string;
   readonly itf?: string;
+  readonly trace?: string;
   readonly save?: string;
   readonly report?: string;
 }
@@ -27,6 +29,7 @@ export const withOutputs = (command: Command): Command =>
     .option('--report <file>', 'write the run as a page, .html: one file that opens anywhere')
     .option('--shiviz <file>', 'write the run as a ShiViz log')
     .option('--itf <file>', 'write the messages of the run as an ITF trace')
+    .option('--trace <file>', 'write the durable facts of the run, for mailbox trace check')
     .option('--save <file>', 'write a replay file of the run, .json')
     .option('--coverage', 'print which actions happened under which faults')
     .option('--json', 'print JSON');
@@ -108,6 +111,12 @@ export async function outputsOf(options: OutputOptions): Promise<Outputs> {
   if (options.shiviz !== undefined)
     text(options.shiviz, new (await import('../../../sim/export/shiviz.ts')).ShiVizLog());
   if (options.itf !== undefined) text(options.itf, new (await import('../../../sim/export/itf.ts')).ItfTrace());
+  if (options.trace !== undefined) {
+    const { SpecTrace } = await import('../../../sim/export/trace.ts');
+    const file = new TextFile(options.trace);
+    observers.push(new SpecTrace(commit(), (line) => file.write(line)));
+    writes.push(() => file.close());
+  }
   if (options.report !== undefined) {
     const path = options.report;
     const { Recording } = await import('../../../sim/report/recording.ts');

@@ -33,13 +33,26 @@ function commitIn(root: string): string | null {
   return read(join(common, ref)) ?? packed?.slice(0, 40) ?? null;
 }
 
-/** What runs here: `0.1.0`, with the commit where there is one. */
-export function version(): string {
+interface Source {
+  readonly version: string;
+  readonly commit: string | null;
+}
+
+function source(): Source | null {
   for (const root of ROOTS) {
     const text = read(join(root, 'package.json'));
     if (text === null) continue;
-    const commit = commitIn(root);
-    return [(JSON.parse(text) as { version: string }).version, commit?.slice(0, 12)].filter(Boolean).join(' ');
+    const { version } = JSON.parse(text) as { version: string };
+    return { version, commit: commitIn(root)?.slice(0, 12) ?? null };
   }
-  return 'unknown';
+  return null;
+}
+
+/** The commit of what runs here, or null. */
+export const commit = (): string | null => source()?.commit ?? null;
+
+/** What runs here: `0.1.0`, with the commit where there is one. */
+export function version(): string {
+  const found = source();
+  return found === null ? 'unknown' : [found.version, found.commit].filter((part) => part !== null).join(' ');
 }
