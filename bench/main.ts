@@ -1,6 +1,8 @@
-/** `npm run bench -- [core|memory|sim|http]`: every figure the documents quote comes from here. */
+/** `npm run bench -- [auth|core|memory|journal|sim|http]`: every figure the documents quote comes from here. */
+import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchHttp } from './http.ts';
+import { benchAppend, benchRecovery } from './journal.ts';
 import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
@@ -8,6 +10,10 @@ const number = (value: number, digits = 0): string =>
 const row = (...cells: readonly string[]): void => console.log(cells.map((cell) => cell.padEnd(16)).join(''));
 
 const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
+  auth: () => {
+    row('us', 'aim', 'capability');
+    for (const { name, us, aimUs } of benchAuth()) row(number(us, 2), aimUs === null ? '' : number(aimUs, 1), name);
+  },
   core: () => {
     for (const window of [1_000, 60_000]) {
       row('window', 'depth', 'lifecycles/s', 'against 1,000');
@@ -19,6 +25,24 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     }
   },
   memory: () => console.log(`bytes per queued message of 256 bytes: ${number(benchMemory())}`),
+  journal: async () => {
+    row('facts/sync', 'MB/s', 'dd MB/s', 'of dd', 'sync p50 ms', 'p99 ms');
+    for (const factsPerSync of [32, 256]) {
+      const { mbPerSecond, ddMbPerSecond, syncP50Ms, syncP99Ms } = await benchAppend({ factsPerSync });
+      const ofDd = number(mbPerSecond / ddMbPerSecond, 2);
+      row(
+        `${factsPerSync}`,
+        number(mbPerSecond),
+        number(ddMbPerSecond),
+        ofDd,
+        number(syncP50Ms, 2),
+        number(syncP99Ms, 2),
+      );
+    }
+    row('facts', 'MiB', 'recovered/s');
+    const { facts, mib, factsPerSecond } = await benchRecovery();
+    row(number(facts), number(mib), number(factsPerSecond));
+  },
   sim: () => {
     row('events', 'events/s', 'x real time', 'schedule');
     for (const r of benchSim()) row(number(r.events), number(r.eventsPerSecond), number(r.timesRealTime), r.name);

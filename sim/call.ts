@@ -19,6 +19,8 @@ export interface LeaseRef {
   readonly idemKey: string;
   /** The epoch of the lease; 0 for a receipt that nobody was ever given. */
   readonly epoch: number;
+  /** Which of the messages that were sent under this key one after the other, as clients came to know them: 0 for the first. */
+  readonly nth?: number;
 }
 
 /** What becomes of one copy of a request that leaves the client. Times in ms, at least 1. */

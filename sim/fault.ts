@@ -1,6 +1,7 @@
 import type { Group } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
-import type { FaultLog } from './fault-log.ts';
+import type { ErrorOf, Tear } from './disk-trouble.ts';
+import type { FAULT_FAMILIES, FaultLog } from './fault-log.ts';
 import type { Loop } from './loop.ts';
 import type { Direction, Network } from './network.ts';
 import type { MailboxNode } from './node.ts';
@@ -21,6 +22,15 @@ export type Fault = { readonly node: number } & (
   | { readonly kind: 'clock_step'; readonly byMs: number }
   | { readonly kind: 'clock_drift'; readonly rate: number; readonly forMs: number }
   | { readonly kind: 'connection_flood'; readonly connections: number; readonly forMs: number }
+  /** The machine stops before its disk's op number `ops` from now. */
+  | { readonly kind: 'power_cut'; readonly ops: number; readonly tear: Tear; readonly downMs: number }
+  /** The next write that must be durable fails. */
+  | { readonly kind: 'disk_error'; readonly of: ErrorOf }
+  | { readonly kind: 'disk_full'; readonly bytes: number; readonly forMs: number }
+  | { readonly kind: 'short_write' | 'lost_sync'; readonly forMs: number }
+  | { readonly kind: 'bit_flip'; readonly bits: number }
+  /** The next write that must be durable goes elsewhere. */
+  | { readonly kind: 'misdirected_write' }
   /** The root keys the node knows from now on. */
   | { readonly kind: 'keyring'; readonly keys: readonly number[] }
 );
@@ -31,7 +41,7 @@ export const DRAIN_MS = 5_000;
 /** How long a fault lasts; 0 for one that has no end. */
 export function lastsMs(fault: Fault): number {
   if ('forMs' in fault) return fault.forMs;
-  if (!('downMs' in fault)) return 0;
+  if (!('downMs' in fault) || fault.kind === 'power_cut') return 0;
   return fault.kind === 'drain' ? DRAIN_MS + fault.downMs : fault.downMs;
 }
 
@@ -83,8 +93,37 @@ export class Injector {
       case 'keyring':
         faults.began('rollover', loop.nowMs);
         return node.useKeys(fault.keys);
-      default:
+      case 'clock_step':
+      case 'clock_freeze':
+      case 'clock_drift':
         return this.turn(node.clock, fault, node, end);
+      default:
+        return this.harm(fault, node, end);
+    }
+  }
+
+  private harm(fault: DiskFaultPlan, node: MailboxNode, end: (afterMs: number, run: () => void) => void): void {
+    const { faults, loop } = this;
+    const { disk, trouble } = node.store;
+    faults.began(fault.kind, loop.nowMs, lastsMs(fault));
+    switch (fault.kind) {
+      case 'power_cut':
+        return node.stopAt(fault.ops, fault.tear, fault.downMs);
+      case 'disk_error':
+        return trouble.fail(fault.of);
+      case 'disk_full':
+        disk.capacityBytes = disk.used() + fault.bytes;
+        return end(fault.forMs, () => {
+          disk.capacityBytes = Number.POSITIVE_INFINITY;
+        });
+      case 'short_write':
+        return trouble.writeShort(loop.nowMs + fault.forMs);
+      case 'lost_sync':
+        return trouble.loseSyncs(loop.nowMs + fault.forMs);
+      case 'bit_flip':
+        return trouble.flip(disk, fault.bits);
+      case 'misdirected_write':
+        return trouble.misdirect();
     }
   }
 
@@ -115,5 +154,9 @@ export class Injector {
   }
 }
 
+type DiskFaultPlan = Extract<Fault, { kind: (typeof FAULT_FAMILIES)['disk'][number] }>;
+
+/** Faults after which a disk may not have what it said to have: its node may be lost by them. */
+export const DAMAGES: readonly string[] = ['lost_sync', 'bit_flip', 'misdirected_write'];
 /** Faults after which durations on a node are not those of true time. */
 export const BENDS_TIME: readonly string[] = ['clock_step', 'clock_freeze', 'clock_drift'];

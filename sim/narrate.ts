@@ -1,8 +1,11 @@
 import type { Fact } from '../src/core/facts.ts';
+import type { ProcessFact } from '../src/ports.ts';
 import type { Reply } from '../src/service/messages.ts';
 import type { Ask, Call, Exchange } from './call.ts';
 import { type Fault, lastsMs } from './fault.ts';
 import type { Loop } from './loop.ts';
+import { idsIn } from './replay/script.ts';
+import type { Beyond } from './store.ts';
 import type { RunObserver } from './watch.ts';
 import type { World } from './world.ts';
 
@@ -51,12 +54,12 @@ export abstract class Narrator implements RunObserver {
 
   called(call: Call): void {
     const none = call.copies.length === 0 ? ', which is dropped' : call.copies.length > 1 ? ', which comes twice' : '';
-    this.say('call', call.by.name, `${asked(call.ask)} to node ${call.node}${none}`, idsOf(call.ask), call.id);
+    this.say('call', call.by.name, `${asked(call.ask)} to node ${call.node}${none}`, idsIn(call.ask), call.id);
   }
 
   arrived(node: number, { call, copy }: Exchange, refused: string | null): void {
     const why = refused === null ? '' : `: no, ${call.capability.name} is ${refused}`;
-    this.say('arrival', `node ${node}`, `${asked(call.ask)} of ${call.by.name}${why}`, idsOf(call.ask), call.id, copy);
+    this.say('arrival', `node ${node}`, `${asked(call.ask)} of ${call.by.name}${why}`, idsIn(call.ask), call.id, copy);
     if (call.ask.verb === 'revoke' && refused === null) this.say('fault', `node ${node}`, `revokes ${call.ask.nonce}`);
   }
 
@@ -68,6 +71,18 @@ export abstract class Narrator implements RunObserver {
   synced(node: number, _shard: number, facts: readonly Fact[]): void {
     if (facts.length === 0) return;
     this.say('sync', `node ${node}`, facts.length === 1 ? '1 fact is durable' : `${facts.length} facts are durable`);
+  }
+
+  noted(node: number, facts: readonly ProcessFact[]): void {
+    for (const fact of facts) {
+      const text = fact.name === 'revoked' ? `that ${fact.value} is revoked` : 'that this process is the one';
+      this.say('sync', `node ${node}`, `${text} is durable`);
+    }
+  }
+
+  beyond(node: number, why: Beyond): void {
+    const text = why === 'refused' ? 'its journal is damaged, and refused' : 'its disk lost the end of its journal';
+    this.say('start', `node ${node}`, `does not start any more: ${text}`);
   }
 
   replied(node: number, { call, copy }: Exchange, reply: Reply): void {
@@ -117,12 +132,6 @@ function asked(ask: Ask): string {
       return `${ask.verb} ${ask.topic}`;
   }
 }
-
-const idsOf = (ask: Ask): string[] => {
-  if ('msgId' in ask) return [ask.msgId];
-  if (ask.verb === 'recv') return ask.acks.map(({ msgId }) => msgId);
-  return 'msgIds' in ask ? [...(ask.msgIds ?? [])] : [];
-};
 
 const replyIds = ({ msgId, deliveries, deadLetters }: Reply): string[] => [
   ...(msgId === undefined ? [] : [msgId]),

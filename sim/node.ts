@@ -1,16 +1,18 @@
 import { Authority, type Capability, type Session } from '../src/auth/authorize.ts';
 import type { Limits } from '../src/core/limits.ts';
-import { replay } from '../src/core/replay.ts';
-import type { Batch, Random } from '../src/ports.ts';
+import type { Batch, ProcessFact, Random } from '../src/ports.ts';
 import type { Caller, Reply, Request } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
 import { type Call, copyId, type Exchange, OP_OF } from './call.ts';
 import { headerOf, keyringOf } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
-import type { Disk } from './disk.ts';
+import { Crash } from './disk.ts';
+import type { Tear } from './disk-trouble.ts';
 import type { FaultLog } from './fault-log.ts';
 import { integrity } from './integrity.ts';
 import { type Loop, RECORDS } from './loop.ts';
+import type { Draws, Range } from './random.ts';
+import { type Opened, SimStore } from './store.ts';
 import type { Watch } from './watch.ts';
 
 /** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
@@ -19,6 +21,10 @@ export type Defect = (typeof DEFECTS)[number];
 
 /** So that the timers of all nodes have ids of their own. */
 const NODES_MAX = 16;
+/** A process whose journal failed is of no more use; whoever watches it starts another so much later. */
+const FAILED_DOWN_MS = 500;
+/** Space that was short is asked for again so often, as in `src/store.ts`. */
+const RETRY_MS = 1_000;
 
 /** The defect: a caller that is asked once. */
 const deaf = (capability: Capability): Caller => ({
@@ -31,8 +37,10 @@ export interface NodeParts {
   readonly index: number;
   readonly loop: Loop;
   readonly clock: NodeClock;
-  readonly disk: Disk;
-  readonly random: Random;
+  readonly random: Draws & Random;
+  readonly syncMs: Range;
+  readonly shards: number;
+  readonly mayBeDamaged: boolean;
   readonly watch: Watch;
   readonly faults: FaultLog;
   readonly limits: Limits;
@@ -45,8 +53,10 @@ export interface NodeParts {
 export class MailboxNode {
   readonly index: number;
   readonly clock: NodeClock;
-  readonly authority: Authority;
+  readonly store: SimStore;
   private readonly parts: NodeParts;
+  private authority: Authority;
+  private keys: readonly number[] = [1];
   private service: Service | null = null;
   /** What each client presented last, as a kept connection remembers it. */
   private sessions = new Map<string, Session>();
@@ -56,14 +66,28 @@ export class MailboxNode {
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private wakes = 0;
   private pausedUntilMs = -1;
-  private isGone = false;
+  /** It is there, and listens: what it took over is durable. */
+  private isServing = false;
+  private isDraining = false;
+  private isShort = false;
+  /** How deep we are in what the process does. */
+  private depth = 0;
+  /** How long the machine is away when it stops at an op of its disk. */
+  private downMs = 0;
+  /** It never comes back. */
+  isGone = false;
 
   constructor(parts: NodeParts) {
     this.parts = parts;
     this.index = parts.index;
     this.clock = parts.clock;
-    // Revocations outlive a restart here; the server's list lives in its process until the journal holds it.
-    this.authority = new Authority(keyringOf([1]), parts.clock, parts.cacheTtlMs);
+    this.authority = new Authority(keyringOf(this.keys), parts.clock, parts.cacheTtlMs);
+    const { index, loop, random, syncMs, shards, limits, mayBeDamaged, defect } = parts;
+    this.store = new SimStore({
+      ...{ index, loop, random, syncMs, shards, limits, mayBeDamaged, forgetsAcks: defect === 'forget_acks' },
+      live: (run) => this.live(run),
+      events: { room: (enough) => this.hasRoom(enough), compacted: () => parts.watch.compacted() },
+    });
   }
 
   get isUp(): boolean {
@@ -76,16 +100,50 @@ export class MailboxNode {
 
   // ---- the process
 
+  /** Runs what the process does. It may die in the middle of it, at an op of its disk: then nothing after that happens. */
+  private live(run: () => void): void {
+    if (this.depth > 0) return run();
+    this.depth++;
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      this.died(true, this.downMs);
+    } finally {
+      this.depth--;
+    }
+  }
+
   start(): void {
     if (this.service !== null || this.isGone) return;
-    const { disk, limits, defect, watch, loop, random } = this.parts;
+    this.live(() => this.begin());
+  }
+
+  private begin(): void {
+    const { defect, watch, loop } = this.parts;
     loop.record(RECORDS.start, this.index, this.generation);
     this.clock.anchor();
     if (defect === 'stuck_clock') this.clock.freeze(true);
-    const shards = disk.durable.map((facts, shard) =>
-      replay(shard, limits, defect === 'forget_acks' ? facts.filter((fact) => fact.name !== 'acked') : facts),
-    );
-    watch.started(this.index, shards, this.generation === 0);
+    this.isDraining = false;
+    this.isShort = false;
+    const opened = this.store.open();
+    // It gives up with an error; whoever watches it tries again.
+    if (opened === 'no_space') return this.parts.loop.after(FAILED_DOWN_MS, 'end', this.timerId(), () => this.start());
+    if (typeof opened === 'string') {
+      watch.beyond(this.index, opened);
+      this.isGone = true;
+      return;
+    }
+    this.kept(opened.survived);
+    watch.started(this.index, opened, this.generation === 0);
+    this.takeOver(opened);
+  }
+
+  /** As `src/main.ts` does it: nothing is served before it is durable that this process is the one. */
+  private takeOver({ shards, processFacts, epoch }: Opened): void {
+    const { limits, watch, random } = this.parts;
+    const { generation } = this;
+    this.renewAuthority(processFacts);
     this.service = new Service({
       shards,
       random,
@@ -93,22 +151,40 @@ export class MailboxNode {
       observer: { fact: (shard, fact) => watch.fact(this.index, shard, fact) },
       effects: { append: (batches) => this.append(batches) },
     });
-    this.service.start(this.clock.nowMs());
+    const nowMs = this.clock.nowMs();
+    const started = { name: 'started', atMs: nowMs, epoch, shards: shards.length, limits } as const;
+    this.heedRoom();
+    this.service.start(nowMs, started, (durable) => {
+      if (generation === this.generation && durable) this.isServing = true;
+    });
     this.arm();
   }
 
-  /** The process dies at once. Whatever the disk had under way may or may not have been written. */
+  /** Another process: it knows of capabilities what the journal says. How far quotas were used is not noted here. */
+  private renewAuthority(processFacts: readonly ProcessFact[]): void {
+    const { clock, cacheTtlMs } = this.parts;
+    this.authority = new Authority(keyringOf(this.keys), clock, cacheTtlMs);
+    for (const fact of processFacts) if (fact.name === 'revoked') this.authority.revocations.add(fact);
+  }
+
+  /** The process dies at once, or the whole machine, as chance has it. */
   crash(): void {
-    if (this.service === null) return;
-    const { loop, disk, watch } = this.parts;
+    if (this.service !== null) this.died(this.parts.random.chance(0.5), null);
+  }
+
+  /** It is dead; `downMs` later another is started, unless somebody else does that. */
+  private died(machine: boolean, downMs: number | null): void {
+    const { loop, watch } = this.parts;
     loop.record(RECORDS.crash, this.index, this.generation);
     this.service = null;
+    this.isServing = false;
     this.generation++;
     this.wakeAtMs = Number.POSITIVE_INFINITY;
     this.sessions.clear();
     this.open.clear();
-    for (const { shard, facts } of disk.crash()) watch.synced(this.index, shard, facts);
+    this.store.crash(machine);
     watch.crashed(this.index);
+    if (downMs !== null) loop.after(downMs, 'end', this.timerId(), () => this.start());
   }
 
   /** Stops taking sends and ends what waits; `exit` is called when `forMs` have passed and the process is gone. */
@@ -116,11 +192,14 @@ export class MailboxNode {
     const { service, generation } = this;
     if (service === null) return;
     this.parts.watch.draining(this.index);
-    service.refuseWrites('draining');
-    service.endWaiting(this.clock.nowMs(), true);
+    this.isDraining = true;
+    this.live(() => {
+      service.refuseWrites('draining');
+      service.endWaiting(this.clock.nowMs(), true);
+    });
     this.parts.loop.after(forMs, 'end', this.timerId(), () => {
       if (generation !== this.generation) return;
-      this.crash();
+      this.died(false, null);
       exit();
     });
   }
@@ -136,9 +215,10 @@ export class MailboxNode {
 
   /** The keyring is loaded anew: capabilities of other keys are no good any more. */
   useKeys(keys: readonly number[]): void {
-    this.authority.keyring = keyringOf(keys);
+    this.keys = keys;
+    this.authority.useKeyring(keyringOf(keys));
     this.parts.watch.rekeyed(this.index, keys);
-    this.service?.endWaiting(this.clock.nowMs());
+    this.live(() => this.service?.endWaiting(this.clock.nowMs()));
     this.arm();
   }
 
@@ -148,14 +228,17 @@ export class MailboxNode {
     this.flood = 0;
     this.clock.drift(1);
     this.clock.freeze(this.parts.defect === 'stuck_clock');
+    this.store.trouble.end(this.store.disk);
+    if (this.service?.isFailed) this.died(false, null);
     this.start();
+    this.live(() => this.store.retry());
     this.useKeys(keys);
     this.clockChanged();
   }
 
   /** The machine never comes back. */
   vanish(): void {
-    this.crash();
+    if (this.service !== null) this.died(true, null);
     this.isGone = true;
   }
 
@@ -163,20 +246,65 @@ export class MailboxNode {
 
   private append(batches: readonly Batch[]): void {
     const { service, generation } = this;
-    const { disk, watch, loop, defect } = this.parts;
+    const { loop, defect } = this.parts;
     const hear = (): void => {
       if (generation !== this.generation) return;
-      if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), hear);
+      if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), () => this.live(hear));
       service?.durable();
       this.arm();
     };
-    disk.append(batches, () => {
+    this.store.append(batches, (error) => {
       loop.mark('sync', this.index);
-      for (const { shard, facts } of batches) watch.synced(this.index, shard, facts);
+      if (error !== null) return this.failed();
+      this.kept(batches);
       if (defect !== 'reply_before_sync') hear();
     });
     // The defect: what must wait for the sync does not.
-    if (defect === 'reply_before_sync') loop.after(0, 'wake', this.timerId(), hear);
+    if (defect === 'reply_before_sync') loop.after(0, 'wake', this.timerId(), () => this.live(hear));
+  }
+
+  private kept(batches: readonly Batch[]): void {
+    const { watch } = this.parts;
+    for (const { shard, facts } of batches) {
+      if (shard === null) watch.noted(this.index, facts);
+      else watch.synced(this.index, shard, facts);
+    }
+  }
+
+  /** Nobody knows what the disk holds (journal rule 4): 503 to all that waits, and the process goes. */
+  private failed(): void {
+    const { service, generation } = this;
+    if (service === null || service.isFailed) return;
+    this.parts.watch.failed(this.index);
+    service.journalFailed();
+    this.parts.loop.after(1, 'end', this.timerId(), () => {
+      if (generation === this.generation) this.died(false, FAILED_DOWN_MS);
+    });
+  }
+
+  private hasRoom(enough: boolean): void {
+    const { generation } = this;
+    this.isShort = !enough;
+    this.heedRoom();
+    const retry = (): void => {
+      if (generation !== this.generation || !this.isShort) return;
+      this.live(() => this.store.retry());
+      this.parts.loop.after(RETRY_MS, 'end', this.timerId(), retry);
+    };
+    if (!enough) this.parts.loop.after(RETRY_MS, 'end', this.timerId(), retry);
+  }
+
+  /** Sends are refused while there is no space for what comes next (journal rule 5). */
+  private heedRoom(): void {
+    this.parts.watch.short(this.index, this.isShort);
+    if (this.service === null || this.isDraining || this.service.isFailed) return;
+    this.service.refuseWrites(this.isShort ? 'degraded_writes' : null);
+  }
+
+  /** The machine stops before its disk's op number `ops` from now, and is back `downMs` later. */
+  stopAt(ops: number, tear: Tear, downMs: number): void {
+    this.downMs = downMs;
+    this.store.trouble.stopAt(this.store.disk, ops, tear);
   }
 
   // ---- time
@@ -186,7 +314,7 @@ export class MailboxNode {
   }
 
   private tick(): void {
-    this.service?.tick(this.clock.nowMs());
+    this.live(() => this.service?.tick(this.clock.nowMs()));
     this.arm();
   }
 
@@ -194,7 +322,7 @@ export class MailboxNode {
   private arm(): void {
     const { service, generation } = this;
     const { loop, watch } = this.parts;
-    if (service === null) return;
+    if (service === null || service.isFailed) return;
     const dueMs = service.nextWakeMs();
     if (dueMs >= this.wakeAtMs) return;
     const delayMs = this.clock.untilMs(dueMs);
@@ -226,13 +354,18 @@ export class MailboxNode {
   }
 
   arrive(exchange: Exchange): void {
+    const { loop } = this.parts;
+    const { call, copy } = exchange;
+    if (!this.isPaused) return this.live(() => this.take(exchange));
+    loop.at(this.pausedUntilMs, 'request', copyId(call, copy), () => this.arrive(exchange));
+  }
+
+  private take(exchange: Exchange): void {
     const { loop, watch, connectionsMax } = this.parts;
     const { call, copy } = exchange;
-    if (this.isPaused) {
-      return loop.at(this.pausedUntilMs, 'request', copyId(call, copy), () => this.arrive(exchange));
-    }
     loop.mark('request', copyId(call, copy));
-    if (this.service === null || this.open.size + this.flood >= connectionsMax) return exchange.reply(null);
+    if (this.service === null || !this.isServing || this.open.size + this.flood >= connectionsMax)
+      return exchange.reply(null);
     const capability = this.authority.authenticate(headerOf(call.capability), this.sessionOf(call));
     if (capability === 'expired') this.parts.faults.began('expired', loop.nowMs);
     watch.arrived(this.index, exchange, typeof capability === 'string' ? capability : null);
@@ -285,11 +418,15 @@ export class MailboxNode {
 
   private revoke(exchange: Exchange, capability: Capability, nonce: string): void {
     if (!capability.allowsTopic('mailbox.admin')) return this.leave(exchange, { outcome: 'cap_scope' });
+    const { generation } = this;
     this.authority.revoke('nonce', nonce);
     this.parts.faults.began('revoke', this.parts.loop.nowMs);
     this.parts.watch.revoked(this.index, nonce);
     if (this.parts.defect !== 'deaf_to_revocation') this.service?.endWaiting(this.clock.nowMs());
-    this.leave(exchange, { outcome: 'ok' });
+    const fact = { name: 'revoked', kind: 'nonce', value: nonce, atMs: this.clock.nowMs() } as const;
+    this.service?.remember(fact, (durable) => {
+      if (generation === this.generation) this.leave(exchange, { outcome: durable ? 'ok' : 'journal' });
+    });
     this.arm();
   }
 
@@ -314,6 +451,7 @@ export class MailboxNode {
     this.parts.watch.hungUp();
     exchange.closed = true;
     if (call.ask.verb !== 'recv' && call.ask.verb !== 'reprocess') return;
-    if (exchange.held !== null) this.service?.cancel(exchange.held);
+    const { held } = exchange;
+    if (held !== null) this.live(() => this.service?.cancel(held));
   }
 }

@@ -1,5 +1,5 @@
 import { Generator } from './clients/generator.ts';
-import { BENDS_TIME } from './fault.ts';
+import { BENDS_TIME, DAMAGES } from './fault.ts';
 import type { Schedule } from './schedule.ts';
 import type { RunObserver } from './watch.ts';
 import { type RunResult, World } from './world.ts';
@@ -24,8 +24,9 @@ export function worldOf(
   options: RunOptions = {},
 ): { world: World; driver: Generator } {
   const clocksAreTrue = !schedule.faults.some(({ kind }) => BENDS_TIME.includes(kind));
+  const mayBeDamaged = schedule.faults.some(({ kind }) => DAMAGES.includes(kind));
   return {
-    world: new World(schedule.setup, { seed, clocksAreTrue, ...options }),
+    world: new World(schedule.setup, { seed, clocksAreTrue, mayBeDamaged, ...options }),
     driver: new Generator(schedule, seed),
   };
 }

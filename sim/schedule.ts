@@ -6,6 +6,7 @@ import { type ConsumerRules, TEMPER_NAMES } from './clients/consumer.ts';
 import type { CapabilityRules } from './clients/issuer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
+import { ERRORS_OF, type ErrorOf, TEARS, type Tear } from './disk-trouble.ts';
 import type { Direction } from './network.ts';
 import { DEFECTS } from './node.ts';
 import type { Range } from './random.ts';
@@ -59,6 +60,12 @@ export type PlannedFault = { readonly atMs: number; readonly everyMs: Range } & 
   | ({ readonly kind: 'clock_step'; readonly byMs: number } & OnNode)
   | ({ readonly kind: 'clock_drift'; readonly rate: number; readonly forMs: Range } & OnNode)
   | ({ readonly kind: 'connection_flood'; readonly connections: number; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'power_cut'; readonly ops: Range; readonly tear: Tear; readonly downMs: Range } & OnNode)
+  | ({ readonly kind: 'disk_error'; readonly of: ErrorOf } & OnNode)
+  | ({ readonly kind: 'disk_full'; readonly bytes: number; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'short_write' | 'lost_sync'; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'bit_flip'; readonly bits: number } & OnNode)
+  | ({ readonly kind: 'misdirected_write' } & OnNode)
   | { readonly kind: 'burst' | 'replay_storm'; readonly messages: number }
   | { readonly kind: 'dedup_flood'; readonly messages: number; readonly forMs: Range }
   | { readonly kind: 'hot_topic' | 'authority_down'; readonly forMs: Range }
@@ -198,6 +205,7 @@ export const PLANNED_KINDS = [
   ...(['crash', 'drain', 'pause', 'partition', 'delay', 'slow_reader'] as const),
   ...(['clock_step', 'clock_freeze', 'clock_drift', 'connection_flood', 'burst', 'replay_storm'] as const),
   ...(['dedup_flood', 'hot_topic', 'authority_down', 'revoke', 'rollover', 'auth_failures'] as const),
+  ...(['power_cut', 'disk_error', 'disk_full', 'short_write', 'lost_sync', 'bit_flip', 'misdirected_write'] as const),
 ] satisfies readonly PlannedKind[];
 
 function faultOf(f: Fields, { nodes, durationMs }: Setup): PlannedFault {
@@ -233,6 +241,24 @@ function paramsOf(kind: PlannedKind, f: Fields, onNode: () => OnNode, onLinks: (
       return { ...onNode(), rate: f.number('rate', 0.1, 10), forMs: f.range('for') };
     case 'connection_flood':
       return { ...onNode(), connections: f.whole('connections', 1, 1_000_000), forMs: f.range('for') };
+    case 'power_cut':
+      return {
+        ...onNode(),
+        ops: f.wholeRange('ops', 10_000, { min: 1, max: 20 }),
+        tear: f.oneOf('tear', TEARS, 'sector'),
+        downMs: f.range('down'),
+      };
+    case 'disk_error':
+      return { ...onNode(), of: f.oneOf('of', ERRORS_OF, 'write') };
+    case 'disk_full':
+      return { ...onNode(), bytes: f.whole('bytes', 0, 1_000_000_000, 0), forMs: f.range('for') };
+    case 'short_write':
+    case 'lost_sync':
+      return { ...onNode(), forMs: f.range('for') };
+    case 'bit_flip':
+      return { ...onNode(), bits: f.whole('bits', 1, 1_000_000, 1) };
+    case 'misdirected_write':
+      return onNode();
     case 'burst':
     case 'replay_storm':
       return { messages: f.whole('messages', 1, 1_000_000) };

@@ -43,7 +43,7 @@ export class Settlement {
     }
     for (let i = 0; i < setup.topics; i++) {
       const topic = topicOf(setup, i);
-      if (!isHealed(setup, nodeOfTopic(setup, topic))) continue;
+      if (!world.serves(nodeOfTopic(setup, topic))) continue;
       const client: Client = { name: `sweeper ${i}`, group: 'sweepers' };
       this.unanswered.add(topic);
       this.send(client, topic);
@@ -52,6 +52,8 @@ export class Settlement {
     const endMs = setup.durationMs + setup.settleMs;
     for (let untilMs = loop.nowMs; untilMs <= endMs; untilMs += CHECK_EVERY_MS) {
       world.until(untilMs);
+      // A node may find only now that its disk is of no more use.
+      for (const topic of this.unanswered) if (!world.serves(nodeOfTopic(setup, topic))) this.unanswered.delete(topic);
       if (world.pending === 0 && this.unanswered.size === 0) return null;
     }
     return this.unsettled();
@@ -86,9 +88,10 @@ export class Settlement {
   }
 
   private unsettled(): { detail: string; msgId: string | null } {
-    const { watch, setup } = this.world;
+    const { world } = this;
+    const { watch, setup } = world;
     const pending = watch.nodes.flatMap(({ lifecycle }, node) =>
-      isHealed(setup, node) ? [...lifecycle.messages.values()].filter((m) => m.live.isPending) : [],
+      world.serves(node) ? [...lifecycle.messages.values()].filter((m) => m.live.isPending) : [],
     );
     const refused = [...this.unanswered].map((topic) => `a send on ${topic} is refused for ever`);
     const [first] = pending;

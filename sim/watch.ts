@@ -2,6 +2,7 @@ import { OUTCOMES, type Outcome } from '../spec/vocabulary.ts';
 import type { AuthFailure } from '../src/auth/authorize.ts';
 import type { Fact } from '../src/core/facts.ts';
 import type { ShardState } from '../src/core/state.ts';
+import type { ProcessFact } from '../src/ports.ts';
 import type { Delivery, Reply } from '../src/service/messages.ts';
 import { type Call, copyId, type Exchange } from './call.ts';
 import type { HistoryChecker } from './checkers/history.ts';
@@ -9,6 +10,7 @@ import type { NodeChecker } from './checkers/node.ts';
 import { type Tally, WORLD_ROW } from './checkers/tally.ts';
 import type { Fault } from './fault.ts';
 import { type Loop, RECORDS } from './loop.ts';
+import type { Beyond, Opened } from './store.ts';
 import type { World } from './world.ts';
 
 const OUTCOME_CODE = Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, i])) as Record<
@@ -36,6 +38,8 @@ export interface RunObserver {
   fact?(node: number, shard: ShardState, fact: Fact): void;
   /** Facts of one shard are durable: in the order in which they are kept. */
   synced?(node: number, shard: number, facts: readonly Fact[]): void;
+  /** What a node keeps of itself is durable. */
+  noted?(node: number, facts: readonly ProcessFact[]): void;
   /** A reply leaves the node. */
   replied?(node: number, exchange: Exchange, reply: Reply): void;
   /** A call is over for its client: with a reply, or with null for ever. */
@@ -44,6 +48,8 @@ export interface RunObserver {
   crashed?(node: number): void;
   /** A process starts; not `first`: from what its disk kept. */
   started?(node: number, shards: readonly ShardState[], first: boolean): void;
+  /** A node whose disk was damaged does not start any more. */
+  beyond?(node: number, why: Beyond): void;
 }
 
 /** Hands everything that happens to the checkers, to the hash and to the observers. */
@@ -77,7 +83,8 @@ export class Watch {
 
   answered(call: Call, reply: Reply | null): void {
     for (const observer of this.observers) observer.answered?.(call, reply);
-    this.history.answered(call, reply, this.loop.nowMs);
+    // A journal that failed may have kept it, or not: the client will never know.
+    this.history.answered(call, reply?.outcome === 'journal' ? null : reply, this.loop.nowMs);
   }
 
   arrived(node: number, exchange: Exchange, refused: AuthFailure | null): void {
@@ -103,6 +110,10 @@ export class Watch {
   synced(node: number, shard: number, facts: readonly Fact[]): void {
     this.nodes[node]?.lifecycle.synced(facts);
     for (const observer of this.observers) observer.synced?.(node, shard, facts);
+  }
+
+  noted(node: number, facts: readonly ProcessFact[]): void {
+    for (const observer of this.observers) observer.noted?.(node, facts);
   }
 
   replied(node: number, exchange: Exchange, reply: Reply): void {
@@ -139,8 +150,27 @@ export class Watch {
     for (const observer of this.observers) observer.crashed?.(node);
   }
 
-  started(node: number, shards: readonly ShardState[], first: boolean): void {
-    for (const observer of this.observers) observer.started?.(node, shards, first);
-    this.nodes[node]?.started(shards, first);
+  started(node: number, opened: Opened, first: boolean): void {
+    for (const observer of this.observers) observer.started?.(node, opened.shards, first);
+    this.nodes[node]?.started(opened, first);
+  }
+
+  /** What is left on a damaged disk is of no more use: the node does not come back. */
+  beyond(node: number, why: Beyond): void {
+    this.tally.count(why === 'refused' ? 'refused_starts' : 'shortened_logs');
+    for (const observer of this.observers) observer.beyond?.(node, why);
+  }
+
+  /** The journal of a process failed. */
+  failed(node: number): void {
+    this.nodes[node]?.failed();
+  }
+
+  short(node: number, isShort: boolean): void {
+    this.nodes[node]?.short(isShort);
+  }
+
+  compacted(): void {
+    this.tally.count('snapshots');
   }
 }

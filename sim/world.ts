@@ -4,7 +4,6 @@ import { HistoryChecker, type HistoryCounts } from './checkers/history.ts';
 import { NodeChecker } from './checkers/node.ts';
 import { Tally } from './checkers/tally.ts';
 import { NodeClock } from './clock.ts';
-import { Disk } from './disk.ts';
 import { Injector } from './fault.ts';
 import { FaultLog } from './fault-log.ts';
 import { Loop } from './loop.ts';
@@ -49,6 +48,8 @@ export interface WorldOptions {
   readonly seed: number;
   /** The durations of the nodes can be compared with true time. */
   readonly clocksAreTrue: boolean;
+  /** A disk may lose or change what it holds. */
+  readonly mayBeDamaged: boolean;
   /** What the nodes draw, by node; without it they draw from the seed. */
   readonly tapes?: readonly (readonly number[])[] | null;
   /** Keep a number for each step. */
@@ -92,28 +93,30 @@ export class World {
     for (const observer of options.observers ?? []) observer.begin?.(this);
   }
 
-  private addNode(index: number, { seed, tapes }: WorldOptions): void {
+  private addNode(index: number, { seed, tapes, mayBeDamaged }: WorldOptions): void {
     const { setup, loop, faults, watch } = this;
     const { limits, shards, cacheTtlMs, connectionsMax, defect, syncMs } = setup;
     const clock = new NodeClock(loop, setup.skewMs[index] ?? 0);
     const words = tapes?.[index];
     const tape = words === undefined ? new Tape(new Stream(seed, `node ${index}`)) : new Tape(null, words);
     this.tapes.push(tape);
-    const disk = new Disk(shards, loop, tape, syncMs);
     watch.nodes.push(new NodeChecker(limits, shards, clock, this.tally));
     this.nodes.push(
       new MailboxNode({
-        ...{ index, loop, clock, disk, random: tape, watch, faults, limits, cacheTtlMs, connectionsMax, defect },
+        ...{ index, loop, clock, random: tape, watch, faults, limits, cacheTtlMs, connectionsMax, defect },
+        ...{ syncMs, shards, mayBeDamaged },
       }),
     );
   }
 
-  /** Accepted messages that are neither acked nor dead-lettered, at the nodes that heal. */
+  /** Whether this node runs in the end: it heals, and its disk was not damaged beyond use. */
+  serves(node: number): boolean {
+    return isHealed(this.setup, node) && this.nodes[node]?.isGone === false;
+  }
+
+  /** Accepted messages that are neither acked nor dead-lettered, at the nodes that serve. */
   get pending(): number {
-    return this.watch.nodes.reduce(
-      (sum, { lifecycle }, node) => sum + (isHealed(this.setup, node) ? lifecycle.pending : 0),
-      0,
-    );
+    return this.watch.nodes.reduce((sum, { lifecycle }, node) => sum + (this.serves(node) ? lifecycle.pending : 0), 0);
   }
 
   /** Where a message is, by the facts of its node. */
@@ -175,7 +178,7 @@ export class World {
       if (unsettled !== null) return { kind: 'liveness', ...unsettled };
       this.history.finish(
         (msgId) => this.stateOf(msgId),
-        (topic) => isHealed(this.setup, nodeOfTopic(this.setup, topic)),
+        (topic) => this.serves(nodeOfTopic(this.setup, topic)),
       );
       return { kind: 'held' };
     } catch (error) {

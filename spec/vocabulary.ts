@@ -68,6 +68,10 @@ export type PurgeReason = (typeof PURGE_REASONS)[number];
 export const OPS = ['send', 'recv', 'ack', 'nack', 'extend', 'stats', 'admin'] as const;
 export type Op = (typeof OPS)[number];
 
+/** Versions of the capability format, by the first field of the identifier (P2). */
+export const CAP_FORMATS = ['v1', 'v2'] as const;
+export type CapFormat = (typeof CAP_FORMATS)[number];
+
 /** The reserved topic whose admin may revoke capabilities (AU4). */
 export const ADMIN_TOPIC = 'mailbox.admin';
 
@@ -109,6 +113,7 @@ export const OUTCOMES = {
   },
   draining: { family: 'faulted', status: 503, code: 'E_UNAVAILABLE', retryable: true, reason: 'draining' },
   journal: { family: 'faulted', status: 503, code: 'E_UNAVAILABLE', retryable: true, reason: 'journal' },
+  verifier: { family: 'faulted', status: 503, code: 'E_UNAVAILABLE', retryable: true, reason: 'verifier' },
   not_owner: { family: 'faulted', status: 503, code: 'E_UNAVAILABLE', retryable: true, reason: 'not_owner' },
   starting: { family: 'faulted', status: 503, code: 'E_UNAVAILABLE', retryable: true, reason: 'starting' },
   saturated_dedup: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'dedup' },

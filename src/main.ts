@@ -1,30 +1,45 @@
 import { Authority } from './auth/authorize.ts';
 import type { Keyring } from './auth/keyring.ts';
 import { limitsOf } from './config/limits.ts';
-import type { Settings } from './config/settings.ts';
-import { ConfigError } from './config/values.ts';
+import type { SettingName, Settings } from './config/settings.ts';
+import type { Limits } from './core/limits.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import { Gateway } from './http/gateway.ts';
-import { Readiness } from './http/readiness.ts';
+import { type Condition, Readiness } from './http/readiness.ts';
 import { ROUTES } from './http/routes.ts';
 import { type Listener, listenHttp, listenMetrics } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
-import { memoryJournal } from './journal/memory.ts';
+import type { PublicJwk, Signer } from './integrity/signature.ts';
+import { KeyWatch } from './observe/key-watch.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { FactObserver } from './observe/observer.ts';
+import type { ProcessFact, Started } from './ports.ts';
 import { Service } from './service/service.ts';
+import { openStore, type Store } from './store.ts';
 import { systemClock, systemRandom } from './system.ts';
+import { askOverHttp } from './verifier/http.ts';
 
 /** Time is looked at at least this often: deadlines are met within it, whatever the load. */
 const TICK_MS_MAX = 20;
 
-export interface ServerOptions {
+/** What a running server takes into use without a restart. */
+export interface Reloadable {
   readonly settings: Settings;
-  readonly keyring: Keyring;
+  /** Null where a remote verifier holds the keys. */
+  readonly keyring: Keyring | null;
+  /** Signs envelopes (K3); none unless given. */
+  readonly signer?: Signer | null;
+}
+
+export interface ServerOptions extends Reloadable {
   readonly log: Log;
   /** How requests reach the gateway; benches and tests compare the ways. */
   readonly dispatch?: DispatchMode;
+  /** The operator takes a damaged last frame of the journal for a torn one. */
+  readonly acceptTornTail?: boolean;
+  /** The journal has failed: all that waited was answered, and the process should end. */
+  readonly onFailed?: () => void;
 }
 
 /** A running server. */
@@ -32,41 +47,68 @@ export interface Running {
   /** As bound, `host:port`. */
   readonly http: string;
   readonly metrics: string;
+  /** Takes all of it into use as one swap. @returns settings that differ and need a restart. */
+  reload(next: Reloadable): readonly SettingName[];
   /** Not ready, then drained, then closed. */
   stop(): Promise<void>;
 }
 
+/** Settings that a reload takes into use: the limits of the core, and these. */
+const RELOADED: readonly SettingName[] = ['keyring', 'signing_key', 'cap_cache_ttl', 'log_level'];
+
 /** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
-export async function startServer({ settings, keyring, log, dispatch }: ServerOptions): Promise<Running> {
-  if (settings.profile === 'macronode') {
-    throw new ConfigError(
-      'profile: macronode needs the embedded journal, which this version does not have; use micronode',
-    );
-  }
+export async function startServer(options: ServerOptions): Promise<Running> {
+  const { settings, log, dispatch } = options;
   const clock = systemClock();
-  const authority = new Authority(keyring, clock, settings.cap_cache_ttl);
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
     settings.topic_classes,
     settings.ready_shards,
   );
+  const store = openStore({
+    settings,
+    log,
+    metrics,
+    acceptTornTail: options.acceptTornTail ?? false,
+    onRoom: () => readiness.look(),
+  });
+  const { verifier_url, verifier_timeout } = settings;
+  const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
+    formats: settings.cap_formats,
+    failureBurst: settings.auth_failure_burst,
+    onPurge: (entries) => log.warn('auth.spike', { reason: 'failures', entries }),
+    ...(verifier_url === null ? {} : { remote: askOverHttp(verifier_url, verifier_timeout) }),
+  });
+  restore(authority, store.processFacts);
+  let signer = options.signer ?? null;
+  const published: PublicJwk[] = signer === null ? [] : [signer.jwk];
   const service = new Service({
-    shards: Service.empty(settings.ready_shards, limitsOf(settings)),
+    shards: store.shards,
     random: systemRandom,
-    integrity,
+    integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     observer: new FactObserver(metrics, log),
     effects: {
       append: (batches) => {
         const startedMs = performance.now();
-        memoryJournal.append(batches, (error) => {
+        store.append(batches, (error) => {
           metrics.appendSeconds.observe((performance.now() - startedMs) / 1000);
           if (error === null) service.durable();
-          else service.journalFailed();
+          else fail(error);
         });
       },
+      // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
+      ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => chargesOf(authority) }),
     },
   });
-  const readiness = new Readiness(service);
+  const keyWatch = new KeyWatch(log);
+  const readiness = new Readiness({
+    conditions: () => conditionsOf(service, authority, keyWatch, store),
+    onChange: (state, refusesSends, missing) => {
+      log.info('server.state', { state, missing });
+      if (state === 'starting' || state === 'draining') service.refuseWrites(state);
+      else if (state !== 'failed') service.refuseWrites(refusesSends ? 'degraded_writes' : null);
+    },
+  });
   const gateway = new Gateway({
     service,
     authority,
@@ -74,9 +116,13 @@ export async function startServer({ settings, keyring, log, dispatch }: ServerOp
     log,
     clock,
     readiness,
+    keepRevocation: (revocation, kept) =>
+      service.remember({ name: 'revoked', ...revocation }, (durable) => kept(durable ? null : new Error('journal'))),
+    publicKeys: () => JSON.stringify({ keys: published }),
     bodyBytesMax: settings.max_body,
     adminEnabled: settings.enable_admin,
   });
+  await takeOver(service, store, clock.nowMs(), limitsOf(settings));
   const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
   const http = await listenHttp(gateway, {
     ...settings.bind,
@@ -87,6 +133,8 @@ export async function startServer({ settings, keyring, log, dispatch }: ServerOp
     requestsPerSocket: settings.requests_per_socket,
     dispatch: dispatch ?? 'hot-direct',
   }).catch(async (error) => {
+    readiness.stop();
+    store.close();
     await scrape.close(0);
     throw error;
   });
@@ -94,23 +142,91 @@ export async function startServer({ settings, keyring, log, dispatch }: ServerOp
     shards: service.shards,
     inflight: () => service.inflight,
     pollCount: () => service.pollCount,
-    cacheSize: () => authority.cache.size,
-    cacheEvictions: () => authority.cache.evictions,
+    authority,
+    state: () => readiness.state,
     connections: http.connections,
     nowMs: clock.nowMs,
   });
-  const ticking = setInterval(() => service.tick(clock.nowMs()), TICK_MS_MAX);
-  readiness.state = 'ready';
-  return { http: http.address, metrics: scrape.address, stop: () => stop(http, scrape) };
+  const ticking = setInterval(() => {
+    service.tick(clock.nowMs());
+    authority.tick(clock.nowMs());
+  }, TICK_MS_MAX);
+  readiness.started();
+  return { http: http.address, metrics: scrape.address, reload, stop: () => stop(http, scrape) };
+
+  function reload(next: Reloadable): readonly SettingName[] {
+    service.changeLimits(limitsOf(next.settings));
+    if (next.keyring !== null) authority.useKeyring(next.keyring);
+    authority.cache.ttlMs = next.settings.cap_cache_ttl;
+    log.level = next.settings.log_level;
+    signer = next.signer ?? null;
+    // Keys of before stay published: consumers still check what they signed.
+    if (signer !== null && published.every(({ kid }) => kid !== signer?.jwk.kid)) published.unshift(signer.jwk);
+    readiness.look();
+    return restartNeeded(settings, next.settings);
+  }
 
   async function stop(listener: Listener, metricsListener: Listener): Promise<void> {
-    readiness.state = 'draining';
-    service.refuseWrites('draining');
+    readiness.drain();
     // From here on every response is the last of its connection, those of the long polls included.
     const closed = listener.close(settings.drain_deadline);
     service.endWaiting(clock.nowMs(), true);
     await closed;
     clearInterval(ticking);
+    readiness.stop();
     await metricsListener.close(0);
+    await new Promise((resolve) => service.whenDurable(resolve));
+    store.close();
   }
+
+  /** Nobody knows what the disk holds: 503 to all that waits, and the process is of no more use (journal rule 4). */
+  function fail(error: Error): void {
+    log.error('journal.failed', { decision: 'denied', reason: error.message });
+    service.journalFailed();
+    readiness.look();
+    options.onFailed?.();
+  }
+}
+
+/** Takes over what the journal knew, and says so in it: served is nothing before that is durable. */
+async function takeOver(service: Service, store: Store, nowMs: number, limits: Limits): Promise<void> {
+  const { epoch, shards } = store;
+  const started: Started | undefined =
+    epoch === null ? undefined : { name: 'started', atMs: nowMs, epoch, shards: shards.length, limits };
+  const durable = await new Promise<boolean>((resolve) => service.start(nowMs, started, resolve));
+  if (!durable) throw new Error('journal: the first write to it failed');
+}
+
+/** What outlives a process besides messages: revocations, and how far quotas are used. */
+function restore(authority: Authority, facts: readonly ProcessFact[]): void {
+  for (const fact of facts) {
+    if (fact.name === 'revoked') authority.revocations.add(fact);
+    if (fact.name === 'charged') authority.quotas.restore([fact], authority.clock.nowMs());
+  }
+}
+
+const chargesOf = (authority: Authority): readonly ProcessFact[] =>
+  authority.quotas.changes().map((window) => ({ name: 'charged', ...window }));
+
+/** Everything that speaks against writes at the moment (BD3, D7, K5, B8). */
+function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch, store: Store): Condition[] {
+  const found: Condition[] = service.drains
+    .filling(authority.clock.nowMs())
+    .map(({ name, retryAfterMs }) => ({ name, kind: 'saturated', retryAfterMs }));
+  const unhealthy = (name: string, retryAfterMs: number) => found.push({ name, kind: 'unhealthy', retryAfterMs });
+  if (!store.hasRoom) unhealthy('disk_space', 1_000);
+  if (authority.remote?.healthy === false) unhealthy('verifier', 1_000);
+  const { keyring, clock } = authority;
+  if (keyring !== null && keyWatch.look(keyring, clock.wallMs()) === 'overdue') unhealthy('keyring', 60_000);
+  if (service.isFailed) found.push({ name: 'journal', kind: 'failed', retryAfterMs: 1_000 });
+  return found;
+}
+
+/** Settings that differ, and that a reload does not take into use. */
+function restartNeeded(before: Settings, after: Settings): SettingName[] {
+  const same = (name: SettingName): boolean => JSON.stringify(before[name]) === JSON.stringify(after[name]);
+  const reloaded = (name: SettingName): boolean =>
+    RELOADED.includes(name) ||
+    JSON.stringify(limitsOf(before)) !== JSON.stringify(limitsOf({ ...before, [name]: after[name] }));
+  return (Object.keys(after) as SettingName[]).filter((name) => !same(name) && !reloaded(name));
 }

@@ -1,55 +1,105 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type Bom, SBOM_FILE } from '../tools/sbom.ts';
+import { advisoriesIn, type Locked, lockedPackages, problemsOf } from '../tools/supply-chain.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const json = (file: string) => JSON.parse(readFileSync(resolve(ROOT, file), 'utf8'));
 
-interface Locked {
-  readonly integrity?: string;
-  readonly license?: string;
-  readonly link?: boolean;
-  readonly hasInstallScript?: boolean;
-}
-
-/** Licences whose terms this project meets by keeping the packages whole. */
-const LICENCES = new Set([
-  'MIT',
-  'Apache-2.0',
-  'ISC',
-  'BSD-2-Clause',
-  'BSD-3-Clause',
-  'BlueOak-1.0.0',
-  '0BSD',
-  'CC0-1.0',
-  'MPL-2.0',
-  'MIT OR Apache-2.0',
-]);
-
 describe('supply chain', () => {
   const manifest = json('package.json');
-  const locked = Object.entries(json('package-lock.json').packages as Record<string, Locked>).filter(
-    ([path]) => path !== '',
-  );
+  const locked = lockedPackages();
 
   it('versions: exact in the manifest, with a hash in the lockfile; scripts off (C1)', () => {
     for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
       expect(version, name).toMatch(/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/);
     }
-    for (const [path, { integrity, link }] of locked) {
-      expect(link, path).toBeUndefined();
-      expect(integrity, path).toMatch(/^sha512-/);
+    for (const { name, integrity, link } of locked) {
+      expect(link, name).toBeUndefined();
+      expect(integrity, name).toMatch(/^sha512-/);
     }
     expect(readFileSync(resolve(ROOT, '.npmrc'), 'utf8')).toContain('ignore-scripts=true');
   });
 
-  it('licences: known and allowed for every package (C2)', () => {
-    const others = locked.filter(([, { license }]) => !LICENCES.has(license ?? 'none'));
-    expect(others.map(([path, { license }]) => `${path}: ${license}`)).toEqual([]);
+  it('licences, deny list, origin: nothing wrong with any package; each kind of wrong is seen (C2)', () => {
+    expect(problemsOf(locked)).toEqual([]);
+    const [good] = locked as [Locked, ...Locked[]];
+    const { license: _license, ...unlicensed } = good;
+    const bad: [Locked, RegExp][] = [
+      [{ ...good, license: 'AGPL-3.0' }, /licence AGPL-3.0/],
+      [unlicensed, /licence none/],
+      [{ ...good, name: 'event-stream' }, /denied, shipped/],
+      [{ ...good, resolved: 'git+ssh://git@example.org/x.git' }, /not from a registry/],
+      [{ ...good, integrity: 'sha1-AAAA' }, /no hash/],
+      [{ ...good, deprecated: 'use y' }, /deprecated, use y/],
+    ];
+    for (const [entry, says] of bad) expect(problemsOf([entry])).toEqual([expect.stringMatching(says)]);
+  });
+
+  it('advisories: none, some, and unavailable are told apart; no answer is never a pass (C2)', () => {
+    const report = (vulnerabilities: object, counts: object) =>
+      JSON.stringify({ vulnerabilities, metadata: { vulnerabilities: counts } });
+    expect(advisoriesIn(report({}, { total: 0 }))).toEqual({ says: 'none', bad: false });
+    expect(advisoriesIn(report({ x: {} }, { total: 1, low: 1 }))).toEqual({ says: '1 (0 high): x', bad: false });
+    expect(advisoriesIn(report({ x: {} }, { total: 1, critical: 1 }))).toEqual({ says: '1 (1 high): x', bad: true });
+    for (const none of ['', 'npm error', '{"message":"405 Method Not Allowed"}', '{"metadata":{}}']) {
+      expect(advisoriesIn(none)).toEqual({ says: 'unavailable', bad: false });
+    }
+    expect(readFileSync(resolve(ROOT, '.ci/run'), 'utf8')).toContain('npm run supply-chain');
   });
 
   it('install scripts: only of packages that are whole without them (C1)', () => {
-    const scripted = locked.filter(([, { hasInstallScript }]) => hasInstallScript === true);
-    expect(scripted.map(([path]) => path.replace(/^.*node_modules\//, '')).sort()).toEqual(['esbuild']);
+    const scripted = locked.filter(({ hasInstallScript }) => hasInstallScript === true);
+    expect(scripted.map(({ name }) => name).sort()).toEqual(['esbuild']);
+  });
+
+  it('bill of materials: every package of the lockfile, with its version, hash and licence (C3)', () => {
+    const { bomFormat, components } = JSON.parse(readFileSync(SBOM_FILE, 'utf8')) as Bom;
+    expect(bomFormat).toBe('CycloneDX');
+    const hex = (integrity = '') => Buffer.from(integrity.slice(7), 'base64').toString('hex');
+    const listed = components.map(({ name, version, hashes, licenses: [licence] }) =>
+      [name, version, hashes[0]?.content, licence?.license?.id ?? licence?.expression].join(' '),
+    );
+    const expected = locked.map(({ name, version, integrity, license }) =>
+      [name, version, hex(integrity), license].join(' '),
+    );
+    expect(new Set(listed), 'npm run sbom').toEqual(new Set(expected));
+  });
+
+  it('package: two builds in two places are byte-identical, and hold what they should (C4)', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'package-'));
+    const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+      .trim()
+      .split('\n');
+    const build = (name: string): string => {
+      const copy = join(folder, name, 'svc-mailbox');
+      for (const file of files.filter((path) => existsSync(resolve(ROOT, path)))) {
+        mkdirSync(dirname(join(copy, file)), { recursive: true });
+        copyFileSync(resolve(ROOT, file), join(copy, file));
+      }
+      symlinkSync(resolve(ROOT, 'node_modules'), join(copy, 'node_modules'));
+      execFileSync('npm', ['run', '--silent', 'package'], { cwd: copy, stdio: 'pipe' });
+      return join(copy, `svc-mailbox-${manifest.version}.tgz`);
+    };
+    try {
+      const [first, second] = ['here', 'elsewhere-with-a-longer-name'].map(build) as [string, string];
+      expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
+      const listed = execFileSync('tar', ['-tzf', first], { encoding: 'utf8' }).split('\n');
+      for (const file of [
+        'dist/mailbox.js',
+        'docs/openapi.json',
+        'docs/sbom/svc-mailbox.cdx.json',
+        'LICENSE',
+        'SECURITY.md',
+      ]) {
+        expect(listed).toContain(`package/${file}`);
+      }
+      expect(listed.filter((file) => /^package\/(src|test|node_modules|\.)/.test(file))).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

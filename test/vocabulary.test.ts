@@ -79,8 +79,14 @@ describe('vocabulary', () => {
       shards: [],
       inflight: () => 0,
       pollCount: () => 0,
-      cacheSize: () => 0,
-      cacheEvictions: () => 0,
+      authority: {
+        cache: { size: 0, evictions: 0 },
+        purges: 0,
+        revocations: { size: 0 },
+        keyring: null,
+        clock: { wallMs: () => 0 },
+      },
+      state: () => 'ready',
       connections: () => 0,
       nowMs: () => 0,
     });

@@ -27,7 +27,10 @@ interface Situation {
   readonly charge: () => boolean;
   /** The process knew the message of the request, and the capability covers its topic: the operation counts. */
   readonly wasKnown: boolean;
-  readonly draining: boolean;
+  /** The same of each ack that rides on a recv. */
+  readonly acksKnown: readonly boolean[];
+  /** What sends are refused with while none are taken, or null. */
+  readonly refusing: Outcome | null;
 }
 
 const only = (rule: RuleName, ...outcomes: readonly Outcome[]): Expected => ({ rule, outcomes });
@@ -80,7 +83,7 @@ function admitted(topic: string, situation: Situation): Expected | null {
 }
 
 function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
-  const { checker, nowMs, draining } = situation;
+  const { checker, nowMs, refusing } = situation;
   const { topic, idemKey, payloadHash } = ask;
   const sent = checker.step.find((fact) => fact.name === 'sent' && fact.topic === topic && fact.idemKey === idemKey);
   const first = refusalOfSend();
@@ -100,7 +103,7 @@ function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
       const same = live.payloadHash === integrity.payloadHashOf(ask.payload);
       return { ...only('IdempotentInv', same ? 'duplicate' : 'idem_mismatch'), ...(same ? { msgId: live.msgId } : {}) };
     }
-    if (draining) return only('BD3', 'draining');
+    if (refusing !== null) return only('BD3', refusing);
     return sent === undefined ? only('CapacityInv', ...checker.boundsReached(topic)) : null;
   }
 }
@@ -111,7 +114,8 @@ export const WRONG_HASH = `b3:${'f'.repeat(64)}`;
 function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
   const refused = admitted(ask.topic, situation);
   if (refused !== null) return refused;
-  const { checker, nowMs } = situation;
+  const { checker, nowMs, acksKnown, charge } = situation;
+  const isOverQuota = ask.acks.map((_, i) => acksKnown[i] === true && !charge());
   const given = checker.step.some((fact) => fact.name === 'received' && checker.topicNameOf(fact.msgId) === ask.topic);
   const full = checker.isInflightFull;
   if (!given && !full) {
@@ -123,8 +127,12 @@ function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
   }
   const expected = full ? FULL : GIVEN;
   if (ask.acks.length === 0) return expected;
-  return { ...expected, ackOutcomes: ask.acks.map((item) => settled('ack', item, situation).outcomes) };
+  return {
+    ...expected,
+    ackOutcomes: ask.acks.map((item, i) => (isOverQuota[i] ? OVER_QUOTA : settled('ack', item, situation).outcomes)),
+  };
 }
+const OVER_QUOTA: readonly Outcome[] = ['quota'];
 const FULL = only('LE1', 'ok', 'saturated_inflight');
 
 function located({ msgId }: AckItem, { checker, capability }: Situation): boolean {

@@ -1,6 +1,7 @@
+import type { ProcessFact } from '../../src/ports.ts';
 import { type Capability, PLENTY } from '../capabilities.ts';
 import { EPOCH_MS, type NodeClock } from '../clock.ts';
-import type { RuleName } from './breach.ts';
+import { Breach, type RuleName } from './breach.ts';
 
 /** TM2, AU1. */
 const TOLERANCE_S = 120;
@@ -10,7 +11,9 @@ export class AuthorityChecker {
   /** Root keys in force. */
   keys: readonly number[] = [1];
   private readonly clock: NodeClock;
-  private readonly revoked = new Set<string>();
+  private revoked = new Set<string>();
+  /** Those that a client was told of. */
+  private readonly answeredOf = new Set<string>();
   private readonly quotas = new Map<string, { used: number; endMs: number }>();
 
   constructor(clock: NodeClock) {
@@ -19,6 +22,20 @@ export class AuthorityChecker {
 
   revoke(nonce: string): void {
     this.revoked.add(nonce);
+  }
+
+  /** From here on it is for ever (AC1, S3). */
+  answered(nonce: string): void {
+    this.answeredOf.add(nonce);
+  }
+
+  /** Another process: what was answered it must know; what was not it may. */
+  restarted(facts: readonly ProcessFact[]): void {
+    this.revoked = new Set(facts.flatMap((fact) => (fact.name === 'revoked' ? [fact.value] : [])));
+    this.quotas.clear();
+    for (const nonce of this.answeredOf) {
+      if (!this.revoked.has(nonce)) throw new Breach('RevokedProp', `a restart forgot that ${nonce} is revoked`);
+    }
   }
 
   /** The rule that letting it in would break now, or null when it must be let in. */

@@ -22,7 +22,7 @@ type Undo = { readonly message: Tracked; readonly before: View } | { readonly sh
 export class LifecycleChecker {
   readonly messages = new Map<string, Tracked>();
   readonly topics = new Map<string, TopicLine>();
-  readonly handling: Handling = { ask: null, releasing: [] };
+  readonly handling: Handling = { ask: null, releasing: [], damaged: new Set() };
   readonly limits: Limits;
   /** Facts decided by the running process, and those of them that are durable. */
   decided = 0;
@@ -248,8 +248,8 @@ export class LifecycleChecker {
     this.undoFrom = 0;
   }
 
-  /** The process is gone, and with it every fact that is not durable. */
-  crashed(): void {
+  /** The process is gone, and with it every fact that is not durable by now. */
+  rollBack(): void {
     for (let i = this.undo.length - 1; i >= this.undoFrom; i--) {
       const undo = this.undo[i]!;
       if ('before' in undo) {
@@ -263,8 +263,9 @@ export class LifecycleChecker {
   }
 
   /** A process starts with these shards, empty for the first time. */
-  start(shards: readonly ShardState[]): void {
+  start(shards: readonly ShardState[], damaged: readonly string[]): void {
     this.shards = shards;
+    this.handling.damaged = new Set(damaged);
     this.replayedMs = shards.map(({ nowMs }) => nowMs);
     this.handling.ask = null;
   }

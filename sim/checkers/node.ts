@@ -3,11 +3,11 @@ import type { Outcome } from '../../spec/vocabulary.ts';
 import type { AuthFailure } from '../../src/auth/authorize.ts';
 import type { MessageFact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
-import type { ShardState } from '../../src/core/state.ts';
 import type { Delivery, RecvRequest, Reply } from '../../src/service/messages.ts';
 import { type Ask, type Exchange, OP_OF } from '../call.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
+import type { Opened } from '../store.ts';
 import { compare, expectedOf } from './answers.ts';
 import { AuthorityChecker, allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
@@ -21,7 +21,11 @@ export class NodeChecker {
   private readonly clock: NodeClock;
   private readonly tally: Tally;
   private isDraining = false;
+  private isShort = false;
+  private hasFailed = false;
   private wasKnown = false;
+  /** The same of each ack that rides on a recv. */
+  private acksKnown: readonly boolean[] = [];
   /** Facts decided before the request at hand. */
   private decidedBefore = 0;
 
@@ -34,17 +38,29 @@ export class NodeChecker {
 
   // ---- the process
 
-  started(shards: readonly ShardState[], first: boolean): void {
+  started({ shards, processFacts, damaged, torn }: Opened, first: boolean): void {
     this.isDraining = false;
-    this.lifecycle.start(shards);
+    this.hasFailed = false;
+    this.lifecycle.rollBack();
+    this.lifecycle.start(shards, damaged);
+    if (torn) this.tally.count('torn_tails');
     if (first) return;
     this.tally.action(WORLD_ROW.recover);
     this.lifecycle.restarted(shards);
+    this.authority.restarted(processFacts);
   }
 
+  /** What is not durable is gone; how much that is, only the next start will say. */
   crashed(): void {
     this.tally.action(WORLD_ROW.crash);
-    this.lifecycle.crashed();
+  }
+
+  failed(): void {
+    this.hasFailed = true;
+  }
+
+  short(isShort: boolean): void {
+    this.isShort = isShort;
   }
 
   draining(): void {
@@ -63,13 +79,16 @@ export class NodeChecker {
     this.decidedBefore = lifecycle.decided;
     if (refused !== null || ask.verb === 'revoke') return;
     lifecycle.handling.ask = ask;
-    if ('msgId' in ask)
-      this.wasKnown = lifecycle.isKnown(ask.msgId) && allowsTopic(capability, lifecycle.topicNameOf(ask.msgId) ?? '');
+    const isKnown = (msgId: string): boolean =>
+      lifecycle.isKnown(msgId) && allowsTopic(capability, lifecycle.topicNameOf(msgId) ?? '');
+    if ('msgId' in ask) this.wasKnown = isKnown(ask.msgId);
+    if (ask.verb === 'recv') this.acksKnown = ask.acks.map(({ msgId }) => isKnown(msgId));
   }
 
   /** The request was decided; its reply may still be held back. */
   served(exchange: Exchange): void {
     const { lifecycle } = this;
+    if (this.hasFailed) return;
     const { ask, capability } = exchange.call;
     const nowMs = this.clock.nowMs();
     const expected = expectedOf(ask, {
@@ -77,8 +96,9 @@ export class NodeChecker {
       capability,
       nowMs,
       charge: () => this.authority.charge(capability),
-      draining: this.isDraining,
+      refusing: this.isDraining ? 'draining' : this.isShort ? 'degraded_writes' : null,
       wasKnown: this.wasKnown,
+      acksKnown: this.acksKnown,
     });
     const pollEndsMs = ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs;
     exchange.due = { expected, facts: this.decidedBefore + dependedOn(lifecycle.step), pollEndsMs };
@@ -92,6 +112,7 @@ export class NodeChecker {
   replied(exchange: Exchange, reply: Reply): void {
     const { due } = exchange;
     const { ask, capability } = exchange.call;
+    if (reply.outcome === 'journal') return this.unavailable(ask);
     const against = this.authority.against(capability);
     if (reply.outcome === 'cap_auth') {
       if (against === null) throw new Breach('AU1', `${ask.verb} of ${capability.name} is refused, and it is valid`);
@@ -112,6 +133,12 @@ export class NodeChecker {
     this.count(ask, reply);
   }
 
+  /** Nobody is told anything by a process whose journal failed, and by no other is anybody told so. */
+  private unavailable(ask: Ask): void {
+    if (!this.hasFailed) throw new Breach('BD3', `${ask.verb} is answered journal, and the journal is sound`);
+    this.tally.count('journal_failures');
+  }
+
   /** Refused before the service saw it: only for an op that the capability does not allow. */
   private refused({ call: { ask, capability } }: Exchange, { outcome }: Reply): void {
     const allowed = (capability.ops as readonly string[]).includes(OP_OF[ask.verb]);
@@ -119,7 +146,9 @@ export class NodeChecker {
     if (allowed !== (expected === 'ok') || outcome !== expected) {
       throw new Breach('AU1', `${ask.verb} of ${capability.name} is answered ${outcome}`);
     }
-    if (outcome === 'ok') this.tally.count('revoked');
+    if (outcome !== 'ok') return;
+    if (ask.verb === 'revoke') this.authority.answered(ask.nonce);
+    this.tally.count('revoked');
   }
 
   private received(ask: RecvRequest, reply: Reply, pollEndsMs: number, against: RuleName | null): void {
@@ -186,6 +215,7 @@ const GOAL_OF: Readonly<Partial<Record<Outcome, Goal>>> = {
   idem_mismatch: 'mismatches',
   lease_lost: 'leases_lost',
   draining: 'drained',
+  degraded_writes: 'degraded',
   quota: 'quota_refused',
   saturated_shard: 'saturated',
   saturated_dedup: 'saturated',

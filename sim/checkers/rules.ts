@@ -11,6 +11,8 @@ export interface Handling {
   ask: Ask | null;
   /** Leases being given back because nobody was there to take them. */
   releasing: readonly Delivery[];
+  /** Messages whose payload the disk damaged, as the restart found. */
+  damaged: ReadonlySet<string>;
 }
 
 export type Must = (rule: RuleName, holds: boolean, why: string) => void;
@@ -51,7 +53,10 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
     held(view, fact, must);
     must('LE4', fact.settledUntilMs - fact.atMs >= limits.tReplayMs, 'its receipt is not remembered long enough');
     const { ask } = handling;
-    if (ask?.verb !== 'nack') return must('IN1', fact.reason === 'integrity', 'nacked, and nobody asked for it');
+    if (ask?.verb !== 'nack') {
+      const damaged = handling.damaged.has(message.msgId);
+      return must('IN1', damaged && fact.reason === 'integrity', 'nacked, and nobody asked for it');
+    }
     must('SingleLeaseInv', presents(ask, 'nack', message, view), 'nacked without its current receipt');
     if (ask.deadLetter) {
       return must('DL1', fact.to === 'dead_lettered' && fact.reason === 'rejected', 'rejected, and goes elsewhere');

@@ -31,6 +31,12 @@ export const GOALS = {
   drained: 'sends refused by a draining process',
   hung_up: 'clients that closed their connection while they waited',
   quota_refused: 'requests over the quota of their capability',
+  snapshots: 'snapshots of a journal, made while it was written',
+  torn_tails: 'restarts that found a write cut off',
+  journal_failures: 'requests answered 503 by a process whose journal failed',
+  degraded: 'sends refused for want of space on the disk',
+  refused_starts: 'nodes whose damaged journal was refused',
+  shortened_logs: 'nodes whose disk lost the end of what it had said to have',
 } as const;
 export type Goal = keyof typeof GOALS;
 export const GOAL_NAMES = Object.keys(GOALS) as Goal[];

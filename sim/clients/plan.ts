@@ -33,6 +33,19 @@ export function fire(generator: Generator, fault: PlannedFault, random: Draws): 
       return inject({ kind: 'clock_drift', node, rate: fault.rate, forMs: ms(fault.forMs) });
     case 'connection_flood':
       return inject({ kind: fault.kind, node, connections: fault.connections, forMs: ms(fault.forMs) });
+    case 'power_cut':
+      return inject({ kind: fault.kind, node, ops: ms(fault.ops), tear: fault.tear, downMs: ms(fault.downMs) });
+    case 'disk_error':
+      return inject({ kind: fault.kind, node, of: fault.of });
+    case 'disk_full':
+      return inject({ kind: fault.kind, node, bytes: fault.bytes, forMs: ms(fault.forMs) });
+    case 'short_write':
+    case 'lost_sync':
+      return inject({ kind: fault.kind, node, forMs: ms(fault.forMs) });
+    case 'bit_flip':
+      return inject({ kind: fault.kind, node, bits: fault.bits });
+    case 'misdirected_write':
+      return inject({ kind: fault.kind, node });
     case 'burst':
       faults.began(fault.kind, loop.nowMs);
       return each(fault.messages, (i) => producers[i]?.burst(0));

@@ -1,6 +1,8 @@
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { PLENTY } from '../capabilities.ts';
 import { TEMPER_NAMES } from '../clients/consumer.ts';
+import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
+import { DAMAGES } from '../fault.ts';
 import { type Draws, type Range, Stream } from '../random.ts';
 import { type NetworkRules, PLANNED_KINDS, type PlannedFault, type PlannedKind, type Schedule } from '../schedule.ts';
 import type { Setup } from '../setup.ts';
@@ -32,7 +34,9 @@ export function swarmSchedule(seed: number): Schedule {
       lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
       quotaOps: random.chance(0.15) ? 1 + random.below(20) : PLENTY,
     },
-    faults: PLANNED_KINDS.filter(() => random.chance(0.25)).map((kind) => faultOf(kind, random, setup)),
+    faults: PLANNED_KINDS.filter((kind) => random.chance(DAMAGES.includes(kind) ? 0.06 : 0.25)).map((kind) =>
+      faultOf(kind, random, setup),
+    ),
     goals: {},
     violates: null,
   };
@@ -87,7 +91,7 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
 /**
  * What all there is may take to settle at most, with room: delays, leases and backoffs; everything that waits, so much at a
  * time as may be leased, each turn with its syncs, or taken by someone who says nothing with all its attempts; and windows
- * until there is room for another key.
+ * until there is room for another key; and a file of its own for each payload that is large.
  */
 function boundMs(setup: Omit<Setup, 'settleMs'>): number {
   const { limits, settleBy, topics, syncMs } = setup;
@@ -96,9 +100,11 @@ function boundMs(setup: Omit<Setup, 'settleMs'>): number {
   const heldMs = DELAY_MS_MAX + inflightFactor * VISIBILITY_MS_MAX + backoffMaxMs;
   const turns = Math.ceil(Math.min(shardCapacity, WAITING_MAX) / Math.min(globalInflight, WAITING_MAX));
   const turnMs = settleBy === 'silence' ? maxAttempts * (defaultVisibilityMs + backoffMaxMs + 2_000) : 500;
-  return 2 * (heldMs + topics * tReplayMs + turns * (turnMs + 3 * syncMs.max)) + 60_000;
+  const filesMs = WAITING_MAX * SYNCS_OF_A_FILE * syncMs.max;
+  return 2 * (heldMs + topics * tReplayMs + turns * (turnMs + 3 * syncMs.max) + filesMs) + 60_000;
 }
 const WAITING_MAX = 1_000;
+const SYNCS_OF_A_FILE = 4;
 const DELAY_MS_MAX = 5_000;
 const VISIBILITY_MS_MAX = 5_000;
 
@@ -121,7 +127,7 @@ function producersOf(random: Draws): Schedule['producers'] {
     repeated: share() / 2,
     clashing: share() / 2,
     damaged: share() / 2,
-    bytes: random.pick([range(3, 3), range(0, 4), range(0, 40)]),
+    bytes: random.pick([range(3, 3), range(0, 4), range(0, 40), range(0, 3_000)]),
   };
 }
 
@@ -173,6 +179,22 @@ function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
       return { node, forMs, rate: random.pick([0.5, 0.9, 1.01, 1.5, 3]) };
     case 'connection_flood':
       return { node, forMs, connections: random.pick([1, 5, 2_000]) };
+    case 'power_cut':
+      return {
+        ...{ node, ops: random.pick([range(1, 1), range(1, 5), range(1, 40)]), tear: random.pick(TEARS) },
+        downMs: random.pick([range(1, 10), range(10, 500), range(500, 5_000)]),
+      };
+    case 'disk_error':
+      return { node, of: random.pick(ERRORS_OF) };
+    case 'disk_full':
+      return { node, forMs, bytes: random.pick([0, 1_000, 100_000, 200_000]) };
+    case 'short_write':
+    case 'lost_sync':
+      return { node, forMs };
+    case 'bit_flip':
+      return { node, bits: random.pick([1, 1, 20, 1_000]) };
+    case 'misdirected_write':
+      return { node };
     case 'burst':
     case 'replay_storm':
       return { messages: random.pick([1, 5, 50]) };

@@ -1,4 +1,5 @@
 import type { Client } from '../call.ts';
+import { DAMAGES } from '../fault.ts';
 import type { RunObserver } from '../watch.ts';
 import { type Driver, type RunResult, World } from '../world.ts';
 import { Acquaintance, type Element, type Script, type ScriptCall } from './script.ts';
@@ -62,7 +63,9 @@ export interface PlayOptions {
 /** The world of a script, and what drives it. */
 export function playerOf(script: Script, options: PlayOptions = {}): { world: World; driver: Driver } {
   const { setup, clocksAreTrue, tapes } = script;
-  return { world: new World(setup, { seed: 0, clocksAreTrue, tapes, ...options }), driver: new Player(script) };
+  const mayBeDamaged = script.elements.some((element) => 'fault' in element && DAMAGES.includes(element.fault.kind));
+  const world = new World(setup, { seed: 0, clocksAreTrue, mayBeDamaged, tapes, ...options });
+  return { world, driver: new Player(script) };
 }
 
 export function play(script: Script, options: PlayOptions = {}): { readonly world: World; readonly run: RunResult } {

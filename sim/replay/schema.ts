@@ -2,6 +2,7 @@ import Type, { type TSchema } from 'typebox';
 import { OPS } from '../../spec/vocabulary.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
+import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
 import { DEFECTS } from '../node.ts';
 import { SETTLE_BY } from '../setup.ts';
 
@@ -54,6 +55,12 @@ const fault = Type.Union([
   object({ node, kind: kind('clock_step'), byMs: Type.Integer() }),
   object({ node, kind: kind('clock_drift'), rate: Type.Number({ minimum: 0.1, maximum: 10 }), forMs: ms }),
   object({ node, kind: kind('connection_flood'), connections: count(1), forMs: ms }),
+  object({ node, kind: kind('power_cut'), ops: count(1), tear: kind(...TEARS), downMs: ms }),
+  object({ node, kind: kind('disk_error'), of: kind(...ERRORS_OF) }),
+  object({ node, kind: kind('disk_full'), bytes: count(0), forMs: ms }),
+  object({ node, kind: kind('short_write', 'lost_sync'), forMs: ms }),
+  object({ node, kind: kind('bit_flip'), bits: count(1) }),
+  object({ node, kind: kind('misdirected_write') }),
   object({
     node,
     kind: kind('keyring'),
@@ -98,7 +105,7 @@ const call = object({
   node,
   capability: ms,
   ask,
-  refs: Type.Array(object({ topic, idemKey: text, epoch: ms })),
+  refs: Type.Array(object({ topic, idemKey: text, epoch: ms, nth: Type.Optional(ms) })),
   timeoutMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   copies: Type.Array(
     object({

@@ -71,29 +71,46 @@ interface Acquainted {
 /** What the clients of a run have come to know: the ids and receipts behind the references of a script. */
 export class Acquaintance {
   private readonly leases = new Map<string, Acquainted[]>();
-  private readonly ids = new Map<string, string>();
+  private readonly ids = new Map<string, string[]>();
 
   learn(ask: Ask, reply: Reply | null): void {
     if (reply === null) return;
-    if (ask.verb === 'send' && reply.msgId !== undefined) this.ids.set(keyOf(ask), reply.msgId);
-    for (const letter of reply.deadLetters ?? []) this.ids.set(keyOf(letter), letter.msgId);
+    if (ask.verb === 'send' && reply.msgId !== undefined) this.meet(keyOf(ask), reply.msgId);
+    for (const letter of reply.deadLetters ?? []) this.meet(keyOf(letter), letter.msgId);
     for (const delivery of reply.deliveries ?? []) {
       const { msgId, epoch, receipt } = delivery;
       const key = keyOf(delivery);
-      this.ids.set(key, msgId);
+      this.meet(key, msgId);
       const leases = this.leases.get(key);
       if (leases === undefined) this.leases.set(key, [{ msgId, epoch, receipt }]);
       else leases.push({ msgId, epoch, receipt });
     }
   }
 
+  private meet(key: string, msgId: string): void {
+    const ids = this.ids.get(key);
+    if (ids === undefined) this.ids.set(key, [msgId]);
+    else if (!ids.includes(msgId)) ids.push(msgId);
+  }
+
+  /** The reference, and which of the messages of its key is meant. */
+  precise(ref: LeaseRef, msgId: string | undefined): LeaseRef {
+    const nth = msgId === undefined ? -1 : (this.ids.get(keyOf(ref))?.indexOf(msgId) ?? -1);
+    return nth <= 0 ? ref : { ...ref, nth };
+  }
+
+  private idOf(ref: LeaseRef): string | undefined {
+    const ids = this.ids.get(keyOf(ref)) ?? [];
+    return ids[ref.nth ?? 0] ?? ids.at(-1);
+  }
+
   /** The lease a reference names, or the nearest before it; so a script stays good when earlier leases are taken out of it. */
   lease(ref: LeaseRef): { readonly msgId: string; readonly receipt: string } | null {
-    if (ref.epoch === 0) {
-      const msgId = this.ids.get(keyOf(ref));
-      return msgId === undefined ? null : { msgId, receipt: FORGED_RECEIPT };
-    }
-    const leases = this.leases.get(keyOf(ref)) ?? [];
+    const msgId = this.idOf(ref);
+    if (ref.epoch === 0) return msgId === undefined ? null : { msgId, receipt: FORGED_RECEIPT };
+    const all = this.leases.get(keyOf(ref)) ?? [];
+    const own = all.filter((lease) => lease.msgId === msgId);
+    const leases = own.length > 0 ? own : all;
     return leases.findLast(({ epoch }) => epoch <= ref.epoch) ?? leases[0] ?? null;
   }
 
@@ -121,7 +138,7 @@ export class Acquaintance {
       case 'reprocess':
       case 'purge': {
         const { named, ...rest } = ask;
-        const ids = refs.map((ref) => this.ids.get(keyOf(ref))).filter((id) => id !== undefined);
+        const ids = refs.map((ref) => this.idOf(ref)).filter((id) => id !== undefined);
         return { ...rest, msgIds: named === true ? ids : null } as unknown as Request;
       }
       default:
@@ -137,4 +154,11 @@ const keyOf = ({ topic, idemKey }: { readonly topic: string; readonly idemKey: s
 export function scriptCall(call: Call, capability: number): ScriptCall {
   const { id, by, node, ask, refs, timeoutMs, copies } = call;
   return { id, by: by.name, group: by.group, node, capability, ask: written(ask), refs, timeoutMs, copies };
+}
+
+/** The msg_ids in a request, in the order of its references. */
+export function idsIn(ask: Ask): readonly string[] {
+  if ('msgId' in ask) return [ask.msgId];
+  if (ask.verb === 'recv') return ask.acks.map(({ msgId }) => msgId);
+  return 'msgIds' in ask ? (ask.msgIds ?? []) : [];
 }

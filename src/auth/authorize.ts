@@ -1,76 +1,27 @@
-import type { Op } from '../../spec/vocabulary.ts';
+import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
 import type { Clock } from '../ports.ts';
-import { CapabilityCache } from './cache.ts';
-import { type Scope, scopeOf } from './caveats.ts';
-import type { Keyring } from './keyring.ts';
-import { openToken } from './macaroon.ts';
+import { type CacheEntry, CapabilityCache } from './cache.ts';
+import { type AuthFailure, Capability, type Judge } from './capability.ts';
+import { scopeOf } from './caveats.ts';
+import { KEY_AGE_MAX_MS, type Keyring } from './keyring.ts';
+import { isSigned, parseToken, TOKEN_CHARS_MAX } from './macaroon.ts';
 import { Quotas } from './quota.ts';
-import { Revocations } from './revocation.ts';
+import { type AskRemote, RemoteVerifier, type Verdict } from './remote.ts';
+import { type Revocation, Revocations } from './revocation.ts';
+import { FailureThrottle, SpikeDetector, sourceOf } from './throttle.ts';
 
-/** Capability times are judged with this much tolerance (TM2, R5). */
-const TOLERANCE_S = 120;
+export type { AuthFailure } from './capability.ts';
+export { Capability } from './capability.ts';
+
+const DAY_MS = 86_400_000;
+const BEARER = 'bearer ';
 const CACHE_CAPACITY = 10_000;
-
-/** Why nobody stands behind a request (401). For logs and metrics; the caller is told no more than that. */
-export const AUTH_FAILURES = [
-  'missing',
-  'malformed',
-  'unknown_key',
-  'forged',
-  'caveats',
-  'expired',
-  'not_yet_valid',
-  'revoked',
-] as const;
-export type AuthFailure = (typeof AUTH_FAILURES)[number];
-
-/** An authentic capability, and what it allows at the moment it is asked. */
-export class Capability {
-  readonly nonce: string;
-  readonly keyId: string;
-  /** For logs: what it is for, nothing that would let anyone use it. */
-  readonly label: string;
-  private readonly scope: Scope;
-  private readonly authority: Authority;
-
-  constructor(nonce: string, keyId: string, scope: Scope, authority: Authority) {
-    this.nonce = nonce;
-    this.keyId = keyId;
-    this.scope = scope;
-    this.authority = authority;
-    const topics = [...scope.topics, ...scope.prefixes.map((prefix) => `${prefix}*`)].join('&');
-    this.label = `${[...scope.ops].join(',')} on ${topics} by ${keyId}:${nonce.slice(0, 8)}`;
-  }
-
-  allowsOp(op: Op): boolean {
-    return this.scope.ops.has(op);
-  }
-
-  allowsTopic(topic: string): boolean {
-    const { topics, prefixes } = this.scope;
-    return topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix));
-  }
-
-  /** Takes one operation and `bytes` from the quotas: 0, else ms until they may allow it (AU2). */
-  charge(bytes: number, nowMs: number): number {
-    return this.authority.quotas.charge(this.nonce, this.scope.quotas, bytes, nowMs);
-  }
-
-  /** False once revoked, expired or of a key that is no more (AU3). */
-  isValid(): boolean {
-    return this.failure() === null;
-  }
-
-  /** Why it is not valid now, or null. */
-  failure(): AuthFailure | null {
-    const { revocations, clock } = this.authority;
-    if (revocations.has(this.nonce, this.keyId)) return 'revoked';
-    if (this.authority.keyring.find(this.keyId) === undefined) return 'unknown_key';
-    const nowS = clock.wallMs() / 1000;
-    if (nowS > this.scope.expiresS + TOLERANCE_S) return 'expired';
-    return nowS < this.scope.notBeforeS - TOLERANCE_S ? 'not_yet_valid' : null;
-  }
-}
+/** Refused tokens remembered, so that repeating one costs little. */
+const REFUSED_CAPACITY = 1_000;
+const REFUSED_TTL_MS = 5_000;
+/** Well-formed, and signed by nobody. */
+const PROBE_TOKEN =
+  'MDAxOWxvY2F0aW9uIHN2Yy1tYWlsYm94CjAwMzNpZGVudGlmaWVyIHYxOnByb2JlOjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwCjAwMmZzaWduYXR1cmUgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAK';
 
 /**
  * What one connection presented last. Clients repeat their header: comparing it with the one before costs less than
@@ -78,62 +29,187 @@ export class Capability {
  */
 export interface Session {
   header: string;
-  capability: Capability | null;
-  untilMs: number;
+  entry: CacheEntry<Capability> | null;
+  /** An answer to it is held back (AU5): what comes meanwhile is refused unread. */
+  held: boolean;
 }
 
-/** Verifies, remembers and revokes capabilities. Fails closed. */
-export class Authority {
-  keyring: Keyring;
+export interface AuthorityOptions {
+  /** Formats that are accepted (P2); all by default. */
+  readonly formats?: readonly CapFormat[];
+  /** Where capabilities are verified instead of here (B8); the keyring is then null. */
+  readonly remote?: AskRemote;
+  /** Failures a sender may have in a burst before it is held back (AU5). */
+  readonly failureBurst?: number;
+  /** The cache was purged because failures spiked (K6). */
+  readonly onPurge?: (entries: number) => void;
+}
+
+/**
+ * Verifies, remembers and revokes capabilities. Fails closed: whatever is not known to be good is refused. Sans-I/O: time
+ * comes from the clock that is handed in, and a remote verifier is asked through a port.
+ */
+export class Authority implements Judge {
   readonly clock: Clock;
   readonly quotas = new Quotas();
   readonly revocations = new Revocations();
   readonly cache: CapabilityCache<Capability>;
+  readonly remote: RemoteVerifier | null;
+  version = 0;
+  purges = 0;
+  private ring: Keyring | null;
+  private readonly formats: readonly CapFormat[];
+  private readonly throttle: FailureThrottle;
+  private readonly spikes = new SpikeDetector();
+  private readonly refused = new Map<string, { readonly failure: AuthFailure; readonly untilMs: number }>();
+  private readonly onPurge: (entries: number) => void;
 
-  constructor(keyring: Keyring, clock: Clock, cacheTtlMs: number) {
-    this.keyring = keyring;
+  constructor(keyring: Keyring | null, clock: Clock, cacheTtlMs: number, options: AuthorityOptions = {}) {
+    if ((keyring === null) !== (options.remote !== undefined)) throw new Error('authority: a keyring or a verifier');
+    this.ring = keyring;
     this.clock = clock;
     this.cache = new CapabilityCache(cacheTtlMs, CACHE_CAPACITY);
+    this.formats = options.formats ?? CAP_FORMATS;
+    this.remote = options.remote === undefined ? null : new RemoteVerifier(options.remote);
+    this.throttle = new FailureThrottle(options.failureBurst ?? 100);
+    this.onPurge = options.onPurge ?? (() => {});
+  }
+
+  get keyring(): Keyring | null {
+    return this.ring;
+  }
+
+  /**
+   * Takes another keyring into use, as one swap (P3): capabilities of keys that both hold go on, those of a key that is gone or
+   * was exchanged end at once.
+   */
+  useKeyring(keyring: Keyring): void {
+    this.ring = this.ring === null ? keyring : keyring.keeping(this.ring);
+    this.version++;
+    this.refused.clear();
+    const oldestMs = Math.min(...this.ring.keys.map((key) => key.createdMs));
+    this.revocations.forgetNonces(Math.min(oldestMs, this.clock.wallMs() - KEY_AGE_MAX_MS) - DAY_MS);
   }
 
   newSession(): Session {
-    return { header: '', capability: null, untilMs: 0 };
+    return { header: '', entry: null, held: false };
   }
 
-  /** The capability of an `Authorization` header, or why there is none. */
+  /** The capability of an `Authorization` header, or why there is none. `unverified`: it takes a question, see `ask`. */
   authenticate(header: string | undefined, session: Session | null = null): Capability | AuthFailure {
     if (header === undefined) return 'missing';
     const nowMs = this.clock.nowMs();
-    if (session !== null && session.capability !== null && nowMs < session.untilMs && session.header === header) {
-      return session.capability.failure() ?? session.capability;
+    if (session !== null && session.entry !== null && nowMs < session.entry.untilMs && session.header === header) {
+      return session.entry.value.failure() ?? session.entry.value;
     }
-    if (header.slice(0, 7).toLowerCase() !== 'bearer ') return 'malformed';
-    const token = header.slice(7);
+    const token = tokenOf(header);
+    if (token === null) return 'malformed';
     let entry = this.cache.get(token, nowMs);
     if (entry === undefined) {
-      const capability = this.verify(token);
+      const capability = this.refusedBefore(token, nowMs) ?? this.verify(token, nowMs);
       if (typeof capability === 'string') return capability;
-      const failure = capability.failure();
-      if (failure !== null) return failure;
       entry = this.cache.put(token, capability, nowMs);
     }
     if (session !== null) {
       session.header = header;
-      session.capability = entry.value;
-      session.untilMs = entry.untilMs;
+      session.entry = entry;
     }
     return entry.value.failure() ?? entry.value;
   }
 
-  private verify(token: string): Capability | AuthFailure {
-    const opened = openToken(token, (id) => this.keyring.find(id));
-    if (typeof opened === 'string') return opened;
-    const scope = scopeOf(opened.caveats);
-    return typeof scope === 'string' ? 'caveats' : new Capability(opened.nonce, opened.keyId, scope, this);
+  /** Asks the remote verifier about a header that is `unverified`; `peer` is its sender's address; `done` is called once, perhaps before this returns. */
+  ask(header: string, peer: string | undefined, done: (verdict: Capability | AuthFailure) => void): void {
+    const token = tokenOf(header);
+    if (token === null || this.remote === null) return done('malformed');
+    const nowMs = this.clock.nowMs();
+    const asked = this.remote.verify(token, sourceOf(peer), nowMs, (verdict) =>
+      done(this.answered(token, nowMs, verdict)),
+    );
+    if (asked === 'crowded') done('crowded');
+  }
+
+  /** What the verifier's answer comes to. The entry's life is counted from the question: a late answer is not a fresh one. */
+  private answered(token: string, askedMs: number, verdict: Verdict): Capability | AuthFailure {
+    if (verdict === null) return 'unavailable';
+    if (!verdict.valid) return this.refuse(token, 'refused', this.clock.nowMs());
+    const known = this.cache.get(token, askedMs)?.value;
+    const capability = known ?? this.capabilityOf(token);
+    if (typeof capability === 'string') return capability;
+    if (known === undefined) {
+      capability.vouchedUntilMs = this.cache.put(token, capability, askedMs, verdict.ttlMs).untilMs;
+    }
+    return capability.failure() ?? capability;
+  }
+
+  private verify(token: string, nowMs: number): Capability | AuthFailure {
+    const capability = this.capabilityOf(token);
+    if (typeof capability === 'string') return this.refuse(token, capability, nowMs);
+    return this.remote === null ? capability : 'unverified';
+  }
+
+  /** What a token says. Only with a keyring of our own is that also known to be true. */
+  private capabilityOf(token: string): Capability | AuthFailure {
+    const parsed = parseToken(token);
+    if (parsed === null || !this.formats.includes(parsed.format)) return 'malformed';
+    const { nonce, keyId } = parsed;
+    const root = this.ring === null ? null : this.ring.find(keyId);
+    if (root === undefined) return 'unknown_key';
+    if (root !== null && !isSigned(parsed, root.key)) return 'forged';
+    const scope = scopeOf(parsed.caveats);
+    return typeof scope === 'string' ? 'caveats' : new Capability(nonce, keyId, root, scope, this);
+  }
+
+  private refuse(token: string, failure: AuthFailure, nowMs: number): AuthFailure {
+    if (failure === 'malformed') return failure;
+    if (this.refused.size >= REFUSED_CAPACITY) this.refused.delete(this.refused.keys().next().value as string);
+    this.refused.set(token, { failure, untilMs: nowMs + Math.min(REFUSED_TTL_MS, this.cache.ttlMs) });
+    return failure;
+  }
+
+  private refusedBefore(token: string, nowMs: number): AuthFailure | null {
+    const before = this.refused.get(token);
+    if (before === undefined) return null;
+    if (nowMs < before.untilMs) return before.failure;
+    this.refused.delete(token);
+    return null;
+  }
+
+  /**
+   * Counts a failed authentication: 0, else ms for which its sender is held back (AU5). A spike of them purges the cache (K6).
+   */
+  failed(failure: AuthFailure, peer: string | undefined): number {
+    if (failure === 'unavailable' || failure === 'crowded') return 0;
+    const nowMs = this.clock.nowMs();
+    if (failure !== 'missing' && this.spikes.failed(nowMs)) {
+      this.purges++;
+      this.onPurge(this.cache.size);
+      this.cache.clear();
+    }
+    return this.throttle.failed(sourceOf(peer), nowMs);
   }
 
   /** Takes effect at once in this process (S3). False when the list is full: nothing was revoked. */
-  revoke(kind: 'nonce' | 'key_id', value: string): boolean {
-    return this.revocations.add(kind, value);
+  revoke(kind: Revocation['kind'], value: string): boolean {
+    if (!this.revocations.add({ kind, value, atMs: this.clock.nowMs() })) return false;
+    this.version++;
+    if (kind === 'nonce') this.cache.drop(value);
+    return true;
   }
+
+  /** Takes back what was revoked before a restart. */
+  restore(revocations: Iterable<Revocation>): void {
+    for (const revocation of revocations) this.revocations.add(revocation);
+    this.version++;
+  }
+
+  /** Looks after the remote verifier; to be called now and then. */
+  tick(nowMs: number): void {
+    this.remote?.probe(PROBE_TOKEN, nowMs);
+  }
+}
+
+/** The token of `Bearer <token>`; null for what cannot be one, before any work is done on it. */
+function tokenOf(header: string): string | null {
+  if (header.length > BEARER.length + TOKEN_CHARS_MAX) return null;
+  return header.slice(0, BEARER.length).toLowerCase() === BEARER ? header.slice(BEARER.length) : null;
 }

@@ -1,9 +1,10 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 export const KEY_BYTES = 32;
-const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
-const FILE_BYTES_MAX = 64 * 1024;
+const DAY_MS = 86_400_000;
+/** A root key may be this old (K5); the warning comes before. */
+export const KEY_AGE_MAX_MS = 30 * DAY_MS;
+export const KEY_AGE_WARN_MS = 25 * DAY_MS;
 
 export interface RootKey {
   readonly id: string;
@@ -11,17 +12,21 @@ export interface RootKey {
   readonly key: KeyObject;
 }
 
-/** Something is wrong with the keyring file: the message says what, and never a byte of a key. */
+/** Something is wrong with a keyring: the message says what, and never a byte of a key. */
 export class KeyringError extends Error {}
 
-/** Root keys, newest last; capabilities are minted with the newest and verified with any (K2, K5). */
+/** `fresh`, `aging` (rotate soon) or `overdue` (K5). */
+export type KeyAge = 'fresh' | 'aging' | 'overdue';
+
+/** Root keys, newest last; capabilities are minted with the newest and verified with any that is not too old (K2, K5). */
 export class Keyring {
   readonly keys: readonly RootKey[];
+  private readonly byId: ReadonlyMap<string, RootKey>;
 
   constructor(keys: readonly RootKey[]) {
     if (keys.length === 0) throw new KeyringError('keyring: holds no key');
-    if (new Set(keys.map((key) => key.id)).size !== keys.length)
-      throw new KeyringError('keyring: an id is there twice');
+    this.byId = new Map(keys.map((key) => [key.id, key]));
+    if (this.byId.size !== keys.length) throw new KeyringError('keyring: an id is there twice');
     this.keys = [...keys].sort((a, b) => a.createdMs - b.createdMs);
   }
 
@@ -29,14 +34,39 @@ export class Keyring {
     return this.keys[this.keys.length - 1] as RootKey;
   }
 
-  find(id: string): KeyObject | undefined {
-    return this.keys.find((key) => key.id === id)?.key;
+  find(id: string): RootKey | undefined {
+    return this.byId.get(id);
+  }
+
+  /**
+   * Wall time from which this key verifies nothing: 30 days after it was made, once another took its place. The newest one goes
+   * on, so that consumers can finish; the server is then not ready and takes no sends (K5, BD3).
+   */
+  endsMs(key: RootKey): number {
+    return key === this.newest ? Number.POSITIVE_INFINITY : key.createdMs + KEY_AGE_MAX_MS;
+  }
+
+  /** The age of the key that signs now. */
+  age(wallMs: number): KeyAge {
+    const ageMs = wallMs - this.newest.createdMs;
+    if (ageMs >= KEY_AGE_MAX_MS) return 'overdue';
+    return ageMs >= KEY_AGE_WARN_MS ? 'aging' : 'fresh';
   }
 
   /** With a fresh key; those older than `keepMs` before now are left out (K5: the overlap of a rollover). */
   rotated(nowMs: number, keepMs: number): Keyring {
     const number = Math.max(0, ...this.keys.map((key) => Number(/^k([0-9]{1,9})$/.exec(key.id)?.[1] ?? 0))) + 1;
     return new Keyring([...this.keys.filter((key) => key.createdMs > nowMs - keepMs), freshKey(`k${number}`, nowMs)]);
+  }
+
+  /** The same ring; keys that `before` holds too are its very objects, so that identity tells which ones stayed. */
+  keeping(before: Keyring): Keyring {
+    return new Keyring(
+      this.keys.map((key) => {
+        const known = before.find(key.id);
+        return known?.key.equals(key.key) && known.createdMs === key.createdMs ? known : key;
+      }),
+    );
   }
 }
 
@@ -45,96 +75,4 @@ export function freshKey(id: string, createdMs: number): RootKey {
   const key = createSecretKey(bytes);
   bytes.fill(0);
   return { id, createdMs, key };
-}
-
-/** Parses the file's text, `{"version": 1, "keys": [{"id", "created", "key_b64"}]}`; @throws KeyringError. */
-export function parseKeyring(text: string): Keyring {
-  let file: unknown;
-  try {
-    file = JSON.parse(text);
-  } catch {
-    throw new KeyringError('keyring: not JSON');
-  }
-  const { version, keys, ...rest } = recordOf(file, 'keyring');
-  if (version !== 1) throw new KeyringError('keyring: version must be 1');
-  if (!Array.isArray(keys)) throw new KeyringError('keyring: keys must be a list');
-  refuseUnknown(rest, 'keyring');
-  return new Keyring(keys.map(rootKeyOf));
-}
-
-function rootKeyOf(entry: unknown, index: number): RootKey {
-  const where = `keyring: keys[${index}]`;
-  const { id, created, key_b64, ...rest } = recordOf(entry, where);
-  refuseUnknown(rest, where);
-  if (typeof id !== 'string' || !KEY_ID.test(id)) throw new KeyringError(`${where}.id: 1..32 of A-Z a-z 0-9 _ -`);
-  const createdMs = typeof created === 'string' ? Date.parse(created) : Number.NaN;
-  if (Number.isNaN(createdMs)) throw new KeyringError(`${where}.created: an RFC 3339 time`);
-  const bytes = Buffer.from(typeof key_b64 === 'string' ? key_b64 : '', 'base64');
-  if (bytes.length !== KEY_BYTES) throw new KeyringError(`${where}.key_b64: ${KEY_BYTES} bytes of base64`);
-  const key = createSecretKey(bytes);
-  bytes.fill(0);
-  return { id, createdMs, key };
-}
-
-function recordOf(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new KeyringError(`${where}: an object`);
-  return value as Record<string, unknown>;
-}
-
-function refuseUnknown(rest: object, where: string): void {
-  const [field] = Object.keys(rest);
-  if (field !== undefined) throw new KeyringError(`${where}: unknown field ${field}`);
-}
-
-/**
- * Reads a keyring file. It must be a regular file of this user's (or root's) that nobody else may read (I3, K4).
- * @throws KeyringError
- */
-export function readKeyringFile(path: string): Keyring {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw new KeyringError(`keyring ${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be opened'}`);
-  }
-  try {
-    const { mode, uid, size } = fstatSync(file);
-    if ((mode & 0o170000) !== 0o100000) throw new KeyringError(`keyring ${path}: not a regular file`);
-    if ((mode & 0o077) !== 0) {
-      throw new KeyringError(`keyring ${path}: mode is 0${(mode & 0o777).toString(8)}, must be 0600 (chmod 600)`);
-    }
-    if (uid !== 0 && uid !== process.getuid?.()) throw new KeyringError(`keyring ${path}: belongs to uid ${uid}`);
-    if (size > FILE_BYTES_MAX) throw new KeyringError(`keyring ${path}: larger than ${FILE_BYTES_MAX} bytes`);
-    return parseKeyring(readFileSync(file, 'utf8'));
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Writes a keyring with mode 0600: whole or not at all. `fresh` refuses to replace a file. @throws KeyringError */
-export function writeKeyringFile(path: string, keyring: Keyring, fresh: boolean): void {
-  const keys = keyring.keys.map(({ id, createdMs, key }) => {
-    const bytes = key.export();
-    const entry = { id, created: new Date(createdMs).toISOString(), key_b64: bytes.toString('base64') };
-    bytes.fill(0);
-    return entry;
-  });
-  const target = fresh ? path : `${path}.${randomBytes(6).toString('hex')}`;
-  let file: number;
-  try {
-    file = openSync(target, 'wx', 0o600);
-  } catch (error) {
-    throw new KeyringError(`keyring ${target}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be written'}`);
-  }
-  try {
-    writeFileSync(file, `${JSON.stringify({ version: 1, keys }, null, 2)}\n`);
-    fsyncSync(file);
-    if (!fresh) renameSync(target, path);
-  } catch (error) {
-    rmSync(target, { force: true });
-    throw error;
-  } finally {
-    closeSync(file);
-  }
 }

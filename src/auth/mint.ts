@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { CapFormat } from '../../spec/vocabulary.ts';
 import { scopeOf } from './caveats.ts';
 import type { Keyring } from './keyring.ts';
 import { mintToken } from './macaroon.ts';
@@ -13,10 +14,14 @@ function freshNonce(): string {
 }
 
 /** A capability signed by the newest key. @throws Error when a mandatory caveat is missing or one is unknown (E1). */
-export function mint(keyring: Keyring, caveats: readonly string[]): { readonly token: string; readonly nonce: string } {
+export function mint(
+  keyring: Keyring,
+  caveats: readonly string[],
+  format: CapFormat = 'v1',
+): { readonly token: string; readonly nonce: string } {
   const scope = scopeOf(caveats);
   if (typeof scope === 'string') throw new Error(`capability: ${scope}`);
   const { id, key } = keyring.newest;
   const nonce = freshNonce();
-  return { token: mintToken(key, id, nonce, caveats), nonce };
+  return { token: mintToken(key, id, nonce, caveats, format), nonce };
 }

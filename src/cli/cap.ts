@@ -1,6 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
 import { parseCaveat, scopeOf } from '../auth/caveats.ts';
-import { readKeyringFile } from '../auth/keyring.ts';
+import { KEY_AGE_MAX_MS } from '../auth/keyring.ts';
+import { readKeyringFile } from '../auth/keyring-file.ts';
 import { attenuateToken, parseToken } from '../auth/macaroon.ts';
 import { mint } from '../auth/mint.ts';
 import { durationMs } from '../config/values.ts';
@@ -54,17 +56,26 @@ function caveatsOf(options: CaveatOptions): string[] {
 export function addCap(program: Command): void {
   const cap = program.command('cap').description('capabilities');
   const minting = withCaveats(cap.command('mint').description('make a capability'));
-  minting.requiredOption('--keyring <file>', 'keyring to sign with').option('--json', 'print JSON');
+  minting
+    .requiredOption('--keyring <file>', 'keyring to sign with')
+    .addOption(new Option('--format <version>', 'format version').choices([...CAP_FORMATS]).default('v1'))
+    .option('--json', 'print JSON');
   examples(
     minting,
     'mailbox cap mint --keyring keyring.json --topic orders --op send --expires 1h --quota-ops 1000/1',
     'mailbox cap mint --keyring keyring.json --topic mailbox.admin --op admin --expires 1h --quota-ops 10/1',
   );
-  minting.action((options: CaveatOptions & { keyring: string; json?: true }) => {
+  minting.action((options: CaveatOptions & { keyring: string; format: CapFormat; json?: true }) => {
     const caveats = caveatsOf(options);
     const scope = scopeOf(caveats);
     if (typeof scope === 'string') throw new UsageError(`capability: ${scope}`);
-    const { token, nonce } = mint(readKeyringFile(options.keyring), caveats);
+    const keyring = readKeyringFile(options.keyring);
+    const { token, nonce } = mint(keyring, caveats, options.format);
+    const { id, createdMs } = keyring.newest;
+    if (scope.expiresS * 1000 > createdMs + KEY_AGE_MAX_MS) {
+      const end = new Date(createdMs + KEY_AGE_MAX_MS).toISOString();
+      process.stderr.write(`mint: key ${id} ends ${end}, and this capability with it\n`);
+    }
     if (options.json) printJson({ capability: token, nonce, caveats });
     else print(token);
   });
@@ -88,13 +99,17 @@ export function addCap(program: Command): void {
       process.exitCode = EXIT.failed;
       return;
     }
-    const { keyId, nonce, caveats } = parsed;
+    const { format, keyId, nonce, caveats } = parsed;
     const scope = scopeOf(caveats);
-    if (json) return printJson({ key_id: keyId, nonce, caveats, usable: typeof scope !== 'string' });
+    if (json) return printJson({ format, key_id: keyId, nonce, caveats, usable: typeof scope !== 'string' });
     print(
-      [`key ${keyId}`, `nonce ${nonce}`, ...caveats, ...(typeof scope === 'string' ? [`unusable: ${scope}`] : [])].join(
-        '\n',
-      ),
+      [
+        `format ${format}`,
+        `key ${keyId}`,
+        `nonce ${nonce}`,
+        ...caveats,
+        ...(typeof scope === 'string' ? [`unusable: ${scope}`] : []),
+      ].join('\n'),
     );
   });
 

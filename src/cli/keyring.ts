@@ -1,11 +1,19 @@
 import type { Command } from 'commander';
-import { freshKey, Keyring, readKeyringFile, writeKeyringFile } from '../auth/keyring.ts';
+import { freshKey, KEY_AGE_MAX_MS, Keyring } from '../auth/keyring.ts';
+import { readKeyringFile, writeKeyringFile } from '../auth/keyring-file.ts';
 import { durationMs } from '../config/values.ts';
 import { examples, print, printJson, UsageError } from './shared.ts';
 
 const DAY_MS = 86_400_000;
-/** Root keys live at most this long (K5). */
-const KEY_DAYS_MAX = 30;
+const KEY_DAYS_MAX = KEY_AGE_MAX_MS / DAY_MS;
+
+/** What to do about a key in this state. */
+const HINT: Readonly<Record<string, string>> = {
+  aging: ': rotate before it is 30 days old',
+  overdue: ': rotate now, sends are refused',
+  overlap: ': verifies what it signed until it is 30 days old',
+  over: ': verifies nothing any more',
+};
 
 export function addKeyring(program: Command): void {
   const keyring = program.command('keyring').description('root keys of capabilities');
@@ -18,7 +26,7 @@ export function addKeyring(program: Command): void {
   rotate.option('--keep <duration>', 'keep keys younger than this, at most 30d', `${KEY_DAYS_MAX}d`);
   examples(rotate, 'mailbox keyring rotate keyring.json --keep 30d').action((file: string, { keep }) => {
     const keepMs = durationMs(keep);
-    if (keepMs === null || keepMs > KEY_DAYS_MAX * DAY_MS) throw new UsageError('keep: a duration up to 30d, like 7d');
+    if (keepMs === null || keepMs > KEY_AGE_MAX_MS) throw new UsageError('keep: a duration up to 30d, like 7d');
     const rotated = readKeyringFile(file).rotated(Date.now(), keepMs);
     writeKeyringFile(file, rotated, false);
     print(
@@ -27,12 +35,16 @@ export function addKeyring(program: Command): void {
   });
   const list = keyring.command('list <file>').description('ids and ages, no key').option('--json', 'print JSON');
   list.action((file: string, { json }: { json?: true }) => {
-    const keys = readKeyringFile(file).keys.map(({ id, createdMs }) => ({
-      id,
-      created: new Date(createdMs).toISOString(),
-      age_days: Math.floor((Date.now() - createdMs) / DAY_MS),
+    const ring = readKeyringFile(file);
+    const keys = ring.keys.map((key) => ({
+      id: key.id,
+      created: new Date(key.createdMs).toISOString(),
+      age_days: Math.floor((Date.now() - key.createdMs) / DAY_MS),
+      state: key === ring.newest ? ring.age(Date.now()) : Date.now() < ring.endsMs(key) ? 'overlap' : 'over',
     }));
     if (json) return printJson(keys);
-    for (const { id, created, age_days } of keys) print(`${id}  ${created}  ${age_days} days old`);
+    for (const { id, created, age_days, state } of keys) {
+      print(`${id}  ${created}  ${age_days} days old  ${state}${HINT[state] ?? ''}`);
+    }
   });
 }

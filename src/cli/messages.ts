@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { durationMs } from '../config/values.ts';
+import type { PublicJwk } from '../integrity/signature.ts';
 import { verifyEnvelope } from '../integrity/verify.ts';
 import { freshCorrId } from '../observe/ids.ts';
 import { clientOf, connecting, EXIT, examples, print, printJson, UsageError, wholeNumber } from './shared.ts';
@@ -53,9 +54,11 @@ export function addMessages(program: Command): void {
     .option('--max <n>', 'at most so many', wholeNumber('max', 1, 256), 1)
     .option('--wait <duration>', 'wait for one, up to 20s', ms('wait'), 0)
     .option('--visibility <duration>', 'length of the lease', ms('visibility'))
-    .option('--ack', 'acknowledge what was printed');
+    .option('--ack', 'acknowledge what was printed')
+    .option('--signed-by <file>', 'only what a key of this file signed, as `GET /v1/keys` gave it');
   examples(recv, 'mailbox recv demo --wait 20s --ack').action(async (topic: string, options: RecvOptions) => {
     const client = clientOf(options);
+    const keys = options.signedBy === undefined ? undefined : publicKeysIn(read(options.signedBy));
     const { messages } = await client.recv({
       topic,
       max_messages: options.max,
@@ -63,7 +66,7 @@ export function addMessages(program: Command): void {
       ...(options.visibility === undefined ? {} : { visibility_ms: options.visibility }),
     });
     for (const envelope of messages) {
-      const broken = verifyEnvelope(envelope);
+      const broken = verifyEnvelope(envelope, keys);
       if (broken !== null) {
         process.stderr.write(`recv: ${envelope.msg_id}: ${broken} does not hold\n`);
         process.exitCode = EXIT.failed;
@@ -133,6 +136,7 @@ interface RecvOptions extends Connection {
   readonly wait: number;
   readonly visibility?: number;
   readonly ack?: true;
+  readonly signedBy?: string;
 }
 interface NackOptions extends Connection {
   readonly reason?: string;
@@ -146,4 +150,13 @@ function read(file: string): Buffer {
   } catch (error) {
     throw new UsageError(`file: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
   }
+}
+
+/** The keys of a file as `GET /v1/keys` writes it. */
+function publicKeysIn(file: Buffer): readonly PublicJwk[] {
+  try {
+    const { keys } = JSON.parse(file.toString('utf8')) as { keys: readonly PublicJwk[] };
+    if (keys.every(({ kid, x }) => typeof kid === 'string' && typeof x === 'string')) return keys;
+  } catch {}
+  throw new UsageError('signed-by: no public keys in it');
 }

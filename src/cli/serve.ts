@@ -1,13 +1,18 @@
 import { type Command, Option } from 'commander';
-import { freshKey, Keyring, readKeyringFile } from '../auth/keyring.ts';
+import { freshKey, Keyring, KeyringError } from '../auth/keyring.ts';
+import { readKeyringFile } from '../auth/keyring-file.ts';
 import { mint } from '../auth/mint.ts';
-import { flagOf, loadConfig } from '../config/load.ts';
+import { readSecretFile } from '../auth/secret-file.ts';
+import { type Config, differences, flagOf, loadConfig } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
-import { createLog, type Log } from '../observe/log.ts';
+import { ConfigError } from '../config/values.ts';
+import { type Signer, signerOf } from '../integrity/signature.ts';
+import { createLog, LineBuffer, type Log, placeOf } from '../observe/log.ts';
 import { EXIT, examples } from './shared.ts';
 
 const DEV_TOPIC = 'demo';
 const DEV_HOURS = 24;
+const PEM_BYTES_MAX = 16 * 1024;
 
 /** Adds a flag for every setting. */
 export function withSettings(command: Command): Command {
@@ -32,45 +37,129 @@ export function flagsOf(options: Readonly<Record<string, unknown>>): Record<stri
 
 export function addServe(program: Command): void {
   const command = withSettings(program.command('serve').description('run the mailbox'));
-  examples(command, 'mailbox serve', 'mailbox serve --bind 0.0.0.0:9410 --keyring keyring.json --log-level debug');
+  command.option(
+    '--accept-torn-tail',
+    'drop a damaged last frame of the journal; what it held may have been acknowledged',
+  );
+  examples(
+    command,
+    'mailbox serve',
+    'mailbox serve --data /var/lib/mailbox --keyring keyring.json --bind 0.0.0.0:9410',
+    'mailbox serve --profile micronode',
+  );
   command.action(async (options: Record<string, unknown>) => {
-    const { settings } = loadConfig(flagsOf(options), process.env, options['config'] as string | undefined);
-    const log = createLog(settings.log_level, settings.log_format, (line) => process.stdout.write(line));
-    const keyring = settings.keyring === null ? development() : readKeyringFile(settings.keyring);
+    const read = (): Config => loadConfig(flagsOf(options), process.env, options['config'] as string | undefined);
+    const config = read();
+    const { settings } = config;
+    const lines = new LineBuffer((text) => process.stdout.write(text));
+    const log = createLog(settings.log_level, settings.log_format, lines.write);
+    const secrets = readSecrets(settings, null);
     // Loaded here, so that the other commands start without the server.
     const { startServer } = await import('../main.ts');
-    const server = await startServer({ settings, keyring, log });
+    let onFailed = (): void => {};
+    const acceptTornTail = options['acceptTornTail'] === true;
+    const server = await startServer({ settings, ...secrets, log, acceptTornTail, onFailed: () => onFailed() });
     const { profile, ready_shards } = settings;
     log.info('server.ready', { http: server.http, metrics: server.metrics, profile, shards: ready_shards });
-    if (settings.keyring === null) process.stderr.write(welcome(settings, keyring, server.http));
-    guard(log, () => server.stop());
+    if (settings.keyring === null && secrets.keyring !== null) {
+      process.stderr.write(welcome(settings, secrets.keyring, server.http));
+    }
+    onFailed = guard(log, lines, () => server.stop());
+    reloadOnSignal(log, server, read, { config, secrets });
   });
 }
 
-const development = (): Keyring => new Keyring([freshKey('dev', Date.now())]);
+interface Secrets {
+  readonly keyring: Keyring | null;
+  readonly signer: Signer | null;
+}
 
-/** SIGTERM and SIGINT drain and exit 0; a second one exits at once. A bug outside every request ends the process. */
-function guard(log: Log, stop: () => Promise<void>): void {
+/** Keys as the settings name them, all checked before any is used. @throws ConfigError, KeyringError */
+function readSecrets(settings: Settings, development: Keyring | null): Secrets {
+  const { keyring, verifier_url, signing_key } = settings;
+  const signer = signing_key === null ? null : readSigner(signing_key);
+  if (keyring !== null) return { keyring: readKeyringFile(keyring), signer };
+  if (verifier_url !== null) return { keyring: null, signer };
+  return { keyring: development ?? new Keyring([freshKey('dev', Date.now())]), signer };
+}
+
+/** The key that signs envelopes (K3). @throws ConfigError */
+function readSigner(path: string): Signer {
+  const error = (message: string): ConfigError => new ConfigError(message);
+  const pem = readSecretFile(path, { what: 'signing_key', bytesMax: PEM_BYTES_MAX, error });
+  try {
+    return signerOf(pem);
+  } catch (cause) {
+    throw error(`signing_key ${path}: ${(cause as Error).message}`);
+  }
+}
+
+/** SIGHUP: configuration and keys are read again, and taken into use as one swap, or not at all (K1, P3). */
+function reloadOnSignal(
+  log: Log,
+  server: { reload(next: { settings: Settings } & Secrets): readonly string[] },
+  read: () => Config,
+  now: { config: Config; secrets: Secrets },
+): void {
+  process.on('SIGHUP', () => {
+    try {
+      const config = read();
+      const secrets = readSecrets(config.settings, now.config.settings.keyring === null ? now.secrets.keyring : null);
+      const restart = server.reload({ settings: config.settings, ...secrets });
+      const changed = differences(now.config, config).filter(
+        (line) => !restart.some((name) => line.startsWith(`${name}: `)),
+      );
+      log.info('config.reloaded', {
+        changed,
+        restart_needed: restart,
+        keys: secrets.keyring?.keys.map(({ id }) => id),
+      });
+      now.config = config;
+      now.secrets = secrets;
+    } catch (error) {
+      if (!(error instanceof ConfigError || error instanceof KeyringError)) throw error;
+      log.error('config.reload_failed', { reason: error.message });
+    }
+  });
+}
+
+/** After a failure: so long for the last answers to leave. */
+const FAILED_MS = 1000;
+
+/**
+ * SIGTERM and SIGINT drain and exit 0; a second one exits at once. A bug outside every request ends the process.
+ * @returns what ends it when the journal has failed
+ */
+function guard(log: Log, lines: LineBuffer, stop: () => Promise<void>): () => void {
   let stopping = false;
+  const leave = (code: number): never => {
+    lines.flush();
+    process.exit(code);
+  };
   const onSignal = (signal: string): void => {
-    if (stopping) process.exit(EXIT.failed);
+    if (stopping) leave(EXIT.failed);
     stopping = true;
     log.info('server.draining', { signal });
     stop().then(
       () => {
         log.info('server.stopped', {});
-        process.exit(EXIT.ok);
+        leave(EXIT.ok);
       },
-      () => process.exit(EXIT.failed),
+      () => leave(EXIT.failed),
     );
   };
   process.on('SIGTERM', () => onSignal('SIGTERM'));
   process.on('SIGINT', () => onSignal('SIGINT'));
   process.on('uncaughtException', (error) => {
-    // The place, not the message: it may quote what a caller sent (I2).
-    log.error('process.failed', { error: error.name, at: (error.stack ?? '').split('\n').slice(1, 8) });
-    process.exit(EXIT.failed);
+    log.error('process.failed', placeOf(error));
+    leave(EXIT.failed);
   });
+  return () => {
+    stopping = true;
+    const left = (): never => leave(EXIT.failed);
+    setTimeout(left, FAILED_MS);
+    stop().then(left, left);
+  };
 }
 
 /** For people at a terminal, on standard error: a capability must not get into a log (I2). */
@@ -84,7 +173,9 @@ function welcome(settings: Settings, keyring: Keyring, address: string): string 
   ]);
   const lines = [
     '',
-    `No keyring: made a development key in memory. It goes with this process; so does every message.`,
+    `No keyring: made a development key in memory. It goes with this process; ${
+      settings.profile === 'micronode' ? 'so does every message' : `messages stay, in ${settings.data}`
+    }.`,
     `A capability for the topic "${DEV_TOPIC}", good for ${DEV_HOURS} hours. Paste:`,
     '',
     `export MAILBOX_URL=http://${address} MAILBOX_CAP=${token}`,

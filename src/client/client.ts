@@ -1,3 +1,4 @@
+import type { PublicJwk } from '../integrity/signature.ts';
 import type { HashedEnvelope } from '../integrity/verify.ts';
 
 /** The typed client of the HTTP interface (`docs/protocol.md`). Needs a `fetch`, nothing else. */
@@ -7,7 +8,6 @@ export interface Envelope extends HashedEnvelope {
   readonly shard: number;
   /** 1 for the first delivery. */
   readonly attempt: number;
-  readonly sig: string | null;
   readonly receipt: string;
   readonly deadline_in_ms: number;
   readonly epoch: number;
@@ -121,6 +121,11 @@ export class MailboxClient {
   }
   revoke(body: { nonce?: string; key_id?: string; reason: string }): Promise<{ ok: true }> {
     return this.post('/v1/admin/revoke', body);
+  }
+
+  /** Keys that sign envelopes, for `verifyEnvelope`. Fetched once over a channel you trust, and pinned. */
+  async keys(): Promise<readonly PublicJwk[]> {
+    return (await this.get<{ keys: readonly PublicJwk[] }>('/v1/keys', {})).keys;
   }
 
   private get<T>(path: string, query: Readonly<Record<string, string>>): Promise<T> {

@@ -90,6 +90,9 @@ function together(s: Settings): void {
   if (s.t_replay < 2 * s.default_visibility) {
     throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)');
   }
+  if (s.verifier_url !== null && s.keyring !== null) {
+    throw new ConfigError('verifier_url: holds the keys instead of a keyring; give one of the two');
+  }
   if (s.backoff_max < s.backoff_base) throw new ConfigError('backoff_max: must be at least backoff_base');
 }
 
@@ -100,6 +103,14 @@ export function shown({ settings, origins }: Config): { name: string; value: str
     const text = value === null ? '' : (SETTINGS[name].kind.show as (value: unknown) => string)(value);
     return { name, value: text, origin: origins[name] };
   });
+}
+
+/** What differs, as `name: before -> after`. Settings hold no secrets, only the paths to them. */
+export function differences(before: Config, after: Config): string[] {
+  const old = new Map(shown(before).map(({ name, value }) => [name, value]));
+  return shown(after)
+    .filter(({ name, value }) => old.get(name) !== value)
+    .map(({ name, value }) => `${name}: ${old.get(name)} -> ${value}`);
 }
 
 /** The variables that command line clients go by. */

@@ -1,3 +1,4 @@
+import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
 import { DEFAULT_LIMITS } from '../core/limits.ts';
 import { durationMs, durationText, sizeBytes, sizeText } from './values.ts';
 
@@ -49,6 +50,26 @@ const address: Kind<{ readonly host: string; readonly port: number }> = {
   },
   show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
 };
+const formats: Kind<readonly CapFormat[]> = {
+  says: `one or more of ${CAP_FORMATS.join(', ')}, separated by commas`,
+  read: (text) => {
+    const list = text.split(',');
+    const known = CAP_FORMATS.filter((format) => list.includes(format));
+    return known.length === list.length ? known : null;
+  },
+  show: (value) => value.join(','),
+};
+/** Capabilities travel to it: plain HTTP only where nobody is in between. */
+const verifierUrl: Kind<URL> = {
+  says: 'an https URL, or an http one of this machine (127.0.0.1, [::1], localhost), without a user',
+  read: (text) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return null;
+    const here = /^(127\.[0-9.]+|\[::1\]|localhost)$/.test(url.hostname);
+    return url.protocol === 'https:' || (url.protocol === 'http:' && here) ? url : null;
+  },
+  show: (value) => value.href,
+};
 const prefixes: Kind<readonly string[]> = {
   says: 'up to 32 topic prefixes, separated by commas',
   read: (text) => {
@@ -63,20 +84,35 @@ interface Setting<T> {
   readonly fallback: T | null;
   readonly about: string;
 }
-const setting = <T>(kind: Kind<T>, fallback: T | null, about: string): Setting<T> => ({ kind, fallback, about });
+interface OptionalSetting<T> extends Setting<T> {
+  readonly fallback: null;
+}
+const setting = <T>(kind: Kind<T>, fallback: T, about: string): Setting<T> => ({ kind, fallback, about });
+const optional = <T>(kind: Kind<T>, about: string): OptionalSetting<T> => ({ kind, fallback: null, about });
 
 const HOURS_12 = 12 * 3_600_000;
 const YEAR = 365 * 86_400_000;
 const MANY = 10_000_000;
+const MIB = 1024 ** 2;
 const d = DEFAULT_LIMITS;
 
 /** Every setting, once: file key; flag `--like-this`; variable `MAILBOX_LIKE_THIS`. */
 export const SETTINGS = {
   bind: setting(address, { host: '127.0.0.1', port: 9410 }, 'where the service listens; port 0 picks one'),
   metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
-  profile: setting(oneOf('micronode', 'macronode'), 'micronode', 'micronode keeps everything in memory'),
+  profile: setting(
+    oneOf('micronode', 'macronode'),
+    'macronode',
+    'macronode is durable, micronode keeps everything in memory',
+  ),
   data: setting(path, './data', 'data directory of the durable profile'),
-  keyring: setting(path, null, 'keyring file; without one a development key is made in memory'),
+  segment_size: setting(size(8 * MIB, 256 * MIB), 32 * MIB, 'size of the files that the log is written in'),
+  keyring: optional(path, 'keyring file; without one a development key is made in memory'),
+  cap_formats: setting(formats, CAP_FORMATS, 'capability formats that are accepted'),
+  verifier_url: optional(verifierUrl, 'remote verifier of capabilities, instead of a keyring'),
+  verifier_timeout: setting(duration(50, 5_000), 2_000, 'its answer must be there in this time'),
+  auth_failure_burst: setting(count(1, 1_000_000), 100, 'failed authentications of one sender before it is held back'),
+  signing_key: optional(path, 'PEM file of an Ed25519 key that signs envelopes'),
   enable_admin: setting(flag, false, 'serve the admin endpoints'),
   ready_shards: setting(count(1, 1024), 8, 'shards; fixed for a data directory'),
   shard_capacity: setting(count(1, MANY), d.shardCapacity, 'queued, leased and redelivered messages of a shard'),
@@ -111,9 +147,9 @@ export type SettingName = keyof typeof SETTINGS;
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 /** The value of each setting; null where one is neither given nor has a default. */
 export type Settings = {
-  readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<infer T>
-    ? N extends 'keyring'
-      ? T | null
-      : T
-    : never;
+  readonly [N in SettingName]: (typeof SETTINGS)[N] extends OptionalSetting<infer T>
+    ? T | null
+    : (typeof SETTINGS)[N] extends Setting<infer T>
+      ? T
+      : never;
 };

@@ -67,9 +67,22 @@ abstract class NodeSink implements Sink {
   }
 
   respond(answer: Answer, corrId: string): void {
+    if (answer.heldMs !== undefined) return this.hold(answer, corrId, answer.heldMs);
     if (this.res.headersSent || this.res.destroyed) return;
     const close = answer.close === true || this.options.closing();
     this.write(answer, headersOf(answer, corrId, close), close);
+  }
+
+  /** Answers later, and reads nothing from this connection meanwhile (AU5). */
+  private hold({ heldMs: _, ...answer }: Answer, corrId: string, heldMs: number): void {
+    const { socket } = this.req;
+    socket.pause();
+    const held = setTimeout(() => {
+      this.session.held = false;
+      socket.resume();
+      this.respond(answer, corrId);
+    }, heldMs);
+    this.res.once('close', () => clearTimeout(held));
   }
 
   protected abstract write(answer: Answer, headers: string[], close: boolean): void;

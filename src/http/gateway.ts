@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { ADMIN_TOPIC, type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
-import type { Authority, Capability, Session } from '../auth/authorize.ts';
+import type { AuthFailure, Authority, Capability, Session } from '../auth/authorize.ts';
+import type { Revocation } from '../auth/revocation.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
-import type { Log } from '../observe/log.ts';
+import { type Log, placeOf } from '../observe/log.ts';
 import type { Metrics, RejectedReason } from '../observe/metrics.ts';
 import type { Clock } from '../ports.ts';
 import type { RecvRequest, Reply } from '../service/messages.ts';
@@ -16,6 +17,8 @@ import type { Exchange, Found, Match, Route } from './routes.ts';
 import { check } from './schemas.ts';
 
 const NONE = '-';
+/** How long the answer to a sender that fails too often is held back. */
+const HELD_MS = 1000;
 const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
 export interface GatewayOptions {
@@ -25,6 +28,10 @@ export interface GatewayOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly readiness: Readiness;
+  /** Makes a revocation outlive the process where the profile does, then calls back: with null when it is kept. */
+  readonly keepRevocation: (revocation: Revocation, kept: (error: Error | null) => void) => void;
+  /** Body of `GET /v1/keys`. */
+  readonly publicKeys: () => string;
   readonly bodyBytesMax: number;
   readonly adminEnabled: boolean;
 }
@@ -76,47 +83,84 @@ export class Gateway {
     const head = headOf(req);
     const corrId = head.corrId !== undefined && isCorrId(head.corrId) ? head.corrId.toLowerCase() : freshCorrId();
     const way: Way = { req, head, corrId, startedMs: performance.now(), sink, found, route: null, capability: null };
-    try {
-      const refused = this.admit(way);
+    this.guarded(way, () => {
+      const refused = this.place(way);
       if (refused !== null) this.finish(way, refused);
-      else this.read(way);
+      else if (way.route?.ops === null) this.read(way);
+      else this.identify(way);
+    });
+  }
+
+  private guarded(way: Way, step: () => void): void {
+    try {
+      step();
     } catch (error) {
       this.fail(way, error);
     }
   }
 
-  /** Everything that is refused before the body is read. */
-  private admit(way: Way): Answer | null {
-    const { head, corrId, found } = way;
-    const hasBody = head.chunked || head.contentLength > 0;
-    const refuse = (outcome: Parameters<typeof refusal>[0], message?: string, allow?: string): Answer =>
-      refusal(outcome, corrId, { message, close: hasBody, ...(allow === undefined ? {} : { allow }) });
-    if (head.fault !== null) return { ...refuse('schema', head.fault), close: true };
-    if (found === null) return refuse('not_found', 'no such path');
-    if (typeof found === 'string') return refuse('method', undefined, found);
+  /** What is refused whoever asks. */
+  private place(way: Way): Answer | null {
+    const { head, found } = way;
+    if (head.fault !== null) return { ...refuse(way, 'schema', head.fault), close: true };
+    if (found === null) return refuse(way, 'not_found', 'no such path');
+    if (typeof found === 'string') return refuse(way, 'method', undefined, found);
     const { route } = found;
-    if (route.admin === true && !this.options.adminEnabled) return refuse('not_found', 'no such path');
+    if (route.admin === true && !this.options.adminEnabled) return refuse(way, 'not_found', 'no such path');
     way.route = route;
-    if (route.ops === null) return hasBody ? refuse('schema', 'body: none is taken here') : null;
-    const capability = this.options.authority.authenticate(head.authorization, way.sink.session);
-    if (typeof capability === 'string') {
-      this.denied(way, route.ops[0] as Op, capability);
-      return refuse('cap_auth');
-    }
+    return route.ops === null && hasBody(head) ? refuse(way, 'schema', 'body: none is taken here') : null;
+  }
+
+  /** Who asks: known here at once, or by the word of a remote verifier. */
+  private identify(way: Way): void {
+    const { authority } = this.options;
+    const { authorization } = way.head;
+    const { session } = way.sink;
+    // Someone held back who sends more on the same connection without waiting (AU5).
+    if (session.held) return this.finish(way, { ...refuse(way, 'auth_flood'), close: true });
+    const verdict = authority.authenticate(authorization, session);
+    const go = (answer: Capability | AuthFailure): void => {
+      const refused = typeof answer === 'string' ? this.unknown(way, answer) : this.admit(way, answer);
+      if (refused !== null) this.finish(way, refused);
+      else this.read(way);
+    };
+    if (verdict !== 'unverified') go(verdict);
+    else
+      authority.ask(authorization as string, way.req.socket.remoteAddress, (answer) =>
+        this.guarded(way, () => go(answer)),
+      );
+  }
+
+  /** Nobody stands behind the request. A sender that has failed too often gets its answer later (AU5). */
+  private unknown(way: Way, failure: AuthFailure): Answer {
+    this.denied(way, way.route?.ops?.[0] as Op, failure);
+    if (failure === 'unavailable') return refuse(way, 'verifier');
+    const retryAfterMs = this.options.authority.failed(failure, way.req.socket.remoteAddress);
+    if (retryAfterMs === 0 && failure !== 'crowded') return refuse(way, 'cap_auth');
+    const { corrId, head } = way;
+    way.sink.session.held = true;
+    return { ...refusal('auth_flood', corrId, { retryAfterMs, close: hasBody(head) }), heldMs: HELD_MS };
+  }
+
+  /** Everything else that is refused before the body is read. */
+  private admit(way: Way, capability: Capability): Answer | null {
+    const { head } = way;
+    const route = way.route as Route;
+    const ops = route.ops as readonly Op[];
     way.capability = capability;
-    if (!route.ops.some((op) => capability.allowsOp(op))) {
-      this.denied(way, route.ops[0] as Op, 'op');
-      return refuse('cap_scope');
+    if (!ops.some((op) => capability.allowsOp(op))) {
+      this.denied(way, ops[0] as Op, 'op');
+      return refuse(way, 'cap_scope');
     }
     if (head.contentLength > this.options.bodyBytesMax) {
-      return refuse('too_large', `body: at most ${this.options.bodyBytesMax} bytes`);
+      return refuse(way, 'too_large', `body: at most ${this.options.bodyBytesMax} bytes`);
     }
     if (head.contentEncoding !== undefined && head.contentEncoding.toLowerCase() !== 'identity') {
-      return refuse('media_type');
+      return refuse(way, 'media_type');
     }
-    if (route.method === 'GET') return hasBody ? refuse('schema', 'body: none is taken here') : null;
-    if (head.query !== '') return refuse('schema', 'query: none is taken here');
-    if (head.contentType === undefined || !JSON_TYPE.test(head.contentType)) return refuse('media_type');
+    if (route.method === 'GET') return hasBody(head) ? refuse(way, 'schema', 'body: none is taken here') : null;
+    if (head.query !== '') return refuse(way, 'schema', 'query: none is taken here');
+    if (head.contentType === undefined || !JSON_TYPE.test(head.contentType)) return refuse(way, 'media_type');
     return null;
   }
 
@@ -125,20 +169,24 @@ export class Gateway {
     if (route.method === 'GET') return this.serve(way, route.ops === null ? null : queryOf(way.head.query));
     way.sink.proceed();
     collect(way.req, way.head.contentLength, this.options.bodyBytesMax, (body) => {
-      try {
+      this.guarded(way, () => {
         if (body !== null) return this.serve(way, parseJson(body));
         const message = `body: at most ${this.options.bodyBytesMax} bytes`;
         this.finish(way, refusal('too_large', way.corrId, { message, close: true }));
-      } catch (error) {
-        this.fail(way, error);
-      }
+      });
     });
   }
 
   private serve(way: Way, value: unknown): void {
     const route = way.route as Route;
     const { head, corrId } = way;
-    if (route.open === null) return this.finish(way, this.answerItself(way, route, value));
+    // The body took its time: what the capability was then is not what it is now (AU3).
+    const ended = way.capability?.failure() ?? null;
+    if (ended !== null) {
+      this.denied(way, route.ops?.[0] as Op, ended);
+      return this.finish(way, refusal('cap_auth', corrId));
+    }
+    if (route.open === null) return this.answerItself(way, route, value);
     const mode = head.idemMode;
     if (mode !== undefined && mode !== '200-flag' && mode !== '409') {
       throw new Malformed('x-idempotency-mode: 409 or 200-flag');
@@ -165,14 +213,17 @@ export class Gateway {
     const reply = (answer: Reply): void => {
       waits = false;
       const deliveries = answer.deliveries ?? [];
-      if (deliveries.length > 0 && (way.sink.gone() || !capability.isValid())) {
+      const ended = !capability.isValid();
+      if (deliveries.length > 0 && (ended || way.sink.gone())) {
         service.release(deliveries, clock.nowMs());
-        return this.reply(way, exchange, { outcome: 'cap_auth' });
+        return this.reply(way, exchange, { outcome: ended ? 'cap_auth' : 'ok' });
       }
       this.reply(way, exchange, answer);
     };
-    service.request(request, capability, clock.nowMs(), reply);
-    if (waits && request.waitMs > 0) way.sink.onGone(() => service.cancel(reply));
+    const nowMs = clock.nowMs();
+    const waitMs = Math.min(request.waitMs, capability.vouchedForMs(nowMs));
+    service.request(waitMs < request.waitMs ? { ...request, waitMs } : request, capability, nowMs, reply);
+    if (waits && waitMs > 0) way.sink.onGone(() => service.cancel(reply));
   }
 
   private reply(way: Way, exchange: Exchange, reply: Reply): void {
@@ -183,34 +234,39 @@ export class Gateway {
   }
 
   /** The routes that ask no shard. */
-  private answerItself(way: Way, route: Route, value: unknown): Answer {
-    if (route.path === '/healthz') return done('{"ok":true}');
-    if (route.path === '/readyz') {
-      const { ready, missing, retryAfterS } = this.options.readiness.report();
-      const body = JSON.stringify({ ready, missing, retry_after: ready ? 0 : retryAfterS });
-      return ready ? done(body) : { status: 503, body, outcome: 'degraded_writes', retryAfterS };
-    }
-    return this.revoke(way, value);
+  private answerItself(way: Way, route: Route, value: unknown): void {
+    if (route.path === '/healthz') return this.finish(way, done('{"ok":true}'));
+    if (route.path === '/v1/keys') return this.finish(way, done(this.options.publicKeys()));
+    if (route.path === '/v1/admin/revoke') return this.revoke(way, value);
+    const { ready, missing, retryAfterS } = this.options.readiness.report();
+    const body = JSON.stringify({ ready, missing, retry_after: retryAfterS });
+    this.finish(way, ready ? done(body) : { status: 503, body, outcome: 'degraded_writes', retryAfterS });
   }
 
-  private revoke(way: Way, value: unknown): Answer {
-    const { authority, service, clock, log } = this.options;
+  /** Ends a capability at once, and says so when it will stay ended (AU3, AU4). */
+  private revoke(way: Way, value: unknown): void {
+    const { authority, service, clock, log, keepRevocation } = this.options;
     const capability = way.capability as Capability;
     const { nonce, key_id, reason } = check('revoke', value);
     if ((nonce === undefined) === (key_id === undefined)) throw new Malformed('nonce, key_id: exactly one of them');
     if (!capability.allowsTopic(ADMIN_TOPIC)) {
       this.denied(way, 'admin', 'topic');
-      return refusal('cap_scope', way.corrId);
+      return this.finish(way, refusal('cap_scope', way.corrId));
     }
-    const waitMs = capability.charge(0, clock.nowMs());
-    if (waitMs > 0) return refusal('quota', way.corrId, { retryAfterMs: waitMs });
+    const atMs = clock.nowMs();
+    const retryAfterMs = capability.charge(0, atMs);
+    if (retryAfterMs > 0) return this.finish(way, refusal('quota', way.corrId, { retryAfterMs }));
     const kind = nonce === undefined ? 'key_id' : 'nonce';
-    if (!authority.revoke(kind, (nonce ?? key_id) as string)) {
-      return refusal('internal', way.corrId, { message: 'the revocation list is full: rotate the root key instead' });
+    const id = (nonce ?? key_id) as string;
+    if (!authority.revoke(kind, id)) {
+      const message = 'the revocation list is full: rotate the root key instead';
+      return this.finish(way, refusal('internal', way.corrId, { message }));
     }
-    service.endWaiting(clock.nowMs());
-    log.warn('capability.revoked', { ...this.context(way), kind, id: nonce ?? key_id, note: reason.slice(0, 200) });
-    return done('{"ok":true}');
+    service.endWaiting(atMs);
+    log.warn('capability.revoked', { ...this.context(way), kind, id, note: reason.slice(0, 200) });
+    keepRevocation({ kind, value: id, atMs }, (error) =>
+      this.finish(way, error === null ? done('{"ok":true}') : refusal('journal', way.corrId)),
+    );
   }
 
   private fail(way: Way, error: unknown): void {
@@ -219,18 +275,7 @@ export class Gateway {
     }
     const { metrics, log } = this.options;
     metrics.internalErrors.add();
-    log.error('request.failed', {
-      ...this.context(way),
-      // The place, not the text: a message may quote what the caller sent (I2).
-      error: error instanceof Error ? error.name : typeof error,
-      at:
-        error instanceof Error
-          ? (error.stack ?? '')
-              .split('\n')
-              .slice(1, 6)
-              .map((line) => line.trim())
-          : [],
-    });
+    log.error('request.failed', { ...this.context(way), ...placeOf(error) });
     this.finish(way, refusal('internal', way.corrId, { close: true }));
   }
 
@@ -282,6 +327,12 @@ export class Gateway {
   }
 }
 
+const hasBody = (head: Head): boolean => head.chunked || head.contentLength > 0;
+
+/** A refusal before the body was read: whatever is left of it goes with the connection. */
+const refuse = (way: Way, outcome: Parameters<typeof refusal>[0], message?: string, allow?: string): Answer =>
+  refusal(outcome, way.corrId, { message, close: hasBody(way.head), ...(allow === undefined ? {} : { allow }) });
+
 const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
   400: 'schema',
   401: 'unauth',
@@ -293,7 +344,10 @@ const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
 };
 /** `rejected_total{reason}` of each refusal that it counts. */
 const REJECTED: Readonly<Partial<Record<Outcome, RejectedReason>>> = Object.fromEntries(
-  Object.entries(OUTCOMES).map(([outcome, { status }]) => [outcome, REASON_OF_STATUS[status]]),
+  Object.entries(OUTCOMES).map(([outcome, { status }]) => [
+    outcome,
+    outcome === 'auth_flood' ? 'unauth' : REASON_OF_STATUS[status],
+  ]),
 );
 
 /** A query as an object of strings. @throws Malformed for a name that is there twice */

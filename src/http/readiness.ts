@@ -1,41 +1,97 @@
-import type { Service } from '../service/service.ts';
+import { createActor } from 'xstate';
+import { type Assessment, readinessMachine, type ServerState } from '../../spec/readiness.machine.ts';
 
-/** At this share of any bound writers are steered elsewhere (BD3). */
-const DEGRADED_SHARE = 0.9;
-const RETRY_AFTER_S = 1;
-
-export type ServerState = 'starting' | 'ready' | 'draining' | 'failed';
+/** Why writers should go elsewhere. */
+export interface Condition {
+  /** As `/readyz` names it (O4). */
+  readonly name: string;
+  /**
+   * `saturated`: at 90 % of a bound, sends are still taken up to it. `unhealthy`: something without which a send may not be
+   * accepted is missing. `failed`: the process is of no more use (BD3).
+   */
+  readonly kind: 'saturated' | 'unhealthy' | 'failed';
+  /** ms until it may be over. */
+  readonly retryAfterMs: number;
+}
 
 export interface ReadinessReport {
   readonly ready: boolean;
   /** What is missing, by name (O4). */
   readonly missing: readonly string[];
+  /** 0 when ready. */
   readonly retryAfterS: number;
 }
 
-/** Whether writers should come here (D7, BD3). */
-export class Readiness {
-  state: ServerState = 'starting';
-  private readonly service: Service;
+/** The clock of the actor: real timers, or simulated ones. */
+export interface TimerClock {
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(id: unknown): void;
+}
 
-  constructor(service: Service) {
-    this.service = service;
+export interface ReadinessOptions {
+  /** Everything that is wrong at the moment. */
+  readonly conditions: () => readonly Condition[];
+  /** Called with each new state, and whether sends are to be refused in it. */
+  readonly onChange: (state: ServerState, refusesSends: boolean, missing: readonly string[]) => void;
+  readonly clock?: TimerClock;
+}
+
+const RETRY_STARTING_S = 1;
+
+/** Whether writers should come here (D7, BD3): the readiness machine as a running actor. */
+export class Readiness {
+  private readonly actor;
+  private told = '';
+
+  constructor({ conditions, onChange, clock }: ReadinessOptions) {
+    const look = (): Assessment => assess(conditions());
+    this.actor = createActor(readinessMachine, { input: { look }, ...(clock === undefined ? {} : { clock }) });
+    this.actor.subscribe(({ context }) => {
+      const { refusesSends, missing } = context.seen;
+      const news = `${this.state} ${refusesSends} ${missing}`;
+      if (news === this.told) return;
+      this.told = news;
+      onChange(this.state, refusesSends, missing);
+    });
+    this.actor.start();
+  }
+
+  get state(): ServerState {
+    return this.actor.getSnapshot().value as ServerState;
+  }
+
+  started(): void {
+    this.actor.send({ type: 'started' });
+  }
+
+  drain(): void {
+    this.actor.send({ type: 'drain' });
+  }
+
+  /** Looks now instead of when it is next due. */
+  look(): void {
+    this.actor.send({ type: 'look' });
+  }
+
+  stop(): void {
+    this.actor.stop();
   }
 
   report(): ReadinessReport {
-    const missing = this.state === 'ready' ? this.saturated() : [this.state];
-    return { ready: missing.length === 0, missing, retryAfterS: RETRY_AFTER_S };
+    this.look();
+    const { seen } = this.actor.getSnapshot().context;
+    const { state } = this;
+    if (state === 'ready') return { ready: true, missing: [], retryAfterS: 0 };
+    if (state !== 'degraded_writes') return { ready: false, missing: [state], retryAfterS: RETRY_STARTING_S };
+    return { ready: false, missing: seen.missing, retryAfterS: Math.max(1, Math.ceil(seen.retryAfterMs / 1000)) };
   }
+}
 
-  private saturated(): string[] {
-    const { shards, inflight } = this.service;
-    const limits = shards[0]?.limits;
-    if (limits === undefined) return ['shards'];
-    const over = (used: number, bound: number): boolean => used >= DEGRADED_SHARE * bound;
-    const found: string[] = [];
-    if (shards.some((shard) => over(shard.depth, limits.shardCapacity))) found.push('shard_capacity');
-    if (shards.some((shard) => over(shard.idemLine.size, limits.dedupCapacity))) found.push('dedup_capacity');
-    if (over(inflight, limits.globalInflight)) found.push('global_inflight');
-    return found;
-  }
+function assess(conditions: readonly Condition[]): Assessment {
+  return {
+    failed: conditions.some(({ kind }) => kind === 'failed'),
+    missing: conditions.map(({ name }) => name),
+    refusesSends: conditions.some(({ kind }) => kind === 'unhealthy'),
+    retryAfterMs: Math.max(0, ...conditions.map(({ retryAfterMs }) => retryAfterMs)),
+  };
 }

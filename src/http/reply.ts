@@ -11,6 +11,8 @@ export interface Answer {
   readonly allow?: string;
   /** The rest of the request was not read: the connection must go. */
   readonly close?: boolean;
+  /** The answer goes out after this time, and nothing more is read from the connection until then (AU5). */
+  readonly heldMs?: number;
 }
 
 type Refusing = {
@@ -36,6 +38,7 @@ const MESSAGES: Readonly<Record<Refusing, string>> = {
   degraded_writes: 'messages are not accepted at the moment',
   draining: 'the server is shutting down',
   journal: 'the journal has failed',
+  verifier: 'capabilities cannot be verified at the moment',
   not_owner: 'another node owns this topic',
   starting: 'the server is starting',
   saturated_dedup: 'the idempotency table is full',
@@ -119,7 +122,7 @@ function envelope(d: Delivery, nowMs: number): string {
   return (
     `{"msg_id":"${d.msgId}","topic":"${d.topic}","ts":"${d.ts}","idem_key":${JSON.stringify(d.idemKey)},` +
     `"payload_b64":"${base64}","payload_hash":"${d.payloadHash}","attrs":${JSON.stringify(d.attrs)},` +
-    `"corr_id":"${d.corrId}","shard":${d.shard},"attempt":${d.attempt},"hash_chain":"${d.hashChain}","sig":null,` +
+    `"corr_id":"${d.corrId}","shard":${d.shard},"attempt":${d.attempt},"hash_chain":"${d.hashChain}","sig":${d.sig === null ? 'null' : `"${d.sig}"`},` +
     `"receipt":"${d.receipt}","deadline_in_ms":${Math.max(0, d.deadlineMs - nowMs)},"epoch":${d.epoch}}`
   );
 }

@@ -93,6 +93,7 @@ export const ROUTES: readonly Route[] = [
     ops: ['recv', 'stats', 'admin'],
     open: plain('stats', requests.statsOf, bodies.statsBody),
   },
+  { method: 'GET', path: '/v1/keys', ops: null, open: null },
   { method: 'GET', path: '/healthz', ops: null, open: null },
   { method: 'GET', path: '/readyz', ops: null, open: null },
 ];

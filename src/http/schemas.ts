@@ -139,7 +139,7 @@ function explain(errors: readonly SchemaError[]): string {
   const field = path.slice(0, 80) || 'body';
   const { additionalProperties, requiredProperties } = error.params as Record<string, string[] | undefined>;
   if (additionalProperties !== undefined) {
-    const name = [path, printable(additionalProperties[0] ?? '')].filter((part) => part !== '').join('.');
+    const name = [path, fieldName(additionalProperties[0] ?? '')].filter((part) => part !== '').join('.');
     const hint = path === 'attrs' ? ' (keys are 1..64 of a-z 0-9 . _ -)' : '';
     return `${name}: unknown field${hint}`;
   }
@@ -148,5 +148,5 @@ function explain(errors: readonly SchemaError[]): string {
   return error.keyword === 'pattern' && meaning !== undefined ? `${field}: ${meaning}` : `${field}: ${error.message}`;
 }
 
-/** A caller's own word, short and harmless enough to show it again. */
-const printable = (word: string): string => word.slice(0, 64).replace(/[^ -~]/g, '?');
+/** A caller's own word where it looks like the name of a field; anything else might be a secret that slipped (I2). */
+const fieldName = (word: string): string => (/^[a-z_][a-z0-9_]{0,31}$/.test(word) ? word : '(a name that is none)');

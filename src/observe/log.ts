@@ -18,11 +18,28 @@ export interface LogFields {
 }
 
 export interface Log {
+  /** The least important level that is written; may change at any time. */
+  level: LogLevel;
   readonly debugOn: boolean;
   error(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
   debug(event: string, fields?: LogFields): void;
+}
+
+/** Frames of our own files and of Node. */
+const FRAME = /^ {4}at (?:[\w$.<> [\]]{1,80} \()?(?:file:\/\/|node:)[^()\s]{1,300}:\d+:\d+\)?$/;
+const FRAMES_MAX = 8;
+
+/**
+ * What a log line may say of an error: its kind, and where it came from. Never its message, which may quote what a caller sent or
+ * what a file holds (I2): lines of the stack that are no frames may be lines of the message.
+ */
+export function placeOf(error: unknown): { readonly error: string; readonly at: readonly string[] } {
+  if (!(error instanceof Error)) return { error: typeof error, at: [] };
+  const stack = (error.stack ?? '').replaceAll(error.message, '');
+  const frames = stack.split('\n').filter((line) => FRAME.test(line));
+  return { error: error.constructor.name, at: frames.slice(0, FRAMES_MAX).map((line) => line.trim()) };
 }
 
 const CONSOLA_LEVEL: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 3, debug: 4 };
@@ -43,11 +60,47 @@ export function createLog(level: LogLevel, format: LogFormat, write: (line: stri
   };
   // Consola drops repeats of a line unless told not to.
   const consola = createConsola({ level: CONSOLA_LEVEL[level], throttle: 0, reporters: [reporter] });
+  let inForce = level;
   return {
-    debugOn: level === 'debug',
+    get level() {
+      return inForce;
+    },
+    set level(next) {
+      inForce = next;
+      consola.level = CONSOLA_LEVEL[next];
+    },
+    get debugOn() {
+      return inForce === 'debug';
+    },
     error: (event, fields) => consola.error(event, fields),
     warn: (event, fields) => consola.warn(event, fields),
     info: (event, fields) => consola.info(event, fields),
     debug: (event, fields) => consola.debug(event, fields),
+  };
+}
+
+/** A buffer is written when it holds this many characters, or at the end of the loop's turn. */
+const BUFFER_CHARS = 16_384;
+
+/** Lines gathered into few writes: a system call a line would cost more than the line. `flush` before the process ends. */
+export class LineBuffer {
+  private lines = '';
+  private readonly out: (text: string) => void;
+
+  constructor(out: (text: string) => void) {
+    this.out = out;
+  }
+
+  readonly write = (line: string): void => {
+    if (this.lines === '') setImmediate(this.flush);
+    this.lines += line;
+    if (this.lines.length >= BUFFER_CHARS) this.flush();
+  };
+
+  readonly flush = (): void => {
+    if (this.lines === '') return;
+    const { lines } = this;
+    this.lines = '';
+    this.out(lines);
   };
 }

@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { SERVER_STATES, type ServerState } from '../../spec/readiness.machine.ts';
 import { DEAD_REASONS, OPS, OUTCOMES, PURGE_REASONS, ROUTE_OF } from '../../spec/vocabulary.ts';
 import type { ShardState } from '../core/state.ts';
 import { Counters, gauge, Histogram } from './series.ts';
@@ -12,13 +13,22 @@ const ATTEMPTS = [1, 2, 3, 4, 5, 7, 10, 20, 50, 100, 1000];
 const OTHER = 'other';
 const pathOf = (event: 'send' | 'recv' | 'ack'): string => ROUTE_OF[event].split(' ')[1] as string;
 
+/** What the gauges look at of who verifies capabilities. */
+export interface WatchedAuthority {
+  readonly cache: { readonly size: number; readonly evictions: number };
+  readonly purges: number;
+  readonly revocations: { readonly size: number };
+  readonly keyring: { readonly newest: { readonly createdMs: number } } | null;
+  readonly clock: { wallMs(): number };
+}
+
 /** What the gauges look at. */
 export interface Living {
   readonly shards: readonly ShardState[];
   readonly inflight: () => number;
   readonly pollCount: () => number;
-  readonly cacheSize: () => number;
-  readonly cacheEvictions: () => number;
+  readonly authority: WatchedAuthority;
+  readonly state: () => ServerState;
   readonly connections: () => number;
   readonly nowMs: () => number;
 }
@@ -40,6 +50,9 @@ export class Metrics {
   readonly redelivered: Counters;
   readonly timedOut: Counters;
   readonly internalErrors: Counters;
+  readonly journalBytes: Counters;
+  readonly snapshots: Counters;
+  readonly tornTails: Counters;
   readonly requestSeconds: Histogram;
   readonly enqueueSeconds: Histogram;
   readonly dequeueSeconds: Histogram;
@@ -88,6 +101,9 @@ export class Metrics {
     this.redelivered = counters('redelivered_total', 'Leases given of messages that were delivered before.');
     this.timedOut = counters('visibility_timeout_total', 'Leases that ran out.');
     this.internalErrors = counters('internal_errors_total', 'Errors thrown while a request was handled.');
+    this.journalBytes = counters('journal_bytes_total', 'Bytes written to the log.');
+    this.snapshots = counters('journal_snapshots_total', 'Snapshots made.');
+    this.tornTails = counters('journal_torn_tails_total', 'Writes cut off by a crash, put aside at the start.');
     const seconds = (name: string, help: string) => new Histogram(r, name, help, SECONDS);
     this.requestSeconds = seconds('request_latency_seconds', 'From the head of a request to its answer.');
     this.enqueueSeconds = seconds('enqueue_latency_seconds', 'From a parsed send to its durable answer.');
@@ -160,9 +176,24 @@ export class Metrics {
       const oldest = Math.min(...living.shards.map((s) => s.ready.first()?.readyAtMs ?? Number.POSITIVE_INFINITY));
       return one(oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, living.nowMs() - oldest) / 1000);
     });
-    gauge(this.registry, 'cap_cache_size', 'Verified capabilities remembered.', () => one(living.cacheSize()));
-    gauge(this.registry, 'cap_cache_evictions', 'Verified capabilities forgotten.', () => one(living.cacheEvictions()));
+    this.watchAuthority(living.authority);
+    gauge(this.registry, 'server_state', '1 for the state the server is in.', () =>
+      SERVER_STATES.map((state) => ({ labels: { state }, value: Number(state === living.state()) })),
+    );
     gauge(this.registry, 'long_polls', 'Receives waiting for a message.', () => one(living.pollCount()));
     gauge(this.registry, 'connections', 'Open connections.', () => one(living.connections()));
+  }
+
+  private watchAuthority(authority: WatchedAuthority): void {
+    const figure = (name: string, help: string, value: () => number) =>
+      gauge(this.registry, name, help, () => [{ labels: {}, value: value() }]);
+    figure('cap_cache_size', 'Verified capabilities remembered.', () => authority.cache.size);
+    figure('cap_cache_evictions', 'Verified capabilities forgotten.', () => authority.cache.evictions);
+    figure('cap_cache_purges', 'Times that a spike of failures emptied the cache.', () => authority.purges);
+    figure('revocations', 'Revoked nonces and key ids remembered.', () => authority.revocations.size);
+    figure('root_key_age_seconds', 'Age of the root key that signs; 0 with a remote verifier.', () => {
+      const { keyring, clock } = authority;
+      return keyring === null ? 0 : Math.max(0, clock.wallMs() - keyring.newest.createdMs) / 1000;
+    });
   }
 }

@@ -52,10 +52,7 @@ export class FactObserver implements Observer {
     metrics.delivered.add();
     if (message.attempt > 1 || message.redrives > 0) metrics.redelivered.add();
     metrics.attempts.observe(message.attempt);
-    const { fresh, returned } = message.topic;
-    const skipped = Number((fresh.first()?.seq ?? message.seq) < message.seq);
-    const passed = Number((returned.first()?.seq ?? message.seq) < message.seq);
-    const depth = skipped + passed;
+    const depth = passedOver(message);
     if (depth > (metrics.reorderDepth[shard.shard] as number)) metrics.reorderDepth[shard.shard] = depth;
   }
 
@@ -73,4 +70,20 @@ export class FactObserver implements Observer {
       shard: shard.shard,
     });
   }
+}
+
+/**
+ * How far out of order a delivery was (LE1): the available messages of its topic that stood before it. 0 unless the order was broken;
+ * a message that waits out its backoff or its delay is not available, and nobody passes it.
+ */
+function passedOver({ topic, seq }: Message): number {
+  const { fresh, returned } = topic;
+  if ((fresh.first()?.seq ?? seq) >= seq && (returned.first()?.seq ?? seq) >= seq) return 0;
+  let count = 0;
+  for (const other of fresh.after(0)) {
+    if (other.seq >= seq) break;
+    count++;
+  }
+  for (const other of returned.values()) if (other.seq < seq) count++;
+  return count;
 }

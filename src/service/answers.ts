@@ -5,7 +5,7 @@ import { timestampOf } from '../integrity/timestamp.ts';
 import type { DeadLetter, Delivery, TopicStats } from './messages.ts';
 
 /** A message as its lease shows it now; later changes do not reach the copy. */
-export function deliveryOf(message: Message, shard: number): Delivery {
+export function deliveryOf(message: Message, shard: number, sig: string | null): Delivery {
   return {
     msgId: message.msgId,
     topic: message.topic.name,
@@ -15,6 +15,7 @@ export function deliveryOf(message: Message, shard: number): Delivery {
     payload: message.payload as Uint8Array,
     payloadHash: message.payloadHash,
     hashChain: message.hashChain,
+    sig,
     attrs: message.attrs,
     corrId: message.corrId,
     attempt: message.attempt,

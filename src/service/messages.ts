@@ -105,6 +105,8 @@ export interface Delivery {
   readonly payload: Uint8Array;
   readonly payloadHash: string;
   readonly hashChain: string;
+  /** Signature over `hashChain`, null without a signing key. */
+  readonly sig: string | null;
   readonly attrs: Attrs;
   readonly corrId: string;
   readonly attempt: number;

@@ -26,3 +26,6 @@ export const allowedBy = ({ startedMs, ratePerS }: Paced, nowMs: number): number
 /** When the next one may be tried. */
 export const nextMs = ({ startedMs, ratePerS, tried }: Paced): number =>
   startedMs + Math.ceil((tried * 1000) / ratePerS);
+
+/** ms until it is done at its rate. */
+export const msLeft = ({ msgIds, tried, ratePerS }: Paced): number => ((msgIds.length - tried) * 1000) / ratePerS;

@@ -8,9 +8,10 @@ import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
 import { type Message, ShardState, type Topic } from '../core/state.ts';
-import type { Batch, Integrity, Observer, Random } from '../ports.ts';
+import type { Integrity, Observer, ProcessFact, Random, Started } from '../ports.ts';
 import { deadLetterOf, deliveryOf, statsOf } from './answers.ts';
-import { GroupCommit } from './commit.ts';
+import { type Effects, GroupCommit } from './commit.ts';
+import { type BoundName, Drains } from './drain.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
   AckItem,
@@ -27,17 +28,17 @@ import type {
   SendRequest,
   StatsRequest,
 } from './messages.ts';
-import { allowedBy, isDone, nextMs, type Paced } from './paced.ts';
+import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
 import { shardOfTopic } from './route.ts';
-
-/** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
-export interface Effects {
-  /** Make these facts durable, then call `durable`. At most one append is outstanding. */
-  append(batches: readonly Batch[]): void;
-}
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
+
+const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
+  saturated_shard: 'shard_capacity',
+  saturated_dedup: 'dedup_capacity',
+  saturated_inflight: 'global_inflight',
+};
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
 const DLQ_STEP_MAX = 1000;
@@ -53,6 +54,7 @@ const PACED_MAX = 16;
  */
 export class Service {
   readonly shards: readonly ShardState[];
+  readonly drains: Drains;
   private readonly random: Random;
   private readonly integrity: Integrity;
   private readonly observer: Observer;
@@ -70,10 +72,11 @@ export class Service {
     readonly effects: Effects;
   }) {
     this.shards = options.shards;
+    this.drains = new Drains(options.shards);
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
-    this.commit = new GroupCommit((batches) => options.effects.append(batches));
+    this.commit = new GroupCommit(options.effects);
   }
 
   static empty(count: number, limits: Limits): ShardState[] {
@@ -83,9 +86,33 @@ export class Service {
   // ---- inputs
 
   /** Takes over shards that were replayed: their clock may have been set either way since (RT4, TM1). */
-  start(nowMs: number): void {
-    for (const shard of this.shards) if (shard.nowMs > 0) this.make(shard, { name: 'recovered', atMs: nowMs });
+  start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
+    if (started !== undefined) {
+      this.commit.note(started);
+      for (const shard of this.shards) shard.limits = started.limits;
+    }
+    for (const shard of this.shards) if (shard.nowMs > 0) this.make(shard, [{ name: 'recovered', atMs: nowMs }]);
     this.tick(nowMs);
+    this.whenDurable(done);
+  }
+
+  /** Calls back when everything decided so far is durable, with false when that will never be known. */
+  whenDurable(done: (durable: boolean) => void): void {
+    this.commit.whenDurable(done);
+  }
+
+  /** Journals what happened to the process; `done` as for a reply: true when all is durable, it and what was before (AC1). */
+  remember(fact: ProcessFact, done: (durable: boolean) => void): void {
+    if (this.failed) return done(false);
+    this.commit.note(fact);
+    this.commit.whenDurable(done);
+    this.commit.pump();
+  }
+
+  /** Other limits from now on; a replay must know from when. */
+  changeLimits(limits: Limits): void {
+    for (const shard of this.shards) shard.limits = limits;
+    this.remember({ name: 'limited', limits }, () => {});
   }
 
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
@@ -115,6 +142,7 @@ export class Service {
     for (const shard of this.shards) this.advanceShard(shard, nowMs);
     for (const paced of this.paced) this.move(paced, nowMs);
     this.servePolls(nowMs);
+    this.commit.pumpNotes(nowMs);
     this.commit.pump();
   }
 
@@ -160,6 +188,10 @@ export class Service {
     let leased = 0;
     for (const shard of this.shards) leased += shard.leases.size;
     return leased;
+  }
+
+  get isFailed(): boolean {
+    return this.failed;
   }
 
   get pollCount(): number {
@@ -216,17 +248,20 @@ export class Service {
   }
 
   private take(shard: ShardState, decision: Decision): Decision {
-    for (const fact of decision.facts) {
-      this.make(shard, fact, decision.message);
-      if (this.polls.size > 0) this.polls.touch(shard.find(fact.msgId)?.topic.name);
-    }
+    const { facts, message } = decision;
+    if (facts.length > 0) this.make(shard, facts, message);
+    if (this.polls.size > 0) for (const { msgId } of facts) this.polls.touch(shard.find(msgId)?.topic.name);
     return decision;
   }
 
-  private make(shard: ShardState, fact: Fact, message?: Message): void {
-    apply(shard, fact, message);
-    this.commit.add(shard.shard, fact);
-    this.observer.fact(shard, fact);
+  /** All of them or, when one does not fit, none that the journal would know of. */
+  private make(shard: ShardState, facts: readonly Fact[], message?: Message): void {
+    for (const fact of facts) {
+      apply(shard, fact, message);
+      this.observer.fact(shard, fact);
+      this.drains.note(fact, shard.shard);
+    }
+    this.commit.add(shard.shard, facts);
   }
 
   private advanceShard(shard: ShardState, nowMs: number): void {
@@ -290,7 +325,7 @@ export class Service {
       }
       default:
         if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };
-        if (decision.outcome !== 'ok') return { outcome: decision.outcome, retryAfterMs: RETRY_SATURATED_MS };
+        if (decision.outcome !== 'ok') return this.saturated(decision.outcome, shard, nowMs);
     }
     this.take(shard, decision);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
@@ -306,13 +341,18 @@ export class Service {
       this.polls.add({ request, caller, ackOutcomes, endMs: nowMs + request.waitMs, reply, place: -1 });
       return null;
     }
-    if (!found && outcome !== 'empty') return { outcome, deliveries, ackOutcomes, retryAfterMs: RETRY_SATURATED_MS };
+    if (!found && outcome !== 'empty') {
+      return { ...this.saturated(outcome, this.shardFor(request.topic), nowMs), deliveries, ackOutcomes };
+    }
     return { outcome: 'ok', deliveries, ackOutcomes };
   }
 
   private ackItem(item: AckItem, caller: Caller, nowMs: number): Outcome {
     const found = this.locate(item.msgId, caller);
-    return found === null ? 'not_found' : this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
+    if (found === null) return 'not_found';
+    // An ack is an operation, whether it comes alone or rides on a recv (AU2).
+    if (caller.charge(0, nowMs) > 0) return 'quota';
+    return this.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
   }
 
   /** Leases up to the request's bounds, lowest sequence numbers first; damaged payloads go to the dead letters (IN1). */
@@ -351,7 +391,7 @@ export class Service {
         continue;
       }
       bytesLeft -= payload.byteLength;
-      deliveries.push(deliveryOf(message, shard.shard));
+      deliveries.push(deliveryOf(message, shard.shard, this.integrity.sigOf?.(message.hashChain) ?? null));
     }
     return { outcome: 'ok', deliveries };
   }
@@ -391,8 +431,9 @@ export class Service {
     const refusal = this.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
     const { limit, ratePerS } = request;
-    if (ratePerS !== null && this.paced.size >= PACED_MAX)
-      return { outcome: 'quota', retryAfterMs: RETRY_SATURATED_MS };
+    if (ratePerS !== null && this.paced.size >= PACED_MAX) {
+      return { outcome: 'quota', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
+    }
     const shard = this.shardFor(request.topic);
     const paced: Paced = {
       shard,
@@ -500,6 +541,13 @@ export class Service {
   }
 
   // ---- helpers
+
+  /** A refusal at a bound, with the wait that the rate at which it drains makes likely (D5). */
+  private saturated(outcome: Outcome, shard: ShardState, nowMs: number): Reply {
+    const bound = BOUND_OF[outcome];
+    const retryAfterMs = bound === undefined ? RETRY_SATURATED_MS : this.drains.retryAfterMs(bound, shard, nowMs);
+    return { outcome, retryAfterMs };
+  }
 
   private shardFor(topic: string): ShardState {
     return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;

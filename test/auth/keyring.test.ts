@@ -11,14 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  freshKey,
-  Keyring,
-  KeyringError,
-  parseKeyring,
-  readKeyringFile,
-  writeKeyringFile,
-} from '../../src/auth/keyring.ts';
+import { freshKey, Keyring, KeyringError } from '../../src/auth/keyring.ts';
+import { parseKeyring, readKeyringFile, writeKeyringFile } from '../../src/auth/keyring-file.ts';
 
 let folder = '';
 beforeEach(() => {

@@ -85,10 +85,10 @@ describe('commands', () => {
     expect(await mailbox('keyring', 'rotate', keyring)).toContain('minted with k2');
     const listed = await mailbox('keyring', 'list', keyring, '--json');
     expect(JSON.parse(listed)).toMatchObject([
-      { id: 'k1', age_days: 0 },
-      { id: 'k2', age_days: 0 },
+      { id: 'k1', age_days: 0, state: 'overlap' },
+      { id: 'k2', age_days: 0, state: 'fresh' },
     ]);
-    expect(Object.keys(JSON.parse(listed)[0])).toEqual(['id', 'created', 'age_days']);
+    expect(Object.keys(JSON.parse(listed)[0])).toEqual(['id', 'created', 'age_days', 'state']);
     expect((await run(['keyring', 'init', keyring])).code).toBe(2);
   });
 

@@ -69,11 +69,6 @@ describe('serve', () => {
     await expect(fetch(`http://${http}/healthz`)).rejects.toThrow();
   });
 
-  it('profile macronode: refused with a clear message until the journal exists', async () => {
-    const { code, err } = await run(['serve', '--profile', 'macronode']);
-    expect([code, err]).toEqual([2, expect.stringContaining('profile: macronode needs the embedded journal')]);
-  });
-
   it('configuration: misspelt flags, variables and keys refuse the start with the nearest name (T4)', async () => {
     const file = join(folder, 'mailbox.toml');
     writeFileSync(file, 'max_atempts = 3\n');
@@ -95,7 +90,7 @@ describe('serve', () => {
   it('a port in use: one line and exit 1', async () => {
     const server = begin();
     const { http } = await server.logged('server.ready');
-    const { code, err } = await run(['serve', '--bind', http as string, '--metrics-bind', '127.0.0.1:0']);
+    const { code, err } = await begin('--bind', http as string).finished;
     expect([code, err]).toEqual([1, expect.stringContaining('EADDRINUSE')]);
   });
 });

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attenuateToken, parseToken } from '../../src/auth/macaroon.ts';
 import { type Answer, TestServer, until } from '../support/server.ts';
@@ -124,5 +125,54 @@ describe('authority', () => {
     } finally {
       await plain.stop();
     }
+  });
+
+  it('in flight: a capability revoked between head and body acts no more (AU3)', async () => {
+    const victim = server.cap('topic = t.slow', 'op = send,stats');
+    const admin = server.cap('topic = mailbox.admin', 'op = admin');
+    const body = JSON.stringify({ topic: 't.slow', idem_key: 'k', payload_b64: '' });
+    const { hostname, port } = new URL(server.url);
+    const head = [
+      'POST /v1/send HTTP/1.1',
+      `Host: ${hostname}`,
+      `Authorization: Bearer ${victim}`,
+      'Content-Type: application/json',
+      `Content-Length: ${body.length}`,
+      'Expect: 100-continue',
+      'Connection: close',
+    ];
+    const answer = await new Promise<string>((resolve) => {
+      let text = '';
+      const socket = connect(Number(port), hostname, () => socket.write(`${head.join('\r\n')}\r\n\r\n`));
+      socket.on('data', async (chunk) => {
+        text += chunk.toString('latin1');
+        // The server has accepted the capability and asks for the body.
+        if (!text.endsWith('HTTP/1.1 100 Continue\r\n\r\n')) return;
+        const revoked = await server.post(
+          '/v1/admin/revoke',
+          { nonce: nonceOf(victim), reason: 'drill' },
+          { cap: admin },
+        );
+        expect(revoked.status).toBe(200);
+        socket.write(body);
+      });
+      socket.on('close', () => resolve(text));
+    });
+    expect(answer).toMatch(/HTTP\/1\.1 401 /);
+    const reader = server.cap('topic = t.slow', 'op = stats');
+    expect((await server.ask('GET', '/v1/stats?topic=t.slow', undefined, { cap: reader })).body.depth).toBe(0);
+  });
+
+  it('quota: an ack that rides on a recv is an operation too (AU2)', async () => {
+    for (const key of ['a', 'b', 'c']) await server.send('t.ride', key);
+    const cap = server.cap('topic = t.ride', 'op = recv,ack', 'quota_ops = 4/100');
+    const { messages } = (await server.post('/v1/recv', { topic: 't.ride' }, { cap })).body;
+    const acks = messages.map(({ msg_id, receipt }: { msg_id: string; receipt: string }) => ({ msg_id, receipt }));
+    const { ack_results } = (await server.post('/v1/recv', { topic: 't.ride', acks }, { cap })).body;
+    expect(ack_results.map((result: { ok?: true; code?: string }) => result.ok ?? result.code)).toEqual([
+      true,
+      true,
+      'E_SATURATED',
+    ]);
   });
 });

@@ -22,6 +22,7 @@ const leased = (seen: Answer[]) => seen.findLast((answer) => answer.body?.messag
 /** Each route, taken and refused in several ways. */
 const STEPS: readonly [string, Step][] = [
   ['GET /healthz', (s) => s.ask('GET', '/healthz', undefined, { cap: null })],
+  ['GET /v1/keys', (s) => s.ask('GET', '/v1/keys', undefined, { cap: null })],
   ['GET /readyz', (s) => s.ask('GET', '/readyz', undefined, { cap: null })],
   ['POST /v1/send', (s) => s.post('/v1/send', message)],
   ['POST /v1/send again', (s) => s.post('/v1/send', message)],

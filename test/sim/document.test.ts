@@ -14,7 +14,7 @@ const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
 /** Whatever a fault may need. What one does not know is refused as well, but only after all that it knows was read. */
 const PARAMS = [
   ...['down: 1s', 'for: 1s', 'by: 1s', 'rate: 1', 'connections: 1', 'messages: 1'],
-  ...['of: producers', 'overlap: 1s', 'calls: 1'],
+  ...['overlap: 1s', 'calls: 1', 'bytes: 1', 'bits: 1', 'ops: 1'],
 ].join(', ');
 
 function messageOf(schedule: string): string {

@@ -37,7 +37,14 @@ export class TestServer {
   ): Promise<TestServer> {
     const lines: Record<string, unknown>[] = [];
     const config = loadConfig(
-      { bind: '127.0.0.1:0', metrics_bind: '127.0.0.1:0', enable_admin: 'true', drain_deadline: '500ms', ...settings },
+      {
+        bind: '127.0.0.1:0',
+        metrics_bind: '127.0.0.1:0',
+        enable_admin: 'true',
+        drain_deadline: '500ms',
+        profile: 'micronode',
+        ...settings,
+      },
       {},
     );
     const keyring = new Keyring([freshKey('k1', Date.now())]);

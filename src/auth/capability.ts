@@ -1,0 +1,123 @@
+import type { Op } from '../../spec/vocabulary.ts';
+import type { Clock } from '../ports.ts';
+import type { Scope } from './caveats.ts';
+import type { Keyring, RootKey } from './keyring.ts';
+import type { Quotas } from './quota.ts';
+import type { Revocations } from './revocation.ts';
+
+/** Capability times are judged with this much tolerance (TM2, R5). */
+const TOLERANCE_S = 120;
+
+/** Why nobody stands behind a request. For logs and metrics; the caller is told no more than that (AU1). */
+export const AUTH_FAILURES = [
+  'missing',
+  'malformed',
+  'unknown_key',
+  'forged',
+  'caveats',
+  'expired',
+  'not_yet_valid',
+  'revoked',
+  /** Signed by a root key that is over (K5). */
+  'key_expired',
+  /** The remote verifier said no. */
+  'refused',
+  /** The remote verifier has to be asked: `Authority.ask`. Whoever does not ask refuses. */
+  'unverified',
+  /** The remote verifier cannot be asked: 503, the capability may be good. */
+  'unavailable',
+  /** The sender has too many questions open at the remote verifier: 429. */
+  'crowded',
+] as const;
+export type AuthFailure = (typeof AUTH_FAILURES)[number];
+
+/** What a capability is judged by, whenever it is used. */
+export interface Judge {
+  readonly clock: Clock;
+  /** Null where a remote verifier holds the keys. */
+  readonly keyring: Keyring | null;
+  readonly revocations: Revocations;
+  readonly quotas: Quotas;
+  /** Rises with every revocation and every change of the keyring. */
+  readonly version: number;
+}
+
+/** An authentic capability, and what it allows at the moment it is asked. */
+export class Capability {
+  readonly nonce: string;
+  readonly keyId: string;
+  private readonly root: RootKey | null;
+  private readonly scope: Scope;
+  private readonly judge: Judge;
+  private judgedVersion = -1;
+  private over: AuthFailure | null = null;
+  private keyEndsS = Number.POSITIVE_INFINITY;
+  /**
+   * Until when a remote verifier's word counts, service clock: nothing is done under it later, whatever was under way by then
+   * (RevokedProp). Infinity where the signature was checked here.
+   */
+  vouchedUntilMs = Number.POSITIVE_INFINITY;
+
+  /** `root` is the key that signed it, null where a remote verifier vouches for it. */
+  constructor(nonce: string, keyId: string, root: RootKey | null, scope: Scope, judge: Judge) {
+    this.nonce = nonce;
+    this.keyId = keyId;
+    this.root = root;
+    this.scope = scope;
+    this.judge = judge;
+  }
+
+  /** For logs: what it is for, nothing that would let anyone use it. */
+  get label(): string {
+    const { ops, topics, prefixes } = this.scope;
+    const where = [...topics, ...prefixes.map((prefix) => `${prefix}*`)].join('&');
+    return `${[...ops].join(',')} on ${where} by ${this.keyId}:${this.nonce.slice(0, 8)}`;
+  }
+
+  allowsOp(op: Op): boolean {
+    return this.scope.ops.has(op);
+  }
+
+  allowsTopic(topic: string): boolean {
+    const { topics, prefixes } = this.scope;
+    return topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix));
+  }
+
+  /** Takes one operation and `bytes` from the quotas: 0, else ms until they may allow it (AU2). */
+  charge(bytes: number, nowMs: number): number {
+    return this.judge.quotas.charge(this.nonce, this.scope.quotas, bytes, nowMs);
+  }
+
+  /** ms for which its verification still counts: what waits under it waits no longer (RevokedProp). Infinity with our own keys. */
+  vouchedForMs(nowMs: number): number {
+    return Math.max(0, this.vouchedUntilMs - nowMs);
+  }
+
+  /** False once revoked, expired or of a key that is no more (AU3). */
+  isValid(): boolean {
+    return this.failure() === null;
+  }
+
+  /** Why it is not valid now, or null. Never remembered beyond the version it was judged at, and times never at all. */
+  failure(): AuthFailure | null {
+    if (this.judgedVersion !== this.judge.version) this.rejudge();
+    if (this.over !== null) return this.over;
+    const { clock } = this.judge;
+    if (this.root === null && clock.nowMs() >= this.vouchedUntilMs) return 'unverified';
+    const nowS = clock.wallMs() / 1000;
+    if (nowS > this.keyEndsS) return 'key_expired';
+    if (nowS > this.scope.expiresS + TOLERANCE_S) return 'expired';
+    return nowS < this.scope.notBeforeS - TOLERANCE_S ? 'not_yet_valid' : null;
+  }
+
+  /** What only revocations and keys decide. */
+  private rejudge(): void {
+    const { keyring, revocations, version } = this.judge;
+    const { root } = this;
+    this.judgedVersion = version;
+    this.over = revocations.has(this.nonce, this.keyId) ? 'revoked' : null;
+    if (root === null || this.over !== null) return;
+    if (keyring?.find(root.id) !== root) this.over = 'unknown_key';
+    else this.keyEndsS = keyring.endsMs(root) / 1000 + TOLERANCE_S;
+  }
+}

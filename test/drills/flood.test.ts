@@ -1,0 +1,98 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestServer } from '../support/server.ts';
+import { type Answered, Caller, Loop, stepsOf } from '../support/traffic.ts';
+
+const BURST = 20;
+let server: TestServer;
+const callers: Caller[] = [];
+const callerFrom = (localAddress: string, sockets = 8): Caller => {
+  const caller = new Caller(server.url, { localAddress, sockets });
+  callers.push(caller);
+  return caller;
+};
+beforeAll(async () => {
+  server = await TestServer.start({ auth_failure_burst: String(BURST) });
+});
+afterAll(async () => {
+  for (const caller of callers) caller.close();
+  await server.stop();
+});
+
+const forged = (token: string, n: number): string => {
+  const bytes = Buffer.from(token, 'base64url');
+  bytes.writeUInt32BE(n, bytes.length - 10);
+  return bytes.toString('base64url');
+};
+
+describe('drill: flood of failed authentications', () => {
+  it('slows its own sender and no valid capability, not even beside it (E2, AU5, K6)', async () => {
+    const beside = callerFrom('127.0.0.1');
+    const attacker = callerFrom('127.0.0.1', 16);
+    const elsewhere = callerFrom('127.0.0.2');
+    const capability = server.capability;
+    const honest = [beside, elsewhere].map(
+      (caller, i) =>
+        new Loop((n) => caller.post('/v1/send', capability, { topic: `t.${i}`, idem_key: `k${n}`, payload_b64: '' })),
+    );
+    await stepsOf(honest, 20);
+    const startedMs = performance.now();
+    let next = 0;
+    const answers: Answered[] = [];
+    const floods = Array.from(
+      { length: 16 },
+      () =>
+        new Loop(async () => {
+          const answer = await attacker.ask('GET', '/v1/stats?topic=t', forged(capability, next++));
+          answers.push(answer);
+          return answer;
+        }),
+    );
+    await Promise.all(floods.map((loop) => loop.until(() => loop.statuses.has(429))));
+    await stepsOf(honest, 200);
+    await Promise.all([...honest, ...floods].map((loop) => loop.stop()));
+    const seconds = (performance.now() - startedMs) / 1000;
+
+    for (const loop of honest) expect([...loop.statuses.keys()]).toEqual([200]);
+    const held = answers.filter(({ status }) => status === 429);
+    expect(answers.filter(({ status }) => status === 401).length).toBeLessThanOrEqual(BURST * (1 + seconds / 10) + 1);
+    // Each of its connections waits a second for each answer.
+    expect(held.length).toBeLessThanOrEqual(16 * (seconds + 1));
+    for (const { body, retryAfter } of held) {
+      expect([body.code, body.reason]).toEqual(['E_SATURATED', 'auth']);
+      expect(retryAfter).toBeGreaterThanOrEqual(1);
+    }
+    expect((await elsewhere.ask('GET', '/v1/stats?topic=t', forged(capability, next++))).status).toBe(401);
+    expect(await server.metric('rejected_total{reason="unauth"}')).toBe(answers.length + 1);
+  });
+
+  it('a held connection reads nothing more, and what was sent ahead on it is refused unread (AU5)', async () => {
+    const held = callerFrom('127.0.0.3', 3 * BURST);
+    const bad = forged(server.capability, 1);
+    // Twenty too many: ten seconds' debt.
+    await Promise.all(Array.from({ length: 2 * BURST }, () => held.ask('GET', '/v1/stats?topic=t', bad)));
+    const lines = server.lines.length;
+    const head = `GET /v1/stats?topic=t HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${bad}\r\n\r\n`;
+    const port = Number(new URL(server.url).port);
+    const answer = await new Promise<string>((resolve) => {
+      let text = '';
+      const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.3' }, () =>
+        socket.write(head.repeat(50)),
+      );
+      socket.on('data', (chunk) => {
+        text += chunk.toString('latin1');
+      });
+      socket.on('error', () => resolve(text));
+      socket.on('close', () => resolve(text));
+    });
+    expect(
+      answer
+        .split('HTTP/1.1 ')
+        .slice(1)
+        .map((part) => part.slice(0, 3)),
+    ).toEqual(['429', '429']);
+    expect(answer).toMatch(/connection: close/i);
+    const denied = server.lines.slice(lines).filter(({ event }) => event === 'auth.denied');
+    expect(denied).toHaveLength(1);
+  });
+});

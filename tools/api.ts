@@ -1,0 +1,223 @@
+import Type, { type TSchema } from 'typebox';
+import { DEAD_REASONS, OUTCOMES, type Outcome, STATES } from '../spec/vocabulary.ts';
+import { SCHEMAS } from '../src/http/schemas.ts';
+
+/** What the interface says beyond its request schemas: answers, and which refusals each route has. Read by `openapi.ts`. */
+const closed = { additionalProperties: false } as const;
+const id = { pattern: '^[0-9A-HJKMNP-TV-Z]{26}$' };
+const msg_id = Type.String({ ...id, description: 'ULID; never changes' });
+const hash = Type.String({ pattern: '^b3:[0-9a-f]{64}$', description: 'BLAKE3-256' });
+const count = Type.Integer({ minimum: 0 });
+const moment = Type.String({ format: 'date-time', description: 'RFC 3339 with milliseconds' });
+const nullable = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()]);
+const ok = Type.Object({ ok: Type.Literal(true) }, closed);
+
+const codes = [...new Set(Object.values(OUTCOMES).flatMap(({ code }) => (code === null ? [] : [code])))];
+const reasons = Object.values(OUTCOMES).flatMap((row) => ('reason' in row ? [row.reason] : []));
+
+const envelope = Type.Object(
+  {
+    msg_id,
+    topic: Type.String(),
+    ts: moment,
+    idem_key: Type.String(),
+    payload_b64: Type.String({ contentEncoding: 'base64' }),
+    payload_hash: hash,
+    attrs: Type.Record(Type.String(), Type.String()),
+    corr_id: Type.String({ format: 'uuid' }),
+    shard: count,
+    attempt: Type.Integer({ minimum: 1, description: '1 for the first delivery' }),
+    hash_chain: hash,
+    sig: nullable(Type.String({ pattern: '^ed25519:[A-Za-z0-9_-]{43}:[A-Za-z0-9_-]{86}$' })),
+    receipt: Type.String({ description: 'settles this lease and no other' }),
+    deadline_in_ms: count,
+    epoch: Type.Integer({ minimum: 1, description: 'rises with every lease' }),
+  },
+  closed,
+);
+
+const deadLetter = Type.Object(
+  {
+    msg_id,
+    topic: Type.String(),
+    ts: moment,
+    idem_key: Type.String(),
+    payload_hash: hash,
+    hash_chain: hash,
+    attrs: Type.Record(Type.String(), Type.String()),
+    corr_id: Type.String(),
+    shard: count,
+    epoch: count,
+    reason: Type.Enum([...DEAD_REASONS]),
+    attempt: count,
+    last_error: nullable(Type.String()),
+    dead_at: moment,
+    redrives: count,
+    payload_b64: Type.Optional(Type.String({ contentEncoding: 'base64' })),
+  },
+  closed,
+);
+
+const failedItem = Type.Object(
+  { msg_id: Type.Optional(msg_id), code: Type.Enum(codes), message: Type.String() },
+  closed,
+);
+
+/** Schemas that several answers share, by name. */
+export const COMPONENTS = {
+  Error: Type.Object(
+    {
+      code: Type.Enum(codes),
+      message: Type.String(),
+      corr_id: Type.String({ format: 'uuid' }),
+      reason: Type.Optional(Type.Enum([...new Set(reasons)])),
+      msg_id: Type.Optional(msg_id),
+    },
+    closed,
+  ),
+  Envelope: envelope,
+  DeadLetter: deadLetter,
+  Readiness: Type.Object({ ready: Type.Boolean(), missing: Type.Array(Type.String()), retry_after: count }, closed),
+} as const;
+const shared = (name: keyof typeof COMPONENTS): TSchema => Type.Unsafe({ $ref: `#/components/schemas/${name}` });
+
+export interface Described {
+  readonly id: string;
+  readonly summary: string;
+  readonly body?: TSchema;
+  readonly query?: TSchema;
+  readonly answer: TSchema;
+  /** Refusals of its own, beside those that every route of its kind has. */
+  readonly refusals: readonly Outcome[];
+  /** An answer that is no error and not 200. */
+  readonly other?: { readonly status: number; readonly answer: TSchema };
+}
+
+const LEASE: readonly Outcome[] = ['not_found', 'lease_lost'];
+const settled = Type.Object({ ok: Type.Literal(true), state: Type.Enum([...STATES]) }, closed);
+
+/** Every route, by method and path. */
+export const API: Readonly<Record<string, Described>> = {
+  'POST /v1/send': {
+    id: 'send',
+    summary: 'Accept a message for good, once an idem_key',
+    body: SCHEMAS.send,
+    answer: Type.Object({ msg_id, duplicate: Type.Boolean(), payload_hash: hash, hash_chain: hash }, closed),
+    refusals: [
+      ...(['integrity', 'duplicate', 'idem_mismatch', 'saturated_dedup', 'saturated_shard'] as const),
+      ...(['degraded_writes', 'draining', 'journal', 'not_owner', 'starting'] as const),
+    ],
+  },
+  'POST /v1/recv': {
+    id: 'recv',
+    summary: 'Lease messages; acks that ride along are settled first',
+    body: SCHEMAS.recv,
+    answer: Type.Object(
+      {
+        messages: Type.Array(shared('Envelope')),
+        ack_results: Type.Optional(
+          Type.Array(Type.Union([Type.Object({ msg_id, ok: Type.Literal(true) }, closed), failedItem])),
+        ),
+      },
+      closed,
+    ),
+    refusals: ['saturated_inflight', 'journal'],
+  },
+  'POST /v1/ack/{msg_id}': {
+    id: 'ack',
+    summary: 'Done with a message',
+    body: SCHEMAS.ack,
+    answer: ok,
+    refusals: [...LEASE, 'journal'],
+  },
+  'POST /v1/nack/{msg_id}': {
+    id: 'nack',
+    summary: 'Give a message back, or up',
+    body: SCHEMAS.nack,
+    answer: settled,
+    refusals: [...LEASE, 'journal'],
+  },
+  'POST /v1/extend/{msg_id}': {
+    id: 'extend',
+    summary: 'Keep a lease for longer',
+    body: SCHEMAS.extend,
+    answer: Type.Object({ ok: Type.Literal(true), deadline_in_ms: count }, closed),
+    refusals: [...LEASE, 'journal'],
+  },
+  'GET /v1/dlq': {
+    id: 'listDeadLetters',
+    summary: 'Dead letters of a topic, oldest first',
+    query: SCHEMAS.dlq,
+    answer: Type.Object({ dead_letters: Type.Array(shared('DeadLetter')), next: nullable(Type.String()) }, closed),
+    refusals: ['journal'],
+  },
+  'POST /v1/dlq/reprocess': {
+    id: 'reprocess',
+    summary: 'Put dead letters back in the queue',
+    body: SCHEMAS.reprocess,
+    answer: Type.Object({ moved: count, skipped: count, failed: count }, closed),
+    refusals: ['journal'],
+  },
+  'POST /v1/dlq/purge': {
+    id: 'purge',
+    summary: 'Delete dead letters for good, with a trace',
+    body: SCHEMAS.purge,
+    answer: Type.Object({ purged: count }, closed),
+    refusals: ['journal'],
+  },
+  'POST /v1/admin/revoke': {
+    id: 'revoke',
+    summary: 'End a capability, or all of a root key, at once',
+    body: SCHEMAS.revoke,
+    answer: ok,
+    refusals: ['journal'],
+  },
+  'GET /v1/stats': {
+    id: 'stats',
+    summary: 'What is in a topic',
+    query: SCHEMAS.stats,
+    answer: Type.Object(
+      {
+        topic: Type.String(),
+        depth: count,
+        queued: count,
+        leased: count,
+        redelivered: count,
+        dead_lettered: count,
+        oldest_ready_ms: count,
+      },
+      closed,
+    ),
+    refusals: ['journal'],
+  },
+  'GET /v1/keys': {
+    id: 'keys',
+    summary: 'Public keys that sign envelopes, as a JWK set (RFC 8037)',
+    answer: Type.Object(
+      {
+        keys: Type.Array(
+          Type.Object(
+            {
+              kty: Type.Literal('OKP'),
+              crv: Type.Literal('Ed25519'),
+              kid: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$', description: 'RFC 7638 thumbprint' }),
+              x: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+              use: Type.Literal('sig'),
+            },
+            closed,
+          ),
+        ),
+      },
+      closed,
+    ),
+    refusals: [],
+  },
+  'GET /healthz': { id: 'health', summary: 'The process lives', answer: ok, refusals: [] },
+  'GET /readyz': {
+    id: 'readiness',
+    summary: 'Whether writers should come here',
+    answer: shared('Readiness'),
+    refusals: [],
+    other: { status: 503, answer: shared('Readiness') },
+  },
+};
