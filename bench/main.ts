@@ -4,7 +4,7 @@ import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchHttp } from './http.ts';
 import { benchAppend, benchRecovery } from './journal.ts';
 import { benchExplorer, benchTraceCheck } from './model.ts';
-import { benchSim } from './sim.ts';
+import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
   value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -56,6 +56,10 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
   sim: () => {
     row('events', 'events/s', 'x real time', 'schedule');
     for (const r of benchSim()) row(number(r.events), number(r.eventsPerSecond), number(r.timesRealTime), r.name);
+    const { operations, seconds } = benchHistory();
+    console.log(`history of ${number(operations)} operations checked in ${number(seconds, 2)} s`);
+    const mebibytes = benchSimMemory().map((bytes) => number(bytes / 1024 ** 2));
+    console.log(`heap in use after each quarter of the standard day: ${mebibytes.join(', ')} MiB`);
   },
   http: async () => {
     row('phase', 'server', 'requests/s', 'of raw', 'busy', 'p50 us', 'p99 us');

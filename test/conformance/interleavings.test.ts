@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Interleavings, Wrong } from '../support/interleavings.ts';
 import { Service } from '../../src/service/service.ts';
+import { Interleavings, Wrong } from '../support/interleavings.ts';
 
 type Budget = ConstructorParameters<typeof Interleavings>[0];
 
@@ -45,8 +45,8 @@ describe('interleavings (V3)', () => {
       'a reply before it is durable',
       'answer',
       () =>
-        function answer(this: Service, reply: (answer: unknown) => void, answer: unknown) {
-          reply(answer);
+        function answer(this: Service, reply: (said: unknown) => void, said: unknown) {
+          reply(said);
         } as never,
     ],
     ['recvs that a shutdown forgets', 'endWaiting', () => () => {}],
