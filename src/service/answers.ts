@@ -25,7 +25,7 @@ export function deliveryOf(message: Message, shard: number, sig: string | null):
   };
 }
 
-/** A dead letter; the payload only when asked for: for the caller to see to that it is not a damaged one (IN1). */
+/** A dead letter; the payload only when asked for, and never one that is damaged (IN1). */
 export function deadLetterOf(message: Message, shard: number, withPayload: boolean): DeadLetter {
   return {
     msgId: message.msgId,
@@ -43,7 +43,7 @@ export function deadLetterOf(message: Message, shard: number, withPayload: boole
     lastError: message.lastError,
     deadAt: timestampOf(message.deadAtMs),
     redrives: message.redrives,
-    payload: withPayload ? message.payload : null,
+    payload: withPayload && message.deadReason !== 'integrity' ? message.payload : null,
   };
 }
 
