@@ -12,7 +12,7 @@ export class DurableServer {
   readonly folder = mkdtempSync(join(tmpdir(), 'durable-'));
   /** A command that runs the next server, and its arguments. */
   under: readonly string[] = [];
-  readonly data = join(this.folder, 'data');
+  data = join(this.folder, 'data');
   private readonly keyring = new Keyring([freshKey('k1', Date.now())]);
   private readonly started: MailboxProcess[] = [];
   private readonly callers: Caller[] = [];
