@@ -21,7 +21,7 @@ export class Fields {
   /** @throws ScheduleError */
   static parse(text: string, file: string): Fields {
     const lines = new LineCounter();
-    const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, merge: false });
+    const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, merge: false, prettyErrors: false });
     const fail = (node: Node | null | undefined, message: string): never => {
       const { line, col } = lines.linePos(node?.range?.[0] ?? 0);
       throw new ScheduleError(`${file}:${line}:${col}: ${message}`);

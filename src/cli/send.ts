@@ -4,6 +4,7 @@ import type { MailboxClient } from '../client/client.ts';
 import { type FrameMessage, isItemError, type SendResult, type Sent } from '../client/types.ts';
 import { freshCorrId } from '../observe/ids.ts';
 import { type Connecting, clientOf, connecting, EXIT, examples, ms, print, printJson, UsageError } from './shared.ts';
+import { standardInput } from './standard.ts';
 
 /** From this size on a payload goes in a frame: as base64 in JSON it might be too large. */
 const FRAME_FROM_BYTES = 512 * 1024;
@@ -104,7 +105,7 @@ function printResults(results: readonly SendResult[], firstLine: number, { json,
 
 function read(file: string): Buffer {
   try {
-    return readFileSync(file === '-' ? 0 : file);
+    return file === '-' ? standardInput() : readFileSync(file);
   } catch (error) {
     throw new UsageError(`${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
   }

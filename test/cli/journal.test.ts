@@ -9,13 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DurableServer } from '../support/durable.ts';
 import { type Finished, run } from '../support/process.ts';
 import { Swarm } from '../support/swarm.ts';
-
-// Many processes one after the other, on machines that do other things too.
-vi.setConfig({ testTimeout: 120_000 });
 
 let server: DurableServer;
 let cap = '';
