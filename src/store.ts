@@ -106,8 +106,8 @@ function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOption
     epoch,
     append: (batches, done) => journal.append(batches, done),
     rebuild: ({ shard, limits }, done) => {
-      const { segment, at } = journal.end;
-      replayShard({ folder: path, shard, end: { segment, at } }, limits, done);
+      const { segment, at, sequence } = journal.end;
+      replayShard({ folder: path, shard, end: { segment, at, sequence } }, limits, done);
     },
     get hasRoom() {
       return hasRoom;

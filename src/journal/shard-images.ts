@@ -3,6 +3,7 @@ import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
 import type { StorageReader } from '../ports.ts';
 import { Reader, Writer } from './bytes.ts';
+import { segmentFile } from './layout.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { type RecoverOptions, recover } from './recover.ts';
 import { DamageError } from './snapshot.ts';
@@ -12,15 +13,27 @@ const PIECE_BYTES = 256 << 10;
 /** So many images are taken in one turn of the event loop: about a millisecond. */
 const IMAGES_A_TURN = 500;
 
-/** One shard as the journal has it at a place in its log: the records of a snapshot, a piece at a time. */
+/** Where the log of a serving process ends, durably. */
+export interface ServedEnd extends LogEnd {
+  readonly sequence: number;
+}
+
+/**
+ * One shard as the journal has it at a place in its log: the records of a snapshot, a piece at a time. @throws DamageError, also
+ * where the log does not reach that far
+ */
 export function* shardPieces(
   source: StorageReader,
   shard: number,
-  end: LogEnd,
+  end: ServedEnd,
   options: RecoverOptions,
 ): Generator<Uint8Array<ArrayBuffer>> {
   const found = recover(source, { ...options, shard, end });
   if (found.kind === 'refused') throw new DamageError(found);
+  if (found.kind === 'recovered' && found.tail.sequence !== end.sequence) {
+    const { segment, at, sequence } = found.tail;
+    throw new DamageError({ file: segmentFile(segment), at, why: `ends with frame ${sequence}, not ${end.sequence}` });
+  }
   const state = found.kind === 'recovered' ? found.replica.shards[shard] : undefined;
   if (state === undefined) throw new Error(`the journal has no shard ${shard}`);
   const w = new Writer(2 * PIECE_BYTES);

@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
-import { imagesIn, restoreLater } from './shard-images.ts';
-import type { LogEnd } from './walk.ts';
+import { imagesIn, restoreLater, type ServedEnd } from './shard-images.ts';
 import type { Failed } from './worker-compactor.ts';
 import { workerProgram } from './worker-program.ts';
 
@@ -10,7 +9,7 @@ import { workerProgram } from './worker-program.ts';
 export interface ReplayJob {
   readonly folder: string;
   readonly shard: number;
-  readonly end: LogEnd;
+  readonly end: ServedEnd;
 }
 /** What it says: pieces of the shard, then whether that was all of it. */
 export type ReplaySaid = Uint8Array | Failed | 'whole';

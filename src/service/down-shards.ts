@@ -29,7 +29,7 @@ export class DownShards {
   /** What is answered to everything that needs this shard; null when it serves. */
   refusal(shard: number, nowMs: number): Reply | null {
     if (!this.has(shard)) return null;
-    return { outcome: 'starting', message: SAYS, retryAfterMs: this.retryAfterMs(shard, nowMs) };
+    return { outcome: 'starting', retryAfterMs: this.retryAfterMs(shard, nowMs) };
   }
 
   /** All of them, each with the ms after which it is worth asking again. */
@@ -39,4 +39,3 @@ export class DownShards {
 }
 
 const RETRY_MS_MIN = 1_000;
-const SAYS = 'the shard of this topic is starting again';
