@@ -5,7 +5,9 @@ export default defineConfig({
     include: process.env['SUITE'] === 'slow' ? ['test/slow/**/*.test.ts'] : ['test/**/*.test.ts'],
     exclude: process.env['SUITE'] === 'slow' ? [] : ['test/slow/**'],
     globalSetup: 'test/support/global.ts',
-    testTimeout: 30_000,
+    // Against a hang, not a measure: machines that are shared may be slow.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     allowOnly: false,
     passWithNoTests: false,

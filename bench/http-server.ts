@@ -42,6 +42,7 @@ async function start(kind: ServerKind): Promise<Ready> {
   const { settings } = loadConfig(
     {
       bind: '127.0.0.1:0',
+      profile: 'micronode',
       metrics_bind: '127.0.0.1:0',
       shard_capacity: many,
       global_inflight: many,

@@ -1,7 +1,8 @@
-/** `npm run bench -- [auth|core|memory|sim|http]`: every figure the documents quote comes from here. */
+/** `npm run bench -- [auth|core|memory|journal|sim|http]`: every figure the documents quote comes from here. */
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchHttp } from './http.ts';
+import { benchAppend, benchRecovery } from './journal.ts';
 import { benchSim } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
@@ -24,6 +25,24 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     }
   },
   memory: () => console.log(`bytes per queued message of 256 bytes: ${number(benchMemory())}`),
+  journal: async () => {
+    row('facts/sync', 'MB/s', 'dd MB/s', 'of dd', 'sync p50 ms', 'p99 ms');
+    for (const factsPerSync of [32, 256]) {
+      const { mbPerSecond, ddMbPerSecond, syncP50Ms, syncP99Ms } = await benchAppend({ factsPerSync });
+      const ofDd = number(mbPerSecond / ddMbPerSecond, 2);
+      row(
+        `${factsPerSync}`,
+        number(mbPerSecond),
+        number(ddMbPerSecond),
+        ofDd,
+        number(syncP50Ms, 2),
+        number(syncP99Ms, 2),
+      );
+    }
+    row('facts', 'MiB', 'recovered/s');
+    const { facts, mib, factsPerSecond } = await benchRecovery();
+    row(number(facts), number(mib), number(factsPerSecond));
+  },
   sim: () => {
     row('events', 'events/s', 'x real time', 'schedule');
     for (const r of benchSim()) row(number(r.events), number(r.eventsPerSecond), number(r.timesRealTime), r.name);

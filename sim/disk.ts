@@ -1,57 +1,245 @@
-import type { Fact } from '../src/core/facts.ts';
-import type { Batch, Journal } from '../src/ports.ts';
+import type { Storage, StorageOp } from '../src/ports.ts';
+import { Inode, type Loss } from './inode.ts';
 import type { Loop } from './loop.ts';
 import type { Range, Stream } from './random.ts';
 
-/**
- * A simulated journal. What was appended is durable when its sync ends, some time later. A crash keeps all that was
- * synced; of the append that was under way it keeps all or nothing, as chance has it: a real disk may have written it.
- */
-export class Disk implements Journal {
-  /** Durable facts by shard, in order. */
-  readonly durable: Fact[][];
-  private readonly loop: Loop;
-  private readonly random: Stream;
-  private readonly syncMs: Range;
-  private outstanding: readonly Batch[] | null = null;
-  private generation = 0;
-  syncs = 0;
-  factsSynced = 0;
+/** What a disk may do to an op, besides doing it. */
+export type DiskFault =
+  /** It fails, and nothing of it happened; a sync that fails is forgotten by the system. */
+  | { readonly kind: 'error'; readonly code: 'EIO' | 'ENOSPC' }
+  /** Fewer bytes are written than were asked for. */
+  | { readonly kind: 'short'; readonly bytes: number }
+  /** It says that it is on the disk, and it is in a cache. */
+  | { readonly kind: 'lost_sync' }
+  /** It is written, but somewhere else. */
+  | { readonly kind: 'misdirected'; readonly file: string; readonly at: number };
 
-  constructor(shards: number, loop: Loop, random: Stream, syncMs: Range) {
-    this.durable = Array.from({ length: shards }, () => []);
-    this.loop = loop;
-    this.random = random;
-    this.syncMs = syncMs;
+export interface DiskOptions {
+  /** Runs what an op that was begun leads to, later. */
+  readonly schedule: (op: StorageOp, run: () => void) => void;
+  /** Asked before every op. */
+  readonly fault?: (op: StorageOp) => DiskFault | null;
+  /** Bytes of all files; more is no space. */
+  readonly capacityBytes?: number;
+}
+
+/** Thrown where the process dies: nothing after it happens. */
+export class Crash extends Error {}
+
+/** A change of names, atomic: the file leaves one and takes the other; null for none. */
+interface NameOp {
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly inode: Inode;
+}
+
+/**
+ * A simulated disk, as POSIX lets one be: what was not synced may be lost in part after a crash, sector by sector; names
+ * that were not synced may be lost too, from the last one back. It counts its ops, so that a crash can be put at each.
+ */
+export class Disk implements Storage {
+  private readonly options: DiskOptions;
+  private names = new Map<string, Inode>();
+  private storedNames = new Map<string, Inode>();
+  private nameOps: NameOp[] = [];
+  private generation = 0;
+  /** Ops begun so far. */
+  ops = 0;
+  /** The op before which the process dies, counted from 1; 0 for none. */
+  crashAt = 0;
+  capacityBytes: number;
+  readonly injected: Record<string, number> = {};
+
+  constructor(options: DiskOptions) {
+    this.options = options;
+    this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
   }
 
-  append(batches: readonly Batch[], done: (error: Error | null) => void): void {
-    if (this.outstanding !== null) throw new Error('disk: two appends at once');
-    this.outstanding = batches;
+  // ---- reading
+
+  files(folder: string): readonly string[] {
+    const prefix = folder === '' ? '' : `${folder}/`;
+    return [...this.names.keys()]
+      .filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes('/'))
+      .map((name) => name.slice(prefix.length))
+      .sort();
+  }
+
+  size(file: string): number {
+    return this.need(file).length;
+  }
+
+  read(file: string, at: number, bytes: number): Uint8Array {
+    return this.need(file).bytes.subarray(at, at + bytes);
+  }
+
+  private need(file: string): Inode {
+    const inode = this.names.get(file);
+    if (inode === undefined) throw failure('ENOENT', file);
+    return inode;
+  }
+
+  // ---- ops
+
+  now(op: StorageOp): number {
+    return this.begin(op)();
+  }
+
+  later(op: StorageOp, done: (error: Error | null, result: number) => void): void {
     const { generation } = this;
-    this.loop.after(this.random.within(this.syncMs), 'sync', this.syncs, () => {
+    let finish: (() => number) | Error;
+    try {
+      finish = this.begin(op);
+    } catch (error) {
+      if (error instanceof Crash) throw error;
+      finish = error as Error;
+    }
+    this.options.schedule(op, () => {
       if (generation !== this.generation) return;
-      this.keep(batches);
-      this.outstanding = null;
-      this.syncs++;
-      done(null);
+      if (finish instanceof Error) done(finish, 0);
+      else done(null, finish());
     });
   }
 
-  private keep(batches: readonly Batch[]): void {
-    for (const { shard, facts } of batches) {
-      const durable = this.durable[shard]!;
-      for (const fact of facts) durable.push(fact);
-      this.factsSynced += facts.length;
+  /** Begins an op: what it leaves in the system's cache. What is returned ends it: what is then on the disk. */
+  private begin(op: StorageOp): () => number {
+    if (++this.ops === this.crashAt) throw new Crash(`at op ${this.ops}: ${op.op}`);
+    const fault = this.options.fault?.(op) ?? null;
+    if (fault !== null) this.injected[fault.kind] = (this.injected[fault.kind] ?? 0) + 1;
+    if (fault?.kind === 'error') {
+      if (op.op === 'sync') this.names.get(op.file)?.forget();
+      throw failure(fault.code, op.op);
+    }
+    switch (op.op) {
+      case 'write':
+        return this.write(op, fault);
+      case 'sync':
+        return this.sync(this.need(op.file), fault);
+      case 'truncate':
+        this.need(op.file).truncate(op.size);
+        return () => 0;
+      case 'rename':
+        this.name({ from: op.file, to: op.to, inode: this.need(op.file) });
+        return () => 0;
+      case 'remove':
+        this.name({ from: op.file, to: null, inode: this.need(op.file) });
+        return () => 0;
+      case 'sync_folder': {
+        const ops = [...this.nameOps];
+        return () => {
+          for (const nameOp of ops) this.storeName(nameOp);
+          return 0;
+        };
+      }
     }
   }
 
-  /** The process dies: the sync under way never answers. Returns the facts of it that were written after all. */
-  crash(): readonly Fact[] {
-    this.generation++;
-    const written = this.outstanding !== null && this.random.chance(0.5) ? this.outstanding : [];
-    this.keep(written);
-    this.outstanding = null;
-    return written.flatMap((batch) => batch.facts);
+  private sync(inode: Inode, fault: DiskFault | null): () => number {
+    return () => {
+      if (fault?.kind === 'lost_sync') inode.forget();
+      else inode.sync();
+      return 0;
+    };
   }
+
+  private write(op: StorageOp & { op: 'write' }, fault: DiskFault | null): () => number {
+    const target = fault?.kind === 'misdirected' ? fault : op;
+    let inode = this.names.get(target.file);
+    if (inode === undefined) {
+      inode = new Inode();
+      this.name({ from: null, to: target.file, inode });
+    }
+    const room = this.capacityBytes - this.used() + Math.max(0, inode.length - target.at);
+    const asked = fault?.kind === 'short' ? Math.min(fault.bytes, op.bytes.byteLength) : op.bytes.byteLength;
+    const fits = Math.min(asked, Math.max(0, room));
+    if (fits === 0 && asked > 0) throw failure('ENOSPC', op.file);
+    const written = inode;
+    const dirty = written.write(target.at, op.bytes.subarray(0, fits));
+    return () => {
+      if (fault?.kind === 'lost_sync') written.forget();
+      else if (op.durable) written.store(dirty);
+      return fits;
+    };
+  }
+
+  private used(): number {
+    if (this.capacityBytes === Number.POSITIVE_INFINITY) return 0;
+    let used = 0;
+    for (const inode of new Set(this.names.values())) used += inode.length;
+    return used;
+  }
+
+  private name(op: NameOp): void {
+    rename(this.names, op);
+    this.nameOps.push(op);
+  }
+
+  private storeName(op: NameOp): void {
+    const at = this.nameOps.indexOf(op);
+    if (at < 0) return;
+    this.nameOps.splice(at, 1);
+    rename(this.storedNames, op);
+  }
+
+  // ---- what happens to it
+
+  /** The process dies, the system goes on: the cache is as it was, nothing under way answers. */
+  kill(): void {
+    this.generation++;
+    this.crashAt = 0;
+  }
+
+  /** The machine stops. `names` of the names that were not synced are there, and what `loss` keeps of the bytes. */
+  crash(loss: Loss, names = this.nameOps.length): void {
+    this.kill();
+    for (const op of this.nameOps.slice(0, names)) this.storeName(op);
+    this.nameOps = [];
+    this.names = new Map(this.storedNames);
+    for (const inode of new Set(this.names.values())) inode.crash(loss);
+  }
+
+  /** How many names were not synced. */
+  get unsyncedNames(): number {
+    return this.nameOps.length;
+  }
+
+  flip(file: string, at: number, bit: number): void {
+    this.need(file).damage(at, (byte) => byte ^ (1 << bit));
+  }
+
+  put(file: string, at: number, value: number): void {
+    this.need(file).damage(at, () => value);
+  }
+
+  /** An independent copy of what is there now, all of it synced. */
+  copy(): Disk {
+    const other = new Disk(this.options);
+    for (const [name, inode] of this.names) {
+      const copied = new Inode();
+      copied.write(0, inode.bytes);
+      copied.sync();
+      other.names.set(name, copied);
+      other.storedNames.set(name, copied);
+    }
+    return other;
+  }
+}
+
+function rename(names: Map<string, Inode>, { from, to, inode }: NameOp): void {
+  if (from !== null && names.get(from) === inode) names.delete(from);
+  if (to !== null) names.set(to, inode);
+}
+
+function failure(code: string, what: string): Error {
+  return Object.assign(new Error(`${code}: ${what}`), { code });
+}
+
+/** A disk in simulated time: what must be durable takes a sync, all else is done in the same millisecond. */
+export function diskIn(loop: Loop, random: Stream, syncMs: Range): Disk {
+  let ops = 0;
+  const waits = (op: StorageOp): boolean =>
+    op.op === 'sync' || op.op === 'sync_folder' || (op.op === 'write' && op.durable);
+  return new Disk({
+    schedule: (op, run) => loop.after(waits(op) ? random.within(syncMs) : 0, 'sync', ++ops, run),
+  });
 }

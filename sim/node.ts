@@ -1,6 +1,9 @@
 import type { Authority } from '../src/auth/authorize.ts';
 import type { Limits } from '../src/core/limits.ts';
-import { replay } from '../src/core/replay.ts';
+import type { ShardState } from '../src/core/state.ts';
+import { EmbeddedJournal } from '../src/journal/embedded.ts';
+import { compact } from '../src/journal/snapshot.ts';
+import { runLater } from '../src/journal/steps.ts';
 import type { Batch, Clock, Integrity } from '../src/ports.ts';
 import type { Reply, Request } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
@@ -13,18 +16,31 @@ import type { Stream } from './random.ts';
 export const DEFECTS = ['reply_before_sync', 'forget_acks'] as const;
 export type Defect = (typeof DEFECTS)[number];
 
-/** Real hashes would cost more than everything else together; this one notices any change of these small payloads. */
+/** Real hashes would cost more than everything else together; this one notices any change of these few bytes. */
+function fnv(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash >>> 0;
+}
+const payloadHashOf = (payload: Uint8Array): string => `b3:${fnv(payload).toString(16).padStart(64, '0')}`;
 const integrity: Integrity = {
-  payloadHashOf: (payload) => {
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < payload.length; i++) hash = Math.imul(hash ^ payload[i]!, 0x01000193);
-    return `b3:${(hash >>> 0).toString(16).padStart(64, '0')}`;
-  },
+  payloadHashOf,
   hashChainOf: (_topic, _sentAtMs, _idemKey, payloadHash) => payloadHash,
 };
 
+const frameHashOf = (frame: Uint8Array): Uint8Array => new Uint8Array(new Uint32Array(8).fill(fnv(frame)).buffer);
+const RECOVERING = { hash: frameHashOf, payloadHashOf };
+/** Small, so that segments fill and snapshots are made within a schedule. */
+const SEGMENT_BYTES = 64 * 1024;
+const INLINE_BYTES_MAX = 1024;
+const SALT_BYTES = 16;
+
 /** Wall time when a simulation begins; any value does. */
 const EPOCH_MS = 1_800_000_000_000;
+
+/** A journal that loses acks. */
+const withoutAcks = (batch: Batch): Batch =>
+  batch.shard === null ? batch : { ...batch, facts: batch.facts.filter(({ name }) => name !== 'acked') };
 
 /** A mailbox process: the shipped service over a simulated disk. A crash loses it, a restart replays the disk. */
 export class MailboxNode implements Clock {
@@ -34,7 +50,12 @@ export class MailboxNode implements Clock {
   private readonly random: Stream;
   private readonly checker: LifecycleChecker;
   private readonly limits: Limits;
+  private readonly shardCount: number;
   private readonly defect: Defect | null;
+  private journal: EmbeddedJournal | null = null;
+  /** Appended, and not known to be durable. */
+  private inDoubt: readonly Batch[] = [];
+  private appends = 0;
   private authority: Authority | null = null;
   private clockOffsetMs = 0;
   /** A step of the wall clock that the next start will see (TM1). */
@@ -48,6 +69,7 @@ export class MailboxNode implements Clock {
     readonly random: Stream;
     readonly checker: LifecycleChecker;
     readonly limits: Limits;
+    readonly shards: number;
     readonly defect: Defect | null;
   }) {
     this.loop = parts.loop;
@@ -55,6 +77,7 @@ export class MailboxNode implements Clock {
     this.random = parts.random;
     this.checker = parts.checker;
     this.limits = parts.limits;
+    this.shardCount = parts.shards;
     this.defect = parts.defect;
     this.checker.inflight = () => this.service?.inflight ?? 0;
   }
@@ -78,11 +101,7 @@ export class MailboxNode implements Clock {
     if (this.service !== null) return;
     this.clockOffsetMs += this.stepMs;
     this.stepMs = 0;
-    const shards = this.disk.durable.map((facts, shard) => {
-      const kept = this.defect === 'forget_acks' ? facts.filter((fact) => fact.name !== 'acked') : facts;
-      return replay(shard, this.limits, kept);
-    });
-    if (this.generation > 0) this.checker.recovered(shards);
+    const shards = this.open();
     this.service = new Service({
       shards,
       random: this.random,
@@ -90,19 +109,61 @@ export class MailboxNode implements Clock {
       observer: this.checker,
       effects: { append: (batches) => this.append(batches) },
     });
-    this.service.start(this.nowMs());
+    const { epoch } = this.journal as EmbeddedJournal;
+    const { limits, shardCount } = this;
+    this.service.start(this.nowMs(), { name: 'started', atMs: this.nowMs(), epoch, shards: shardCount, limits });
     this.arm();
+  }
+
+  /** The shipped recovery over what the disk holds. */
+  private open(): readonly ShardState[] {
+    const { disk, generation } = this;
+    this.journal = new EmbeddedJournal({
+      storage: disk,
+      recovering: RECOVERING,
+      segmentBytes: SEGMENT_BYTES,
+      inlineBytesMax: INLINE_BYTES_MAX,
+      freshSalt: () => new Uint8Array(SALT_BYTES).map(() => this.random.below(256)),
+      compactor: (upTo, done) => runLater(disk, compact(disk, upTo, RECOVERING), done),
+      events: {
+        room: (enough) => {
+          if (generation === this.generation) this.service?.refuseWrites(enough ? null : 'degraded_writes');
+        },
+        compacted: () => this.checker.count('snapshots'),
+        compactionFailed: (error) => {
+          throw error;
+        },
+      },
+    });
+    const { recovered } = this.journal;
+    const found = recovered?.replica.shards ?? [];
+    const shards = found.length > 0 ? found : Service.empty(this.shardCount, this.limits);
+    // The append under way when the process died is a frame: it is there whole or not at all.
+    if ((recovered?.tail.sequence ?? 0) > this.appends) this.synced(this.inDoubt);
+    this.inDoubt = [];
+    this.appends = recovered?.tail.sequence ?? 0;
+    if (this.generation > 0) this.checker.recovered(shards);
+    return shards;
+  }
+
+  private synced(batches: readonly Batch[]): void {
+    for (const { shard, facts } of batches) if (shard !== null) for (const fact of facts) this.checker.synced(fact);
   }
 
   private append(batches: readonly Batch[]): void {
     const { service, generation } = this;
-    const done = (): void => {
-      for (const { facts } of batches) for (const fact of facts) this.checker.synced(fact);
-      if (this.defect === 'reply_before_sync' || generation !== this.generation) return;
-      service?.durable();
+    this.inDoubt = batches;
+    const done = (error: Error | null): void => {
+      if (generation !== this.generation) return;
+      if (error !== null) return service?.journalFailed();
+      this.inDoubt = [];
+      this.appends++;
+      this.synced(batches);
+      if (this.defect !== 'reply_before_sync') service?.durable();
       this.arm();
     };
-    this.disk.append(batches, done);
+    const written = this.defect === 'forget_acks' ? batches.map(withoutAcks) : batches;
+    this.journal?.append(written, done);
     // The defect: what must wait for the sync does not.
     if (this.defect === 'reply_before_sync') this.loop.after(0, 'wake', 0, () => service?.durable());
   }
@@ -113,7 +174,9 @@ export class MailboxNode implements Clock {
     this.service = null;
     this.generation++;
     this.wakeAtMs = Number.POSITIVE_INFINITY;
-    for (const fact of this.disk.crash()) this.checker.synced(fact);
+    // The process only, or the machine with what was in its caches.
+    if (this.random.chance(0.5)) this.disk.kill();
+    else this.disk.crash({ keeps: () => this.random.chance(0.5) }, this.random.below(this.disk.unsyncedNames + 1));
   }
 
   /** The wall clock is set; the running process does not notice, the next start does. */

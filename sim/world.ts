@@ -6,7 +6,7 @@ import { Keyring } from '../src/auth/keyring.ts';
 import { mintToken } from '../src/auth/macaroon.ts';
 import { LifecycleChecker, type Tally } from './checkers/lifecycle.ts';
 import { Admin, type ClientParts, Consumer, Producer } from './clients.ts';
-import { Disk } from './disk.ts';
+import { diskIn } from './disk.ts';
 import { Loop } from './loop.ts';
 import { Network } from './network.ts';
 import { MailboxNode } from './node.ts';
@@ -60,11 +60,12 @@ export class World {
     this.seed = seed;
     const { loop } = this;
     this.checker = new LifecycleChecker(schedule.limits, loop);
-    const disk = new Disk(schedule.shards, loop, this.stream('disk'), schedule.syncMs);
+    const disk = diskIn(loop, this.stream('disk'), schedule.syncMs);
     this.node = new MailboxNode({
       loop,
       disk,
       random: this.stream('node'),
+      shards: schedule.shards,
       checker: this.checker,
       limits: schedule.limits,
       defect: schedule.defect,

@@ -3,6 +3,7 @@ import type { Keyring } from './auth/keyring.ts';
 import { limitsOf } from './config/limits.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
+import type { Limits } from './core/limits.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import { Gateway, type GatewayRules } from './http/gateway.ts';
 import { type Condition, Readiness } from './http/readiness.ts';
@@ -10,14 +11,16 @@ import { ROUTES } from './http/routes.ts';
 import { listenMetrics } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from './integrity/signature.ts';
-import { memoryJournal } from './journal/memory.ts';
 import { openListeners } from './listeners.ts';
 import { KeyWatch } from './observe/key-watch.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { FactObserver } from './observe/observer.ts';
+import type { ProcessFact, Started } from './ports.ts';
 import { Service } from './service/service.ts';
+import { openStore, type Store } from './store.ts';
 import { systemClock, systemRandom } from './system.ts';
+import { TraceFile } from './trace/file.ts';
 import { askOverHttp } from './verifier/http.ts';
 
 /** Time is looked at at least this often: deadlines are met within it, whatever the load. */
@@ -36,6 +39,12 @@ export interface ServerOptions extends Reloadable {
   readonly log: Log;
   /** How requests reach the gateway; benches and tests compare the ways. */
   readonly dispatch?: DispatchMode;
+  /** The operator takes a damaged last frame of the journal for a torn one. */
+  readonly acceptTornTail?: boolean;
+  /** Writes what becomes durable as a trace, to this new file. */
+  readonly trace?: string | undefined;
+  /** The journal has failed: all that waited was answered, and the process should end. */
+  readonly onFailed?: () => void;
 }
 
 /** A running server. */
@@ -61,17 +70,20 @@ const gatewayRules = (s: Settings): GatewayRules => ({
 /** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
 export async function startServer(options: ServerOptions): Promise<Running> {
   const { settings, log, dispatch } = options;
-  if (settings.profile === 'macronode') {
-    throw new ConfigError(
-      'profile: macronode needs the embedded journal, which this version does not have; use micronode',
-    );
-  }
   const clock = systemClock();
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
     settings.topic_classes,
     settings.ready_shards,
   );
+  const store = openStore({
+    settings,
+    log,
+    metrics,
+    acceptTornTail: options.acceptTornTail ?? false,
+    onRoom: () => readiness.look(),
+  });
+  const trace = options.trace === undefined ? null : traceTo(options.trace, store, limitsOf(settings), log);
   const { verifier_url, verifier_timeout } = settings;
   const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
     formats: settings.cap_formats,
@@ -79,31 +91,35 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     onPurge: (entries) => log.warn('auth.spike', { reason: 'failures', entries }),
     ...(verifier_url === null ? {} : { remote: askOverHttp(verifier_url, verifier_timeout) }),
   });
+  restore(authority, store.processFacts);
   let signer = options.signer ?? null;
   const published: PublicJwk[] = signer === null ? [] : [signer.jwk];
   const service = new Service({
-    shards: Service.empty(settings.ready_shards, limitsOf(settings)),
+    shards: store.shards,
     random: systemRandom,
     integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     observer: new FactObserver(metrics, log),
-    // Nothing of this profile outlives its message: nobody else holds the bytes (I1).
-    overwrites: true,
+    // Where there is no journal nobody else holds the bytes (I1).
+    overwrites: store.epoch === null,
     effects: {
       append: (batches) => {
         const startedMs = performance.now();
-        memoryJournal.append(batches, (error) => {
+        store.append(batches, (error) => {
           metrics.appendSeconds.observe((performance.now() - startedMs) / 1000);
-          if (error === null) service.durable();
-          else service.journalFailed();
+          if (error !== null) return fail(error);
+          for (const { shard, facts } of batches) if (shard !== null) trace?.take(shard, facts);
+          service.durable();
         });
       },
+      // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
+      ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => chargesOf(authority) }),
     },
   });
   service.streamsMax = settings.max_streams;
   service.payloads.bytesMax = settings.payload_memory;
   const keyWatch = new KeyWatch(log);
   const readiness = new Readiness({
-    conditions: () => conditionsOf(service, authority, keyWatch),
+    conditions: () => conditionsOf(service, authority, keyWatch, store),
     onChange: (state, refusesSends, missing) => {
       log.info('server.state', { state, missing });
       if (state === 'starting' || state === 'draining') service.refuseWrites(state);
@@ -117,15 +133,18 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     log,
     clock,
     readiness,
-    keepRevocation: (_revocation, kept) => kept(null),
+    keepRevocation: (revocation, kept) =>
+      service.remember({ name: 'revoked', ...revocation }, (durable) => kept(durable ? null : new Error('journal'))),
     publicKeys: () => JSON.stringify({ keys: published }),
     rules: gatewayRules(settings),
     adminEnabled: settings.enable_admin,
     overwrites: true,
   });
+  await takeOver(service, store, clock.nowMs(), limitsOf(settings));
   const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
   const listeners = await openListeners(gateway, settings, log, dispatch ?? 'hot-direct').catch(async (error) => {
     readiness.stop();
+    store.close();
     await scrape.close(0);
     throw error;
   });
@@ -143,6 +162,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   const ticking = setInterval(() => {
     service.tick(clock.nowMs());
     authority.tick(clock.nowMs());
+    trace?.flush();
   }, TICK_MS_MAX);
   readiness.started();
   return { http: listeners.http, metrics: scrape.address, uds: listeners.uds, reload, stop };
@@ -151,8 +171,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     const { settings: s, keyring } = next;
     // What can fail comes first.
     listeners.apply(s);
-    const limits = limitsOf(s);
-    for (const shard of service.shards) shard.limits = limits;
+    service.changeLimits(limitsOf(s));
+    trace?.useLimits(limitsOf(s));
     service.streamsMax = s.max_streams;
     service.payloads.bytesMax = s.payload_memory;
     gateway.rules = gatewayRules(s);
@@ -176,15 +196,60 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     clearInterval(ticking);
     readiness.stop();
     await scrape.close(0);
+    await new Promise((resolve) => service.whenDurable(resolve));
+    store.close();
+    trace?.close();
+  }
+
+  /** Nobody knows what the disk holds: 503 to all that waits, and the process is of no more use (journal rule 4). */
+  function fail(error: Error): void {
+    log.error('journal.failed', { decision: 'denied', reason: error.message });
+    service.journalFailed();
+    readiness.look();
+    options.onFailed?.();
   }
 }
 
+/** A trace begins where no message is: what came before is in the journal. @throws ConfigError */
+function traceTo(path: string, store: Store, limits: Limits, log: Log): TraceFile {
+  const error = (says: string): ConfigError => new ConfigError(`--trace ${path}: ${says}`);
+  if (store.shards.some((shard) => shard.nowMs > 0))
+    throw error('the data directory holds messages already; `mailbox journal cat --trace` tells all of them');
+  const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
+  try {
+    return new TraceFile(path, { producer: 'server', commit: null, limits, onEnd });
+  } catch (cause) {
+    throw error((cause as NodeJS.ErrnoException).code === 'EEXIST' ? 'exists' : (cause as Error).message);
+  }
+}
+
+/** Takes over what the journal knew, and says so in it: served is nothing before that is durable. */
+async function takeOver(service: Service, store: Store, nowMs: number, limits: Limits): Promise<void> {
+  const { epoch, shards } = store;
+  const started: Started | undefined =
+    epoch === null ? undefined : { name: 'started', atMs: nowMs, epoch, shards: shards.length, limits };
+  const durable = await new Promise<boolean>((resolve) => service.start(nowMs, started, resolve));
+  if (!durable) throw new Error('journal: the first write to it failed');
+}
+
+/** What outlives a process besides messages: revocations, and how far quotas are used. */
+function restore(authority: Authority, facts: readonly ProcessFact[]): void {
+  for (const fact of facts) {
+    if (fact.name === 'revoked') authority.revocations.add(fact);
+    if (fact.name === 'charged') authority.quotas.restore([fact], authority.clock.nowMs());
+  }
+}
+
+const chargesOf = (authority: Authority): readonly ProcessFact[] =>
+  authority.quotas.changes().map((window) => ({ name: 'charged', ...window }));
+
 /** Everything that speaks against writes at the moment (BD3, D7, K5, B8). */
-function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch): Condition[] {
+function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch, store: Store): Condition[] {
   const found: Condition[] = service.drains
     .filling(authority.clock.nowMs())
     .map(({ name, retryAfterMs }) => ({ name, kind: 'saturated', retryAfterMs }));
   const unhealthy = (name: string, retryAfterMs: number) => found.push({ name, kind: 'unhealthy', retryAfterMs });
+  if (!store.hasRoom) unhealthy('disk_space', 1_000);
   if (authority.remote?.healthy === false) unhealthy('verifier', 1_000);
   const { keyring, clock } = authority;
   if (keyring !== null && keyWatch.look(keyring, clock.wallMs()) === 'overdue') unhealthy('keyring', 60_000);

@@ -1,5 +1,6 @@
 /** The seams of the mailbox: everything that is not a pure function comes in through one of these. */
 import type { Attrs, Fact } from './core/facts.ts';
+import type { Limits } from './core/limits.ts';
 import type { ShardState } from './core/state.ts';
 
 /**
@@ -20,19 +21,86 @@ export interface Random {
   token(bytes: number): string;
 }
 
-/** One shard's facts, in the order in which they were decided. */
-export interface Batch {
-  readonly shard: number;
-  readonly facts: readonly Fact[];
+/** What happened to the process rather than to a message; journaled beside the facts, for what must outlive it. */
+export type ProcessFact = Started | Limited | Revoked | Charged;
+
+/** A process took the journal over. What it did to each shard is a fact of that shard (`recovered`). */
+export interface Started {
+  readonly name: 'started';
+  readonly atMs: number;
+  /** One more than that of the process before. */
+  readonly epoch: number;
+  readonly shards: number;
+  readonly limits: Limits;
 }
+/** Other limits are in force from here on. */
+export interface Limited {
+  readonly name: 'limited';
+  readonly limits: Limits;
+}
+export interface Revoked {
+  readonly name: 'revoked';
+  readonly kind: 'nonce' | 'key_id';
+  readonly value: string;
+  readonly atMs: number;
+}
+/** How far a quota window is used (AU2): the sum so far, so that the last one says it all. */
+export interface Charged {
+  readonly name: 'charged';
+  readonly nonce: string;
+  /** The caveat, as it is written. */
+  readonly line: string;
+  readonly used: number;
+  readonly endMs: number;
+  readonly windowMs: number;
+}
+
+/** The facts of one decision, which stay together; shard null for those of the process. */
+export type Batch =
+  | { readonly shard: number; readonly facts: readonly Fact[] }
+  | { readonly shard: null; readonly facts: readonly ProcessFact[] };
 
 /**
  * Where facts become durable. One append is outstanding at a time. Any failure is final for the process (journal
  * rule 4): it is reported once and nothing is retried.
  */
 export interface Journal {
-  /** Calls `done` once: with null when all of `batches` is durable, else with what went wrong. */
+  /** Calls `done` once: with null when all of `batches`, in their order, is durable, else with what went wrong. */
   append(batches: readonly Batch[], done: (error: Error | null) => void): void;
+}
+
+/** One thing to do with a file of a data directory, as data: disks, real and simulated, run it. */
+export type StorageOp =
+  /** Creates the file when it is not there. Gives how many bytes were written, which may be fewer; `durable`: and synced. */
+  | {
+      readonly op: 'write';
+      readonly file: string;
+      readonly at: number;
+      readonly bytes: Uint8Array;
+      readonly durable: boolean;
+    }
+  | { readonly op: 'sync'; readonly file: string }
+  | { readonly op: 'truncate'; readonly file: string; readonly size: number }
+  | { readonly op: 'rename'; readonly file: string; readonly to: string }
+  | { readonly op: 'remove'; readonly file: string }
+  /** Makes names durable: what was created, renamed or removed in this folder ('' for the directory itself). */
+  | { readonly op: 'sync_folder'; readonly folder: string };
+
+/** What can be read of a data directory. */
+export interface StorageReader {
+  /** Names in the folder, without those of folders; none when there is no such folder. */
+  files(folder: string): readonly string[];
+  size(file: string): number;
+  /** Fewer bytes only at the end of the file. */
+  read(file: string, at: number, bytes: number): Uint8Array;
+}
+
+/** The files of one data directory. What fails does so with an `Error` that has the system's `code`. */
+export interface Storage extends StorageReader {
+  /** Does it before returning. */
+  now(op: StorageOp): number;
+  /** Does it off the caller's path; `done` is called later, once. Ops under way may be done in any order. */
+  later(op: StorageOp, done: (error: Error | null, result: number) => void): void;
 }
 
 /** Hashes of payloads and envelopes (`wire`: Hashes). */

@@ -6,8 +6,12 @@ const LINES_MAX = 64;
 const NONCES_MAX = 200_000;
 
 interface Window {
+  readonly nonce: string;
+  readonly line: string;
   used: number;
   endMs: number;
+  /** Used since `changes` was last asked. */
+  changed: boolean;
 }
 
 /** One window that runs, as it is persisted. Times: ms of the service clock. */
@@ -28,6 +32,8 @@ export interface QuotaWindow {
 export class Quotas {
   private readonly byNonce = new Map<string, Map<string, Window>>();
   private sweepAtMs = 0;
+  /** Windows used since they were last asked for; null while nobody asks. */
+  private changed: Window[] | null = null;
 
   /** Takes one operation and `bytes` from every quota, or from none: 0, else ms until the refusing window is over. */
   charge(nonce: string, quotas: readonly Quota[], bytes: number, nowMs: number): number {
@@ -47,18 +53,35 @@ export class Quotas {
         return nowMs < window.endMs ? window.endMs - nowMs : quota.windowMs;
       }
     }
-    for (const quota of quotas) this.take(windows, quota, quota.unit === 'ops' ? 1 : bytes, nowMs);
+    for (const quota of quotas) this.take(nonce, windows, quota, quota.unit === 'ops' ? 1 : bytes, nowMs);
     return 0;
   }
 
-  private take(windows: Map<string, Window>, quota: Quota, amount: number, nowMs: number): void {
-    const window = windows.get(quota.line);
-    if (window === undefined) windows.set(quota.line, { used: amount, endMs: nowMs + quota.windowMs });
-    else if (nowMs < window.endMs) window.used += amount;
+  private take(nonce: string, windows: Map<string, Window>, quota: Quota, amount: number, nowMs: number): void {
+    const { line } = quota;
+    let window = windows.get(line);
+    if (window === undefined) {
+      window = { nonce, line, used: amount, endMs: nowMs + quota.windowMs, changed: false };
+      windows.set(line, window);
+    } else if (nowMs < window.endMs) window.used += amount;
     else {
       window.used = amount;
       window.endMs = nowMs + quota.windowMs;
     }
+    if (window.changed || this.changed === null) return;
+    window.changed = true;
+    this.changed.push(window);
+  }
+
+  /** Windows used since the last call: what a journal remembers, once for all the operations of one commit. */
+  changes(): readonly QuotaWindow[] {
+    const { changed } = this;
+    this.changed = [];
+    return (changed ?? []).map((window) => {
+      window.changed = false;
+      const { nonce, line, used, endMs } = window;
+      return { nonce, line, used, endMs, windowMs: windowMsOf(line) };
+    });
   }
 
   /** Windows that run at `nowMs`: what a snapshot keeps. */
@@ -76,7 +99,7 @@ export class Quotas {
       const endsMs = Math.min(endMs, nowMs + windowMs);
       if (endsMs <= nowMs) continue;
       const windows = this.byNonce.get(nonce) ?? new Map<string, Window>();
-      windows.set(line, { used, endMs: endsMs });
+      windows.set(line, { nonce, line, used, endMs: endsMs, changed: false });
       this.byNonce.set(nonce, windows);
     }
   }

@@ -38,7 +38,20 @@ export function flagsOf(options: Readonly<Record<string, unknown>>): Record<stri
 
 export function addServe(program: Command): void {
   const command = withSettings(program.command('serve').description('run the mailbox'));
-  examples(command, 'mailbox serve', 'mailbox serve --bind 0.0.0.0:9410 --keyring keyring.json --log-level debug');
+  command.option(
+    '--accept-torn-tail',
+    'drop a damaged last frame of the journal; what it held may have been acknowledged',
+  );
+  command.option(
+    '--trace <file>',
+    'write what becomes durable as a trace, to a new file (`mailbox trace check` reads it)',
+  );
+  examples(
+    command,
+    'mailbox serve',
+    'mailbox serve --data /var/lib/mailbox --keyring keyring.json --bind 0.0.0.0:9410',
+    'mailbox serve --profile micronode',
+  );
   command.action(async (options: Record<string, unknown>) => {
     const read = (): Config => loadConfig(flagsOf(options), process.env, options['config'] as string | undefined);
     const config = read();
@@ -48,14 +61,17 @@ export function addServe(program: Command): void {
     const secrets = readSecrets(settings, null);
     // Loaded here, so that the other commands start without the server.
     const { startServer } = await import('../main.ts');
-    const server = await startServer({ settings, ...secrets, log });
+    let onFailed = (): void => {};
+    const acceptTornTail = options['acceptTornTail'] === true;
+    const trace = options['trace'] as string | undefined;
+    const server = await startServer({ settings, ...secrets, log, acceptTornTail, trace, onFailed: () => onFailed() });
     const { profile, ready_shards } = settings;
     const uds = server.uds === null ? {} : { uds: server.uds };
     log.info('server.ready', { http: server.http, metrics: server.metrics, ...uds, profile, shards: ready_shards });
     if (settings.keyring === null && secrets.keyring !== null) {
       process.stderr.write(welcome(settings, secrets.keyring, server.http));
     }
-    guard(log, lines, () => server.stop());
+    onFailed = guard(log, lines, () => server.stop());
     reloadOnSignal(log, server, read, { config, secrets });
   });
 }
@@ -111,8 +127,14 @@ function reloadOnSignal(
   });
 }
 
-/** SIGTERM and SIGINT drain and exit 0; a second one exits at once. A bug outside every request ends the process. */
-function guard(log: Log, lines: LineBuffer, stop: () => Promise<void>): void {
+/** After a failure: so long for the last answers to leave. */
+const FAILED_MS = 1000;
+
+/**
+ * SIGTERM and SIGINT drain and exit 0; a second one exits at once. A bug outside every request ends the process.
+ * @returns what ends it when the journal has failed
+ */
+function guard(log: Log, lines: LineBuffer, stop: () => Promise<void>): () => void {
   let stopping = false;
   const leave = (code: number): never => {
     lines.flush();
@@ -136,6 +158,12 @@ function guard(log: Log, lines: LineBuffer, stop: () => Promise<void>): void {
     log.error('process.failed', placeOf(error));
     leave(EXIT.failed);
   });
+  return () => {
+    stopping = true;
+    const left = (): never => leave(EXIT.failed);
+    setTimeout(left, FAILED_MS);
+    stop().then(left, left);
+  };
 }
 
 /** For people at a terminal, on standard error: a capability must not get into a log (I2). */
@@ -149,7 +177,9 @@ function welcome(settings: Settings, keyring: Keyring, address: string): string 
   ]);
   const lines = [
     '',
-    `No keyring: made a development key in memory. It goes with this process; so does every message.`,
+    `No keyring: made a development key in memory. It goes with this process; ${
+      settings.profile === 'micronode' ? 'so does every message' : `messages stay, in ${settings.data}`
+    }.`,
     `A capability for the topic "${DEV_TOPIC}", good for ${DEV_HOURS} hours. Paste:`,
     '',
     `export MAILBOX_URL=http://${address} MAILBOX_CAP=${token}`,

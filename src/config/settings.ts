@@ -108,6 +108,7 @@ const optional = <T>(kind: Kind<T>, about: string, reloads = false): Setting<T, 
 const HOURS_12 = 12 * 3_600_000;
 const YEAR = 365 * 86_400_000;
 const MANY = 10_000_000;
+const MIB = 1024 ** 2;
 const d = DEFAULT_LIMITS;
 
 /** Every setting, once: file key; flag `--like-this`; variable `MAILBOX_LIKE_THIS`. */
@@ -118,8 +119,13 @@ export const SETTINGS = {
   allow_uids: optional(uids, 'users let in by the Unix socket; by default the one the server runs as', true),
   tls_cert: optional(path, 'certificate chain (PEM); with it `bind` speaks TLS 1.3 and nothing else', true),
   tls_key: optional(path, 'private key of the certificate (PEM, mode 0600)', true),
-  profile: setting(oneOf('micronode', 'macronode'), 'micronode', 'micronode keeps everything in memory'),
+  profile: setting(
+    oneOf('micronode', 'macronode'),
+    'macronode',
+    'macronode is durable, micronode keeps everything in memory',
+  ),
   data: setting(path, './data', 'data directory of the durable profile'),
+  segment_size: setting(size(8 * MIB, 256 * MIB), 32 * MIB, 'size of the files that the log is written in'),
   keyring: optional(path, 'keyring file; without one a development key is made in memory', true),
   cap_formats: setting(formats, CAP_FORMATS, 'capability formats that are accepted'),
   verifier_url: optional(verifierUrl, 'remote verifier of capabilities, instead of a keyring'),

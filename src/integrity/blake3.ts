@@ -10,7 +10,15 @@ const NATIVE_FROM_BYTES = 2048;
 
 /** 64 lower-case hex digits. */
 export function blake3Hex(bytes: Uint8Array): string {
-  if (bytes.byteLength < NATIVE_FROM_BYTES) return wasm.init().update(bytes).digest('hex');
-  const view = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return native(view).toString('hex');
+  return bytes.byteLength < NATIVE_FROM_BYTES
+    ? wasm.init().update(bytes).digest('hex')
+    : native(viewOf(bytes)).toString('hex');
 }
+
+/** 32 bytes. */
+export function blake3(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength < NATIVE_FROM_BYTES ? wasm.init().update(bytes).digest('binary') : native(viewOf(bytes));
+}
+
+const viewOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

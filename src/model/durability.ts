@@ -3,6 +3,7 @@ import { advance } from '../core/advance.ts';
 import { due } from '../core/due.ts';
 import type { Fact } from '../core/facts.ts';
 import type { Message } from '../core/state.ts';
+import type { Batch } from '../ports.ts';
 import { GroupCommit } from '../service/commit.ts';
 import { type Acting, decideAll } from './acting.ts';
 import { audit } from './audit.ts';
@@ -223,10 +224,13 @@ export class DurabilityDriver implements Driver<Saved> {
   private commitOf(tail: readonly Entry[], flight: number) {
     const released: Entry[] = [];
     let appends: (readonly Fact[])[] = [];
-    const commit = new GroupCommit((batches) => appends.push(batches.flatMap(({ facts }) => facts)));
+    const append = (batches: readonly Batch[]): void => {
+      appends.push(batches.flatMap((batch) => (batch.shard === null ? [] : batch.facts)));
+    };
+    const commit = new GroupCommit({ append });
     const feed = (entries: readonly Entry[]): void => {
       for (const entry of entries.filter(isFact)) {
-        for (const fact of entry.facts) commit.add(0, fact);
+        commit.add(0, entry.facts);
         commit.whenDurable((durable) => durable && released.push(entry));
       }
       commit.pump();

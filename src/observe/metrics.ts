@@ -52,6 +52,9 @@ export class Metrics {
   readonly redelivered: Counters;
   readonly timedOut: Counters;
   readonly internalErrors: Counters;
+  readonly journalBytes: Counters;
+  readonly snapshots: Counters;
+  readonly tornTails: Counters;
   readonly requestSeconds: Histogram;
   readonly enqueueSeconds: Histogram;
   readonly dequeueSeconds: Histogram;
@@ -100,6 +103,9 @@ export class Metrics {
     this.redelivered = counters('redelivered_total', 'Leases given of messages that were delivered before.');
     this.timedOut = counters('visibility_timeout_total', 'Leases that ran out.');
     this.internalErrors = counters('internal_errors_total', 'Errors thrown while a request was handled.');
+    this.journalBytes = counters('journal_bytes_total', 'Bytes written to the log.');
+    this.snapshots = counters('journal_snapshots_total', 'Snapshots made.');
+    this.tornTails = counters('journal_torn_tails_total', 'Writes cut off by a crash, put aside at the start.');
     const seconds = (name: string, help: string) => new Histogram(r, name, help, SECONDS);
     this.requestSeconds = seconds('request_latency_seconds', 'From the head of a request to its answer.');
     this.enqueueSeconds = seconds('enqueue_latency_seconds', 'From a parsed send to its durable answer.');

@@ -1,53 +1,91 @@
 import type { Fact } from '../core/facts.ts';
-import type { Batch } from '../ports.ts';
+import type { Batch, ProcessFact } from '../ports.ts';
+
+/** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
+export interface Effects {
+  /** Make these facts durable, then call `durable`. At most one append is outstanding. */
+  append(batches: readonly Batch[]): void;
+  /**
+   * Facts wait to be appended: call back soon, so that what arrives together is appended together. Without it every
+   * input is appended at its end.
+   */
+  readonly soon?: (flush: () => void) => void;
+  /** What else should be remembered with this append: sums of what happened since the last one. */
+  readonly notes?: () => readonly ProcessFact[];
+}
 
 /** Called with true when what it waits for is durable, with false when that will never be known. */
 type Held = (durable: boolean) => void;
+
+/** What is only noted waits at most so long for an append to go with. */
+const NOTES_MS = 1000;
 
 /**
  * Group commit. Facts that arrive while an append is outstanding go into the next one; a reply leaves when every fact
  * decided before it is durable (AC1), whether it wrote any itself or only read what others wrote.
  */
 export class GroupCommit {
-  private readonly append: (batches: readonly Batch[]) => void;
-  private open: (Fact[] | undefined)[] = [];
-  private openFacts = 0;
+  private readonly effects: Effects;
+  private open: Batch[] = [];
   private held: Held[] = [];
   private failed = false;
   private outstanding: Held[] | null = null;
+  private flushing = false;
+  private notedMs = 0;
 
-  constructor(append: (batches: readonly Batch[]) => void) {
-    this.append = append;
+  constructor(effects: Effects) {
+    this.effects = effects;
   }
 
-  add(shard: number, fact: Fact): void {
-    const facts = this.open[shard];
-    if (facts === undefined) this.open[shard] = [fact];
-    else facts.push(fact);
-    this.openFacts++;
+  /** The facts of one decision. */
+  add(shard: number, facts: readonly Fact[]): void {
+    this.open.push({ shard, facts });
+  }
+
+  note(fact: ProcessFact): void {
+    this.open.push({ shard: null, facts: [fact] });
   }
 
   /** Calls `held` once all facts added so far are durable: at once when they are. */
   whenDurable(held: Held): void {
     if (this.failed) held(false);
-    else if (this.openFacts > 0) this.held.push(held);
+    else if (this.open.length > 0) this.held.push(held);
     else if (this.outstanding !== null) this.outstanding.push(held);
     else held(true);
   }
 
-  /** Starts the next append unless one is outstanding. */
+  /** Starts the next append, soon, unless one is outstanding or there is nothing to append. */
   pump(): void {
-    if (this.failed || this.outstanding !== null || this.openFacts === 0) return;
-    const batches: Batch[] = [];
-    for (let shard = 0; shard < this.open.length; shard++) {
-      const facts = this.open[shard];
-      if (facts !== undefined) batches.push({ shard, facts });
-    }
+    if (this.failed || this.flushing || this.outstanding !== null || this.open.length === 0) return;
+    const { soon } = this.effects;
+    if (soon === undefined) return this.flush();
+    this.flushing = true;
+    soon(() => {
+      this.flushing = false;
+      if (!this.failed) this.flush();
+    });
+  }
+
+  /** Appends what is noted when nothing else was appended for a while. */
+  pumpNotes(nowMs: number): void {
+    if (this.notedMs > nowMs - NOTES_MS || this.open.length > 0) return;
+    this.notedMs = nowMs;
+    this.takeNotes();
+    this.pump();
+  }
+
+  private takeNotes(): void {
+    const facts = this.effects.notes?.() ?? [];
+    if (facts.length > 0) this.open.push({ shard: null, facts });
+  }
+
+  private flush(): void {
+    this.takeNotes();
+    const batches = this.open;
     this.outstanding = this.held;
     this.held = [];
     this.open = [];
-    this.openFacts = 0;
-    this.append(batches);
+    this.effects.append(batches);
   }
 
   /** The outstanding append is durable: its replies leave, the next append starts. */
@@ -65,7 +103,7 @@ export class GroupCommit {
     this.failed = true;
     this.outstanding = null;
     this.held = [];
-    this.openFacts = 0;
+    this.open = [];
     for (const reply of dropped) reply(false);
   }
 }

@@ -8,9 +8,9 @@ import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
 import { type Message, ShardState, type Topic } from '../core/state.ts';
-import type { Batch, Integrity, Observer, Random } from '../ports.ts';
+import type { Integrity, Observer, ProcessFact, Random, Started } from '../ports.ts';
 import { deadLetterOf, deliveryOf, statsOf } from './answers.ts';
-import { GroupCommit } from './commit.ts';
+import { type Effects, GroupCommit } from './commit.ts';
 import { type BoundName, Drains } from './drain.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
@@ -35,12 +35,6 @@ import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
 import { Payloads } from './payloads.ts';
 import { shardOfTopic } from './route.ts';
 import { LEASE_ENDS, Stream, type StreamConsumer, Streams } from './streams.ts';
-
-/** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
-export interface Effects {
-  /** Make these facts durable, then call `durable`. At most one append is outstanding. */
-  append(batches: readonly Batch[]): void;
-}
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
@@ -100,7 +94,7 @@ export class Service {
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
-    this.commit = new GroupCommit((batches) => options.effects.append(batches));
+    this.commit = new GroupCommit(options.effects);
   }
 
   static empty(count: number, limits: Limits): ShardState[] {
@@ -110,9 +104,33 @@ export class Service {
   // ---- inputs
 
   /** Takes over shards that were replayed: their clock may have been set either way since (RT4, TM1). */
-  start(nowMs: number): void {
-    for (const shard of this.shards) if (shard.nowMs > 0) this.make(shard, { name: 'recovered', atMs: nowMs });
+  start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
+    if (started !== undefined) {
+      this.commit.note(started);
+      for (const shard of this.shards) shard.limits = started.limits;
+    }
+    for (const shard of this.shards) if (shard.nowMs > 0) this.make(shard, [{ name: 'recovered', atMs: nowMs }]);
     this.tick(nowMs);
+    this.whenDurable(done);
+  }
+
+  /** Calls back when everything decided so far is durable, with false when that will never be known. */
+  whenDurable(done: (durable: boolean) => void): void {
+    this.commit.whenDurable(done);
+  }
+
+  /** Journals what happened to the process; `done` as for a reply: true when all is durable, it and what was before (AC1). */
+  remember(fact: ProcessFact, done: (durable: boolean) => void): void {
+    if (this.failed) return done(false);
+    this.commit.note(fact);
+    this.commit.whenDurable(done);
+    this.commit.pump();
+  }
+
+  /** Other limits from now on; a replay must know from when. */
+  changeLimits(limits: Limits): void {
+    for (const shard of this.shards) shard.limits = limits;
+    this.remember({ name: 'limited', limits }, () => {});
   }
 
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
@@ -179,6 +197,7 @@ export class Service {
     for (const paced of this.paced) this.move(paced, nowMs);
     this.streams.watch(nowMs);
     this.servePolls(nowMs);
+    this.commit.pumpNotes(nowMs);
     this.commit.pump();
   }
 
@@ -290,24 +309,25 @@ export class Service {
   }
 
   private take(shard: ShardState, decision: Decision): Decision {
-    for (const fact of decision.facts) {
-      this.make(shard, fact, decision.message);
-      if (this.polls.size > 0) this.polls.touch(shard.find(fact.msgId)?.topic.name);
-    }
+    const { facts, message } = decision;
+    if (facts.length > 0) this.make(shard, facts, message);
+    if (this.polls.size > 0) for (const { msgId } of facts) this.polls.touch(shard.find(msgId)?.topic.name);
     return decision;
   }
 
-  private make(shard: ShardState, fact: Fact, message?: Message): void {
-    const isEnd = fact.name === 'acked' || fact.name === 'purged';
-    const spent = isEnd ? (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload : undefined;
-    apply(shard, fact, message);
-    if (fact.name === 'sent') this.payloads.hold(fact.payload);
-    else if (spent != null) this.payloads.spend(spent);
-    this.commit.add(shard.shard, fact);
-    this.observer.fact(shard, fact);
-    this.drains.note(fact, shard.shard);
-    if (this.streams.size > 0) this.streams.fact(fact);
-    if (this.starved && LEASE_ENDS.has(fact.name)) this.feed();
+  /** All of them or, when one does not fit, none that the journal would know of. */
+  private make(shard: ShardState, facts: readonly Fact[], message?: Message): void {
+    for (const fact of facts) {
+      const spent = payloadSpentBy(fact, shard, message);
+      apply(shard, fact, message);
+      if (fact.name === 'sent') this.payloads.hold(fact.payload);
+      else if (spent != null) this.payloads.spend(spent);
+      this.observer.fact(shard, fact);
+      this.drains.note(fact, shard.shard);
+      if (this.streams.size > 0) this.streams.fact(fact);
+      if (this.starved && LEASE_ENDS.has(fact.name)) this.feed();
+    }
+    this.commit.add(shard.shard, facts);
   }
 
   /** A lease ended: there is room under `global_inflight` for whoever waits. */
@@ -671,6 +691,12 @@ export class Service {
     this.polls.remove(poll);
     this.answer(poll.reply, { outcome, deliveries, ...poll.acks });
   }
+}
+
+/** The bytes whose message this fact ends. */
+function payloadSpentBy(fact: Fact, shard: ShardState, message?: Message): Uint8Array | null | undefined {
+  if (fact.name !== 'acked' && fact.name !== 'purged') return null;
+  return (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload;
 }
 
 function mayNotWait(): never {

@@ -91,7 +91,7 @@ describe('serve', () => {
   it('profile micronode: no file is opened for writing and none is left (I1, B12)', async () => {
     const temporary = join(folder, 'tmp');
     mkdirSync(temporary);
-    const args = ['serve', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0'];
+    const args = ['serve', '--profile', 'micronode', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0'];
     const server = new MailboxProcess(args, { TMPDIR: temporary });
     started.push(server);
     const { http } = await server.logged('server.ready');
@@ -109,11 +109,6 @@ describe('serve', () => {
     for (const { msg_id, receipt } of messages) await post(`/v1/ack/${msg_id}`, { receipt });
     expect(writable(server.child.pid as number)).toEqual([]);
     expect([existsSync(resolve('data')), readdirSync(temporary)]).toEqual([false, []]);
-  });
-
-  it('profile macronode: refused with a clear message until the journal exists', async () => {
-    const { code, err } = await run(['serve', '--profile', 'macronode']);
-    expect([code, err]).toEqual([2, expect.stringContaining('profile: macronode needs the embedded journal')]);
   });
 
   it('configuration: misspelt flags, variables and keys refuse the start with the nearest name (T4)', async () => {
@@ -137,7 +132,7 @@ describe('serve', () => {
   it('a port in use: one line and exit 1', async () => {
     const server = begin();
     const { http } = await server.logged('server.ready');
-    const { code, err } = await run(['serve', '--bind', http as string, '--metrics-bind', '127.0.0.1:0']);
+    const { code, err } = await begin('--bind', http as string).finished;
     expect([code, err]).toEqual([1, expect.stringContaining('EADDRINUSE')]);
   });
 });

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Disk } from '../../sim/disk.ts';
 import { Loop } from '../../sim/loop.ts';
 import { Stream } from '../../sim/random.ts';
 import { parseSchedule } from '../../sim/schedule.ts';
-import type { Fact } from '../../src/core/facts.ts';
 
 describe('loop', () => {
   it('runs events by time, then in the order in which they were asked for', () => {
@@ -74,40 +72,6 @@ describe('random streams', () => {
     for (let i = 0; i < 100_000; i++) counts[stream.below(10)]!++;
     for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(500);
     for (let i = 0; i < 1000; i++) expect(stream.within({ min: 3, max: 5 })).toBeOneOf([3, 4, 5]);
-  });
-});
-
-describe('disk', () => {
-  const facts = (count: number): Fact[] =>
-    Array.from({ length: count }, (_, i) => ({ name: 'acked', atMs: i, msgId: `m${i}` }) as Fact);
-
-  it('keeps exactly what was synced; of the append under way a crash keeps all or nothing', () => {
-    const kept = { all: 0, nothing: 0 };
-    for (let seed = 0; seed < 200; seed++) {
-      const loop = new Loop();
-      const disk = new Disk(2, loop, new Stream(seed, 'disk'), { min: 1, max: 5 });
-      let synced = 0;
-      disk.append([{ shard: 0, facts: facts(3) }], () => synced++);
-      while (loop.step(10));
-      disk.append([{ shard: 1, facts: facts(2) }], () => synced++);
-      const late = disk.crash();
-      while (loop.step(20));
-      expect(synced).toBe(1);
-      expect(disk.durable[0]).toHaveLength(3);
-      expect(disk.durable[1]).toEqual(late);
-      expect([0, 2]).toContain(late.length);
-      kept[late.length === 0 ? 'nothing' : 'all']++;
-      disk.append([{ shard: 1, facts: facts(1) }], () => synced++);
-      while (loop.step(40));
-      expect(synced).toBe(2);
-    }
-    expect(Math.min(kept.all, kept.nothing)).toBeGreaterThan(50);
-  });
-
-  it('refuses a second append while one is under way', () => {
-    const disk = new Disk(1, new Loop(), new Stream(1, 'disk'), { min: 1, max: 1 });
-    disk.append([], () => {});
-    expect(() => disk.append([], () => {})).toThrow('two appends');
   });
 });
 

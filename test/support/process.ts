@@ -10,6 +10,20 @@ export interface Finished {
   readonly err: string;
 }
 
+/** Process groups that run: a test run that is broken off must leave none behind. */
+const groups = new Set<number>();
+process.on('exit', () => {
+  for (const group of groups) killGroup(group);
+});
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** The real program, as it was built for this test run (`global.ts`), in a process of its own. */
 export class MailboxProcess {
   readonly child: ChildProcess;
@@ -20,11 +34,22 @@ export class MailboxProcess {
 
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MAILBOX_')));
-    this.child = spawn(process.execPath, [PROGRAM, ...args], { cwd: ROOT, env: { ...inherited, ...env } });
+    // Durable only where the test names the directory.
+    const profile = args[0] === 'serve' && !args.includes('--data') ? { MAILBOX_PROFILE: 'micronode' } : {};
+    // A group of its own, so that all of it can be killed at once.
+    this.child = spawn(process.execPath, [PROGRAM, ...args], {
+      cwd: ROOT,
+      env: { ...inherited, ...profile, ...env },
+      detached: true,
+    });
+    groups.add(this.child.pid as number);
     this.child.stdout?.on('data', (chunk) => this.add('out', chunk));
     this.child.stderr?.on('data', (chunk) => this.add('err', chunk));
     this.finished = new Promise((resolve) => {
-      this.child.on('close', (code) => resolve({ code, out: this.out, err: this.err }));
+      this.child.on('close', (code) => {
+        groups.delete(this.child.pid as number);
+        resolve({ code, out: this.out, err: this.err });
+      });
     });
   }
 
@@ -42,6 +67,12 @@ export class MailboxProcess {
     }
   }
 
+  /** kill -9 of the whole process group, at once. */
+  async crash(): Promise<void> {
+    killGroup(this.child.pid as number);
+    await this.finished;
+  }
+
   /** The line with this event, once it is logged. */
   async logged(event: string): Promise<Record<string, string>> {
     const find = () => this.out.split('\n').find((line) => line.includes(`"event":"${event}"`) && line.endsWith('}'));
@@ -53,5 +84,6 @@ export class MailboxProcess {
 export const run = (args: readonly string[], env: Record<string, string> = {}): Promise<Finished> =>
   new MailboxProcess(args, env).finished;
 
+/** A server on ports of its own, in memory unless it is given a data directory. */
 export const serve = (...args: string[]): MailboxProcess =>
   new MailboxProcess(['serve', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0', ...args]);

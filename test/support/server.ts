@@ -14,7 +14,13 @@ export interface Answer {
   readonly body: any;
 }
 
-const BASE = { bind: '127.0.0.1:0', metrics_bind: '127.0.0.1:0', enable_admin: 'true', drain_deadline: '500ms' };
+const BASE = {
+  bind: '127.0.0.1:0',
+  metrics_bind: '127.0.0.1:0',
+  enable_admin: 'true',
+  drain_deadline: '500ms',
+  profile: 'micronode',
+};
 
 /** A server on ports of its own, with everything it logged. */
 export class TestServer {

@@ -1,0 +1,33 @@
+/** Makes one snapshot in a thread of its own (journal rule 8), then ends. */
+import { readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+import { blake3 } from '../integrity/blake3.ts';
+import { payloadHashOf } from '../integrity/hash-chain.ts';
+import { FileStorage } from '../journal/file-storage.ts';
+import { compact } from '../journal/snapshot.ts';
+import { runNow } from '../journal/steps.ts';
+import type { Failed, Job, Made } from '../journal/worker-compactor.ts';
+
+const BACKGROUND = 15;
+
+/** The serving thread goes first. On Linux a priority is a thread's; elsewhere this one keeps the process's. */
+function yieldToOthers(): void {
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/')[2]);
+    if (Number.isInteger(thread) && thread !== process.pid) setPriority(thread, BACKGROUND);
+  } catch {}
+}
+
+function run({ folder, upTo }: Job): Made | Failed {
+  yieldToOthers();
+  try {
+    const storage = new FileStorage(folder);
+    return { snapshot: runNow(storage, compact(storage, upTo, { hash: blake3, payloadHashOf })) };
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    return { message, code };
+  }
+}
+
+parentPort?.postMessage(run(workerData as Job));

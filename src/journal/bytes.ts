@@ -1,0 +1,177 @@
+/**
+ * Numbers are little-endian; times are f64, for they may be Infinity. Texts are UTF-8 after their length in bytes: one
+ * byte below 255, else 255 and a u32.
+ */
+
+const SHORT_TEXT = 64;
+const LONG = 255;
+const HASH_PREFIX = 'b3:';
+export const HASH_BYTES = 32;
+
+/** Bytes do not say what they should: the message says what was found. */
+export class BytesError extends Error {}
+
+/** Appends to a buffer that grows. */
+export class Writer {
+  buffer: Buffer;
+  length = 0;
+  private view: DataView;
+
+  constructor(capacity = 4096) {
+    this.buffer = Buffer.allocUnsafeSlow(capacity);
+    this.view = viewOf(this.buffer);
+  }
+
+  /** Makes room for this many bytes more. */
+  reserve(bytes: number): void {
+    if (this.length + bytes <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.length + bytes, 2 * this.buffer.length));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
+    this.view = viewOf(larger);
+  }
+
+  u8(value: number): void {
+    this.reserve(1);
+    this.buffer[this.length++] = value;
+  }
+  u16(value: number): void {
+    this.reserve(2);
+    this.view.setUint16(this.length, value, true);
+    this.length += 2;
+  }
+  u32(value: number): void {
+    this.reserve(4);
+    this.view.setUint32(this.length, value, true);
+    this.length += 4;
+  }
+  f64(value: number): void {
+    this.reserve(8);
+    this.view.setFloat64(this.length, value, true);
+    this.length += 8;
+  }
+  /** Writes a u32 over what was written before. */
+  u32At(at: number, value: number): void {
+    this.view.setUint32(at, value, true);
+  }
+
+  text(text: string): void {
+    this.reserve(5 + 3 * text.length);
+    // Short ASCII, as ids are, is faster copied here than by a call into native code.
+    if (text.length <= SHORT_TEXT && this.ascii(text, this.length + 1)) {
+      this.buffer[this.length] = text.length;
+      this.length += 1 + text.length;
+      return;
+    }
+    const bytes = Buffer.byteLength(text);
+    if (bytes < LONG) this.u8(bytes);
+    else {
+      this.u8(LONG);
+      this.u32(bytes);
+    }
+    this.length += this.buffer.write(text, this.length);
+  }
+
+  private ascii(text: string, start: number): boolean {
+    const { buffer } = this;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      buffer[start + i] = code;
+    }
+    return true;
+  }
+
+  optionalText(text: string | null): void {
+    this.u8(text === null ? 0 : 1);
+    if (text !== null) this.text(text);
+  }
+
+  /** `b3:` and 64 hex digits, as 32 bytes. */
+  hash(hash: string): void {
+    this.reserve(HASH_BYTES);
+    const written = this.buffer.write(hash.slice(HASH_PREFIX.length), this.length, HASH_BYTES, 'hex');
+    if (written !== HASH_BYTES || hash.length !== HASH_PREFIX.length + 2 * HASH_BYTES) {
+      throw new BytesError('a hash is not 32 bytes');
+    }
+    this.length += HASH_BYTES;
+  }
+
+  blob(bytes: Uint8Array): void {
+    this.u32(bytes.byteLength);
+    this.raw(bytes);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.byteLength);
+    this.buffer.set(bytes, this.length);
+    this.length += bytes.byteLength;
+  }
+
+  zeros(count: number): void {
+    this.reserve(count);
+    this.buffer.fill(0, this.length, this.length + count);
+    this.length += count;
+  }
+}
+
+/** Reads from a part of a buffer. @throws BytesError when it ends early. */
+export class Reader {
+  at: number;
+  readonly end: number;
+  private readonly buffer: Buffer;
+  private readonly view: DataView;
+
+  constructor(bytes: Uint8Array, at = 0, end = bytes.byteLength) {
+    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = viewOf(this.buffer);
+    this.at = at;
+    this.end = end;
+  }
+
+  private take(bytes: number): number {
+    const { at } = this;
+    if (bytes > this.end - at) throw new BytesError('ends early');
+    this.at = at + bytes;
+    return at;
+  }
+
+  u8(): number {
+    return this.view.getUint8(this.take(1));
+  }
+  u16(): number {
+    return this.view.getUint16(this.take(2), true);
+  }
+  u32(): number {
+    return this.view.getUint32(this.take(4), true);
+  }
+  f64(): number {
+    return this.view.getFloat64(this.take(8), true);
+  }
+  text(): string {
+    const short = this.u8();
+    const bytes = short < LONG ? short : this.u32();
+    const at = this.take(bytes);
+    return this.buffer.toString('utf8', at, at + bytes);
+  }
+  optionalText(): string | null {
+    return this.u8() === 0 ? null : this.text();
+  }
+  hash(): string {
+    const at = this.take(HASH_BYTES);
+    return HASH_PREFIX + this.buffer.toString('hex', at, at + HASH_BYTES);
+  }
+  /** A view: what keeps it longer than the bytes it was read from should take a copy. */
+  blob(): Uint8Array {
+    const bytes = this.u32();
+    const at = this.take(bytes);
+    return new Uint8Array(this.buffer.buffer, this.buffer.byteOffset + at, bytes);
+  }
+  /** A view. */
+  raw(bytes: number): Buffer {
+    const at = this.take(bytes);
+    return this.buffer.subarray(at, at + bytes);
+  }
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

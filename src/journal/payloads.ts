@@ -1,0 +1,98 @@
+import type { Storage } from '../ports.ts';
+import { PAYLOADS, payloadFile } from './layout.ts';
+import { isNoSpace, removeQuietly, runLater, type Steps, writeAll } from './steps.ts';
+
+/** Payloads beyond this many bytes are kept in files of their own, by their hash. */
+export const INLINE_BYTES_MAX = 64 * 1024;
+
+/** A payload on its way to its file; the bytes are its own. */
+export interface Outgoing {
+  readonly hash: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Files of large payloads: written and synced before the frame that needs them, shared by messages of the same payload,
+ * removed when the last of them is acked or purged. One thing is done at a time, in the order in which it was asked for.
+ */
+export class PayloadFiles {
+  private readonly storage: Storage;
+  /** Hash by message. */
+  private readonly byMessage: Map<string, string>;
+  /** Messages by hash. */
+  private readonly uses = new Map<string, number>();
+  private readonly queue: { readonly steps: Steps; readonly done: (error: Error | null) => void }[] = [];
+  private running = false;
+
+  constructor(storage: Storage, byMessage: ReadonlyMap<string, string>) {
+    this.storage = storage;
+    this.byMessage = new Map(byMessage);
+    for (const hash of this.byMessage.values()) this.uses.set(hash, (this.uses.get(hash) ?? 0) + 1);
+  }
+
+  isUsed(hash: string): boolean {
+    return this.uses.has(hash);
+  }
+
+  /** This message needs the file from now on. */
+  use(msgId: string, hash: string): void {
+    this.byMessage.set(msgId, hash);
+    this.uses.set(hash, (this.uses.get(hash) ?? 0) + 1);
+  }
+
+  /** This message needs it no longer, and that is durable: the file goes with the last. */
+  release(msgId: string): void {
+    const hash = this.byMessage.get(msgId);
+    if (hash === undefined) return;
+    this.byMessage.delete(msgId);
+    const left = (this.uses.get(hash) ?? 1) - 1;
+    if (left > 0) this.uses.set(hash, left);
+    else {
+      this.uses.delete(hash);
+      this.run(this.removeIfUnused(hash), () => {});
+    }
+  }
+
+  private *removeIfUnused(hash: string): Steps {
+    if (!this.uses.has(hash)) yield { op: 'remove', file: payloadFile(hash) };
+  }
+
+  /**
+   * Makes these durable. `done` gets those for which there was no space, or the error that ended it.
+   */
+  write(outgoing: readonly Outgoing[], done: (error: Error | null, without: readonly Outgoing[]) => void): void {
+    const without: Outgoing[] = [];
+    this.run(this.writeEach(outgoing, without), (error) => done(error, without));
+  }
+
+  private *writeEach(outgoing: readonly Outgoing[], without: Outgoing[]): Steps {
+    for (const payload of outgoing) {
+      const file = payloadFile(payload.hash);
+      try {
+        yield* writeAll(file, 0, payload.bytes);
+        yield { op: 'sync', file };
+      } catch (error) {
+        if (!isNoSpace(error)) throw error;
+        yield* removeQuietly(file);
+        without.push(payload);
+      }
+    }
+    yield { op: 'sync_folder', folder: PAYLOADS };
+  }
+
+  private run(steps: Steps, done: (error: Error | null) => void): void {
+    this.queue.push({ steps, done });
+    this.next();
+  }
+
+  private next(): void {
+    const task = this.running ? undefined : this.queue.shift();
+    if (task === undefined) return;
+    this.running = true;
+    runLater(this.storage, task.steps, (error) => {
+      this.running = false;
+      task.done(error);
+      this.next();
+    });
+  }
+}

@@ -1,0 +1,194 @@
+import type { StorageReader } from '../ports.ts';
+import { Reader } from './bytes.ts';
+import { NO_HASH, readFrame, type Secret } from './frame.ts';
+import {
+  FILE_HEADER_BYTES,
+  filesOf,
+  payloadFile,
+  readFileHeader,
+  segmentFile,
+  snapshotFile,
+  windowOf,
+} from './layout.ts';
+import { APART, type Head, readRecord } from './record.ts';
+import { Replica } from './replica.ts';
+import { isRefusal, type Refusal, START, type Tail, type WalkOptions, walk } from './walk.ts';
+
+/** A journal as it was found: what it says, and where it ends. */
+export interface Recovered {
+  readonly kind: 'recovered';
+  readonly replica: Replica;
+  readonly tail: Tail;
+  readonly salt: Uint8Array;
+  /** The snapshot it began from, null for none. */
+  readonly snapshot: Head | null;
+  /** Snapshots that were passed over, for they are damaged. */
+  readonly damagedSnapshots: readonly Refusal[];
+  /** Live messages whose payload is in a file of its own, and the hash it goes by. */
+  readonly apart: ReadonlyMap<string, string>;
+  /** Live messages whose payload is not what was sent (IN1). */
+  readonly damagedPayloads: readonly { readonly msgId: string; readonly why: string }[];
+}
+export interface Refused extends Refusal {
+  readonly kind: 'refused';
+}
+/** There is no journal yet. */
+export interface Empty {
+  readonly kind: 'empty';
+}
+
+export interface RecoverOptions {
+  readonly hash: Secret['hash'];
+  /** `b3:..` of a payload. */
+  readonly payloadHashOf: (payload: Uint8Array) => string;
+  readonly acceptTornTail?: boolean;
+  /** Only as far as this segment, whose end is not looked at. */
+  readonly upTo?: number;
+  /** Leaves payloads that are in files of their own unread, and checks none. */
+  readonly withoutPayloads?: boolean;
+  /** Sees every frame that is replayed. */
+  readonly visit?: WalkOptions['visit'];
+}
+
+/** Bytes in, state or refusal out: the newest whole snapshot, then the log. Writes nothing. */
+export function recover(source: StorageReader, options: RecoverOptions): Recovered | Refused | Empty {
+  const files = filesOf(source);
+  const segments = files.segments.filter((segment) => segment <= (options.upTo ?? Number.POSITIVE_INFINITY));
+  if (segments.length === 0 && files.snapshots.length === 0) return { kind: 'empty' };
+  const damagedSnapshots: Refusal[] = [];
+  for (const sequence of files.snapshots.toReversed()) {
+    const loaded = loadSnapshot(source, sequence, options.hash);
+    if (!isRefusal(loaded)) return follow(source, segments, loaded, damagedSnapshots, options);
+    damagedSnapshots.push(loaded);
+  }
+  const [first] = segments;
+  const salt = first === undefined ? 'missing' : saltOf(source, first);
+  if (typeof salt === 'string') return { kind: 'refused', file: segmentFile(first ?? 1), at: 0, why: salt };
+  // Without a snapshot the log must be there from its beginning.
+  const [damaged] = damagedSnapshots;
+  if (first !== 1) return { kind: 'refused', ...(damaged ?? { file: segmentFile(1), at: 0, why: 'missing' }) };
+  return follow(source, segments, { replica: new Replica(), head: null, salt }, damagedSnapshots, options);
+}
+
+interface Loaded {
+  readonly replica: Replica;
+  readonly head: Head | null;
+  readonly salt: Uint8Array;
+}
+
+const saltOf = (source: StorageReader, segment: number): Uint8Array | string =>
+  readFileHeader(windowOf(source, segmentFile(segment), FILE_HEADER_BYTES), 'segment', segment);
+
+function follow(
+  source: StorageReader,
+  all: readonly number[],
+  { replica, head, salt }: Loaded,
+  damagedSnapshots: readonly Refusal[],
+  options: RecoverOptions,
+): Recovered | Refused {
+  const from = head?.segment ?? 1;
+  const segments = all.filter((segment) => segment >= from);
+  if (segments[0] !== from) return { kind: 'refused', file: segmentFile(from), at: 0, why: 'missing' };
+  const tail = walk(source, {
+    segments,
+    sequence: head?.sequence ?? START.sequence,
+    hash: head === null ? START.hash : Buffer.from(head.hash, 'hex'),
+    secret: { salt, hash: options.hash },
+    acceptTornTail: options.acceptTornTail ?? false,
+    visit: (frame, segment, at) => {
+      options.visit?.(frame, segment, at);
+      replica.takeBody(frame.body);
+    },
+  });
+  if (isRefusal(tail)) return { kind: 'refused', ...tail };
+  const apart = apartIn(replica);
+  const damagedPayloads = options.withoutPayloads === true ? [] : checkPayloads(source, replica, options.payloadHashOf);
+  return { kind: 'recovered', replica, tail, salt, snapshot: head, damagedSnapshots, apart, damagedPayloads };
+}
+
+/** @returns what the snapshot says, or what is wrong with it */
+export function loadSnapshot(source: StorageReader, sequence: number, hash: Secret['hash']): Loaded | Refusal {
+  const restoring = Replica.restoring();
+  const salt = readSnapshot(source, sequence, hash, (body) => {
+    const r = new Reader(body);
+    while (r.at < r.end) restoring.take(readRecord(r));
+  });
+  if (isRefusal(salt)) return salt;
+  try {
+    return { ...restoring.done(), salt };
+  } catch (error) {
+    return { file: snapshotFile(sequence), at: 0, why: (error as Error).message };
+  }
+}
+
+/** Follows the chain of a snapshot's frames to the end of its file. @returns its salt, or what is wrong with it */
+export function readSnapshot(
+  source: StorageReader,
+  sequence: number,
+  hash: Secret['hash'],
+  visit: (body: Uint8Array) => void,
+): Uint8Array | Refusal {
+  const file = snapshotFile(sequence);
+  const range = windowOf(source, file);
+  const salt = readFileHeader(range, 'snapshot', sequence);
+  if (typeof salt === 'string') return { file, at: 0, why: salt };
+  let at = FILE_HEADER_BYTES;
+  let previous = NO_HASH;
+  for (let number = 1; ; number++) {
+    const found = readFrame(range, at, { salt, hash });
+    if (found.kind === 'none') return at === source.size(file) ? salt : { file, at, why: 'more than its frames' };
+    if (found.kind === 'bad') return { file, at, why: found.why };
+    const { frame } = found;
+    if (frame.sequence !== number || Buffer.compare(frame.previous, previous) !== 0) {
+      return { file, at, why: `frame ${frame.sequence} out of place` };
+    }
+    try {
+      visit(frame.body);
+    } catch (error) {
+      return { file, at, why: (error as Error).message };
+    }
+    previous = frame.hash;
+    at += frame.bytes;
+  }
+}
+
+/** Stands for a payload that is lost or damaged: nothing hashes to what its message says, so it is never delivered (IN1). */
+const DAMAGED: Uint8Array = Buffer.from('damaged');
+
+function apartIn(replica: Replica): Map<string, string> {
+  const apart = new Map<string, string>();
+  for (const { slots } of replica.shards) {
+    for (const message of slots) if (message?.payload === APART) apart.set(message.msgId, message.payloadHash);
+  }
+  return apart;
+}
+
+/**
+ * Reads what is in files of its own, and verifies every payload that may yet be delivered (IN1). What came out of a frame gets
+ * bytes of its own: one payload must not keep a megabyte of the log in memory.
+ */
+function checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (payload: Uint8Array) => string) {
+  const damaged: { msgId: string; why: string }[] = [];
+  for (const { slots } of replica.shards) {
+    for (const message of slots) {
+      if (message === undefined || message.payload === null) continue;
+      const payload = message.payload === APART ? readPayload(source, message.payloadHash) : message.payload;
+      const intact = payload !== null && payloadHashOf(payload) === message.payloadHash;
+      message.payload = intact ? new Uint8Array(payload) : DAMAGED;
+      if (intact) continue;
+      damaged.push({ msgId: message.msgId, why: payload === null ? 'missing' : 'does not match its hash' });
+    }
+  }
+  return damaged;
+}
+
+function readPayload(source: StorageReader, hash: string): Uint8Array | null {
+  const file = payloadFile(hash);
+  try {
+    return source.read(file, 0, source.size(file));
+  } catch (error) {
+    // A disk that cannot be read is no reason to give a message up.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return null;
+  }
+}

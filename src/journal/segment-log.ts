@@ -1,0 +1,169 @@
+import type { Fact, Sent } from '../core/facts.ts';
+import type { Batch, Journal, Storage } from '../ports.ts';
+import { Writer } from './bytes.ts';
+import { beginFrame, frameBytes, HEADER_BYTES, type Secret, sealFrame } from './frame.ts';
+import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
+import { type Outgoing, PayloadFiles } from './payloads.ts';
+import { writeBatch } from './record.ts';
+import type { Room } from './room.ts';
+import { runLater, writeAll } from './steps.ts';
+
+/** Where the next frame goes, and what it continues. */
+export interface LogPosition {
+  segment: number;
+  at: number;
+  sequence: number;
+  hash: Uint8Array;
+}
+
+/** An append of more than this is split between decisions: a frame holds so much and one decision more. */
+const FRAME_BYTES = 4 << 20;
+
+interface Append {
+  readonly batches: readonly Batch[];
+  readonly frames: Writer[];
+  readonly done: (error: Error | null) => void;
+}
+
+/**
+ * The log (journal rules 1, 2, 4): frame after frame, each written and synced before the next. The first error is the
+ * last thing it says: nothing is written any more, for nobody knows what a disk holds after one.
+ */
+export class SegmentLog implements Journal {
+  private readonly storage: Storage;
+  private readonly secret: Secret;
+  private readonly epoch: number;
+  private readonly room: Room;
+  private readonly payloads: PayloadFiles;
+  private readonly inlineBytesMax: number;
+  private readonly position: LogPosition;
+  private readonly spareWriters: Writer[] = [];
+  private poison: Error | null = null;
+  private outstanding: Append | null = null;
+
+  constructor(parts: {
+    readonly storage: Storage;
+    readonly secret: Secret;
+    readonly epoch: number;
+    readonly position: LogPosition;
+    readonly room: Room;
+    /** Messages whose payload is in a file of its own. */
+    readonly apart: ReadonlyMap<string, string>;
+    /** Payloads beyond this get one. */
+    readonly inlineBytesMax: number;
+  }) {
+    this.storage = parts.storage;
+    this.secret = parts.secret;
+    this.epoch = parts.epoch;
+    this.position = parts.position;
+    this.room = parts.room;
+    this.inlineBytesMax = parts.inlineBytesMax;
+    this.payloads = new PayloadFiles(parts.storage, parts.apart);
+  }
+
+  /** Where the log ends, durably. */
+  get end(): Readonly<LogPosition> {
+    return this.position;
+  }
+
+  append(batches: readonly Batch[], done: (error: Error | null) => void): void {
+    if (this.poison !== null) return done(this.poison);
+    if (this.outstanding !== null) throw new Error('journal: two appends at once');
+    const append: Append = { batches, frames: [], done };
+    this.outstanding = append;
+    const outgoing = this.outgoing(batches);
+    if (outgoing.length === 0) return this.encode(append, []);
+    this.payloads.write(outgoing, (error, without) => {
+      if (error !== null) return this.fail(error);
+      if (without.length > 0) this.room.lost();
+      this.encode(append, without);
+    });
+  }
+
+  /** Large payloads that have no file yet, in copies: the message may be erased before they are written. */
+  private outgoing(batches: readonly Batch[]): Outgoing[] {
+    const found = new Map<string, Outgoing>();
+    for (const { shard, facts } of batches) {
+      if (shard === null) continue;
+      for (const fact of facts) {
+        if (fact.name !== 'sent' || fact.payload.byteLength <= this.inlineBytesMax) continue;
+        const hash = fact.payloadHash;
+        if (!this.payloads.isUsed(hash) && !found.has(hash))
+          found.set(hash, { hash, bytes: new Uint8Array(fact.payload) });
+      }
+    }
+    return [...found.values()];
+  }
+
+  private encode(append: Append, without: readonly Outgoing[]): void {
+    // A payload for which there was no space goes into the frame: its segment has the space already.
+    const isApart = (fact: Sent): boolean => {
+      if (fact.payload.byteLength <= this.inlineBytesMax) return false;
+      if (without.some(({ hash }) => hash === fact.payloadHash)) return false;
+      this.payloads.use(fact.msgId, fact.payloadHash);
+      return true;
+    };
+    let w: Writer | null = null;
+    for (const batch of append.batches) {
+      if (w === null || w.length >= FRAME_BYTES) {
+        w = this.spareWriters.pop() ?? new Writer(64 * 1024);
+        beginFrame(w);
+        append.frames.push(w);
+      }
+      writeBatch(w, batch, isApart);
+    }
+    this.writeNext(append);
+  }
+
+  private writeNext(append: Append): void {
+    const w = append.frames.shift();
+    if (w === undefined) return this.finish(append);
+    const bytes = frameBytes(w.length - HEADER_BYTES);
+    const { position } = this;
+    if (position.at + bytes > this.room.capacityOf(position.segment)) {
+      if (FILE_HEADER_BYTES + bytes > this.room.segmentBytes) {
+        return this.fail(new Error(`a frame of ${bytes} bytes fits no segment`));
+      }
+      append.frames.unshift(w);
+      this.room.nextSegment(position.segment, position.sequence, () => {
+        position.segment++;
+        position.at = FILE_HEADER_BYTES;
+        this.writeNext(append);
+      });
+      return;
+    }
+    const sequence = position.sequence + 1;
+    const hash = sealFrame(w, position.at, { sequence, epoch: this.epoch, previous: position.hash }, this.secret);
+    const steps = writeAll(segmentFile(position.segment), position.at, w.buffer.subarray(0, w.length), true);
+    runLater(this.storage, steps, (error) => {
+      if (error !== null) return this.fail(error);
+      position.at += bytes;
+      position.sequence = sequence;
+      position.hash = hash;
+      this.spareWriters.push(w);
+      this.writeNext(append);
+    });
+  }
+
+  private finish({ batches, done }: Append): void {
+    this.outstanding = null;
+    for (const { shard, facts } of batches) {
+      if (shard !== null) for (const fact of facts) this.releasePayload(fact);
+    }
+    done(null);
+  }
+
+  private releasePayload(fact: Fact): void {
+    if (fact.name === 'acked' || fact.name === 'purged') this.payloads.release(fact.msgId);
+  }
+
+  /** Nothing is written any more; what is outstanding gets the error, and so does everything after it. */
+  fail(error: Error): void {
+    if (this.poison !== null) return;
+    this.poison = error;
+    this.room.close();
+    const append = this.outstanding;
+    this.outstanding = null;
+    append?.done(error);
+  }
+}

@@ -1,0 +1,86 @@
+import type { Storage, StorageOp } from '../ports.ts';
+
+/**
+ * A piece of work on files, one step after the other: yields what to do and gets its result, or has its error thrown
+ * in. The same work runs at once, in the background of a server, or step by step in a simulated world.
+ */
+export type Steps<T = void> = Generator<StorageOp, T, number>;
+
+/** Does all of it before returning. @throws what a step throws and the work does not handle */
+export function runNow<T>(storage: Storage, steps: Steps<T>): T {
+  let next = steps.next(0);
+  while (next.done !== true) {
+    let result: number;
+    try {
+      result = storage.now(next.value);
+    } catch (error) {
+      next = steps.throw(error);
+      continue;
+    }
+    next = steps.next(result);
+  }
+  return next.value;
+}
+
+/** Does it off the caller's path; `done` gets the error that ended it, or null and its value. */
+export function runLater<T>(
+  storage: Storage,
+  steps: Steps<T>,
+  done: (error: Error | null, value: T | null) => void,
+): void {
+  const go = (move: () => IteratorResult<StorageOp, T>): void => {
+    let next: IteratorResult<StorageOp, T>;
+    try {
+      next = move();
+    } catch (error) {
+      return done(error as Error, null);
+    }
+    if (next.done === true) return done(null, next.value);
+    storage.later(next.value, (error, result) =>
+      go(error === null ? () => steps.next(result) : () => steps.throw(error)),
+    );
+  };
+  go(() => steps.next(0));
+}
+
+/** Writes all of it, however little each write takes (journal rule 5). */
+export function* writeAll(file: string, at: number, bytes: Uint8Array, durable = false): Steps {
+  for (let written = 0; written < bytes.byteLength; ) {
+    const rest = written === 0 ? bytes : bytes.subarray(written);
+    const more = yield { op: 'write', file, at: at + written, bytes: rest, durable };
+    if (more <= 0) throw Object.assign(new Error(`nothing of ${rest.byteLength} bytes was written`), { code: 'EIO' });
+    written += more;
+  }
+}
+
+const PIECE = new Uint8Array(1 << 20);
+
+export function* writeZeros(file: string, from: number, to: number): Steps {
+  for (let at = from; at < to; at += PIECE.byteLength) {
+    yield* writeAll(file, at, at + PIECE.byteLength <= to ? PIECE : PIECE.subarray(0, to - at));
+  }
+}
+
+/** A file that is there whole or not at all: made under another name, synced, renamed, its name synced. */
+export function* createWhole(file: string, temporary: string, content: Steps): Steps {
+  try {
+    yield* content;
+    yield { op: 'sync', file: temporary };
+    yield { op: 'rename', file: temporary, to: file };
+  } catch (error) {
+    yield* removeQuietly(temporary);
+    throw error;
+  }
+  yield { op: 'sync_folder', folder: '' };
+}
+
+/** What is left of it is removed at the next start anyway. */
+export function* removeQuietly(file: string): Steps {
+  try {
+    yield { op: 'remove', file };
+  } catch {}
+}
+
+/** No space left, or none left for this user: what passes when something is removed (journal rule 5). */
+export const isNoSpace = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');

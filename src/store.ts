@@ -1,0 +1,122 @@
+import { limitsOf } from './config/limits.ts';
+import type { Settings } from './config/settings.ts';
+import { ConfigError } from './config/values.ts';
+import type { ShardState } from './core/state.ts';
+import { openDurable } from './journal/durable.ts';
+import { memoryJournal } from './journal/memory.ts';
+import type { Recovered } from './journal/recover.ts';
+import type { Log } from './observe/log.ts';
+import type { Metrics } from './observe/metrics.ts';
+import type { Batch, ProcessFact } from './ports.ts';
+import { Service } from './service/service.ts';
+
+/** What a profile keeps things in: the journal, and what it knew when it was opened. */
+export interface Store {
+  readonly shards: ShardState[];
+  /** Revocations and quota windows of before. */
+  readonly processFacts: readonly ProcessFact[];
+  /** Of this process; null where nothing outlives one. */
+  readonly epoch: number | null;
+  append(batches: readonly Batch[], done: (error: Error | null) => void): void;
+  /** False while there is no space for what comes next: sends are to be refused (journal rule 5). */
+  readonly hasRoom: boolean;
+  /** Nothing may be under way. */
+  close(): void;
+}
+
+export interface StoreOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** The operator takes a damaged last frame for a torn one. */
+  readonly acceptTornTail: boolean;
+  /** `hasRoom` has changed. */
+  readonly onRoom: () => void;
+}
+
+/** Space that was short is asked for again so often. */
+const RETRY_MS = 1000;
+
+/** @throws ConfigError, FolderError, JournalRefused */
+export function openStore(options: StoreOptions): Store {
+  return options.settings.profile === 'micronode' ? inMemory(options.settings) : durable(options);
+}
+
+const inMemory = (settings: Settings): Store => ({
+  shards: Service.empty(settings.ready_shards, limitsOf(settings)),
+  processFacts: [],
+  epoch: null,
+  append: memoryJournal.append,
+  hasRoom: true,
+  close: () => {},
+});
+
+function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOptions): Store {
+  const startedMs = performance.now();
+  let hasRoom = true;
+  const { journal, shards, close } = openDurable({
+    folder: settings.data,
+    segmentBytes: settings.segment_size,
+    acceptTornTail,
+    onSync: (seconds, bytes) => {
+      metrics.syncSeconds.observe(seconds);
+      metrics.journalBytes.add(0, bytes);
+    },
+    events: {
+      room: (enough) => {
+        hasRoom = enough;
+        if (enough) log.info('journal.room', { reason: 'there is space again' });
+        else log.error('journal.room', { decision: 'denied', reason: 'the disk is full: sends are refused' });
+        onRoom();
+      },
+      compacted: ({ sequence, segment, bytes }) => {
+        metrics.snapshots.add();
+        log.info('journal.snapshot', { sequence, segment, bytes });
+      },
+      compactionFailed: ({ message }) => log.error('journal.snapshot_failed', { reason: message }),
+    },
+  });
+  const { recovered, epoch } = journal;
+  if (shards !== null && shards.length !== settings.ready_shards) {
+    close();
+    throw new ConfigError(
+      `ready_shards: ${settings.data} has ${shards.length}, and that is fixed for a data directory`,
+    );
+  }
+  if (recovered !== null) report(recovered, log, metrics);
+  log.info('journal.opened', {
+    data: settings.data,
+    epoch,
+    sequence: journal.end.sequence,
+    facts: recovered?.replica.facts ?? 0,
+    latency_ms: Math.round(performance.now() - startedMs),
+  });
+  const retrying = setInterval(() => journal.retry(), RETRY_MS);
+  retrying.unref();
+  return {
+    shards: shards ?? Service.empty(settings.ready_shards, limitsOf(settings)),
+    processFacts: recovered?.replica.processFacts() ?? [],
+    epoch,
+    append: (batches, done) => journal.append(batches, done),
+    get hasRoom() {
+      return hasRoom;
+    },
+    close: () => {
+      clearInterval(retrying);
+      close();
+    },
+  };
+}
+
+/** What was not as it should be, and was put right or will be kept from consumers. */
+function report({ tail, damagedSnapshots, damagedPayloads }: Recovered, log: Log, metrics: Metrics): void {
+  if (tail.tornEnd > tail.at) {
+    metrics.tornTails.add();
+    const { segment, at, tornEnd } = tail;
+    log.warn('journal.torn_tail', { segment, at, bytes: tornEnd - at, reason: 'a write was cut off; put aside' });
+  }
+  for (const { file, at, why } of damagedSnapshots) log.warn('journal.snapshot_damaged', { file, at, reason: why });
+  for (const { msgId, why } of damagedPayloads) {
+    log.warn('integrity.failed', { msg_id: msgId, decision: 'denied', reason: `payload file ${why}` });
+  }
+}

@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freshKey, Keyring } from '../../src/auth/keyring.ts';
+import { writeKeyringFile } from '../../src/auth/keyring-file.ts';
+import { mint } from '../../src/auth/mint.ts';
+import { type MailboxProcess, serve } from './process.ts';
+import { Caller } from './traffic.ts';
+
+/** A data directory of its own, servers on it one after the other, and capabilities that outlive them. */
+export class DurableServer {
+  readonly folder = mkdtempSync(join(tmpdir(), 'durable-'));
+  readonly data = join(this.folder, 'data');
+  private readonly keyring = new Keyring([freshKey('k1', Date.now())]);
+  private readonly started: MailboxProcess[] = [];
+  private readonly callers: Caller[] = [];
+  process!: MailboxProcess;
+  caller!: Caller;
+
+  constructor() {
+    writeKeyringFile(join(this.folder, 'keyring.json'), this.keyring, true);
+  }
+
+  /** Starts one, which may refuse. */
+  begin(...args: string[]): MailboxProcess {
+    const keyring = join(this.folder, 'keyring.json');
+    const process = serve(
+      '--data',
+      this.data,
+      '--keyring',
+      keyring,
+      '--enable-admin',
+      '--ready-shards',
+      '2',
+      '--segment-size',
+      '8MiB',
+      ...args,
+    );
+    this.started.push(process);
+    return process;
+  }
+
+  /** Starts one and waits until it serves. */
+  async start(...args: string[]): Promise<void> {
+    this.process = this.begin(...args);
+    const { http } = await this.process.logged('server.ready');
+    this.caller = new Caller(`http://${http}`);
+    this.callers.push(this.caller);
+  }
+
+  /** kill -9, and up again. */
+  async restart(...args: string[]): Promise<void> {
+    await this.process.crash();
+    await this.start(...args);
+  }
+
+  /** Good for an hour. */
+  cap(...caveats: string[]): { readonly token: string; readonly nonce: string } {
+    const quota = caveats.some((line) => line.startsWith('quota_ops')) ? [] : ['quota_ops = 10000000/1'];
+    return mint(this.keyring, [...caveats, ...quota, `expires = ${Math.floor(Date.now() / 1000) + 3600}`]);
+  }
+
+  async end(): Promise<void> {
+    for (const caller of this.callers) caller.close();
+    for (const process of this.started) await process.crash();
+    rmSync(this.folder, { recursive: true });
+  }
+}

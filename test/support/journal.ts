@@ -1,0 +1,197 @@
+import { createHash } from 'node:crypto';
+import { Disk, type DiskOptions } from '../../sim/disk.ts';
+import { Stream } from '../../sim/random.ts';
+import { apply } from '../../src/core/apply.ts';
+import type { Command } from '../../src/core/commands.ts';
+import { due } from '../../src/core/due.ts';
+import { execute } from '../../src/core/execute.ts';
+import type { Fact } from '../../src/core/facts.ts';
+import { imagesOf } from '../../src/core/image.ts';
+import { ShardState } from '../../src/core/state.ts';
+import { Writer } from '../../src/journal/bytes.ts';
+import { EmbeddedJournal } from '../../src/journal/embedded.ts';
+import { writeRecord } from '../../src/journal/record.ts';
+import { type Recovered, type RecoverOptions, recover } from '../../src/journal/recover.ts';
+import { compact } from '../../src/journal/snapshot.ts';
+import { runLater } from '../../src/journal/steps.ts';
+import type { Batch, Storage, StorageOp } from '../../src/ports.ts';
+import { limitsOf, sendOf } from './shard.ts';
+
+export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+export const hashOf = (payload: Uint8Array): string => `b3:${Buffer.from(sha256(payload)).toString('hex')}`;
+export const RECOVERING: RecoverOptions = { hash: sha256, payloadHashOf: hashOf };
+export const SALT = new Uint8Array(16).fill(5);
+export const LIMITS = limitsOf({ maxAttempts: 3, tReplayMs: 300, settledCapacity: 20, dlqMaxPerTopic: 3 });
+const SHARDS = 2;
+/** Messages a shard is kept at. */
+const DEPTH = 12;
+/** Small, so that payloads in files of their own are common. */
+const INLINE_BYTES_MAX = 200;
+
+/** What shards hold, in short: equal when they are. Where a message stands in a heap says no more than its times do. */
+export function digestOf(shards: readonly ShardState[]): string {
+  const w = new Writer();
+  for (const shard of shards) {
+    for (const image of imagesOf(shard)) {
+      const placeless =
+        image.name === 'message' ? { ...image, message: Object.create(image.message, PLACELESS) } : image;
+      writeRecord(w, shard.shard, placeless);
+    }
+  }
+  const depth = shards.map((shard) => `${shard.depth}+${shard.dead.size}`).join(' ');
+  return `${depth} ${hashOf(w.buffer.subarray(0, w.length)).slice(3, 15)}`;
+}
+const PLACELESS = { place: { value: 0 }, ttlPlace: { value: 0 } };
+
+/** Ops of a disk that wait to be done. */
+export class Queue {
+  private readonly waiting: (() => void)[] = [];
+  readonly schedule = (_op: StorageOp, run: () => void): void => {
+    this.waiting.push(run);
+  };
+
+  /** Runs what waits and what comes of it, in an order that `random` chooses, until nothing does or `enough` says so. */
+  run(random?: Stream, enough: () => boolean = () => false): void {
+    while (this.waiting.length > 0 && !enough()) {
+      const at = random === undefined ? 0 : random.below(this.waiting.length);
+      (this.waiting.splice(at, 1)[0] as () => void)();
+    }
+  }
+
+  clear(): void {
+    this.waiting.length = 0;
+  }
+}
+
+/** A journal on a simulated disk, with shards whose facts it keeps: what was appended, what was said to be durable. */
+export class JournalBench {
+  readonly queue = new Queue();
+  readonly random: Stream;
+  disk: Disk;
+  journal!: EmbeddedJournal;
+  shards: ShardState[] = [];
+  /** The same, knowing the facts only: a live shard also knows how time passes without any. */
+  private mirror: ShardState[] = [];
+  /** The state after each append, the first before any. */
+  readonly states: string[] = [];
+  /** How many appends were durable. */
+  durable = 0;
+  readonly events: string[] = [];
+  readonly segmentBytes: number;
+  /** What a service makes of the journal's word about space. */
+  private takesSends = true;
+  private readonly heedsRoom: boolean;
+  private nowMs = 1_000_000;
+  private drawn = 0;
+
+  constructor(seed: number, options: Partial<DiskOptions> & { segmentBytes?: number; heedsRoom?: boolean } = {}) {
+    this.heedsRoom = options.heedsRoom ?? true;
+    this.random = new Stream(seed, 'journal bench');
+    this.disk = new Disk({ schedule: this.queue.schedule, ...options });
+    this.segmentBytes = options.segmentBytes ?? 8192;
+  }
+
+  /** Opens what is on the disk and takes it over, as a process does. */
+  open(more: Partial<RecoverOptions> = {}): this {
+    const recovering = { ...RECOVERING, ...more };
+    this.journal = new EmbeddedJournal({
+      storage: this.disk,
+      recovering,
+      segmentBytes: this.segmentBytes,
+      inlineBytesMax: INLINE_BYTES_MAX,
+      freshSalt: () => SALT,
+      compactor: (upTo, done) => runLater(this.disk as Storage, compact(this.disk, upTo, recovering), done),
+      events: {
+        room: (enough) => {
+          this.takesSends = enough || !this.heedsRoom;
+          this.events.push(`room ${enough}`);
+        },
+        compacted: ({ sequence }) => this.events.push(`compacted ${sequence}`),
+        compactionFailed: (error) => this.events.push(`compaction failed ${error.message}`),
+      },
+    });
+    this.shards = this.found(this.journal.recovered);
+    const again = recover(this.disk, recovering);
+    this.mirror = this.found(again.kind === 'recovered' ? again : null);
+    return this;
+  }
+
+  private found(recovered: Recovered | null): ShardState[] {
+    const shards = recovered?.replica.shards ?? [];
+    return shards.length > 0 ? shards : Array.from({ length: SHARDS }, (_, i) => new ShardState(i, LIMITS));
+  }
+
+  /** What the disk says now, or why it is refused. */
+  look(more: Partial<RecoverOptions> = {}): string {
+    const found = recover(this.disk, { ...RECOVERING, ...more });
+    if (found.kind === 'recovered') return digestOf(this.found(found));
+    return found.kind === 'empty' ? digestOf(this.found(null)) : `refused: ${found.file} at ${found.at}: ${found.why}`;
+  }
+
+  /** The first append of a process. */
+  start(): void {
+    const { epoch } = this.journal;
+    const batches: Batch[] = [
+      { shard: null, facts: [{ name: 'started', atMs: this.nowMs, epoch, shards: SHARDS, limits: LIMITS }] },
+    ];
+    for (const shard of this.shards) {
+      if (shard.nowMs === 0) continue;
+      const fact = { name: 'recovered', atMs: this.nowMs } as const;
+      apply(shard, fact);
+      batches.push({ shard: shard.shard, facts: [fact] });
+    }
+    this.append(batches);
+  }
+
+  /** One append of a few decisions. */
+  step(decisions = 1 + this.random.below(4), payloadBytes = 40): void {
+    const batches: Batch[] = [];
+    for (let tries = 0; batches.length < decisions && tries < 1000; tries++) {
+      const shard = this.shards[this.random.below(SHARDS)] as ShardState;
+      const facts = this.decide(shard, payloadBytes);
+      if (facts.length > 0) batches.push({ shard: shard.shard, facts });
+    }
+    this.append(batches);
+  }
+
+  append(batches: readonly Batch[], then: (error: Error | null) => void = () => {}): void {
+    for (const batch of batches) {
+      if (batch.shard === null) continue;
+      for (const fact of batch.facts) apply(this.mirror[batch.shard] as ShardState, fact);
+    }
+    this.states.push(digestOf(this.mirror));
+    this.journal.append(batches, (error) => {
+      if (error === null) this.durable++;
+      else this.events.push(`failed ${error.message}`);
+      then(error);
+    });
+  }
+
+  private decide(shard: ShardState, payloadBytes: number): readonly Fact[] {
+    const { random } = this;
+    this.nowMs += random.below(20);
+    const atMs = this.nowMs;
+    const topic = `t${random.below(2)}`;
+    const overdue = shard.nowMs < atMs ? null : due(shard, 0);
+    const leased = shard.leases.values();
+    const { msgId, receipt } = leased[random.below(Math.max(1, leased.length))] ?? { msgId: '', receipt: '' };
+    const roll = this.takesSends && shard.depth < DEPTH ? random.below(10) : 4 + random.below(6);
+    let command: Command;
+    if (overdue !== null) command = overdue;
+    else if (roll < 4) {
+      const payload = new Uint8Array(random.below(payloadBytes + 1)).map(() => random.below(256));
+      const payloadHash = hashOf(payload);
+      const attrs = roll === 0 ? { kind: 'ü' } : {};
+      command = sendOf(atMs, topic, `k${++this.drawn}`, { payload, payloadHash, hashChain: payloadHash, attrs });
+    } else if (roll < 7) {
+      const bytesMax = Number.POSITIVE_INFINITY;
+      const token = random.token(16);
+      command = { name: 'recv', atMs, topic, receipt: token, visibilityMs: 50, bytesMax, inflightElsewhere: 0 };
+    } else if (roll < 9) command = { name: 'ack', atMs, msgId, receipt: receipt as string };
+    else {
+      const nack = { reason: null, retryAfterMs: null, deadLetter: random.chance(0.5), damaged: false };
+      command = { name: 'nack', atMs, msgId, receipt: receipt as string, jitter: 0.5, ...nack };
+    }
+    return execute(shard, command).facts;
+  }
+}

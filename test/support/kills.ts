@@ -1,0 +1,32 @@
+import { expect } from 'vitest';
+import { Stream } from '../../sim/random.ts';
+import { DurableServer } from './durable.ts';
+import { NOTHING } from './history.ts';
+import { Swarm } from './swarm.ts';
+
+/** Answers of the server between two kills, at most. */
+const ANSWERS_MAX = 600;
+
+/**
+ * kill -9 of the process group in the middle of traffic, again and again; then all of it must be accounted for (AC1,
+ * NoLossInv, AckFinalProp, SingleLeaseInv, EpochMonotoneProp, IdempotentInv). Gives what was seen.
+ */
+export async function killAgainAndAgain(rounds: number, seed: number): Promise<Swarm['history']['counts']> {
+  const server = new DurableServer();
+  const random = new Stream(seed, 'kills');
+  try {
+    await server.start('--max-attempts', '50', '--backoff-base', '1ms', '--backoff-max', '20ms');
+    const swarm = new Swarm(server, seed);
+    swarm.start(8, 8);
+    for (let round = 0; round < rounds; round++) {
+      await swarm.answers(1 + random.below(ANSWERS_MAX));
+      await server.restart('--max-attempts', '50', '--backoff-base', '1ms', '--backoff-max', '20ms');
+    }
+    await swarm.answers(ANSWERS_MAX);
+    await swarm.drain();
+    expect(swarm.history.check()).toEqual(NOTHING);
+    return swarm.history.counts;
+  } finally {
+    await server.end();
+  }
+}
