@@ -11,7 +11,8 @@ export function auditNode({ authority, session, question, held, inside, clock }:
   for (const [token, { value, untilMs }] of cache.entries) {
     if (cache.byNonce.get(value.nonce)?.has(token) !== true) return 'a spelling that its nonce does not know';
     if (untilMs === Number.NEGATIVE_INFINITY) return 'an ended entry in the cache';
-    if (value.vouchedUntilMs !== (remote === null ? Number.POSITIVE_INFINITY : untilMs)) return 'how long a word counts';
+    if (value.vouchedUntilMs !== (remote === null ? Number.POSITIVE_INFINITY : untilMs))
+      return 'how long a word counts';
   }
   const spellings = [...cache.byNonce.values()].reduce((sum, { size }) => sum + size, 0);
   if (spellings !== cache.entries.size) return 'a nonce that knows spellings which are not there';

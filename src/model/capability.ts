@@ -1,13 +1,13 @@
 import { freshKey, Keyring, type RootKey } from '../auth/keyring.ts';
 import { attenuateToken, mintToken } from '../auth/macaroon.ts';
 import type { Revocation } from '../auth/revocation.ts';
+import { auditNode } from './capability-audit.ts';
 import {
   CAPABILITY_ACTIONS,
   type CapabilityAction,
   type CapabilityConstants,
   capabilityVariables,
 } from './capability-constants.ts';
-import { auditNode } from './capability-audit.ts';
 import { CapabilityNode, type Held, type Question } from './capability-node.ts';
 import { type CapabilityWorld, keyIdOf, nonceOf, projectCapabilities, TICK_MS } from './capability-project.ts';
 import { Waiting } from './capability-waiting.ts';
@@ -124,8 +124,7 @@ export class CapabilityDriver implements Driver<Saved> {
     };
     for (let r = 1; r <= this.c.Nonces + this.c.Keys; r++) let_(() => this.revoke(node, r));
     for (let t = 1; t <= this.c.T; t++) let_(touched(() => this.request(node, t)));
-    if (node.question?.stage === 'asked') 
-      for (const ttl of this.c.VerdictTtls) let_(() => this.judge(node, ttl));
+    if (node.question?.stage === 'asked') for (const ttl of this.c.VerdictTtls) let_(() => this.judge(node, ttl));
     else if (node.question !== null) let_(touched(() => this.answer(node)));
     if (node.question !== null) let_(touched(() => this.lose(node)));
     if (node.held !== null) {

@@ -7,7 +7,7 @@ const GRAPHS = MODELS.filter(({ graph }) => graph !== null);
 describe('graphs', () => {
   it('there are at least six models to compare, of every specification', () => {
     expect(GRAPHS.length).toBeGreaterThanOrEqual(6);
-    expect(new Set(GRAPHS.map(({ graph }) => graph))).toEqual(new Set(['Mailbox', 'Durability']));
+    expect(new Set(GRAPHS.map(({ graph }) => graph))).toEqual(new Set(['Mailbox', 'Durability', 'Capability']));
   });
 
   it.each(GRAPHS)(
