@@ -7,6 +7,7 @@ export default defineConfig({
     globalSetup: 'test/support/global.ts',
     // Against a hang, not a measure: machines that are shared may be slow.
     testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     allowOnly: false,
     passWithNoTests: false,

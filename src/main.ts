@@ -2,6 +2,7 @@ import { Authority } from './auth/authorize.ts';
 import type { Keyring } from './auth/keyring.ts';
 import { limitsOf } from './config/limits.ts';
 import type { Settings } from './config/settings.ts';
+import { ConfigError } from './config/values.ts';
 import type { Limits } from './core/limits.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import { Gateway, type GatewayRules } from './http/gateway.ts';
@@ -19,6 +20,7 @@ import type { ProcessFact, Started } from './ports.ts';
 import { Service } from './service/service.ts';
 import { openStore, type Store } from './store.ts';
 import { systemClock, systemRandom } from './system.ts';
+import { TraceFile } from './trace/file.ts';
 import { askOverHttp } from './verifier/http.ts';
 
 /** Time is looked at at least this often: deadlines are met within it, whatever the load. */
@@ -39,6 +41,8 @@ export interface ServerOptions extends Reloadable {
   readonly dispatch?: DispatchMode;
   /** The operator takes a damaged last frame of the journal for a torn one. */
   readonly acceptTornTail?: boolean;
+  /** Writes what becomes durable as a trace, to this new file. */
+  readonly trace?: string | undefined;
   /** The journal has failed: all that waited was answered, and the process should end. */
   readonly onFailed?: () => void;
 }
@@ -79,6 +83,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     acceptTornTail: options.acceptTornTail ?? false,
     onRoom: () => readiness.look(),
   });
+  const trace = options.trace === undefined ? null : traceTo(options.trace, store, limitsOf(settings), log);
   const { verifier_url, verifier_timeout } = settings;
   const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
     formats: settings.cap_formats,
@@ -101,8 +106,9 @@ export async function startServer(options: ServerOptions): Promise<Running> {
         const startedMs = performance.now();
         store.append(batches, (error) => {
           metrics.appendSeconds.observe((performance.now() - startedMs) / 1000);
-          if (error === null) service.durable();
-          else fail(error);
+          if (error !== null) return fail(error);
+          for (const { shard, facts } of batches) if (shard !== null) trace?.take(shard, facts);
+          service.durable();
         });
       },
       // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
@@ -156,6 +162,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   const ticking = setInterval(() => {
     service.tick(clock.nowMs());
     authority.tick(clock.nowMs());
+    trace?.flush();
   }, TICK_MS_MAX);
   readiness.started();
   return { http: listeners.http, metrics: scrape.address, uds: listeners.uds, reload, stop };
@@ -165,6 +172,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     // What can fail comes first.
     listeners.apply(s);
     service.changeLimits(limitsOf(s));
+    trace?.useLimits(limitsOf(s));
     service.streamsMax = s.max_streams;
     service.payloads.bytesMax = s.payload_memory;
     gateway.rules = gatewayRules(s);
@@ -190,6 +198,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     await scrape.close(0);
     await new Promise((resolve) => service.whenDurable(resolve));
     store.close();
+    trace?.close();
   }
 
   /** Nobody knows what the disk holds: 503 to all that waits, and the process is of no more use (journal rule 4). */
@@ -198,6 +207,19 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     service.journalFailed();
     readiness.look();
     options.onFailed?.();
+  }
+}
+
+/** A trace begins where no message is: what came before is in the journal. @throws ConfigError */
+function traceTo(path: string, store: Store, limits: Limits, log: Log): TraceFile {
+  const error = (says: string): ConfigError => new ConfigError(`--trace ${path}: ${says}`);
+  if (store.shards.some((shard) => shard.nowMs > 0))
+    throw error('the data directory holds messages already; `mailbox journal cat --trace` tells all of them');
+  const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
+  try {
+    return new TraceFile(path, { producer: 'server', commit: null, limits, onEnd });
+  } catch (cause) {
+    throw error((cause as NodeJS.ErrnoException).code === 'EEXIST' ? 'exists' : (cause as Error).message);
   }
 }
 

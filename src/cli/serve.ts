@@ -42,6 +42,10 @@ export function addServe(program: Command): void {
     '--accept-torn-tail',
     'drop a damaged last frame of the journal; what it held may have been acknowledged',
   );
+  command.option(
+    '--trace <file>',
+    'write what becomes durable as a trace, to a new file (`mailbox trace check` reads it)',
+  );
   examples(
     command,
     'mailbox serve',
@@ -59,7 +63,8 @@ export function addServe(program: Command): void {
     const { startServer } = await import('../main.ts');
     let onFailed = (): void => {};
     const acceptTornTail = options['acceptTornTail'] === true;
-    const server = await startServer({ settings, ...secrets, log, acceptTornTail, onFailed: () => onFailed() });
+    const trace = options['trace'] as string | undefined;
+    const server = await startServer({ settings, ...secrets, log, acceptTornTail, trace, onFailed: () => onFailed() });
     const { profile, ready_shards } = settings;
     const uds = server.uds === null ? {} : { uds: server.uds };
     log.info('server.ready', { http: server.http, metrics: server.metrics, ...uds, profile, shards: ready_shards });
