@@ -52,7 +52,7 @@ function addMutate(model: Command): void {
     .option('--sample <n>', 'so many, drawn by the seed')
     .option('--seed <n>', 'of the sample')
     .option('--match <text>', 'those whose name holds this text')
-    .option('--thorough', 'run the equivalents in the full models, too')
+    .option('--thorough', 'run what gets through the tiny models in the full ones, too')
     .option('--all', 'print each mutant and what killed it')
     .option('--json', 'print JSON');
   command.addHelpText(

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildFailure, build, type Plugin } from 'esbuild';
 import { codeMutantsOf } from './code-mutants.ts';
 import { type Mutant, mutate } from './mutants.ts';
 import type { Verdict } from './verdict.ts';
@@ -56,7 +56,10 @@ export class CodeLane {
     try {
       await bundle('entry.ts', path, join(ROOT, mutant.file), mutate(original, mutant));
     } catch (error) {
-      return { mutant, verdict: 'invalid', by: 'esbuild', why: (error as Error).message.split('\n')[1] ?? '' };
+      const { errors = [] } = error as Partial<BuildFailure>;
+      // Anything else that goes wrong says nothing of the mutant.
+      if (errors.every(({ location }) => location === null)) throw error;
+      return { mutant, verdict: 'invalid', by: 'esbuild', why: errors[0]?.text ?? '' };
     }
     this.worker ??= await this.start();
     const { killedBy, why } = await this.worker.ask({ path, thorough });

@@ -2,5 +2,6 @@
 import type { Driver } from '../../src/model/explore.ts';
 import { type Model, subjectOf } from '../../src/model/models.ts';
 
+export { commitDifference } from './commit-walk.ts';
 export { machineDifference } from './machine-walk.ts';
 export const driverOf = (model: Model): Driver<unknown> => subjectOf(model).driver();

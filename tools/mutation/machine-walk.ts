@@ -10,11 +10,13 @@ import { type Message, ShardState } from '../../src/core/state.ts';
 
 const LIMITS: Limits = {
   ...DEFAULT_LIMITS,
-  ...{ maxAttempts: 2, maxRedrives: 1, inflightFactor: 3, releasesMax: 1, backoffBaseMs: 0, backoffMaxMs: 0 },
+  ...{ maxAttempts: 2, maxRedrives: 1, inflightFactor: 3, releasesMax: 1, backoffBaseMs: 0, backoffMaxMs: 1 },
   ...{ readyRetentionMs: 6, tReplayMs: 1000, dlqRetentionMs: 1000 },
 };
 const STEPS_MAX = 5;
 const VISIBILITY_MS = 2;
+/** Before the end of the retention, which is for the message without one. */
+const TTL_MS = 5;
 const TRIED: readonly (readonly [EventName, deadLetter: boolean])[] = [
   ...(['recv', 'ack', 'nack', 'extend', 'release', 'expire', 'reprocess', 'purge'] as const).map(
     (name) => [name, false] as const,
@@ -31,7 +33,7 @@ type Walk = readonly { readonly event: LifecycleEvent & { readonly type: EventNa
  */
 export function machineDifference(): string | null {
   const seen = new Set<string>();
-  let walks: Walk[] = [[sendAt(1000)]];
+  let walks: Walk[] = [[sendAt(1000, TTL_MS)], [sendAt(1000, Number.POSITIVE_INFINITY)]];
   for (let steps = 0; steps < STEPS_MAX && walks.length > 0; steps++) {
     const longer: Walk[] = [];
     for (const walk of walks) {
@@ -47,13 +49,13 @@ export function machineDifference(): string | null {
   return null;
 }
 
-function sendAt(atMs: number): Walk[number] {
-  const [notBeforeMs, ttlAtMs] = [atMs + 1, atMs + 5];
+function sendAt(atMs: number, ttlMs: number): Walk[number] {
+  const [notBeforeMs, ttlAtMs] = [atMs + 1, atMs + ttlMs];
   const command = { name: 'send', atMs, topic: 't', idemKey: 'k', payload: new Uint8Array(1), random: 0 } as const;
   const texts = { payloadHash: 'h', hashChain: 'c', attrs: {}, corrId: '-' };
   return {
     event: { type: 'send', atMs, notBeforeMs, ttlAtMs },
-    command: { ...command, ...texts, delayMs: 1, ttlMs: 5 },
+    command: { ...command, ...texts, delayMs: 1, ttlMs },
   };
 }
 
@@ -65,8 +67,18 @@ function stepOf(walk: Walk, message: Message, type: EventName, pass: number, dea
   const atMs = (walk.at(-1) as Walk[number]).event.atMs + pass;
   const { msgId, epoch } = message;
   const receipt = `r${type === 'recv' ? epoch + 1 : epoch}`;
-  const event = { type, atMs, receipt, epoch, visibilityMs: VISIBILITY_MS, notBeforeMs: atMs, deadLetter };
-  const asked = { retryAfterMs: null, deadLetter, damaged: false, reason: 'admin', topic: 't' };
+  // A nack names when to try again; the other returns have a backoff of 0.
+  const retryAfterMs = type === 'nack' ? 1 : 0;
+  const event = {
+    type,
+    atMs,
+    receipt,
+    epoch,
+    visibilityMs: VISIBILITY_MS,
+    notBeforeMs: atMs + retryAfterMs,
+    deadLetter,
+  };
+  const asked = { retryAfterMs, deadLetter, damaged: false, reason: 'admin', topic: 't' };
   const taken = { bytesMax: 9, inflightElsewhere: 0, jitter: 0, visibilityMs: VISIBILITY_MS };
   return { event, command: { name: type, atMs, msgId, receipt, epoch, ...taken, ...asked } as unknown as Command };
 }

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { type Equivalents, faultsOf, readEquivalents } from './equivalents.ts';
 import { type Choice, type Run, runKind } from './run.ts';
-import { filesOf, type Scores, shownOf, staleParts, tableOf, writeScores } from './score.ts';
+import { filesOf, missingKinds, type Scores, shownOf, staleParts, tableOf, writeScores } from './score.ts';
 import { KINDS, type Kind, scoreStampOf } from './stamp.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -66,7 +66,7 @@ async function main({ kinds, choice, json, all, write, stale }: Options): Promis
   const progress = process.stderr.isTTY && !json;
   for (const kind of kinds)
     runs.push(
-      await runKind(kind, choice, equivalents, (verdict, done, of) => {
+      await runKind(kind, choice, (verdict, done, of) => {
         if (progress) process.stderr.write(`\r${kind}: ${done} of ${of} `);
         if (!json && (all || isAlive(verdict, equivalents))) console.log(lineOf(verdict));
       }),
@@ -94,8 +94,11 @@ async function main({ kinds, choice, json, all, write, stale }: Options): Promis
 }
 
 function sayStale(): boolean {
-  const parts = staleParts();
-  for (const part of parts) console.log(`stale: ${part}; npm run mutate -- --write`);
+  const parts = [
+    ...staleParts().map((part) => `stale: ${part}`),
+    ...missingKinds().map((kind) => `no score of the ${kind}`),
+  ];
+  for (const part of parts) console.log(`${part}; npm run mutate -- --write`);
   return parts.length === 0;
 }
 
@@ -115,6 +118,7 @@ const scoresOf = (runs: readonly Run[], equivalents: Equivalents): Scores =>
     ]),
   );
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 try {
   process.exitCode = (await main(optionsOf(process.argv.slice(2)))) ? 0 : 1;
 } catch (error) {

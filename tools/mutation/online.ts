@@ -84,11 +84,12 @@ class Comparison {
     const index = this.expected.find(bytes);
     const name = driver.actions[action] ?? 'the beginning';
     if (index < 0) throw new Differs(`only the code has this ${name}, to a state of its own`);
+    // Each time, for the lines and heaps behind equal states may differ: what is wrong with them shows on one way only.
+    const wrong = driver.check();
+    if (wrong !== null) throw new Differs(`${name} leaves ${wrong}`);
     if (reached.has(index)) return index;
     reached.set(index, [this.at, action]);
     queue.push(index);
-    const wrong = driver.check();
-    if (wrong !== null) throw new Differs(`${name} leaves ${wrong}`);
     this.saved.set(index, driver.save());
     return index;
   }

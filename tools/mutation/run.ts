@@ -2,10 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkJava, tlcJar } from '../../src/model/jar.ts';
 import { CODE_FILES, CodeLane, codeMutants, ROOT } from './code.ts';
-import type { Equivalents } from './equivalents.ts';
 import { type Mutant, mutantOf } from './mutants.ts';
 import { BATCH, expectedOf, type MutatedSpec, SPEC_FILES, SpecLane, specMutants } from './spec.ts';
-import { type Kind, verdictStampOf } from './stamp.ts';
+import type { Kind } from './stamp.ts';
 import type { Verdict } from './verdict.ts';
 import { VerdictLog } from './verdict-log.ts';
 
@@ -16,7 +15,7 @@ export interface Choice {
   /** Only ids that hold this text. */
   readonly match: string;
   readonly lanes: number;
-  /** Equivalents are run in the full models, too. */
+  /** What gets through the tiny models is run in the full ones, too, which takes minutes each. */
   readonly thorough: boolean;
   /** Verdicts of a run that was broken off are not taken over. */
   readonly fresh: boolean;
@@ -32,11 +31,11 @@ export interface Run {
 }
 
 /** Runs the chosen mutants of one kind. @throws Error when the rig itself is broken: a canary lives, or the unchanged dies */
-export async function runKind(kind: Kind, choice: Choice, equivalents: Equivalents, seen: Seen): Promise<Run> {
+export async function runKind(kind: Kind, choice: Choice, seen: Seen): Promise<Run> {
   const startedMs = performance.now();
   const mutants = kind === 'code' ? codeMutants() : specMutants();
   const chosen = choose(mutants, choice);
-  const log = new VerdictLog(verdictStampOf(kind), choice.fresh);
+  const log = new VerdictLog(choice.fresh);
   const verdicts: Verdict[] = [];
   const add = (verdict: Verdict): void => {
     verdicts.push(verdict);
@@ -54,7 +53,7 @@ export async function runKind(kind: Kind, choice: Choice, equivalents: Equivalen
       log.add(verdict);
       add(verdict);
     };
-    if (kind === 'code') await runCode(open, choice, equivalents, folder, found);
+    if (kind === 'code') await runCode(open, choice, folder, found);
     else await runSpec(open, choice.lanes, folder, found);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -115,7 +114,6 @@ async function canariesOfCode(lane: CodeLane): Promise<void> {
 async function runCode(
   open: readonly Mutant[],
   { lanes, thorough }: Choice,
-  equivalents: Equivalents,
   folder: string,
   found: (verdict: Verdict) => void,
 ): Promise<void> {
@@ -128,7 +126,7 @@ async function runCode(
       const own = all[lane++] as CodeLane;
       while (next < open.length) {
         const mutant = open[next++] as Mutant;
-        found(await own.run(mutant, thorough || !(mutant.id in equivalents)));
+        found(await own.run(mutant, thorough));
       }
     });
   } finally {
@@ -156,10 +154,12 @@ async function runSpec(
       while (next < own.length) {
         const batch = own.slice(next, next + BATCH);
         next += BATCH;
-        const verdicts = await lane.run(specification, expected, [...batch, canary]);
-        if (verdicts.find(({ mutant }) => mutant === canary)?.verdict !== 'killed')
-          throw new Error(`mutation: the canary of ${specification} lives`);
-        for (const verdict of verdicts) if (verdict.mutant !== canary) found(verdict);
+        let died = false;
+        await lane.run(specification, expected, [...batch, canary], (verdict) => {
+          if (verdict.mutant === canary) died = verdict.verdict === 'killed';
+          else found(verdict);
+        });
+        if (!died) throw new Error(`mutation: the canary of ${specification} lives`);
       }
     });
   }

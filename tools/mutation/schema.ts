@@ -61,9 +61,12 @@ function choice(text: string, definition: Definition, own: readonly (readonly [n
     return variant(number, changed, { name, body: [first, { ...last, end: last.end + grown }] });
   });
   const cases = own.map(([number]) => `${CHOICE} = ${number} -> ${name}_${number}${parameters}`);
+  const numbers = own.map(([number]) => number);
+  // Most states are of a mutant of another definition: those take the short way.
+  const others = `${CHOICE} < ${Math.min(...numbers)} \\/ ${CHOICE} > ${Math.max(...numbers)}`;
   return {
     variants: variant(0, text, definition) + variants.join(''),
-    body: `CASE ${cases.join('\n        [] ')}\n        [] OTHER -> ${name}_0${parameters}`,
+    body: `IF ${others} THEN ${name}_0${parameters} ELSE\n        CASE ${cases.join('\n        [] ')}\n        [] OTHER -> ${name}_0${parameters}`,
   };
 }
 
@@ -81,5 +84,5 @@ function rewritten(
   const body = chosen?.body ?? `${name}_0${parameters}`;
   const head = `${variants}${name}${parameters} ==\n`;
   if (name === 'Init') return `${head}    /\\ ${CHOICE} \\in {${[0, ...numbers].join(', ')}}\n    /\\ (${body})`;
-  return isAction ? `${head}    /\\ ${bound}\n    /\\ ${CHOICE}' = ${CHOICE}\n    /\\ (${body})` : `${head}    ${body}`;
+  return isAction ? `${head}    /\\ (${body})\n    /\\ ${bound}\n    /\\ ${CHOICE}' = ${CHOICE}` : `${head}    ${body}`;
 }

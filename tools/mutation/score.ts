@@ -67,11 +67,13 @@ export function tableOf(scores: Scores): string {
     const share = mutants === equivalent ? '-' : `${((100 * killed) / (mutants - equivalent)).toFixed(1)} %`;
     return `| ${name} | ${mutants} | ${killed} | ${equivalent} | ${sum(own, 'alive')} | ${share} |`;
   };
+  const missing = KINDS.filter((kind) => scores[kind] === undefined);
   return [
     '| mutated | mutants | killed | equivalent | alive | killed of the others |',
     '|---|---|---|---|---|---|',
     ...files.map((file) => row(`\`${file.file}\``, [file])),
     row('all', files),
+    ...missing.map((kind) => `| ${kind} | no full run on record | | | | |`),
     '',
   ].join('\n');
 }
@@ -106,11 +108,16 @@ export function writeScores(found: Scores): void {
   for (const [file, content] of written(scores)) writeFileSync(file, fill(readFileSync(file, 'utf8'), content));
 }
 
+/** Of which there is no score. */
+export const missingKinds = (): Kind[] => KINDS.filter((kind) => readScores()[kind] === undefined);
+
 /** What is stale: a score older than what it is of, a document that shows another. Empty when nothing is. */
 export function staleParts(): string[] {
   const scores = readScores();
   return [
-    ...KINDS.filter((kind) => scores[kind]?.stamp !== scoreStampOf(kind)).map((kind) => `the score of the ${kind}`),
+    ...KINDS.filter((kind) => scores[kind] !== undefined && scores[kind].stamp !== scoreStampOf(kind)).map(
+      (kind) => `the score of the ${kind}`,
+    ),
     ...written(scores)
       .filter(([file, content]) => !existsSync(file) || !isWritten(readFileSync(file, 'utf8'), content))
       .map(([file]) => file),

@@ -14,7 +14,7 @@ import type { Verdict } from './verdict.ts';
 import { WovenDump } from './woven-dump.ts';
 
 /** So many mutants go into one module at most: one that stops TLC makes the others run again. */
-export const BATCH = 40;
+export const BATCH = 150;
 const TIMEOUT_MS = 600_000;
 
 /** Those whose actions are mutated. */
@@ -80,12 +80,11 @@ export class SpecLane {
   /** @throws Error when the rig itself is broken: the specification as it is must live, and TLC must get to an end */
   async run(specification: MutatedSpec, expected: readonly Expected[], batch: readonly Mutant[]): Promise<Verdict[]> {
     const left = new Map(batch.map((mutant, i) => [i + 1, mutant]));
-    const verdicts: Verdict[] = [];
     const kill = (number: number, by: string, why: string): void => {
       const mutant = left.get(number);
       if (mutant === undefined) throw new Error(`mutation: the unchanged ${specification} differs in ${by}: ${why}`);
-      verdicts.push({ mutant, verdict: 'killed', by, why });
       left.delete(number);
+      found({ mutant, verdict: 'killed', by, why });
     };
     for (const one of expected)
       while (left.size > 0) {
@@ -93,10 +92,7 @@ export class SpecLane {
         if (culprit === null) break;
         kill(culprit.number, `TLC, ${one.model.name}`, culprit.why);
       }
-    return [
-      ...verdicts,
-      ...[...left.values()].map((mutant) => ({ mutant, verdict: 'lives', by: '', why: '' }) as const),
-    ];
+    for (const mutant of left.values()) found({ mutant, verdict: 'lives', by: '', why: '' });
   }
 
   /** One run of TLC; null when it came to its end, else the mutant that stopped it. */

@@ -13,12 +13,12 @@ export type Kind = (typeof KINDS)[number];
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** Files that a verdict rests on: what is mutated, and the tiny models. */
-function subjectOf(kind: Kind): string[] {
-  const tiny = MODELS.filter((model) => model.tiny).flatMap(({ name }) => [`${name}.tla`, `${name}.cfg`]);
-  const mutated = [...(kind === 'code' ? CODE_FILES : []), ...Object.values(SPEC_FILES)];
-  return [...mutated.map((file) => join(ROOT, file)), ...tiny.map((name) => join(TLA, name))];
-}
+/** What every verdict rests on besides what is mutated: the specification, and the tiny models. */
+const ground = (): string[] => [
+  ...Object.values(SPEC_FILES).map((file) => join(ROOT, file)),
+  ...MODELS.filter((model) => model.tiny).flatMap(({ name }) => [join(TLA, `${name}.tla`), join(TLA, `${name}.cfg`)]),
+];
+const mutated = (kind: Kind): string[] => (kind === 'code' ? CODE_FILES.map((file) => join(ROOT, file)) : []);
 
 /** The rig, and the list of equivalents. */
 const rig = (): string[] => [
@@ -34,10 +34,10 @@ function hashOf(files: readonly string[]): string {
   return hash.digest('hex');
 }
 
-/** SHA-256, in hex, of all that a verdict rests on; comments and layout do not count. */
-export const verdictStampOf = (kind: Kind): string => hashOf(subjectOf(kind));
+/** SHA-256, in hex, of what a verdict on a mutant of this file rests on first of all; comments and layout do not count. */
+export const verdictStampOf = (file: string): string => hashOf([join(ROOT, file), ...ground()]);
 /** The same of a score, which rests on the rig and on what is held to be equivalent as well. */
-export const scoreStampOf = (kind: Kind): string => hashOf([...subjectOf(kind), ...rig()]);
+export const scoreStampOf = (kind: Kind): string => hashOf([...mutated(kind), ...ground(), ...rig()]);
 
 /** A file's text without comments, one word a line. */
 function wordsOf(file: string): string {
@@ -53,6 +53,8 @@ function wordsOfTypeScript(text: string): string {
   const source = ts.createSourceFile('file.ts', text, ts.ScriptTarget.ES2023, true);
   const words: string[] = [];
   const visit = (node: ts.Node): void => {
+    // Types say nothing at run time.
+    if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) return;
     if (node.getChildCount(source) === 0) words.push(node.getText(source));
     else for (const child of node.getChildren(source)) if (!ts.isJSDoc(child)) visit(child);
   };

@@ -4,6 +4,12 @@ import type { Answer, Question } from './worker.ts';
 /** A mutant that is still exploring after this long goes round in circles; in the full models after ten times as long. */
 const TIMEOUT_MS = 120_000;
 
+/** One that goes round in circles does not see that there is nobody left to answer. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A process that judges bundles, started anew when a mutant hangs it or ends it. */
 export class Worker {
   private readonly path: string;
@@ -14,12 +20,14 @@ export class Worker {
   }
 
   private async start(): Promise<ChildProcess> {
-    const child = fork(this.path, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(this.path, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     await new Promise<void>((ready, failed) => {
       child.once('message', () => ready());
       child.once('exit', () => failed(new Error('mutation: the worker does not start')));
     });
     this.child = child;
+    running.add(child);
+    child.once('close', () => running.delete(child));
     return child;
   }
 

@@ -26,6 +26,7 @@ function full(): ReturnType<typeof load> {
 interface Bundle {
   driverOf(model: Model): Driver<unknown>;
   machineDifference(): string | null;
+  commitDifference(): string | null;
 }
 /** What is asked: does this bundle have the graphs on record, of the tiny models or of all? */
 export interface Question {
@@ -45,12 +46,16 @@ function differenceIn(models: ReturnType<typeof load>, driverOf: Bundle['driverO
   return null;
 }
 
-const machineAnswer = (why: string | null): Answer | null => (why === null ? null : { killedBy: 'the machine', why });
+function walk(killedBy: string, difference: () => string | null): Answer | null {
+  const why = difference();
+  return why === null ? null : { killedBy, why };
+}
 
 async function judge({ path, thorough }: Question): Promise<Answer> {
   try {
-    const { driverOf, machineDifference } = (await import(pathToFileURL(path).href)) as Bundle;
-    const found = differenceIn(tiny, driverOf) ?? machineAnswer(machineDifference());
+    const { driverOf, machineDifference, commitDifference } = (await import(pathToFileURL(path).href)) as Bundle;
+    const found =
+      differenceIn(tiny, driverOf) ?? walk('the machine', machineDifference) ?? walk('the commit', commitDifference);
     return found ?? (thorough ? differenceIn(full(), driverOf) : null) ?? { killedBy: null, why: '' };
   } catch (error) {
     return { killedBy: 'load', why: (error as Error).message.split('\n')[0] as string };
