@@ -2,6 +2,7 @@
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchDurable } from './durable.ts';
+import { benchFlood, benchHostile } from './hostile.ts';
 import { benchHttp } from './http.ts';
 import { benchAppend, benchRecovery } from './journal.ts';
 import { benchSnapshot, benchSpace } from './journal-space.ts';
@@ -17,6 +18,13 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
   auth: () => {
     row('us', 'aim', 'capability');
     for (const { name, us, aimUs } of benchAuth()) row(number(us, 2), aimUs === null ? '' : number(aimUs, 1), name);
+  },
+  hostile: async () => {
+    row('us', 'of a send', 'request');
+    for (const { name, us, ofSend } of await benchHostile()) row(number(us, 1), number(ofSend, 2), name);
+    const { quietP99Ms, floodP99Ms, refusedPerHonest } = await benchFlood();
+    row('quiet p99 ms', 'flood p99 ms', 'ratio', 'refused per honest');
+    row(number(quietP99Ms, 2), number(floodP99Ms, 2), number(floodP99Ms / quietP99Ms, 2), number(refusedPerHonest, 1));
   },
   core: () => {
     for (const window of [1_000, 60_000]) {

@@ -4,6 +4,8 @@ import { isAscii, isUtf8 } from 'node:buffer';
 export class Malformed extends Error {}
 
 const DEPTH_MAX = 16;
+/** Members, objects and lists of a body together: more than the fullest batch has. Very many are slow to make and to check. */
+const PARTS_MAX = 16_384;
 
 const QUOTE = 0x22;
 const COLON = 0x3a;
@@ -14,8 +16,8 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Strict JSON: valid UTF-8 without a BOM, at most 16 levels deep, no key twice. `JSON.parse` alone takes the last of
- * duplicate keys, and reads half a million levels that later code cannot. @throws Malformed
+ * Strict JSON: valid UTF-8 without a BOM, at most 16 levels deep, of at most 16,384 parts, no key twice. `JSON.parse` alone
+ * takes the last of duplicate keys, and reads half a million levels that later code cannot. @throws Malformed
  */
 export function parseJson(bytes: Buffer): unknown {
   const ascii = isAscii(bytes);
@@ -32,10 +34,11 @@ export function parseJson(bytes: Buffer): unknown {
   return value;
 }
 
-/** Counts the members of all objects, that is the colons outside strings, and bounds the depth. */
+/** Counts the members of all objects, that is the colons outside strings; bounds the depth and the number of parts. */
 function scan(text: string): number {
   let members = 0;
   let depth = 0;
+  let parts = 0;
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {
       case QUOTE:
@@ -43,9 +46,11 @@ function scan(text: string): number {
         break;
       case COLON:
         members++;
+        parts++;
         break;
       case OPEN_LIST:
       case OPEN_OBJECT:
+        parts++;
         if (++depth > DEPTH_MAX) throw new Malformed(`body: deeper than ${DEPTH_MAX} levels`);
         break;
       case CLOSE_LIST:
@@ -54,6 +59,7 @@ function scan(text: string): number {
         break;
       default:
     }
+    if (parts > PARTS_MAX) throw new Malformed(`body: more than ${PARTS_MAX} members, objects and lists`);
   }
   return members;
 }

@@ -139,9 +139,24 @@ interface SchemaError {
   readonly message: string;
 }
 
+/** More than any schema takes: what has more is not looked at any closer, for explaining costs far more than checking. */
+const ITEMS_MOST = 1000;
+const FIELDS_MOST = 64;
+
+/** @throws Malformed for a list or an object that is far too long */
+function refuseMany(value: unknown, path: string): void {
+  if (typeof value !== 'object' || value === null) return;
+  const isList = Array.isArray(value);
+  const entries = isList ? value : Object.values(value);
+  const most = isList ? ITEMS_MOST : FIELDS_MOST;
+  if (entries.length > most) throw new Malformed(`${path}: at most ${most} ${isList ? 'items' : 'fields'}`);
+  for (const entry of entries) refuseMany(entry, path);
+}
+
 /** The value as what the schema says it is. @throws Malformed naming the first field that is not. */
 export function check<N extends SchemaName>(name: N, value: unknown): Body<N> {
   if (compiled[name].Check(value)) return value as Body<N>;
+  refuseMany(value, 'body');
   throw new Malformed(explain(compiled[name].Errors(value)));
 }
 

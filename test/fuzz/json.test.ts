@@ -52,4 +52,19 @@ describe('fuzz: JSON', () => {
       check,
     );
   });
+
+  it('far too much of anything: refused in no more time than anything else (D4, V2)', () => {
+    const many = (count: number, of: unknown) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`X${i}`, of]));
+    const send = { topic: 'a', idem_key: 'k', payload_b64: '' };
+    const bodies = [
+      { ...send, ...many(80_000, 1) },
+      { ...send, attrs: many(80_000, 1) },
+      { topic: 'a', acks: Array(300_000).fill({}) },
+      { topic: 'a', acks: Array(256).fill(many(300, 1)) },
+      { messages: Array(256).fill({ ...send, attrs: many(300, '') }) },
+      { topic: 'a', msg_ids: Array(200_000).fill(1) },
+    ];
+    fuzz(fc.constantFrom(...bodies.map((body) => Buffer.from(JSON.stringify(body)))), check);
+  });
 });

@@ -77,8 +77,16 @@ export class SpecLane {
     this.folder = folder;
   }
 
-  /** @throws Error when the rig itself is broken: the specification as it is must live, and TLC must get to an end */
-  async run(specification: MutatedSpec, expected: readonly Expected[], batch: readonly Mutant[]): Promise<Verdict[]> {
+  /**
+   * Calls `found` with each verdict as it comes.
+   * @throws Error when the rig itself is broken: the specification as it is must live, and TLC must get to an end
+   */
+  async run(
+    specification: MutatedSpec,
+    expected: readonly Expected[],
+    batch: readonly Mutant[],
+    found: (verdict: Verdict) => void,
+  ): Promise<void> {
     const left = new Map(batch.map((mutant, i) => [i + 1, mutant]));
     const kill = (number: number, by: string, why: string): void => {
       const mutant = left.get(number);
