@@ -19,6 +19,7 @@ import { FactObserver } from './observe/observer.ts';
 import type { ProcessFact, Started } from './ports.ts';
 import { Service } from './service/service.ts';
 import { openStore, type Store } from './store.ts';
+import { supervise } from './supervise.ts';
 import { systemClock, systemRandom } from './system.ts';
 import { TraceFile } from './trace/file.ts';
 import { askOverHttp } from './verifier/http.ts';
@@ -99,7 +100,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     random: systemRandom,
     integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     observer: new FactObserver(metrics, log),
-    // Where there is no journal nobody else holds the bytes (I1).
+    // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
     overwrites: store.epoch === null,
     effects: {
       append: (batches) => {
@@ -111,12 +112,14 @@ export async function startServer(options: ServerOptions): Promise<Running> {
           service.durable();
         });
       },
+      fell: (shard, error) => supervision.fell(shard, error),
       // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
       ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => chargesOf(authority) }),
     },
   });
   service.streamsMax = settings.max_streams;
   service.payloads.bytesMax = settings.payload_memory;
+  const supervision = supervise({ service, store, clock, metrics, log, onChange: () => readiness.look() });
   const keyWatch = new KeyWatch(log);
   const readiness = new Readiness({
     conditions: () => conditionsOf(service, authority, keyWatch, store),
@@ -151,6 +154,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   metrics.watch({
     shards: service.shards,
     inflight: () => service.inflight,
+    shardsDown: () => service.down.size,
     payloadBytes: () => service.payloads.bytes,
     pollCount: () => service.pollCount,
     streamCount: () => service.streamCount,
@@ -194,6 +198,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     service.endWaiting(clock.nowMs(), true);
     await closed;
     clearInterval(ticking);
+    supervision.stop();
     readiness.stop();
     await scrape.close(0);
     await new Promise((resolve) => service.whenDurable(resolve));
@@ -210,16 +215,14 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   }
 }
 
-/** A trace begins where no message is: what came before is in the journal. @throws ConfigError */
-function traceTo(path: string, store: Store, limits: Limits, log: Log): TraceFile {
-  const error = (says: string): ConfigError => new ConfigError(`--trace ${path}: ${says}`);
-  if (store.shards.some((shard) => shard.nowMs > 0))
-    throw error('the data directory holds messages already; `mailbox journal cat --trace` tells all of them');
+/** A trace to a new file, which begins with the messages that are there. @throws ConfigError */
+function traceTo(path: string, { shards }: Store, limits: Limits, log: Log): TraceFile {
   const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
   try {
-    return new TraceFile(path, { producer: 'server', commit: null, limits, onEnd });
+    return new TraceFile(path, { producer: 'server', commit: null, limits, shards, onEnd });
   } catch (cause) {
-    throw error((cause as NodeJS.ErrnoException).code === 'EEXIST' ? 'exists' : (cause as Error).message);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new ConfigError(`--trace ${path}: ${code === 'EEXIST' ? 'exists' : message}`);
   }
 }
 
@@ -249,6 +252,9 @@ function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch
     .filling(authority.clock.nowMs())
     .map(({ name, retryAfterMs }) => ({ name, kind: 'saturated', retryAfterMs }));
   const unhealthy = (name: string, retryAfterMs: number) => found.push({ name, kind: 'unhealthy', retryAfterMs });
+  for (const { shard, retryAfterMs } of service.down.list(authority.clock.nowMs())) {
+    found.push({ name: `shard_${shard}`, kind: 'partial', retryAfterMs });
+  }
   if (!store.hasRoom) unhealthy('disk_space', 1_000);
   if (authority.remote?.healthy === false) unhealthy('verifier', 1_000);
   const { keyring, clock } = authority;

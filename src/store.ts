@@ -1,10 +1,13 @@
 import { limitsOf } from './config/limits.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
+import { imagesOf } from './core/image.ts';
 import type { ShardState } from './core/state.ts';
 import { openDurable } from './journal/durable.ts';
 import { memoryJournal } from './journal/memory.ts';
 import type { Recovered } from './journal/recover.ts';
+import { restoreLater } from './journal/shard-images.ts';
+import { replayShard } from './journal/worker-replay.ts';
 import type { Log } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { Batch, ProcessFact } from './ports.ts';
@@ -20,6 +23,8 @@ export interface Store {
   append(batches: readonly Batch[], done: (error: Error | null) => void): void;
   /** False while there is no space for what comes next: sends are to be refused (journal rule 5). */
   readonly hasRoom: boolean;
+  /** Makes a shard anew of what it is kept in, a piece at a time: nothing of it may be under way. */
+  rebuild(shard: ShardState, done: (error: Error | null, state: ShardState | null) => void): void;
   /** Nothing may be under way. */
   close(): void;
 }
@@ -48,13 +53,15 @@ const inMemory = (settings: Settings): Store => ({
   epoch: null,
   append: memoryJournal.append,
   hasRoom: true,
+  // There is nothing else than the messages themselves: what can be found by way of them is put together again.
+  rebuild: (state, done) => restoreLater(imagesOf(state), state.shard, state.limits, done),
   close: () => {},
 });
 
 function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOptions): Store {
   const startedMs = performance.now();
   let hasRoom = true;
-  const { journal, shards, close } = openDurable({
+  const { path, journal, shards, close } = openDurable({
     folder: settings.data,
     segmentBytes: settings.segment_size,
     acceptTornTail,
@@ -98,6 +105,10 @@ function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOption
     processFacts: recovered?.replica.processFacts() ?? [],
     epoch,
     append: (batches, done) => journal.append(batches, done),
+    rebuild: ({ shard, limits }, done) => {
+      const { segment, at, sequence } = journal.end;
+      replayShard({ folder: path, shard, end: { segment, at, sequence } }, limits, done);
+    },
     get hasRoom() {
       return hasRoom;
     },

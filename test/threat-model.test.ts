@@ -29,7 +29,11 @@ const rows: Row[] = readFileSync(resolve(ROOT, 'docs/threat-model.md'), 'utf8')
 
 /** Titles of tests, dynamic parts included as written. */
 const titlesIn = (file: string): string =>
-  [...readFileSync(resolve(ROOT, 'test', file), 'utf8').matchAll(/(?:\bit\(\s*|^\s*\[)['`](.*?)['`],/gm)]
+  [
+    ...readFileSync(resolve(ROOT, 'test', file), 'utf8').matchAll(
+      /(?:\bit\(\s*|^\s*(?:\[|name: |\w+\()?)['`](.*?)['`],/gm,
+    ),
+  ]
     .map((match) => match[1])
     .join('\n');
 

@@ -78,6 +78,7 @@ describe('vocabulary', () => {
     metrics.watch({
       shards: [],
       inflight: () => 0,
+      shardsDown: () => 0,
       payloadBytes: () => 0,
       pollCount: () => 0,
       streamCount: () => 0,

@@ -89,6 +89,8 @@ export class Authority implements Judge {
     this.ring = this.ring === null ? keyring : keyring.keeping(this.ring);
     this.version++;
     this.refused.clear();
+    // Those of keys that went let go of them (K7).
+    this.cache.each((capability) => capability.failure());
     const oldestMs = Math.min(...this.ring.keys.map((key) => key.createdMs));
     this.revocations.forgetNonces(Math.min(oldestMs, this.clock.wallMs() - KEY_AGE_MAX_MS) - DAY_MS);
   }
@@ -129,8 +131,8 @@ export class Authority implements Judge {
     const token = tokenOf(header);
     if (token === null || this.remote === null) return done('malformed');
     const nowMs = this.clock.nowMs();
-    const asked = this.remote.verify(token, sourceOf(peer), nowMs, (verdict) =>
-      done(this.answered(token, nowMs, verdict)),
+    const asked = this.remote.verify(token, sourceOf(peer), nowMs, (verdict, askedMs) =>
+      done(this.answered(token, askedMs, verdict)),
     );
     if (asked === 'crowded') done('crowded');
   }

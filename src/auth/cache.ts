@@ -75,6 +75,11 @@ export class CapabilityCache<T extends Cached> {
     for (const token of this.byNonce.get(nonce) ?? []) this.end(token, this.entries.get(token) as CacheEntry<T>);
   }
 
+  /** Every one that is kept. */
+  each(visit: (value: T) => void): void {
+    for (const { value } of this.entries.values()) visit(value);
+  }
+
   /** Puts out everything: whoever comes next is verified again (K6). */
   clear(): void {
     for (const [token, entry] of this.entries) this.end(token, entry);

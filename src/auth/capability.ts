@@ -46,7 +46,9 @@ export interface Judge {
 export class Capability {
   readonly nonce: string;
   readonly keyId: string;
-  private readonly root: RootKey | null;
+  private root: RootKey | null;
+  /** The ring no longer holds its key, and nothing here keeps that in memory (K7). */
+  private isOrphan = false;
   private readonly scope: Scope;
   private readonly judge: Judge;
   private judgedVersion = -1;
@@ -115,9 +117,12 @@ export class Capability {
     const { keyring, revocations, version } = this.judge;
     const { root } = this;
     this.judgedVersion = version;
-    this.over = revocations.has(this.nonce, this.keyId) ? 'revoked' : null;
-    if (root === null || this.over !== null) return;
-    if (keyring?.find(root.id) !== root) this.over = 'unknown_key';
-    else this.keyEndsS = keyring.endsMs(root) / 1000 + TOLERANCE_S;
+    if (root !== null && keyring?.find(root.id) !== root) {
+      this.root = null;
+      this.isOrphan = true;
+    }
+    const end = this.isOrphan ? 'unknown_key' : null;
+    this.over = revocations.has(this.nonce, this.keyId) ? 'revoked' : end;
+    if (this.root !== null) this.keyEndsS = (keyring as Keyring).endsMs(this.root) / 1000 + TOLERANCE_S;
   }
 }

@@ -12,7 +12,13 @@ const MISSES_MAX = 3;
 /** An unhealthy verifier is asked this often. */
 const PROBE_MS = 1000;
 
-type Waiting = (verdict: Verdict) => void;
+/** `askedMs`: when the question was asked, which may be before this one began to wait for its answer. */
+type Waiting = (verdict: Verdict, askedMs: number) => void;
+
+interface Question {
+  readonly askedMs: number;
+  readonly waiting: Waiting[];
+}
 
 /**
  * The line at a remote verifier (B8): one question a token however many wait for the answer, bounded in all and by sender,
@@ -20,7 +26,7 @@ type Waiting = (verdict: Verdict) => void;
  */
 export class RemoteVerifier {
   private readonly ask: AskRemote;
-  private readonly open = new Map<string, Waiting[]>();
+  private readonly open = new Map<string, Question>();
   private readonly bySource = new Map<string, number>();
   private misses = 0;
   private probeAtMs = Number.NEGATIVE_INFINITY;
@@ -40,27 +46,27 @@ export class RemoteVerifier {
 
   /** Asks about a token; `waiting` is called once unless the answer is `crowded`, null meaning that nobody can tell. */
   verify(token: string, source: string, nowMs: number, waiting: Waiting): 'asked' | 'crowded' {
-    const others = this.open.get(token);
-    if (others !== undefined) {
-      others.push(waiting);
+    const asked = this.open.get(token);
+    if (asked !== undefined) {
+      asked.waiting.push(waiting);
       return 'asked';
     }
     const mine = this.bySource.get(source) ?? 0;
     if (mine >= ASKED_PER_SOURCE) return 'crowded';
     if (this.open.size >= ASKED_MAX || !this.mayAsk(nowMs)) {
-      waiting(null);
+      waiting(null, nowMs);
       return 'asked';
     }
     this.bySource.set(source, mine + 1);
-    this.open.set(token, [waiting]);
+    const question: Question = { askedMs: nowMs, waiting: [waiting] };
+    this.open.set(token, question);
     this.ask(token, (verdict) => {
       const left = (this.bySource.get(source) ?? 1) - 1;
       if (left === 0) this.bySource.delete(source);
       else this.bySource.set(source, left);
       this.misses = verdict === null ? this.misses + 1 : 0;
-      const all = this.open.get(token) ?? [];
       this.open.delete(token);
-      for (const one of all) one(verdict);
+      for (const one of question.waiting) one(verdict, question.askedMs);
     });
     return 'asked';
   }

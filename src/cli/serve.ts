@@ -6,6 +6,7 @@ import { readSecretFile } from '../auth/secret-file.ts';
 import { type Config, differences, flagOf, loadConfig } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
+import { keepMemoryPrivate } from '../dumps.ts';
 import { type Signer, signerOf } from '../integrity/signature.ts';
 import type { Running } from '../main.ts';
 import { createLog, LineBuffer, type Log, placeOf } from '../observe/log.ts';
@@ -58,6 +59,8 @@ export function addServe(program: Command): void {
     const { settings } = config;
     const lines = new LineBuffer((text) => process.stdout.write(text));
     const log = createLog(settings.log_level, settings.log_format, lines.write);
+    const isDumped = await keepMemoryPrivate();
+    if (isDumped !== null) log.warn('process.dumps', { reason: isDumped });
     const secrets = readSecrets(settings, null);
     // Loaded here, so that the other commands start without the server.
     const { startServer } = await import('../main.ts');

@@ -22,7 +22,7 @@ function addCheck(trace: Command): void {
   examples(check, 'mailbox trace check run.ndjson', 'mailbox trace check run.ndjson --explain --tlc');
   check.action(async (file: string, { explain, tlc, json }: { explain?: true; tlc?: true; json?: true }) => {
     const { checkTrace, explainTrace } = await tracing();
-    const text = file === '-' ? standardInput().toString() : readFileSync(file, 'utf8');
+    const text = textIn(file);
     const result = asUsage(() => checkTrace(text));
     const byTlc = tlc === true ? await askTlc(text) : null;
     if (json === true) printJson({ file, ...result, tlc: byTlc });
@@ -53,7 +53,7 @@ function addFromTlc(trace: Command): void {
   examples(fromTlc, 'mailbox trace from-tlc tlc.txt --model NegResetAttempts --trace bug.ndjson');
   fromTlc.action(async (file: string, options: { model: string; trace?: string; json?: true }) => {
     const { replayCounterexample } = await import('../trace/from-tlc.ts');
-    const replayed = asUsage(() => replayCounterexample(readFileSync(file === '-' ? 0 : file, 'utf8'), options.model));
+    const replayed = asUsage(() => replayCounterexample(textIn(file), options.model));
     if (options.trace !== undefined) {
       if (replayed.trace === null) throw new UsageError(`trace: ${options.model} is not a model of single messages`);
       writeFileSync(options.trace, replayed.trace);
@@ -63,6 +63,8 @@ function addFromTlc(trace: Command): void {
     process.exitCode = replayed.summary.matched === replayed.summary.states ? EXIT.ok : EXIT.failed;
   });
 }
+
+const textIn = (file: string): string => (file === '-' ? standardInput().toString() : readFileSync(file, 'utf8'));
 
 /** A trace that cannot be read is a wrong call: one line, exit 2. */
 function asUsage<T>(read: () => T): T {

@@ -36,7 +36,7 @@ export function loadConfig(
   const given = new Map<SettingName, Given>();
   const take = (origin: Origin, from: (name: string) => string, entries: Iterable<[string, string]>) => {
     for (const [name, text] of entries) {
-      if (!(name in SETTINGS)) throw new ConfigError(unknown(from(name), name, from));
+      if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(unknown(from(name), name, from));
       given.set(name as SettingName, { text, origin, from: from(name) });
     }
   };

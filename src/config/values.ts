@@ -27,8 +27,12 @@ export function sizeText(bytes: number): string {
   return `${bytes / (SIZE_BYTES[unit] as number)}${unit}`;
 }
 
+/** Longer than any name: what is longer is near to none. */
+const NAME_CHARS_MAX = 64;
+
 /** The known name nearest to a misspelt one, or null when none is near. */
 export function nearest(name: string, known: readonly string[]): string | null {
+  if (name.length > NAME_CHARS_MAX) return null;
   let best: string | null = null;
   let least = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {

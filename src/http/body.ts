@@ -5,9 +5,14 @@ import { type Head, hasBody } from './head.ts';
 const EMPTY = Buffer.alloc(0);
 /** Bodies shorter than this are not worth counting. */
 const SMALL_BYTES = 64 * 1024;
+/**
+ * Pieces that a body may come in, each of at least one byte. Node makes a buffer of each chunk of a chunked body: 1 MiB of chunks of a
+ * byte would stop everyone else for seconds.
+ */
+export const PIECES_MAX = 4096;
 
 /** Why a body was not read to its end. */
-export type BodyFault = 'too_large' | 'ratio' | 'malformed' | 'memory';
+export type BodyFault = 'too_large' | 'ratio' | 'malformed' | 'memory' | 'pieces';
 
 /** Bounds of one body, and of all that are being read at once (D2, D3, D4). */
 export interface BodyRules {
@@ -59,6 +64,7 @@ class BodyReader {
   private chunks: Buffer[] | null = null;
   private bytes = 0;
   private counted = 0;
+  private pieces = 0;
   private over = false;
   /** `peek` has not decided yet. */
   private isWaiting = false;
@@ -88,7 +94,8 @@ class BodyReader {
           );
     req.on('data', (chunk: Buffer) => {
       if (this.over) return;
-      if (this.expander === null) this.take(chunk);
+      if (++this.pieces > PIECES_MAX) this.finish('pieces');
+      else if (this.expander === null) this.take(chunk);
       else this.expander.write(chunk);
     });
     req.on('end', () => {

@@ -8,7 +8,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { Clock } from '../ports.ts';
 import type { BatchItem, Delivery, Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
-import { type BodyFault, type BodyRules, type Peek, readBody } from './body.ts';
+import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
 import { isCoding } from './expand.ts';
 import { OAP_TYPE } from './frames.ts';
 import { type Head, hasBody, headOf } from './head.ts';
@@ -367,6 +367,7 @@ const opOf = ({ verb }: Request): Op =>
   verb === 'dlq_list' || verb === 'reprocess' || verb === 'purge' ? 'admin' : verb;
 
 const MUCH_READ = 'body: too many large ones are being read';
+const MANY_PIECES = `body: in more than ${PIECES_MAX} pieces`;
 const NO_PATH = { message: 'no such path' };
 const NO_BODY = { message: 'body: none is taken here' };
 const MAY_NOT_ACK = { message: 'acks: the capability does not allow ack' };
@@ -391,6 +392,7 @@ function isReadable({ head, isFrames }: Way): boolean {
 function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
   if (fault === 'too_large') return refusal('too_large', corrId, { message: tooLarge(rules), close: true });
   if (fault === 'memory') return refusal('saturated_memory', corrId, { message: MUCH_READ, close: true });
+  if (fault === 'pieces') return refusal('schema', corrId, { message: MANY_PIECES, close: true });
   if (fault === 'malformed') return refusal('schema', corrId, { message: 'body: its encoding is broken', close: true });
   const message = `body: expands to more than ${rules.ratio} times its size`;
   return refusal('too_large', corrId, { message, close: true, rejected: 'ratio_cap' });

@@ -7,9 +7,10 @@ export interface Condition {
   readonly name: string;
   /**
    * `saturated`: at 90 % of a bound, sends are still taken up to it. `unhealthy`: something without which a send may not be
-   * accepted is missing. `failed`: the process is of no more use (BD3).
+   * accepted is missing. `partial`: a part serves nothing, everything else goes on. `failed`: the process is of no more
+   * use (BD3).
    */
-  readonly kind: 'saturated' | 'unhealthy' | 'failed';
+  readonly kind: 'saturated' | 'unhealthy' | 'partial' | 'failed';
   /** ms until it may be over. */
   readonly retryAfterMs: number;
 }

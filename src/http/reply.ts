@@ -49,7 +49,7 @@ const MESSAGES: Readonly<Record<Refusing, string>> = {
   journal: 'the journal has failed',
   verifier: 'capabilities cannot be verified at the moment',
   not_owner: 'another node owns this topic',
-  starting: 'the server is starting',
+  starting: 'the server, or the shard of this topic, is starting',
   saturated_dedup: 'the idempotency table is full',
   saturated_shard: 'the queue is full',
   saturated_inflight: 'too many messages are leased',

@@ -91,6 +91,8 @@ export class Doors {
       gateway.ledger.cut(peerOf(req.socket), 'expect');
       res.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
     });
+    // Node answers 503 and closes.
+    server.on('dropRequest', ({ socket }) => gateway.ledger.cut(peerOf(socket), 'requests_per_socket', 'saturated'));
     server.on('connect', (_req, socket: Socket) => {
       gateway.ledger.cut(peerOf(socket), 'connect');
       socket.destroy();

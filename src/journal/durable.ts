@@ -23,6 +23,8 @@ export interface DurableOptions {
 }
 
 export interface DurableJournal {
+  /** Where it is. */
+  readonly path: string;
   readonly journal: EmbeddedJournal;
   /** The shards it says there are; null in a new directory. */
   readonly shards: ShardState[] | null;
@@ -45,6 +47,7 @@ export function openDurable({ folder, segmentBytes, acceptTornTail, events, onSy
     });
     const shards = journal.recovered?.replica.shards ?? [];
     return {
+      path: held.path,
       journal,
       shards: shards.length > 0 ? shards : null,
       close: () => {

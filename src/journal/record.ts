@@ -258,7 +258,7 @@ function readRest(r: Reader, name: RestName): Item {
     case 'shard':
       return { name, nowMs: r.f64(), lastSeq: r.f64(), lastNumber: r.f64(), slots: r.u32() };
     case 'free_slots':
-      return { name, slots: Array.from({ length: r.u32() }, () => r.u32()) };
+      return { name, slots: readSlots(r) };
     case 'settled':
       return {
         name,
@@ -281,6 +281,13 @@ function readRest(r: Reader, name: RestName): Item {
     case 'end':
       return { name, records: r.f64() };
   }
+}
+
+/** The number that is said is not believed: nothing is made for slots that are not there. */
+function readSlots(r: Reader): number[] {
+  const slots: number[] = [];
+  for (let count = r.u32(); count > 0; count--) slots.push(r.u32());
+  return slots;
 }
 
 function oneOf<T>(list: readonly T[], index: number): T {

@@ -14,7 +14,7 @@ import {
 } from './layout.ts';
 import { APART, type Head, readRecord } from './record.ts';
 import { Replica } from './replica.ts';
-import { isRefusal, type Refusal, START, type Tail, type WalkOptions, walk } from './walk.ts';
+import { isRefusal, type LogEnd, type Refusal, START, type Tail, type WalkOptions, walk } from './walk.ts';
 
 /** A journal as it was found: what it says, and where it ends. */
 export interface Recovered {
@@ -46,6 +46,10 @@ export interface RecoverOptions {
   readonly acceptTornTail?: boolean;
   /** Only as far as this segment, whose end is not looked at. */
   readonly upTo?: number;
+  /** Only as far as this place in the log. */
+  readonly end?: LogEnd;
+  /** Only what happened to this shard; the others stay empty. */
+  readonly shard?: number;
   /** Leaves payloads that are in files of their own unread, and checks none. */
   readonly withoutPayloads?: boolean;
   /** Begins as far back as the log reaches, not at the newest snapshot. */
@@ -63,12 +67,13 @@ export interface RecoverOptions {
 /** Bytes in, state or refusal out: the newest whole snapshot, then the log. Writes nothing. */
 export function recover(source: StorageReader, options: RecoverOptions): Recovered | Refused | Empty {
   const files = filesOf(source);
-  const segments = files.segments.filter((segment) => segment <= (options.upTo ?? Number.POSITIVE_INFINITY));
+  const upTo = options.upTo ?? options.end?.segment ?? Number.POSITIVE_INFINITY;
+  const segments = files.segments.filter((segment) => segment <= upTo);
   if (segments.length === 0 && files.snapshots.length === 0) return { kind: 'empty' };
   const damagedSnapshots: Refusal[] = [];
   const snapshots = options.oldest !== true ? files.snapshots.toReversed() : segments[0] === 1 ? [] : files.snapshots;
   for (const sequence of snapshots) {
-    const loaded = loadSnapshot(source, sequence, options.hash);
+    const loaded = loadSnapshot(source, sequence, options.hash, options.shard);
     if (!isRefusal(loaded)) return follow(source, segments, loaded, damagedSnapshots, options);
     damagedSnapshots.push(loaded);
   }
@@ -78,7 +83,7 @@ export function recover(source: StorageReader, options: RecoverOptions): Recover
   // Without a snapshot the log must be there from its beginning.
   const [damaged] = damagedSnapshots;
   if (first !== 1) return { kind: 'refused', ...(damaged ?? { file: segmentFile(1), at: 0, why: 'missing' }) };
-  return follow(source, segments, { replica: new Replica(), head: null, salt }, damagedSnapshots, options);
+  return follow(source, segments, { replica: new Replica(options.shard), head: null, salt }, damagedSnapshots, options);
 }
 
 interface Loaded {
@@ -109,6 +114,7 @@ function follow(
     hash: head === null ? START.hash : Buffer.from(head.hash, 'hex'),
     secret: { salt, hash: options.hash },
     acceptTornTail: options.acceptTornTail ?? false,
+    end: options.end,
     visit: (frame, segment, at) => {
       options.visit?.(frame, segment, at);
       replica.takeBody(frame.body);
@@ -122,8 +128,13 @@ function follow(
 }
 
 /** @returns what the snapshot says, or what is wrong with it */
-export function loadSnapshot(source: StorageReader, sequence: number, hash: Secret['hash']): Loaded | Refusal {
-  const restoring = Replica.restoring();
+export function loadSnapshot(
+  source: StorageReader,
+  sequence: number,
+  hash: Secret['hash'],
+  shard?: number,
+): Loaded | Refusal {
+  const restoring = Replica.restoring(shard);
   const salt = readSnapshot(source, sequence, hash, (body) => {
     const r = new Reader(body);
     while (r.at < r.end) restoring.take(readRecord(r));

@@ -21,6 +21,12 @@ export class Replica {
   private readonly charged = new Map<string, Charged>();
   /** Time of the last fact. */
   private nowMs = 0;
+  /** The one shard whose facts are taken; all of them without. */
+  private readonly only: number | undefined;
+
+  constructor(only?: number) {
+    this.only = only;
+  }
 
   /** Takes every record of a frame's body. @throws BytesError, or what `apply` throws on a fact that does not fit */
   takeBody(body: Uint8Array): void {
@@ -31,6 +37,7 @@ export class Replica {
   private take({ shard, item }: Entry): void {
     this.facts++;
     if (shard === null) return this.process(item as ProcessFact);
+    if (this.only !== undefined && shard !== this.only) return;
     const state = this.shards[shard];
     if (state === undefined) throw new BytesError(`no shard ${shard}`);
     const fact = item as Fact;
@@ -100,8 +107,8 @@ export class Replica {
   }
 
   /** Takes a snapshot's records in their order, from its head on. */
-  static restoring(): { take: (entry: Entry) => void; done: () => { replica: Replica; head: Head } } {
-    const replica = new Replica();
+  static restoring(only?: number): { take: (entry: Entry) => void; done: () => { replica: Replica; head: Head } } {
+    const replica = new Replica(only);
     const restorations: Restoration[] = [];
     let head: Head | null = null;
     let records = 0;
@@ -115,7 +122,7 @@ export class Replica {
         for (let i = 0; i < item.shards; i++) restorations.push(new Restoration(i, item.limits));
       } else if (item.name === 'end') whole = item.records === records;
       else if (shard === null) replica.process(item as ProcessFact);
-      else (restorations[shard] as Restoration).take(item as Image);
+      else if (only === undefined || shard === only) (restorations[shard] as Restoration).take(item as Image);
       records++;
     };
     const done = () => {

@@ -32,6 +32,13 @@ export interface WalkOptions {
   readonly visit: (frame: Frame, segment: number, at: number) => void;
   /** Takes a damaged last frame for a torn one: the operator's word. */
   readonly acceptTornTail: boolean;
+  /** Only as far as this: what comes after is still being written. */
+  readonly end?: LogEnd | undefined;
+}
+/** A place between two frames. */
+export interface LogEnd {
+  readonly segment: number;
+  readonly at: number;
 }
 
 /**
@@ -39,7 +46,7 @@ export interface WalkOptions {
  * was acknowledged is damaged. A bad last frame: torn when it shows zeros where a write was cut off, else refused.
  */
 export function walk(source: StorageReader, options: WalkOptions): Tail | Refusal {
-  const { segments, secret, visit } = options;
+  const { segments, secret, visit, end } = options;
   let { sequence, hash } = options;
   let last: Tail['last'] = null;
   for (const [i, segment] of segments.entries()) {
@@ -57,8 +64,10 @@ export function walk(source: StorageReader, options: WalkOptions): Tail | Refusa
     if (typeof salt === 'string') return { file, at: 0, why: salt };
     if (Buffer.compare(salt, secret.salt) !== 0) return { file, at: 0, why: 'of another journal' };
     let at = FILE_HEADER_BYTES;
-    let found = frameAt(at);
-    for (; found.kind === 'frame'; found = frameAt(at)) {
+    const isEnd = (): boolean => segment === end?.segment && at >= end.at;
+    const next = () => (isEnd() ? ({ kind: 'none' } as const) : frameAt(at));
+    let found = next();
+    for (; found.kind === 'frame'; found = next()) {
       const { frame } = found;
       if (frame.sequence !== sequence + 1 || Buffer.compare(frame.previous, hash) !== 0) {
         return { file, at, why: `frame ${frame.sequence} does not follow frame ${sequence}` };
@@ -72,6 +81,7 @@ export function walk(source: StorageReader, options: WalkOptions): Tail | Refusa
       ({ sequence, hash } = frame);
       at += frame.bytes;
     }
+    if (isEnd()) return { segment, at, tornEnd: at, last, sequence, hash };
     const later = laterFrame(source, segments.slice(i), at, sequence + 1, secret);
     if (found.kind === 'none' && later !== null && later.file !== file && later.at === FILE_HEADER_BYTES) continue;
     const why = found.kind === 'bad' ? found.why : 'frame missing';

@@ -111,7 +111,8 @@ export interface Journal {
 }
 
 export function factsOf(journal: Journal | null): Fact[] {
-  const batches: (readonly Fact[])[] = [];
-  for (let at = journal; at !== null; at = at.before) batches.push(at.facts);
-  return batches.reverse().flat();
+  const facts: Fact[] = [];
+  for (let at = journal; at !== null; at = at.before)
+    for (let i = at.facts.length - 1; i >= 0; i--) facts.push(at.facts[i] as Fact);
+  return facts.reverse();
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CapabilityDriver } from './capability.ts';
+import { CAPABILITY_ACTIONS, capabilityVariables, readCapabilityConstants } from './capability-constants.ts';
 import { DURABILITY_ACTIONS, DurabilityDriver, durabilityVariables } from './durability.ts';
 import type { Driver } from './explore.ts';
 import type { Variables } from './graph.ts';
@@ -15,7 +17,7 @@ export type Expected =
   /** Every one of these must fail: what they deny is reached. */
   | { readonly kind: 'reaches'; readonly names: readonly string[] };
 
-export type Specification = 'Mailbox' | 'Durability';
+export type Specification = 'Mailbox' | 'Durability' | 'Capability';
 
 export interface Model {
   /** Module and config: `<name>.tla`, `<name>.cfg`. */
@@ -24,6 +26,8 @@ export interface Model {
   readonly expected: Expected;
   /** The specification whose graph is recorded and compared with the code's; null where only TLC looks. */
   readonly graph: Specification | null;
+  /** So small that every mutant of code and specification can be tried in it (tools/mutation). */
+  readonly tiny: boolean;
 }
 
 const holds: Expected = { kind: 'holds' };
@@ -33,8 +37,19 @@ const graph = (name: string, about: string, specification: Specification = 'Mail
   about,
   expected: holds,
   graph: specification,
+  tiny: false,
 });
-const only = (name: string, about: string, expected: Expected): Model => ({ name, about, expected, graph: null });
+const tiny = (name: string, about: string, specification: Specification = 'Mailbox'): Model => ({
+  ...graph(name, about, specification),
+  tiny: true,
+});
+const only = (name: string, about: string, expected: Expected): Model => ({
+  name,
+  about,
+  expected,
+  graph: null,
+  tiny: false,
+});
 
 export const MODELS: readonly Model[] = [
   graph('MCMailbox', 'the lifecycle: every action, two messages, a crash'),
@@ -45,6 +60,22 @@ export const MODELS: readonly Model[] = [
   graph('MCSettled', 'verbs said again'),
   graph('MCDurability', 'a journal, replies that wait, crashes', 'Durability'),
   graph('MCGroupCommit', 'two facts and more in one append', 'Durability'),
+  graph('MCCapability', 'a capability, a narrower one, a revocation, a node that asks', 'Capability'),
+  graph('MCRollover', 'a rollover of the root key, revocations by nonce and by key', 'Capability'),
+  graph('MCOverlap', 'capabilities of two root keys at a time', 'Capability'),
+  graph('MCNodes', 'several nodes that ask', 'Capability'),
+  graph('MCVerdict', 'answers that come late, are joined, or do not come', 'Capability'),
+  tiny('MCTinyOne', 'one message, two attempts'),
+  tiny('MCTinyRoom', 'a line of two, every capacity below demand'),
+  tiny('MCTinyKeys', 'one key for three messages on two topics'),
+  tiny('MCTinyTimes', 'delay, ttl, retentions, a crash'),
+  tiny('MCTinyLease', 'extensions, releases, backoffs'),
+  tiny('MCTinyBackoff', 'backoffs of four attempts, with room to grow'),
+  tiny('MCTinySettled', 'settled receipts, two at the most'),
+  tiny('MCTinyCrash', 'a crash with two messages on their way'),
+  tiny('MCTinyDead', 'dead letters pushed out, reprocessed, purged'),
+  tiny('MCTinyJournal', 'one message, facts that are not durable yet', 'Durability'),
+  tiny('MCTinyGather', 'facts that share an append', 'Durability'),
   only('MCLive', 'liveness', holds),
   only('MCReached', 'every state is reached', {
     kind: 'reaches',
@@ -61,11 +92,26 @@ export const MODELS: readonly Model[] = [
       'DebugPurgedInv',
     ],
   }),
+  only('MCCapabilityReached', 'what the properties of capabilities speak of happens', {
+    kind: 'reaches',
+    names: [
+      'DebugGraceInv',
+      'DebugStaleAnswerInv',
+      'DebugRevokedMeanwhileInv',
+      'DebugHeldOverInv',
+      'DebugOverThenKnownInv',
+    ],
+  }),
+  only('MCOverlapReached', 'capabilities of two root keys are good at a time', {
+    kind: 'reaches',
+    names: ['DebugOverlapInv'],
+  }),
   only('NegResetAttempts', 'recovery that resets attempts', violates('AttemptsBoundedInv')),
   only('NegEvictedEarly', 'idempotency entry evicted early', violates('WindowProp')),
   only('NegNoLeaseCap', 'extension without a cap', violates('DeliveredLive')),
   only('NegStaleReceipt', 'stale receipt accepted', violates('SingleLeaseInv')),
   only('NegReplyEarly', 'reply before sync', violates('ReplyDurableInv')),
+  only('NegNoTtl', 'capability cache without a TTL', violates('RevokedProp')),
   only('NegUnfairTick', 'time may stand still', violates('DeliveredLive')),
   only('NegUnfairRecover', 'a process may stay down', violates('DeliveredLive')),
   only('NegUnfairExpire', 'a lease need never end', violates('DeliveredLive')),
@@ -99,6 +145,14 @@ export function subjectOf(model: Model, folder: string = TLA): Subject {
       variables: durabilityVariables(constants),
       actions: DURABILITY_ACTIONS,
       driver: () => new DurabilityDriver(constants) as Driver<unknown>,
+    };
+  }
+  if (model.graph === 'Capability') {
+    const constants = readCapabilityConstants(folder, model.name);
+    return {
+      variables: capabilityVariables(constants),
+      actions: CAPABILITY_ACTIONS,
+      driver: () => new CapabilityDriver(constants) as Driver<unknown>,
     };
   }
   const constants = readMailboxConstants(folder, model.name);

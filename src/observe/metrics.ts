@@ -26,6 +26,7 @@ export interface WatchedAuthority {
 export interface Living {
   readonly shards: readonly ShardState[];
   readonly inflight: () => number;
+  readonly shardsDown: () => number;
   readonly payloadBytes: () => number;
   readonly pollCount: () => number;
   readonly streamCount: () => number;
@@ -55,6 +56,8 @@ export class Metrics {
   readonly journalBytes: Counters;
   readonly snapshots: Counters;
   readonly tornTails: Counters;
+  readonly shardFailures: Counters;
+  readonly shardRestarts: Counters;
   readonly requestSeconds: Histogram;
   readonly enqueueSeconds: Histogram;
   readonly dequeueSeconds: Histogram;
@@ -106,6 +109,9 @@ export class Metrics {
     this.journalBytes = counters('journal_bytes_total', 'Bytes written to the log.');
     this.snapshots = counters('journal_snapshots_total', 'Snapshots made.');
     this.tornTails = counters('journal_torn_tails_total', 'Writes cut off by a crash, put aside at the start.');
+    const byShard = { shard: Array.from({ length: shards }, (_, shard) => String(shard)) };
+    this.shardFailures = counters('shard_failures_total', 'Times that something in a shard threw.', byShard);
+    this.shardRestarts = counters('shard_restarts_total', 'Times that a shard was made anew.', byShard);
     const seconds = (name: string, help: string) => new Histogram(r, name, help, SECONDS);
     this.requestSeconds = seconds('request_latency_seconds', 'From the head of a request to its answer.');
     this.enqueueSeconds = seconds('enqueue_latency_seconds', 'From a parsed send to its durable answer.');
@@ -171,6 +177,7 @@ export class Metrics {
     gauge(this.registry, 'inflight', 'Leases in force.', () =>
       living.shards.map((s) => ({ labels: { shard: s.shard }, value: s.leases.size })),
     );
+    gauge(this.registry, 'shards_down', 'Shards that serve nothing at the moment.', () => one(living.shardsDown()));
     gauge(this.registry, 'payload_bytes', 'Bytes of all payloads held.', () => one(living.payloadBytes()));
     gauge(this.registry, 'reorder_depth_max', 'How far a delivery was out of order at most.', () =>
       living.shards.map((s) => ({ labels: { shard: s.shard }, value: this.reorderDepth[s.shard] as number })),

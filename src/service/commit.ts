@@ -12,6 +12,11 @@ export interface Effects {
   readonly soon?: (flush: () => void) => void;
   /** What else should be remembered with this append: sums of what happened since the last one. */
   readonly notes?: () => readonly ProcessFact[];
+  /**
+   * Something in this shard threw. It serves nothing until `revive`, and what else the input came to goes on. Without it
+   * whoever brought the input gets the error.
+   */
+  readonly fell?: (shard: number, error: unknown) => void;
 }
 
 /** Called with true when what it waits for is durable, with false when that will never be known. */

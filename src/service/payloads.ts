@@ -11,6 +11,12 @@ export class Payloads {
 
   constructor(shards: readonly ShardState[], overwrites: boolean) {
     this.overwrites = overwrites;
+    this.count(shards);
+  }
+
+  /** What these shards hold, whatever was counted before. */
+  count(shards: readonly ShardState[]): void {
+    this.bytes = 0;
     for (const { slots } of shards) for (const message of slots) this.bytes += message?.payload?.byteLength ?? 0;
   }
 
@@ -27,9 +33,14 @@ export class Payloads {
     this.bytes += payload.byteLength;
   }
 
+  /** It was not taken. */
+  discard(payload: Uint8Array): void {
+    if (this.overwrites) payload.fill(0);
+  }
+
   /** Its message is acked or purged. */
   spend(payload: Uint8Array): void {
     this.bytes -= payload.byteLength;
-    if (this.overwrites) payload.fill(0);
+    this.discard(payload);
   }
 }

@@ -11,6 +11,7 @@ import { type Message, ShardState, type Topic } from '../core/state.ts';
 import type { Integrity, Observer, ProcessFact, Random, Started } from '../ports.ts';
 import { deadLetterOf, deliveryOf, statsOf } from './answers.ts';
 import { type Effects, GroupCommit } from './commit.ts';
+import { DownShards } from './down-shards.ts';
 import { type BoundName, Drains } from './drain.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
@@ -48,6 +49,8 @@ const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
 const DLQ_STEP_MAX = 1000;
+/** Payload bytes of one page of dead letters; as with recv, the first always goes (LE6). */
+const DLQ_PAGE_BYTES = 512 * 1024;
 const RANDOM_IDS = 2 ** 34;
 const RECEIPT_BYTES = 16;
 const RETRY_SATURATED_MS = 1000;
@@ -61,12 +64,15 @@ const STREAMS_MAX = 64;
  */
 export class Service {
   readonly shards: readonly ShardState[];
+  /** Those that serve nothing at the moment. */
+  readonly down = new DownShards();
   readonly drains: Drains;
   readonly payloads: Payloads;
   private readonly random: Random;
   private readonly integrity: Integrity;
   private readonly observer: Observer;
   private readonly commit: GroupCommit;
+  private readonly effects: Effects;
   private readonly polls = new LongPolls();
   private readonly streams = new Streams(this.polls, (deliveries) => this.release(deliveries, this.nowMs));
   private readonly paced = new Set<Paced>();
@@ -78,6 +84,8 @@ export class Service {
   private nowMs = 0;
   private writesRefused: WritesRefused = null;
   private failed = false;
+  /** The shard that the input at hand entered last: what is thrown then is thrown in it. */
+  private entered: ShardState | null = null;
 
   constructor(options: {
     readonly shards: readonly ShardState[];
@@ -88,12 +96,13 @@ export class Service {
     /** Payloads are overwritten when their message is over: for a profile whose journal keeps no reference to them (I1). */
     readonly overwrites?: boolean;
   }) {
-    this.shards = options.shards;
-    this.payloads = new Payloads(options.shards, options.overwrites === true);
-    this.drains = new Drains(options.shards, this.payloads);
+    this.shards = [...options.shards];
+    this.payloads = new Payloads(this.shards, options.overwrites === true);
+    this.drains = new Drains(this.shards, this.payloads);
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
+    this.effects = options.effects;
     this.commit = new GroupCommit(options.effects);
   }
 
@@ -136,7 +145,7 @@ export class Service {
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
   request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
     if (this.failed) return reply(JOURNAL_FAILED);
-    const answer = this.handle(request, caller, nowMs, reply);
+    const answer = this.attempt(() => this.handle(request, caller, nowMs, reply), FELL);
     if (answer !== null) this.answer(reply, answer);
     this.servePolls(nowMs);
     this.commit.pump();
@@ -148,7 +157,10 @@ export class Service {
    */
   batch(items: readonly BatchItem[], nowMs: number, reply: (replies: readonly Reply[]) => void): void {
     if (this.failed) return reply(items.map(() => JOURNAL_FAILED));
-    const replies = items.map(({ request, caller }) => this.handle(request, caller, nowMs, mayNotWait) ?? mayNotWait());
+    const replies = items.map(
+      ({ request, caller }) =>
+        this.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL) ?? mayNotWait(),
+    );
     this.commit.whenDurable((durable) => reply(durable ? replies : items.map(() => JOURNAL_FAILED)));
     this.servePolls(nowMs);
     this.commit.pump();
@@ -157,7 +169,7 @@ export class Service {
   /** Opens a stream: the consumer is told so, or why not, and then gets what the stream gives. */
   stream(request: StreamRequest, caller: Caller, nowMs: number, consumer: StreamConsumer): void {
     const stream = new Stream(request, caller, consumer);
-    const opened = this.failed ? JOURNAL_FAILED : this.openStream(stream, nowMs);
+    const opened = this.failed ? JOURNAL_FAILED : this.attempt(() => this.openStream(stream, nowMs), FELL);
     this.answer((reply) => consumer.opened(reply, stream), opened);
     this.servePolls(nowMs);
     this.commit.pump();
@@ -182,19 +194,24 @@ export class Service {
     this.commit.durable();
   }
 
-  /** The journal has failed: nothing more is promised (journal rule 4). Replies held back are answered 503. */
+  /** The journal has failed: nothing more is promised (journal rule 4). Whoever waits, and replies held back, get 503. */
   journalFailed(): void {
     this.failed = true;
     this.writesRefused = 'journal';
     this.commit.fail();
     this.streams.endIf(() => true, 'journal');
+    for (const poll of this.polls.takeIf(() => true)) poll.reply(JOURNAL_FAILED);
+    for (const { reply } of this.paced) reply(JOURNAL_FAILED);
+    this.paced.clear();
   }
 
   /** Time has passed: expiries, retentions and long polls that ended. */
   tick(nowMs: number): void {
     if (this.failed) return;
-    for (const shard of this.shards) this.advanceShard(shard, nowMs);
-    for (const paced of this.paced) this.move(paced, nowMs);
+    for (const shard of this.shards) {
+      if (!this.down.has(shard.shard)) this.attempt(() => this.advanceShard(shard, nowMs), undefined);
+    }
+    for (const paced of this.paced) this.attempt(() => this.move(paced, nowMs), undefined);
     this.streams.watch(nowMs);
     this.servePolls(nowMs);
     this.commit.pumpNotes(nowMs);
@@ -204,7 +221,7 @@ export class Service {
   /** When `tick` is next needed, Infinity for never. */
   nextWakeMs(): number {
     let wakeMs = this.polls.nextEndMs();
-    for (const shard of this.shards) wakeMs = Math.min(wakeMs, nextDueMs(shard));
+    for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     for (const paced of this.paced) wakeMs = Math.min(wakeMs, nextMs(paced));
     return Math.min(wakeMs, this.streams.nextResumeMs());
   }
@@ -214,7 +231,9 @@ export class Service {
     if (this.failed) return;
     for (const { msgId, receipt } of deliveries) {
       const shard = this.shards[shardOf(msgId)] as ShardState;
-      this.run(shard, { name: 'release', atMs: nowMs, msgId, receipt, jitter: this.jitter() });
+      if (this.down.has(shard.shard)) continue;
+      const command: Command = { name: 'release', atMs: nowMs, msgId, receipt, jitter: this.jitter() };
+      this.attempt(() => this.run(shard, command), null);
     }
     this.servePolls(nowMs);
     this.commit.pump();
@@ -227,7 +246,8 @@ export class Service {
 
   /** Ends what waits under a capability that is no longer valid (AU3), or all that waits when the process drains. */
   endWaiting(nowMs: number, all = false): void {
-    for (const paced of this.paced) if (all || !paced.caller.isValid(nowMs)) this.endPaced(paced, all);
+    for (const paced of this.paced)
+      if (all || !paced.caller.isValid(nowMs)) this.endPaced(paced, all ? 'ok' : 'cap_auth');
     this.streams.endIf(({ caller }) => all || !caller.isValid(nowMs), all ? 'draining' : 'cap_auth');
     for (const poll of this.polls.takeIf((poll) => all || !poll.caller.isValid(nowMs))) {
       this.endPoll(poll, all ? 'ok' : 'cap_auth', []);
@@ -257,6 +277,51 @@ export class Service {
 
   get streamCount(): number {
     return this.streams.size;
+  }
+
+  // ---- shards that fall
+
+  /**
+   * One step alone: what is thrown in a shard is a bug, and takes that shard down and no other (`effects.fell`). What it had
+   * decided is in the journal; what it is by now nobody knows.
+   */
+  private attempt<T>(step: () => T, fell: T): T {
+    const outer = this.entered;
+    this.entered = null;
+    try {
+      return step();
+    } catch (error) {
+      this.fall(error);
+      return fell;
+    } finally {
+      this.entered = outer;
+    }
+  }
+
+  private fall(error: unknown): void {
+    const state = this.entered;
+    if (state === null || this.effects.fell === undefined) throw error;
+    const { shard } = state;
+    this.down.add(shard, this.nowMs);
+    for (const paced of this.paced) if (paced.shard === state) this.endPaced(paced, 'starting');
+    this.streams.endIf(({ request }) => this.isDown(request.topic), 'starting');
+    for (const poll of this.polls.takeIf(({ request }) => this.isDown(request.topic))) {
+      this.endPoll(poll, 'starting', []);
+    }
+    this.effects.fell(shard, error);
+  }
+
+  private isDown(topic: string): boolean {
+    return this.down.size > 0 && this.down.has(shardOfTopic(topic, this.shards.length));
+  }
+
+  /** The shard as it was made anew of all that is durable: it serves again. */
+  revive(state: ShardState): void {
+    const shards = this.shards as ShardState[];
+    state.limits = (shards[state.shard] as ShardState).limits;
+    shards[state.shard] = state;
+    this.payloads.count(shards);
+    this.down.remove(state.shard);
   }
 
   // ---- the way of a command
@@ -290,11 +355,20 @@ export class Service {
     }
   }
 
-  /** Topic scope, then quota (BD2); null when admitted. */
+  /** Topic scope, then quota, then whether its shard serves (BD2); null when admitted. */
   private admit(caller: Caller, topic: string, bytes: number, nowMs: number): Reply | null {
     if (!caller.allowsTopic(topic)) return { outcome: 'cap_scope', message: 'topic: outside the capability' };
     const retryAfterMs = caller.charge(bytes, nowMs);
-    return retryAfterMs > 0 ? { outcome: 'quota', retryAfterMs } : null;
+    if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
+    return this.down.size === 0 ? null : this.down.refusal(shardOfTopic(topic, this.shards.length), nowMs);
+  }
+
+  /** The same where nobody can say which topic a message is of. */
+  private refuseDown(msgId: string, caller: Caller, nowMs: number): Reply | null {
+    const refusal = this.down.size === 0 ? null : this.down.refusal(shardOf(msgId), nowMs);
+    if (refusal === null) return null;
+    const retryAfterMs = caller.charge(0, nowMs);
+    return retryAfterMs > 0 ? { outcome: 'quota', retryAfterMs } : refusal;
   }
 
   /**
@@ -317,17 +391,19 @@ export class Service {
 
   /** All of them or, when one does not fit, none that the journal would know of. */
   private make(shard: ShardState, facts: readonly Fact[], message?: Message): void {
-    for (const fact of facts) {
-      const spent = payloadSpentBy(fact, shard, message);
-      apply(shard, fact, message);
-      if (fact.name === 'sent') this.payloads.hold(fact.payload);
-      else if (spent != null) this.payloads.spend(spent);
-      this.observer.fact(shard, fact);
-      this.drains.note(fact, shard.shard);
-      if (this.streams.size > 0) this.streams.fact(fact);
-      if (this.starved && LEASE_ENDS.has(fact.name)) this.feed();
-    }
+    for (const fact of facts) this.apply(shard, fact, message);
     this.commit.add(shard.shard, facts);
+  }
+
+  private apply(shard: ShardState, fact: Fact, message?: Message): void {
+    const spent = payloadSpentBy(fact, shard, message);
+    apply(shard, fact, message);
+    if (fact.name === 'sent') this.payloads.hold(fact.payload);
+    else if (spent != null) this.payloads.spend(spent);
+    this.observer.fact(shard, fact);
+    this.drains.note(fact, shard.shard);
+    if (this.streams.size > 0) this.streams.fact(fact);
+    if (this.starved && LEASE_ENDS.has(fact.name)) this.feed();
   }
 
   /** A lease ended: there is room under `global_inflight` for whoever waits. */
@@ -337,6 +413,7 @@ export class Service {
   }
 
   private advanceShard(shard: ShardState, nowMs: number): void {
+    this.entered = shard;
     if (nowMs > shard.nowMs) {
       const waiting = shard.waiting.size;
       advance(shard, nowMs);
@@ -358,6 +435,12 @@ export class Service {
   // ---- verbs
 
   private send(request: SendRequest, caller: Caller, nowMs: number): Reply {
+    const reply = this.accept(request, caller, nowMs);
+    if (reply.outcome !== 'ok') this.payloads.discard(request.payload);
+    return reply;
+  }
+
+  private accept(request: SendRequest, caller: Caller, nowMs: number): Reply {
     const payloadHash = this.integrity.payloadHashOf(request.payload);
     if (request.payloadHash !== null && request.payloadHash !== payloadHash) {
       return { outcome: 'integrity', message: 'payload_hash: does not match the payload' };
@@ -430,6 +513,8 @@ export class Service {
   }
 
   private ackItem(item: AckItem, caller: Caller, nowMs: number): Outcome {
+    const down = this.refuseDown(item.msgId, caller, nowMs);
+    if (down !== null) return down.outcome;
     const found = this.locate(item.msgId, caller);
     if (found === null) return 'not_found';
     // An ack is an operation, whether it comes alone or rides on a recv (AU2).
@@ -484,6 +569,8 @@ export class Service {
   }
 
   private settle(item: AckItem, caller: Caller, nowMs: number, command: (atMs: number) => Command): Reply {
+    const down = this.refuseDown(item.msgId, caller, nowMs);
+    if (down !== null) return down;
     const found = this.locate(item.msgId, caller);
     if (found === null) return this.find(item.msgId) === undefined ? NOT_FOUND : OUT_OF_SCOPE;
     const refusal = this.admit(caller, found.topic.name, 0, nowMs);
@@ -544,11 +631,11 @@ export class Service {
 
   /** Moves as many as the rate allows by now. */
   private move(paced: Paced, nowMs: number): void {
-    if (!paced.caller.isValid(nowMs)) return this.endPaced(paced, false);
+    if (!paced.caller.isValid(nowMs)) return this.endPaced(paced, 'cap_auth');
     for (let allowed = allowedBy(paced, nowMs); paced.tried < allowed && !isDone(paced); ) {
       this.reprocessNext(paced, nowMs);
     }
-    if (isDone(paced)) this.endPaced(paced, true);
+    if (isDone(paced)) this.endPaced(paced, 'ok');
   }
 
   private reprocessNext(paced: Paced, nowMs: number): void {
@@ -557,9 +644,9 @@ export class Service {
     paced.count[outcome === 'ok' ? 'moved' : outcome === 'skipped' ? 'skipped' : 'failed']++;
   }
 
-  private endPaced(paced: Paced, valid: boolean): void {
+  private endPaced(paced: Paced, outcome: Outcome): void {
     this.paced.delete(paced);
-    this.answer(paced.reply, valid ? { outcome: 'ok', ...paced.count } : { outcome: 'cap_auth' });
+    this.answer(paced.reply, outcome === 'ok' ? { outcome, ...paced.count } : { outcome });
   }
 
   private purge(request: PurgeRequest, caller: Caller, nowMs: number): Reply {
@@ -605,6 +692,7 @@ export class Service {
     this.advanceShard(shard, nowMs);
     const deadLetters = [];
     let looked = 0;
+    let bytes = 0;
     let next: number | null = null;
     let last = request.after;
     for (const message of shard.topics.get(request.topic)?.dead.after(request.after) ?? []) {
@@ -612,8 +700,16 @@ export class Service {
         next = last;
         break;
       }
+      if (request.reason !== null && message.deadReason !== request.reason) {
+        last = message.ageNumber;
+        continue;
+      }
+      bytes += request.withPayload ? (message.payload?.length ?? 0) : 0;
+      if (bytes > DLQ_PAGE_BYTES && deadLetters.length > 0) {
+        next = last;
+        break;
+      }
       last = message.ageNumber;
-      if (request.reason !== null && message.deadReason !== request.reason) continue;
       deadLetters.push(deadLetterOf(message, shard.shard, request.withPayload && this.isIntact(message)));
     }
     return { outcome: 'ok', deadLetters, next };
@@ -670,8 +766,9 @@ export class Service {
     if (this.polls.size === 0) return;
     for (const polls of this.polls.takeTouched()) {
       for (const poll of polls) {
+        if (this.isDown(poll.request.topic)) break;
         if (!poll.caller.isValid(nowMs)) this.endPoll(poll, 'cap_auth', []);
-        else if (!this.servePoll(poll, nowMs)) break;
+        else if (!this.attempt(() => this.servePoll(poll, nowMs), false)) break;
       }
     }
     for (let poll = this.polls.takeEnded(nowMs); poll !== undefined; poll = this.polls.takeEnded(nowMs)) {
@@ -709,6 +806,8 @@ function mayNotWait(): never {
 }
 const NOT_FOUND: Reply = { outcome: 'not_found' };
 const OUT_OF_SCOPE: Reply = { outcome: 'not_found', outOfScope: true };
+/** To the one whose request a shard fell over. */
+const FELL: Reply = { outcome: 'internal' };
 const JOURNAL_FAILED: Reply = { outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS };
 const itemOf = (item: AckItem): AckItem => ({ msgId: item.msgId, receipt: item.receipt });
 const NACK = { name: 'nack', jitter: 0, reason: null, retryAfterMs: null, deadLetter: false, damaged: false } as const;

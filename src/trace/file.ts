@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
+import type { ShardState } from '../core/state.ts';
 import { constantsOf, type Producer } from './format.ts';
 import { TraceRecorder } from './recorder.ts';
 
@@ -27,6 +28,8 @@ export class TraceFile {
       readonly producer: Producer;
       readonly commit: string | null;
       readonly limits: Limits;
+      /** What is there before the first fact. */
+      readonly shards: readonly ShardState[];
       /** It ended before `close`, and why. */
       readonly onEnd: (reason: string) => void;
     },
@@ -35,6 +38,7 @@ export class TraceFile {
     this.constants = JSON.stringify(constantsOf(options.limits));
     this.file = openSync(path, 'wx', 0o600);
     this.recorder = new TraceRecorder({ ...options, write: (line) => this.write(line) });
+    for (const shard of options.shards) if (shard.nowMs > 0) this.recorder.begin(shard);
   }
 
   /** Facts of a shard that have become durable, in their order. */

@@ -55,6 +55,20 @@ describe('remote verifier', () => {
     expect(held.failure()).toBe('unverified');
   });
 
+  it('verdict: whoever joins a question late gets no longer life than the one who asked (RevokedProp, S3)', () => {
+    const bench = new RemoteBench();
+    const token = bench.token(...FULL);
+    bench.request(token);
+    bench.pass(900);
+    bench.request(token);
+    bench.pass(100);
+    // Given when the question came, and gone stale on its way.
+    bench.answer({ valid: true, ttlMs: 500 });
+    expect(bench.got).toEqual(['unverified', 'unverified']);
+    bench.request(token);
+    expect(bench.asked).toHaveLength(1);
+  });
+
   it('refused: 401, and not asked again at once; malformed or without a mandatory caveat: never asked', () => {
     const bench = new RemoteBench();
     const token = bench.token(...FULL);

@@ -1,4 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import type { Capability } from '../../src/auth/authorize.ts';
 import { freshKey, KEY_AGE_MAX_MS, Keyring } from '../../src/auth/keyring.ts';
 import { attenuateToken, mintToken, parseToken } from '../../src/auth/macaroon.ts';
 import { mint } from '../../src/auth/mint.ts';
@@ -41,6 +44,26 @@ describe('rollover', () => {
     expect([mine.isValid(), old.isValid(), old.failure()]).toEqual([true, false, 'unknown_key']);
     bench.authority.useKeyring(new Keyring([freshKey('k3', bench.wall)]));
     expect([mine.isValid(), bench.ask(bench.token(...FULL))]).toEqual([false, 'unknown_key']);
+  });
+
+  it('a key that is gone is released: capabilities that were used under it keep nothing of it in memory (K7, I1)', async () => {
+    const bench = new AuthorityBench();
+    const session = bench.authority.newSession();
+    const [held, key] = (() => {
+      const ring = new Keyring([freshKey('k5', bench.wall)]);
+      bench.authority.useKeyring(ring);
+      const header = `Bearer ${mint(ring, FULL).token}`;
+      const capability = bench.authority.authenticate(header, session) as Capability;
+      return [capability, new WeakRef(ring.newest.key)] as const;
+    })();
+    expect([held.isValid(), bench.authority.cache.size, key.deref() === undefined]).toEqual([true, 1, false]);
+    bench.authority.useKeyring(new Keyring([freshKey('k6', bench.wall)]));
+    expect(bench.authority.cache.size).toBe(0);
+    // What a WeakRef gave stays until the end of the turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc')();
+    expect([key.deref(), held.failure()]).toEqual([undefined, 'unknown_key']);
   });
 
   it('reload: a token refused before is looked at again with the new keys', () => {

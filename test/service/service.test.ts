@@ -121,11 +121,13 @@ describe('service', () => {
     expect(bench.appended).toHaveLength(2);
   });
 
-  it('journal failure: held replies become 503, nothing is taken any more', () => {
+  it('journal failure: held replies and whoever waits become 503, nothing is taken any more', () => {
     const bench = new Bench();
-    const held = [bench.ask(send('a', 'k1')), bench.ask(send('a', 'k2'))];
+    const waiting = bench.ask(recv('b', { waitMs: 10_000 }));
+    const held = [bench.ask(send('a', 'k1')), bench.ask(send('a', 'k2')), waiting];
     bench.service.journalFailed();
     for (const { reply } of held) expect(reply?.outcome).toBe('journal');
+    expect(bench.service.pollCount).toBe(0);
     expect(bench.ask(recv('a')).reply?.outcome).toBe('journal');
   });
 
@@ -424,6 +426,9 @@ describe('service', () => {
       bench.now({ verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true });
     }
     expect([pushedOut, dead]).toEqual([bytes(8, 0), bytes(8)]);
+    const again = bytes(8);
+    expect(bench.now(send('a', 'k2', { payload: again })).outcome).toBe('duplicate');
+    expect([again, dead]).toEqual([bytes(8, 0), bytes(8)]);
 
     const durable = new Bench();
     const kept = bytes(8);

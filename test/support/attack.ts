@@ -18,6 +18,8 @@ export interface Attack {
   readonly logs: readonly string[];
   /** The connection outlives it: a request behind it is answered, and as what it is. */
   readonly stays?: boolean;
+  /** It is done so many times that only which answers and lines there are is looked at, not how many. */
+  readonly many?: boolean;
   /** What the process may grow by meanwhile. */
   readonly growsMax?: number;
 }
@@ -85,24 +87,26 @@ export async function attacked(target: Target, attack: Attack, victim: Victim): 
   const peak = target.peakBytes();
   const responses = responsesIn(answered);
   if (attack.stays === true) expectBehind(responses.pop());
-  expect(responses.map(({ status, code }) => (code === null ? `${status}` : `${status} ${code}`))).toEqual(attack.gets);
+  const told = (all: string[]): string[] => (attack.many === true ? [...new Set(all)].sort() : all);
+  const gets = responses.map(({ status, code }) => (code === null ? `${status}` : `${status} ${code}`));
+  expect(told(gets)).toEqual(attack.gets);
   const last = responses.at(-1);
   if (last !== undefined && last.status !== 200 && attack.stays !== true) expectClosing(last.head);
 
   const written = () => target.process.out.slice(outStart);
-  await until(() => decisionsIn(written()).length >= attack.logs.length);
+  await until(() => told(decisionsIn(written())).length >= attack.logs.length);
   const metrics = await target.metrics();
-  expect(decisionsIn(written())).toEqual(attack.logs);
+  expect(told(decisionsIn(written()))).toEqual(attack.logs);
   expect(effectsIn(metrics)).toEqual(withHonest(before));
   expect(peak - occupied, 'bytes grown').toBeLessThan(attack.growsMax ?? GROWS_MAX);
 
   const seen = [answered.toString('latin1'), written(), target.process.err.slice(errStart), metrics].join('\n');
-  const secrets = [
+  const secrets = new Set([
     ...spellingsOf(Buffer.from(MARKER)),
     victim.receipt,
     ...target.sent.slice(sentStart).flatMap(tokensIn),
-  ];
-  expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);
+  ]);
+  expect([...secrets].filter((secret) => seen.includes(secret))).toEqual([]);
 }
 
 async function perform(target: Target, { sends, does, stays }: Attack): Promise<Buffer> {
@@ -116,13 +120,20 @@ async function perform(target: Target, { sends, does, stays }: Attack): Promise<
 async function honest(target: Target): Promise<void> {
   const topic = `honest.${randomBytes(6).toString('hex')}`;
   const cap = target.cap(`topic = ${topic}`, 'op = send,recv,ack');
-  const startedMs = performance.now();
-  const sent = await target.ask('POST', '/v1/send', cap, { topic, idem_key: 'k', payload_b64: 'aGVsbG8=' });
-  const received = await target.ask('POST', '/v1/recv', cap, { topic });
+  const endMs = performance.now() + HONEST_MS_MAX;
+  // Asked again when it was pushed out or cut as a newcomer, like any client does.
+  const ask = async (path: string, body: object): Promise<Response> => {
+    for (;;) {
+      const answered = await target.ask('POST', path, cap, body).catch(() => null);
+      if (answered !== null && answered.status !== 408) return answered;
+      expect(performance.now(), `ms of an honest ${path}`).toBeLessThan(endMs);
+    }
+  };
+  const sent = await ask('/v1/send', { topic, idem_key: 'k', payload_b64: 'aGVsbG8=' });
+  const received = await ask('/v1/recv', { topic });
   const [{ msg_id, receipt }] = JSON.parse(received.body.toString()).messages;
-  const acked = await target.ask('POST', `/v1/ack/${msg_id}`, cap, { receipt });
+  const acked = await ask(`/v1/ack/${msg_id}`, { receipt });
   expect([sent.status, received.status, acked.status]).toEqual([200, 200, 200]);
-  expect(performance.now() - startedMs, 'ms of an honest cycle').toBeLessThan(HONEST_MS_MAX);
 }
 
 function expectBehind(response: Response | undefined): void {

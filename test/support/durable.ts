@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { writeKeyringFile } from '../../src/auth/keyring-file.ts';
 import { mint } from '../../src/auth/mint.ts';
-import { type MailboxProcess, serve } from './process.ts';
+import { type MailboxProcess, serveUnder } from './process.ts';
 import { Caller } from './traffic.ts';
 
 /** A data directory of its own, servers on it one after the other, and capabilities that outlive them. */
 export class DurableServer {
   readonly folder = mkdtempSync(join(tmpdir(), 'durable-'));
-  readonly data = join(this.folder, 'data');
+  /** A command that runs the next server, and its arguments. */
+  under: readonly string[] = [];
+  data = join(this.folder, 'data');
   private readonly keyring = new Keyring([freshKey('k1', Date.now())]);
   private readonly started: MailboxProcess[] = [];
   private readonly callers: Caller[] = [];
@@ -24,7 +26,8 @@ export class DurableServer {
   /** Starts one, which may refuse. */
   begin(...args: string[]): MailboxProcess {
     const keyring = join(this.folder, 'keyring.json');
-    const process = serve(
+    const process = serveUnder(
+      this.under,
       '--data',
       this.data,
       '--keyring',

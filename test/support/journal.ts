@@ -71,7 +71,7 @@ export class JournalBench {
   journal!: EmbeddedJournal;
   shards: ShardState[] = [];
   /** The same, knowing the facts only: a live shard also knows how time passes without any. */
-  private mirror: ShardState[] = [];
+  mirror: ShardState[] = [];
   /** The state after each append, the first before any. */
   readonly states: string[] = [];
   /** How many appends were durable. */

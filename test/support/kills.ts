@@ -37,7 +37,7 @@ export async function killAgainAndAgain(rounds: number, seed: number): Promise<S
 }
 
 /** The journal that is left is intact, and a behaviour of the specification (journal rule 10). */
-async function mustHold({ data, folder }: DurableServer): Promise<void> {
+export async function mustHold({ data, folder }: { readonly data: string; readonly folder: string }): Promise<void> {
   const verified = await run(['journal', 'verify', '--data', data]);
   expect([verified.code, verified.out]).toEqual([0, expect.stringContaining('verdict    intact')]);
   const { out } = await run(['journal', 'cat', '--trace', '--data', data]);

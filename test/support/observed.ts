@@ -36,6 +36,7 @@ export class WatchedShard {
     this.metrics.watch({
       shards: [shard],
       inflight: () => 0,
+      shardsDown: () => 0,
       payloadBytes: () => 0,
       pollCount: () => 0,
       streamCount: () => 0,

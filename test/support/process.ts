@@ -32,12 +32,14 @@ export class MailboxProcess {
   readonly finished: Promise<Finished>;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
+  /** `under`: a command that runs the program, and its arguments. */
+  constructor(args: readonly string[], env: Record<string, string> = {}, under: readonly string[] = []) {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MAILBOX_')));
     // Durable only where the test names the directory.
     const profile = args[0] === 'serve' && !args.includes('--data') ? { MAILBOX_PROFILE: 'micronode' } : {};
     // A group of its own, so that all of it can be killed at once.
-    this.child = spawn(process.execPath, [PROGRAM, ...args], {
+    const [command = process.execPath, ...rest] = [...under, process.execPath, PROGRAM, ...args];
+    this.child = spawn(command, rest, {
       cwd: ROOT,
       env: { ...inherited, ...profile, ...env },
       detached: true,
@@ -85,5 +87,7 @@ export const run = (args: readonly string[], env: Record<string, string> = {}): 
   new MailboxProcess(args, env).finished;
 
 /** A server on ports of its own, in memory unless it is given a data directory. */
-export const serve = (...args: string[]): MailboxProcess =>
-  new MailboxProcess(['serve', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0', ...args]);
+export const serve = (...args: string[]): MailboxProcess => serveUnder([], ...args);
+
+export const serveUnder = (under: readonly string[], ...args: string[]): MailboxProcess =>
+  new MailboxProcess(['serve', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0', ...args], {}, under);

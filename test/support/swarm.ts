@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Stream } from '../../sim/random.ts';
-import type { DurableServer } from './durable.ts';
 import { History } from './history.ts';
-import type { Answered } from './traffic.ts';
+import type { Answered, Caller } from './traffic.ts';
 
 const TOPICS = 4;
 const LARGE_BYTES = 100_000;
@@ -11,10 +10,16 @@ const VISIBILITY_MS = 2_000;
 /** A moment for a server that is down. */
 const PAUSE_MS = 5;
 
+/** A server that is there, or will be again. */
+export interface Served {
+  readonly caller: Pick<Caller, 'ask' | 'post'>;
+  cap(...caveats: string[]): { readonly token: string };
+}
+
 /** Clients that send, receive and ack against a server that comes and goes, and write down what they saw. */
 export class Swarm {
   readonly history = new History(MAX_ATTEMPTS);
-  private readonly server: DurableServer;
+  private readonly server: Served;
   private readonly random: Stream;
   private readonly cap: string;
   private readonly running: Promise<void>[] = [];
@@ -25,7 +30,7 @@ export class Swarm {
   private wake: (() => void) | null = null;
   private answersLeft = 0;
 
-  constructor(server: DurableServer, seed: number) {
+  constructor(server: Served, seed: number) {
     this.server = server;
     this.random = new Stream(seed, 'swarm');
     this.cap = server.cap('topic prefix t', 'op = send,recv,ack,nack,stats').token;

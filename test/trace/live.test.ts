@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -60,13 +60,18 @@ describe('serve --trace', () => {
     expect(statSync(trace).mode & 0o777).toBe(0o600);
   });
 
-  it('begins where no message is, in a new file: else the server does not start', async () => {
+  it('a restart: a trace begins with what is there, in a new file or not at all (RT4)', async () => {
     const [trace, data] = [join(folder, 'second.ndjson'), join(folder, 'data')];
-    const args = ['serve', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0'];
-    const again = await run([...args, '--data', data, '--trace', trace]);
-    expect([again.code, again.err]).toEqual([2, expect.stringContaining('the data directory holds messages already')]);
-    expect(existsSync(trace)).toBe(false);
-    const over = await run([...args, '--profile', 'micronode', '--trace', join(folder, 'run.ndjson')]);
-    expect([over.code, over.err]).toEqual([2, expect.stringMatching(/--trace .*run\.ndjson: exists/)]);
+    const server = serve('--data', data, '--trace', trace, '--max-attempts', '2');
+    await server.logged('server.ready');
+    server.child.kill('SIGTERM');
+    await server.finished;
+    const text = readFileSync(trace, 'utf8');
+    expect(checkTrace(text)).toMatchObject({ mismatch: null });
+    expect(text.match(/"action":"Found"/g)).toHaveLength(6);
+    expect(text).toContain('"action":"Recover"');
+    const over = await run(['serve', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0', '--trace', trace]);
+    expect([over.code, over.err]).toEqual([2, expect.stringMatching(/--trace .*second\.ndjson: exists/)]);
+    expect(readFileSync(trace, 'utf8')).toBe(text);
   });
 });

@@ -1,0 +1,39 @@
+import { Worker } from 'node:worker_threads';
+import type { Limits } from '../core/limits.ts';
+import type { ShardState } from '../core/state.ts';
+import { imagesIn, restoreLater, type ServedEnd } from './shard-images.ts';
+import type { Failed } from './worker-compactor.ts';
+import { workerProgram } from './worker-program.ts';
+
+/** What the thread is to replay. */
+export interface ReplayJob {
+  readonly folder: string;
+  readonly shard: number;
+  readonly end: ServedEnd;
+}
+/** What it says: pieces of the shard, then whether that was all of it. */
+export type ReplaySaid = Uint8Array | Failed | 'whole';
+
+/** Replays one shard in a thread of its own and makes it anew here, while the others are served. */
+export function replayShard(
+  job: ReplayJob,
+  limits: Limits,
+  done: (error: Error | null, state: ShardState | null) => void,
+): void {
+  const pieces: Uint8Array[] = [];
+  let failed: Failed | null = { message: 'the worker ended without a word', code: undefined };
+  const worker = new Worker(workerProgram('shard-worker'), { workerData: job });
+  worker.unref();
+  worker.on('message', (said: ReplaySaid) => {
+    if (said === 'whole') failed = null;
+    else if (said instanceof Uint8Array) pieces.push(said);
+    else failed = said;
+  });
+  worker.on('error', ({ message }) => {
+    failed = { message, code: undefined };
+  });
+  worker.on('exit', () => {
+    if (failed === null) restoreLater(imagesIn(pieces), job.shard, limits, done);
+    else done(Object.assign(new Error(failed.message), { code: failed.code }), null);
+  });
+}

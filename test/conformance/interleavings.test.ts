@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { Service } from '../../src/service/service.ts';
+import { Interleavings, Wrong } from '../support/interleavings.ts';
+
+type Budget = ConstructorParameters<typeof Interleavings>[0];
+
+/** Everything that may happen, in every order; how many orders that were is printed. */
+function explore(messages: number, budget: Budget) {
+  const startedMs = performance.now();
+  const counts = new Interleavings(budget, messages).run();
+  const { orders, states, steps, longest } = counts;
+  const what = Object.entries(budget).map(([kind, times]) => `${times} ${kind}`);
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(
+    `${messages} there, ${what.join(', ')}: ${orders.toLocaleString('en')} orders of up to ${longest} steps ` +
+      `(${states.toLocaleString('en')} states, ${steps.toLocaleString('en')} steps, ${seconds} s)`,
+  );
+  return counts;
+}
+
+const ONCE = { ack: 1, nack: 1, extend: 1, release: 1, expire: 1, crash: 1, shutdown: 1 } as const;
+
+describe('interleavings (V3)', () => {
+  it('one message: recv, ack, nack, extend, release, expire, crash, shutdown, in every order', () => {
+    const { orders, by } = explore(1, { recv: 1, ...ONCE });
+    expect(orders).toBeGreaterThan(50_000n);
+    for (const kind of ['recv', ...Object.keys(ONCE), 'sync', 'recover']) expect(by[kind], kind).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('one message, had twice: two leases, two acks, a return between them, a crash', () => {
+    expect(explore(1, { recv: 2, ack: 2, nack: 1, expire: 1, crash: 1 }).orders).toBeGreaterThan(10_000n);
+  }, 120_000);
+
+  it('a message that is sent meanwhile, recvs that wait for it, a journal that fails', () => {
+    expect(explore(0, { send: 1, recv: 2, ack: 1, fail: 1, crash: 1, shutdown: 1 }).orders).toBeGreaterThan(1_000n);
+  }, 120_000);
+
+  it('two messages: recvs, acks, a nack or an expiry, a crash or a shutdown', () => {
+    expect(explore(2, { recv: 2, ack: 2, nack: 1, expire: 1, crash: 1 }).orders).toBeGreaterThan(10_000n);
+    expect(explore(2, { recv: 2, ack: 1, nack: 1, crash: 1, shutdown: 1 }).orders).toBeGreaterThan(1_000n);
+  }, 120_000);
+
+  /** Each with a method of the service as it must not be. */
+  const NEGATIVES: readonly [what: string, found: RegExp, method: string, instead: unknown][] = [
+    [
+      'a reply before it is durable',
+      /is answered too early/,
+      'answer',
+      (reply: (answer: unknown) => void, answer: unknown) => reply(answer),
+    ],
+    ['recvs that a shutdown forgets', /a recv waits in a process that drains/, 'endWaiting', () => {}],
+    ['recvs that a message does not wake', /a recv waits beside a message/, 'servePolls', () => {}],
+    ['leases that do not end when they are over', /something is due, and is not done/, 'takeDue', () => {}],
+  ];
+  it.each(NEGATIVES)('finds %s', (_what, found, method, instead) => {
+    const prototype = Service.prototype as unknown as Record<string, unknown>;
+    const shipped = prototype[method];
+    prototype[method] = instead;
+    try {
+      const broken = () => new Interleavings({ send: 1, recv: 2, ack: 1, expire: 1, shutdown: 1 }, 0).run();
+      expect(broken).toThrow(found);
+      expect(broken).toThrow(Wrong);
+    } finally {
+      prototype[method] = shipped;
+    }
+  });
+});
