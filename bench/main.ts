@@ -78,13 +78,15 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
   },
   snapshot: async () => {
     row('messages', 'p99 ms', 'with a snapshot', 'adds ms', 'snapshot s', 'MiB');
-    const { messages, p99Ms, p99SnapshotMs, seconds, mib } = await benchSnapshot();
+    const { messages, p99Ms, p99SnapshotMs, seconds, mib } = await benchSnapshot({
+      messages: Number(process.env['MESSAGES'] ?? 1_000_000),
+    });
     const added = number(p99SnapshotMs - p99Ms, 2);
     row(number(messages), number(p99Ms, 2), number(p99SnapshotMs, 2), added, number(seconds, 1), number(mib));
   },
   durable: async () => {
     row('cycle', 'lanes', 'durable/s', 'of memory', 'of raw', 'facts/sync', 'p50 ms', 'memory p50', 'busy');
-    const { figures, lateP99Ms } = await benchDurable();
+    const { figures, lateP99Ms } = await benchDurable({ rounds: Number(process.env['ROUNDS'] ?? 3) });
     for (const r of figures) {
       row(
         ...[r.phase, `${r.lanes}`, number(r.durable), number(r.ofMemory, 2), number(r.ofRaw, 2)],

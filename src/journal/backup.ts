@@ -43,9 +43,9 @@ export function backUp(data: string, target: string, recovering: RecoverOptions)
   makeEmpty('backup', target);
   return whole(target, () => {
     for (let tries = 1; ; tries++) {
-      const missing = tryToLink(data, target, recovering);
-      if (missing === null) return copiedIn(target, mustRecover(new FileStorage(target), recovering));
-      if (tries === TRIES) throw new CopyError(`backup: ${missing}`);
+      const copied = tryToCopy(data, target, recovering);
+      if (typeof copied !== 'string') return copied;
+      if (tries === TRIES) throw new CopyError(`backup: ${copied}`);
       for (const name of readdirSync(target)) {
         if (name !== INCOMPLETE) rmSync(join(target, name), { recursive: true });
       }
@@ -53,18 +53,18 @@ export function backUp(data: string, target: string, recovering: RecoverOptions)
   });
 }
 
-/** @returns what went away while it was copied, null when all is there */
-function tryToLink(data: string, target: string, recovering: RecoverOptions): string | null {
+/** @returns what was copied, or what went away meanwhile */
+function tryToCopy(data: string, target: string, recovering: RecoverOptions): Copied | string {
+  const source = new FileStorage(data);
   try {
-    const found = mustRecover(new FileStorage(data), { ...recovering, withoutPayloads: true });
-    link(data, target, found);
-    const { damagedPayloads } = mustRecover(new FileStorage(target), recovering);
-    const [damaged] = damagedPayloads;
-    if (damaged === undefined) return null;
-    const there = new FileStorage(data);
+    link(data, target, mustRecover(source, { ...recovering, withoutPayloads: true }));
+    const copy = mustRecover(new FileStorage(target), recovering);
+    const [damaged] = copy.damagedPayloads;
+    if (damaged === undefined) return copiedIn(target, copy);
     // Damaged in the journal itself too: the copy is as good as what it is of (IN1).
-    const { damagedPayloads: before } = mustRecover(there, recovering);
-    if (damagedPayloads.every(({ msgId }) => before.some((one) => one.msgId === msgId))) return null;
+    const { damagedPayloads } = mustRecover(source, recovering);
+    const known = new Set(damagedPayloads.map(({ msgId }) => msgId));
+    if (copy.damagedPayloads.every(({ msgId }) => known.has(msgId))) return copiedIn(target, copy);
     return `the payload of ${damaged.msgId} ${damaged.why}`;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

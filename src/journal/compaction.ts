@@ -17,11 +17,12 @@ export type Compactor = (upTo: number, done: (error: Error | null, snapshot: Sna
 
 /** Two snapshots are kept (journal rule 6): should one be damaged, the other and the log after it say the same. */
 const KEPT = 2;
-/** A snapshot is made when so many segments, and no less than the last snapshot's size, have filled since. */
+/** A snapshot is made when so many segments, and no less than half of the last snapshot's size, have filled since. */
 const SEGMENTS_MIN = 2;
+const SNAPSHOT_SHARE = 0.5;
 
 /**
- * When to make snapshots, and what may go then. The log since a snapshot grows to the snapshot's own size at most, so
+ * When to make snapshots, and what may go then. The log since a snapshot grows to half of its size at most, so
  * that space and work stay in proportion to what is live.
  */
 export class Compaction {
@@ -58,7 +59,7 @@ export class Compaction {
   /** This segment is full. */
   sealed(segment: number): void {
     this.uncovered.push(segment);
-    const last = this.snapshots.at(-1)?.bytes ?? 0;
+    const last = SNAPSHOT_SHARE * (this.snapshots.at(-1)?.bytes ?? 0);
     if (this.uncovered.length * this.segmentBytes >= Math.max(SEGMENTS_MIN * this.segmentBytes, last)) this.start();
   }
 

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -8,7 +9,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DurableServer } from '../support/durable.ts';
 import { type Finished, run } from '../support/process.ts';
@@ -160,6 +162,12 @@ describe('journal cat --trace', () => {
     expect(err).toBe('');
     expect(steps.map(({ action }) => action)).toEqual(
       [['Send', 'Recv', 'Ack', 'Send', 'Recv', 'Send'], ['Recover'], ['Ack']].flat(),
+    );
+    // Through a pipe, as the help says: its reader is there long before there is anything to read.
+    const [node, program] = [process.execPath, resolve(import.meta.dirname, '../../dist/mailbox.js')];
+    const piped = `"${node}" "${program}" journal cat --trace --data "${server.data}" | "${node}" "${program}" trace check -`;
+    expect((await promisify(execFile)('sh', ['-c', piped])).stdout).toBe(
+      `a behaviour of the specification: ${steps.length} steps\n`,
     );
     writeFileSync(file, readFileSync(file, 'utf8').replace('"attempt":1', '"attempt":2'));
     expect((await run(['trace', 'check', file])).code).toBe(1);

@@ -72,6 +72,21 @@ describe('trace check', () => {
     expect(says(rest)).toMatch(/was never sent|no \w+ of|time passes/);
   });
 
+  it('found: what is overdue by then must be done at the first step, and not after it', () => {
+    const { header } = GOOD[0] as CorpusTrace;
+    const line = (seq: number, at_ms: number, action: string, msg_id: string, more: object): TraceStep =>
+      ({ seq, at_ms, shard: 0, action, msg_id, outcome: 'ok', ...more }) as TraceStep;
+    const lease = { state: 'leased', attempt: 1, epoch: 1, receipt: 1, visibility: 10, left: 5 };
+    const over = line(1, 1000, 'Found', 'a', { topic: 't', idem_key: 'a', changes: lease });
+    const changes = { state: 'redelivered', receipt: 0, visibility: 0, left: 0, keep: header.constants.ReadyRetention };
+    const expired = { changes: { ...changes, error: 'expired' } };
+    expect(checkTrace(textOf({ header, steps: [over, line(2, 1007, 'Expire', 'a', expired)] })).mismatch).toBeNull();
+    const sent = { state: 'queued', keep: header.constants.ReadyRetention, window: header.constants.TReplay };
+    const between = line(2, 1003, 'Send', 'b', { topic: 't', idem_key: 'b', changes: sent });
+    const late = checkTrace(textOf({ header, steps: [over, between, line(3, 1007, 'Expire', 'a', expired)] }));
+    expect(late.mismatch?.says).toBe('time passes from 1003 to 1007, but the lease of a is over and did not end');
+  });
+
   it('corpus: of a thousand corrupted traces nearly all are refused, each for a reason that can be read', () => {
     const legal: Record<string, number> = {};
     for (const [i, trace] of GOOD.entries()) {

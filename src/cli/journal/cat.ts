@@ -78,10 +78,16 @@ const catFacts: Cat = async (source, recovering, output, options) => {
 function factLine({ frame, shard, fact, at_ms, msg_id, ...rest }: Described): string {
   const at = typeof at_ms === 'number' ? new Date(at_ms).toISOString() : '-';
   const fields = Object.entries(rest).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    ([name, value]) => `${name}=${typeof value === 'string' && PLAIN.test(value) ? value : quoted(value)}`,
   );
   const where = `${String(frame).padStart(8)} ${String(shard ?? '-').padStart(4)}`;
   return [where, at.padEnd(24), String(fact).padEnd(11), ...(msg_id === undefined ? [] : [msg_id]), ...fields].join(
     ' ',
   );
 }
+
+const PLAIN = /^[\x21-\x7e]+$/;
+
+/** What others wrote does nothing to a terminal. */
+const quoted = (value: unknown): string =>
+  JSON.stringify(value).replace(/[\x7f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
