@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+/** `slow` takes long, `browser` needs Chromium; without one everything else runs. */
+const suite = process.env['SUITE'];
+
 export default defineConfig({
   test: {
-    include: process.env['SUITE'] === 'slow' ? ['test/slow/**/*.test.ts'] : ['test/**/*.test.ts'],
-    exclude: process.env['SUITE'] === 'slow' ? [] : ['test/slow/**'],
+    include: suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`],
+    exclude: suite === undefined ? ['test/slow/**', 'test/browser/**'] : [],
     globalSetup: 'test/support/global.ts',
     // Against a hang, not a measure: machines that are shared may be slow.
     testTimeout: 300_000,

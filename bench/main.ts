@@ -1,9 +1,10 @@
-/** `npm run bench -- [auth|core|memory|journal|sim|http]`: every figure the documents quote comes from here. */
+/** `npm run bench -- [auth|core|memory|journal|model|sim|http]`: every figure the documents quote comes from here. */
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchHttp } from './http.ts';
 import { benchAppend, benchRecovery } from './journal.ts';
-import { benchSim } from './sim.ts';
+import { benchExplorer, benchTraceCheck } from './model.ts';
+import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
   value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -43,9 +44,22 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     const { facts, mib, factsPerSecond } = await benchRecovery();
     row(number(facts), number(mib), number(factsPerSecond));
   },
+  model: async () => {
+    row('model', 'states', 'explorer/s', 'TLC/s', 'of TLC');
+    for (const { model, states, explorer, tlc } of await benchExplorer(['MCLease', 'MCMailbox'])) {
+      const against = tlc === null ? ['no Java', ''] : [number(tlc), number(explorer / tlc, 1)];
+      row(model, number(states), number(explorer), ...against);
+    }
+    row('trace check: steps/s', number(benchTraceCheck()));
+    row('peak MiB', number(process.resourceUsage().maxRSS / 1024));
+  },
   sim: () => {
     row('events', 'events/s', 'x real time', 'schedule');
     for (const r of benchSim()) row(number(r.events), number(r.eventsPerSecond), number(r.timesRealTime), r.name);
+    const { operations, seconds } = benchHistory();
+    console.log(`history of ${number(operations)} operations checked in ${number(seconds, 2)} s`);
+    const mebibytes = benchSimMemory().map((bytes) => number(bytes / 1024 ** 2));
+    console.log(`heap in use after each quarter of the standard day: ${mebibytes.join(', ')} MiB`);
   },
   http: async () => {
     row('phase', 'server', 'requests/s', 'of raw', 'busy', 'p50 us', 'p99 us');

@@ -1,12 +1,13 @@
 import type { Storage, StorageOp } from '../src/ports.ts';
 import { Inode, type Loss } from './inode.ts';
-import type { Loop } from './loop.ts';
-import type { Range, Stream } from './random.ts';
 
 /** What a disk may do to an op, besides doing it. */
 export type DiskFault =
-  /** It fails, and nothing of it happened; a sync that fails is forgotten by the system. */
-  | { readonly kind: 'error'; readonly code: 'EIO' | 'ENOSPC' }
+  /**
+   * It fails. Nothing of it happened, or with `cached` a write is in the system's cache, which takes it for written; a sync
+   * that fails is forgotten by the system in any case.
+   */
+  | { readonly kind: 'error'; readonly code: 'EIO' | 'ENOSPC'; readonly cached?: boolean }
   /** Fewer bytes are written than were asked for. */
   | { readonly kind: 'short'; readonly bytes: number }
   /** It says that it is on the disk, and it is in a cache. */
@@ -108,6 +109,7 @@ export class Disk implements Storage {
     if (fault !== null) this.injected[fault.kind] = (this.injected[fault.kind] ?? 0) + 1;
     if (fault?.kind === 'error') {
       if (op.op === 'sync') this.names.get(op.file)?.forget();
+      if (op.op === 'write' && fault.cached === true) this.write(op, { kind: 'lost_sync' })();
       throw failure(fault.code, op.op);
     }
     switch (op.op) {
@@ -149,7 +151,8 @@ export class Disk implements Storage {
       inode = new Inode();
       this.name({ from: null, to: target.file, inode });
     }
-    const room = this.capacityBytes - this.used() + Math.max(0, inode.length - target.at);
+    const used = this.capacityBytes === Number.POSITIVE_INFINITY ? 0 : this.used();
+    const room = this.capacityBytes - used + Math.max(0, inode.length - target.at);
     const asked = fault?.kind === 'short' ? Math.min(fault.bytes, op.bytes.byteLength) : op.bytes.byteLength;
     const fits = Math.min(asked, Math.max(0, room));
     if (fits === 0 && asked > 0) throw failure('ENOSPC', op.file);
@@ -162,8 +165,8 @@ export class Disk implements Storage {
     };
   }
 
-  private used(): number {
-    if (this.capacityBytes === Number.POSITIVE_INFINITY) return 0;
+  /** Bytes of all files. */
+  used(): number {
     let used = 0;
     for (const inode of new Set(this.names.values())) used += inode.length;
     return used;
@@ -196,6 +199,11 @@ export class Disk implements Storage {
     this.nameOps = [];
     this.names = new Map(this.storedNames);
     for (const inode of new Set(this.names.values())) inode.crash(loss);
+  }
+
+  /** Every file there is, in folders too. */
+  allFiles(): readonly string[] {
+    return [...this.names.keys()].sort();
   }
 
   /** How many names were not synced. */
@@ -232,14 +240,4 @@ function rename(names: Map<string, Inode>, { from, to, inode }: NameOp): void {
 
 function failure(code: string, what: string): Error {
   return Object.assign(new Error(`${code}: ${what}`), { code });
-}
-
-/** A disk in simulated time: what must be durable takes a sync, all else is done in the same millisecond. */
-export function diskIn(loop: Loop, random: Stream, syncMs: Range): Disk {
-  let ops = 0;
-  const waits = (op: StorageOp): boolean =>
-    op.op === 'sync' || op.op === 'sync_folder' || (op.op === 'write' && op.durable);
-  return new Disk({
-    schedule: (op, run) => loop.after(waits(op) ? random.within(syncMs) : 0, 'sync', ++ops, run),
-  });
 }

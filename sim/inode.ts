@@ -8,8 +8,8 @@ interface Dirty {
 
 /** Which sectors of unsynced writes a crash keeps, and how much of the last one. */
 export interface Loss {
-  /** True when this sector was written after all. */
-  keeps(sector: number): boolean;
+  /** True when this sector of so many bytes was written after all; a number: only its first bytes were. */
+  keeps(sector: number, bytes: number): boolean | number;
 }
 
 /** The content of one file: as the process sees it, as it is on the disk, and what lies between. */
@@ -85,7 +85,8 @@ export class Inode {
     for (const { at, bytes } of this.dirty) {
       for (let from = 0; from < bytes.byteLength; ) {
         const to = Math.min(bytes.byteLength, from + SECTOR_BYTES - ((at + from) % SECTOR_BYTES));
-        if (loss.keeps(sector++)) this.put(at + from, bytes.subarray(from, to));
+        const kept = loss.keeps(sector++, to - from);
+        if (kept !== false) this.put(at + from, bytes.subarray(from, kept === true ? to : from + kept));
         from = to;
       }
     }

@@ -1,76 +1,260 @@
-import type { Reply, Request } from '../src/service/messages.ts';
-import type { Loop } from './loop.ts';
+import type { Reply } from '../src/service/messages.ts';
+import { type Answered, type Call, type Client, copyId, type Due, type Exchange } from './call.ts';
+import type { Group } from './capabilities.ts';
+import type { FaultLog } from './fault-log.ts';
+import { Event, type Loop } from './loop.ts';
 import type { MailboxNode } from './node.ts';
-import type { Range, Stream } from './random.ts';
+import type { Watch } from './watch.ts';
 
-/** How the network treats one message, each way. Probabilities 0..1. */
-export interface NetworkRules {
-  readonly latencyMs: Range;
-  readonly drop: number;
-  readonly duplicate: number;
-  /** Another latency for this message: it may overtake and be overtaken. */
-  readonly reorder: number;
-  readonly lostReply: number;
-  /** The client is gone when its reply is about to be written. */
-  readonly gone: number;
+/** Clients of a group, or everyone, as seen from one node. */
+export interface Link {
+  readonly node: number;
+  readonly who: Group | 'all';
+}
+export type Direction = 'both' | 'requests' | 'replies';
+
+type Trouble = Link &
+  (
+    | { readonly kind: 'partition'; readonly direction: Direction }
+    | { readonly kind: 'delay' | 'slow_reader'; readonly byMs: number }
+  );
+
+/** A server cuts a reader that is slower than this. */
+const WRITE_TIMEOUT_MS = 5_000;
+
+/** A call in progress, as its client sees it. */
+class Flight extends Event {
+  declare readonly call: Call;
+  declare readonly network: Network;
+  declare readonly exchanges: Copied[];
+  declare private readonly answer: Answered;
+  declare open: boolean;
+
+  constructor(call: Call, network: Network, answer: Answered) {
+    super();
+    this.call = call;
+    this.network = network;
+    this.exchanges = [];
+    this.answer = answer;
+    this.open = true;
+  }
+
+  run(): void {
+    this.network.leave(this);
+  }
+
+  finish(reply: Reply | null): void {
+    if (!this.open) return;
+    this.open = false;
+    this.network.watch.answered(this.call, reply);
+    this.answer(reply);
+  }
 }
 
-const REORDER_FACTOR = 10;
+/** One copy of it: first on its way to its node, then there. */
+class Copied extends Event implements Exchange {
+  declare readonly flight: Flight;
+  declare readonly call: Call;
+  declare readonly copy: number;
+  declare closed: boolean;
+  declare held: ((reply: Reply) => void) | null;
+  declare due: Due | null;
 
-/** The links between clients and the node. What is dropped is never heard of; the client's timeout is all it has. */
+  constructor(flight: Flight, copy: number) {
+    super();
+    this.flight = flight;
+    this.call = flight.call;
+    this.copy = copy;
+    this.held = null;
+    this.due = null;
+    this.closed = flight.call.copies[copy]?.end === 'gone';
+  }
+
+  run(): void {
+    this.flight.network.arrive(this);
+  }
+
+  reply(reply: Reply | null): void {
+    this.flight.network.back(this, reply);
+  }
+}
+
+/** A reply on its way back. */
+class Returning extends Event {
+  declare private readonly exchange: Copied;
+  declare private readonly reply: Reply | null;
+
+  constructor(exchange: Copied, reply: Reply | null) {
+    super();
+    this.exchange = exchange;
+    this.reply = reply;
+  }
+
+  run(): void {
+    const { flight, call, copy } = this.exchange;
+    flight.network.loop.mark('reply', copyId(call, copy));
+    flight.finish(this.reply);
+  }
+}
+
+/**
+ * Calls that time out after the same while do so in the order in which they were made: only the first of them that is still
+ * open waits in the loop.
+ */
+class Timeouts extends Event {
+  private readonly network: Network;
+  private readonly afterMs: number;
+  private flights: Flight[] = [];
+  private from = 0;
+  private isArmed = false;
+
+  constructor(network: Network, afterMs: number) {
+    super();
+    this.network = network;
+    this.afterMs = afterMs;
+  }
+
+  add(flight: Flight): void {
+    this.flights.push(flight);
+    this.arm();
+  }
+
+  /** The one that waits may have been answered: then it is the turn of the next. */
+  run(): void {
+    this.isArmed = false;
+    const first = this.flights[this.from];
+    if (first?.open && first.call.atMs + this.afterMs === this.network.loop.nowMs) {
+      this.from++;
+      this.network.timeOut(first);
+    }
+    this.arm();
+  }
+
+  private arm(): void {
+    if (this.isArmed) return;
+    const { flights } = this;
+    while (flights[this.from]?.open === false) this.from++;
+    if (this.from > 1000 && this.from * 2 > flights.length) {
+      flights.splice(0, this.from);
+      this.from = 0;
+    }
+    const first = flights[this.from];
+    if (first === undefined) return;
+    this.isArmed = true;
+    this.network.loop.add(this, first.call.atMs + this.afterMs, 'timeout', first.call.id);
+  }
+}
+
+/** The links between clients and nodes. What is dropped is never heard of; a timeout is all a client has. */
 export class Network {
-  rules: NetworkRules;
-  /** While true nothing passes in this direction. */
-  cutRequests = false;
-  cutReplies = false;
-  readonly injected: Record<string, number> = {};
-  private readonly loop: Loop;
-  private readonly random: Stream;
-  private readonly node: MailboxNode;
-  private calls = 0;
+  readonly loop: Loop;
+  readonly watch: Watch;
+  private readonly nodes: readonly MailboxNode[];
+  private readonly faults: FaultLog;
+  private readonly timeouts = new Map<number, Timeouts>();
+  /** What is wrong with links now. */
+  private troubles: readonly Trouble[] = [];
 
-  constructor(loop: Loop, random: Stream, node: MailboxNode, rules: NetworkRules) {
+  constructor(loop: Loop, nodes: readonly MailboxNode[], faults: FaultLog, watch: Watch) {
     this.loop = loop;
-    this.random = random;
-    this.node = node;
-    this.rules = rules;
+    this.nodes = nodes;
+    this.faults = faults;
+    this.watch = watch;
   }
 
-  private inject(fault: string): true {
-    this.injected[fault] = (this.injected[fault] ?? 0) + 1;
-    return true;
-  }
-
-  private latency(): number {
-    const { latencyMs, reorder } = this.rules;
-    const ms = this.random.within(latencyMs);
-    return this.random.chance(reorder) && this.inject('reorder') ? ms * REORDER_FACTOR : ms;
-  }
-
-  /** Asks the node; `answer` gets the first reply, or null after `timeoutMs` without one. */
-  call(token: string, request: Request, timeoutMs: number, answer: (reply: Reply | null) => void): void {
-    const id = ++this.calls;
-    let open = true;
-    const finish = (reply: Reply | null): void => {
-      if (!open) return;
-      open = false;
-      answer(reply);
+  /** Returns what ends it. */
+  trouble(trouble: Trouble): () => void {
+    this.troubles = [...this.troubles, trouble];
+    return () => {
+      this.troubles = this.troubles.filter((other) => other !== trouble);
     };
-    this.loop.after(timeoutMs, 'timeout', id, () => finish(null));
-    const copies = this.random.chance(this.rules.duplicate) && this.inject('duplicate') ? 2 : 1;
-    for (let i = 0; i < copies; i++) {
-      if (this.cutRequests && this.inject('partition')) continue;
-      if (this.random.chance(this.rules.drop) && this.inject('drop')) continue;
-      this.loop.after(this.latency(), 'request', id, () => {
-        this.node.request(token, request, (reply) => this.back(id, reply, finish));
-      });
+  }
+
+  heal(): void {
+    this.troubles = [];
+  }
+
+  /** Makes a call at its time, after everything else that happens in that millisecond; `answer` is called once. */
+  call(call: Call, answer: Answered): void {
+    this.loop.add(new Flight(call, this, answer), call.atMs, 'call', call.id);
+  }
+
+  /** The same, when the events of its millisecond have come that far. */
+  callNow(call: Call, answer: Answered): void {
+    this.leave(new Flight(call, this, answer));
+  }
+
+  leave(flight: Flight): void {
+    const { loop } = this;
+    const { call } = flight;
+    loop.mark('call', call.id);
+    this.watch.called(call);
+    this.timeoutsOf(call.timeoutMs).add(flight);
+    for (let i = 0; i < call.copies.length; i++) {
+      const extraMs = this.pass(call, 'requests');
+      if (extraMs === null) continue;
+      loop.add(new Copied(flight, i), loop.nowMs + call.copies[i]!.outMs + extraMs, 'request', copyId(call, i));
     }
   }
 
-  private back(id: number, reply: Reply, finish: (reply: Reply) => void): void {
-    if (this.random.chance(this.rules.gone) && this.inject('gone')) return this.node.release(reply);
-    if (this.cutReplies && this.inject('partition')) return;
-    if (this.random.chance(this.rules.lostReply) && this.inject('lost_reply')) return;
-    this.loop.after(this.latency(), 'reply', id, () => finish(reply));
+  private timeoutsOf(ms: number): Timeouts {
+    let timeouts = this.timeouts.get(ms);
+    if (timeouts === undefined) {
+      timeouts = new Timeouts(this, ms);
+      this.timeouts.set(ms, timeouts);
+    }
+    return timeouts;
+  }
+
+  arrive(exchange: Copied): void {
+    exchange.flight.exchanges.push(exchange);
+    this.nodes[exchange.call.node]?.arrive(exchange);
+  }
+
+  /** A reply leaves its node. */
+  back(exchange: Copied, reply: Reply | null): void {
+    const { loop } = this;
+    const { call, copy } = exchange;
+    const { end, backMs } = call.copies[copy]!;
+    if (end === 'lost') return this.faults.began('lost_reply', loop.nowMs);
+    const extraMs = this.pass(call, 'replies');
+    if (extraMs === null) return;
+    loop.add(new Returning(exchange, reply), loop.nowMs + backMs + extraMs, 'reply', copyId(call, copy));
+  }
+
+  /** The client has waited long enough: it closes its connections. */
+  timeOut(flight: Flight): void {
+    this.loop.mark('timeout', flight.call.id);
+    for (const exchange of flight.exchanges) this.hangUp(exchange);
+    flight.finish(null);
+  }
+
+  /** Extra time on the way, or null when nothing passes. */
+  private pass(call: Call, direction: 'requests' | 'replies'): number | null {
+    if (this.troubles.length === 0) return 0;
+    let extraMs = 0;
+    for (const trouble of this.troubles) {
+      if (trouble.node !== call.node || !isOf(call.by, trouble.who)) continue;
+      if (trouble.kind === 'partition') {
+        if (trouble.direction === 'both' || trouble.direction === direction) return null;
+        continue;
+      }
+      if (trouble.kind === 'slow_reader' && direction === 'requests') continue;
+      if (trouble.kind === 'slow_reader' && trouble.byMs > WRITE_TIMEOUT_MS) return null;
+      extraMs += trouble.byMs;
+    }
+    return extraMs;
+  }
+
+  /** The node notices a little later, unless nothing passes. */
+  private hangUp(exchange: Exchange): void {
+    const { call, copy } = exchange;
+    const extraMs = this.pass(call, 'requests');
+    if (extraMs === null) return;
+    this.loop.after(call.copies[copy]!.outMs + extraMs, 'hangup', copyId(call, copy), () => {
+      this.nodes[call.node]?.hangUp(exchange);
+    });
   }
 }
+
+const isOf = (client: Client, who: Group | 'all'): boolean => who === 'all' || client.group === who;

@@ -1,227 +1,457 @@
-import type { Authority } from '../src/auth/authorize.ts';
+import { Authority, type Capability, type Session } from '../src/auth/authorize.ts';
 import type { Limits } from '../src/core/limits.ts';
-import type { ShardState } from '../src/core/state.ts';
-import { EmbeddedJournal } from '../src/journal/embedded.ts';
-import { compact } from '../src/journal/snapshot.ts';
-import { runLater } from '../src/journal/steps.ts';
-import type { Batch, Clock, Integrity } from '../src/ports.ts';
-import type { Reply, Request } from '../src/service/messages.ts';
+import type { Batch, ProcessFact, Random } from '../src/ports.ts';
+import type { Caller, Reply, Request } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
-import type { LifecycleChecker } from './checkers/lifecycle.ts';
-import type { Disk } from './disk.ts';
-import type { Loop } from './loop.ts';
-import type { Stream } from './random.ts';
+import { type Call, copyId, type Exchange, OP_OF } from './call.ts';
+import { headerOf, keyringOf } from './capabilities.ts';
+import type { NodeClock } from './clock.ts';
+import { Crash } from './disk.ts';
+import type { Tear } from './disk-trouble.ts';
+import type { FaultLog } from './fault-log.ts';
+import { integrity } from './integrity.ts';
+import { type Loop, RECORDS } from './loop.ts';
+import type { Draws, Range } from './random.ts';
+import { type Opened, SimStore } from './store.ts';
+import type { Watch } from './watch.ts';
 
-/** Deliberate defects of a node, so that negative schedules can prove that the checkers see them. */
-export const DEFECTS = ['reply_before_sync', 'forget_acks'] as const;
+/** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
+export const DEFECTS = ['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const;
 export type Defect = (typeof DEFECTS)[number];
 
-/** Real hashes would cost more than everything else together; this one notices any change of these few bytes. */
-function fnv(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  return hash >>> 0;
+/** So that the timers of all nodes have ids of their own. */
+const NODES_MAX = 16;
+/** A process whose journal failed is of no more use; whoever watches it starts another so much later. */
+const FAILED_DOWN_MS = 500;
+/** Space that was short is asked for again so often, as in `src/store.ts`. */
+const RETRY_MS = 1_000;
+
+/** The defect: a caller that is asked once. */
+const deaf = (capability: Capability): Caller => ({
+  allowsTopic: (topic) => capability.allowsTopic(topic),
+  charge: (bytes, nowMs) => capability.charge(bytes, nowMs),
+  isValid: () => true,
+});
+
+export interface NodeParts {
+  readonly index: number;
+  readonly loop: Loop;
+  readonly clock: NodeClock;
+  readonly random: Draws & Random;
+  readonly syncMs: Range;
+  readonly shards: number;
+  readonly mayBeDamaged: boolean;
+  readonly watch: Watch;
+  readonly faults: FaultLog;
+  readonly limits: Limits;
+  readonly cacheTtlMs: number;
+  readonly connectionsMax: number;
+  readonly defect: Defect | null;
 }
-const payloadHashOf = (payload: Uint8Array): string => `b3:${fnv(payload).toString(16).padStart(64, '0')}`;
-const integrity: Integrity = {
-  payloadHashOf,
-  hashChainOf: (_topic, _sentAtMs, _idemKey, payloadHash) => payloadHash,
-};
 
-const frameHashOf = (frame: Uint8Array): Uint8Array => new Uint8Array(new Uint32Array(8).fill(fnv(frame)).buffer);
-const RECOVERING = { hash: frameHashOf, payloadHashOf };
-/** Small, so that segments fill and snapshots are made within a schedule. */
-const SEGMENT_BYTES = 64 * 1024;
-const INLINE_BYTES_MAX = 1024;
-const SALT_BYTES = 16;
-
-/** Wall time when a simulation begins; any value does. */
-const EPOCH_MS = 1_800_000_000_000;
-
-/** A journal that loses acks. */
-const withoutAcks = (batch: Batch): Batch =>
-  batch.shard === null ? batch : { ...batch, facts: batch.facts.filter(({ name }) => name !== 'acked') };
-
-/** A mailbox process: the shipped service over a simulated disk. A crash loses it, a restart replays the disk. */
-export class MailboxNode implements Clock {
+/** A mailbox process: the shipped service and authority over simulated clocks, disk and network. A crash loses it. */
+export class MailboxNode {
+  readonly index: number;
+  readonly clock: NodeClock;
+  readonly store: SimStore;
+  private readonly parts: NodeParts;
+  private authority: Authority;
+  private keys: readonly number[] = [1];
   private service: Service | null = null;
-  private readonly loop: Loop;
-  private readonly disk: Disk;
-  private readonly random: Stream;
-  private readonly checker: LifecycleChecker;
-  private readonly limits: Limits;
-  private readonly shardCount: number;
-  private readonly defect: Defect | null;
-  private journal: EmbeddedJournal | null = null;
-  /** Appended, and not known to be durable. */
-  private inDoubt: readonly Batch[] = [];
-  private appends = 0;
-  private authority: Authority | null = null;
-  private clockOffsetMs = 0;
-  /** A step of the wall clock that the next start will see (TM1). */
-  private stepMs = 0;
+  /** What each client presented last, as a kept connection remembers it. */
+  private sessions = new Map<string, Session>();
+  private open = new Set<Exchange>();
+  private flood = 0;
   private generation = 0;
   private wakeAtMs = Number.POSITIVE_INFINITY;
+  private wakes = 0;
+  private pausedUntilMs = -1;
+  /** It is there, and listens: what it took over is durable. */
+  private isServing = false;
+  private isDraining = false;
+  private isShort = false;
+  /** How deep we are in what the process does. */
+  private depth = 0;
+  /** How long the machine is away when it stops at an op of its disk. */
+  private downMs = 0;
+  /** It never comes back. */
+  isGone = false;
 
-  constructor(parts: {
-    readonly loop: Loop;
-    readonly disk: Disk;
-    readonly random: Stream;
-    readonly checker: LifecycleChecker;
-    readonly limits: Limits;
-    readonly shards: number;
-    readonly defect: Defect | null;
-  }) {
-    this.loop = parts.loop;
-    this.disk = parts.disk;
-    this.random = parts.random;
-    this.checker = parts.checker;
-    this.limits = parts.limits;
-    this.shardCount = parts.shards;
-    this.defect = parts.defect;
-    this.checker.inflight = () => this.service?.inflight ?? 0;
-  }
-
-  useAuthority(authority: Authority): void {
-    this.authority = authority;
-  }
-
-  nowMs(): number {
-    return EPOCH_MS + this.loop.nowMs + this.clockOffsetMs;
-  }
-  wallMs(): number {
-    return this.nowMs();
+  constructor(parts: NodeParts) {
+    this.parts = parts;
+    this.index = parts.index;
+    this.clock = parts.clock;
+    this.authority = new Authority(keyringOf(this.keys), parts.clock, parts.cacheTtlMs);
+    const { index, loop, random, syncMs, shards, limits, mayBeDamaged, defect } = parts;
+    this.store = new SimStore({
+      ...{ index, loop, random, syncMs, shards, limits, mayBeDamaged, forgetsAcks: defect === 'forget_acks' },
+      live: (run) => this.live(run),
+      events: { room: (enough) => this.hasRoom(enough), compacted: () => parts.watch.compacted() },
+    });
   }
 
   get isUp(): boolean {
     return this.service !== null;
   }
 
+  get inflight(): number {
+    return this.service?.inflight ?? 0;
+  }
+
+  // ---- the process
+
+  /** Runs what the process does. It may die in the middle of it, at an op of its disk: then nothing after that happens. */
+  private live(run: () => void): void {
+    if (this.depth > 0) return run();
+    this.depth++;
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      this.died(true, this.downMs);
+    } finally {
+      this.depth--;
+    }
+  }
+
   start(): void {
-    if (this.service !== null) return;
-    this.clockOffsetMs += this.stepMs;
-    this.stepMs = 0;
-    const shards = this.open();
+    if (this.service !== null || this.isGone) return;
+    this.live(() => this.begin());
+  }
+
+  private begin(): void {
+    const { defect, watch, loop } = this.parts;
+    loop.record(RECORDS.start, this.index, this.generation);
+    this.clock.anchor();
+    if (defect === 'stuck_clock') this.clock.freeze(true);
+    this.isDraining = false;
+    this.isShort = false;
+    const opened = this.store.open();
+    // It gives up with an error; whoever watches it tries again.
+    if (opened === 'no_space') return this.parts.loop.after(FAILED_DOWN_MS, 'end', this.timerId(), () => this.start());
+    if (typeof opened === 'string') {
+      watch.beyond(this.index, opened);
+      this.isGone = true;
+      return;
+    }
+    this.kept(opened.survived);
+    watch.started(this.index, opened, this.generation === 0);
+    this.takeOver(opened);
+  }
+
+  /** As `src/main.ts` does it: nothing is served before it is durable that this process is the one. */
+  private takeOver({ shards, processFacts, epoch }: Opened): void {
+    const { limits, watch, random } = this.parts;
+    const { generation } = this;
+    this.renewAuthority(processFacts);
     this.service = new Service({
       shards,
-      random: this.random,
+      random,
       integrity,
-      observer: this.checker,
+      observer: { fact: (shard, fact) => watch.fact(this.index, shard, fact) },
       effects: { append: (batches) => this.append(batches) },
     });
-    const { epoch } = this.journal as EmbeddedJournal;
-    const { limits, shardCount } = this;
-    this.service.start(this.nowMs(), { name: 'started', atMs: this.nowMs(), epoch, shards: shardCount, limits });
+    const nowMs = this.clock.nowMs();
+    const started = { name: 'started', atMs: nowMs, epoch, shards: shards.length, limits } as const;
+    this.heedRoom();
+    this.service.start(nowMs, started, (durable) => {
+      if (generation === this.generation && durable) this.isServing = true;
+    });
     this.arm();
   }
 
-  /** The shipped recovery over what the disk holds. */
-  private open(): readonly ShardState[] {
-    const { disk, generation } = this;
-    this.journal = new EmbeddedJournal({
-      storage: disk,
-      recovering: RECOVERING,
-      segmentBytes: SEGMENT_BYTES,
-      inlineBytesMax: INLINE_BYTES_MAX,
-      freshSalt: () => new Uint8Array(SALT_BYTES).map(() => this.random.below(256)),
-      compactor: (upTo, done) => runLater(disk, compact(disk, upTo, RECOVERING), done),
-      events: {
-        room: (enough) => {
-          if (generation === this.generation) this.service?.refuseWrites(enough ? null : 'degraded_writes');
-        },
-        compacted: () => this.checker.count('snapshots'),
-        compactionFailed: (error) => {
-          throw error;
-        },
-      },
-    });
-    const { recovered } = this.journal;
-    const found = recovered?.replica.shards ?? [];
-    const shards = found.length > 0 ? found : Service.empty(this.shardCount, this.limits);
-    // The append under way when the process died is a frame: it is there whole or not at all.
-    if ((recovered?.tail.sequence ?? 0) > this.appends) this.synced(this.inDoubt);
-    this.inDoubt = [];
-    this.appends = recovered?.tail.sequence ?? 0;
-    if (this.generation > 0) this.checker.recovered(shards);
-    return shards;
+  /** Another process: it knows of capabilities what the journal says. How far quotas were used is not noted here. */
+  private renewAuthority(processFacts: readonly ProcessFact[]): void {
+    const { clock, cacheTtlMs } = this.parts;
+    this.authority = new Authority(keyringOf(this.keys), clock, cacheTtlMs);
+    for (const fact of processFacts) if (fact.name === 'revoked') this.authority.revocations.add(fact);
   }
 
-  private synced(batches: readonly Batch[]): void {
-    for (const { shard, facts } of batches) if (shard !== null) for (const fact of facts) this.checker.synced(fact);
+  /** The process dies at once, or the whole machine, as chance has it. */
+  crash(): void {
+    if (this.service !== null) this.died(this.parts.random.chance(0.5), null);
   }
+
+  /** It is dead; `downMs` later another is started, unless somebody else does that. */
+  private died(machine: boolean, downMs: number | null): void {
+    const { loop, watch } = this.parts;
+    loop.record(RECORDS.crash, this.index, this.generation);
+    this.service = null;
+    this.isServing = false;
+    this.generation++;
+    this.wakeAtMs = Number.POSITIVE_INFINITY;
+    this.sessions.clear();
+    this.open.clear();
+    this.store.crash(machine);
+    watch.crashed(this.index);
+    if (downMs !== null) loop.after(downMs, 'end', this.timerId(), () => this.start());
+  }
+
+  /** Stops taking sends and ends what waits; `exit` is called when `forMs` have passed and the process is gone. */
+  drain(forMs: number, exit: () => void): void {
+    const { service, generation } = this;
+    if (service === null) return;
+    this.parts.watch.draining(this.index);
+    this.isDraining = true;
+    this.live(() => {
+      service.refuseWrites('draining');
+      service.endWaiting(this.clock.nowMs(), true);
+    });
+    this.parts.loop.after(forMs, 'end', this.timerId(), () => {
+      if (generation !== this.generation) return;
+      this.died(false, null);
+      exit();
+    });
+  }
+
+  /** Nothing is done until `forMs` have passed; what comes meanwhile waits at the door. */
+  pause(forMs: number): void {
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, this.parts.loop.nowMs + forMs);
+  }
+
+  private get isPaused(): boolean {
+    return this.parts.loop.nowMs < this.pausedUntilMs;
+  }
+
+  /** The keyring is loaded anew: capabilities of other keys are no good any more. */
+  useKeys(keys: readonly number[]): void {
+    this.keys = keys;
+    this.authority.useKeyring(keyringOf(keys));
+    this.parts.watch.rekeyed(this.index, keys);
+    this.live(() => this.service?.endWaiting(this.clock.nowMs()));
+    this.arm();
+  }
+
+  /** The faults are over: up, awake, on time, with all keys. */
+  settle(keys: readonly number[]): void {
+    this.pausedUntilMs = -1;
+    this.flood = 0;
+    this.clock.drift(1);
+    this.clock.freeze(this.parts.defect === 'stuck_clock');
+    this.store.trouble.end(this.store.disk);
+    if (this.service?.isFailed) this.died(false, null);
+    this.start();
+    this.live(() => this.store.retry());
+    this.useKeys(keys);
+    this.clockChanged();
+  }
+
+  /** The machine never comes back. */
+  vanish(): void {
+    if (this.service !== null) this.died(true, null);
+    this.isGone = true;
+  }
+
+  // ---- the journal
 
   private append(batches: readonly Batch[]): void {
     const { service, generation } = this;
-    this.inDoubt = batches;
-    const done = (error: Error | null): void => {
+    const { loop, defect } = this.parts;
+    const hear = (): void => {
       if (generation !== this.generation) return;
-      if (error !== null) return service?.journalFailed();
-      this.inDoubt = [];
-      this.appends++;
-      this.synced(batches);
-      if (this.defect !== 'reply_before_sync') service?.durable();
+      if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), () => this.live(hear));
+      service?.durable();
       this.arm();
     };
-    const written = this.defect === 'forget_acks' ? batches.map(withoutAcks) : batches;
-    this.journal?.append(written, done);
-    // The defect: what must wait for the sync does not.
-    if (this.defect === 'reply_before_sync') this.loop.after(0, 'wake', 0, () => service?.durable());
-  }
-
-  /** The process dies at once. Whatever the disk had under way may or may not have been written. */
-  crash(): void {
-    if (this.service === null) return;
-    this.service = null;
-    this.generation++;
-    this.wakeAtMs = Number.POSITIVE_INFINITY;
-    // The process only, or the machine with what was in its caches.
-    if (this.random.chance(0.5)) this.disk.kill();
-    else this.disk.crash({ keeps: () => this.random.chance(0.5) }, this.random.below(this.disk.unsyncedNames + 1));
-  }
-
-  /** The wall clock is set; the running process does not notice, the next start does. */
-  stepClock(byMs: number): void {
-    this.stepMs += byMs;
-  }
-
-  /** One request from the network; `reply` is called at most once, and never after a crash. */
-  request(token: string, request: Request, reply: (reply: Reply) => void): void {
-    const { service, generation } = this;
-    if (service === null || this.authority === null) return;
-    const capability = this.authority.authenticate(`Bearer ${token}`);
-    if (typeof capability === 'string') return reply({ outcome: 'cap_auth' });
-    service.request(request, capability, this.nowMs(), (answer) => {
-      if (generation !== this.generation) return;
-      this.checker.replied(request, answer);
-      reply(answer);
+    this.store.append(batches, (error) => {
+      loop.mark('sync', this.index);
+      if (error !== null) return this.failed();
+      this.kept(batches);
+      if (defect !== 'reply_before_sync') hear();
     });
-    this.arm();
+    // The defect: what must wait for the sync does not.
+    if (defect === 'reply_before_sync') loop.after(0, 'wake', this.timerId(), () => this.live(hear));
   }
 
-  /** A recv whose client was gone before the first byte (LE7). */
-  release(reply: Reply): void {
-    if (reply.deliveries === undefined || reply.deliveries.length === 0) return;
-    this.service?.release(reply.deliveries, this.nowMs());
+  private kept(batches: readonly Batch[]): void {
+    const { watch } = this.parts;
+    for (const { shard, facts } of batches) {
+      if (shard === null) watch.noted(this.index, facts);
+      else watch.synced(this.index, shard, facts);
+    }
+  }
+
+  /** Nobody knows what the disk holds (journal rule 4): 503 to all that waits, and the process goes. */
+  private failed(): void {
+    const { service, generation } = this;
+    if (service === null || service.isFailed) return;
+    this.parts.watch.failed(this.index);
+    service.journalFailed();
+    this.parts.loop.after(1, 'end', this.timerId(), () => {
+      if (generation === this.generation) this.died(false, FAILED_DOWN_MS);
+    });
+  }
+
+  private hasRoom(enough: boolean): void {
+    const { generation } = this;
+    this.isShort = !enough;
+    this.heedRoom();
+    const retry = (): void => {
+      if (generation !== this.generation || !this.isShort) return;
+      this.live(() => this.store.retry());
+      this.parts.loop.after(RETRY_MS, 'end', this.timerId(), retry);
+    };
+    if (!enough) this.parts.loop.after(RETRY_MS, 'end', this.timerId(), retry);
+  }
+
+  /** Sends are refused while there is no space for what comes next (journal rule 5). */
+  private heedRoom(): void {
+    this.parts.watch.short(this.index, this.isShort);
+    if (this.service === null || this.isDraining || this.service.isFailed) return;
+    this.service.refuseWrites(this.isShort ? 'degraded_writes' : null);
+  }
+
+  /** The machine stops before its disk's op number `ops` from now, and is back `downMs` later. */
+  stopAt(ops: number, tear: Tear, downMs: number): void {
+    this.downMs = downMs;
+    this.store.trouble.stopAt(this.store.disk, ops, tear);
+  }
+
+  // ---- time
+
+  private timerId(): number {
+    return ++this.wakes * NODES_MAX + this.index;
+  }
+
+  private tick(): void {
+    this.live(() => this.service?.tick(this.clock.nowMs()));
     this.arm();
   }
 
   /** Asks for a wake-up when the service needs one earlier than the one that is coming. */
   private arm(): void {
     const { service, generation } = this;
-    if (service === null) return;
+    const { loop, watch } = this.parts;
+    if (service === null || service.isFailed) return;
     const dueMs = service.nextWakeMs();
-    if (dueMs >= this.wakeAtMs || dueMs === Number.POSITIVE_INFINITY) return;
+    if (dueMs >= this.wakeAtMs) return;
+    const delayMs = this.clock.untilMs(dueMs);
+    if (delayMs === Number.POSITIVE_INFINITY) return;
     this.wakeAtMs = dueMs;
-    this.loop.after(Math.max(0, dueMs - this.nowMs()), 'wake', 1, () => {
+    const id = this.timerId();
+    const wake = (): void => {
       if (generation !== this.generation || this.wakeAtMs !== dueMs) return;
+      if (this.isPaused) return loop.at(this.pausedUntilMs, 'wake', id, wake);
+      loop.mark('wake', this.index);
+      watch.ticked();
       this.wakeAtMs = Number.POSITIVE_INFINITY;
-      service.tick(this.nowMs());
-      this.arm();
-    });
+      this.tick();
+    };
+    loop.after(delayMs, 'wake', id, wake);
   }
 
-  revoke(nonce: string): void {
-    this.authority?.revoke('nonce', nonce);
-    this.service?.endWaiting(this.nowMs());
+  /** The clock runs differently from now on: wake-ups are planned anew. */
+  clockChanged(): void {
+    this.wakeAtMs = Number.POSITIVE_INFINITY;
+    this.arm();
+  }
+
+  // ---- requests
+
+  /** Idle connections that someone keeps open. */
+  floodBy(connections: number): void {
+    this.flood += connections;
+  }
+
+  arrive(exchange: Exchange): void {
+    const { loop } = this.parts;
+    const { call, copy } = exchange;
+    if (!this.isPaused) return this.live(() => this.take(exchange));
+    loop.at(this.pausedUntilMs, 'request', copyId(call, copy), () => this.arrive(exchange));
+  }
+
+  private take(exchange: Exchange): void {
+    const { loop, watch, connectionsMax } = this.parts;
+    const { call, copy } = exchange;
+    loop.mark('request', copyId(call, copy));
+    if (this.service === null || !this.isServing || this.open.size + this.flood >= connectionsMax)
+      return exchange.reply(null);
+    const capability = this.authority.authenticate(headerOf(call.capability), this.sessionOf(call));
+    if (capability === 'expired') this.parts.faults.began('expired', loop.nowMs);
+    watch.arrived(this.index, exchange, typeof capability === 'string' ? capability : null);
+    this.open.add(exchange);
+    if (typeof capability === 'string') return this.leave(exchange, { outcome: 'cap_auth' });
+    const { ask } = call;
+    if (!capability.allowsOp(OP_OF[ask.verb])) return this.leave(exchange, { outcome: 'cap_scope' });
+    if (ask.verb === 'revoke') return this.revoke(exchange, capability, ask.nonce);
+    this.serve(exchange, capability, ask);
+    this.arm();
+  }
+
+  private sessionOf({ by }: Call): Session {
+    let session = this.sessions.get(by.name);
+    if (session === undefined) {
+      session = this.authority.newSession();
+      this.sessions.set(by.name, session);
+    }
+    return session;
+  }
+
+  /** As `src/http/gateway.ts` does it: a client that is gone gives back what it was leased, an ended capability gets no payload. */
+  private serve(exchange: Exchange, capability: Capability, request: Request): void {
+    const { service, generation } = this;
+    const caller = this.parts.defect === 'deaf_to_revocation' ? deaf(capability) : capability;
+    const answer = (reply: Reply): void => {
+      if (generation !== this.generation) return;
+      const deliveries = reply.deliveries ?? [];
+      if (deliveries.length > 0 && (exchange.closed || !caller.isValid(this.clock.nowMs()))) {
+        this.parts.watch.released(this.index, deliveries);
+        service?.release(deliveries, this.clock.nowMs());
+        this.arm();
+        return this.leave(exchange, { outcome: 'cap_auth' });
+      }
+      this.leave(exchange, reply);
+    };
+    // What is answered at once is looked at when the whole decision is known.
+    let early: Reply | null = null;
+    let deciding = true;
+    const held = (reply: Reply): void => {
+      if (deciding) early = reply;
+      else answer(reply);
+    };
+    exchange.held = held;
+    service?.request(request, caller, this.clock.nowMs(), held);
+    deciding = false;
+    this.parts.watch.served(this.index, exchange);
+    if (early !== null) answer(early);
+  }
+
+  private revoke(exchange: Exchange, capability: Capability, nonce: string): void {
+    if (!capability.allowsTopic('mailbox.admin')) return this.leave(exchange, { outcome: 'cap_scope' });
+    const { generation } = this;
+    this.authority.revoke('nonce', nonce);
+    this.parts.faults.began('revoke', this.parts.loop.nowMs);
+    this.parts.watch.revoked(this.index, nonce);
+    if (this.parts.defect !== 'deaf_to_revocation') this.service?.endWaiting(this.clock.nowMs());
+    const fact = { name: 'revoked', kind: 'nonce', value: nonce, atMs: this.clock.nowMs() } as const;
+    this.service?.remember(fact, (durable) => {
+      if (generation === this.generation) this.leave(exchange, { outcome: durable ? 'ok' : 'journal' });
+    });
+    this.arm();
+  }
+
+  /** A reply leaves the process, unless nobody is there to take it. */
+  private leave(exchange: Exchange, reply: Reply): void {
+    if (!this.open.delete(exchange)) return;
+    exchange.held = null;
+    if (exchange.closed) return this.parts.faults.began('gone', this.parts.loop.nowMs);
+    this.parts.watch.replied(this.index, exchange, reply);
+    exchange.reply(reply);
+  }
+
+  /** The client closed its connection. */
+  hangUp(exchange: Exchange): void {
+    const { loop } = this.parts;
+    const { call, copy } = exchange;
+    if (this.isPaused) {
+      return loop.at(this.pausedUntilMs, 'hangup', copyId(call, copy), () => this.hangUp(exchange));
+    }
+    if (!this.open.delete(exchange)) return;
+    loop.mark('hangup', copyId(call, copy));
+    this.parts.watch.hungUp();
+    exchange.closed = true;
+    if (call.ask.verb !== 'recv' && call.ask.verb !== 'reprocess') return;
+    const { held } = exchange;
+    if (held !== null) this.live(() => this.service?.cancel(held));
   }
 }

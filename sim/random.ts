@@ -8,37 +8,20 @@ function hashOf(text: string): number {
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const WORDS = 2 ** 32;
 
-/**
- * One named stream of pseudo-random numbers (sfc32). Streams of one seed are independent: a draw more in one place moves
- * nothing elsewhere.
- */
-export class Stream implements Random {
-  private a: number;
-  private b: number;
-  private c: number;
-  private counter = 1;
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
 
-  constructor(seed: number, name: string) {
-    this.a = seed | 0;
-    this.b = Math.floor(seed / 2 ** 32) | 0;
-    this.c = hashOf(name) | 0;
-    for (let i = 0; i < 12; i++) this.next();
-  }
-
+/** Everything that is drawn, from 32-bit words. A word near 0 is always the plain choice: the least, and "no". */
+export abstract class Draws implements Random {
   /** 32 random bits, 0 .. 2^32-1. */
-  next(): number {
-    const t = (this.a + this.b + this.counter) | 0;
-    this.counter = (this.counter + 1) | 0;
-    this.a = this.b ^ (this.b >>> 9);
-    this.b = (this.c + (this.c << 3)) | 0;
-    this.c = ((this.c << 21) | (this.c >>> 11)) + t;
-    this.c |= 0;
-    return t >>> 0;
-  }
+  abstract next(): number;
 
   below(below: number): number {
-    if (below <= 2 ** 32) return Math.floor((this.next() / 2 ** 32) * below);
+    if (below <= WORDS) return Math.floor((this.next() / WORDS) * below);
     return (this.next() * 2 ** 16 + (this.next() >>> 16)) % below;
   }
 
@@ -53,16 +36,71 @@ export class Stream implements Random {
 
   /** True with this probability, 0..1. */
   chance(probability: number): boolean {
-    return probability > 0 && this.next() < probability * 2 ** 32;
+    return probability > 0 && this.next() >= (1 - probability) * WORDS;
   }
 
   /** Whole, uniform in [range.min, range.max]. */
   within({ min, max }: Range): number {
     return min + this.below(max - min + 1);
   }
+
+  pick<T>(from: readonly T[]): T {
+    return from[this.below(from.length)] as T;
+  }
 }
 
-export interface Range {
-  readonly min: number;
-  readonly max: number;
+/**
+ * One named stream of pseudo-random numbers (sfc32). Streams of one seed are independent: a draw more in one place moves
+ * nothing elsewhere.
+ */
+export class Stream extends Draws {
+  private a: number;
+  private b: number;
+  private c: number;
+  private counter = 1;
+
+  constructor(seed: number, name: string) {
+    super();
+    this.a = seed | 0;
+    this.b = Math.floor(seed / 2 ** 32) | 0;
+    this.c = hashOf(name) | 0;
+    for (let i = 0; i < 12; i++) this.next();
+  }
+
+  next(): number {
+    const t = (this.a + this.b + this.counter) | 0;
+    this.counter = (this.counter + 1) | 0;
+    this.a = this.b ^ (this.b >>> 9);
+    this.b = (this.c + (this.c << 3)) | 0;
+    this.c = ((this.c << 21) | (this.c >>> 11)) + t;
+    this.c |= 0;
+    return t >>> 0;
+  }
+}
+
+/**
+ * The words a node drew, written down or read back: a replay needs no generator. Past its end a tape gives 1, 2, 3 ..:
+ * plain choices that are still all different, so that an empty tape is the simplest randomness there is.
+ */
+export class Tape extends Draws {
+  readonly words: number[];
+  private readonly source: Draws | null;
+  private at = 0;
+  private spare = 0;
+
+  /** Records what it draws from `source`, or with null plays `words`. */
+  constructor(source: Draws | null, words: readonly number[] = []) {
+    super();
+    this.source = source;
+    this.words = [...words];
+  }
+
+  next(): number {
+    if (this.source !== null) {
+      const word = this.source.next();
+      this.words.push(word);
+      return word;
+    }
+    return this.at < this.words.length ? (this.words[this.at++] as number) : ++this.spare;
+  }
 }

@@ -1,10 +1,29 @@
-import { INVARIANTS, type InvariantName } from '../spec/vocabulary.ts';
 import { DEFAULT_LIMITS, type Limits } from '../src/core/limits.ts';
-import { CONSUMER_KINDS, type ConsumerKind } from './clients.ts';
-import type { NetworkRules } from './network.ts';
-import { DEFECTS, type Defect } from './node.ts';
+import { GROUP_NAMES, type Group, PLENTY } from './capabilities.ts';
+import { RULE_NAMES, type RuleName } from './checkers/breach.ts';
+import { GOAL_NAMES } from './checkers/tally.ts';
+import { type ConsumerRules, TEMPER_NAMES } from './clients/consumer.ts';
+import type { CapabilityRules } from './clients/issuer.ts';
+import type { AdminRules } from './clients/others.ts';
+import type { ProducerRules } from './clients/producer.ts';
+import { ERRORS_OF, type ErrorOf, TEARS, type Tear } from './disk-trouble.ts';
+import type { Direction } from './network.ts';
+import { DEFECTS } from './node.ts';
 import type { Range } from './random.ts';
+import { SETTLE_BY, type Setup } from './setup.ts';
 import { Fields } from './yaml.ts';
+
+/** How the network treats one message, each way. Probabilities 0..1. */
+export interface NetworkRules {
+  readonly latencyMs: Range;
+  readonly drop: number;
+  readonly duplicate: number;
+  /** Ten times the latency for this message: it is overtaken. */
+  readonly reorder: number;
+  readonly lostReply: number;
+  /** The client is gone when its reply is about to be written. */
+  readonly gone: number;
+}
 
 /** A fault schedule, read and in range. Times in ms of simulated time. */
 export interface Schedule {
@@ -12,115 +31,105 @@ export interface Schedule {
   readonly name: string;
   readonly description: string;
   readonly seed: number;
-  readonly durationMs: number;
-  /** How long everything may take to settle once the faults are over. */
-  readonly settleMs: number;
-  readonly shards: number;
-  readonly syncMs: Range;
-  readonly limits: Limits;
+  readonly setup: Setup;
   readonly network: NetworkRules;
-  readonly topics: number;
-  readonly producers: { readonly count: number; readonly everyMs: Range; readonly poison: number };
-  readonly consumers: readonly ConsumerGroup[];
-  /** 0 for never. */
-  readonly reprocessEveryMs: number;
-  readonly faults: readonly Fault[];
-  readonly defect: Defect | null;
+  readonly producers: ProducerRules & { readonly count: number };
+  readonly consumers: readonly (ConsumerRules & { readonly count: number })[];
+  readonly admin: AdminRules | null;
+  readonly capabilities: CapabilityRules;
+  readonly faults: readonly PlannedFault[];
   readonly goals: Readonly<Record<string, number>>;
-  /** A negative schedule: this invariant must be seen to fail. */
-  readonly violates: InvariantName | null;
+  /** A negative schedule: this rule must be seen to be broken. */
+  readonly violates: RuleName | null;
 }
 
-export interface ConsumerGroup {
-  readonly kind: ConsumerKind;
-  readonly count: number;
-  readonly workMs: Range;
-  readonly share: number;
-  readonly visibilityMs: number;
+interface OnNode {
+  /** Null: chance says which. */
+  readonly node: number | null;
+}
+interface OnLinks extends OnNode {
+  readonly who: Group | 'all';
 }
 
-export type Fault = { readonly atMs: number; readonly everyMs: number } & (
-  | { readonly kind: 'crash'; readonly downMs: Range }
-  | { readonly kind: 'partition'; readonly forMs: number; readonly direction: 'both' | 'requests' | 'replies' }
-  | { readonly kind: 'clock_step'; readonly byMs: number }
-  | { readonly kind: 'burst'; readonly messages: number }
-  | { readonly kind: 'revoke'; readonly of: 'producers' | 'consumers' }
+/** A fault as a schedule has it: first at `atMs`, then every `everyMs` (0: once). */
+export type PlannedFault = { readonly atMs: number; readonly everyMs: Range } & (
+  | ({ readonly kind: 'crash' | 'drain'; readonly downMs: Range } & OnNode)
+  | ({ readonly kind: 'pause' | 'clock_freeze'; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'partition'; readonly direction: Direction; readonly forMs: Range } & OnLinks)
+  | ({ readonly kind: 'delay' | 'slow_reader'; readonly byMs: Range; readonly forMs: Range } & OnLinks)
+  | ({ readonly kind: 'clock_step'; readonly byMs: number } & OnNode)
+  | ({ readonly kind: 'clock_drift'; readonly rate: number; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'connection_flood'; readonly connections: number; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'power_cut'; readonly ops: Range; readonly tear: Tear; readonly downMs: Range } & OnNode)
+  | ({ readonly kind: 'disk_error'; readonly of: ErrorOf } & OnNode)
+  | ({ readonly kind: 'disk_full'; readonly bytes: number; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'short_write' | 'lost_sync'; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'bit_flip'; readonly bits: number } & OnNode)
+  | ({ readonly kind: 'misdirected_write' } & OnNode)
+  | { readonly kind: 'burst' | 'replay_storm'; readonly messages: number }
+  | { readonly kind: 'dedup_flood'; readonly messages: number; readonly forMs: Range }
+  | { readonly kind: 'hot_topic' | 'authority_down'; readonly forMs: Range }
+  | { readonly kind: 'revoke'; readonly of: Group; readonly reissueMs: number }
+  | { readonly kind: 'rollover'; readonly overlapMs: number }
+  | { readonly kind: 'auth_failures'; readonly calls: number; readonly forged: number }
 );
-
-/** What a goal may ask to have happened. */
-export const GOALS = [
-  'accepted',
-  'duplicates',
-  'delivered',
-  'redelivered',
-  'acked',
-  'nacked',
-  'extended',
-  'released',
-  'expired',
-  'dead_lettered',
-  'reprocessed',
-  'purged',
-  'saturated',
-  'recoveries',
-  'send_retries',
-  'settle_retries',
-  'leases_lost',
-  'refused_auth',
-  'poisoned',
-] as const;
+export type PlannedKind = PlannedFault['kind'];
 
 const DAY_MS = 86_400_000;
-const NONE: NetworkRules = {
-  latencyMs: { min: 1, max: 5 },
-  drop: 0,
-  duplicate: 0,
-  reorder: 0,
-  lostReply: 0,
-  gone: 0,
+/** Simulated time is kept in 32 bits by the hash. */
+const DURATION_MS_MAX = 20 * DAY_MS;
+export const QUIET: NetworkRules = {
+  ...{ latencyMs: { min: 1, max: 5 }, drop: 0, duplicate: 0, reorder: 0, lostReply: 0, gone: 0 },
 };
+const NEVER: Range = { min: 0, max: 0 };
 
 /** @throws ScheduleError naming file, line, column, field and limit */
 export function parseSchedule(text: string, file: string): Schedule {
   const f = Fields.parse(text, file);
-  const durationMs = f.duration('duration');
-  const limits = f.within('limits', limitsOf, DEFAULT_LIMITS);
+  const setup = setupOf(f);
   const schedule: Schedule = {
     file,
     name: f.text('name'),
     description: f.text('description'),
     seed: f.whole('seed', 0, Number.MAX_SAFE_INTEGER),
-    durationMs,
-    settleMs: f.duration('settle', 10 * 60_000),
-    shards: f.whole('shards', 1, 64, 2),
-    syncMs: f.range('sync', { min: 1, max: 3 }),
-    limits,
-    network: f.within('network', networkOf, NONE),
-    topics: f.whole('topics', 1, 1000, 2),
-    producers: f.within('producers', (p) => ({
-      count: p.whole('count', 1, 1000),
-      everyMs: p.range('every'),
-      poison: p.share('poison', 0),
-    })),
-    consumers: f.list('consumers', (c) => ({
-      kind: c.oneOf('kind', CONSUMER_KINDS),
-      count: c.whole('count', 1, 1000),
-      workMs: c.range('work', { min: 1, max: 50 }),
-      share: c.share('share', 0.5),
-      visibilityMs: c.duration('visibility', limits.defaultVisibilityMs),
-    })),
-    reprocessEveryMs: f.duration('reprocess_every', 0),
-    faults: f.list('faults', faultOf),
-    defect: f.has('defect') ? f.oneOf('defect', DEFECTS) : null,
-    goals: f.counts('goals', GOALS),
-    violates: f.has('violates') ? f.oneOf('violates', INVARIANTS) : null,
+    setup,
+    network: f.within('network', networkOf, QUIET),
+    producers: f.within('producers', producersOf),
+    consumers: f.list('consumers', consumersOf),
+    admin: f.has('admin') ? f.within('admin', adminOf) : null,
+    capabilities: f.within('capabilities', capabilitiesOf, { lifetimeMs: 0, quotaOps: PLENTY }),
+    faults: f.list('faults', (fault) => faultOf(fault, setup)),
+    goals: f.counts('goals', GOAL_NAMES),
+    violates: f.has('violates') ? f.oneOf('violates', RULE_NAMES) : null,
   };
   f.refuseUnknown();
   return schedule;
 }
 
+function setupOf(f: Fields): Setup {
+  const nodes = f.whole('nodes', 1, 16, 1);
+  const topics = f.whole('topics', 1, 1000, 2);
+  if (topics < nodes) f.refuse('topics', `must be at least the number of nodes, ${nodes}: each topic is at one node`);
+  const durationMs = f.duration('duration', undefined, 1, DURATION_MS_MAX);
+  return {
+    nodes,
+    shards: f.whole('shards', 1, 64, 2),
+    topics,
+    limits: f.within('limits', limitsOf, DEFAULT_LIMITS),
+    durationMs,
+    settleMs: f.duration('settle', 10 * 60_000, 1),
+    settleBy: f.oneOf('settle_by', SETTLE_BY, 'acks'),
+    heals: f.has('heals') ? f.wholes('heals', 0, nodes - 1) : null,
+    syncMs: f.range('sync', { min: 1, max: 3 }),
+    skewMs: f.shifts('skew', nodes),
+    cacheTtlMs: f.duration('cap_cache_ttl', 30_000, 5_000, 120_000),
+    connectionsMax: f.whole('max_connections', 1, 1_000_000, 1024),
+    defect: f.has('defect') ? f.oneOf('defect', DEFECTS) : null,
+  };
+}
+
 const networkOf = (n: Fields): NetworkRules => ({
-  latencyMs: n.range('latency', NONE.latencyMs),
+  latencyMs: n.range('latency', QUIET.latencyMs),
   drop: n.share('drop', 0),
   duplicate: n.share('duplicate', 0),
   reorder: n.share('reorder', 0),
@@ -128,41 +137,141 @@ const networkOf = (n: Fields): NetworkRules => ({
   gone: n.share('gone', 0),
 });
 
-const limitsOf = (l: Fields): Limits => ({
-  ...DEFAULT_LIMITS,
-  shardCapacity: l.whole('shard_capacity', 1, 1_000_000, DEFAULT_LIMITS.shardCapacity),
-  globalInflight: l.whole('global_inflight', 1, 1_000_000, DEFAULT_LIMITS.globalInflight),
-  dedupCapacity: l.whole('dedup_capacity', 1, 1_000_000, DEFAULT_LIMITS.dedupCapacity),
-  maxAttempts: l.whole('max_attempts', 1, 1000, DEFAULT_LIMITS.maxAttempts),
-  maxRedrives: l.whole('max_redrives', 1, 1000, DEFAULT_LIMITS.maxRedrives),
-  dlqMaxPerTopic: l.whole('dlq_max_per_topic', 1, 1_000_000, DEFAULT_LIMITS.dlqMaxPerTopic),
-  defaultVisibilityMs: l.duration('default_visibility', DEFAULT_LIMITS.defaultVisibilityMs),
-  backoffBaseMs: l.duration('backoff_base', DEFAULT_LIMITS.backoffBaseMs),
-  backoffMaxMs: l.duration('backoff_max', DEFAULT_LIMITS.backoffMaxMs),
-  tReplayMs: l.duration('t_replay', DEFAULT_LIMITS.tReplayMs),
-  readyRetentionMs: l.duration('ready_retention', DEFAULT_LIMITS.readyRetentionMs),
+function limitsOf(l: Fields): Limits {
+  const d = DEFAULT_LIMITS;
+  const limits: Limits = {
+    shardCapacity: l.whole('shard_capacity', 1, 10_000_000, d.shardCapacity),
+    globalInflight: l.whole('global_inflight', 1, 10_000_000, d.globalInflight),
+    dedupCapacity: l.whole('dedup_capacity', 1, 10_000_000, d.dedupCapacity),
+    settledCapacity: l.whole('settled_capacity', 1, 10_000_000, d.settledCapacity),
+    maxAttempts: l.whole('max_attempts', 1, 1000, d.maxAttempts),
+    maxRedrives: l.whole('max_redrives', 1, 1000, d.maxRedrives),
+    releasesMax: l.whole('releases_max', 0, 1000, d.releasesMax),
+    inflightFactor: l.whole('inflight_factor', 1, 100, d.inflightFactor),
+    dlqMaxPerTopic: l.whole('dlq_max_per_topic', 1, 10_000_000, d.dlqMaxPerTopic),
+    dlqCapacity: l.whole('dlq_capacity', 1, 10_000_000, d.dlqCapacity),
+    dlqRetentionMs: l.duration('dlq_retention', d.dlqRetentionMs, 1),
+    defaultVisibilityMs: l.duration('default_visibility', d.defaultVisibilityMs, 250, DAY_MS / 2),
+    backoffBaseMs: l.duration('backoff_base', d.backoffBaseMs, 1),
+    backoffMaxMs: l.duration('backoff_max', d.backoffMaxMs, 1),
+    tReplayMs: l.duration('t_replay', d.tReplayMs, 1),
+    readyRetentionMs: l.duration('ready_retention', d.readyRetentionMs, 1),
+  };
+  if (limits.tReplayMs < 2 * limits.defaultVisibilityMs) {
+    l.refuse('t_replay', `must be at least twice the default visibility of ${limits.defaultVisibilityMs} ms`);
+  }
+  if (limits.backoffMaxMs < limits.backoffBaseMs) l.refuse('backoff_max', 'must be at least backoff_base');
+  return limits;
+}
+
+const producersOf = (p: Fields): Schedule['producers'] => ({
+  count: p.whole('count', 1, 1000),
+  everyMs: p.range('every'),
+  poison: p.share('poison', 0),
+  delayed: p.share('delayed', 0),
+  delayMs: p.range('delay', { min: 1, max: 5_000 }),
+  mortal: p.share('mortal', 0),
+  ttlMs: p.range('ttl', { min: 50, max: 5_000 }),
+  repeated: p.share('repeated', 0),
+  clashing: p.share('clashing', 0),
+  damaged: p.share('damaged', 0),
+  bytes: p.wholeRange('bytes', 65_536, { min: 3, max: 3 }),
 });
 
-const FAULT_KINDS = ['crash', 'partition', 'clock_step', 'burst', 'revoke'] as const;
+const consumersOf = (c: Fields): Schedule['consumers'][number] => ({
+  kind: c.oneOf('kind', TEMPER_NAMES),
+  count: c.whole('count', 1, 1000),
+  workMs: c.range('work', { min: 1, max: 50 }),
+  share: c.share('share', 0.5),
+  visibilityMs: c.has('visibility') ? c.duration('visibility', undefined, 250, DAY_MS / 2) : 0,
+  waitMs: c.duration('wait', 0, 0, 20_000),
+  messagesMax: c.whole('max', 1, 256, 4),
+  bytesMax: c.whole('bytes', 1, 524_288, 524_288),
+  riding: c.share('riding', 0),
+});
 
-function faultOf(f: Fields): Fault {
-  const kind = f.oneOf('kind', FAULT_KINDS);
-  const when = { atMs: f.duration('at'), everyMs: f.duration('every', 0) };
+const adminOf = (a: Fields): AdminRules => ({
+  everyMs: a.duration('every', undefined, 1),
+  purge: a.share('purge', 0),
+  ratePerS: a.whole('rate', 0, 1000, 0),
+});
+
+const capabilitiesOf = (c: Fields): CapabilityRules => ({
+  lifetimeMs: c.duration('lifetime', 0),
+  quotaOps: c.whole('quota', 1, PLENTY, PLENTY),
+});
+
+export const PLANNED_KINDS = [
+  ...(['crash', 'drain', 'pause', 'partition', 'delay', 'slow_reader'] as const),
+  ...(['clock_step', 'clock_freeze', 'clock_drift', 'connection_flood', 'burst', 'replay_storm'] as const),
+  ...(['dedup_flood', 'hot_topic', 'authority_down', 'revoke', 'rollover', 'auth_failures'] as const),
+  ...(['power_cut', 'disk_error', 'disk_full', 'short_write', 'lost_sync', 'bit_flip', 'misdirected_write'] as const),
+] satisfies readonly PlannedKind[];
+
+function faultOf(f: Fields, { nodes, durationMs }: Setup): PlannedFault {
+  const kind = f.oneOf('kind', PLANNED_KINDS);
+  const atMs = f.duration('at');
+  if (atMs >= durationMs) f.refuse('at', 'must be before the end of the run');
+  const when = { kind, atMs, everyMs: f.range('every', NEVER) };
+  const onNode = (): OnNode => ({ node: f.has('node') ? f.whole('node', 0, nodes - 1) : null });
+  const onLinks = (): OnLinks => ({ ...onNode(), who: f.oneOf('who', ['all', ...GROUP_NAMES], 'all') });
+  return { ...when, ...paramsOf(kind, f, onNode, onLinks) } as PlannedFault;
+}
+
+function paramsOf(kind: PlannedKind, f: Fields, onNode: () => OnNode, onLinks: () => OnLinks): object {
   switch (kind) {
     case 'crash':
-      return { ...when, kind, downMs: f.range('down') };
+    case 'drain':
+      return { ...onNode(), downMs: f.range('down') };
+    case 'pause':
+    case 'clock_freeze':
+      return { ...onNode(), forMs: f.range('for') };
     case 'partition':
       return {
-        ...when,
-        kind,
-        forMs: f.duration('for'),
+        ...onLinks(),
+        forMs: f.range('for'),
         direction: f.oneOf('direction', ['both', 'requests', 'replies'], 'both'),
       };
+    case 'delay':
+    case 'slow_reader':
+      return { ...onLinks(), byMs: f.range('by'), forMs: f.range('for') };
     case 'clock_step':
-      return { ...when, kind, byMs: f.shift('by', DAY_MS) };
+      return { ...onNode(), byMs: f.shift('by') };
+    case 'clock_drift':
+      return { ...onNode(), rate: f.number('rate', 0.1, 10), forMs: f.range('for') };
+    case 'connection_flood':
+      return { ...onNode(), connections: f.whole('connections', 1, 1_000_000), forMs: f.range('for') };
+    case 'power_cut':
+      return {
+        ...onNode(),
+        ops: f.wholeRange('ops', 10_000, { min: 1, max: 20 }),
+        tear: f.oneOf('tear', TEARS, 'sector'),
+        downMs: f.range('down'),
+      };
+    case 'disk_error':
+      return { ...onNode(), of: f.oneOf('of', ERRORS_OF, 'write') };
+    case 'disk_full':
+      return { ...onNode(), bytes: f.whole('bytes', 0, 1_000_000_000, 0), forMs: f.range('for') };
+    case 'short_write':
+    case 'lost_sync':
+      return { ...onNode(), forMs: f.range('for') };
+    case 'bit_flip':
+      return { ...onNode(), bits: f.whole('bits', 1, 1_000_000, 1) };
+    case 'misdirected_write':
+      return onNode();
     case 'burst':
-      return { ...when, kind, messages: f.whole('messages', 1, 1_000_000) };
+    case 'replay_storm':
+      return { messages: f.whole('messages', 1, 1_000_000) };
+    case 'dedup_flood':
+      return { messages: f.whole('messages', 1, 1_000_000), forMs: f.range('for') };
+    case 'hot_topic':
+    case 'authority_down':
+      return { forMs: f.range('for') };
     case 'revoke':
-      return { ...when, kind, of: f.oneOf('of', ['producers', 'consumers']) };
+      return { of: f.oneOf('of', ['producers', 'consumers']), reissueMs: f.duration('reissue', 0) };
+    case 'rollover':
+      return { overlapMs: f.duration('overlap') };
+    case 'auth_failures':
+      return { calls: f.whole('calls', 1, 100_000), forged: f.share('forged', 0.5) };
   }
 }

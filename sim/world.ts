@@ -1,216 +1,201 @@
-import { createSecretKey } from 'node:crypto';
-import { Violation } from '../spec/invariants.ts';
-import type { InvariantName } from '../spec/vocabulary.ts';
-import { Authority } from '../src/auth/authorize.ts';
-import { Keyring } from '../src/auth/keyring.ts';
-import { mintToken } from '../src/auth/macaroon.ts';
-import { LifecycleChecker, type Tally } from './checkers/lifecycle.ts';
-import { Admin, type ClientParts, Consumer, Producer } from './clients.ts';
-import { diskIn } from './disk.ts';
+import type { State } from '../spec/vocabulary.ts';
+import { Breach, type RuleName } from './checkers/breach.ts';
+import { HistoryChecker, type HistoryCounts } from './checkers/history.ts';
+import { NodeChecker } from './checkers/node.ts';
+import { Tally } from './checkers/tally.ts';
+import { NodeClock } from './clock.ts';
+import { Injector } from './fault.ts';
+import { FaultLog } from './fault-log.ts';
 import { Loop } from './loop.ts';
 import { Network } from './network.ts';
 import { MailboxNode } from './node.ts';
-import { Stream } from './random.ts';
-import type { Fault, Schedule } from './schedule.ts';
+import { Stream, Tape } from './random.ts';
+import { Settlement } from './settle.ts';
+import { isHealed, nodeOfTopic, type Setup } from './setup.ts';
+import { type RunObserver, Watch } from './watch.ts';
+import { ScheduleError } from './yaml.ts';
 
 export type Verdict =
   | { readonly kind: 'held' }
-  | { readonly kind: 'safety'; readonly invariant: InvariantName; readonly detail: string }
-  | { readonly kind: 'liveness'; readonly detail: string }
+  | { readonly kind: 'safety'; readonly rule: RuleName; readonly detail: string; readonly msgId: string | null }
+  | { readonly kind: 'liveness'; readonly detail: string; readonly msgId: string | null }
   | { readonly kind: 'crashed'; readonly detail: string };
 
-export interface SimResult {
-  readonly schedule: Schedule;
-  readonly seed: number;
+/** How a run came out. */
+export interface RunResult {
   readonly verdict: Verdict;
-  /** Goals of the schedule that were not reached, with what was. */
-  readonly missed: readonly string[];
   readonly steps: number;
   readonly simulatedMs: number;
   /** SHA-256 over everything that happened, in order. */
   readonly hash: string;
-  readonly tally: Readonly<Tally>;
+  readonly tally: Readonly<Record<string, number>>;
   /** Faults by kind. */
   readonly injected: Readonly<Record<string, number>>;
+  /** Actions by faults felt, row by row (`checkers/tally.ts`). */
+  readonly matrix: readonly number[];
+  readonly history: Readonly<HistoryCounts>;
 }
 
-const SETTLE_CHECK_MS = 500;
-const TEN_YEARS_S = 10 * 365 * 86_400;
-const ROOT = { id: 'sim', createdMs: 0, key: createSecretKey(Buffer.alloc(32, 7)) };
-const NONCES = {
-  producers: '0PR0DCER'.padEnd(26, '0'),
-  consumers: '0C0NSMER'.padEnd(26, '0'),
-  admin: '0ADM1N'.padEnd(26, '0'),
-};
+/** What makes clients call and faults happen: chance, or a script. */
+export interface Driver {
+  /** Called once the nodes are up, before anything happens. */
+  start(world: World): void;
+  /** The end phase begins: nothing more of it. */
+  stop(): void;
+}
 
-/** One run of one schedule: everything in one thread, on simulated time, from one seed. */
+export interface WorldOptions {
+  readonly seed: number;
+  /** The durations of the nodes can be compared with true time. */
+  readonly clocksAreTrue: boolean;
+  /** A disk may lose or change what it holds. */
+  readonly mayBeDamaged: boolean;
+  /** What the nodes draw, by node; without it they draw from the seed. */
+  readonly tapes?: readonly (readonly number[])[] | null;
+  /** Keep a number for each step. */
+  readonly fingerprint?: boolean;
+  readonly observers?: readonly RunObserver[];
+  readonly withoutEnd?: boolean;
+}
+
+/** More steps than any run takes in one millisecond: something goes round in circles. */
+const EVENTS_AT_ONCE_MAX = 2_000_000;
+const SLICE_MS = 60_000;
+
+/** One world: everything in one thread, on simulated time. */
 export class World {
-  private readonly schedule: Schedule;
-  private readonly seed: number;
-  private readonly loop = new Loop();
-  private readonly checker: LifecycleChecker;
-  private readonly node: MailboxNode;
-  private readonly network: Network;
-  private readonly producers: Producer[] = [];
-  private readonly consumers: Consumer[] = [];
-  private readonly injected: Record<string, number> = {};
+  readonly setup: Setup;
+  readonly loop = new Loop();
+  readonly faults = new FaultLog();
+  readonly tally: Tally;
+  readonly history: HistoryChecker;
+  readonly watch: Watch;
+  readonly network: Network;
+  readonly injector: Injector;
+  readonly nodes: MailboxNode[] = [];
+  readonly tapes: Tape[] = [];
+  /** Root keys that are in use, the newest last. */
+  keys: readonly number[] = [1];
+  private eventsAtOnce = 0;
+  private readonly withoutEnd: boolean;
 
-  constructor(schedule: Schedule, seed: number) {
-    this.schedule = schedule;
-    this.seed = seed;
-    const { loop } = this;
-    this.checker = new LifecycleChecker(schedule.limits, loop);
-    const disk = diskIn(loop, this.stream('disk'), schedule.syncMs);
-    this.node = new MailboxNode({
-      loop,
-      disk,
-      random: this.stream('node'),
-      shards: schedule.shards,
-      checker: this.checker,
-      limits: schedule.limits,
-      defect: schedule.defect,
-    });
-    // Revocations outlive a restart here; the server's list lives in its process until the journal holds it.
-    this.node.useAuthority(new Authority(new Keyring([ROOT]), this.node, 30_000));
-    this.network = new Network(loop, this.stream('network'), this.node, schedule.network);
-    this.populate();
+  constructor(setup: Setup, options: WorldOptions) {
+    this.setup = setup;
+    this.withoutEnd = options.withoutEnd === true;
+    const { loop, faults } = this;
+    if (options.fingerprint === true) loop.fingerprint();
+    this.tally = new Tally(loop, faults);
+    this.history = new HistoryChecker(setup.limits, options.clocksAreTrue);
+    this.watch = new Watch(loop, this.history, this.tally, options.observers ?? []);
+    for (let i = 0; i < setup.nodes; i++) this.addNode(i, options);
+    this.network = new Network(loop, this.nodes, faults, this.watch);
+    this.injector = new Injector(loop, this.nodes, this.network, faults, this.watch);
+    for (const observer of options.observers ?? []) observer.begin?.(this);
   }
 
-  private stream(name: string): Stream {
-    return new Stream(this.seed, name);
+  private addNode(index: number, { seed, tapes, mayBeDamaged }: WorldOptions): void {
+    const { setup, loop, faults, watch } = this;
+    const { limits, shards, cacheTtlMs, connectionsMax, defect, syncMs } = setup;
+    const clock = new NodeClock(loop, setup.skewMs[index] ?? 0);
+    const words = tapes?.[index];
+    const tape = words === undefined ? new Tape(new Stream(seed, `node ${index}`)) : new Tape(null, words);
+    this.tapes.push(tape);
+    watch.nodes.push(new NodeChecker(limits, shards, clock, this.tally));
+    this.nodes.push(
+      new MailboxNode({
+        ...{ index, loop, clock, random: tape, watch, faults, limits, cacheTtlMs, connectionsMax, defect },
+        ...{ syncMs, shards, mayBeDamaged },
+      }),
+    );
   }
 
-  private token(nonce: string, ...caveats: string[]): string {
-    const expires = `expires = ${Math.floor(this.node.wallMs() / 1000) + TEN_YEARS_S}`;
-    return mintToken(ROOT.key, ROOT.id, nonce, [...caveats, expires, 'quota_ops = 1000000000/1']);
+  /** Whether this node runs in the end: it heals, and its disk was not damaged beyond use. */
+  serves(node: number): boolean {
+    return isHealed(this.setup, node) && this.nodes[node]?.isGone === false;
   }
 
-  private populate(): void {
-    const { topics, producers, consumers, reprocessEveryMs, durationMs } = this.schedule;
-    const { loop, network, checker } = this;
-    const parts = (name: string, token: string): ClientParts => ({
-      loop,
-      network,
-      checker,
-      token,
-      random: this.stream(name),
-    });
-    const topicOf = (i: number): string => `sim.${i % topics}`;
-    const produces = this.token(NONCES.producers, 'topic prefix sim.', 'op = send');
-    for (let i = 0; i < producers.count; i++) {
-      const producer = new Producer(parts(`producer ${i}`, produces), topicOf(i), i, producers.poison);
-      this.producers.push(producer);
-      producer.run(producers.everyMs, durationMs);
+  /** Accepted messages that are neither acked nor dead-lettered, at the nodes that serve. */
+  get pending(): number {
+    return this.watch.nodes.reduce((sum, { lifecycle }, node) => sum + (this.serves(node) ? lifecycle.pending : 0), 0);
+  }
+
+  /** Where a message is, by the facts of its node. */
+  stateOf(msgId: string): State | undefined {
+    for (const { lifecycle } of this.watch.nodes) {
+      const message = lifecycle.messages.get(msgId);
+      if (message !== undefined) return message.live.state;
     }
-    const consumes = this.token(NONCES.consumers, 'topic prefix sim.', 'op = recv,ack,nack,extend');
-    for (const group of consumers) {
-      for (let i = 0; i < group.count; i++) {
-        const name = this.consumers.length;
-        const consumer = new Consumer(parts(`consumer ${name}`, consumes), topicOf(i), name, group);
-        this.consumers.push(consumer);
-        consumer.run();
-      }
-    }
-    if (reprocessEveryMs > 0) {
-      const all = Array.from({ length: topics }, (_, i) => `sim.${i}`);
-      // One capability a topic: an admin has no prefix (K8).
-      for (const topic of all) {
-        const administers = this.token(NONCES.admin, `topic = ${topic}`, 'op = admin');
-        new Admin(parts(`admin ${topic}`, administers), [topic]).run(reprocessEveryMs, durationMs);
-      }
-    }
-    for (const fault of this.schedule.faults)
-      this.plan(fault, fault.atMs, this.stream(`fault ${fault.kind} ${fault.atMs}`));
+    return undefined;
   }
 
-  private plan(fault: Fault, atMs: number, random: Stream): void {
-    if (atMs >= this.schedule.durationMs) return;
-    this.loop.after(atMs - this.loop.nowMs, 'fault', 0, () => {
-      this.inject(fault, random);
-      if (fault.everyMs > 0) this.plan(fault, this.loop.nowMs + fault.everyMs, random);
-    });
-  }
-
-  private inject(fault: Fault, random: Stream): void {
-    this.injected[fault.kind] = (this.injected[fault.kind] ?? 0) + 1;
-    const { loop, network, node } = this;
-    switch (fault.kind) {
-      case 'crash':
-        loop.record(0, 1, node.isUp ? 1 : 0);
-        node.crash();
-        loop.after(random.within(fault.downMs), 'restart', 0, () => node.start());
-        return;
-      case 'partition':
-        if (fault.direction !== 'replies') network.cutRequests = true;
-        if (fault.direction !== 'requests') network.cutReplies = true;
-        loop.after(fault.forMs, 'fault', 1, () => this.heal());
-        return;
-      case 'clock_step':
-        node.stepClock(fault.byMs);
-        return;
-      case 'burst':
-        for (let i = 0; i < fault.messages; i++) this.producers[i % this.producers.length]?.burst(1);
-        return;
-      case 'revoke':
-        node.revoke(NONCES[fault.of]);
+  run(driver: Driver): RunResult {
+    const going = this.going(driver);
+    for (;;) {
+      const { done, value } = going.next();
+      if (done) return this.result(value);
     }
   }
 
-  private heal(): void {
-    this.network.cutRequests = false;
-    this.network.cutReplies = false;
+  /** The same, with a pause now and then: for those who watch a long one. */
+  async runSlowly(driver: Driver, pause: (() => Promise<void>) | null): Promise<RunResult> {
+    if (pause === null) return this.run(driver);
+    const going = this.going(driver);
+    for (;;) {
+      const { done, value } = going.next();
+      if (done) return this.result(value);
+      await pause();
+    }
   }
 
-  run(): SimResult {
-    const verdict = this.verdict();
-    const missed =
-      verdict.kind === 'held'
-        ? Object.entries(this.schedule.goals)
-            .filter(([goal, least]) => (this.checker.tally[goal] ?? 0) < least)
-            .map(([goal, least]) => `${goal} ${this.checker.tally[goal] ?? 0} of ${least}`)
-        : [];
+  private result(verdict: Verdict): RunResult {
+    const { loop, tally, faults, history } = this;
     return {
-      schedule: this.schedule,
-      seed: this.seed,
       verdict,
-      missed,
-      steps: this.loop.steps,
-      simulatedMs: this.loop.nowMs,
-      hash: this.loop.digest(),
-      tally: this.checker.tally,
-      injected: { ...this.injected, ...this.network.injected },
+      steps: loop.steps,
+      simulatedMs: loop.nowMs,
+      hash: loop.digest(),
+      tally: tally.counts,
+      injected: faults.counts(),
+      matrix: tally.matrix,
+      history: history.counts,
     };
   }
 
-  private verdict(): Verdict {
+  /** The run, a slice of simulated time at a time. */
+  *going(driver: Driver): Generator<undefined, Verdict> {
     try {
-      this.node.start();
-      while (this.loop.step(this.schedule.durationMs));
-      return this.settle();
+      const { durationMs } = this.setup;
+      for (const node of this.nodes) node.start();
+      driver.start(this);
+      for (let untilMs = SLICE_MS; untilMs < durationMs; untilMs += SLICE_MS) {
+        this.until(untilMs);
+        yield;
+      }
+      this.until(durationMs);
+      driver.stop();
+      if (this.withoutEnd) return { kind: 'held' };
+      const unsettled = new Settlement(this).run();
+      if (unsettled !== null) return { kind: 'liveness', ...unsettled };
+      this.history.finish(
+        (msgId) => this.stateOf(msgId),
+        (topic) => this.serves(nodeOfTopic(this.setup, topic)),
+      );
+      return { kind: 'held' };
     } catch (error) {
-      if (error instanceof Violation) return { kind: 'safety', invariant: error.invariant, detail: error.message };
+      if (error instanceof Breach) {
+        return { kind: 'safety', rule: error.rule, detail: error.message, msgId: error.msgId };
+      }
+      if (error instanceof ScheduleError) throw error;
       return { kind: 'crashed', detail: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }
   }
 
-  /** The faults are over, everyone behaves: every accepted message must be acked or dead-lettered in time (DeliveredLive). */
-  private settle(): Verdict {
-    this.heal();
-    this.network.rules = { ...this.network.rules, drop: 0, duplicate: 0, reorder: 0, lostReply: 0, gone: 0 };
-    for (const consumer of this.consumers) consumer.behaves = true;
-    this.node.start();
-    const endMs = this.schedule.durationMs + this.schedule.settleMs;
-    for (let untilMs = this.loop.nowMs; untilMs <= endMs; untilMs += SETTLE_CHECK_MS) {
-      while (this.loop.step(untilMs));
-      if (this.open() === 0 && this.checker.unsettled() === 0) return { kind: 'held' };
+  /** Everything up to this time. */
+  until(ms: number): void {
+    const { loop } = this;
+    for (let atMs = -1; loop.step(ms); atMs = loop.nowMs) {
+      this.eventsAtOnce = loop.nowMs === atMs ? this.eventsAtOnce + 1 : 0;
+      if (this.eventsAtOnce > EVENTS_AT_ONCE_MAX) throw new Error(`livelock: time stands still at ${atMs} ms`);
     }
-    const detail = `${this.checker.unsettled()} accepted messages unsettled, ${this.open()} sends unanswered after ${this.schedule.settleMs} ms`;
-    return { kind: 'liveness', detail };
-  }
-
-  private open(): number {
-    return this.producers.reduce((sum, producer) => sum + producer.open, 0);
   }
 }
-
-export const runSchedule = (schedule: Schedule, seed = schedule.seed): SimResult => new World(schedule, seed).run();

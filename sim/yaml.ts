@@ -1,5 +1,5 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
-import { durationMs } from '../src/config/values.ts';
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar, type YAMLMap } from 'yaml';
+import { durationMs, durationText } from '../src/config/values.ts';
 import type { Range } from './random.ts';
 
 /** A schedule is wrong: file, line, column, field and limit. */
@@ -44,6 +44,20 @@ export class Fields {
     return (this.map.get(key, true) as Node | undefined) ?? undefined;
   }
 
+  /** Refuses a value for a reason that several fields have together. @throws ScheduleError */
+  refuse(key: string, message: string): never {
+    return this.fail(this.node(key) ?? this.map, `${this.name(key)}: ${message}`);
+  }
+
+  /** A field that must be there, and perhaps is, misspelt. */
+  private missing(key: string): never {
+    const near = this.map.items
+      .map((item) => item.key)
+      .find((other) => isScalar(other) && !this.asked.has(String(other.value)) && isNear(key, String(other.value)));
+    if (near === undefined) return this.fail(this.map, `${this.name(key)}: missing`);
+    return this.fail(near as Node, `${this.name(String((near as Scalar).value))}: unknown field; ${key} is missing`);
+  }
+
   has(key: string): boolean {
     this.asked.add(key);
     return this.map.has(key);
@@ -53,7 +67,7 @@ export class Fields {
     const node = this.node(key);
     if (node === undefined) {
       if (fallback !== undefined) return fallback;
-      return this.fail(this.map, `${this.name(key)}: missing`);
+      return this.missing(key);
     }
     const value = isScalar(node) ? read(node.value) : null;
     return value === null ? this.fail(node, `${this.name(key)}: must be ${says}`) : value;
@@ -70,24 +84,55 @@ export class Fields {
   }
 
   share(key: string, fallback?: number): number {
-    return this.scalar(key, fallback, 'a number 0..1', (value) =>
-      typeof value === 'number' && value >= 0 && value <= 1 ? value : null,
-    );
+    return this.number(key, 0, 1, fallback);
   }
 
-  duration(key: string, fallback?: number): number {
-    return this.scalar(key, fallback, 'a duration, like 250ms or 5s', (value) =>
-      typeof value === 'string' ? durationMs(value) : null,
-    );
-  }
-
-  /** A duration of at most `maxMs` that may be negative, like -2m. */
-  shift(key: string, maxMs: number): number {
-    return this.scalar(key, undefined, 'a duration of at most a day, like 2m or -2m', (value) => {
-      if (typeof value !== 'string') return null;
-      const ms = durationMs(value.replace(/^-/, ''));
-      return ms === null || ms > maxMs ? null : value.startsWith('-') ? -ms : ms;
+  /** In ms, within [min, max]. */
+  duration(key: string, fallback?: number, min = 0, max = Number.POSITIVE_INFINITY): number {
+    const bounds = `${min === 0 ? '' : `, at least ${durationText(min)}`}${max === Number.POSITIVE_INFINITY ? '' : `, at most ${durationText(max)}`}`;
+    return this.scalar(key, fallback, `a duration, like 250ms or 5s${bounds}`, (value) => {
+      const ms = typeof value === 'string' ? durationMs(value) : null;
+      return ms === null || ms < min || ms > max ? null : ms;
     });
+  }
+
+  /** A duration of at most a day that may be negative, like -2m. */
+  shift(key: string): number {
+    return this.scalar(key, undefined, 'a duration of at most a day, like 2m or -2m', shiftOf);
+  }
+
+  /** A list of such. */
+  shifts(key: string, most: number): number[] {
+    const node = this.node(key);
+    if (node === undefined) return [];
+    if (!isSeq(node) || node.items.length > most)
+      return this.fail(node, `${this.name(key)}: must be a list of at most ${most}`);
+    return node.items.map((item, i) => {
+      const ms = isScalar(item) ? shiftOf(item.value) : null;
+      return (
+        ms ?? this.fail(item as Node, `${this.name(key)}[${i}]: must be a duration of at most a day, like 2m or -2m`)
+      );
+    });
+  }
+
+  /** A list of whole numbers that are all different, at least one. */
+  wholes(key: string, min: number, max: number): number[] {
+    const node = this.node(key);
+    const says = `${this.name(key)}: must be a list of different whole numbers ${min}..${max}`;
+    if (!isSeq(node) || node.items.length === 0) return this.fail(node, says);
+    const values = node.items.map((item) => {
+      const value = isScalar(item) ? item.value : null;
+      const fits = typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
+      return fits ? value : this.fail(item as Node, says);
+    });
+    return new Set(values).size === values.length ? values : this.fail(node, says);
+  }
+
+  /** A number in a range of its own. */
+  number(key: string, min: number, max: number, fallback?: number): number {
+    return this.scalar(key, fallback, `a number ${min}..${max}`, (value) =>
+      typeof value === 'number' && value >= min && value <= max ? value : null,
+    );
   }
 
   /** `5ms`, or `1ms..20ms`. */
@@ -101,6 +146,16 @@ export class Fields {
     });
   }
 
+  /** `5`, or `1..20`. */
+  wholeRange(key: string, max: number, fallback?: Range): Range {
+    return this.scalar(key, fallback, `a whole number or a range within 0..${max}, like 0..100`, (value) => {
+      const match = /^([0-9]{1,9})(?:\.\.([0-9]{1,9}))?$/.exec(String(value));
+      if (match === null) return null;
+      const [low, high] = [Number(match[1]), Number(match[2] ?? match[1])];
+      return high < low || high > max ? null : { min: low, max: high };
+    });
+  }
+
   oneOf<T extends string>(key: string, values: readonly T[], fallback?: T): T {
     return this.scalar(key, fallback, values.join(', '), (value) => values.find((known) => known === value) ?? null);
   }
@@ -110,7 +165,7 @@ export class Fields {
     const node = this.node(key);
     if (node === undefined) {
       if (fallback !== undefined) return fallback;
-      return this.fail(this.map, `${this.name(key)}: missing`);
+      return this.missing(key);
     }
     if (!isMap(node)) return this.fail(node, `${this.name(key)}: must be a mapping`);
     return this.complete(new Fields(node, this.name(key), this.fail), read);
@@ -151,4 +206,21 @@ export class Fields {
       }
     }
   }
+}
+
+/** Two words that differ in one stretch of at most two letters. */
+function isNear(a: string, b: string): boolean {
+  const most = Math.min(a.length, b.length);
+  let [first, last] = [0, 0];
+  while (first < most && a[first] === b[first]) first++;
+  while (last < most - first && a[a.length - 1 - last] === b[b.length - 1 - last]) last++;
+  return first + last > 0 && Math.max(a.length, b.length) - first - last <= 2;
+}
+
+const DAY_MS = 86_400_000;
+
+function shiftOf(value: unknown): number | null {
+  if (typeof value !== 'string') return null;
+  const ms = durationMs(value.replace(/^-/, ''));
+  return ms === null || ms > DAY_MS ? null : value.startsWith('-') ? -ms : ms;
 }

@@ -1,4 +1,4 @@
-import type { InvariantName, State } from './vocabulary.ts';
+import type { State } from './vocabulary.ts';
 
 /**
  * The invariants of `docs/lifecycle.md` as predicates, named as in `tla/Mailbox.tla`. Step predicates compare a
@@ -67,13 +67,3 @@ export const PrefixProp = (replayed: readonly MessageView[], expected: readonly 
     const other = expected[i];
     return state === other?.state && attempt === other.attempt && epoch === other.epoch;
   });
-
-/** A predicate failed: the simulator stops and names it. */
-export class Violation extends Error {
-  readonly invariant: InvariantName;
-
-  constructor(invariant: InvariantName, detail: string) {
-    super(`${invariant}: ${detail}`);
-    this.invariant = invariant;
-  }
-}

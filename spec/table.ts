@@ -83,7 +83,17 @@ function cellOf(rows: readonly Row[]): Cell {
   return { guards: names, predicates: names.map((name) => guards[name]), rows: selected };
 }
 
-const rows = rowsOf();
+/** A fact says where a message went and not by which of several ways (`rowTo`): they must do the same. Throws when they do not. */
+function mustAgree(rows: readonly Row[]): readonly Row[] {
+  const wayOf = ({ from, event, target, update }: Row): string =>
+    `${from}.${event} to ${target}${update === 'takeBack' ? ', uncounted,' : ''}`;
+  const updateOf = new Map(rows.map((row) => [wayOf(row), row.update]));
+  for (const row of rows)
+    if (updateOf.get(wayOf(row)) !== row.update) throw new Error(`table: ${wayOf(row)} has two updates`);
+  return rows;
+}
+
+const rows = mustAgree(rowsOf());
 const NONE: readonly Row[] = [];
 const ROWS: Readonly<Record<State, Readonly<Record<EventName, readonly Row[]>>>> = Object.fromEntries(
   STATES.map((state) => [

@@ -1,6 +1,6 @@
 ---- MODULE MCCapabilityReached ----
 \* What the properties speak of happens: each Debug invariant must fail.
 EXTENDS Capability
-MCNonceOf == <<1, 2>>
-MCParentOf == <<0, 0>>
+MCNonceOf == <<1>>
+MCParentOf == <<0>>
 ====

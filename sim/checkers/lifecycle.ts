@@ -1,181 +1,360 @@
 import * as invariants from '../../spec/invariants.ts';
-import type { Fact, MessageFact } from '../../src/core/facts.ts';
+import type { Outcome } from '../../spec/vocabulary.ts';
+import type { Fact, MessageFact, Sent } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
+import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
-import type { Observer } from '../../src/ports.ts';
-import type { Reply, Request } from '../../src/service/messages.ts';
-import type { Loop } from '../loop.ts';
-import { KINDS } from '../loop.ts';
-import { copy, follow, type OracleView, unknown } from './oracle.ts';
+import { shardOfTopic } from '../../src/service/route.ts';
+import { Breach, type RuleName } from './breach.ts';
+import { TopicLine, type Tracked } from './line.ts';
+import { difference, misrecovered } from './recovery.ts';
+import { type Case, type Handling, JUDGES } from './rules.ts';
+import type { Tally } from './tally.ts';
+import { askedUntilMs, View } from './view.ts';
 
-interface Tracked {
-  readonly msgId: string;
-  readonly key: string;
-  /** As the running process must have it. */
-  readonly live: OracleView;
-  /** As the durable facts have it. */
-  readonly durable: OracleView;
-  /** Some reply said that the send was accepted. */
-  promised: boolean;
-  /** Some reply said that the ack was accepted. */
-  ackPromised: boolean;
-}
+/** What a fact changed: one message, or by a restart all times of a shard. */
+type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number; readonly byMs: number };
 
-/** How often each thing happened: what goals are measured by. */
-export type Tally = Record<string, number>;
+/**
+ * Watches one process: each fact must be one that may come about, the core's message must be what the facts say, and
+ * what a restart finds must be what was durable. The first thing that is wrong is thrown as a `Breach`.
+ */
+export class LifecycleChecker {
+  readonly messages = new Map<string, Tracked>();
+  readonly topics = new Map<string, TopicLine>();
+  readonly handling: Handling = { ask: null, releasing: [], damaged: new Set() };
+  readonly limits: Limits;
+  /** Facts decided by the running process, and those of them that are durable. */
+  decided = 0;
+  durable = 0;
+  /** When leases were last used up, by the node's clock. */
+  inflightFullMs = Number.NEGATIVE_INFINITY;
+  private wasFull = false;
+  /** Facts of the step at hand: what a request came to. */
+  readonly step: MessageFact[] = [];
+  /** The shards of the running process: what the core says. */
+  private shards: readonly ShardState[] = [];
+  private readonly tally: Tally;
+  /** What each message was before a fact that is not durable yet, oldest first; views are used again. */
+  private readonly undo: Undo[] = [];
+  private undoFrom = 0;
+  private readonly spare: View[] = [];
+  private deaths = 0;
+  /** The time of each shard's last durable fact, when it was taken over. */
+  private replayedMs: readonly number[] = [];
+  private readonly deadIn: number[];
+  private readonly pendingIn: number[];
+  /** The time of each shard's last durable fact. */
+  private readonly durableMs: number[];
+  /** Over, and to be forgotten when the core has. */
+  private over: (Tracked | undefined)[] = [];
+  private overFrom = 0;
 
-/** Asks the invariants after every fact, every reply and every recovery; the first that fails ends the run. */
-export class LifecycleChecker implements Observer {
-  readonly tally: Tally = {};
-  private readonly messages = new Map<string, Tracked>();
-  /** End of the last idempotency window, by topic and key. */
-  private readonly windows = new Map<string, number>();
-  private readonly before: OracleView = unknown();
-  private readonly limits: Limits;
-  private readonly loop: Loop;
-  inflight: () => number = () => 0;
-
-  constructor(limits: Limits, loop: Loop) {
+  constructor(limits: Limits, shards: number, tally: Tally) {
     this.limits = limits;
-    this.loop = loop;
+    this.tally = tally;
+    this.deadIn = new Array<number>(shards).fill(0);
+    this.pendingIn = new Array<number>(shards).fill(0);
+    this.durableMs = new Array<number>(shards).fill(0);
   }
 
-  count(name: string, by = 1): void {
-    this.tally[name] = (this.tally[name] ?? 0) + by;
+  /** Accepted messages that are neither acked nor dead-lettered. */
+  get pending(): number {
+    return this.pendingIn.reduce((sum, count) => sum + count, 0);
   }
 
-  // ---- facts, as the running process decides them
+  get inflight(): number {
+    let leased = 0;
+    for (const shard of this.shards) leased += shard.leases.size;
+    return leased;
+  }
+  get isInflightFull(): boolean {
+    return this.inflight >= this.limits.globalInflight;
+  }
+
+  /** The bounds that may refuse a send on this topic now, the first that applies. */
+  boundsReached(topic: string): Outcome[] {
+    const { idemLine, depth } = this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
+    if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
+    return depth >= this.limits.shardCapacity ? ['saturated_shard'] : [];
+  }
+
+  /** Whether the process knows the message now. */
+  isKnown(msgId: string): boolean {
+    return this.shards[shardOf(msgId)]?.find(msgId) !== undefined;
+  }
+
+  topicNameOf(msgId: string): string | undefined {
+    return this.messages.get(msgId)?.topic.name;
+  }
+
+  topicOf(name: string): TopicLine {
+    let topic = this.topics.get(name);
+    if (topic === undefined) {
+      topic = new TopicLine(name);
+      this.topics.set(name, topic);
+    }
+    return topic;
+  }
 
   fact(shard: ShardState, fact: Fact): void {
-    this.count(fact.name);
-    if (fact.name === 'recovered') return this.windowsOf(shard);
-    const tracked = fact.name === 'sent' ? this.enter(fact) : this.need(fact.msgId);
-    copy(tracked.live, this.before);
-    follow(tracked.live, fact);
-    this.loop.record(KINDS.fact, shard.shard, tracked.live.epoch * 16 + tracked.live.attempt);
-    const { before } = this;
-    const after = tracked.live;
-    this.must('SingleLeaseInv', invariants.SingleLeaseInv(before, after), tracked);
-    this.must('AckFinalProp', invariants.AckFinalProp(before, after), tracked);
-    this.must('EpochMonotoneProp', invariants.EpochMonotoneProp(before, after), tracked);
-    this.must('AttemptsBoundedInv', invariants.AttemptsBoundedInv(after, this.limits.maxAttempts), tracked);
-    this.same(shard, tracked, after);
-    this.must('CapacityInv', invariants.CapacityInv(this.boundsOf(shard), this.limits), tracked);
-    if (fact.name === 'received' && after.attempt > 1) this.count('redelivered');
-    if (after.state === 'dead_lettered' && before.state !== 'dead_lettered') this.count('dead_lettered');
+    this.decided++;
+    if (fact.name === 'recovered') return this.recovered(shard, fact.atMs);
+    if (this.handling.ask !== null) this.step.push(fact);
+    const message = fact.name === 'sent' ? this.enter(shard, fact) : this.need(fact.msgId);
+    const view = message.live;
+    const before = this.remember(message);
+    if (fact.name !== 'sent') this.judge(message, fact);
+    view.follow(fact, this.limits);
+    message.changedBy = this.decided;
+    if (fact.name === 'received') message.leasedBy = this.decided;
+    if (!invariants.SingleLeaseInv(before, view))
+      this.broken('SingleLeaseInv', 'leased while it is leased', message, fact);
+    if (!invariants.AckFinalProp(before, view)) this.broken('AckFinalProp', 'acked, and goes on', message, fact);
+    if (!invariants.EpochMonotoneProp(before, view)) this.broken('EpochMonotoneProp', 'its epoch falls', message, fact);
+    if (!invariants.AttemptsBoundedInv(view, this.limits.maxAttempts))
+      this.broken('AttemptsBoundedInv', 'too many attempts', message, fact);
+    if (before.state !== view.state) this.move(message, before);
+    this.same(shard, message);
+    this.bounds(shard, message);
+    this.tally.fact(fact, view);
+    this.forget(shard);
   }
 
-  private enter(fact: MessageFact & { name: 'sent' }): Tracked {
-    const { msgId, topic, idemKey, atMs, idemUntilMs } = fact;
-    const key = `${topic} ${idemKey}`;
-    const tracked = { msgId, key, live: unknown(), durable: unknown(), promised: false, ackPromised: false };
-    this.must('IdempotentInv', invariants.IdempotentInv(this.windows.get(key) ?? 0, atMs), tracked);
-    this.must('WindowProp', invariants.WindowProp(atMs, idemUntilMs, this.limits.tReplayMs), tracked);
-    this.windows.set(key, idemUntilMs);
-    this.messages.set(msgId, tracked);
-    return tracked;
+  /** Keeps what the message is now, until the fact at hand is durable. */
+  private remember(message: Tracked): View {
+    const before = this.spare.pop() ?? new View();
+    before.copyFrom(message.live);
+    this.undo.push({ message, before });
+    return before;
   }
 
-  /** The core's own message must be what the oracle says. */
-  private same(shard: ShardState, tracked: Tracked, expected: OracleView): void {
-    const found = shard.find(tracked.msgId);
+  private enter(shard: ShardState, { msgId, topic: name, idemKey, payloadHash, atMs, idemUntilMs }: Sent): Tracked {
+    const topic = this.topicOf(name);
+    const message: Tracked = {
+      msgId,
+      shard: shard.shard,
+      topic,
+      idemKey,
+      payloadHash,
+      seq: ++topic.lastSeq,
+      live: new View(),
+      sentBy: this.decided,
+      leasedBy: 0,
+      changedBy: this.decided,
+      inLine: false,
+      promised: false,
+      ackPromised: false,
+    };
+    const earlier = topic.windows.get(idemKey);
+    const { IdempotentInv, WindowProp } = invariants;
+    this.must('IdempotentInv', IdempotentInv(earlier?.live.idemUntilMs ?? 0, atMs), 'its key was live', message);
+    this.must('WindowProp', WindowProp(atMs, idemUntilMs, this.limits.tReplayMs), 'its window is too short', message);
+    this.must('R3', !this.messages.has(msgId), 'the id is another message as well', message);
+    topic.windows.set(idemKey, message);
+    this.messages.set(msgId, message);
+    return message;
+  }
+
+  private judge(message: Tracked, fact: Exclude<MessageFact, Sent>): void {
+    const { handling, limits } = this;
+    const deadInShard = this.deadIn[message.shard]!;
+    const must = (rule: RuleName, holds: boolean, why: string): void => {
+      if (!holds) this.broken(rule, why, message, fact);
+    };
+    const judge = JUDGES[fact.name] as (c: Case<MessageFact>) => void;
+    judge({ message, view: message.live, fact, handling, limits, deadInShard, must });
+  }
+
+  /** Keeps lines and counts as the state of the message changes. */
+  private move(message: Tracked, before: View): void {
+    const { live, topic, shard } = message;
+    if (before.isPending !== live.isPending) {
+      this.pendingIn[shard]! += live.isPending ? 1 : -1;
+      if (live.isPending) topic.enter(message);
+      else topic.leave(message);
+    }
+    if (live.state === 'dead_lettered') {
+      live.deathNumber = ++this.deaths;
+      topic.dead.add(message);
+      this.deadIn[shard]!++;
+      if (topic.dead.size > this.limits.dlqMaxPerTopic) this.broken('CapacityInv', 'a dead letter too many', message);
+    } else if (before.state === 'dead_lettered') {
+      topic.dead.delete(message);
+      this.deadIn[shard]!--;
+    }
+    if (live.isOver) this.over.push(message);
+  }
+
+  /** The core's own message must be what the facts say. */
+  private same(shard: ShardState, message: Tracked): void {
+    const found = shard.find(message.msgId);
     if (found === undefined) {
-      const over = expected.state === 'acked' || expected.state === 'purged';
-      return this.must('NoLossInv', over, tracked);
+      if (!message.live.isOver) this.broken('NoLossInv', 'the process does not know it', message);
+      return;
     }
-    const { state, attempt, epoch } = found;
-    this.must('PrefixProp', invariants.PrefixProp([{ state, attempt, epoch, receipt: null }], [expected]), tracked);
+    const why = difference(found, message.live);
+    if (why !== null) this.broken('PrefixProp', `the process has another ${why}`, message);
   }
 
-  private boundsOf(shard: ShardState): invariants.BoundsView {
+  private bounds(shard: ShardState, message: Tracked): void {
     const { depth, leases, idemLine, dead } = shard;
-    return { depth, leased: leases.size, inflight: this.inflight(), windows: idemLine.size, dead: dead.size };
+    const pending = this.pendingIn[message.shard]!;
+    if (depth !== pending)
+      this.broken('PrefixProp', `the process counts ${depth} pending, and has ${pending}`, message);
+    const { inflight } = this;
+    const bounds = { depth, leased: leases.size, inflight, windows: idemLine.size, dead: dead.size };
+    if (!invariants.CapacityInv(bounds, this.limits)) this.broken('CapacityInv', 'more than a bound allows', message);
+    const isFull = inflight >= this.limits.globalInflight;
+    if (isFull || this.wasFull) this.inflightFullMs = shard.nowMs;
+    this.wasFull = isFull;
   }
 
-  // ---- the disk, the replies, the crashes
-
-  synced(fact: Fact): void {
-    if (fact.name !== 'recovered') follow(this.need(fact.msgId).durable, fact);
+  /**
+   * Lets go of what is over and what even a replay of the journal would not know any more; anything about it later is then
+   * news, and a breach.
+   */
+  private forget(shard: ShardState): void {
+    const { over } = this;
+    const message = over[this.overFrom];
+    if (message === undefined || message.shard !== shard.shard || message.changedBy > this.durable) return;
+    if (askedUntilMs(message.live) > this.durableMs[message.shard]! || shard.find(message.msgId) !== undefined) return;
+    this.drop(message);
+    over[this.overFrom++] = undefined;
+    if (this.overFrom * 2 < over.length || this.overFrom < 1000) return;
+    over.splice(0, this.overFrom);
+    this.overFrom = 0;
   }
 
-  /** A reply leaves the process: what it promises must be durable (AC1). */
-  replied(request: Request, reply: Reply): void {
-    if (request.verb === 'send' && (reply.outcome === 'ok' || reply.outcome === 'duplicate')) {
-      const tracked = this.need(reply.msgId as string);
-      this.must('ReplyDurableInv', tracked.durable.state !== 'absent', tracked);
-      tracked.promised = true;
-      this.count(reply.outcome === 'ok' ? 'accepted' : 'duplicates');
+  private drop(message: Tracked): void {
+    const { msgId, topic, idemKey } = message;
+    this.messages.delete(msgId);
+    if (topic.windows.get(idemKey) === message) topic.windows.delete(idemKey);
+  }
+
+  // ---- the disk and the crashes
+
+  synced(facts: readonly Fact[]): void {
+    this.durable += facts.length;
+    for (const { atMs } of facts) {
+      const undo = this.undo[this.undoFrom++]!;
+      if ('before' in undo) {
+        this.spare.push(undo.before);
+        this.durableMs[undo.message.shard] = atMs;
+      } else this.durableMs[undo.shard] = atMs;
     }
-    if (request.verb === 'ack' && reply.outcome === 'ok') this.ackPromised(request.msgId);
-    if (request.verb !== 'recv') return;
-    for (const [i, { msgId }] of request.acks.entries()) if (reply.ackOutcomes?.[i] === 'ok') this.ackPromised(msgId);
-    for (const { msgId, epoch } of reply.deliveries ?? []) {
-      const tracked = this.need(msgId);
-      this.must('ReplyDurableInv', invariants.ReplyDurableInv(epoch, tracked.durable.epoch), tracked);
-      this.must('AckFinalProp', !tracked.ackPromised, tracked);
-      this.count('delivered');
-    }
+    if (this.undoFrom !== this.undo.length && this.undoFrom < 1000) return;
+    this.undo.splice(0, this.undoFrom);
+    this.undoFrom = 0;
   }
 
-  private ackPromised(msgId: string): void {
-    const tracked = this.need(msgId);
-    this.must('ReplyDurableInv', tracked.durable.state === 'acked', tracked);
-    tracked.ackPromised = true;
-    this.count('acks_answered');
+  /** The process is gone, and with it every fact that is not durable by now. */
+  rollBack(): void {
+    for (let i = this.undo.length - 1; i >= this.undoFrom; i--) {
+      const undo = this.undo[i]!;
+      if ('before' in undo) {
+        undo.message.live.copyFrom(undo.before);
+        this.spare.push(undo.before);
+      } else this.setBack(undo.shard, -undo.byMs);
+    }
+    this.undo.length = 0;
+    this.undoFrom = 0;
+    this.decided = this.durable;
+  }
+
+  /** A process starts with these shards, empty for the first time. */
+  start(shards: readonly ShardState[], damaged: readonly string[]): void {
+    this.shards = shards;
+    this.handling.damaged = new Set(damaged);
+    this.replayedMs = shards.map(({ nowMs }) => nowMs);
+    this.handling.ask = null;
   }
 
   /** The process is back: it must know what the durable facts say, and nothing that was promised may be missing. */
-  recovered(shards: readonly ShardState[]): void {
-    this.count('recoveries');
-    this.windows.clear();
-    for (const [msgId, tracked] of this.messages) {
-      this.must('NoLossInv', !tracked.promised || invariants.NoLossInv(tracked.durable.state), tracked);
-      this.must('AckFinalProp', !tracked.ackPromised || tracked.durable.state === 'acked', tracked);
-      if (tracked.durable.state === 'absent') this.messages.delete(msgId);
-      else copy(tracked.durable, tracked.live);
+  restarted(shards: readonly ShardState[]): void {
+    this.tally.count('recoveries');
+    for (const topic of this.topics.values()) topic.clear();
+    this.pendingIn.fill(0);
+    this.deadIn.fill(0);
+    this.over = [];
+    this.overFrom = 0;
+    let known = 0;
+    for (const message of [...this.messages.values()]) {
+      if (this.revive(message, shards[message.shard] as ShardState)) known++;
     }
+    for (const topic of this.topics.values()) this.bury(topic);
     let found = 0;
     for (const shard of shards) {
       for (const message of shard.slots) {
         if (message === undefined) continue;
-        const tracked = this.need(message.msgId);
-        this.same(shard, tracked, tracked.durable);
-        if (alive(tracked.live)) found++;
+        found++;
+        this.need(message.msgId);
       }
     }
-    let expected = 0;
-    for (const { live } of this.messages.values()) if (alive(live)) expected++;
-    if (found !== expected) throw new invariants.Violation('NoLossInv', `${expected - found} messages are gone`);
+    if (found !== known) throw new Breach('NoLossInv', `a restart finds ${found} messages of ${known}`);
   }
 
-  /** The windows of the messages there are, at the time the shard has now. */
-  private windowsOf(shard: ShardState): void {
-    for (const message of shard.slots) {
-      if (message === undefined || message.idemUntilMs === 0) continue;
-      this.windows.set(this.need(message.msgId).key, message.idemUntilMs);
+  /** A process takes a shard over at its own time: with a clock set back, all times move back by as much (TM1). */
+  private recovered(shard: ShardState, nowMs: number): void {
+    const byMs = Math.max(0, this.replayedMs[shard.shard]! - nowMs);
+    this.undo.push({ shard: shard.shard, byMs });
+    this.setBack(shard.shard, byMs);
+    for (const message of this.messages.values()) {
+      if (message.shard === shard.shard && message.live.isPending) this.same(shard, message);
     }
   }
 
-  /** Accepted messages that are neither acked nor dead-lettered yet. */
-  unsettled(): number {
-    let count = 0;
-    for (const { live } of this.messages.values()) {
-      if (live.state === 'queued' || live.state === 'leased' || live.state === 'redelivered') count++;
+  private setBack(shard: number, byMs: number): void {
+    if (byMs === 0) return;
+    for (const message of this.messages.values()) if (message.shard === shard) message.live.setBack(byMs);
+  }
+
+  /** The dead in the order of their deaths, which is not that of their sends. */
+  private bury(topic: TopicLine): void {
+    topic.dead = new Set([...topic.dead].sort((a, b) => a.live.deathNumber - b.live.deathNumber));
+  }
+
+  /** What is left of a message after a restart; true when the process still knows it. */
+  private revive(message: Tracked, shard: ShardState): boolean {
+    const { live, topic } = message;
+    this.must('NoLossInv', !message.promised || invariants.NoLossInv(live.state), 'accepted, and gone', message);
+    this.must('AckFinalProp', !message.ackPromised || live.state === 'acked', 'the ack was answered', message);
+    if (live.state === 'absent') {
+      this.drop(message);
+      return false;
     }
-    return count;
+    const found = shard.find(message.msgId);
+    const wrong = misrecovered(live, found, shard.nowMs);
+    if (wrong !== null) this.broken(wrong.rule, wrong.why, message);
+    if (found === undefined) {
+      this.drop(message);
+      return false;
+    }
+    if (live.isPending) {
+      topic.enter(message);
+      this.pendingIn[message.shard]!++;
+    } else if (live.state === 'dead_lettered') {
+      topic.dead.add(message);
+      this.deadIn[message.shard]!++;
+    } else this.over.push(message);
+    if (live.idemUntilMs > shard.nowMs) topic.windows.set(message.idemKey, message);
+    return true;
   }
 
-  private need(msgId: string): Tracked {
-    const tracked = this.messages.get(msgId);
-    if (tracked === undefined) throw new invariants.Violation('NoLossInv', `${msgId} was never sent`);
-    return tracked;
+  need(msgId: string): Tracked {
+    const message = this.messages.get(msgId);
+    if (message === undefined) throw new Breach('NoLossInv', 'a message that was never sent, or is long over', msgId);
+    return message;
   }
 
-  private must(name: ConstructorParameters<typeof invariants.Violation>[0], holds: boolean, tracked: Tracked): void {
-    if (holds) return;
-    const { msgId, live, durable } = tracked;
-    throw new invariants.Violation(name, `${msgId} is ${live.state}, epoch ${live.epoch}; durable ${durable.state}`);
+  must(rule: RuleName, holds: boolean, why: string, message: Tracked): void {
+    if (!holds) this.broken(rule, why, message);
+  }
+
+  /** @throws Breach */
+  broken(rule: RuleName, why: string, { msgId, live, changedBy }: Tracked, fact?: MessageFact): never {
+    const is = `${live.state}, attempt ${live.attempt}, epoch ${live.epoch}`;
+    const held = changedBy > this.durable ? ', not durable' : '';
+    throw new Breach(rule, `${msgId}${fact === undefined ? '' : ` ${fact.name}`}: ${why}; it is ${is}${held}`, msgId);
   }
 }
-
-const alive = (view: OracleView): boolean => view.state !== 'acked' && view.state !== 'purged';

@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, examples, print, printJson, UsageError } from './shared.ts';
 
 export function addModel(program: Command): void {
   const model = program.command('model').description('the code against the TLA+ specification, state by state');
   addCheck(model);
+  addMutate(model);
+  addDiagram(model);
 }
 
 function addCheck(model: Command): void {
@@ -34,6 +39,69 @@ function addCheck(model: Command): void {
     }
     if (json === true) printJson(results);
     process.exitCode = results.every(({ verdict }) => verdict === 'equal') ? EXIT.ok : EXIT.failed;
+  });
+}
+
+function addMutate(model: Command): void {
+  const command = model
+    .command('mutate')
+    .description(
+      'change code and specification one place at a time: the comparison of their graphs must see each change',
+    )
+    .option('--only <code|spec>', 'mutants of one side')
+    .option('--sample <n>', 'so many, drawn by the seed')
+    .option('--seed <n>', 'of the sample')
+    .option('--match <text>', 'those whose name holds this text')
+    .option('--thorough', 'run the equivalents in the full models, too')
+    .option('--all', 'print each mutant and what killed it')
+    .option('--json', 'print JSON');
+  command.addHelpText(
+    'after',
+    '\nNeeds a checkout of the sources with its development dependencies; mutants of the specification need Java.',
+  );
+  examples(
+    command,
+    'mailbox model mutate --only code --sample 20 --seed 7',
+    'mailbox model mutate --match settledBefore --all',
+  );
+  command.action(async (options: Readonly<Record<string, string | true>>) => {
+    const args = Object.entries(options).flatMap(([name, value]) =>
+      value === true ? [`--${name}`] : [`--${name}`, value],
+    );
+    process.exitCode = await runRig(args);
+  });
+}
+
+/** The rig mutates sources and builds them, so it is no part of what is built: it is run from where the sources are. */
+async function runRig(args: readonly string[]): Promise<number> {
+  const { TLA } = await models();
+  const root = dirname(TLA);
+  const rig = join(root, 'tools/mutation/main.ts');
+  if (!existsSync(rig))
+    throw new UsageError('model mutate: needs a checkout of the sources; this is an installed package');
+  const child = spawn(process.execPath, ['--import', 'tsx', rig, ...args], { cwd: root, stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? EXIT.failed));
+  });
+}
+
+function addDiagram(model: Command): void {
+  const command = model
+    .command('diagram [name]')
+    .description('draw the lifecycle machine, or a small state graph, as SVG')
+    .option('--out <folder>', 'write every diagram there');
+  examples(command, 'mailbox model diagram lifecycle > lifecycle.svg', 'mailbox model diagram --out docs/diagrams');
+  command.action(async (name: string | undefined, { out }: { out?: string }) => {
+    const { diagrams, writeDiagrams } = await import('../model/diagrams.ts');
+    if (out !== undefined) {
+      for (const file of writeDiagrams(out)) print(file);
+      return;
+    }
+    const all = diagrams();
+    const one = all[name ?? ''];
+    if (one === undefined) throw new UsageError(`diagram: one of ${Object.keys(all).join(', ')}`);
+    process.stdout.write(one);
   });
 }
 

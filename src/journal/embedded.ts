@@ -6,7 +6,7 @@ import { create, mend } from './mend.ts';
 import { INLINE_BYTES_MAX } from './payloads.ts';
 import { type Recovered, type RecoverOptions, recover } from './recover.ts';
 import { Room } from './room.ts';
-import { SegmentLog } from './segment-log.ts';
+import { FRAME_BYTES, SegmentLog } from './segment-log.ts';
 import { snapshotsIn } from './snapshot.ts';
 import { runNow } from './steps.ts';
 import type { Refusal } from './walk.ts';
@@ -27,6 +27,8 @@ export interface JournalOptions {
   readonly segmentBytes: number;
   /** Payloads beyond this many bytes are kept in files of their own. */
   readonly inlineBytesMax?: number;
+  /** A frame that holds so many bytes takes no other decision; it must fit into a segment all the same. */
+  readonly frameBytes?: number;
   /** 16 random bytes. */
   readonly freshSalt: () => Uint8Array;
   readonly compactor: Compactor;
@@ -78,9 +80,9 @@ export class EmbeddedJournal implements Journal {
     const { segment, at, sequence, hash } = tail;
     const apart = recovered?.apart ?? new Map<string, string>();
     const position = { segment, at, sequence, hash };
-    const { inlineBytesMax = INLINE_BYTES_MAX } = options;
+    const { inlineBytesMax = INLINE_BYTES_MAX, frameBytes = FRAME_BYTES } = options;
     const { epoch, room } = this;
-    this.log = new SegmentLog({ storage, secret, epoch, position, room, apart, inlineBytesMax });
+    this.log = new SegmentLog({ storage, secret, epoch, position, room, apart, inlineBytesMax, frameBytes });
     const damaged = recovered?.damagedSnapshots.map(({ file }) => file) ?? [];
     this.compaction = new Compaction({
       storage,

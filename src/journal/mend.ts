@@ -4,6 +4,7 @@ import {
   FILE_HEADER_BYTES,
   filesOf,
   PAYLOADS,
+  RESERVE,
   readFileHeader,
   segmentFile,
   temporary,
@@ -12,7 +13,7 @@ import {
 } from './layout.ts';
 import type { Recovered } from './recover.ts';
 import { segmentSteps } from './room.ts';
-import { createWhole, type Steps, writeAll, writeZeros } from './steps.ts';
+import { createWhole, isNoSpace, removeQuietly, type Steps, writeAll, writeZeros } from './steps.ts';
 import type { Tail } from './walk.ts';
 
 /** What a crash cut off while it was made. */
@@ -23,13 +24,24 @@ export function* removeTemporaries(source: StorageReader): Steps {
 /** Makes the end of the log fit to go on: what was torn is put aside, what may be in no more than a cache is written again. */
 export function* mend(storage: Storage, { tail, salt, apart }: Recovered, segmentBytes: number): Steps {
   yield* removeTemporaries(storage);
-  if (tail.tornEnd > tail.at) yield* putAside(storage, tail);
+  if (tail.tornEnd > tail.at) yield* withReserve(() => putAside(storage, tail));
   const file = segmentFile(tail.segment);
   const size = tail.tornEnd > tail.at ? tail.at : storage.size(file);
   if (size < segmentBytes) yield* refill(file, tail.at, segmentBytes);
   yield* rewriteLast(storage, tail);
   yield* removeDirtySpares(storage, tail.segment, salt);
   yield* removeOrphans(storage, new Set([...apart.values()].map((hash) => hash.slice(3))));
+}
+
+/** On a full disk the reserve gives the space (journal rule 5): what was torn is never larger. It is made again later. */
+function* withReserve(work: () => Steps): Steps {
+  try {
+    yield* work();
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    yield* removeQuietly(RESERVE);
+    yield* work();
+  }
 }
 
 /** The operator may want to look at it. */

@@ -17,7 +17,7 @@ export interface LogPosition {
 }
 
 /** An append of more than this is split between decisions: a frame holds so much and one decision more. */
-const FRAME_BYTES = 4 << 20;
+export const FRAME_BYTES = 4 << 20;
 
 interface Append {
   readonly batches: readonly Batch[];
@@ -36,6 +36,7 @@ export class SegmentLog implements Journal {
   private readonly room: Room;
   private readonly payloads: PayloadFiles;
   private readonly inlineBytesMax: number;
+  private readonly frameBytes: number;
   private readonly position: LogPosition;
   private readonly spareWriters: Writer[] = [];
   private poison: Error | null = null;
@@ -51,6 +52,8 @@ export class SegmentLog implements Journal {
     readonly apart: ReadonlyMap<string, string>;
     /** Payloads beyond this get one. */
     readonly inlineBytesMax: number;
+    /** A frame that holds so much takes no other decision. */
+    readonly frameBytes: number;
   }) {
     this.storage = parts.storage;
     this.secret = parts.secret;
@@ -58,6 +61,7 @@ export class SegmentLog implements Journal {
     this.position = parts.position;
     this.room = parts.room;
     this.inlineBytesMax = parts.inlineBytesMax;
+    this.frameBytes = parts.frameBytes;
     this.payloads = new PayloadFiles(parts.storage, parts.apart);
   }
 
@@ -105,7 +109,7 @@ export class SegmentLog implements Journal {
     };
     let w: Writer | null = null;
     for (const batch of append.batches) {
-      if (w === null || w.length >= FRAME_BYTES) {
+      if (w === null || w.length >= this.frameBytes) {
         w = this.spareWriters.pop() ?? new Writer(64 * 1024);
         beginFrame(w);
         append.frames.push(w);

@@ -1,6 +1,8 @@
-import type { Command } from '../core/commands.ts';
+import type { State } from '../../spec/vocabulary.ts';
+import type { Ack, Command, Nack } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import type { Fact } from '../core/facts.ts';
+import type { Message, ShardState } from '../core/state.ts';
 import type { Commands } from './commands.ts';
 import type { ModelShard } from './model-shard.ts';
 
@@ -19,11 +21,43 @@ export function decideAll(
   const acting: Acting[] = [];
   commands.forEach(shard, messages, (command) => {
     const decision = decide(shard, command);
+    mustFit(shard, command, decision);
     if (decision.facts.length === 0) refused(command, decision);
     else if (!acting.some((other) => isSame(other.decision, decision)))
       acting.push({ command: command.name, decision });
   });
   return acting;
+}
+
+/**
+ * The specification does not tell payloads, receipts and epochs apart where that changes no state, or the same state comes of another
+ * command; the answers must. @throws Error
+ */
+function mustFit(shard: ShardState, command: Command, { outcome, message, facts, settled }: Decision): void {
+  if (command.name === 'send' && message !== undefined) {
+    const same = message.payloadHash === command.payloadHash;
+    if ((outcome === 'duplicate') !== same) throw new Error(`${outcome} of ${same ? 'the same' : 'another'} payload`);
+  }
+  if (facts.length === 0 && (command.name === 'ack' || command.name === 'nack'))
+    mustRepeat(shard, command, message, settled);
+  if (facts.length === 0 || message?.state !== 'leased') return;
+  if ('receipt' in command && command.receipt !== message.receipt)
+    throw new Error(`${command.name} by another receipt`);
+  if ('epoch' in command && command.epoch !== message.epoch) throw new Error(`${command.name} of another lease`);
+}
+
+/** A verb said again comes to what it first came to, and no other does (LE4). */
+function mustRepeat(
+  { settled }: ShardState,
+  command: Ack | Nack,
+  message: Message | undefined,
+  answer: State | null,
+): void {
+  let before: State | null = null;
+  for (const entry of settled.after(0))
+    if (entry.message === message && entry.receipt === command.receipt && entry.verb === command.name)
+      before = entry.state;
+  if (answer !== before) throw new Error(`${command.name} said again came to ${answer}, which was ${before}`);
 }
 
 /** Two commands may come to the same: jitters that round to one backoff. */

@@ -66,7 +66,7 @@ export const CAPABILITY_FIELDS: Readonly<Record<string, Readonly<Record<string, 
     known: ['irrelevant', 'someone has stood behind a request of it, which decides about no capability'],
   },
   Question: {
-    capability: ['fixed', 'question'],
+    capability: ['fixed', 'its number, in question'],
     token: ['fixed', 'the spelling of that capability'],
     askedMs: ['fixed', 'its age in question'],
     stage: ['projected', 'question'],
@@ -75,7 +75,7 @@ export const CAPABILITY_FIELDS: Readonly<Record<string, Readonly<Record<string, 
     answer: ['fixed', 'the way back'],
   },
   Held: {
-    capability: ['fixed', 'held'],
+    capability: ['fixed', 'its number, in held'],
     by: ['irrelevant', 'the capability it was let in with: what is left of its word is in held'],
   },
   CapabilityNode: {

@@ -49,9 +49,16 @@ export class DumpReader {
   /** Fills `bytes` from a label: `/\\ name = value\n..`, the escapes being those of DOT. */
   private state(label: string): void {
     const found = new Map<string, string>();
-    for (const conjunct of label.split('\\n')) {
+    // A long value goes on in the next line.
+    for (const conjunct of label.split(/\\n(?=\/\\\\ )/)) {
       const at = conjunct.indexOf(' = ');
-      found.set(conjunct.slice('/\\\\ '.length, at), conjunct.slice(at + 3).replaceAll('\\"', '"'));
+      found.set(
+        conjunct.slice('/\\\\ '.length, at),
+        conjunct
+          .slice(at + 3)
+          .replaceAll('\\n', ' ')
+          .replaceAll('\\"', '"'),
+      );
     }
     readState(found, this.variables, this.bytes, 'dump');
   }

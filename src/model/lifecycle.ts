@@ -24,6 +24,8 @@ const TICK = ACTION['Tick'] as number;
 const CRASH = ACTION['Crash'] as number;
 const RECOVER = ACTION['Recover'] as number;
 
+const SET_BACK_MS = 5;
+
 interface Saved {
   readonly shard: SavedShard;
   readonly up: boolean;
@@ -128,8 +130,13 @@ export class LifecycleDriver implements Driver<Saved> {
   /** Another process finds the journal, some time later. */
   private recover(saved: Saved, step: (action: number) => void): void {
     const facts = factsOf(this.journal);
-    for (const elapsed of this.c.Elapsed) {
-      const recovered = this.live.recover(facts, this.live.shard.nowMs + elapsed);
+    const { nowMs } = this.live.shard;
+    const times = this.c.Elapsed.map((elapsed) => nowMs + elapsed);
+    // A clock set back is one that stood still since the last fact (TM1).
+    if (this.c.Elapsed.includes(0) && facts.at(-1)?.atMs === nowMs) times.push(nowMs - SET_BACK_MS);
+    for (const atMs of times) {
+      const recovered = this.live.recover(facts, atMs);
+      if (this.live.shard.nowMs !== atMs) throw new Error('recovery does not go by the clock');
       this.journal = { facts: [recovered], before: this.journal };
       this.up = true;
       step(RECOVER);

@@ -3,17 +3,16 @@ import { KeyObject } from 'node:crypto';
 /** Fields that never change once their object is made: what they lead to is not looked at. */
 export type Fixed = (field: string) => boolean;
 
-/** Functions, keys and bytes are what they are; everything else may change. */
-const isAtom = (value: unknown): boolean =>
-  typeof value !== 'object' || value === null || value instanceof KeyObject || ArrayBuffer.isView(value);
+/** Functions and keys are what they are; everything else may change. */
+const isAtom = (value: unknown): boolean => typeof value !== 'object' || value === null || value instanceof KeyObject;
 
 /**
- * What a graph of objects was, to be put back into the same objects: plain ones, instances of classes, arrays, maps and
- * sets, private fields included. Functions are kept as they are: what only they can reach is not put back.
+ * What a graph of objects was, to be put back into the same objects: plain ones, instances of classes, arrays, also typed
+ * ones, maps and sets, private fields included. Functions are kept as they are: what only they can reach is not put back.
  */
 export class Memento {
   private readonly objects: object[] = [];
-  private readonly contents: unknown[][] = [];
+  private readonly contents: Content[] = [];
 
   constructor(root: object, isFixed: Fixed) {
     const seen = new Set<object>([root]);
@@ -30,11 +29,15 @@ export class Memento {
 
   /** Every object of the graph is again what it was. */
   restore(): void {
-    for (let i = 0; i < this.objects.length; i++) put(this.objects[i] as object, this.contents[i] as unknown[]);
+    for (let i = 0; i < this.objects.length; i++) put(this.objects[i] as object, this.contents[i] as Content);
   }
 }
 
-function contentOf(object: object, isFixed: Fixed, walk: (value: unknown) => void): unknown[] {
+type Content = readonly unknown[] | Float64Array | Uint8Array;
+
+function contentOf(object: object, isFixed: Fixed, walk: (value: unknown) => void): Content {
+  if (object instanceof Float64Array || object instanceof Uint8Array) return object.slice();
+  if (ArrayBuffer.isView(object)) throw new Error('memento: a view of another kind');
   const content: unknown[] = [];
   if (object instanceof Map) {
     for (const [key, value] of object) {
@@ -48,8 +51,9 @@ function contentOf(object: object, isFixed: Fixed, walk: (value: unknown) => voi
       walk(value);
     }
   } else {
-    for (const [field, value] of Object.entries(object)) {
+    for (const field of Object.keys(object)) {
       if (isFixed(field)) continue;
+      const value = (object as Record<string, unknown>)[field];
       content.push(field, value);
       walk(value);
     }
@@ -57,8 +61,13 @@ function contentOf(object: object, isFixed: Fixed, walk: (value: unknown) => voi
   return content;
 }
 
-function put(object: object, content: readonly unknown[]): void {
-  // Most of what is put back never changed: looking costs less than filling a map anew.
+function put(object: object, content: Content): void {
+  if (object instanceof Float64Array || object instanceof Uint8Array) return object.set(content as typeof object);
+  putBack(object, content as readonly unknown[]);
+}
+
+/** Most of what is put back never changed: looking costs less than filling a map anew. */
+function putBack(object: object, content: readonly unknown[]): void {
   if (object instanceof Map) {
     if (isMap(object, content)) return;
     object.clear();

@@ -26,6 +26,8 @@ export interface Model {
   readonly expected: Expected;
   /** The specification whose graph is recorded and compared with the code's; null where only TLC looks. */
   readonly graph: Specification | null;
+  /** So small that every mutant of code and specification can be tried in it (tools/mutation). */
+  readonly tiny: boolean;
 }
 
 const holds: Expected = { kind: 'holds' };
@@ -35,8 +37,19 @@ const graph = (name: string, about: string, specification: Specification = 'Mail
   about,
   expected: holds,
   graph: specification,
+  tiny: false,
 });
-const only = (name: string, about: string, expected: Expected): Model => ({ name, about, expected, graph: null });
+const tiny = (name: string, about: string, specification: Specification = 'Mailbox'): Model => ({
+  ...graph(name, about, specification),
+  tiny: true,
+});
+const only = (name: string, about: string, expected: Expected): Model => ({
+  name,
+  about,
+  expected,
+  graph: null,
+  tiny: false,
+});
 
 export const MODELS: readonly Model[] = [
   graph('MCMailbox', 'the lifecycle: every action, two messages, a crash'),
@@ -52,6 +65,17 @@ export const MODELS: readonly Model[] = [
   graph('MCOverlap', 'capabilities of two root keys at a time', 'Capability'),
   graph('MCNodes', 'several nodes that ask', 'Capability'),
   graph('MCVerdict', 'answers that come late, are joined, or do not come', 'Capability'),
+  tiny('MCTinyOne', 'one message, two attempts'),
+  tiny('MCTinyRoom', 'a line of two, every capacity below demand'),
+  tiny('MCTinyKeys', 'one key for three messages on two topics'),
+  tiny('MCTinyTimes', 'delay, ttl, retentions, a crash'),
+  tiny('MCTinyLease', 'extensions, releases, backoffs'),
+  tiny('MCTinyBackoff', 'backoffs of four attempts, with room to grow'),
+  tiny('MCTinySettled', 'settled receipts, two at the most'),
+  tiny('MCTinyCrash', 'a crash with two messages on their way'),
+  tiny('MCTinyDead', 'dead letters pushed out, reprocessed, purged'),
+  tiny('MCTinyJournal', 'one message, facts that are not durable yet', 'Durability'),
+  tiny('MCTinyGather', 'facts that share an append', 'Durability'),
   only('MCLive', 'liveness', holds),
   only('MCReached', 'every state is reached', {
     kind: 'reaches',
@@ -74,10 +98,13 @@ export const MODELS: readonly Model[] = [
       'DebugGraceInv',
       'DebugStaleAnswerInv',
       'DebugRevokedMeanwhileInv',
-      'DebugOverlapInv',
       'DebugHeldOverInv',
       'DebugOverThenKnownInv',
     ],
+  }),
+  only('MCOverlapReached', 'capabilities of two root keys are good at a time', {
+    kind: 'reaches',
+    names: ['DebugOverlapInv'],
   }),
   only('NegResetAttempts', 'recovery that resets attempts', violates('AttemptsBoundedInv')),
   only('NegEvictedEarly', 'idempotency entry evicted early', violates('WindowProp')),

@@ -21,12 +21,23 @@ export interface TlcRun {
   readonly graph: Graph | null;
 }
 
+/** For a machine of its own, and for many short runs side by side. */
+const LONG = ['-XX:+UseParallelGC'];
+export const SHORT: readonly string[] = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
 /** Runs TLC on a module; resolves with all it printed. `args` come before the module's name. */
-export function spawnTlc(jar: string, folder: string, args: readonly string[], module: string): Promise<string> {
+export function spawnTlc(
+  jar: string,
+  folder: string,
+  args: readonly string[],
+  module: string,
+  jvm: readonly string[] = LONG,
+  timeoutMs = 0,
+): Promise<string> {
   const states = mkdtempSync(join(tmpdir(), 'tlc-'));
-  const java = ['-XX:+UseParallelGC', '-cp', jar, 'tlc2.TLC', '-metadir', states, ...args, module];
+  const java = [...jvm, '-cp', jar, 'tlc2.TLC', '-metadir', states, ...args, module];
   return new Promise((resolve, reject) => {
-    const child = spawn('java', java, { cwd: folder });
+    const child = spawn('java', java, { cwd: folder, timeout: timeoutMs, killSignal: 'SIGKILL' });
     let output = '';
     const add = (chunk: Buffer): void => {
       output += chunk.toString();
@@ -65,6 +76,12 @@ export async function runModel(jar: string, model: Model, folder: string = TLA):
 
 function readDump(path: string, { variables, actions }: Subject, { distinct }: TlcResult): Graph {
   const reader = new DumpReader(variables, actions);
+  eachLine(path, (line) => reader.line(line));
+  return reader.finish(distinct);
+}
+
+/** A file's lines, read piece by piece: a dump may be larger than a string. */
+export function eachLine(path: string, take: (line: string) => void): void {
   const file = openSync(path, 'r');
   try {
     const chunk = Buffer.alloc(READ_BYTES);
@@ -72,11 +89,10 @@ function readDump(path: string, { variables, actions }: Subject, { distinct }: T
     for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
       const lines = (rest + chunk.toString('latin1', 0, read)).split('\n');
       rest = lines.pop() as string;
-      for (const line of lines) reader.line(line);
+      for (const line of lines) take(line);
     }
-    reader.line(rest);
+    take(rest);
   } finally {
     closeSync(file);
   }
-  return reader.finish(distinct);
 }

@@ -194,12 +194,15 @@ export class Service {
     this.commit.durable();
   }
 
-  /** The journal has failed: nothing more is promised (journal rule 4). Replies held back are answered 503. */
+  /** The journal has failed: nothing more is promised (journal rule 4). Whoever waits, and replies held back, get 503. */
   journalFailed(): void {
     this.failed = true;
     this.writesRefused = 'journal';
     this.commit.fail();
     this.streams.endIf(() => true, 'journal');
+    for (const poll of this.polls.takeIf(() => true)) poll.reply(JOURNAL_FAILED);
+    for (const { reply } of this.paced) reply(JOURNAL_FAILED);
+    this.paced.clear();
   }
 
   /** Time has passed: expiries, retentions and long polls that ended. */

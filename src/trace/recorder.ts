@@ -17,8 +17,20 @@ import {
 } from './format.ts';
 
 const ABSENT: Readonly<MessageVariables> = {
-  ...{ state: 'absent', attempt: 0, epoch: 0, redrives: 0, releases: 0, receipt: 0, timer: 0, left: 0, visibility: 0 },
-  ...{ ttl: -1, keep: 0, window: 0, reason: 'none', error: 'none' },
+  state: 'absent',
+  attempt: 0,
+  epoch: 0,
+  redrives: 0,
+  releases: 0,
+  receipt: 0,
+  timer: 0,
+  left: 0,
+  visibility: 0,
+  ttl: -1,
+  keep: 0,
+  window: 0,
+  reason: 'none',
+  error: 'none',
 };
 
 /** What the specification says of this message, in a shard whose time it is. `error`: what made it return last. */

@@ -172,7 +172,15 @@ export class SpecShard {
     const { state, attempt, epoch, redrives, releases, receipt, visibility, reason, error } = m;
     const lives = state === 'leased' || m.waits;
     return {
-      ...{ state, attempt, epoch, redrives, releases, receipt, visibility, reason, error },
+      state,
+      attempt,
+      epoch,
+      redrives,
+      releases,
+      receipt,
+      visibility,
+      reason,
+      error,
       timer: lives ? rest(m.timerAt) : 0,
       left: state === 'leased' ? rest(m.leftAt) : 0,
       ttl: !lives || m.ttlAt === NEVER ? -1 : rest(m.ttlAt),

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MailboxProcess, run, serve } from '../support/process.ts';
+import { type MailboxProcess, run, serve } from '../support/process.ts';
 
 let folder = '';
 let keyring = '';
@@ -119,25 +119,5 @@ describe('commands', () => {
     const unreachable = await run(['stats', 'a'], { ...env, MAILBOX_URL: 'http://127.0.0.1:1' });
     expect([unreachable.code, unreachable.err]).toEqual([1, expect.stringContaining('E_UNREACHABLE')]);
     expect((await run(['--help'])).code).toBe(0);
-  });
-
-  it('sim: run by name or file, the exit code says how it came out; list names them all', async () => {
-    const held = await run(['sim', 'run', 'happy-path', '--seed', '5']);
-    expect([held.code, held.err]).toEqual([0, '']);
-    expect(held.out).toMatch(/^seed {7}5$/m);
-    expect(held.out).toMatch(/^verdict {4}held$/m);
-    const violated = await run(['sim', 'run', 'sim/schedules/negative-reply-before-sync.yaml']);
-    expect(violated.code).toBe(10);
-    expect(violated.out).toContain('as this schedule expects: ReplyDurableInv');
-    const unknown = await run(['sim', 'run', 'no-such-schedule']);
-    expect([unknown.code, unknown.out]).toEqual([2, '']);
-    expect(unknown.err).toMatch(/^no-such-schedule: no such schedule; shipped are clock-jumps, /);
-    expect((await run(['sim', 'list'])).out.split('\n')).toContainEqual(expect.stringMatching(/^lossy-network /));
-  });
-
-  it('output: a reader that has enough ends the command without an error', async () => {
-    const child = new MailboxProcess(['sim', 'list']);
-    child.child.stdout?.destroy();
-    expect(await child.finished).toMatchObject({ code: 0, err: '' });
   });
 });

@@ -7,7 +7,7 @@ const GRAPHS = MODELS.filter(({ graph }) => graph !== null);
 describe('graphs', () => {
   it('there are at least six models to compare, of every specification', () => {
     expect(GRAPHS.length).toBeGreaterThanOrEqual(6);
-    expect(new Set(GRAPHS.map(({ graph }) => graph))).toEqual(new Set(['Mailbox', 'Durability']));
+    expect(new Set(GRAPHS.map(({ graph }) => graph))).toEqual(new Set(['Mailbox', 'Durability', 'Capability']));
   });
 
   it.each(GRAPHS)(
@@ -16,7 +16,7 @@ describe('graphs', () => {
       const { verdict, code, spec, detail } = checkModel(model);
       expect(verdict, detail).toBe('equal');
       expect(code).toEqual(spec);
-      expect(code?.states).toBeGreaterThan(1000);
+      if (!model.tiny) expect(code?.states).toBeGreaterThan(1000);
     },
     240_000,
   );

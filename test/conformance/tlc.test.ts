@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MODELS } from '../../src/model/models.ts';
+import { MODELS, type Specification } from '../../src/model/models.ts';
 import { livenessOf, parseTlc, surprise } from '../../src/model/tlc-output.ts';
 
 const FOLDER = resolve(import.meta.dirname, '../../tla');
@@ -11,13 +11,14 @@ const DEPTH = 'The depth of the complete state graph search is 42.\n';
 const holds = { kind: 'holds' } as const;
 
 /** What every model of a specification must check. */
-const checkedBy = (specification: string | null): string[] =>
-  specification === 'Durability'
-    ? ['ReplyDurableInv', 'PrefixProp', 'AckFinalProp', 'Refines']
-    : [
-        ...['NoLossInv', 'SingleLeaseInv', 'AttemptsBoundedInv', 'IdempotentInv', 'CapacityInv'],
-        ...['AckFinalProp', 'EpochMonotoneProp', 'WindowProp'],
-      ];
+const CHECKED: Readonly<Record<Specification, readonly string[]>> = {
+  Mailbox: [
+    ...['NoLossInv', 'SingleLeaseInv', 'AttemptsBoundedInv', 'IdempotentInv', 'CapacityInv'],
+    ...['AckFinalProp', 'EpochMonotoneProp', 'WindowProp'],
+  ],
+  Durability: ['ReplyDurableInv', 'PrefixProp', 'AckFinalProp', 'Refines'],
+  Capability: ['RevokedProp', 'ExpiredInv', 'GoodInv', 'NarrowerInv'],
+};
 
 describe('tlc', () => {
   it('models: each module has a config and a row in the table, and the other way round', () => {
@@ -42,7 +43,7 @@ describe('tlc', () => {
             ? expected.names
             : name === 'MCLive'
               ? ['DeliveredLive']
-              : checkedBy(graph);
+              : CHECKED[graph ?? 'Mailbox'];
       for (const property of wanted) expect(config, name).toMatch(new RegExp(`\\b${property}\\b`));
     }
   });

@@ -91,6 +91,24 @@ describe('disk faults', () => {
     expect(bench.look()).toBe(bench.states.at(-1));
   });
 
+  it('a full disk and a torn tail: the reserve pays for what is put aside, and the journal opens (rules 3, 5)', () => {
+    const bench = serving(() => null);
+    steps(bench, 3);
+    const acknowledged = bench.look();
+    bench.step(8, 150);
+    bench.queue.clear();
+    bench.disk.crash({ keeps: (sector) => sector === 0 });
+    bench.disk.capacityBytes = bench.disk.used();
+    bench.open();
+    expect(bench.look()).toBe(acknowledged);
+    expect(bench.disk.files('').filter((file) => file.startsWith('torn-'))).toHaveLength(1);
+    expect(bench.disk.files('')).not.toContain(RESERVE);
+    bench.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    bench.journal.retry();
+    bench.queue.run();
+    expect(bench.disk.files('')).toContain(RESERVE);
+  });
+
   it('a full disk and no segment left: appends wait, and are durable when there is space', () => {
     const bench = serving(() => null, 1, { heedsRoom: false });
     bench.disk.capacityBytes = 4096 * 4;

@@ -174,6 +174,9 @@ describe('graph', () => {
       [1],
     );
     expect(compareGraphs(read(lines).finish(2), expected)).toBeNull();
+    // A value too long for a line goes on in the next.
+    const wrapped = lines.map((line) => line.replace(' = 0', ' = \\n  0'));
+    expect(compareGraphs(read(wrapped).finish(2), expected)).toBeNull();
     expect(() => read(lines).finish(3)).toThrow(/2 states were read, TLC found 3/);
     expect(() => read(lines.slice(0, 3)).finish(1)).toThrow(/stepped to and not described/);
     expect(() => read(['9 -> 8 [label="Send"];'])).toThrow(/from a state that is not described/);

@@ -121,11 +121,13 @@ describe('service', () => {
     expect(bench.appended).toHaveLength(2);
   });
 
-  it('journal failure: held replies become 503, nothing is taken any more', () => {
+  it('journal failure: held replies and whoever waits become 503, nothing is taken any more', () => {
     const bench = new Bench();
-    const held = [bench.ask(send('a', 'k1')), bench.ask(send('a', 'k2'))];
+    const waiting = bench.ask(recv('b', { waitMs: 10_000 }));
+    const held = [bench.ask(send('a', 'k1')), bench.ask(send('a', 'k2')), waiting];
     bench.service.journalFailed();
     for (const { reply } of held) expect(reply?.outcome).toBe('journal');
+    expect(bench.service.pollCount).toBe(0);
     expect(bench.ask(recv('a')).reply?.outcome).toBe('journal');
   });
 

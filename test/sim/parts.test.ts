@@ -1,33 +1,48 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Loop } from '../../sim/loop.ts';
-import { Stream } from '../../sim/random.ts';
-import { parseSchedule } from '../../sim/schedule.ts';
+import { KINDS, type Kind, Loop } from '../../sim/loop.ts';
+import { Stream, Tape } from '../../sim/random.ts';
 
 describe('loop', () => {
-  it('runs events by time, then in the order in which they were asked for', () => {
+  it('runs events by time, kind and id, whatever the order in which they were asked for', () => {
+    const kinds = fc.constantFrom(...KINDS);
+    const events = fc.uniqueArray(fc.tuple(fc.nat(20), kinds, fc.nat(5)), { maxLength: 100, selector: String });
     fc.assert(
-      fc.property(fc.array(fc.nat(20), { maxLength: 200 }), (delays) => {
+      fc.property(events, (asked) => {
         const loop = new Loop();
-        const ran: [number, number][] = [];
-        for (const [i, delay] of delays.entries()) loop.after(delay, 'client', i, () => ran.push([loop.nowMs, i]));
+        const ran: (typeof asked)[number][] = [];
+        for (const [atMs, kind, id] of asked) loop.at(atMs, kind, id, () => ran.push([loop.nowMs, kind, id]));
         while (loop.step(1000));
-        const expected = delays
-          .map((delay, i): [number, number] => [delay, i])
-          .sort(([a, i], [b, j]) => a - b || i - j);
+        const rank = (kind: Kind): number => KINDS.indexOf(kind);
+        const expected = asked.toSorted(([a, x, i], [b, y, j]) => a - b || rank(x) - rank(y) || i - j);
         expect(ran).toEqual(expected);
-        expect(loop.steps).toBe(delays.length);
       }),
     );
   });
 
   it('does not run what is later than asked', () => {
     const loop = new Loop();
-    loop.after(10, 'client', 0, () => {});
-    expect(loop.step(9)).toBe(false);
-    expect(loop.nowMs).toBe(9);
-    expect(loop.step(10)).toBe(true);
+    let ran = 0;
+    loop.after(10, 'wake', 0, () => ran++);
+    expect([loop.step(9), loop.nowMs, ran]).toEqual([false, 9, 0]);
+    expect([loop.step(10), ran]).toEqual([true, 1]);
+  });
+
+  it('counts what happened, not what was asked for; a fingerprint is one number for each', () => {
+    const run = (marks: readonly number[]): Loop => {
+      const loop = new Loop();
+      loop.fingerprint();
+      for (const id of marks) loop.after(id, 'request', id, () => id % 2 === 0 && loop.mark('request', id));
+      while (loop.step(1000));
+      return loop;
+    };
+    const first = run([1, 2, 3, 4, 6]);
+    expect(first.steps).toBe(3);
+    expect(first.prints).toHaveLength(3);
+    const other = run([2, 5, 6, 8]);
+    expect(other.prints?.[0]).toBe(first.prints?.[0]);
+    expect(other.prints?.[1]).not.toBe(first.prints?.[1]);
   });
 
   it('hashes every number of every record, across its buffer (SHA-256 over little-endian words)', () => {
@@ -73,59 +88,13 @@ describe('random streams', () => {
     for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(500);
     for (let i = 0; i < 1000; i++) expect(stream.within({ min: 3, max: 5 })).toBeOneOf([3, 4, 5]);
   });
-});
 
-describe('schedule files: what is wrong is named with line, column, field and limit', () => {
-  const good = [
-    'name: t',
-    'description: d',
-    'seed: 1',
-    'duration: 10s',
-    'producers: { count: 1, every: 5ms }',
-    'consumers:',
-    '  - { kind: good, count: 1 }',
-  ];
-  const withLine = (line: string): string => [...good, line].join('\n');
-  const replaced = (at: number, line: string): string => good.with(at, line).join('\n');
-
-  it('the least schedule reads', () => {
-    expect(parseSchedule(good.join('\n'), 'f')).toMatchObject({ durationMs: 10_000, faults: [], violates: null });
+  it('a tape gives back what it wrote down, and then plain words that are all different', () => {
+    const tape = new Tape(new Stream(3, 'node'));
+    const drawn = [tape.below(10), tape.token(16), tape.chance(0.5), tape.below(2 ** 34)];
+    const again = new Tape(null, tape.words);
+    expect([again.below(10), again.token(16), again.chance(0.5), again.below(2 ** 34)]).toEqual(drawn);
+    expect([again.below(1000), again.chance(0.99)]).toEqual([0, false]);
+    expect(new Set(Array.from({ length: 100 }, () => again.token(16))).size).toBe(100);
   });
-
-  const cases: [string, string, string][] = [
-    ['unknown field', withLine('colour: red'), 'f:8:1: colour: unknown field'],
-    [
-      'unknown field within',
-      replaced(4, 'producers: { count: 1, every: 5ms, evry: 1 }'),
-      'f:5:36: producers.evry: unknown',
-    ],
-    ['missing field', good.slice(1).join('\n'), 'name: missing'],
-    ['a word for a number', replaced(2, 'seed: one'), 'f:3:7: seed: must be a whole number 0..'],
-    ['a negative seed', replaced(2, 'seed: -1'), 'f:3:7: seed: must be a whole number 0..'],
-    ['a duration without a unit', replaced(3, 'duration: 10'), 'f:4:11: duration: must be a duration'],
-    ['an empty range', withLine('sync: 5ms..1ms'), 'f:8:7: sync: must be a duration or a range'],
-    ['a probability above one', withLine('network: { drop: 1.5 }'), 'f:8:18: network.drop: must be a number 0..1'],
-    [
-      'an unknown consumer',
-      replaced(6, '  - { kind: lazy, count: 1 }'),
-      'f:7:13: consumers[0].kind: must be good, slow',
-    ],
-    ['a list that is none', withLine('faults: crash'), 'f:8:9: faults: must be a list'],
-    ['an unknown fault', withLine('faults: [ { kind: meteor, at: 1s } ]'), 'f:8:19: faults[0].kind: must be crash'],
-    ['a fault without its time', withLine('faults: [ { kind: crash, down: 1s } ]'), 'faults[0].at: missing'],
-    ['an unknown goal', withLine('goals: { fun: 1 }'), 'f:8:10: goals.fun: unknown field; known here are accepted'],
-    ['an unknown invariant', withLine('violates: Murphy'), 'f:8:11: violates: must be '],
-    [
-      'a step of more than a day',
-      withLine('faults: [ { kind: clock_step, at: 1s, by: -2d } ]'),
-      'faults[0].by: must be',
-    ],
-    ['a key twice', withLine('name: again'), 'f:8:1: Map keys must be unique'],
-    ['an anchor bomb', 'a: &a [x]\nb: [*a,*a', 'f:'],
-    ['not a mapping', '- 1', 'f:1:1: a schedule is a mapping'],
-    ['nothing', '', 'f:1:1: a schedule is a mapping'],
-  ];
-  for (const [what, text, message] of cases) {
-    it(what, () => expect(() => parseSchedule(text, 'f')).toThrow(message));
-  }
 });

@@ -110,7 +110,7 @@ export function goodFacts(seed: number): readonly Fact[] {
         name: 'nack',
         ...item,
         jitter,
-        reason: 'why',
+        reason: random.pick(['why', 'expired', null]),
         retryAfterMs,
         deadLetter: random.chance(0.3),
       } as const;

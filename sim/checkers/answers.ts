@@ -1,0 +1,188 @@
+import type { Outcome, State } from '../../spec/vocabulary.ts';
+import type { AckItem, RecvRequest, Reply, SendRequest } from '../../src/service/messages.ts';
+import type { Ask } from '../call.ts';
+import type { Capability } from '../capabilities.ts';
+import { integrity } from '../integrity.ts';
+import { allowsTopic } from './authority.ts';
+import { Breach, type RuleName } from './breach.ts';
+import type { LifecycleChecker } from './lifecycle.ts';
+import { askedUntilMs } from './view.ts';
+
+/** What a request must be answered, as far as that is certain once it is decided. */
+export interface Expected {
+  readonly outcomes: readonly Outcome[];
+  /** The rule that another outcome breaks. */
+  readonly rule: RuleName;
+  readonly msgId?: string;
+  readonly state?: State;
+  readonly count?: number;
+  readonly ackOutcomes?: readonly (readonly Outcome[])[];
+}
+
+interface Situation {
+  readonly checker: LifecycleChecker;
+  readonly capability: Capability;
+  readonly nowMs: number;
+  /** Counts the operation: false when the quota refuses it. */
+  readonly charge: () => boolean;
+  /** The process knew the message of the request, and the capability covers its topic: the operation counts. */
+  readonly wasKnown: boolean;
+  /** The same of each ack that rides on a recv. */
+  readonly acksKnown: readonly boolean[];
+  /** What sends are refused with while none are taken, or null. */
+  readonly refusing: Outcome | null;
+}
+
+const only = (rule: RuleName, ...outcomes: readonly Outcome[]): Expected => ({ rule, outcomes });
+
+/**
+ * What the answer to a request must be, from the state right after it was decided: a refusal changes nothing, so that state
+ * is the one it was decided in.
+ */
+export function expectedOf(ask: Ask, situation: Situation): Expected {
+  const { checker } = situation;
+  switch (ask.verb) {
+    case 'send':
+      return expectedOfSend(ask, situation);
+    case 'recv':
+      return expectedOfRecv(ask, situation);
+    case 'ack':
+    case 'nack':
+    case 'extend':
+      return (situation.wasKnown ? quota(situation) : null) ?? settled(ask.verb, ask, situation);
+    case 'reprocess': {
+      const moved = checker.step.filter(({ name }) => name === 'reprocessed').length;
+      const whole = ask.ratePerS === null ? { count: moved } : {};
+      return admitted(ask.topic, situation) ?? { ...only('DL2', ...(ask.ratePerS === null ? DONE : PACED)), ...whole };
+    }
+    case 'purge': {
+      const purged = checker.step.filter((fact) => fact.name === 'purged' && fact.reason === 'admin').length;
+      return admitted(ask.topic, situation) ?? { ...only('DL3', 'ok'), count: purged };
+    }
+    case 'dlq_list':
+    case 'stats':
+      return admitted(ask.topic, situation) ?? only('BD2', 'ok');
+    case 'revoke':
+      return allowsTopic(situation.capability, 'mailbox.admin') ? only('RevokedProp', 'ok') : only('AU1', 'cap_scope');
+  }
+}
+
+const DONE: readonly Outcome[] = ['ok'];
+const GIVEN = only('LE1', 'ok');
+const LOST = only('LE3', 'lease_lost');
+const UNKNOWN = only('LE3', 'not_found');
+const FORGOTTEN = only('LE3', 'lease_lost', 'not_found');
+/** One that goes at a rate is refused when too many go on, and ends early with its capability. */
+const PACED: readonly Outcome[] = ['ok', 'quota', 'cap_auth'];
+
+const quota = ({ charge }: Situation): Expected | null => (charge() ? null : only('AU2', 'quota'));
+
+/** Topic scope, then quota (BD2). */
+function admitted(topic: string, situation: Situation): Expected | null {
+  return allowsTopic(situation.capability, topic) ? quota(situation) : only('AU1', 'cap_scope');
+}
+
+function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
+  const { checker, nowMs, refusing } = situation;
+  const { topic, idemKey, payloadHash } = ask;
+  const sent = checker.step.find((fact) => fact.name === 'sent' && fact.topic === topic && fact.idemKey === idemKey);
+  const first = refusalOfSend();
+  if (first !== null) {
+    if (sent !== undefined)
+      throw new Breach(first.rule, `accepted, and must be refused as ${first.outcomes.join()}`, sent.msgId);
+    return first;
+  }
+  return { rule: 'BD2', outcomes: DONE, msgId: (sent as { msgId: string }).msgId };
+
+  function refusalOfSend(): Expected | null {
+    if (payloadHash === WRONG_HASH) return only('IN1', 'integrity');
+    const refused = admitted(topic, situation);
+    if (refused !== null) return refused;
+    const live = checker.topicOf(topic).windows.get(idemKey);
+    if (live !== undefined && live.msgId !== sent?.msgId && live.live.idemUntilMs > nowMs) {
+      const same = live.payloadHash === integrity.payloadHashOf(ask.payload);
+      return { ...only('IdempotentInv', same ? 'duplicate' : 'idem_mismatch'), ...(same ? { msgId: live.msgId } : {}) };
+    }
+    if (refusing !== null) return only('BD3', refusing);
+    return sent === undefined ? only('CapacityInv', ...checker.boundsReached(topic)) : null;
+  }
+}
+
+/** A hash that no payload has: what a client says whose payload was damaged on its way. */
+export const WRONG_HASH = `b3:${'f'.repeat(64)}`;
+
+function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
+  const refused = admitted(ask.topic, situation);
+  if (refused !== null) return refused;
+  const { checker, nowMs, acksKnown, charge } = situation;
+  const isOverQuota = ask.acks.map((_, i) => acksKnown[i] === true && !charge());
+  const given = checker.step.some((fact) => fact.name === 'received' && checker.topicNameOf(fact.msgId) === ask.topic);
+  const full = checker.isInflightFull;
+  if (!given && !full) {
+    const topic = checker.topicOf(ask.topic);
+    const waits = topic.firstAvailable(nowMs);
+    if (waits !== undefined) throw new Breach('LE1', 'nothing given, and it is available', waits.msgId);
+    const overdue = topic.firstOverdue(nowMs);
+    if (overdue !== undefined) throw new Breach('RT3', 'its lease is over, and it has not expired', overdue.msgId);
+  }
+  const expected = full ? FULL : GIVEN;
+  if (ask.acks.length === 0) return expected;
+  return {
+    ...expected,
+    ackOutcomes: ask.acks.map((item, i) => (isOverQuota[i] ? OVER_QUOTA : settled('ack', item, situation).outcomes)),
+  };
+}
+const OVER_QUOTA: readonly Outcome[] = ['quota'];
+const FULL = only('LE1', 'ok', 'saturated_inflight');
+
+function located({ msgId }: AckItem, { checker, capability }: Situation): boolean {
+  const message = checker.messages.get(msgId);
+  return message !== undefined && allowsTopic(capability, message.topic.name);
+}
+
+/** LE3, LE4: acted now, repeated, or lost. */
+function settled(
+  verb: 'ack' | 'nack' | 'extend',
+  item: AckItem & { readonly visibilityMs?: number | null },
+  situation: Situation,
+): Expected {
+  const { checker, nowMs } = situation;
+  const message = checker.messages.get(item.msgId);
+  if (message === undefined || !located(item, situation)) return UNKNOWN;
+  const { live } = message;
+  if (verb === 'extend') {
+    if (checker.step.some(({ name, msgId }) => name === 'extended' && msgId === item.msgId)) return only('LE5', 'ok');
+  } else {
+    const entry = live.settledBy(item.receipt, verb);
+    if (entry !== null && entry.untilMs > nowMs) return { rule: 'LE4', outcomes: DONE, state: entry.state };
+  }
+  const holds = live.state === 'leased' && live.receipt === item.receipt && nowMs < live.timerAtMs;
+  const within = verb !== 'extend' || nowMs + (item.visibilityMs ?? live.visibilityMs) <= live.leaseEndsMs;
+  if (holds && within) throw new Breach('LE3', `${verb} with its receipt in time, and nothing happened`, item.msgId);
+  return live.isOver && askedUntilMs(live) <= nowMs ? FORGOTTEN : LOST;
+}
+
+/** What an answer says that it must not. @throws Breach */
+export function compare(ask: Ask, reply: Reply, expected: Expected): void {
+  const { outcome } = reply;
+  if (!expected.outcomes.includes(outcome)) {
+    throw new Breach(
+      expected.rule,
+      `${ask.verb} is answered ${outcome}, and must be ${expected.outcomes.join(' or ')}`,
+      msgIdOf(ask, expected),
+    );
+  }
+  const wrong = (what: string): never => {
+    throw new Breach(expected.rule, `${ask.verb} is answered with another ${what}`, msgIdOf(ask, expected));
+  };
+  if (expected.msgId !== undefined && reply.msgId !== expected.msgId) wrong('msg_id');
+  if (outcome !== 'ok') return;
+  if (expected.state !== undefined && reply.state !== expected.state) wrong('state');
+  if (expected.count !== undefined && (reply.moved ?? reply.purged) !== expected.count) wrong('count');
+  if (expected.ackOutcomes === undefined) return;
+  for (const [i, outcomes] of expected.ackOutcomes.entries()) {
+    if (!outcomes.includes(reply.ackOutcomes?.[i] as Outcome)) wrong('outcome of an ack');
+  }
+}
+
+const msgIdOf = (ask: Ask, { msgId }: Expected): string | null => msgId ?? ('msgId' in ask ? ask.msgId : null);

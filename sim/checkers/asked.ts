@@ -1,0 +1,47 @@
+import type { RuleName } from './breach.ts';
+
+const EVERY_FACT: readonly RuleName[] = [
+  ...([
+    'SingleLeaseInv',
+    'AckFinalProp',
+    'EpochMonotoneProp',
+    'AttemptsBoundedInv',
+    'CapacityInv',
+    'PrefixProp',
+  ] as const),
+];
+
+/** Which rules are asked when: of a fact by its name besides those of every fact, of all else by its kind. For reports. */
+export const ASKED: Readonly<Record<string, readonly RuleName[]>> = {
+  fact: EVERY_FACT,
+  sent: ['IdempotentInv', 'WindowProp', 'R3'],
+  received: ['LE1', 'LE5', 'RT1', 'AC2'],
+  acked: ['LE3', 'LE4'],
+  nacked: ['LE3', 'LE4', 'RT1', 'DL1'],
+  extended: ['LE3', 'LE5'],
+  released: ['LE3', 'LE7', 'RT1'],
+  expired: ['RT1', 'RT3', 'DL1'],
+  reprocessed: ['DL2'],
+  purged: ['NoLossInv', 'DL3'],
+  arrival: ['AU1', 'RevokedProp'],
+  reply: ['ReplyDurableInv', 'AU1', 'RevokedProp', 'BD2', 'LE1', 'LE3', 'LE4', 'IN1'],
+  answer: ['AckFinalProp', 'EpochMonotoneProp', 'SingleLeaseInv', 'IdempotentInv', 'IN1'],
+  start: ['NoLossInv', 'PrefixProp', 'WindowProp', 'RT4', 'AckFinalProp'],
+  end: ['DeliveredLive', 'NoLossInv'],
+};
+
+/** What the invariants say, in a line each; the rules have their own. */
+export const INVARIANT_TEXT: Readonly<Record<string, string>> = {
+  NoLossInv: 'an accepted message is somewhere, or was acked or purged by a fact',
+  SingleLeaseInv: 'at most one receipt of a message is valid at a time',
+  AckFinalProp: 'acked is for ever: nothing is delivered after the reply to its ack',
+  EpochMonotoneProp: "a message's epoch never falls",
+  AttemptsBoundedInv: 'attempt is at most max_attempts; at the bound the next return is a dead letter',
+  IdempotentInv: 'one message per live topic and idem_key',
+  WindowProp: 'an idempotency entry lives at least t_replay',
+  CapacityInv: 'every bound holds',
+  ReplyDurableInv: 'what a reply promised is durable',
+  PrefixProp: 'the process has what its durable facts say',
+  RevokedProp: 'nothing is accepted under a revoked capability',
+  DeliveredLive: 'every accepted message is acked or dead-lettered in the end',
+};

@@ -1,0 +1,39 @@
+import { INVARIANTS, type InvariantName } from '../../spec/vocabulary.ts';
+
+/** Rules of `docs/lifecycle.md` that no invariant states: checked here in their own name. */
+export const RULES = {
+  AC2: 'a ttl runs out while the message waits, and only then',
+  AU1: 'a valid capability is let in, any other is not',
+  AU2: 'a quota counts per capability',
+  BD2: 'a refusal is the one that applies',
+  BD3: 'a draining process takes no sends',
+  DL1: 'a dead letter says why',
+  DL2: 'a dead letter comes back at most max_redrives times',
+  DL3: 'a dead letter is purged for age, for count (the oldest), or because an admin says so',
+  IN1: 'a payload is what was sent',
+  LE1: 'recv gives the available messages with the lowest sequence numbers',
+  LE3: 'the current receipt settles its lease until the deadline',
+  LE4: 'the verb that settled a lease, said again, gets its first answer',
+  LE5: 'extensions end at inflight_factor times the visibility',
+  LE7: 'a release is not counted, three times in a row',
+  R3: 'a msg_id names one message for ever',
+  RT1: 'a return waits out its backoff, and dead-letters without an attempt left',
+  RT3: 'an expiry acts when its deadline has passed',
+  RT4: 'a restart keeps attempts, epochs and what is left of a lease',
+  TM1: 'after a restart a time ahead is at most its duration away',
+} as const;
+export type RuleName = InvariantName | keyof typeof RULES;
+export const RULE_NAMES = [...INVARIANTS, ...Object.keys(RULES)] as RuleName[];
+
+/** A rule was broken: the run ends and names it. */
+export class Breach extends Error {
+  readonly rule: RuleName;
+  /** The message it is about, where it is about one. */
+  readonly msgId: string | null;
+
+  constructor(rule: RuleName, detail: string, msgId: string | null = null) {
+    super(`${rule}: ${detail}`);
+    this.rule = rule;
+    this.msgId = msgId;
+  }
+}

@@ -1,0 +1,235 @@
+import { ReplyDurableInv } from '../../spec/invariants.ts';
+import type { Outcome } from '../../spec/vocabulary.ts';
+import type { AuthFailure } from '../../src/auth/authorize.ts';
+import type { MessageFact } from '../../src/core/facts.ts';
+import type { Limits } from '../../src/core/limits.ts';
+import type { Delivery, RecvRequest, Reply } from '../../src/service/messages.ts';
+import { type Ask, type Exchange, OP_OF } from '../call.ts';
+import type { NodeClock } from '../clock.ts';
+import { integrity } from '../integrity.ts';
+import type { Opened } from '../store.ts';
+import { compare, expectedOf } from './answers.ts';
+import { AuthorityChecker, allowsTopic } from './authority.ts';
+import { Breach, type RuleName } from './breach.ts';
+import { LifecycleChecker } from './lifecycle.ts';
+import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
+
+/** Everything that is checked about one node. */
+export class NodeChecker {
+  readonly lifecycle: LifecycleChecker;
+  readonly authority: AuthorityChecker;
+  private readonly clock: NodeClock;
+  private readonly tally: Tally;
+  private isDraining = false;
+  private isShort = false;
+  private hasFailed = false;
+  private wasKnown = false;
+  /** The same of each ack that rides on a recv. */
+  private acksKnown: readonly boolean[] = [];
+  /** Facts decided before the request at hand. */
+  private decidedBefore = 0;
+
+  constructor(limits: Limits, shards: number, clock: NodeClock, tally: Tally) {
+    this.lifecycle = new LifecycleChecker(limits, shards, tally);
+    this.authority = new AuthorityChecker(clock);
+    this.clock = clock;
+    this.tally = tally;
+  }
+
+  // ---- the process
+
+  started({ shards, processFacts, damaged, torn }: Opened, first: boolean): void {
+    this.isDraining = false;
+    this.hasFailed = false;
+    this.lifecycle.rollBack();
+    this.lifecycle.start(shards, damaged);
+    if (torn) this.tally.count('torn_tails');
+    if (first) return;
+    this.tally.action(WORLD_ROW.recover);
+    this.lifecycle.restarted(shards);
+    this.authority.restarted(processFacts);
+  }
+
+  /** What is not durable is gone; how much that is, only the next start will say. */
+  crashed(): void {
+    this.tally.action(WORLD_ROW.crash);
+  }
+
+  failed(): void {
+    this.hasFailed = true;
+  }
+
+  short(isShort: boolean): void {
+    this.isShort = isShort;
+  }
+
+  draining(): void {
+    this.isDraining = true;
+  }
+
+  // ---- a request
+
+  arrived(exchange: Exchange, refused: AuthFailure | null): void {
+    const { capability, ask } = exchange.call;
+    const against = this.authority.against(capability);
+    if (refused === null && against !== null) throw new Breach(against, `${capability.name} is let in`);
+    if (refused !== null && against === null) throw new Breach('AU1', `${capability.name} is refused as ${refused}`);
+    const { lifecycle } = this;
+    lifecycle.step.length = 0;
+    this.decidedBefore = lifecycle.decided;
+    if (refused !== null || ask.verb === 'revoke') return;
+    lifecycle.handling.ask = ask;
+    const isKnown = (msgId: string): boolean =>
+      lifecycle.isKnown(msgId) && allowsTopic(capability, lifecycle.topicNameOf(msgId) ?? '');
+    if ('msgId' in ask) this.wasKnown = isKnown(ask.msgId);
+    if (ask.verb === 'recv') this.acksKnown = ask.acks.map(({ msgId }) => isKnown(msgId));
+  }
+
+  /** The request was decided; its reply may still be held back. */
+  served(exchange: Exchange): void {
+    const { lifecycle } = this;
+    if (this.hasFailed) return;
+    const { ask, capability } = exchange.call;
+    const nowMs = this.clock.nowMs();
+    const expected = expectedOf(ask, {
+      checker: lifecycle,
+      capability,
+      nowMs,
+      charge: () => this.authority.charge(capability),
+      refusing: this.isDraining ? 'draining' : this.isShort ? 'degraded_writes' : null,
+      wasKnown: this.wasKnown,
+      acksKnown: this.acksKnown,
+    });
+    const pollEndsMs = ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs;
+    exchange.due = { expected, facts: this.decidedBefore + dependedOn(lifecycle.step), pollEndsMs };
+    if (expected.rule === 'LE4' && !lifecycle.step.some(({ name }) => name === 'acked' || name === 'nacked')) {
+      this.tally.count('repeated');
+    }
+    lifecycle.handling.ask = null;
+  }
+
+  /** A reply leaves the process. */
+  replied(exchange: Exchange, reply: Reply): void {
+    const { due } = exchange;
+    const { ask, capability } = exchange.call;
+    if (reply.outcome === 'journal') return this.unavailable(ask);
+    const against = this.authority.against(capability);
+    if (reply.outcome === 'cap_auth') {
+      if (against === null) throw new Breach('AU1', `${ask.verb} of ${capability.name} is refused, and it is valid`);
+      return this.tally.count('refused_auth');
+    }
+    if (due === null) return this.refused(exchange, reply);
+    compare(ask, reply, due.expected);
+    if (!ReplyDurableInv(due.facts, this.lifecycle.durable)) {
+      const missing = due.facts - this.lifecycle.durable;
+      throw new Breach(
+        'ReplyDurableInv',
+        `${ask.verb} is answered ${missing === 1 ? 'a fact before it is' : `${missing} facts before they are`} durable`,
+        msgIdOf(reply),
+      );
+    }
+    if (ask.verb === 'recv') this.received(ask, reply, due.pollEndsMs, against);
+    else this.promised(ask, reply);
+    this.count(ask, reply);
+  }
+
+  /** Nobody is told anything by a process whose journal failed, and by no other is anybody told so. */
+  private unavailable(ask: Ask): void {
+    if (!this.hasFailed) throw new Breach('BD3', `${ask.verb} is answered journal, and the journal is sound`);
+    this.tally.count('journal_failures');
+  }
+
+  /** Refused before the service saw it: only for an op that the capability does not allow. */
+  private refused({ call: { ask, capability } }: Exchange, { outcome }: Reply): void {
+    const allowed = (capability.ops as readonly string[]).includes(OP_OF[ask.verb]);
+    const expected = ask.verb === 'revoke' && allowed ? 'ok' : 'cap_scope';
+    if (allowed !== (expected === 'ok') || outcome !== expected) {
+      throw new Breach('AU1', `${ask.verb} of ${capability.name} is answered ${outcome}`);
+    }
+    if (outcome !== 'ok') return;
+    if (ask.verb === 'revoke') this.authority.answered(ask.nonce);
+    this.tally.count('revoked');
+  }
+
+  private received(ask: RecvRequest, reply: Reply, pollEndsMs: number, against: RuleName | null): void {
+    const deliveries = reply.deliveries ?? [];
+    if (deliveries.length > 0 && against !== null) throw new Breach(against, 'messages go out', deliveries[0]!.msgId);
+    for (const delivery of deliveries) this.delivered(delivery);
+    for (const [i, { msgId }] of ask.acks.entries()) if (reply.ackOutcomes?.[i] === 'ok') this.ackPromised(msgId);
+    if (deliveries.length === 0 && reply.outcome === 'ok' && !this.isDraining)
+      this.nothingMissed(ask.topic, pollEndsMs);
+  }
+
+  private delivered({ msgId, epoch, payload, payloadHash }: Delivery): void {
+    const message = this.lifecycle.need(msgId);
+    this.lifecycle.must(
+      'ReplyDurableInv',
+      epoch < message.live.epoch || message.leasedBy <= this.lifecycle.durable,
+      'delivered before its lease is durable',
+      message,
+    );
+    this.lifecycle.must('AckFinalProp', !message.ackPromised, 'delivered after its ack was answered', message);
+    const intact = payloadHash === message.payloadHash && integrity.payloadHashOf(payload) === payloadHash;
+    this.lifecycle.must('IN1', intact, 'delivered with another payload', message);
+  }
+
+  /** A poll that ends with nothing: no message may have been available since before its end, unless leases were used up. */
+  private nothingMissed(topic: string, pollEndsMs: number): void {
+    const { lifecycle } = this;
+    const waits = lifecycle.topicOf(topic).firstAvailable(pollEndsMs);
+    if (waits === undefined || lifecycle.isInflightFull) return;
+    const sinceMs = Math.max(waits.live.timerAtMs, waits.live.readyAtMs);
+    if (sinceMs >= pollEndsMs || lifecycle.inflightFullMs >= sinceMs) return;
+    throw new Breach('LE1', 'a poll ends with nothing, and it is available', waits.msgId);
+  }
+
+  private promised(ask: Ask, reply: Reply): void {
+    if (ask.verb === 'ack' && reply.outcome === 'ok') this.ackPromised(ask.msgId);
+    if (ask.verb !== 'send' || reply.msgId === undefined) return;
+    const message = this.lifecycle.messages.get(reply.msgId);
+    if (message !== undefined) message.promised = true;
+  }
+
+  private ackPromised(msgId: string): void {
+    const message = this.lifecycle.messages.get(msgId);
+    if (message === undefined) return;
+    const durable = message.live.state === 'acked' && message.changedBy <= this.lifecycle.durable;
+    this.lifecycle.must('ReplyDurableInv', durable, 'its ack is answered', message);
+    message.ackPromised = true;
+  }
+
+  private count(ask: Ask, { outcome, deliveries }: Reply): void {
+    const { tally } = this;
+    if (outcome === 'ok') {
+      if (ask.verb === 'send') tally.count('accepted');
+      if (deliveries !== undefined && deliveries.length > 0) tally.count('delivered', deliveries.length);
+    } else {
+      const goal = GOAL_OF[outcome];
+      if (goal !== undefined) tally.count(goal);
+    }
+  }
+}
+
+const GOAL_OF: Readonly<Partial<Record<Outcome, Goal>>> = {
+  duplicate: 'duplicates',
+  idem_mismatch: 'mismatches',
+  lease_lost: 'leases_lost',
+  draining: 'drained',
+  degraded_writes: 'degraded',
+  quota: 'quota_refused',
+  saturated_shard: 'saturated',
+  saturated_dedup: 'saturated',
+  saturated_inflight: 'saturated',
+};
+
+/**
+ * How many facts of a step its reply rests on: all up to the last that is not the lease of a poll, which is served after the
+ * request is decided. Leases are held against the deliveries themselves.
+ */
+function dependedOn(step: readonly MessageFact[]): number {
+  const isOfPolls = (fact: MessageFact): boolean =>
+    fact.name === 'received' || (fact.name === 'nacked' && fact.reason === 'integrity');
+  return step.findLastIndex((fact) => !isOfPolls(fact)) + 1;
+}
+
+const msgIdOf = (reply: Reply): string | null => reply.msgId ?? reply.deliveries?.[0]?.msgId ?? null;

@@ -1,0 +1,63 @@
+import type { Fact } from '../../src/core/facts.ts';
+import { imagesOf } from '../../src/core/image.ts';
+import type { Limits } from '../../src/core/limits.ts';
+import { replay } from '../../src/core/replay.ts';
+import type { ShardState } from '../../src/core/state.ts';
+import { Writer } from '../../src/journal/bytes.ts';
+import { writeRecord } from '../../src/journal/record.ts';
+import type { Batch } from '../../src/ports.ts';
+
+interface Append {
+  /** Of its last frame. */
+  readonly sequence: number;
+  readonly batches: readonly Batch[];
+}
+
+/** Everything a node appended, in order: what a disk that lost some of it must still agree with (PrefixProp). */
+export class PrefixLog {
+  private readonly shards: number;
+  private readonly limits: Limits;
+  private readonly appends: Append[] = [];
+
+  constructor(shards: number, limits: Limits) {
+    this.shards = shards;
+    this.limits = limits;
+  }
+
+  appended(sequence: number, batches: readonly Batch[]): void {
+    if (batches.length > 0) this.appends.push({ sequence, batches });
+  }
+
+  /** Whether this is what the first frames came to. Of an append that was cut, any number of whole decisions. */
+  isPrefix(sequence: number, found: readonly ShardState[]): boolean {
+    const whole = this.appends.filter((append) => append.sequence <= sequence).flatMap(({ batches }) => batches);
+    const cut = this.appends.find((append) => append.sequence > sequence)?.batches ?? [];
+    const digest = digestOf(found);
+    if (found.length === 0 && whole.length === 0) return true;
+    for (let kept = 0; kept <= cut.length; kept++) {
+      if (digestOf(this.replayed([...whole, ...cut.slice(0, kept)])) === digest) return true;
+    }
+    return false;
+  }
+
+  private replayed(batches: readonly Batch[]): ShardState[] {
+    const facts = Array.from({ length: this.shards }, (): Fact[] => []);
+    for (const batch of batches) if (batch.shard !== null) facts[batch.shard]?.push(...batch.facts);
+    return facts.map((of, shard) => replay(shard, this.limits, of));
+  }
+}
+
+/** Where a message stands in a heap says no more than its times do. */
+const PLACELESS = { place: { value: 0 }, ttlPlace: { value: 0 } };
+
+/** What shards hold: equal when they are. */
+function digestOf(shards: readonly ShardState[]): string {
+  const w = new Writer();
+  for (const shard of shards) {
+    for (const image of imagesOf(shard)) {
+      const message = image.name === 'message' ? { message: Object.create(image.message, PLACELESS) } : {};
+      writeRecord(w, shard.shard, { ...image, ...message } as typeof image);
+    }
+  }
+  return Buffer.from(w.buffer.subarray(0, w.length)).toString('latin1');
+}

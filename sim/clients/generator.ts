@@ -1,0 +1,140 @@
+import type { Delivery } from '../../src/service/messages.ts';
+import type { Answered, Ask, LeaseRef } from '../call.ts';
+import type { Capability, Group } from '../capabilities.ts';
+import { type Draws, Stream } from '../random.ts';
+import type { NetworkRules, PlannedFault, Schedule } from '../schedule.ts';
+import { nodeOfTopic, topicOf } from '../setup.ts';
+import type { Driver, World } from '../world.ts';
+import { Consumer } from './consumer.ts';
+import { Issuer } from './issuer.ts';
+import { Admin, Stranger } from './others.ts';
+import { fire } from './plan.ts';
+import { Port } from './port.ts';
+import { Producer } from './producer.ts';
+
+const HEARD = 32;
+
+/** Drives a world by chance: the clients and faults of a schedule, each with a stream of its own. */
+export class Generator implements Driver {
+  readonly schedule: Schedule;
+  readonly seed: number;
+  world!: World;
+  issuer!: Issuer;
+  isOver = false;
+  networkNow: NetworkRules;
+  /** Where everyone sends to while one topic is hot. */
+  hotTopic: string | null = null;
+  readonly producers: Producer[] = [];
+  readonly stranger: Stranger[] = [];
+  /** Groups whose capability was taken back for good. */
+  readonly dismissed = new Set<Group>();
+  private calls = 0;
+  private plans = 0;
+  /** Deliveries that got around. */
+  private readonly rumours: Delivery[] = [];
+
+  constructor(schedule: Schedule, seed: number) {
+    this.schedule = schedule;
+    this.seed = seed;
+    this.networkNow = schedule.network;
+  }
+
+  stream(name: string): Draws {
+    return new Stream(this.seed, name);
+  }
+
+  start(world: World): void {
+    this.world = world;
+    const { schedule } = this;
+    this.issuer = new Issuer(this, schedule.capabilities, this.stream('authority'));
+    for (let i = 0; i < schedule.producers.count; i++) {
+      const producer = new Producer(this.port(`producer ${i}`, 'producers', i), schedule.producers);
+      this.producers.push(producer);
+      producer.run();
+    }
+    let consumers = 0;
+    for (const rules of schedule.consumers) {
+      for (let i = 0; i < rules.count; i++)
+        new Consumer(this.port(`consumer ${consumers++}`, 'consumers', i), rules).run();
+    }
+    for (let i = 0; i < schedule.setup.topics; i++) {
+      this.stranger.push(new Stranger(this.port(`stranger ${i}`, 'strangers', i)));
+      if (schedule.admin !== null) new Admin(this.port(`admin ${i}`, 'admins', i), schedule.admin).run();
+    }
+    for (const [i, fault] of schedule.faults.entries())
+      this.schedulePlanned(fault, this.stream(`fault ${i} ${fault.kind}`));
+  }
+
+  private port(name: string, group: Group, i: number): Port {
+    return new Port(this, { name, group }, this.stream(name), topicOf(this.schedule.setup, i));
+  }
+
+  private schedulePlanned(fault: PlannedFault, random: Draws): void {
+    const again = (atMs: number): void => {
+      if (atMs >= this.schedule.setup.durationMs) return;
+      this.plan(atMs - this.world.loop.nowMs, () => {
+        fire(this, fault, random);
+        if (fault.everyMs.max > 0) again(this.world.loop.nowMs + Math.max(1, random.within(fault.everyMs)));
+      });
+    };
+    again(fault.atMs);
+  }
+
+  /** Something that is injected, first of all that happens in its millisecond. */
+  plan(afterMs: number, run: () => void): void {
+    this.world.loop.after(afterMs, 'fault', ++this.plans, () => {
+      if (!this.isOver) run();
+    });
+  }
+
+  stop(): void {
+    this.isOver = true;
+  }
+
+  // ---- what clients share
+
+  call(
+    port: Port,
+    topic: string,
+    ask: Ask,
+    refs: readonly LeaseRef[],
+    timeoutMs: number,
+    answer: Answered,
+    capability: Capability | null = null,
+  ): void {
+    this.callNode(port, nodeOfTopic(this.schedule.setup, topic), ask, refs, timeoutMs, answer, capability);
+  }
+
+  callNode(
+    port: Port,
+    node: number,
+    ask: Ask,
+    refs: readonly LeaseRef[],
+    timeoutMs: number,
+    answer: Answered,
+    capability: Capability | null = null,
+  ): void {
+    const by = port.client;
+    const held = capability ?? this.issuer.of(by.group, port.topic);
+    const { network, loop } = this.world;
+    const [id, atMs, copies] = [++this.calls, loop.nowMs, port.copies()];
+    network.call({ id, atMs, by, node, capability: held, ask, refs, timeoutMs, copies }, answer);
+  }
+
+  mayRenew(group: Group): boolean {
+    return !this.dismissed.has(group);
+  }
+
+  gossip(delivery: Delivery): void {
+    if (this.rumours.length < HEARD) this.rumours.push(delivery);
+    else this.rumours[this.calls % HEARD] = delivery;
+  }
+
+  heard(random: Draws): Delivery | undefined {
+    return this.rumours.length === 0 ? undefined : random.pick(this.rumours);
+  }
+
+  strange(forged: boolean): Capability {
+    return this.issuer.strange(forged);
+  }
+}

@@ -1,0 +1,131 @@
+import type { StorageOp } from '../src/ports.ts';
+import type { Disk, DiskFault } from './disk.ts';
+import type { Loop } from './loop.ts';
+import type { Draws } from './random.ts';
+
+/** Where a write that the machine stopped in may be cut: between sectors, or within one. */
+export const TEARS = ['sector', 'byte'] as const;
+export type Tear = (typeof TEARS)[number];
+/** What fails of a write: all of it, or only its way from the system's cache to the disk. */
+export const ERRORS_OF = ['write', 'sync'] as const;
+export type ErrorOf = (typeof ERRORS_OF)[number];
+
+const isFrame = (op: StorageOp): op is StorageOp & { op: 'write' } => op.op === 'write' && op.durable;
+
+/** What goes wrong on one disk at the moment, and what its owner must know of it. */
+export class DiskTrouble {
+  /** It said that something is on it which is not, or holds something else: nothing it has can be trusted. */
+  hasLied = false;
+  /** A crash may have cut a write within a sector. */
+  toreBytes = false;
+  private readonly loop: Loop;
+  private readonly random: Draws;
+  private tear: Tear = 'sector';
+  private shortUntilMs = -1;
+  private lostUntilMs = -1;
+  private error: ErrorOf | null = null;
+  private misdirects = false;
+
+  constructor(loop: Loop, random: Draws) {
+    this.loop = loop;
+    this.random = random;
+  }
+
+  /** The faults are over; what they did stays. */
+  end(disk: Disk): void {
+    this.shortUntilMs = -1;
+    this.lostUntilMs = -1;
+    this.error = null;
+    this.misdirects = false;
+    disk.crashAt = 0;
+    disk.capacityBytes = Number.POSITIVE_INFINITY;
+  }
+
+  // ---- what is to go wrong
+
+  writeShort(untilMs: number): void {
+    this.shortUntilMs = Math.max(this.shortUntilMs, untilMs);
+  }
+
+  loseSyncs(untilMs: number): void {
+    this.lostUntilMs = Math.max(this.lostUntilMs, untilMs);
+  }
+
+  /** The next write that must be durable. */
+  fail(of: ErrorOf): void {
+    this.error = of;
+  }
+
+  /** The next write that must be durable goes elsewhere. */
+  misdirect(): void {
+    this.misdirects = true;
+  }
+
+  /** The machine stops before the disk's op number `ops` from now. */
+  stopAt(disk: Disk, ops: number, tear: Tear): void {
+    disk.crashAt = disk.ops + ops;
+    this.tear = tear;
+  }
+
+  /** Turns a few bits of what is written. */
+  flip(disk: Disk, bits: number): void {
+    for (let i = 0; i < bits; i++) {
+      const at = this.place(disk);
+      if (at !== null) disk.flip(at.file, at.at, this.random.below(8));
+    }
+    this.hasLied = true;
+  }
+
+  private place(disk: Disk): { readonly file: string; readonly at: number } | null {
+    const files = disk.allFiles().filter((file) => disk.size(file) > 0);
+    if (files.length === 0) return null;
+    const file = this.random.pick(files);
+    return { file, at: this.random.below(disk.size(file)) };
+  }
+
+  // ---- what goes wrong
+
+  /** Asked before every op. */
+  of(op: StorageOp, disk: Disk): DiskFault | null {
+    const { nowMs } = this.loop;
+    if (isFrame(op)) {
+      const fault = this.ofFrame(disk);
+      if (fault !== null) return fault;
+    }
+    if (op.op === 'write' && nowMs < this.shortUntilMs && op.bytes.byteLength > 1) {
+      return { kind: 'short', bytes: 1 + this.random.below(op.bytes.byteLength) };
+    }
+    if ((op.op === 'sync' || isFrame(op)) && nowMs < this.lostUntilMs) {
+      this.hasLied = true;
+      return { kind: 'lost_sync' };
+    }
+    return null;
+  }
+
+  private ofFrame(disk: Disk): DiskFault | null {
+    if (this.error !== null) {
+      const cached = this.error === 'sync';
+      this.error = null;
+      return { kind: 'error', code: 'EIO', cached };
+    }
+    const place = this.misdirects ? this.place(disk) : null;
+    if (place === null) return null;
+    this.misdirects = false;
+    this.hasLied = true;
+    return { kind: 'misdirected', ...place };
+  }
+
+  /** The process stops; with `machine` everything does, and chance says what of the writes under way was written. */
+  crash(disk: Disk, machine: boolean): void {
+    if (!machine) return disk.kill();
+    const { random, tear } = this;
+    const inBytes = tear === 'byte';
+    this.tear = 'sector';
+    const keeps = (_sector: number, bytes: number): boolean | number => {
+      if (!inBytes) return random.chance(0.5);
+      this.toreBytes = true;
+      return random.below(bytes + 1);
+    };
+    disk.crash({ keeps }, random.below(disk.unsyncedNames + 1));
+  }
+}

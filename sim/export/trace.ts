@@ -1,0 +1,36 @@
+import type { Fact } from '../../src/core/facts.ts';
+import { TraceRecorder } from '../../src/trace/recorder.ts';
+import type { RunObserver } from '../watch.ts';
+import type { World } from '../world.ts';
+
+/**
+ * Writes the durable facts of a run for `mailbox trace check`. Every node keeps its own shards: those of node 1 are numbered on
+ * from those of node 0. What holds of one node for all of its shards, the bound of leases, holds for all nodes together.
+ */
+export class SpecTrace implements RunObserver {
+  private readonly commit: string | null;
+  private readonly write: (line: string) => void;
+  private recorder!: TraceRecorder;
+  private shards = 0;
+
+  /** @param commit null where it is not known */
+  constructor(commit: string | null, write: (line: string) => void) {
+    this.commit = commit;
+    this.write = write;
+  }
+
+  begin({ setup }: World): void {
+    const { nodes, shards, limits } = setup;
+    this.shards = shards;
+    this.recorder = new TraceRecorder({
+      producer: 'simulator',
+      commit: this.commit,
+      limits: { ...limits, globalInflight: nodes * limits.globalInflight },
+      write: this.write,
+    });
+  }
+
+  synced(node: number, shard: number, facts: readonly Fact[]): void {
+    for (const fact of facts) this.recorder.take(node * this.shards + shard, fact);
+  }
+}

@@ -1,0 +1,162 @@
+import type { Group } from './capabilities.ts';
+import type { NodeClock } from './clock.ts';
+import type { ErrorOf, Tear } from './disk-trouble.ts';
+import type { FAULT_FAMILIES, FaultLog } from './fault-log.ts';
+import type { Loop } from './loop.ts';
+import type { Direction, Network } from './network.ts';
+import type { MailboxNode } from './node.ts';
+import type { Watch } from './watch.ts';
+
+interface Links {
+  readonly who: Group | 'all';
+  readonly forMs: number;
+}
+
+/** One fault as it is injected: no chance is left in it. Times in ms, `node` by number. */
+export type Fault = { readonly node: number } & (
+  | { readonly kind: 'crash' | 'drain'; readonly downMs: number }
+  | { readonly kind: 'pause'; readonly forMs: number }
+  | { readonly kind: 'clock_freeze'; readonly forMs: number }
+  | ({ readonly kind: 'partition'; readonly direction: Direction } & Links)
+  | ({ readonly kind: 'delay' | 'slow_reader'; readonly byMs: number } & Links)
+  | { readonly kind: 'clock_step'; readonly byMs: number }
+  | { readonly kind: 'clock_drift'; readonly rate: number; readonly forMs: number }
+  | { readonly kind: 'connection_flood'; readonly connections: number; readonly forMs: number }
+  /** The machine stops before its disk's op number `ops` from now. */
+  | { readonly kind: 'power_cut'; readonly ops: number; readonly tear: Tear; readonly downMs: number }
+  /** The next write that must be durable fails. */
+  | { readonly kind: 'disk_error'; readonly of: ErrorOf }
+  | { readonly kind: 'disk_full'; readonly bytes: number; readonly forMs: number }
+  | { readonly kind: 'short_write' | 'lost_sync'; readonly forMs: number }
+  | { readonly kind: 'bit_flip'; readonly bits: number }
+  /** The next write that must be durable goes elsewhere. */
+  | { readonly kind: 'misdirected_write' }
+  /** The root keys the node knows from now on. */
+  | { readonly kind: 'keyring'; readonly keys: readonly number[] }
+);
+
+/** A process that is to go has so long to finish what it has. */
+export const DRAIN_MS = 5_000;
+
+/** How long a fault lasts; 0 for one that has no end. */
+export function lastsMs(fault: Fault): number {
+  if ('forMs' in fault) return fault.forMs;
+  if (!('downMs' in fault) || fault.kind === 'power_cut') return 0;
+  return fault.kind === 'drain' ? DRAIN_MS + fault.downMs : fault.downMs;
+}
+
+/** Injects faults into a world, and ends them. */
+export class Injector {
+  private readonly loop: Loop;
+  private readonly nodes: readonly MailboxNode[];
+  private readonly network: Network;
+  private readonly faults: FaultLog;
+  private readonly watch: Watch;
+  private injected = 0;
+
+  constructor(loop: Loop, nodes: readonly MailboxNode[], network: Network, faults: FaultLog, watch: Watch) {
+    this.loop = loop;
+    this.nodes = nodes;
+    this.network = network;
+    this.faults = faults;
+    this.watch = watch;
+  }
+
+  inject(fault: Fault): void {
+    const { loop, faults, network } = this;
+    const node = this.nodes[fault.node];
+    if (node === undefined) throw new Error(`fault: there is no node ${fault.node}`);
+    const number = ++this.injected;
+    loop.mark('fault', number);
+    this.watch.fault(fault);
+    const end = (afterMs: number, run: () => void): void => loop.after(afterMs, 'end', number, run);
+    switch (fault.kind) {
+      case 'crash':
+        faults.began('crash', loop.nowMs, fault.downMs);
+        node.crash();
+        return end(fault.downMs, () => node.start());
+      case 'drain':
+        faults.began('drain', loop.nowMs, lastsMs(fault));
+        return node.drain(DRAIN_MS, () => end(fault.downMs, () => node.start()));
+      case 'pause':
+        faults.began('pause', loop.nowMs, fault.forMs);
+        return node.pause(fault.forMs);
+      case 'partition':
+      case 'delay':
+      case 'slow_reader':
+        faults.began(fault.kind, loop.nowMs, fault.forMs);
+        return end(fault.forMs, network.trouble(fault));
+      case 'connection_flood':
+        faults.began(fault.kind, loop.nowMs, fault.forMs);
+        node.floodBy(fault.connections);
+        return end(fault.forMs, () => node.floodBy(-fault.connections));
+      case 'keyring':
+        faults.began('rollover', loop.nowMs);
+        return node.useKeys(fault.keys);
+      case 'clock_step':
+      case 'clock_freeze':
+      case 'clock_drift':
+        return this.turn(node.clock, fault, node, end);
+      default:
+        return this.harm(fault, node, end);
+    }
+  }
+
+  private harm(fault: DiskFaultPlan, node: MailboxNode, end: (afterMs: number, run: () => void) => void): void {
+    const { faults, loop } = this;
+    const { disk, trouble } = node.store;
+    faults.began(fault.kind, loop.nowMs, lastsMs(fault));
+    switch (fault.kind) {
+      case 'power_cut':
+        return node.stopAt(fault.ops, fault.tear, fault.downMs);
+      case 'disk_error':
+        return trouble.fail(fault.of);
+      case 'disk_full':
+        disk.capacityBytes = disk.used() + fault.bytes;
+        return end(fault.forMs, () => {
+          disk.capacityBytes = Number.POSITIVE_INFINITY;
+        });
+      case 'short_write':
+        return trouble.writeShort(loop.nowMs + fault.forMs);
+      case 'lost_sync':
+        return trouble.loseSyncs(loop.nowMs + fault.forMs);
+      case 'bit_flip':
+        return trouble.flip(disk, fault.bits);
+      case 'misdirected_write':
+        return trouble.misdirect();
+    }
+  }
+
+  private turn(
+    clock: NodeClock,
+    fault: Extract<Fault, { kind: 'clock_step' | 'clock_freeze' | 'clock_drift' }>,
+    node: MailboxNode,
+    end: (afterMs: number, run: () => void) => void,
+  ): void {
+    const { faults, loop } = this;
+    const change = (run: () => void): void => {
+      run();
+      node.clockChanged();
+    };
+    switch (fault.kind) {
+      case 'clock_step':
+        faults.began(fault.byMs < 0 ? 'clock_back' : 'clock_forward', loop.nowMs);
+        return clock.step(fault.byMs);
+      case 'clock_freeze':
+        faults.began(fault.kind, loop.nowMs, fault.forMs);
+        change(() => clock.freeze(true));
+        return end(fault.forMs, () => change(() => clock.freeze(false)));
+      case 'clock_drift':
+        faults.began(fault.kind, loop.nowMs, fault.forMs);
+        change(() => clock.drift(fault.rate));
+        return end(fault.forMs, () => change(() => clock.drift(1)));
+    }
+  }
+}
+
+type DiskFaultPlan = Extract<Fault, { kind: (typeof FAULT_FAMILIES)['disk'][number] }>;
+
+/** Faults after which a disk may not have what it said to have: its node may be lost by them. */
+export const DAMAGES: readonly string[] = ['lost_sync', 'bit_flip', 'misdirected_write'];
+/** Faults after which durations on a node are not those of true time. */
+export const BENDS_TIME: readonly string[] = ['clock_step', 'clock_freeze', 'clock_drift'];

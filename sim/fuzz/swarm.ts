@@ -1,0 +1,216 @@
+import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
+import { PLENTY } from '../capabilities.ts';
+import { TEMPER_NAMES } from '../clients/consumer.ts';
+import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
+import { DAMAGES } from '../fault.ts';
+import { type Draws, type Range, Stream } from '../random.ts';
+import { type NetworkRules, PLANNED_KINDS, type PlannedFault, type PlannedKind, type Schedule } from '../schedule.ts';
+import type { Setup } from '../setup.ts';
+
+const range = (min: number, max: number): Range => ({ min, max });
+const NEVER = range(0, 0);
+const SKEWS_MS = [0, 0, 0, 90_000, -90_000, 3_600_000, -3_600_000];
+
+/**
+ * A schedule drawn from a seed: a random subset of everything that can go wrong, each at a random rate, in a small world
+ * with tight limits. No two are alike; what one leaves out, another does all the time (swarm testing).
+ */
+export function swarmSchedule(seed: number): Schedule {
+  const random = new Stream(seed, 'swarm');
+  const durationMs = random.pick([2_000, 5_000, 10_000, 20_000]);
+  const limits = limitsOf(random);
+  const setup = setupOf(random, durationMs, limits);
+  return {
+    file: `swarm#${seed}`,
+    name: `swarm-${seed}`,
+    description: 'drawn from its seed',
+    seed,
+    setup,
+    network: networkOf(random),
+    producers: producersOf(random),
+    consumers: Array.from({ length: 1 + random.below(3) }, () => consumersOf(random)),
+    admin: random.chance(0.4) ? adminOf(random) : null,
+    capabilities: {
+      lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
+      quotaOps: random.chance(0.15) ? 1 + random.below(20) : PLENTY,
+    },
+    faults: PLANNED_KINDS.filter((kind) => random.chance(DAMAGES.includes(kind) ? 0.06 : 0.25)).map((kind) =>
+      faultOf(kind, random, setup),
+    ),
+    goals: {},
+    violates: null,
+  };
+}
+
+function limitsOf(random: Draws): Limits {
+  const some = <T>(plain: T, ...others: readonly T[]): T => (random.chance(0.5) ? random.pick(others) : plain);
+  const d = DEFAULT_LIMITS;
+  const defaultVisibilityMs = random.pick([250, 500, 1_000, 2_000]);
+  const backoffBaseMs = random.pick([1, 50, 200]);
+  return {
+    shardCapacity: some(d.shardCapacity, 1, 2, 5, 50),
+    globalInflight: some(d.globalInflight, 1, 2, 10),
+    dedupCapacity: some(d.dedupCapacity, 1, 3, 20, 200),
+    settledCapacity: d.settledCapacity,
+    dlqMaxPerTopic: some(d.dlqMaxPerTopic, 1, 2, 10),
+    dlqCapacity: d.dlqCapacity,
+    dlqRetentionMs: some(d.dlqRetentionMs, 1_000, 10_000),
+    readyRetentionMs: some(d.readyRetentionMs, 500, 3_000, 20_000),
+    defaultVisibilityMs,
+    maxAttempts: random.pick([1, 2, 3, 5]),
+    maxRedrives: random.pick([1, 2, 5]),
+    inflightFactor: random.pick([1, 2, 10]),
+    releasesMax: random.pick([0, 1, 3]),
+    backoffBaseMs,
+    backoffMaxMs: Math.max(backoffBaseMs, random.pick([100, 1_000, 5_000])),
+    tReplayMs: random.pick([2, 5, 20]) * defaultVisibilityMs,
+  };
+}
+
+function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
+  const nodes = random.chance(0.2) ? 2 : 1;
+  const topics = nodes + random.below(3);
+  const settleBy = random.chance(0.3) ? 'silence' : 'acks';
+  const setup = {
+    nodes,
+    shards: 1 + random.below(3),
+    topics,
+    limits,
+    durationMs,
+    settleBy: settleBy as Setup['settleBy'],
+    heals: nodes > 1 && random.chance(0.3) ? [random.below(nodes)] : null,
+    syncMs: random.pick([range(0, 0), range(1, 3), range(1, 20), range(50, 500)]),
+    skewMs: Array.from({ length: nodes }, () => random.pick(SKEWS_MS)),
+    cacheTtlMs: random.pick([5_000, 30_000]),
+    connectionsMax: random.chance(0.15) ? 8 + random.below(6) : 1024,
+    defect: null,
+  };
+  return { ...setup, settleMs: boundMs(setup) };
+}
+
+/**
+ * What all there is may take to settle at most, with room: delays, leases and backoffs; everything that waits, so much at a
+ * time as may be leased, each turn with its syncs, or taken by someone who says nothing with all its attempts; and windows
+ * until there is room for another key; and a file of its own for each payload that is large.
+ */
+function boundMs(setup: Omit<Setup, 'settleMs'>): number {
+  const { limits, settleBy, topics, syncMs } = setup;
+  const { maxAttempts, defaultVisibilityMs, backoffMaxMs, inflightFactor, globalInflight, shardCapacity, tReplayMs } =
+    limits;
+  const heldMs = DELAY_MS_MAX + inflightFactor * VISIBILITY_MS_MAX + backoffMaxMs;
+  const turns = Math.ceil(Math.min(shardCapacity, WAITING_MAX) / Math.min(globalInflight, WAITING_MAX));
+  const turnMs = settleBy === 'silence' ? maxAttempts * (defaultVisibilityMs + backoffMaxMs + 2_000) : 500;
+  const filesMs = WAITING_MAX * SYNCS_OF_A_FILE * syncMs.max;
+  return 2 * (heldMs + topics * tReplayMs + turns * (turnMs + 3 * syncMs.max) + filesMs) + 60_000;
+}
+const WAITING_MAX = 1_000;
+const SYNCS_OF_A_FILE = 4;
+const DELAY_MS_MAX = 5_000;
+const VISIBILITY_MS_MAX = 5_000;
+
+function networkOf(random: Draws): NetworkRules {
+  const rate = (): number => (random.chance(0.35) ? random.pick([0.01, 0.1, 0.3]) : 0);
+  const latencyMs = random.pick([range(1, 1), range(1, 5), range(1, 50), range(20, 300)]);
+  return { latencyMs, drop: rate(), duplicate: rate(), reorder: rate(), lostReply: rate(), gone: rate() };
+}
+
+function producersOf(random: Draws): Schedule['producers'] {
+  const share = (): number => (random.chance(0.3) ? random.pick([0.05, 0.3, 1]) : 0);
+  return {
+    count: 1 + random.below(2),
+    everyMs: random.pick([range(20, 100), range(50, 500), range(500, 2_000)]),
+    poison: share(),
+    delayed: share(),
+    delayMs: range(1, DELAY_MS_MAX),
+    mortal: share(),
+    ttlMs: random.pick([range(1, 100), range(100, 3_000)]),
+    repeated: share() / 2,
+    clashing: share() / 2,
+    damaged: share() / 2,
+    bytes: random.pick([range(3, 3), range(0, 4), range(0, 40), range(0, 3_000)]),
+  };
+}
+
+const consumersOf = (random: Draws): Schedule['consumers'][number] => ({
+  kind: random.pick(TEMPER_NAMES),
+  count: 1 + random.below(2),
+  workMs: random.pick([range(1, 5), range(1, 100), range(100, 1_000)]),
+  share: random.pick([0.1, 0.5, 1]),
+  visibilityMs: random.chance(0.3) ? random.pick([250, 1_000, VISIBILITY_MS_MAX]) : 0,
+  waitMs: random.pick([0, 0, 200, 1_000, 5_000]),
+  messagesMax: random.pick([1, 2, 8]),
+  bytesMax: random.chance(0.2) ? 1 + random.below(20) : 524_288,
+  riding: random.chance(0.4) ? random.pick([0.5, 1]) : 0,
+});
+
+const adminOf = (random: Draws): NonNullable<Schedule['admin']> => ({
+  everyMs: random.pick([200, 1_000, 5_000]),
+  purge: random.pick([0, 0.3, 1]),
+  ratePerS: random.chance(0.4) ? random.pick([1, 10, 1_000]) : 0,
+});
+
+function faultOf(kind: PlannedKind, random: Draws, { durationMs, nodes }: Setup): PlannedFault {
+  const often = random.chance(0.6)
+    ? random.pick([range(500, 2_000), range(1_000, 5_000), range(5_000, 10_000)])
+    : NEVER;
+  const when = { kind, atMs: random.below(durationMs), everyMs: often };
+  return { ...when, ...paramsOf(kind, random, nodes) } as PlannedFault;
+}
+
+function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
+  const node = random.chance(0.5) ? random.below(nodes) : null;
+  const who = random.pick(['all', 'all', 'producers', 'consumers'] as const);
+  const forMs = random.pick([range(1, 200), range(200, 2_000), range(2_000, 10_000)]);
+  switch (kind) {
+    case 'crash':
+    case 'drain':
+      return { node, downMs: random.pick([range(1, 10), range(10, 500), range(500, 5_000)]) };
+    case 'pause':
+    case 'clock_freeze':
+      return { node, forMs };
+    case 'partition':
+      return { node, who, forMs, direction: random.pick(['both', 'requests', 'replies'] as const) };
+    case 'delay':
+    case 'slow_reader':
+      return { node, who, forMs, byMs: random.pick([range(1, 100), range(100, 3_000), range(5_000, 6_000)]) };
+    case 'clock_step':
+      return { node, byMs: random.pick([1, -1]) * random.pick([500, 5_000, 60_000, 119_000, 150_000, 3_600_000]) };
+    case 'clock_drift':
+      return { node, forMs, rate: random.pick([0.5, 0.9, 1.01, 1.5, 3]) };
+    case 'connection_flood':
+      return { node, forMs, connections: random.pick([1, 5, 2_000]) };
+    case 'power_cut':
+      return {
+        ...{ node, ops: random.pick([range(1, 1), range(1, 5), range(1, 40)]), tear: random.pick(TEARS) },
+        downMs: random.pick([range(1, 10), range(10, 500), range(500, 5_000)]),
+      };
+    case 'disk_error':
+      return { node, of: random.pick(ERRORS_OF) };
+    case 'disk_full':
+      return { node, forMs, bytes: random.pick([0, 1_000, 100_000, 200_000]) };
+    case 'short_write':
+    case 'lost_sync':
+      return { node, forMs };
+    case 'bit_flip':
+      return { node, bits: random.pick([1, 1, 20, 1_000]) };
+    case 'misdirected_write':
+      return { node };
+    case 'burst':
+    case 'replay_storm':
+      return { messages: random.pick([1, 5, 50]) };
+    case 'dedup_flood':
+      return { messages: random.pick([10, 50]), forMs };
+    case 'hot_topic':
+    case 'authority_down':
+      return { forMs };
+    case 'revoke':
+      return {
+        of: random.pick(['producers', 'consumers'] as const),
+        reissueMs: random.chance(0.8) ? random.pick([1, 1_000]) : 0,
+      };
+    case 'rollover':
+      return { overlapMs: random.pick([1, 1_000, 10_000]) };
+    case 'auth_failures':
+      return { calls: random.pick([3, 20]), forged: random.pick([0, 0.5, 1]) };
+  }
+}

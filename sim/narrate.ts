@@ -1,0 +1,183 @@
+import type { Fact } from '../src/core/facts.ts';
+import type { ProcessFact } from '../src/ports.ts';
+import type { Reply } from '../src/service/messages.ts';
+import type { Ask, Call, Exchange } from './call.ts';
+import { type Fault, lastsMs } from './fault.ts';
+import type { Loop } from './loop.ts';
+import { idsIn } from './replay/script.ts';
+import type { Beyond } from './store.ts';
+import type { RunObserver } from './watch.ts';
+import type { World } from './world.ts';
+
+export const HAPPENINGS = ['call', 'arrival', 'fact', 'sync', 'reply', 'answer', 'fault', 'crash', 'start'] as const;
+export type HappeningKind = (typeof HAPPENINGS)[number];
+
+/** One thing that happened, in words. Several may belong to one step. */
+export interface Happening {
+  readonly step: number;
+  readonly atMs: number;
+  readonly kind: HappeningKind;
+  /** Whose it is: `node 0`, `consumer 3`. */
+  readonly lane: string;
+  /** The call it belongs to, 0 for none, and the copy of its request; -1 for an answer that never came. */
+  readonly call: number;
+  readonly copy: number;
+  readonly msgIds: readonly string[];
+  readonly text: string;
+  /** How long a fault lasts. */
+  readonly lastsMs?: number;
+}
+
+/** Puts what happens into words. */
+export abstract class Narrator implements RunObserver {
+  private loop!: Loop;
+  /** Which copy of its request a reply answers. */
+  private readonly copies = new WeakMap<Reply, number>();
+
+  protected abstract tell(happening: Happening): void;
+
+  begin(world: World): void {
+    this.loop = world.loop;
+  }
+
+  private say(
+    kind: HappeningKind,
+    lane: string,
+    text: string,
+    msgIds: readonly string[] = [],
+    call = 0,
+    copy = 0,
+  ): void {
+    const { steps, nowMs } = this.loop;
+    this.tell({ step: steps, atMs: nowMs, kind, lane, call, copy, msgIds, text });
+  }
+
+  called(call: Call): void {
+    const none = call.copies.length === 0 ? ', which is dropped' : call.copies.length > 1 ? ', which comes twice' : '';
+    this.say('call', call.by.name, `${asked(call.ask)} to node ${call.node}${none}`, idsIn(call.ask), call.id);
+  }
+
+  arrived(node: number, { call, copy }: Exchange, refused: string | null): void {
+    const why = refused === null ? '' : `: no, ${call.capability.name} is ${refused}`;
+    this.say('arrival', `node ${node}`, `${asked(call.ask)} of ${call.by.name}${why}`, idsIn(call.ask), call.id, copy);
+    if (call.ask.verb === 'revoke' && refused === null) this.say('fault', `node ${node}`, `revokes ${call.ask.nonce}`);
+  }
+
+  fact(node: number, { shard }: { readonly shard: number }, fact: Fact): void {
+    const msgIds = fact.name === 'recovered' ? [] : [fact.msgId];
+    this.say('fact', `node ${node}`, `${factText(fact)}, shard ${shard}`, msgIds);
+  }
+
+  synced(node: number, _shard: number, facts: readonly Fact[]): void {
+    if (facts.length === 0) return;
+    this.say('sync', `node ${node}`, facts.length === 1 ? '1 fact is durable' : `${facts.length} facts are durable`);
+  }
+
+  noted(node: number, facts: readonly ProcessFact[]): void {
+    for (const fact of facts) {
+      const text = fact.name === 'revoked' ? `that ${fact.value} is revoked` : 'that this process is the one';
+      this.say('sync', `node ${node}`, `${text} is durable`);
+    }
+  }
+
+  beyond(node: number, why: Beyond): void {
+    const text = why === 'refused' ? 'its journal is damaged, and refused' : 'its disk lost the end of its journal';
+    this.say('start', `node ${node}`, `does not start any more: ${text}`);
+  }
+
+  replied(node: number, { call, copy }: Exchange, reply: Reply): void {
+    this.copies.set(reply, copy);
+    const lost = call.copies[copy]?.end === 'lost' ? ', and the answer is lost' : '';
+    const text = `${call.ask.verb} of ${call.by.name}: ${replyText(reply)}${lost}`;
+    this.say('reply', `node ${node}`, text, replyIds(reply), call.id, copy);
+  }
+
+  answered(call: Call, reply: Reply | null): void {
+    const text = reply === null ? `${call.ask.verb}: no answer` : `${call.ask.verb}: ${replyText(reply)}`;
+    const copy = reply === null ? -1 : (this.copies.get(reply) ?? -1);
+    this.say('answer', call.by.name, text, reply === null ? [] : replyIds(reply), call.id, copy);
+  }
+
+  fault(fault: Fault): void {
+    const { steps, nowMs } = this.loop;
+    const where = { step: steps, atMs: nowMs, kind: 'fault', lane: `node ${fault.node}` } as const;
+    this.tell({ ...where, call: 0, copy: 0, msgIds: [], text: faultText(fault), lastsMs: lastsMs(fault) });
+  }
+
+  crashed(node: number): void {
+    this.say('crash', `node ${node}`, 'the process is gone');
+  }
+
+  started(node: number, _shards: unknown, first: boolean): void {
+    this.say('start', `node ${node}`, first ? 'starts' : 'starts from what its disk kept');
+  }
+}
+
+/** The last characters of an id, which tell messages of one run apart. */
+export const shortId = (msgId: string): string => `..${msgId.slice(-6)}`;
+
+function asked(ask: Ask): string {
+  switch (ask.verb) {
+    case 'send':
+      return `send ${ask.topic} ${ask.idemKey}`;
+    case 'recv':
+      return `recv ${ask.topic}${ask.waitMs > 0 ? `, waits ${ask.waitMs} ms` : ''}${ask.acks.length > 0 ? `, acks ${ask.acks.length}` : ''}`;
+    case 'ack':
+    case 'nack':
+    case 'extend':
+      return `${ask.verb} ${shortId(ask.msgId)} with ${ask.receipt.slice(0, 8)}`;
+    case 'revoke':
+      return `revoke ${ask.nonce}`;
+    default:
+      return `${ask.verb} ${ask.topic}`;
+  }
+}
+
+const replyIds = ({ msgId, deliveries, deadLetters }: Reply): string[] => [
+  ...(msgId === undefined ? [] : [msgId]),
+  ...[...(deliveries ?? []), ...(deadLetters ?? [])].map((found) => found.msgId),
+];
+
+function replyText({ outcome, msgId, deliveries, state, moved, purged, retryAfterMs }: Reply): string {
+  const parts: string[] = [outcome];
+  if (msgId !== undefined) parts.push(shortId(msgId));
+  for (const { msgId, attempt, epoch } of deliveries ?? [])
+    parts.push(`${shortId(msgId)} attempt ${attempt} epoch ${epoch}`);
+  if (deliveries?.length === 0) parts.push('nothing');
+  if (state !== undefined) parts.push(`now ${state}`);
+  if (moved !== undefined) parts.push(`${moved} moved`);
+  if (purged !== undefined) parts.push(`${purged} purged`);
+  if (retryAfterMs !== undefined) parts.push(`again in ${retryAfterMs} ms`);
+  return parts.join(', ');
+}
+
+function factText(fact: Fact): string {
+  if (fact.name === 'recovered') return 'recovered';
+  const id = shortId(fact.msgId);
+  switch (fact.name) {
+    case 'sent':
+      return `${id} sent as ${fact.idemKey}`;
+    case 'received':
+      return `${id} received for ${fact.visibilityMs} ms with ${fact.receipt.slice(0, 8)}`;
+    case 'extended':
+      return `${id} extended by ${fact.visibilityMs} ms`;
+    case 'nacked':
+    case 'expired':
+    case 'released':
+      return `${id} ${fact.name}, to ${fact.to}${fact.reason === null ? '' : ` for ${fact.reason}`}, not before +${fact.notBeforeMs - fact.atMs} ms`;
+    case 'purged':
+      return `${id} purged for ${fact.reason}`;
+    default:
+      return `${id} ${fact.name}`;
+  }
+}
+
+export function faultText(fault: Fault): string {
+  const { kind, node: _, ...rest } = fault;
+  const parts = Object.entries(rest).map(([name, value]) =>
+    name.endsWith('Ms')
+      ? `${name.slice(0, -2)} ${value} ms`
+      : `${name} ${Array.isArray(value) ? value.join('+') : value}`,
+  );
+  return [kind.replaceAll('_', ' '), ...parts].join(', ');
+}

@@ -1,0 +1,54 @@
+import type { Reply } from '../../src/service/messages.ts';
+import type { Call } from '../call.ts';
+import type { Capability } from '../capabilities.ts';
+import type { Fault } from '../fault.ts';
+import { SETTLE_CALLS_FROM } from '../settle.ts';
+import type { RunObserver } from '../watch.ts';
+import type { World } from '../world.ts';
+import { Acquaintance, type Element, idsIn, type Script, scriptCall } from './script.ts';
+
+/** Writes down a run as a script: every call and every fault, with all that chance decided about them. */
+export class Recorder implements RunObserver {
+  private readonly elements: Element[] = [];
+  private readonly capabilities: Capability[] = [];
+  private readonly numbers = new Map<Capability, number>();
+  /** What the clients know, as a replay will come to know it. */
+  private readonly known = new Acquaintance();
+
+  called(call: Call): void {
+    if (call.id >= SETTLE_CALLS_FROM) return;
+    const ids = idsIn(call.ask);
+    const refs = call.refs.map((ref, i) => this.known.precise(ref, ids[i]));
+    this.elements.push({ atMs: call.atMs, call: scriptCall({ ...call, refs }, this.numberOf(call.capability)) });
+  }
+
+  answered(call: Call, reply: Reply | null): void {
+    if (call.id < SETTLE_CALLS_FROM) this.known.learn(call.ask, reply);
+  }
+
+  fault(fault: Fault, atMs: number): void {
+    this.elements.push({ atMs, fault });
+  }
+
+  private numberOf(capability: Capability): number {
+    let number = this.numbers.get(capability);
+    if (number === undefined) {
+      number = this.capabilities.length;
+      this.numbers.set(capability, number);
+      this.capabilities.push(capability);
+    }
+    return number;
+  }
+
+  /** The script of the run that `world` has gone through. */
+  script({ setup, tapes, history }: World): Script {
+    const { elements, capabilities } = this;
+    return {
+      setup,
+      clocksAreTrue: history.clocksAreTrue,
+      capabilities,
+      tapes: tapes.map(({ words }) => words),
+      elements,
+    };
+  }
+}

@@ -1,0 +1,219 @@
+import { RULES, type RuleName } from '../checkers/breach.ts';
+import type { HistoryCounts } from '../checkers/history.ts';
+import { ACTIONS, emptyCells } from '../checkers/tally.ts';
+import { FAULT_FAMILIES, FAULT_KINDS, type FaultKind } from '../fault-log.ts';
+import { type BatchCounts, JUDGED_FROM, neverReached } from '../fuzz/batch.ts';
+import type { Catch } from '../fuzz/hunt.ts';
+import type { Replay } from '../replay/file.ts';
+import type { SimResult } from '../run.ts';
+import type { RunResult, Verdict } from '../world.ts';
+
+/** Exit codes of `mailbox sim`. */
+export const SIM_EXIT = { held: 0, usage: 2, safety: 10, liveness: 11, nondeterministic: 12, crashed: 13 } as const;
+
+export const exitCodeOfVerdict = ({ kind }: Pick<Verdict, 'kind'>): number => SIM_EXIT[kind];
+
+/** A goal that was not reached, or a violation that did not come, is a run that proved nothing: it fails as liveness does. */
+export function exitCodeOf({ verdict, missed, schedule }: SimResult): number {
+  const proved = missed.length === 0 && schedule.violates === null;
+  return verdict.kind === 'held' && !proved ? SIM_EXIT.liveness : exitCodeOfVerdict(verdict);
+}
+
+/** True when the run came out as its schedule says it must. */
+export function asDeclared({ verdict, missed, schedule }: SimResult): boolean {
+  if (schedule.violates === null) return verdict.kind === 'held' && missed.length === 0;
+  return brokenRule(verdict) === schedule.violates;
+}
+
+/** The rule that a verdict says is broken, or null. */
+function brokenRule(verdict: Verdict): RuleName | null {
+  if (verdict.kind === 'safety') return verdict.rule;
+  return verdict.kind === 'liveness' ? 'DeliveredLive' : null;
+}
+
+export function lineOfVerdict(verdict: Verdict, note = ''): string {
+  switch (verdict.kind) {
+    case 'held':
+      return 'held';
+    case 'safety':
+      return `SAFETY VIOLATED${note}: ${verdict.detail}`;
+    case 'liveness':
+      return `LIVENESS VIOLATED${note}: DeliveredLive: ${verdict.detail}`;
+    case 'crashed':
+      return `CRASHED: ${verdict.detail}`;
+  }
+}
+
+export function verdictLine({ verdict, missed, schedule }: Pick<SimResult, 'verdict' | 'missed' | 'schedule'>): string {
+  const broken = brokenRule(verdict);
+  if (broken !== null || verdict.kind !== 'held') {
+    return lineOfVerdict(verdict, broken === schedule.violates ? ', as this schedule expects' : '');
+  }
+  if (missed.length > 0) return `GOALS MISSED: ${missed.join(', ')}`;
+  return schedule.violates === null ? 'held' : `NOT CAUGHT: ${schedule.violates} must be violated and was not`;
+}
+
+const number = (value: number): string => Math.round(value).toLocaleString('en');
+
+const list = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, count]) => `${name} ${number(count)}`)
+    .join(', ') || 'none';
+
+/** What a rule says, where its name does not. */
+function meaning(verdict: Verdict): string[] {
+  const rule = brokenRule(verdict);
+  return rule !== null && rule in RULES ? [`rule       ${rule}: ${RULES[rule as keyof typeof RULES]}`] : [];
+}
+
+const speed = (steps: number, simulatedMs: number, seconds: number): string =>
+  `${number(steps / seconds)} events/s, ${number(simulatedMs / 1000 / seconds)} x real time`;
+
+const historyLine = (history: HistoryCounts): string =>
+  `${number(history.operations)} operations: ${list({ ...history, operations: 0 }).replace(/(, )?operations 0(, )?/, '$1')}`;
+
+/** A run in lines; `seconds` is how long it took, measured by the caller. */
+export function formatResult(result: SimResult, seconds: number, version = ''): string {
+  const { schedule, seed, steps, simulatedMs, hash, tally, injected, history, verdict } = result;
+  const goals = Object.entries(schedule.goals).map(([goal, least]) => `${goal} ${tally[goal] ?? 0}/${least}`);
+  const repeat = schedule.file.startsWith('swarm#') ? schedule.file : `${schedule.file} --seed ${seed}`;
+  return [
+    `schedule   ${schedule.name}: ${schedule.description}`,
+    `seed       ${seed}`,
+    ...(version === '' ? [] : [`version    ${version}`]),
+    `events     ${number(steps)} in ${(simulatedMs / 1000).toFixed(1)} s of simulated time`,
+    `speed      ${speed(steps, simulatedMs, seconds)}`,
+    `faults     ${list(injected)}`,
+    `happened   ${list(tally)}`,
+    `history    ${historyLine(history)}`,
+    `goals      ${goals.join(', ') || 'none'}`,
+    `hash       ${hash}`,
+    `verdict    ${verdictLine(result)}`,
+    ...meaning(verdict),
+    `repeat     mailbox sim run ${repeat}`,
+  ].join('\n');
+}
+
+/** The same for machines. */
+export function jsonOf({ schedule, matrix, ...result }: SimResult, seconds: number): object {
+  const coverage = Object.fromEntries(
+    ACTIONS.map((action, row) => [
+      action,
+      Object.fromEntries(FAULT_KINDS.map((kind, column) => [kind, matrix[row * FAULT_KINDS.length + column] ?? 0])),
+    ]),
+  );
+  return { schedule: schedule.name, ...result, coverage, seconds, exit: exitCodeOf({ schedule, matrix, ...result }) };
+}
+
+export function formatReplay(file: string, recorded: Replay, run: RunResult, seconds: number): string {
+  const { elements } = recorded.script;
+  return [
+    `replay     ${file}: ${elements.length} elements of ${recorded.from}${recorded.minimal ? ', minimal' : ''}`,
+    `recorded   by ${recorded.version}: ${recorded.verdict.kind} ${recorded.verdict.detail}`,
+    `events     ${number(run.steps)} in ${(run.simulatedMs / 1000).toFixed(1)} s of simulated time`,
+    `speed      ${speed(run.steps, run.simulatedMs, seconds)}`,
+    `hash       ${run.hash}`,
+    `verdict    ${lineOfVerdict(run.verdict)}`,
+    ...meaning(run.verdict),
+  ].join('\n');
+}
+
+// ---- many runs
+
+export interface Batch {
+  readonly counts: BatchCounts;
+  readonly caught: readonly Catch[];
+  readonly fromSeed: number;
+  readonly lastSeed: number;
+  readonly schedules: readonly string[];
+  /** Goals of its schedules that no run reached. */
+  readonly missed: readonly string[];
+  readonly seconds: number;
+  readonly workers: number;
+  readonly version: string;
+}
+
+/** What is drawn at random must reach everything between its runs, when there are enough; schedules only their own goals. */
+const isJudged = ({ counts, schedules }: Batch): boolean => schedules.length > 0 || counts.runs >= JUDGED_FROM;
+const missing = ({ counts, schedules, missed }: Batch): readonly string[] =>
+  schedules.length > 0 ? missed : neverReached(counts);
+
+export function exitCodeOfBatch(batch: Batch): number {
+  const [first] = batch.caught;
+  if (first !== undefined) return exitCodeOfVerdict(first.verdict);
+  return isJudged(batch) && missing(batch).length > 0 ? SIM_EXIT.liveness : SIM_EXIT.held;
+}
+
+export function formatCatch({ what, whole, line, saved }: Catch): string {
+  const head = `${what}\n  ${line}`;
+  if (saved === null) return `${head}\n  not saved: it could not be repeated as a script\n  repeat   ${whole}\n`;
+  const proof = saved.minimal ? 'minimal' : 'not minimal: its time was over';
+  return [
+    head,
+    `  shrunk   ${saved.of} elements to ${saved.elements}, ${proof}: ${saved.line}`,
+    ...saved.story,
+    `  repeat   mailbox sim replay ${saved.file}`,
+    `  whole    ${whole}\n`,
+  ].join('\n');
+}
+
+export function formatBatch(batch: Batch): string {
+  const { counts, caught, fromSeed, lastSeed, schedules, seconds, workers, version } = batch;
+  const unreached = missing(batch);
+  const judged = isJudged(batch);
+  const verdict =
+    caught.length > 0
+      ? `${caught.length} ${caught.length === 1 ? 'violation' : 'violations'}: ${[...new Set(caught.map(({ verdict: { kind, rule } }) => rule ?? kind))].join(', ')}`
+      : judged && unreached.length > 0
+        ? 'NEVER REACHED, see above'
+        : 'held';
+  const note = judged
+    ? unreached.join(', ')
+    : `${unreached.length} (not judged: fewer than ${number(JUDGED_FROM)} runs)`;
+  return [
+    `seeds      ${fromSeed}..${lastSeed}${schedules.length === 0 ? ', swarm' : ` of ${schedules.join(', ')}`}`,
+    `version    ${version}`,
+    `runs       ${number(counts.runs)} in ${seconds.toFixed(1)} s on ${workers} threads, ${number(counts.runs / seconds)}/s`,
+    `events     ${number(counts.steps)} in ${number(counts.simulatedMs / 1000)} s of simulated time`,
+    `speed      ${speed(counts.steps, counts.simulatedMs, seconds)}`,
+    `faults     ${list(counts.injected)}`,
+    `happened   ${list(counts.tally)}`,
+    `coverage   ${coverageLine(counts.matrix)}`,
+    `unreached  ${unreached.length === 0 ? 'nothing' : note}`,
+    `verdict    ${verdict}`,
+  ].join('\n');
+}
+
+function coverageLine(matrix: readonly number[]): string {
+  const cells = ACTIONS.length * FAULT_KINDS.length;
+  return `${cells - emptyCells(matrix).length} of ${cells} cells`;
+}
+
+const CELL = 10;
+const NAME = 18;
+
+function short(count: number): string {
+  if (count === 0) return '.';
+  if (count < 10_000) return String(count);
+  return count < 10_000_000 ? `${Math.round(count / 1000)}k` : `${Math.round(count / 1e6)}M`;
+}
+
+/** Actions by kinds of faults, those that were felt: how often each action happened meanwhile. */
+export function formatCoverage(matrix: readonly number[]): string {
+  const cells = (kind: FaultKind): number[] =>
+    ACTIONS.map((_, row) => matrix[row * FAULT_KINDS.length + FAULT_KINDS.indexOf(kind)] ?? 0);
+  const felt = (kind: FaultKind): boolean => cells(kind).some((count) => count > 0);
+  const line = (name: string, texts: readonly string[]): string =>
+    name.padEnd(NAME) + texts.map((text) => text.padStart(CELL)).join('');
+  const blocks = Object.entries(FAULT_FAMILIES).flatMap(([family, kinds]) => {
+    const rows = kinds.filter(felt).map((kind) => line(`  ${kind}`, cells(kind).map(short)));
+    return rows.length === 0 ? [] : [family, ...rows];
+  });
+  const never = FAULT_KINDS.filter((kind) => !felt(kind));
+  return [
+    line('while it was felt', ACTIONS),
+    ...blocks,
+    ...(never.length === 0 ? [] : [`never felt: ${never.join(', ')}`]),
+  ].join('\n');
+}

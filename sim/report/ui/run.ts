@@ -1,0 +1,136 @@
+import type { ReportData, Seen } from '../model.ts';
+
+/** The run in the page, and what is worked out of it once. */
+export const run = JSON.parse((document.getElementById('run') as HTMLElement).textContent ?? '') as ReportData;
+
+const { rows } = run;
+export const ROWS = rows.step.length;
+export const kindOf = (row: number): string => run.kinds[rows.kind[row] as number] as string;
+export const laneOf = (row: number): string => run.lanes[rows.lane[row] as number] as string;
+
+/** The rows of each message, in order. */
+export const rowsOfMessage: readonly (readonly number[])[] = (() => {
+  const found: number[][] = run.messages.map(() => []);
+  for (let row = 0; row < ROWS; row++) for (const message of rows.messages[row] as number[]) found[message]?.push(row);
+  return found;
+})();
+
+/** The rows at which a message changes, with what it then is. */
+export const changesOf: readonly (readonly { readonly row: number; readonly seen: Seen }[])[] = (() => {
+  const found: { row: number; seen: Seen }[][] = run.messages.map(() => []);
+  for (const [row, seen] of Object.entries(rows.seen)) {
+    const [message] = rows.messages[Number(row)] as number[];
+    if (message !== undefined) found[message]?.push({ row: Number(row), seen });
+  }
+  return found;
+})();
+
+/** Index of the last change at or before a row; -1 when there is none. */
+export function changeAt(message: number, row: number): number {
+  const changes = changesOf[message] ?? [];
+  let low = 0;
+  let high = changes.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((changes[middle]?.row as number) <= row) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+export const seenAt = (message: number, row: number): Seen | null =>
+  changesOf[message]?.[changeAt(message, row)]?.seen ?? null;
+
+/** A line between two rows: a request or a reply on its way. */
+export interface Edge {
+  readonly from: number;
+  readonly to: number;
+  readonly kind: 'request' | 'reply';
+}
+
+const BUCKET_ROWS = 64;
+const LONGEST_BUCKETS = 200;
+
+/** Edges by the stretch of rows that they touch. */
+const buckets: Map<number, Edge[]> = (() => {
+  const found = new Map<number, Edge[]>();
+  const calls = new Map<number, number>();
+  const replies = new Map<string, number>();
+  const add = (edge: Edge): void => {
+    const last = Math.min(Math.floor(edge.to / BUCKET_ROWS), Math.floor(edge.from / BUCKET_ROWS) + LONGEST_BUCKETS);
+    for (let bucket = Math.floor(edge.from / BUCKET_ROWS); bucket <= last; bucket++) {
+      const edges = found.get(bucket);
+      if (edges === undefined) found.set(bucket, [edge]);
+      else edges.push(edge);
+    }
+  };
+  for (let row = 0; row < ROWS; row++) {
+    const call = rows.call[row] as number;
+    if (call === 0) continue;
+    const kind = kindOf(row);
+    const answered = `${call} ${rows.copy[row]}`;
+    if (kind === 'call') calls.set(call, row);
+    if (kind === 'reply') replies.set(answered, row);
+    const from = kind === 'arrival' ? calls.get(call) : kind === 'answer' ? replies.get(answered) : undefined;
+    if (from !== undefined) add({ from, to: row, kind: kind === 'arrival' ? 'request' : 'reply' });
+  }
+  return found;
+})();
+
+export function edgesBetween(first: number, last: number): Edge[] {
+  const seen = new Set<Edge>();
+  for (let bucket = Math.floor(first / BUCKET_ROWS); bucket <= Math.floor(last / BUCKET_ROWS); bucket++) {
+    for (const edge of buckets.get(bucket) ?? []) if (edge.from <= last && edge.to >= first) seen.add(edge);
+  }
+  return [...seen];
+}
+
+/** Faults that last, with the rows between which they do. */
+export const spells: readonly {
+  readonly lane: number;
+  readonly first: number;
+  readonly last: number;
+  readonly text: string;
+}[] = Object.entries(rows.lastsMs).map(([text, lastsMs]) => {
+  const first = Number(text);
+  const endMs = (rows.atMs[first] as number) + lastsMs;
+  let last = first;
+  while (last + 1 < ROWS && (rows.atMs[last + 1] as number) <= endMs) last++;
+  return { lane: rows.lane[first] as number, first, last, text: rows.text[first] as string };
+});
+
+export const faultRows: readonly number[] = Array.from({ length: ROWS }, (_, row) => row).filter((row) =>
+  ['fault', 'crash'].includes(kindOf(row)),
+);
+
+/** The rules asked in a row. */
+export function askedIn(row: number): readonly string[] {
+  const kind = kindOf(row);
+  if (kind !== 'fact') return run.asked[kind] ?? [];
+  const fact = /(sent|received|acked|nacked|extended|released|expired|reprocessed|purged)/.exec(
+    rows.text[row] as string,
+  )?.[0];
+  return [...(run.asked['fact'] ?? []), ...(run.asked[fact ?? ''] ?? [])];
+}
+
+/** First and last row of the step that a row belongs to. */
+export function stepAround(row: number): { first: number; last: number } {
+  const step = rows.step[row];
+  let [first, last] = [row, row];
+  while (first > 0 && rows.step[first - 1] === step) first--;
+  while (last + 1 < ROWS && rows.step[last + 1] === step) last++;
+  return { first, last };
+}
+
+/** The first row of a step; -1 when it is not there. */
+export function rowOfStep(step: number): number {
+  let [low, high] = [0, ROWS];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rows.step[middle] as number) < step) low = middle + 1;
+    else high = middle;
+  }
+  return rows.step[low] === step ? low : -1;
+}
+
+export const msText = (ms: number): string => `${ms.toLocaleString('en')} ms`;

@@ -1,0 +1,47 @@
+import { Generator } from './clients/generator.ts';
+import { BENDS_TIME, DAMAGES } from './fault.ts';
+import type { Schedule } from './schedule.ts';
+import type { RunObserver } from './watch.ts';
+import { type RunResult, World } from './world.ts';
+
+/** A run of a schedule, and how it came out. */
+export interface SimResult extends RunResult {
+  readonly schedule: Schedule;
+  readonly seed: number;
+  /** Goals of the schedule that were not reached, with what was. */
+  readonly missed: readonly string[];
+}
+
+export interface RunOptions {
+  readonly fingerprint?: boolean;
+  readonly observers?: readonly RunObserver[];
+}
+
+/** The world of a schedule, and what drives it. */
+export function worldOf(
+  schedule: Schedule,
+  seed: number,
+  options: RunOptions = {},
+): { world: World; driver: Generator } {
+  const clocksAreTrue = !schedule.faults.some(({ kind }) => BENDS_TIME.includes(kind));
+  const mayBeDamaged = schedule.faults.some(({ kind }) => DAMAGES.includes(kind));
+  return {
+    world: new World(schedule.setup, { seed, clocksAreTrue, mayBeDamaged, ...options }),
+    driver: new Generator(schedule, seed),
+  };
+}
+
+export function runSchedule(schedule: Schedule, seed = schedule.seed, options: RunOptions = {}): SimResult {
+  const { world, driver } = worldOf(schedule, seed, options);
+  return resultOf(schedule, seed, world.run(driver));
+}
+
+export function resultOf(schedule: Schedule, seed: number, run: RunResult): SimResult {
+  const missed =
+    run.verdict.kind === 'held'
+      ? Object.entries(schedule.goals)
+          .filter(([goal, least]) => (run.tally[goal] ?? 0) < least)
+          .map(([goal, least]) => `${goal} ${run.tally[goal] ?? 0} of ${least}`)
+      : [];
+  return { schedule, seed, missed, ...run };
+}

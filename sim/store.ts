@@ -1,0 +1,249 @@
+import type { Limits } from '../src/core/limits.ts';
+import type { ShardState } from '../src/core/state.ts';
+import { Reader } from '../src/journal/bytes.ts';
+import { EmbeddedJournal, JournalRefused } from '../src/journal/embedded.ts';
+import { readRecord } from '../src/journal/record.ts';
+import type { Recovered } from '../src/journal/recover.ts';
+import { compact } from '../src/journal/snapshot.ts';
+import { isNoSpace, runLater } from '../src/journal/steps.ts';
+import type { Batch, ProcessFact, StorageOp } from '../src/ports.ts';
+import { Service } from '../src/service/service.ts';
+import { Breach } from './checkers/breach.ts';
+import { PrefixLog } from './checkers/prefix.ts';
+import { Disk } from './disk.ts';
+import { DiskTrouble } from './disk-trouble.ts';
+import { integrity } from './integrity.ts';
+import type { Loop } from './loop.ts';
+import type { Draws, Range } from './random.ts';
+
+/** Small, so that segments fill and snapshots are made within a schedule; no frame is larger than a segment. */
+const SEGMENT_BYTES = 128 * 1024;
+const FRAME_BYTES = 16 * 1024;
+/** Payloads beyond this many bytes are kept in files of their own. */
+const INLINE_BYTES_MAX = 1024;
+const SALT_BYTES = 16;
+const NODES_MAX = 16;
+
+/** Real hashes would cost more than everything else together; this one notices any change of a frame. */
+function frameHashOf(frame: Uint8Array): Uint8Array {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < frame.length; i++) hash = Math.imul(hash ^ frame[i]!, 0x01000193);
+  return new Uint8Array(new Uint32Array(8).fill(hash >>> 0).buffer);
+}
+const RECOVERING = { hash: frameHashOf, payloadHashOf: integrity.payloadHashOf };
+
+export interface StoreParts {
+  readonly index: number;
+  readonly loop: Loop;
+  readonly random: Draws;
+  readonly syncMs: Range;
+  readonly shards: number;
+  readonly limits: Limits;
+  /** The disk may be damaged in this run: what was appended is kept, to be held against what is left of it. */
+  readonly mayBeDamaged: boolean;
+  /** The defect: acks are not written. */
+  readonly forgetsAcks: boolean;
+  /** Runs what an op of the disk leads to; the process may die in it. */
+  readonly live: (run: () => void) => void;
+  readonly events: {
+    room(enough: boolean): void;
+    compacted(): void;
+  };
+}
+
+/** What a process finds on its disk. */
+export interface Opened {
+  readonly shards: readonly ShardState[];
+  readonly processFacts: readonly ProcessFact[];
+  readonly epoch: number;
+  /** Of the append that was under way: what is there after all. */
+  readonly survived: readonly Batch[];
+  /** A write was cut off, and put aside. */
+  readonly torn: boolean;
+  /** Messages whose payload is not what was sent. */
+  readonly damaged: readonly string[];
+}
+
+/** Why a node whose disk was damaged is of no more use: the journal refused it, or what was durable is not all there. */
+export type Beyond = 'refused' | 'shortened';
+
+/** The shipped journal of one node over its simulated disk, as `src/store.ts` opens the one of a server. */
+export class SimStore {
+  readonly disk: Disk;
+  readonly trouble: DiskTrouble;
+  private readonly parts: StoreParts;
+  private readonly prefix: PrefixLog | null;
+  private journal: EmbeddedJournal | null = null;
+  /** Appended, and not known to be durable. */
+  private inDoubt: readonly Batch[] = [];
+  private isAppending = false;
+  /** Of the last frame that is known to be durable. */
+  private sequence = 0;
+  private waiting: (() => void)[] = [];
+  private ops = 0;
+
+  constructor(parts: StoreParts) {
+    this.parts = parts;
+    this.prefix = parts.mayBeDamaged ? new PrefixLog(parts.shards, parts.limits) : null;
+    this.trouble = new DiskTrouble(parts.loop, parts.random);
+    this.disk = new Disk({
+      schedule: (op, run) => this.schedule(op, run),
+      fault: (op) => this.trouble.of(op, this.disk),
+    });
+  }
+
+  /** What must be on the disk takes a sync, all else is done in the same millisecond. */
+  private schedule(op: StorageOp, run: () => void): void {
+    const { loop, random, syncMs, index, live } = this.parts;
+    const waits = op.op === 'sync' || op.op === 'sync_folder' || (op.op === 'write' && op.durable);
+    loop.after(waits ? random.within(syncMs) : 0, 'sync', ++this.ops * NODES_MAX + index, () => live(run));
+  }
+
+  // ---- a process begins
+
+  /** The shipped recovery over what the disk holds. @throws Breach when it is not what it must be */
+  open(): Opened | Beyond | 'no_space' {
+    const { parts, trouble } = this;
+    this.waiting = [];
+    this.isAppending = false;
+    let found: { readonly journal: EmbeddedJournal; readonly records: number } | null;
+    try {
+      // After a tear within a sector nobody but the operator can say that it was one.
+      found = this.tryOpen(false) ?? (trouble.toreBytes && !trouble.hasLied ? this.tryOpen(true) : null);
+    } catch (error) {
+      if (isNoSpace(error)) return 'no_space';
+      if (!(error instanceof JournalRefused)) throw error;
+      found = null;
+      if (!trouble.hasLied) throw new Breach('PrefixProp', `a sound journal is refused: ${error.message}`);
+    }
+    if (found === null) return 'refused';
+    const { journal } = found;
+    const { recovered } = journal;
+    const sequence = recovered?.tail.sequence ?? 0;
+    if (sequence < this.sequence) return this.shortened(recovered, sequence);
+    const survived = this.survivors(found.records);
+    this.prefix?.appended(sequence, survived);
+    this.inDoubt = [];
+    this.sequence = sequence;
+    this.journal = journal;
+    trouble.toreBytes = false;
+    const shards = recovered?.replica.shards ?? [];
+    return {
+      shards: shards.length > 0 ? shards : Service.empty(parts.shards, parts.limits),
+      processFacts: recovered?.replica.processFacts() ?? [],
+      epoch: journal.epoch,
+      survived,
+      torn: recovered !== null && recovered.tail.tornEnd > recovered.tail.at,
+      damaged: recovered?.damagedPayloads.map(({ msgId }) => msgId) ?? [],
+    };
+  }
+
+  /** Null when it is refused in a way that the operator may overrule. */
+  private tryOpen(acceptTornTail: boolean): { journal: EmbeddedJournal; records: number } | null {
+    const { disk, parts } = this;
+    let records = 0;
+    try {
+      const journal = new EmbeddedJournal({
+        storage: disk,
+        recovering: {
+          ...RECOVERING,
+          acceptTornTail,
+          visit: (frame) => {
+            if (frame.sequence > this.sequence) records += recordsIn(frame.body);
+          },
+        },
+        segmentBytes: SEGMENT_BYTES,
+        frameBytes: FRAME_BYTES,
+        inlineBytesMax: INLINE_BYTES_MAX,
+        freshSalt: () => new Uint8Array(SALT_BYTES).fill(parts.index + 1),
+        // It is another thread's: it takes its time, and begins after the append that filled the segment.
+        compactor: (upTo, done) => this.whenIdle(() => runLater(disk, compact(disk, upTo, RECOVERING), done)),
+        events: {
+          room: parts.events.room,
+          compacted: parts.events.compacted,
+          // It will be tried again; whether the log is whole is found out by the next process.
+          compactionFailed: () => {},
+        },
+      });
+      return { journal, records };
+    } catch (error) {
+      if (!acceptTornTail && error instanceof JournalRefused && this.trouble.toreBytes) return null;
+      throw error;
+    }
+  }
+
+  /** The batches of the append under way that so many records were found of: decisions are there whole or not at all. */
+  private survivors(records: number): readonly Batch[] {
+    const survived: Batch[] = [];
+    let left = records;
+    for (const batch of this.inDoubt) {
+      if (left <= 0) break;
+      left -= this.written(batch).facts.length;
+      survived.push(batch);
+    }
+    if (left !== 0) throw new Breach('PrefixProp', `a restart finds ${records} facts that were not all appended so`);
+    return survived;
+  }
+
+  /** The disk had lost what it said it had: what is left must be the beginning of what was appended. */
+  private shortened(recovered: Recovered | null, sequence: number): Beyond {
+    const lost = `a restart finds ${sequence} frames of ${this.sequence}`;
+    if (!this.trouble.hasLied || this.prefix === null) throw new Breach('ReplyDurableInv', lost);
+    if (!this.prefix.isPrefix(sequence, recovered?.replica.shards ?? [])) {
+      throw new Breach('PrefixProp', `${lost}, and they say something else`);
+    }
+    return 'shortened';
+  }
+
+  // ---- a process appends
+
+  append(batches: readonly Batch[], done: (error: Error | null) => void): void {
+    const journal = this.journal as EmbeddedJournal;
+    this.inDoubt = batches;
+    this.isAppending = true;
+    journal.append(
+      batches.map((batch) => this.written(batch)),
+      (error) => {
+        this.isAppending = false;
+        if (error === null) {
+          this.inDoubt = [];
+          this.sequence = journal.end.sequence;
+          this.prefix?.appended(this.sequence, batches);
+        }
+        done(error);
+        for (const run of this.waiting.splice(0)) run();
+      },
+    );
+  }
+
+  private written(batch: Batch): Batch {
+    if (!this.parts.forgetsAcks || batch.shard === null) return batch;
+    return { ...batch, facts: batch.facts.filter(({ name }) => name !== 'acked') };
+  }
+
+  private whenIdle(run: () => void): void {
+    if (this.isAppending) this.waiting.push(run);
+    else run();
+  }
+
+  /** Tries again what could not be had for want of space. */
+  retry(): void {
+    this.journal?.retry();
+  }
+
+  // ---- a process ends
+
+  /** It died; nothing it began goes on. With `machine` what was in caches is gone too, but for what chance kept. */
+  crash(machine: boolean): void {
+    this.journal?.close();
+    this.journal = null;
+    this.trouble.crash(this.disk, machine);
+  }
+}
+
+function recordsIn(body: Uint8Array): number {
+  const reader = new Reader(body);
+  let records = 0;
+  for (; reader.at < reader.end; records++) readRecord(reader);
+  return records;
+}

@@ -1,0 +1,176 @@
+import { OUTCOMES, type Outcome } from '../spec/vocabulary.ts';
+import type { AuthFailure } from '../src/auth/authorize.ts';
+import type { Fact } from '../src/core/facts.ts';
+import type { ShardState } from '../src/core/state.ts';
+import type { ProcessFact } from '../src/ports.ts';
+import type { Delivery, Reply } from '../src/service/messages.ts';
+import { type Call, copyId, type Exchange } from './call.ts';
+import type { HistoryChecker } from './checkers/history.ts';
+import type { NodeChecker } from './checkers/node.ts';
+import { type Tally, WORLD_ROW } from './checkers/tally.ts';
+import type { Fault } from './fault.ts';
+import { type Loop, RECORDS } from './loop.ts';
+import type { Beyond, Opened } from './store.ts';
+import type { World } from './world.ts';
+
+const OUTCOME_CODE = Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, i])) as Record<
+  Outcome,
+  number
+>;
+const FACT_CODE: Readonly<Record<Fact['name'], number>> = {
+  ...{ sent: 0, received: 1, acked: 2, nacked: 3, extended: 4, released: 5, expired: 6, reprocessed: 7, purged: 8 },
+  recovered: 9,
+};
+
+/**
+ * Watches a run from outside: a trace, a report, an export. Called in the order in which things happen, before the checkers
+ * look at them: what breaks a rule is seen too. Cannot change anything.
+ */
+export interface RunObserver {
+  /** The run begins in this world; nothing has happened yet. */
+  begin?(world: World): void;
+  /** A client makes a call; its copies are on their way. */
+  called?(call: Call): void;
+  /** A copy is at its node; `refused` says why its capability is no good. */
+  arrived?(node: number, exchange: Exchange, refused: AuthFailure | null): void;
+  /** The node has decided; its facts came before. */
+  served?(node: number, exchange: Exchange): void;
+  fact?(node: number, shard: ShardState, fact: Fact): void;
+  /** Facts of one shard are durable: in the order in which they are kept. */
+  synced?(node: number, shard: number, facts: readonly Fact[]): void;
+  /** What a node keeps of itself is durable. */
+  noted?(node: number, facts: readonly ProcessFact[]): void;
+  /** A reply leaves the node. */
+  replied?(node: number, exchange: Exchange, reply: Reply): void;
+  /** A call is over for its client: with a reply, or with null for ever. */
+  answered?(call: Call, reply: Reply | null): void;
+  fault?(fault: Fault, atMs: number): void;
+  crashed?(node: number): void;
+  /** A process starts; not `first`: from what its disk kept. */
+  started?(node: number, shards: readonly ShardState[], first: boolean): void;
+  /** A node whose disk was damaged does not start any more. */
+  beyond?(node: number, why: Beyond): void;
+}
+
+/** Hands everything that happens to the checkers, to the hash and to the observers. */
+export class Watch {
+  readonly nodes: NodeChecker[] = [];
+  private readonly history: HistoryChecker;
+  private readonly loop: Loop;
+  private readonly tally: Tally;
+  private readonly observers: readonly RunObserver[];
+
+  constructor(loop: Loop, history: HistoryChecker, tally: Tally, observers: readonly RunObserver[]) {
+    this.loop = loop;
+    this.history = history;
+    this.tally = tally;
+    this.observers = observers;
+  }
+
+  /** Time passes for a process that waits for it. */
+  ticked(): void {
+    this.tally.action(WORLD_ROW.tick);
+  }
+
+  hungUp(): void {
+    this.tally.count('hung_up');
+  }
+
+  called(call: Call): void {
+    for (const observer of this.observers) observer.called?.(call);
+    this.history.called(call);
+  }
+
+  answered(call: Call, reply: Reply | null): void {
+    for (const observer of this.observers) observer.answered?.(call, reply);
+    // A journal that failed may have kept it, or not: the client will never know.
+    this.history.answered(call, reply?.outcome === 'journal' ? null : reply, this.loop.nowMs);
+  }
+
+  arrived(node: number, exchange: Exchange, refused: AuthFailure | null): void {
+    for (const observer of this.observers) observer.arrived?.(node, exchange, refused);
+    this.nodes[node]?.arrived(exchange, refused);
+  }
+
+  served(node: number, exchange: Exchange): void {
+    for (const observer of this.observers) observer.served?.(node, exchange);
+    this.nodes[node]?.served(exchange);
+  }
+
+  fact(node: number, shard: ShardState, fact: Fact): void {
+    const { lifecycle } = this.nodes[node] as NodeChecker;
+    for (const observer of this.observers) observer.fact?.(node, shard, fact);
+    lifecycle.fact(shard, fact);
+    if (fact.name === 'purged') this.history.purged(fact.msgId);
+    const live = fact.name === 'recovered' ? undefined : lifecycle.messages.get(fact.msgId)?.live;
+    const what = live === undefined ? fact.atMs % 2 ** 31 : (live.timerAtMs % 2 ** 31) ^ live.epoch;
+    this.loop.record(RECORDS.fact + 256 * FACT_CODE[fact.name], node * 256 + shard.shard, what);
+  }
+
+  synced(node: number, shard: number, facts: readonly Fact[]): void {
+    this.nodes[node]?.lifecycle.synced(facts);
+    for (const observer of this.observers) observer.synced?.(node, shard, facts);
+  }
+
+  noted(node: number, facts: readonly ProcessFact[]): void {
+    for (const observer of this.observers) observer.noted?.(node, facts);
+  }
+
+  replied(node: number, exchange: Exchange, reply: Reply): void {
+    const { call, copy } = exchange;
+    this.loop.record(RECORDS.outcome, copyId(call, copy), OUTCOME_CODE[reply.outcome]);
+    for (const observer of this.observers) observer.replied?.(node, exchange, reply);
+    this.nodes[node]?.replied(exchange, reply);
+  }
+
+  released(node: number, deliveries: readonly Delivery[]): void {
+    const checker = this.nodes[node];
+    if (checker !== undefined) checker.lifecycle.handling.releasing = deliveries;
+  }
+
+  revoked(node: number, nonce: string): void {
+    this.nodes[node]?.authority.revoke(nonce);
+  }
+
+  rekeyed(node: number, keys: readonly number[]): void {
+    const checker = this.nodes[node];
+    if (checker !== undefined) checker.authority.keys = keys;
+  }
+
+  draining(node: number): void {
+    this.nodes[node]?.draining();
+  }
+
+  fault(fault: Fault): void {
+    for (const observer of this.observers) observer.fault?.(fault, this.loop.nowMs);
+  }
+
+  crashed(node: number): void {
+    this.nodes[node]?.crashed();
+    for (const observer of this.observers) observer.crashed?.(node);
+  }
+
+  started(node: number, opened: Opened, first: boolean): void {
+    for (const observer of this.observers) observer.started?.(node, opened.shards, first);
+    this.nodes[node]?.started(opened, first);
+  }
+
+  /** What is left on a damaged disk is of no more use: the node does not come back. */
+  beyond(node: number, why: Beyond): void {
+    this.tally.count(why === 'refused' ? 'refused_starts' : 'shortened_logs');
+    for (const observer of this.observers) observer.beyond?.(node, why);
+  }
+
+  /** The journal of a process failed. */
+  failed(node: number): void {
+    this.nodes[node]?.failed();
+  }
+
+  short(node: number, isShort: boolean): void {
+    this.nodes[node]?.short(isShort);
+  }
+
+  compacted(): void {
+    this.tally.count('snapshots');
+  }
+}

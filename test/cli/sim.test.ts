@@ -1,0 +1,172 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Finished, MailboxProcess, run } from '../support/process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sim-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string): string => join(folder, name);
+const sim = (...args: string[]): Promise<Finished> => run(['sim', ...args]);
+
+describe('sim', () => {
+  it('run: by name or file, the exit code says how it came out', async () => {
+    const held = await sim('run', 'happy-path', '--seed', '5');
+    expect([held.code, held.err]).toEqual([0, '']);
+    expect(held.out).toMatch(/^seed {7}5$/m);
+    expect(held.out).toMatch(/^version {4}\d+\.\d+\.\d+/m);
+    expect(held.out).toMatch(/^verdict {4}held$/m);
+    expect(held.out).toMatch(/^history {4}[\d,]+ operations: .*lost 0/m);
+    const violated = await sim('run', 'sim/schedules/negative-reply-before-sync.yaml');
+    expect(violated.code).toBe(10);
+    expect(violated.out).toContain('as this schedule expects: ReplyDurableInv');
+    const stuck = await sim('run', 'negative-stuck-clock');
+    expect([stuck.code, stuck.out]).toEqual([11, expect.stringContaining('as this schedule expects: DeliveredLive')]);
+  });
+
+  it('run: JSON has what the text has, and the coverage of actions by faults', async () => {
+    const { out, code } = await sim('run', 'swarm#7', '--json');
+    const result = JSON.parse(out);
+    expect(result).toMatchObject({ schedule: 'swarm-7', seed: 7, verdict: { kind: 'held' }, exit: 0 });
+    expect(result.hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(Object.keys(result.coverage)).toEqual(expect.arrayContaining(['Send', 'Crash', 'Recover', 'Tick']));
+    expect(code).toBe(0);
+  });
+
+  it('run: the same hash in two processes that differ in everything but the seed', async () => {
+    const { code, out } = await sim('run', 'everything-at-once', '--check-determinism');
+    expect([code, out]).toEqual([0, expect.stringMatching(/^same hash in both processes: [0-9a-f]{64}\n$/)]);
+  }, 60_000);
+
+  it('save, replay, diff, shrink: a failing run becomes a small file that says where it diverges', async () => {
+    const [whole, small] = [file('whole.json'), file('small.json')];
+    expect((await sim('run', 'negative-forgotten-acks', '--save', whole)).code).toBe(10);
+    const replayed = await sim('replay', whole);
+    expect([replayed.code, replayed.err]).toEqual([10, '']);
+    expect(replayed.out).toMatch(/^diverges {3}nowhere: all \d+ steps are as recorded$/m);
+    const shrunk = await sim('shrink', whole, '--out', small);
+    expect(shrunk.code).toBe(10);
+    expect(shrunk.out).toMatch(/^shrunk {5}\d+ elements to 4 in/m);
+    expect(shrunk.out).toContain('each element was taken out once more');
+    const again = JSON.parse((await sim('replay', small, '--json')).out);
+    expect(again).toMatchObject({ recorded: { minimal: true }, verdict: { rule: 'PrefixProp' }, divergesAt: null });
+    const parted = await sim('diff', whole, small);
+    expect([parted.code, parted.out]).toEqual([1, expect.stringMatching(/^they part at step \d+, of \d+ and \d+\n/)]);
+    expect((await sim('diff', whole, whole)).out).toMatch(/^the same: \d+ steps\n$/);
+    const text = readFileSync(small, 'utf8');
+    writeFileSync(small, text.replace('"syncMs":{"min":1,"max":1}', '"syncMs":{"min":2,"max":2}'));
+    expect((await sim('replay', small)).out).toMatch(/^diverges {3}at step \d+ of \d+; now it goes\n +\d+ /m);
+  }, 60_000);
+
+  it('fuzz: seeds on several threads, the same counts as on one', async () => {
+    const [two, one] = await Promise.all(
+      ['2', '1'].map(async (workers) =>
+        JSON.parse((await sim('fuzz', '--seeds', '1..40', '--workers', workers, '--json')).out),
+      ),
+    );
+    expect(two).toMatchObject({ exit: 0, caught: [], lastSeed: 40, counts: { runs: 40 } });
+    expect(two.counts).toEqual(one.counts);
+  }, 60_000);
+
+  it('fuzz: what breaks is shrunk and saved, and printed with the command that repeats it', async () => {
+    const schedule = file('deaf.yaml');
+    const text = readFileSync('sim/schedules/negative-deaf-to-revocation.yaml', 'utf8');
+    writeFileSync(schedule, text.replace(/^violates.*$/m, ''));
+    const { code, out, err } = await sim('fuzz', schedule, '--seeds', '1..4', '--out', file('failures'));
+    expect([code, err]).toEqual([10, '']);
+    expect(out).toMatch(/^seed [1-4] of negative-deaf-to-revocation\n {2}SAFETY VIOLATED: RevokedProp/m);
+    expect(out).toMatch(/shrunk {3}\d+ elements to [1-9], minimal/);
+    expect(out).toMatch(/^ +\d+ +\d+ ms {2}node 0 +recv of consumer \d: ok, \.\.\w{6} attempt 1 epoch 1\n {2}repeat/m);
+    const repeat = /repeat {3}mailbox (sim replay (\S+))/.exec(out);
+    expect(existsSync(repeat?.[2] as string)).toBe(true);
+    expect((await run(String(repeat?.[1]).split(' '))).code).toBe(10);
+  }, 60_000);
+
+  it('fuzz: a goal that no run of a schedule reaches fails the batch, and is named with both numbers', async () => {
+    const schedule = file('vain.yaml');
+    const text = readFileSync('sim/schedules/long-polls.yaml', 'utf8');
+    writeFileSync(
+      schedule,
+      text.replace('duration: 60s', 'duration: 5s').replace(/^goals.*$/m, 'goals: { recoveries: 3 }'),
+    );
+    const { code, out } = await sim('fuzz', schedule, '--seeds', '1..2');
+    expect([code, out]).toEqual([11, expect.stringMatching(/^unreached {2}long-polls recoveries 0 of 3$/m)]);
+    expect(out).toMatch(/^verdict {4}NEVER REACHED/m);
+  }, 60_000);
+
+  it('export: ShiViz and ITF files', async () => {
+    const [shiviz, itf] = [file('run.shiviz'), file('run.itf.json')];
+    expect((await sim('run', 'long-polls', '--shiviz', shiviz, '--itf', itf)).code).toBe(0);
+    expect(readFileSync(shiviz, 'utf8')).toMatch(/^\(\?<event>/);
+    expect(JSON.parse(readFileSync(itf, 'utf8')).vars).toContain('epoch');
+  });
+
+  it('trace: what happened is a behaviour of the specification; with a line less it is not (V5)', async () => {
+    const trace = file('run.ndjson');
+    expect((await sim('run', 'crash-restart', '--trace', trace)).code).toBe(0);
+    const checked = await run(['trace', 'check', trace]);
+    expect([checked.code, checked.out]).toEqual([
+      0,
+      expect.stringMatching(/^a behaviour of the specification: [\d,]+ /),
+    ]);
+    const [header, ...lines] = readFileSync(trace, 'utf8').split('\n');
+    expect(JSON.parse(header as string)).toMatchObject({ producer: 'simulator', constants: { MaxAttempts: 5 } });
+    const without = lines.findIndex((line) => line.includes('"Recv"'));
+    const fewer = lines.toSpliced(without, 1).filter((line) => line !== '');
+    const numbered = fewer.map((line, i) => JSON.stringify({ ...JSON.parse(line), seq: i + 1 }));
+    writeFileSync(trace, `${[header, ...numbered].join('\n')}\n`);
+    expect(await run(['trace', 'check', trace])).toMatchObject({ code: 1, err: '' });
+  });
+
+  it('list: describes every schedule', async () => {
+    const { out } = await sim('list');
+    expect(out.trim().split('\n').length).toBeGreaterThanOrEqual(25);
+    expect(out).toMatch(/^lossy-network {15}requests and replies are dropped/m);
+    expect(out).toMatch(/\(must violate RevokedProp\)$/m);
+    expect(JSON.parse((await sim('list', '--json')).out)[0]).toMatchObject({
+      name: expect.any(String),
+      faults: expect.any(Array),
+    });
+  });
+
+  it('hash: of each run that is named', async () => {
+    const hashes = JSON.parse((await sim('hash', 'swarm#1', 'swarm#2', 'swarm#1')).out);
+    expect(Object.keys(hashes)).toEqual(['swarm#1', 'swarm#2']);
+  });
+
+  it('usage: wrong calls exit 2 and say how', async () => {
+    const broken = file('broken.yaml');
+    writeFileSync(broken, 'name: x\nduration: 10\n');
+    writeFileSync(file('no.json'), '{}');
+    const wrong: [string[], RegExp][] = [
+      [['run', 'no-such-schedule'], /^no-such-schedule: no such schedule; shipped are auth-failure-flood, /],
+      [['run', broken], /broken\.yaml:2:11: duration: must be a duration/],
+      [['run', 'swarm'], /^swarm: needs a seed, like swarm#17/],
+      [['run', 'happy-path', '--seed', '-1'], /seed: a whole number 0\.\./],
+      [['run', file('no.json')], /no\.json: format: must be/],
+      [['fuzz', '--seeds', '9..1'], /^seeds: A\.\.B with A at most B/],
+      [['fuzz', '--duration', 'long'], /^duration: a duration, like 90s/],
+      [['fuzz', 'happy-path', '--swarm'], /^swarm: draws its schedules/],
+      [['fuzz', 'no-such'], /^no-such: no such schedule/],
+      [['replay', file('none.json')], /none\.json: ENOENT/],
+      [['replay', file('no.json')], /no\.json: format: must be "svc-mailbox replay 1"/],
+      [['shrink', 'happy-path.json'], /ENOENT/],
+      [['diff', 'happy-path'], /missing required argument 'b'/],
+      [['fuzz-worker'], /is not for people/],
+    ];
+    const finished = await Promise.all(wrong.map(([args]) => sim(...args)));
+    for (const [i, { code, out, err }] of finished.entries()) {
+      expect([code, out, err], wrong[i]?.[0].join(' ')).toEqual([
+        2,
+        '',
+        expect.stringMatching(wrong[i]?.[1] as RegExp),
+      ]);
+    }
+  }, 60_000);
+
+  it('output: a reader that has enough ends the command without an error', async () => {
+    const child = new MailboxProcess(['sim', 'list']);
+    child.child.stdout?.destroy();
+    expect(await child.finished).toMatchObject({ code: 0, err: '' });
+  });
+});

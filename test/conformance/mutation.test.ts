@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MODELS } from '../../src/model/models.ts';
+import { CODE_FILES, codeMutants } from '../../tools/mutation/code.ts';
+import { codeMutantsOf } from '../../tools/mutation/code-mutants.ts';
+import { faultsOf, readEquivalents } from '../../tools/mutation/equivalents.ts';
+import { machineDifference } from '../../tools/mutation/machine-walk.ts';
+import { type Choice, runKind } from '../../tools/mutation/run.ts';
+import { weave } from '../../tools/mutation/schema.ts';
+import { SPEC_FILES, specMutants } from '../../tools/mutation/spec.ts';
+import { specMutantsOf } from '../../tools/mutation/spec-mutants.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const SAMPLE: Choice = { sample: 8, seed: 3, match: '', lanes: 1, thorough: false, fresh: true };
+
+describe('mutation', () => {
+  it('mutants: every guard, comparison, update and target of a source has some', () => {
+    const source = `const f = (a, b) => (a < b && a !== 3 ? a + 1 : b);\nfunction g(m) { m.attempt += 1; if (m.attempt > 2) throw new Error(); }`;
+    const ids = codeMutantsOf('f.ts', source).map(({ id }) => id);
+    for (const change of [
+      'f: < -> <=',
+      'f: < -> >=',
+      'f: !== -> ===',
+      'f: 3 -> 4',
+      'f: + -> -',
+      'g: += -> -=',
+      'g: 1 -> 2',
+    ])
+      expect(ids).toContain(`f.ts ${change}`);
+    expect(ids.some((id) => id.includes('> 2'))).toBe(false);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('mutants: every conjunct of an action has some, and what holds of states has none', () => {
+    const module = [
+      ...['---- MODULE M ----', 'VARIABLES', '    x', 'Init == x = 0', 'Low(m) == x < 2 \\* a < b', ''],
+      ...[
+        'Step(m) ==',
+        '    /\\ Low(m)',
+        '    /\\ x # 5 \\/ x = 7',
+        "    /\\ x' = x + 1",
+        '',
+        'Next == Step(1)',
+        'TypeOK == x < 9',
+        '====',
+      ],
+    ].join('\n');
+    const ids = specMutantsOf('M.tla', module).map(({ id }) => id.slice('M.tla '.length));
+    expect(ids).toContain('Low: < -> <=');
+    expect(ids).toContain('Step: Low(m) -> TRUE');
+    expect(ids).toContain('Step: Low(m) -> ~(Low(m))');
+    expect(ids).toContain('Step: x # 5 -> FALSE');
+    expect(ids).toContain('Step: x + 1 -> x');
+    expect(ids).toContain('Step: all of it -> FALSE');
+    expect(ids.some((id) => id.startsWith('TypeOK'))).toBe(false);
+    const woven = weave(module, new Map([[1, specMutantsOf('M.tla', module)[0]!]]), 'x <= 9');
+    expect(woven).toContain('mutant \\in {0, 1}');
+    expect(woven).toContain("mutant' = mutant");
+  });
+
+  it('mutants: of each file that decides, and of each action of the specification', () => {
+    for (const file of CODE_FILES)
+      expect(codeMutantsOf(file, readFileSync(join(ROOT, file), 'utf8')).length, file).toBeGreaterThan(0);
+    const mutated = new Set(specMutants().map(({ file, definition }) => `${file} ${definition}`));
+    for (const [module, file] of Object.entries(SPEC_FILES)) {
+      const next = /^Next ==([\s\S]*?)^$/m.exec(readFileSync(join(ROOT, file), 'utf8'))?.[1] ?? '';
+      const actions = [...next.matchAll(/\\\/ (?!\\E)(\w+)/g)].map(([, name]) => name);
+      expect(actions.length, module).toBeGreaterThan(10);
+      for (const action of actions) expect([...mutated], module).toContain(`${file} ${action}`);
+    }
+  });
+
+  it('equivalents: each names a mutant that there is, and says why', () => {
+    expect(faultsOf(readEquivalents(), [...codeMutants(), ...specMutants()], [])).toEqual([]);
+  });
+
+  it('equivalents: one that is killed, one of nothing and one without a reason are faults', () => {
+    const [mutant] = codeMutants();
+    const id = mutant!.id;
+    const killed = { mutant: mutant!, verdict: 'killed', by: 'MCTinyOne', why: 'lacks a step' } as const;
+    expect(faultsOf({ [id]: 'nobody reads it' }, [mutant!], [killed])[0]).toMatch(/was killed by MCTinyOne/);
+    expect(faultsOf({ gone: 'nobody reads it' }, [mutant!], [])[0]).toMatch(/there is no mutant gone/);
+    expect(faultsOf({ [id]: '' }, [mutant!], [])[0]).toMatch(/no reason/);
+  });
+
+  it('machine: as XState runs it, it is the machine that the core runs', () => {
+    expect(machineDifference()).toBeNull();
+  });
+
+  it('a sample: the canary dies, the unchanged lives, and so does no mutant but an equivalent one (V5)', async () => {
+    const equivalents = readEquivalents();
+    const { verdicts } = await runKind('code', SAMPLE, equivalents, () => undefined);
+    expect(verdicts).toHaveLength(8);
+    for (const { mutant, verdict, by } of verdicts)
+      expect(verdict, `${mutant.id} ${by}`).toBe(mutant.id in equivalents ? 'lives' : 'killed');
+  }, 120_000);
+});
+
+describe('fairness', () => {
+  const listOf = (file: string): string[] =>
+    [...readFileSync(join(ROOT, 'tla', file), 'utf8').matchAll(/^ {4}\/\\ (.*\b[WS]F_vars\(.*\))$/gm)].map(
+      ([, one]) => one as string,
+    );
+
+  it('each condition is left out by a negative model, which must break DeliveredLive', () => {
+    const all = listOf('Mailbox.tla');
+    const negative = MODELS.filter(({ name }) => name.startsWith('NegUnfair'));
+    const leftOut = negative.map(({ name, expected }) => {
+      expect(expected, name).toEqual({ kind: 'violates', name: 'DeliveredLive' });
+      const kept = listOf(`${name}.tla`);
+      expect(kept.length, name).toBe(all.length - 1);
+      return all.filter((one) => !kept.includes(one));
+    });
+    expect(leftOut.flat().sort()).toEqual([...all].sort());
+  });
+});

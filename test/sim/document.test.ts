@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { GOAL_NAMES } from '../../sim/checkers/tally.ts';
+import { TEMPER_NAMES } from '../../sim/clients/consumer.ts';
+import { DEFECTS } from '../../sim/node.ts';
+import { formatResult, SIM_EXIT } from '../../sim/report/text.ts';
+import { runSchedule } from '../../sim/run.ts';
+import { PLANNED_KINDS, parseSchedule } from '../../sim/schedule.ts';
+
+const text = readFileSync(resolve(import.meta.dirname, '../../docs/simulator.md'), 'utf8');
+const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
+
+/** Whatever a fault may need. What one does not know is refused as well, but only after all that it knows was read. */
+const PARAMS = [
+  ...['down: 1s', 'for: 1s', 'by: 1s', 'rate: 1', 'connections: 1', 'messages: 1'],
+  ...['overlap: 1s', 'calls: 1', 'bytes: 1', 'bits: 1', 'ops: 1'],
+].join(', ');
+
+function messageOf(schedule: string): string {
+  try {
+    parseSchedule(schedule, 'slow-deploy.yaml');
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+describe('docs/simulator.md', () => {
+  it('its schedule runs as it is shown there, line by line apart from speed and version', () => {
+    const lines = formatResult(runSchedule(parseSchedule(yaml, 'slow-deploy.yaml')), 1).split('\n');
+    for (const line of lines.filter((line) => !/^(speed|version) /.test(line))) expect(text).toContain(`\n${line}\n`);
+  });
+
+  it('what is said to be wrong is what is said', () => {
+    for (const [from, to] of [
+      ['down:', 'dwon:'],
+      ['every: 100ms..300ms', 'every: 300ms..100ms'],
+    ] as const) {
+      expect(yaml).toContain(from);
+      expect(text).toContain(`\n${messageOf(yaml.replace(from, to)) || 'nothing'}\n`);
+    }
+  });
+
+  it('names every fault, temper, goal, defect and exit code', () => {
+    const names = [...PLANNED_KINDS, ...TEMPER_NAMES, ...GOAL_NAMES, ...DEFECTS];
+    expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+    for (const code of Object.values(SIM_EXIT)) expect(text).toContain(`| ${code} | `);
+  });
+
+  it('names every field that a schedule may have', () => {
+    const least = ['name: t', 'description: d', 'seed: 1', 'duration: 1s'];
+    const producers = 'producers: { count: 1, every: 1s }';
+    const unknown = [
+      [producers, 'zzz: 1'],
+      ['producers: { count: 1, every: 1s, zzz: 1 }'],
+      [producers, 'limits: { zzz: 1 }'],
+      [producers, 'network: { zzz: 1 }'],
+      [producers, 'admin: { every: 1s, zzz: 1 }'],
+      [producers, 'capabilities: { zzz: 1 }'],
+      [producers, 'consumers: [ { kind: good, count: 1, zzz: 1 } ]'],
+      ...PLANNED_KINDS.map((kind) => [producers, `faults: [ { kind: ${kind}, at: 0s, ${PARAMS}, zzz: 1 } ]`]),
+    ].map((lines) => messageOf([...least, ...lines].join('\n')));
+    const known = unknown.flatMap((message) => message.split('known here are ')[1]?.split(', ') ?? []);
+    expect(new Set(known).size).toBeGreaterThan(70);
+    expect([...new Set(known)].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  });
+});

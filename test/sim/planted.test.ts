@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { applyPatches } from '../support/patched.ts';
+import { PLANTED } from './planted/bugs.ts';
+import { find } from './planted/find.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(resolve(ROOT, file), 'utf8');
+
+describe('planted bugs', () => {
+  it('there are at least 20, and each still fits the sources', () => {
+    expect(PLANTED.length).toBeGreaterThanOrEqual(20);
+    expect(new Set(PLANTED.map(({ name }) => name)).size).toBe(PLANTED.length);
+    for (const { name, patches } of PLANTED) {
+      for (const patch of patches) expect(applyPatches(read(patch.file), [patch]), name).toContain(patch.replace);
+    }
+  });
+
+  it('a patch that fits no more, or twice, fails loudly', () => {
+    const patch = { file: 'f.ts', find: 'a', replace: 'b' };
+    expect(applyPatches('xay', [patch])).toBe('xby');
+    expect(() => applyPatches('xy', [patch])).toThrow('f.ts: found 0 times instead of once: a');
+    expect(() => applyPatches('aa', [patch])).toThrow('f.ts: found 2 times instead of once: a');
+  });
+
+  it('none of them is in what ships', () => {
+    const built = read('dist/mailbox.js');
+    expect(built).not.toContain('PLANTED');
+    expect(built).not.toContain('attempts-reset-on-recovery');
+  });
+
+  for (const [name, rule] of [
+    ['any-receipt-settles', 'SingleLeaseInv'],
+    ['one-attempt-too-many', 'AttemptsBoundedInv'],
+  ] as const) {
+    it(`${name}: found by fuzzing, saved and shrunk to a minimal case (the others: npm run planted)`, async () => {
+      const bug = PLANTED.find((planted) => planted.name === name);
+      const found = await find(bug!, ['--seeds', '1..400']);
+      expect(found).toMatchObject({ rule, minimal: true });
+      expect(found?.elements).toBeLessThanOrEqual(12);
+    }, 60_000);
+  }
+});

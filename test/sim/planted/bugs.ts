@@ -1,0 +1,271 @@
+import type { Patch } from '../../support/patched.ts';
+
+/** A bug as someone might have written it, as changes to the shipped sources; nothing of it is in what ships. */
+export interface PlantedBug {
+  readonly name: string;
+  readonly what: string;
+  readonly patches: readonly Patch[];
+}
+
+const bug = (name: string, what: string, file: string, find: string, replace: string): PlantedBug => ({
+  name,
+  what,
+  patches: [{ file, find, replace }],
+});
+
+const LIFECYCLE = 'spec/lifecycle.ts';
+const DECIDE = 'src/core/decide.ts';
+const APPLY = 'src/core/apply.ts';
+const STATE = 'src/core/state.ts';
+const DUE = 'src/core/due.ts';
+const SERVICE = 'src/service/service.ts';
+const COMMIT = 'src/service/commit.ts';
+const AUTHORIZE = 'src/auth/authorize.ts';
+
+export const PLANTED: readonly PlantedBug[] = [
+  // ---- durability
+  bug(
+    'reply-before-sync',
+    'a reply leaves while its facts wait for the next append (AC1)',
+    COMMIT,
+    'else if (this.openFacts > 0) this.held.push(held);',
+    'else if (this.openFacts > 0) held(true);',
+  ),
+  bug(
+    'reply-with-outstanding',
+    'a reader does not wait for the append under way (AC1)',
+    COMMIT,
+    'else if (this.outstanding !== null) this.outstanding.push(held);',
+    '',
+  ),
+  bug(
+    'attempts-reset-on-recovery',
+    'a restart forgets how often leased messages were tried (RT4)',
+    'src/core/recover.ts',
+    '  advance(state, nowMs);\n}\n\n/** All times',
+    '  for (const m of state.leases.values()) m.attempt = 0;\n  advance(state, nowMs);\n}\n\n/** All times',
+  ),
+  bug(
+    'deadline-by-wall-clock',
+    'a clock that was set back holds leases and delays after a restart (TM1)',
+    'src/core/recover.ts',
+    '    m.timerAtMs -= byMs;\n',
+    '',
+  ),
+  // ---- leases
+  bug(
+    'epoch-not-raised',
+    'a second lease has the epoch of the first (LE2)',
+    LIFECYCLE,
+    '    message.epoch += 1;\n',
+    '    message.epoch ||= 1;\n',
+  ),
+  bug(
+    'any-receipt-settles',
+    'ack and nack do not look at the receipt (LE3)',
+    LIFECYCLE,
+    'message.receipt !== null && event.receipt === message.receipt && event.atMs < message.timerAtMs',
+    'message.receipt !== null && event.atMs < message.timerAtMs',
+  ),
+  bug(
+    'extend-without-receipt',
+    'extend takes any receipt (LE3)',
+    DECIDE,
+    'const data = { atMs: c.atMs, receipt: c.receipt, visibilityMs };',
+    'const data = { atMs: c.atMs, receipt: message.receipt ?? c.receipt, visibilityMs };',
+  ),
+  bug(
+    'extension-without-cap',
+    'a lease may be extended for ever (LE5)',
+    LIFECYCLE,
+    'event.atMs + (event.visibilityMs ?? 0) <= message.leaseEndsMs',
+    'event.atMs <= message.leaseEndsMs',
+  ),
+  bug(
+    'stale-timer',
+    'an extension does not move the timer of its lease in the order of timers (RT3)',
+    APPLY,
+    '      state.leases.update(message);\n',
+    '',
+  ),
+  bug(
+    'settled-receipt-forgotten',
+    'who repeats an ack is told that the lease was lost (LE4)',
+    APPLY,
+    'untilMs: fact.settledUntilMs,',
+    'untilMs: fact.atMs + 1000,',
+  ),
+  bug('release-counts', 'a lease that nobody saw costs an attempt (LE7)', LIFECYCLE, '    message.attempt -= 1;\n', ''),
+  bug(
+    'released-for-ever',
+    'releases go uncounted for ever (LE7)',
+    LIFECYCLE,
+    'message.releases < limits.releasesMax',
+    'message.releases <= limits.releasesMax',
+  ),
+  // ---- returns and dead letters
+  bug(
+    'one-attempt-too-many',
+    'off by one at max_attempts (RT1)',
+    LIFECYCLE,
+    'message.attempt < limits.maxAttempts',
+    'message.attempt <= limits.maxAttempts',
+  ),
+  bug(
+    'backoff-without-ceiling',
+    'backoff grows beyond backoff_max (RT1)',
+    DECIDE,
+    'const ceiling = Math.min(limits.backoffMaxMs, limits.backoffBaseMs * 2 ** message.attempt);',
+    'const ceiling = limits.backoffBaseMs * 2 ** message.attempt;',
+  ),
+  bug(
+    'retry-after-uncapped',
+    'a consumer can put a message off for as long as it likes (RT1)',
+    DECIDE,
+    'Math.min(c.retryAfterMs, limits.backoffMaxMs)',
+    'c.retryAfterMs',
+  ),
+  bug(
+    'rejection-ignored',
+    'a nack with dead_letter is a plain nack (RT1)',
+    LIFECYCLE,
+    'event.deadLetter === true',
+    'false',
+  ),
+  bug(
+    'redrive-keeps-attempts',
+    'a reprocessed message has no attempt left (DL2)',
+    LIFECYCLE,
+    '    message.attempt = 0;\n',
+    '',
+  ),
+  bug(
+    'redrives-unbounded',
+    'a dead letter can be put back for ever (DL2)',
+    LIFECYCLE,
+    'message.redrives < limits.maxRedrives',
+    'message.redrives <= limits.maxRedrives',
+  ),
+  bug(
+    'ttl-survives-redrive',
+    'a reprocessed message dies at once of its old ttl (AC2)',
+    LIFECYCLE,
+    '    message.redrives += 1;\n    message.timerAtMs = event.atMs;\n    message.ttlAtMs = Number.POSITIVE_INFINITY;\n',
+    '    message.redrives += 1;\n    message.timerAtMs = event.atMs;\n',
+  ),
+  bug(
+    'dead-letters-unbounded',
+    'dead letters of a topic are never one too many (DL3)',
+    DECIDE,
+    'message.topic.dead.size >= limits.dlqMaxPerTopic',
+    'message.topic.dead.size > limits.dlqMaxPerTopic',
+  ),
+  bug(
+    'dead-letters-purged-early',
+    'the age of a dead letter counts from when it was last ready (DL3)',
+    DUE,
+    'dead !== undefined && dead.deadAtMs + state.limits.dlqRetentionMs <= nowMs',
+    'dead !== undefined && dead.readyAtMs + state.limits.dlqRetentionMs <= nowMs',
+  ),
+  // ---- idempotency
+  bug(
+    'window-too-short',
+    'an idempotency entry lives for half of t_replay (ID1)',
+    DECIDE,
+    'idemUntilMs: c.atMs + limits.tReplayMs,',
+    'idemUntilMs: c.atMs + Math.floor(limits.tReplayMs / 2),',
+  ),
+  bug(
+    'ack-closes-window',
+    'a key is free again once its message is acked (ID4)',
+    DECIDE,
+    'original !== undefined && c.atMs < original.idemUntilMs',
+    "original !== undefined && original.state !== 'acked' && c.atMs < original.idemUntilMs",
+  ),
+  bug(
+    'duplicate-when-full',
+    'a full shard refuses a duplicate instead of recognising it (ID5)',
+    DECIDE,
+    'original !== undefined && c.atMs < original.idemUntilMs',
+    'original !== undefined && c.atMs < original.idemUntilMs && state.depth < limits.shardCapacity',
+  ),
+  bug(
+    'any-payload-is-a-duplicate',
+    'another payload under a live key passes for the same message (ID3)',
+    DECIDE,
+    "original.payloadHash === c.payloadHash ? 'duplicate' : 'idem_mismatch'",
+    "'duplicate'",
+  ),
+  // ---- order and bounds
+  bug(
+    'fresh-before-returned',
+    'returned messages wait behind new ones (LE1)',
+    STATE,
+    'return fresh.seq < returned.seq ? fresh : returned;',
+    'return fresh;',
+  ),
+  bug(
+    'missed-wake-up',
+    'a delay that is over wakes no waiting consumer (LE1)',
+    SERVICE,
+    'if (shard.waiting.size < waiting) this.polls.touchAll();',
+    '',
+  ),
+  bug(
+    'leased-not-counted',
+    'leased messages do not count against the capacity (BD1)',
+    STATE,
+    'return this.queued + this.redelivered + this.leases.size;',
+    'return this.queued + this.redelivered;',
+  ),
+  bug(
+    'inflight-per-shard',
+    'the bound on leases is held in each shard alone (BD1)',
+    DECIDE,
+    'state.leases.size + c.inflightElsewhere >= limits.globalInflight',
+    'state.leases.size >= limits.globalInflight',
+  ),
+  bug(
+    'drain-takes-sends',
+    'a draining process goes on taking sends (BD3)',
+    SERVICE,
+    'if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };',
+    '',
+  ),
+  // ---- authority
+  bug(
+    'connection-outlives-revocation',
+    'what a connection presented last is not asked about again (AU3)',
+    AUTHORIZE,
+    'return session.capability.failure() ?? session.capability;',
+    'return session.capability;',
+  ),
+  bug(
+    'cache-outlives-revocation',
+    'a cached capability is good for as long as it is cached (AU3)',
+    AUTHORIZE,
+    'return entry.value.failure() ?? entry.value;',
+    'return entry.value;',
+  ),
+  bug(
+    'old-root-key-lives-on',
+    'a capability outlives the root key it was signed with (K5)',
+    AUTHORIZE,
+    "if (this.authority.keyring.find(this.keyId) === undefined) return 'unknown_key';",
+    '',
+  ),
+  bug(
+    'never-expires',
+    'the expiry of a capability is compared in the wrong unit (TM2)',
+    AUTHORIZE,
+    'if (nowS > this.scope.expiresS + TOLERANCE_S)',
+    'if (nowS / 1000 > this.scope.expiresS + TOLERANCE_S)',
+  ),
+  bug(
+    'prefix-ignored',
+    'a capability for other topics settles messages here (LE3)',
+    AUTHORIZE,
+    'topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix))',
+    'topics.every((only) => only === topic)',
+  ),
+];

@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest';
+import { partingStep, stepsAround } from '../../sim/diff.ts';
+import { readSchedule } from '../../sim/files.ts';
+import { swarmSchedule } from '../../sim/fuzz/swarm.ts';
+import { formatReplay, parseReplay, type Replay, replayOf } from '../../sim/replay/file.ts';
+import { play } from '../../sim/replay/player.ts';
+import { Recorder } from '../../sim/replay/recorder.ts';
+import type { Script } from '../../sim/replay/script.ts';
+import { Shrinker } from '../../sim/replay/shrink.ts';
+import { worldOf } from '../../sim/run.ts';
+import type { Schedule } from '../../sim/schedule.ts';
+import type { RunResult, World } from '../../sim/world.ts';
+
+interface Recorded {
+  readonly script: Script;
+  readonly world: World;
+  readonly run: RunResult;
+}
+
+function record(schedule: Schedule, seed = schedule.seed): Recorded {
+  const recorder = new Recorder();
+  const { world, driver } = worldOf(schedule, seed, { observers: [recorder], fingerprint: true });
+  const run = world.run(driver);
+  return { script: recorder.script(world), world, run };
+}
+
+const about = { title: 't', from: 'happy-path#1', version: 'test', minimal: false };
+const saved = (recorded: Recorded): Replay => replayOf(recorded.script, recorded, about);
+const shorten = (name: string, durationMs: number): Schedule => {
+  const schedule = readSchedule(name);
+  const faults = schedule.faults.filter(({ atMs }) => atMs < durationMs);
+  return { ...schedule, faults, goals: {}, setup: { ...schedule.setup, durationMs } };
+};
+
+describe('replay', () => {
+  it('goes through the very same steps as the run it was recorded from, drawn or declared', () => {
+    const schedules = [shorten('everything-at-once', 30_000), shorten('lossy-network', 20_000)];
+    for (let seed = 1; seed <= 60; seed++) schedules.push(swarmSchedule(seed));
+    for (const schedule of schedules) {
+      const recorded = record(schedule);
+      const again = play(recorded.script, { fingerprint: true });
+      expect(again.run.hash, schedule.name).toBe(recorded.run.hash);
+      expect(again.world.loop.prints).toEqual(recorded.world.loop.prints);
+      expect(again.run.verdict).toEqual(recorded.run.verdict);
+    }
+  });
+
+  it('a file holds all of it: what is read back runs the same and is written the same', () => {
+    const replay = saved(record(swarmSchedule(3)));
+    const text = formatReplay(replay);
+    const read = parseReplay(text, 'f');
+    expect(formatReplay(read)).toBe(text);
+    expect(play(read.script).run.hash).toBe(replay.hash);
+    expect(read.prints).toEqual(replay.prints);
+  });
+
+  it('needs no seed: what the nodes drew is in the file, and nothing else is drawn', () => {
+    const { script, run } = record(shorten('crash-restart', 10_000));
+    expect(script.tapes[0]?.length).toBeGreaterThan(100);
+    const other = play({ ...script, tapes: script.tapes.map((words) => words.map((word) => word ^ 0x5555)) });
+    expect(other.run.hash).not.toBe(run.hash);
+    expect(play({ ...script, tapes: script.tapes.map(() => []) }).run.verdict.kind).toBe('held');
+  });
+
+  it('after a change it says at which step it parts, and what happens there', () => {
+    const { script, world } = record(shorten('happy-path', 3_000));
+    const changed = { ...script, setup: { ...script.setup, syncMs: { min: 2, max: 4 } } };
+    const now = play(changed, { fingerprint: true });
+    const step = partingStep(world.loop.prints ?? [], now.world.loop.prints ?? []);
+    expect(step).toBeGreaterThan(1);
+    const around = stepsAround((options) => play(changed, options), step);
+    expect(around.at(-1)?.step).toBe(step);
+    expect(partingStep(world.loop.prints ?? [], world.loop.prints ?? [])).toBe(0);
+  });
+});
+
+describe('replay files: what is wrong is named', () => {
+  const good = formatReplay(saved(record(shorten('happy-path', 300))));
+  const broken = (change: (file: { script: Record<string, unknown> } & Record<string, unknown>) => void): string => {
+    const file = JSON.parse(good);
+    change(file);
+    return JSON.stringify(file);
+  };
+  type Elements = { atMs: number; call: Record<string, unknown> }[];
+  const element = (change: (call: Record<string, unknown>) => void): string =>
+    broken(({ script }) => change((script['elements'] as Elements)[0]!.call));
+
+  const cases: [string, string, RegExp][] = [
+    ['no JSON', good.slice(0, 100), /^f: not JSON: /],
+    ['another file', '{"a":1}', /^f: format: must be "svc-mailbox replay 1"/],
+    [
+      'another version',
+      broken((file) => Object.assign(file, { format: 'svc-mailbox replay 2' })),
+      /^f: format: must be/,
+    ],
+    ['an unknown field', broken((file) => Object.assign(file, { colour: 1 })), /colour: unknown field/],
+    ['a missing field', broken((file) => Reflect.deleteProperty(file, 'hash')), /hash: missing/],
+    ['an unknown verb', element((call) => Object.assign(call, { ask: { verb: 'sned' } })), /script\.elements\.0/],
+    [
+      'an unknown field of a call',
+      element((call) => Object.assign(call, { when: 1 })),
+      /elements\.0\.call\.when: unknown/,
+    ],
+    [
+      'a node there is not',
+      element((call) => Object.assign(call, { node: 3 })),
+      /elements\[0\]: node: must be below the number of nodes, 1/,
+    ],
+    [
+      'a capability there is not',
+      element((call) => Object.assign(call, { capability: 99 })),
+      /call\.capability: there are only/,
+    ],
+    [
+      'time that goes back',
+      broken(({ script }) => Object.assign((script['elements'] as Elements)[0]!, { atMs: 299 })),
+      /elements\[1\]: atMs: goes back/,
+    ],
+  ];
+  for (const [what, text, message] of cases) {
+    it(what, () => expect(() => parseReplay(text, 'f')).toThrow(message));
+  }
+});
+
+describe('shrink', () => {
+  const whole = record({ ...readSchedule('negative-forgotten-acks'), violates: null });
+
+  it('ends with the fewest elements that still fail in the same way, each of them needed', () => {
+    const { script, run, minimal } = new Shrinker(whole.script, { playsMax: 100_000, isLate: () => false }).run();
+    expect(run.verdict).toMatchObject({ kind: 'safety', rule: 'PrefixProp' });
+    expect(minimal).toBe(true);
+    expect(script.elements).toHaveLength(4);
+    const verbs = script.elements.map((e) => ('call' in e ? e.call.ask.verb : e.fault.kind));
+    expect(verbs).toEqual(['send', 'recv', 'ack', 'crash']);
+    for (let i = 0; i < script.elements.length; i++) {
+      const verdict = play({ ...script, elements: script.elements.toSpliced(i, 1) }).run.verdict;
+      expect(verdict, `without ${verbs[i]}`).not.toMatchObject({ kind: 'safety', rule: 'PrefixProp' });
+    }
+  });
+
+  it('makes what is left plain: no draws, one node, the default limits, no time to spare', () => {
+    const { script } = new Shrinker(whole.script, { playsMax: 100_000, isLate: () => false }).run();
+    expect(script.tapes).toEqual([[]]);
+    expect(script.setup).toMatchObject({ nodes: 1, shards: 1, topics: 1 });
+    expect(script.elements.at(-1)?.atMs).toBeLessThan(20);
+    expect(script.capabilities).toHaveLength(2);
+  });
+
+  it('stops when its time is over, and does not call minimal what is not proved to be', () => {
+    const { script, minimal } = new Shrinker(whole.script, { playsMax: 5, isLate: () => false }).run();
+    expect(script.elements.length).toBeGreaterThan(4);
+    expect(minimal).toBe(false);
+  });
+
+  it('refuses what holds', () => {
+    const { script } = record(shorten('happy-path', 300));
+    expect(() => new Shrinker(script, { playsMax: 5, isLate: () => false })).toThrow('nothing to shrink');
+  });
+});

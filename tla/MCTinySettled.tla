@@ -1,0 +1,8 @@
+---- MODULE MCTinySettled ----
+\* Settled receipts, two at the most.
+EXTENDS Mailbox
+MCTopicOf == <<1, 1>>
+MCKeyOf == <<1, 2>>
+MCSizeOf == <<1, 1>>
+MCTtls == {NoTtl}
+====
