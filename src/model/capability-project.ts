@@ -75,6 +75,7 @@ function overMs({ nodes, retiredMs }: CapabilityWorld, c: CapabilityConstants, r
 }
 
 export const keyIdOf = (key: number): string => KEY_IDS[key] as string;
+export const numberOf = (keyId: string): number => Number(keyId.slice(1));
 export const nonceOf = (nonce: number): string => NONCES[nonce] as string;
 const upTo9 = (name: (number: number) => string): string[] => Array.from({ length: 10 }, (_, i) => name(i));
 const KEY_IDS = upTo9((key) => `k${key}`);

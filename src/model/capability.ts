@@ -1,5 +1,4 @@
 import { freshKey, Keyring, type RootKey } from '../auth/keyring.ts';
-import { attenuateToken, mintToken } from '../auth/macaroon.ts';
 import type { Revocation } from '../auth/revocation.ts';
 import { auditNode } from './capability-audit.ts';
 import {
@@ -9,7 +8,15 @@ import {
   capabilityVariables,
 } from './capability-constants.ts';
 import { CapabilityNode, type Held, type Question } from './capability-node.ts';
-import { type CapabilityWorld, keyIdOf, nonceOf, projectCapabilities, TICK_MS } from './capability-project.ts';
+import {
+  type CapabilityWorld,
+  keyIdOf,
+  nonceOf,
+  numberOf,
+  projectCapabilities,
+  TICK_MS,
+} from './capability-project.ts';
+import { type Token, Tokens } from './capability-tokens.ts';
 import { Waiting } from './capability-waiting.ts';
 import type { Driver } from './explore.ts';
 import type { Variables } from './graph.ts';
@@ -17,21 +24,10 @@ import type { Memento } from './memento.ts';
 
 /** When a model begins. */
 const START_MS = 1_800_000_000_000;
-/** Capabilities are good for this much longer than they say (TM2). */
-const TOLERANCE_S = 120;
 const ACTION = Object.fromEntries(CAPABILITY_ACTIONS.map((name, index) => [name, index])) as Record<
   CapabilityAction,
   number
 >;
-
-/** A capability that someone has. */
-interface Token {
-  readonly header: string;
-  readonly token: string;
-  readonly key: number;
-  /** From here on it is over. */
-  readonly endMs: number;
-}
 
 interface Saved {
   readonly nowMs: number;
@@ -51,7 +47,7 @@ export class CapabilityDriver implements Driver<Saved> {
   private readonly c: CapabilityConstants;
   private readonly keys: readonly RootKey[];
   private readonly nodes: readonly CapabilityNode[];
-  private readonly made = new Map<string, Token>();
+  private readonly made = new Tokens();
   private readonly waiting = new Waiting();
   private nowMs = START_MS;
   private tokens: readonly (Token | undefined)[] = [];
@@ -105,34 +101,34 @@ export class CapabilityDriver implements Driver<Saved> {
 
   expand(saved: Saved, _bytes: Uint8Array, step: (action: number) => void): void {
     /** Lets something happen; what it is called says the code, null when this is none of the things looked at. */
-    const let_ = (happen: () => CapabilityAction | null): void => {
+    const attempt = (happen: () => CapabilityAction | null): void => {
       const action = happen();
       if (action !== null) step(ACTION[action]);
       this.restore(saved);
     };
-    for (let t = 1; t <= this.c.T; t++) let_(() => this.appear(t));
-    let_(() => this.rotate());
-    let_(() => this.retire());
-    let_(() => this.tick());
-    for (const node of this.nodes) this.expandNode(node, let_);
+    for (let t = 1; t <= this.c.T; t++) attempt(() => this.appear(t));
+    attempt(() => this.rotate());
+    attempt(() => this.retire());
+    attempt(() => this.tick());
+    for (const node of this.nodes) this.expandNode(node, attempt);
   }
 
-  private expandNode(node: CapabilityNode, let_: (happen: () => CapabilityAction | null) => void): void {
+  private expandNode(node: CapabilityNode, attempt: (happen: () => CapabilityAction | null) => void): void {
     const touched = (happen: () => CapabilityAction | null) => (): CapabilityAction | null => {
       node.touch();
       return happen();
     };
-    for (let r = 1; r <= this.c.Nonces + this.c.Keys; r++) let_(() => this.revoke(node, r));
-    for (let t = 1; t <= this.c.T; t++) let_(touched(() => this.request(node, t)));
-    if (node.question?.stage === 'asked') for (const ttl of this.c.VerdictTtls) let_(() => this.judge(node, ttl));
-    else if (node.question !== null) let_(touched(() => this.answer(node)));
-    if (node.question !== null) let_(touched(() => this.lose(node)));
+    for (let r = 1; r <= this.c.Nonces + this.c.Keys; r++) attempt(() => this.revoke(node, r));
+    for (let t = 1; t <= this.c.T; t++) attempt(touched(() => this.request(node, t)));
+    if (node.question?.stage === 'asked') for (const ttl of this.c.VerdictTtls) attempt(() => this.judge(node, ttl));
+    else if (node.question !== null) attempt(touched(() => this.answer(node)));
+    if (node.question !== null) attempt(touched(() => this.lose(node)));
     if (node.held !== null) {
-      let_(touched(() => this.serve(node)));
-      let_(touched(() => this.end(node)));
+      attempt(touched(() => this.serve(node)));
+      attempt(touched(() => this.end(node)));
     }
-    let_(touched(() => this.purge(node)));
-    let_(touched(() => this.restart(node)));
+    attempt(touched(() => this.purge(node)));
+    attempt(touched(() => this.restart(node)));
   }
 
   private get verifier(): CapabilityNode {
@@ -147,36 +143,17 @@ export class CapabilityDriver implements Driver<Saved> {
   /** Somebody mints capability t, or makes it of another. */
   private appear(t: number): CapabilityAction | null {
     if (this.tokens[t] !== undefined) return null;
-    const parent = this.c.ParentOf[t - 1] as number;
-    if (parent === 0) {
-      const { newest } = this.ring;
-      this.give(t, this.keys.findIndex(({ id }) => id === newest.id) + 1, this.nowMs + this.c.Life * TICK_MS, null);
-      return 'Mint';
-    }
+    const { c, nowMs, made } = this;
+    const parent = c.ParentOf[t - 1] as number;
     const from = this.tokens[parent];
-    if (from === undefined || from.endMs <= this.nowMs) return null;
-    this.give(t, from.key, Math.min(from.endMs, this.nowMs + this.c.Narrowed * TICK_MS), from);
-    return 'Attenuate';
-  }
-
-  private give(t: number, key: number, endMs: number, from: Token | null): void {
-    const name = `${t} ${key} ${endMs} ${from?.token ?? ''}`;
-    let token = this.made.get(name);
-    if (token === undefined) {
-      // Over when the clock shows more than the expiry and the tolerance.
-      const expires = `expires = ${Math.ceil(endMs / 1000) - 1 - TOLERANCE_S}`;
-      const root = this.keys[key - 1] as RootKey;
-      const nonce = nonceOf(this.c.NonceOf[t - 1] as number);
-      const text =
-        from === null
-          ? mintToken(root.key, root.id, nonce, ['topic = orders', 'op = send,recv,ack', expires, 'quota_ops = 9/1'])
-          : attenuateToken(from.token, ['role = consumer', expires]);
-      token = { token: text, header: `Bearer ${text}`, key, endMs };
-      this.made.set(name, token);
-    }
+    if (parent !== 0 && (from === undefined || from.endMs <= nowMs)) return null;
     const tokens = this.tokens.slice();
-    tokens[t] = token;
+    tokens[t] =
+      from === undefined
+        ? made.mint(this.ring.newest, nonceOf(c.NonceOf[t - 1] as number), nowMs + c.Life * TICK_MS)
+        : made.attenuate(from, Math.min(from.endMs, nowMs + c.Narrowed * TICK_MS));
     this.tokens = tokens;
+    return from === undefined ? 'Mint' : 'Attenuate';
   }
 
   private rotate(): CapabilityAction | null {
@@ -319,6 +296,5 @@ export class CapabilityDriver implements Driver<Saved> {
   }
 }
 
-const numberOf = (keyId: string): number => Number(keyId.slice(1));
 const isOf = (one: Revocation, other: Pick<Revocation, 'kind' | 'value'>): boolean =>
   one.kind === other.kind && one.value === other.value;

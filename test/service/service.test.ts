@@ -359,6 +359,11 @@ describe('service', () => {
     whole.bench.sync();
     expect(answer.reply).toMatchObject({ outcome: 'ok', moved: 4, skipped: 0, failed: 0 });
 
+    const failing = dead();
+    const unfinished = failing.ask();
+    failing.bench.service.journalFailed();
+    expect(unfinished.reply?.outcome).toBe('journal');
+
     const revoked = dead();
     let valid = true;
     const refused = revoked.ask({ ...everyone, isValid: () => valid });

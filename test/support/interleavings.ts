@@ -1,15 +1,12 @@
-import { Disk } from '../../sim/disk.ts';
 import { apply } from '../../src/core/apply.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { Message, ShardState } from '../../src/core/state.ts';
-import { EmbeddedJournal } from '../../src/journal/embedded.ts';
-import { recover } from '../../src/journal/recover.ts';
 import { Memento } from '../../src/model/memento.ts';
 import type { Batch } from '../../src/ports.ts';
 import type { Caller, Delivery, Reply, Request } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
-import { digestOf, hashOf, Queue, RECOVERING, SALT } from './journal.ts';
+import { digestOf, hashOf, recoveredFrom } from './journal.ts';
 import { limitsOf } from './shard.ts';
 
 /** How often each thing may happen at most. */
@@ -38,11 +35,11 @@ const WAIT_MS = 15;
 const START_MS = 1_000_000;
 /** Leases, backoffs and waiting end within this; windows and retentions do not. */
 const SOON_MS = 100;
-const SEGMENT_BYTES = 8192;
 const LIMITS = limitsOf({
   ...{ maxAttempts: 2, backoffBaseMs: 5, backoffMaxMs: 5, tReplayMs: 10_000, defaultVisibilityMs: VISIBILITY_MS },
   ...{ inflightFactor: 2, releasesMax: 1 },
 });
+const empty = (): ShardState => Service.empty(1, LIMITS)[0] as ShardState;
 const CALLER: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true };
 /** Fields that lead nowhere that changes. */
 const FIXED = new Set([
@@ -152,15 +149,19 @@ export class Interleavings {
     throw new Wrong(`${what}\nafter: ${this.path.join(', ')}`);
   }
 
-  /** Everything that can still show. */
+  /**
+   * Everything that can still show. What a receipt is called does not: how many were drawn is left out. Nor does how full
+   * something is, which only makes advice of when to come again.
+   */
   private key(): string {
     const { left, phase, nowMs, mirror, volatile, outstanding, asked, told, acked } = this;
     const live = phase === 'down' ? '' : digestOf([this.shard]);
     const facts = volatile.map((fact) => JSON.stringify({ ...fact, payload: undefined }));
-    const held = asked.map(({ name }) => name);
-    const waits = phase === 'down' ? 0 : this.service.pollCount;
+    const { commit } = this.service as unknown as { commit: Record<'outstanding' | 'held', readonly unknown[] | null> };
+    const waits = phase === 'down' ? [] : [this.service.pollCount, commit.outstanding?.length, commit.held?.length];
+    const names = asked.map(({ name }) => name);
     const append = outstanding?.reduce((sum, { facts: own }) => sum + own.length, 0) ?? -1;
-    return JSON.stringify([left, phase, nowMs, live, digestOf([mirror]), facts, append, held, waits, told, acked]);
+    return JSON.stringify([left, phase, nowMs, live, digestOf([mirror]), facts, append, names, waits, told, acked]);
   }
 
   // ---- what may happen
@@ -217,7 +218,7 @@ export class Interleavings {
   }
 
   private ask(request: Request, name: string): void {
-    const asked = { id: this.requests++, name };
+    const asked = { id: this.requests++, name: `${name} at ${this.nowMs}` };
     this.asked = [...this.asked, asked];
     this.service.request(request, CALLER, this.nowMs, (reply) => this.answered(asked, request, reply));
   }
@@ -269,9 +270,8 @@ export class Interleavings {
 
   /** A process opens what the one before left. */
   private open(): void {
-    const recovered = this.recovered();
-    this.shard = recovered ?? (Service.empty(1, LIMITS)[0] as ShardState);
-    this.mirror ??= Service.empty(1, LIMITS)[0] as ShardState;
+    this.shard = recoveredFrom(this.log) ?? empty();
+    this.mirror ??= empty();
     if (digestOf([this.shard]) !== digestOf([this.mirror])) this.wrong('what was recovered is not what was durable');
     this.phase = 'up';
     this.epoch++;
@@ -284,36 +284,6 @@ export class Interleavings {
     });
     const started = { name: 'started', atMs: this.nowMs, epoch: this.epoch, shards: 1, limits: LIMITS } as const;
     this.service.start(this.nowMs, started);
-  }
-
-  /** Writes the log with the shipped journal, lets the machine stop, and recovers. Null for nothing. */
-  private recovered(): ShardState | null {
-    if (this.log.length === 0) return null;
-    const queue = new Queue();
-    const disk = new Disk({ schedule: queue.schedule });
-    const options = {
-      ...{
-        storage: disk,
-        recovering: RECOVERING,
-        segmentBytes: SEGMENT_BYTES,
-        freshSalt: () => SALT,
-        compactor: () => {},
-      },
-      events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
-    };
-    const journal = new EmbeddedJournal(options);
-    for (const batches of this.log) {
-      let done: Error | null | undefined;
-      journal.append(batches, (error) => {
-        done = error;
-      });
-      queue.run();
-      if (done !== null) this.wrong(`the journal: ${done?.message}`);
-    }
-    disk.crash({ keeps: () => false });
-    const found = recover(disk, RECOVERING);
-    if (found.kind !== 'recovered') return this.wrong(`the log is ${found.kind}`);
-    return found.replica.shards[0] ?? null;
   }
 
   private append(batches: readonly Batch[]): void {

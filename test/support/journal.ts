@@ -203,3 +203,33 @@ export class JournalBench {
     return execute(shard, command).facts;
   }
 }
+
+/**
+ * Writes this log, append by append, with a journal on a simulated disk, lets the machine stop with nothing unsynced kept, and
+ * recovers: the first shard it says there is, null for an empty log. @throws Error
+ */
+export function recoveredFrom(log: readonly (readonly Batch[])[]): ShardState | null {
+  if (log.length === 0) return null;
+  const queue = new Queue();
+  const disk = new Disk({ schedule: queue.schedule });
+  const journal = new EmbeddedJournal({
+    storage: disk,
+    recovering: RECOVERING,
+    segmentBytes: 8192,
+    freshSalt: () => SALT,
+    compactor: () => {},
+    events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
+  });
+  for (const batches of log) {
+    let durable = false;
+    journal.append(batches, (error) => {
+      durable = error === null;
+    });
+    queue.run();
+    if (!durable) throw new Error('an append that is not durable');
+  }
+  disk.crash({ keeps: () => false });
+  const found = recover(disk, RECOVERING);
+  if (found.kind !== 'recovered') throw new Error(`the log is ${found.kind}`);
+  return found.replica.shards[0] ?? null;
+}
