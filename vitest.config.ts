@@ -8,7 +8,9 @@ export default defineConfig({
     include: suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`],
     exclude: suite === undefined ? ['test/slow/**', 'test/browser/**'] : [],
     globalSetup: 'test/support/global.ts',
-    testTimeout: 30_000,
+    // Against a hang, not a measure: machines that are shared may be slow.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     allowOnly: false,
     passWithNoTests: false,

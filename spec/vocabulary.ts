@@ -125,6 +125,9 @@ export const OUTCOMES = {
   skipped: { family: 'done', status: 200, code: null, retryable: false },
   ok: { family: 'done', status: 200, code: null, retryable: false },
   internal: { family: 'faulted', status: 500, code: 'E_INTERNAL', retryable: true },
+  saturated_streams: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'streams' },
+  /** The bodies being read, or the payloads held, take all the memory they may. */
+  saturated_memory: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'memory' },
 } as const satisfies Record<string, OutcomeRow>;
 export type Outcome = keyof typeof OUTCOMES;
 

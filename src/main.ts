@@ -1,15 +1,17 @@
 import { Authority } from './auth/authorize.ts';
 import type { Keyring } from './auth/keyring.ts';
 import { limitsOf } from './config/limits.ts';
-import type { SettingName, Settings } from './config/settings.ts';
+import type { Settings } from './config/settings.ts';
+import { ConfigError } from './config/values.ts';
 import type { Limits } from './core/limits.ts';
 import type { DispatchMode } from './http/dispatch.ts';
-import { Gateway } from './http/gateway.ts';
+import { Gateway, type GatewayRules } from './http/gateway.ts';
 import { type Condition, Readiness } from './http/readiness.ts';
 import { ROUTES } from './http/routes.ts';
-import { type Listener, listenHttp, listenMetrics } from './http/server.ts';
+import { listenMetrics } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from './integrity/signature.ts';
+import { openListeners } from './listeners.ts';
 import { KeyWatch } from './observe/key-watch.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
@@ -18,6 +20,7 @@ import type { ProcessFact, Started } from './ports.ts';
 import { Service } from './service/service.ts';
 import { openStore, type Store } from './store.ts';
 import { systemClock, systemRandom } from './system.ts';
+import { TraceFile } from './trace/file.ts';
 import { askOverHttp } from './verifier/http.ts';
 
 /** Time is looked at at least this often: deadlines are met within it, whatever the load. */
@@ -38,6 +41,8 @@ export interface ServerOptions extends Reloadable {
   readonly dispatch?: DispatchMode;
   /** The operator takes a damaged last frame of the journal for a torn one. */
   readonly acceptTornTail?: boolean;
+  /** Writes what becomes durable as a trace, to this new file. */
+  readonly trace?: string | undefined;
   /** The journal has failed: all that waited was answered, and the process should end. */
   readonly onFailed?: () => void;
 }
@@ -47,14 +52,20 @@ export interface Running {
   /** As bound, `host:port`. */
   readonly http: string;
   readonly metrics: string;
-  /** Takes all of it into use as one swap. @returns settings that differ and need a restart. */
-  reload(next: Reloadable): readonly SettingName[];
+  /** The path of the Unix socket, or null. */
+  readonly uds: string | null;
+  /** Takes all of it into use as one swap. @throws ConfigError, and nothing has changed */
+  reload(next: Reloadable): void;
   /** Not ready, then drained, then closed. */
   stop(): Promise<void>;
 }
 
-/** Settings that a reload takes into use: the limits of the core, and these. */
-const RELOADED: readonly SettingName[] = ['keyring', 'signing_key', 'cap_cache_ttl', 'log_level'];
+const gatewayRules = (s: Settings): GatewayRules => ({
+  bytesMax: s.max_body,
+  ratio: s.decompress_ratio,
+  memoryBytesMax: s.max_body_memory,
+  heartbeatMs: s.stream_heartbeat,
+});
 
 /** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
 export async function startServer(options: ServerOptions): Promise<Running> {
@@ -72,6 +83,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     acceptTornTail: options.acceptTornTail ?? false,
     onRoom: () => readiness.look(),
   });
+  const trace = options.trace === undefined ? null : traceTo(options.trace, store, limitsOf(settings), log);
   const { verifier_url, verifier_timeout } = settings;
   const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
     formats: settings.cap_formats,
@@ -87,19 +99,24 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     random: systemRandom,
     integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     observer: new FactObserver(metrics, log),
+    // Where there is no journal nobody else holds the bytes (I1).
+    overwrites: store.epoch === null,
     effects: {
       append: (batches) => {
         const startedMs = performance.now();
         store.append(batches, (error) => {
           metrics.appendSeconds.observe((performance.now() - startedMs) / 1000);
-          if (error === null) service.durable();
-          else fail(error);
+          if (error !== null) return fail(error);
+          for (const { shard, facts } of batches) if (shard !== null) trace?.take(shard, facts);
+          service.durable();
         });
       },
       // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
       ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => chargesOf(authority) }),
     },
   });
+  service.streamsMax = settings.max_streams;
+  service.payloads.bytesMax = settings.payload_memory;
   const keyWatch = new KeyWatch(log);
   const readiness = new Readiness({
     conditions: () => conditionsOf(service, authority, keyWatch, store),
@@ -119,20 +136,13 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     keepRevocation: (revocation, kept) =>
       service.remember({ name: 'revoked', ...revocation }, (durable) => kept(durable ? null : new Error('journal'))),
     publicKeys: () => JSON.stringify({ keys: published }),
-    bodyBytesMax: settings.max_body,
+    rules: gatewayRules(settings),
     adminEnabled: settings.enable_admin,
+    overwrites: true,
   });
   await takeOver(service, store, clock.nowMs(), limitsOf(settings));
   const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
-  const http = await listenHttp(gateway, {
-    ...settings.bind,
-    readTimeoutMs: settings.read_timeout,
-    writeTimeoutMs: settings.write_timeout,
-    idleTimeoutMs: settings.idle_timeout,
-    connectionsMax: settings.max_connections,
-    requestsPerSocket: settings.requests_per_socket,
-    dispatch: dispatch ?? 'hot-direct',
-  }).catch(async (error) => {
+  const listeners = await openListeners(gateway, settings, log, dispatch ?? 'hot-direct').catch(async (error) => {
     readiness.stop();
     store.close();
     await scrape.close(0);
@@ -141,42 +151,54 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   metrics.watch({
     shards: service.shards,
     inflight: () => service.inflight,
+    payloadBytes: () => service.payloads.bytes,
     pollCount: () => service.pollCount,
+    streamCount: () => service.streamCount,
     authority,
     state: () => readiness.state,
-    connections: http.connections,
+    connections: listeners.connections,
     nowMs: clock.nowMs,
   });
   const ticking = setInterval(() => {
     service.tick(clock.nowMs());
     authority.tick(clock.nowMs());
+    trace?.flush();
   }, TICK_MS_MAX);
   readiness.started();
-  return { http: http.address, metrics: scrape.address, reload, stop: () => stop(http, scrape) };
+  return { http: listeners.http, metrics: scrape.address, uds: listeners.uds, reload, stop };
 
-  function reload(next: Reloadable): readonly SettingName[] {
-    service.changeLimits(limitsOf(next.settings));
-    if (next.keyring !== null) authority.useKeyring(next.keyring);
-    authority.cache.ttlMs = next.settings.cap_cache_ttl;
-    log.level = next.settings.log_level;
+  function reload(next: Reloadable): void {
+    const { settings: s, keyring } = next;
+    // What can fail comes first.
+    listeners.apply(s);
+    service.changeLimits(limitsOf(s));
+    trace?.useLimits(limitsOf(s));
+    service.streamsMax = s.max_streams;
+    service.payloads.bytesMax = s.payload_memory;
+    gateway.rules = gatewayRules(s);
+    if (keyring !== null) authority.useKeyring(keyring);
+    authority.cache.ttlMs = s.cap_cache_ttl;
+    log.level = s.log_level;
     signer = next.signer ?? null;
     // Keys of before stay published: consumers still check what they signed.
     if (signer !== null && published.every(({ kid }) => kid !== signer?.jwk.kid)) published.unshift(signer.jwk);
+    // A root key that went takes with it what waits under its capabilities.
+    gateway.endInvalid();
     readiness.look();
-    return restartNeeded(settings, next.settings);
   }
 
-  async function stop(listener: Listener, metricsListener: Listener): Promise<void> {
+  async function stop(): Promise<void> {
     readiness.drain();
     // From here on every response is the last of its connection, those of the long polls included.
-    const closed = listener.close(settings.drain_deadline);
+    const closed = listeners.close();
     service.endWaiting(clock.nowMs(), true);
     await closed;
     clearInterval(ticking);
     readiness.stop();
-    await metricsListener.close(0);
+    await scrape.close(0);
     await new Promise((resolve) => service.whenDurable(resolve));
     store.close();
+    trace?.close();
   }
 
   /** Nobody knows what the disk holds: 503 to all that waits, and the process is of no more use (journal rule 4). */
@@ -185,6 +207,19 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     service.journalFailed();
     readiness.look();
     options.onFailed?.();
+  }
+}
+
+/** A trace begins where no message is: what came before is in the journal. @throws ConfigError */
+function traceTo(path: string, store: Store, limits: Limits, log: Log): TraceFile {
+  const error = (says: string): ConfigError => new ConfigError(`--trace ${path}: ${says}`);
+  if (store.shards.some((shard) => shard.nowMs > 0))
+    throw error('the data directory holds messages already; `mailbox journal cat --trace` tells all of them');
+  const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
+  try {
+    return new TraceFile(path, { producer: 'server', commit: null, limits, onEnd });
+  } catch (cause) {
+    throw error((cause as NodeJS.ErrnoException).code === 'EEXIST' ? 'exists' : (cause as Error).message);
   }
 }
 
@@ -220,13 +255,4 @@ function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch
   if (keyring !== null && keyWatch.look(keyring, clock.wallMs()) === 'overdue') unhealthy('keyring', 60_000);
   if (service.isFailed) found.push({ name: 'journal', kind: 'failed', retryAfterMs: 1_000 });
   return found;
-}
-
-/** Settings that differ, and that a reload does not take into use. */
-function restartNeeded(before: Settings, after: Settings): SettingName[] {
-  const same = (name: SettingName): boolean => JSON.stringify(before[name]) === JSON.stringify(after[name]);
-  const reloaded = (name: SettingName): boolean =>
-    RELOADED.includes(name) ||
-    JSON.stringify(limitsOf(before)) !== JSON.stringify(limitsOf({ ...before, [name]: after[name] }));
-  return (Object.keys(after) as SettingName[]).filter((name) => !same(name) && !reloaded(name));
 }

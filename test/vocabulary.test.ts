@@ -78,7 +78,9 @@ describe('vocabulary', () => {
     metrics.watch({
       shards: [],
       inflight: () => 0,
+      payloadBytes: () => 0,
       pollCount: () => 0,
+      streamCount: () => 0,
       authority: {
         cache: { size: 0, evictions: 0 },
         purges: 0,

@@ -7,9 +7,7 @@
 (* the message that it changed. A process looks at its clock now and then: *)
 (* what passes between two looks is one tick, however long.                *)
 (***************************************************************************)
-EXTENDS Mailbox, TLC
-
-CONSTANT Traces \* sequences of [action, m, wait, changes]
+EXTENDS Mailbox, TLC, TraceData \* Traces: sequences of [action, m, wait, changes]
 
 VARIABLES
     trace,  \* which one

@@ -59,9 +59,18 @@ const deadLetter = Type.Object(
 );
 
 const failedItem = Type.Object(
-  { msg_id: Type.Optional(msg_id), code: Type.Enum(codes), message: Type.String() },
+  {
+    msg_id: Type.Optional(msg_id),
+    code: Type.Enum(codes),
+    message: Type.String(),
+    reason: Type.Optional(Type.Enum([...new Set(reasons)])),
+  },
   closed,
 );
+const ackResult = Type.Union([Type.Object({ msg_id, ok: Type.Literal(true) }, closed), failedItem]);
+/** A batch: one result an item, in order; what an item is refused for is in its result. */
+const results = (result: TSchema): TSchema =>
+  Type.Object({ results: Type.Array(Type.Union([result, failedItem]), { minItems: 1, maxItems: 256 }) }, closed);
 
 /** Schemas that several answers share, by name. */
 export const COMPONENTS = {
@@ -76,6 +85,14 @@ export const COMPONENTS = {
     closed,
   ),
   Envelope: envelope,
+  StreamLine: Type.Union(
+    [
+      Type.Unsafe({ $ref: '#/components/schemas/Envelope' }),
+      Type.Object({ ack_results: Type.Array(ackResult) }, closed),
+      Type.Unsafe({ $ref: '#/components/schemas/Error' }),
+    ],
+    { description: 'A message; first the results of acks that rode along; last, where the server ends it, why' },
+  ),
   DeadLetter: deadLetter,
   Readiness: Type.Object({ ready: Type.Boolean(), missing: Type.Array(Type.String()), retry_after: count }, closed),
 } as const;
@@ -87,6 +104,8 @@ export interface Described {
   readonly body?: TSchema;
   readonly query?: TSchema;
   readonly answer: TSchema;
+  /** Media type of the answer, JSON unless it says otherwise. */
+  readonly type?: string;
   /** Refusals of its own, beside those that every route of its kind has. */
   readonly refusals: readonly Outcome[];
   /** An answer that is no error and not 200. */
@@ -115,13 +134,40 @@ export const API: Readonly<Record<string, Described>> = {
     answer: Type.Object(
       {
         messages: Type.Array(shared('Envelope')),
-        ack_results: Type.Optional(
-          Type.Array(Type.Union([Type.Object({ msg_id, ok: Type.Literal(true) }, closed), failedItem])),
-        ),
+        ack_results: Type.Optional(Type.Array(ackResult)),
       },
       closed,
     ),
     refusals: ['saturated_inflight', 'journal'],
+  },
+  'POST /v1/send/batch': {
+    id: 'sendBatch',
+    summary: 'Send up to 256 messages; each item is the body of POST /v1/send, and succeeds or fails alone',
+    body: SCHEMAS.send_batch,
+    answer: results(Type.Object({ msg_id, duplicate: Type.Boolean() }, closed)),
+    refusals: ['journal'],
+  },
+  'POST /v1/recv/stream': {
+    id: 'recvStream',
+    summary: 'Lease messages as they come: NDJSON, one Envelope a line, a blank line as heartbeat',
+    body: SCHEMAS.stream,
+    type: 'application/x-ndjson',
+    answer: shared('StreamLine'),
+    refusals: ['saturated_streams', 'draining', 'journal'],
+  },
+  'POST /v1/ack/batch': {
+    id: 'ackBatch',
+    summary: 'Settle up to 256 leases; each item is {msg_id, receipt}, and succeeds or fails alone',
+    body: SCHEMAS.ack_batch,
+    answer: results(Type.Object({ msg_id, ok: Type.Literal(true) }, closed)),
+    refusals: ['journal'],
+  },
+  'POST /v1/nack/batch': {
+    id: 'nackBatch',
+    summary: 'Give up to 256 messages back; each item is msg_id and the body of POST /v1/nack/{msg_id}',
+    body: SCHEMAS.nack_batch,
+    answer: results(Type.Object({ msg_id, ok: Type.Literal(true), state: Type.Enum([...STATES]) }, closed)),
+    refusals: ['journal'],
   },
   'POST /v1/ack/{msg_id}': {
     id: 'ack',

@@ -15,13 +15,15 @@ export const OPENAPI_FILE = resolve(ROOT, 'docs/openapi.json');
 /** Refusals that any route may give, that any with a capability may, and that any with a body may. */
 const ANY: readonly Outcome[] = ['schema', 'internal'];
 const AUTHORIZED: readonly Outcome[] = ['cap_auth', 'cap_scope', 'auth_flood', 'quota', 'verifier'];
-const WITH_BODY: readonly Outcome[] = ['too_large', 'media_type'];
+const WITH_BODY: readonly Outcome[] = ['too_large', 'media_type', 'saturated_memory'];
+const FRAMES = { 'application/oap1': { schema: { type: 'string', contentMediaType: 'application/oap1' } } };
 
 /** Every outcome that refuses on this route. */
 export function refusalsOf(route: Route, described: Described): readonly Outcome[] {
   return [
     ...ANY,
-    ...(route.ops === null ? [] : AUTHORIZED),
+    // In a batch each item counts against the quota, and says so itself.
+    ...(route.ops === null ? [] : AUTHORIZED.filter((outcome) => route.many === undefined || outcome !== 'quota')),
     ...(route.method === 'POST' ? WITH_BODY : []),
     ...(route.admin === true ? (['not_found'] as const) : []),
     ...described.refusals,
@@ -29,10 +31,16 @@ export function refusalsOf(route: Route, described: Described): readonly Outcome
 }
 
 function responsesOf(route: Route, described: Described): Record<string, unknown> {
-  const json = (schema: unknown) => ({ 'application/json': { schema } });
+  const frames = route.frames === undefined ? {} : FRAMES;
+  const json = (schema: unknown) => ({ 'application/json': { schema }, ...frames });
   const headers = { 'X-Corr-Id': { $ref: '#/components/headers/CorrId' } };
   const found: Record<string, unknown> = {
-    200: { description: 'Done', headers, content: json(described.answer) },
+    200: {
+      description: 'Done',
+      headers,
+      content:
+        described.type === undefined ? json(described.answer) : { [described.type]: { schema: described.answer } },
+    },
   };
   const { other } = described;
   if (other !== undefined) {
@@ -65,7 +73,7 @@ function responsesOf(route: Route, described: Described): Record<string, unknown
 function parametersOf(route: Route, { query }: Described): unknown[] {
   const found: unknown[] = [{ $ref: '#/components/parameters/CorrId' }];
   if (route.path.includes('{msg_id}')) found.push({ $ref: '#/components/parameters/MsgId' });
-  if (route.path === '/v1/send') found.push({ $ref: '#/components/parameters/IdempotencyMode' });
+  if (route.path.startsWith('/v1/send')) found.push({ $ref: '#/components/parameters/IdempotencyMode' });
   const { properties = {}, required = [] } = (query ?? {}) as {
     properties?: Record<string, TSchema>;
     required?: readonly string[];
@@ -75,6 +83,11 @@ function parametersOf(route: Route, { query }: Described): unknown[] {
   }
   return found;
 }
+
+const bodyOf = (route: Route, schema: TSchema) => ({
+  'application/json': { schema },
+  ...(route.frames === undefined ? {} : FRAMES),
+});
 
 /** The document. @throws Error when a route is not described, or a description has no route */
 export function openapi(): Record<string, unknown> {
@@ -93,9 +106,7 @@ export function openapi(): Record<string, unknown> {
       summary: about.summary,
       ...(route.ops === null ? { security: [] } : { 'x-ops': route.ops }),
       parameters: parametersOf(route, about),
-      ...(about.body === undefined
-        ? {}
-        : { requestBody: { required: true, content: { 'application/json': { schema: about.body } } } }),
+      ...(about.body === undefined ? {} : { requestBody: { required: true, content: bodyOf(route, about.body) } }),
       responses: responsesOf(route, about),
     };
   }

@@ -32,6 +32,8 @@ export interface Session {
   entry: CacheEntry<Capability> | null;
   /** An answer to it is held back (AU5): what comes meanwhile is refused unread. */
   held: boolean;
+  /** Someone has stood behind a request of it. */
+  known: boolean;
 }
 
 export interface AuthorityOptions {
@@ -92,7 +94,7 @@ export class Authority implements Judge {
   }
 
   newSession(): Session {
-    return { header: '', entry: null, held: false };
+    return { header: '', entry: null, held: false, known: false };
   }
 
   /** The capability of an `Authorization` header, or why there is none. `unverified`: it takes a question, see `ask`. */
@@ -117,8 +119,13 @@ export class Authority implements Judge {
     return entry.value.failure() ?? entry.value;
   }
 
-  /** Asks the remote verifier about a header that is `unverified`; `peer` is its sender's address; `done` is called once, perhaps before this returns. */
-  ask(header: string, peer: string | undefined, done: (verdict: Capability | AuthFailure) => void): void {
+  /** Whether this token is remembered as verified: to ask about it costs next to nothing. */
+  knows(token: string): boolean {
+    return this.cache.get(token, this.clock.nowMs()) !== undefined;
+  }
+
+  /** Asks the remote verifier about a header that is `unverified`; `peer` is its sender; `done` is called once, perhaps before this returns. */
+  ask(header: string, peer: string, done: (verdict: Capability | AuthFailure) => void): void {
     const token = tokenOf(header);
     if (token === null || this.remote === null) return done('malformed');
     const nowMs = this.clock.nowMs();
@@ -177,7 +184,7 @@ export class Authority implements Judge {
   /**
    * Counts a failed authentication: 0, else ms for which its sender is held back (AU5). A spike of them purges the cache (K6).
    */
-  failed(failure: AuthFailure, peer: string | undefined): number {
+  failed(failure: AuthFailure, peer: string): number {
     if (failure === 'unavailable' || failure === 'crowded') return 0;
     const nowMs = this.clock.nowMs();
     if (failure !== 'missing' && this.spikes.failed(nowMs)) {

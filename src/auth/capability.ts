@@ -26,7 +26,7 @@ export const AUTH_FAILURES = [
   'unverified',
   /** The remote verifier cannot be asked: 503, the capability may be good. */
   'unavailable',
-  /** The sender has too many questions open at the remote verifier: 429. */
+  /** The sender has too many questions open at the remote verifier, or has failed too often in one request: 429. */
   'crowded',
 ] as const;
 export type AuthFailure = (typeof AUTH_FAILURES)[number];

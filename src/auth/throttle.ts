@@ -65,13 +65,11 @@ export class SpikeDetector {
 }
 
 const MAPPED = '::ffff:';
+const USER = 'uid:';
 
-/**
- * Whom a peer address stands for: itself, or the /64 of an IPv6 address, which one sender has to itself. `undefined` is the Unix
- * socket.
- */
-export function sourceOf(address: string | undefined): string {
-  if (address === undefined) return 'unix';
+/** Whom a peer stands for: itself (an address, or `uid:` and a user), or the /64 of an IPv6 address, which one sender has to itself. */
+export function sourceOf(address: string): string {
+  if (address.startsWith(USER)) return address;
   const plain = address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address;
   if (!plain.includes(':')) return plain;
   const [head = '', tail] = plain.split('::') as [string, string?];

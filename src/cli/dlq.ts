@@ -1,11 +1,18 @@
 import type { Command } from 'commander';
 import { durationMs } from '../config/values.ts';
-import { clientOf, connecting, EXIT, examples, print, printJson, UsageError, wholeNumber } from './shared.ts';
+import {
+  type Connecting,
+  clientOf,
+  connecting,
+  EXIT,
+  examples,
+  print,
+  printJson,
+  UsageError,
+  wholeNumber,
+} from './shared.ts';
 
-interface Options {
-  readonly url?: string;
-  readonly cap?: string;
-  readonly json?: true;
+interface Options extends Connecting {
   readonly reason?: string;
   readonly limit?: number;
   readonly rate?: number;

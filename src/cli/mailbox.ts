@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { KeyringError } from '../auth/keyring.ts';
-import { MailboxError } from '../client/client.ts';
+import { MailboxError } from '../client/error.ts';
 import { ConfigError } from '../config/values.ts';
 import { addCap } from './cap.ts';
 import { addConfig } from './config.ts';

@@ -7,6 +7,7 @@ import { type Config, differences, flagOf, loadConfig } from '../config/load.ts'
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
 import { type Signer, signerOf } from '../integrity/signature.ts';
+import type { Running } from '../main.ts';
 import { createLog, LineBuffer, type Log, placeOf } from '../observe/log.ts';
 import { EXIT, examples } from './shared.ts';
 
@@ -41,6 +42,10 @@ export function addServe(program: Command): void {
     '--accept-torn-tail',
     'drop a damaged last frame of the journal; what it held may have been acknowledged',
   );
+  command.option(
+    '--trace <file>',
+    'write what becomes durable as a trace, to a new file (`mailbox trace check` reads it)',
+  );
   examples(
     command,
     'mailbox serve',
@@ -58,9 +63,11 @@ export function addServe(program: Command): void {
     const { startServer } = await import('../main.ts');
     let onFailed = (): void => {};
     const acceptTornTail = options['acceptTornTail'] === true;
-    const server = await startServer({ settings, ...secrets, log, acceptTornTail, onFailed: () => onFailed() });
+    const trace = options['trace'] as string | undefined;
+    const server = await startServer({ settings, ...secrets, log, acceptTornTail, trace, onFailed: () => onFailed() });
     const { profile, ready_shards } = settings;
-    log.info('server.ready', { http: server.http, metrics: server.metrics, profile, shards: ready_shards });
+    const uds = server.uds === null ? {} : { uds: server.uds };
+    log.info('server.ready', { http: server.http, metrics: server.metrics, ...uds, profile, shards: ready_shards });
     if (settings.keyring === null && secrets.keyring !== null) {
       process.stderr.write(welcome(settings, secrets.keyring, server.http));
     }
@@ -97,23 +104,20 @@ function readSigner(path: string): Signer {
 /** SIGHUP: configuration and keys are read again, and taken into use as one swap, or not at all (K1, P3). */
 function reloadOnSignal(
   log: Log,
-  server: { reload(next: { settings: Settings } & Secrets): readonly string[] },
+  server: Pick<Running, 'reload'>,
   read: () => Config,
   now: { config: Config; secrets: Secrets },
 ): void {
+  const started = now.config;
   process.on('SIGHUP', () => {
     try {
       const config = read();
       const secrets = readSecrets(config.settings, now.config.settings.keyring === null ? now.secrets.keyring : null);
-      const restart = server.reload({ settings: config.settings, ...secrets });
-      const changed = differences(now.config, config).filter(
-        (line) => !restart.some((name) => line.startsWith(`${name}: `)),
-      );
-      log.info('config.reloaded', {
-        changed,
-        restart_needed: restart,
-        keys: secrets.keyring?.keys.map(({ id }) => id),
-      });
+      server.reload({ settings: config.settings, ...secrets });
+      const { changed } = differences(now.config, config);
+      const { restartNeeded } = differences(started, config);
+      const keys = secrets.keyring?.keys.map(({ id }) => id);
+      log.info('config.reloaded', { changed, restart_needed: restartNeeded, keys });
       now.config = config;
       now.secrets = secrets;
     } catch (error) {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { TraceStep } from '../trace/format.ts';
 import { EXIT, examples, print, printJson, UsageError } from './shared.ts';
@@ -6,6 +6,7 @@ import { EXIT, examples, print, printJson, UsageError } from './shared.ts';
 export function addTrace(program: Command): void {
   const trace = program.command('trace').description('recorded behaviour against the specification');
   addCheck(trace);
+  addFromTlc(trace);
 }
 
 function addCheck(trace: Command): void {
@@ -35,19 +36,48 @@ function addCheck(trace: Command): void {
   });
 }
 
+function addFromTlc(trace: Command): void {
+  const fromTlc = trace
+    .command('from-tlc <file>')
+    .description(
+      'follow a counterexample that TLC printed with the code, and write it as a trace (- for standard input)',
+    )
+    .requiredOption('--model <name>', 'the model that TLC checked')
+    .option('--trace <file>', 'write the trace here: `mailbox trace check` says whether the specification has it')
+    .option('--json', 'print JSON');
+  fromTlc.addHelpText(
+    'after',
+    '\nExit: 0 the code does all of it, 1 the code does something else at some step, 2 it cannot be read',
+  );
+  examples(fromTlc, 'mailbox trace from-tlc tlc.txt --model NegResetAttempts --trace bug.ndjson');
+  fromTlc.action(async (file: string, options: { model: string; trace?: string; json?: true }) => {
+    const { replayCounterexample } = await import('../trace/from-tlc.ts');
+    const replayed = asUsage(() => replayCounterexample(readFileSync(file === '-' ? 0 : file, 'utf8'), options.model));
+    if (options.trace !== undefined) {
+      if (replayed.trace === null) throw new UsageError(`trace: ${options.model} is not a model of single messages`);
+      writeFileSync(options.trace, replayed.trace);
+    }
+    if (options.json === true) printJson(replayed.summary);
+    else print(replayed.text);
+    process.exitCode = replayed.summary.matched === replayed.summary.states ? EXIT.ok : EXIT.failed;
+  });
+}
+
 /** A trace that cannot be read is a wrong call: one line, exit 2. */
 function asUsage<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if ((error as Error).name === 'TraceError') throw new UsageError((error as Error).message);
+    const { name, message } = error as Error;
+    if (name === 'TraceError' || name === 'CounterexampleError') throw new UsageError(message);
     throw error;
   }
 }
 
 /** Shard by shard: the specification knows one. */
 async function askTlc(text: string): Promise<boolean> {
-  const { linesOf, parseHeader, parseStep, acceptedByTlc, checkJava, tlcJar, TlcTraceError } = await tracing();
+  const { linesOf, parseHeader, parseStep, checkJava, tlcJar } = await tracing();
+  const { acceptedByTlc, TlcTraceError } = await import('../trace/tlc.ts');
   const [first, ...lines] = linesOf(text);
   const { constants } = parseHeader(first as string);
   const shards = new Map<number, TraceStep[]>();
@@ -68,12 +98,11 @@ async function askTlc(text: string): Promise<boolean> {
 
 /** Loaded when it is asked for: the other commands start without it. */
 async function tracing() {
-  const [check, explain, parse, tlc, jar] = await Promise.all([
+  const [check, explain, parse, jar] = await Promise.all([
     import('../trace/check.ts'),
     import('../trace/explain.ts'),
     import('../trace/parse.ts'),
-    import('../trace/tlc.ts'),
     import('../model/jar.ts'),
   ]);
-  return { ...check, ...explain, ...parse, ...tlc, ...jar };
+  return { ...check, ...explain, ...parse, ...jar };
 }

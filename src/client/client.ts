@@ -1,68 +1,28 @@
 import type { PublicJwk } from '../integrity/signature.ts';
-import type { HashedEnvelope } from '../integrity/verify.ts';
+import { APP_PROTO } from '../wire/frame.ts';
+import { errorOf, MailboxError } from './error.ts';
+import { framesOf, OAP_TYPE, receivedIn, resultsIn, sentIn, type UnitBody } from './frames.ts';
+import { linesOf } from './lines.ts';
+import type {
+  AckResult,
+  Envelope,
+  FrameMessage,
+  FramesReceived,
+  Lease,
+  NackBody,
+  NackResult,
+  Received,
+  RecvBody,
+  SendBody,
+  SendResult,
+  Sent,
+  StreamBody,
+} from './types.ts';
 
-/** The typed client of the HTTP interface (`docs/protocol.md`). Needs a `fetch`, nothing else. */
-export interface Envelope extends HashedEnvelope {
-  readonly msg_id: string;
-  readonly corr_id: string;
-  readonly shard: number;
-  /** 1 for the first delivery. */
-  readonly attempt: number;
-  readonly receipt: string;
-  readonly deadline_in_ms: number;
-  readonly epoch: number;
-}
-
-export interface SendBody {
-  readonly topic: string;
-  readonly idem_key: string;
-  readonly payload_b64: string;
-  readonly attrs?: Readonly<Record<string, string>>;
-  readonly payload_hash?: string;
-  readonly delay_ms?: number;
-  readonly ttl_ms?: number;
-}
-export interface Sent {
-  readonly msg_id: string;
-  readonly duplicate: boolean;
-  readonly payload_hash: string;
-  readonly hash_chain: string;
-}
-export interface RecvBody {
-  readonly topic: string;
-  readonly visibility_ms?: number;
-  readonly max_messages?: number;
-  readonly max_bytes?: number;
-  readonly wait_ms?: number;
-  readonly acks?: readonly { readonly msg_id: string; readonly receipt: string }[];
-}
-export type AckResult =
-  | { readonly msg_id: string; readonly ok: true }
-  | { readonly msg_id: string; readonly code: string; readonly message: string };
-export interface Received {
-  readonly messages: readonly Envelope[];
-  readonly ack_results?: readonly AckResult[];
-}
-
-/** An answer that is no 200, by its stable `code`; `status` 0 when there was no answer at all. */
-export class MailboxError extends Error {
-  readonly status: number;
-  readonly code: string;
-  readonly body: Readonly<Record<string, unknown>>;
-  readonly retryAfterMs: number;
-
-  constructor(status: number, code: string, message: string, body: Record<string, unknown>, retryAfterMs: number) {
-    super(message);
-    this.status = status;
-    this.code = code;
-    this.body = body;
-    this.retryAfterMs = retryAfterMs;
-  }
-
-  /** Whether the same request may succeed later (`docs/protocol.md`: Errors). */
-  get retryable(): boolean {
-    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
-  }
+const JSON_BODY = { 'content-type': 'application/json' };
+const FLAG_200 = { 'x-idempotency-mode': '200-flag' };
+interface Results<T> {
+  readonly results: readonly T[];
 }
 
 export interface ClientOptions {
@@ -78,6 +38,7 @@ export interface ClientOptions {
   readonly random?: () => number;
 }
 
+/** The typed client of the HTTP interface (`docs/protocol.md`). Needs a `fetch`, nothing else. */
 export class MailboxClient {
   private readonly options: ClientOptions;
 
@@ -87,19 +48,59 @@ export class MailboxClient {
 
   /** Safe to repeat: the idem_key makes a second try the same send. A duplicate is a success. */
   send(body: SendBody): Promise<Sent> {
-    return this.retrying(() => this.post('/v1/send', body, { 'x-idempotency-mode': '200-flag' }));
+    return this.retrying(() => this.post('/v1/send', body, FLAG_200));
+  }
+  /** At most 256, one result each, in order; some may be refused. */
+  async sendBatch(messages: readonly SendBody[]): Promise<readonly SendResult[]> {
+    const answer = await this.retrying(() => this.post<Results<SendResult>>('/v1/send/batch', { messages }, FLAG_200));
+    return answer.results;
+  }
+  /** As `sendBatch`, in frames: payloads go as they are, up to about 1 MiB together. */
+  async sendFrames(messages: readonly FrameMessage[]): Promise<readonly SendResult[]> {
+    const units = messages.map(({ payload, ...json }): UnitBody => ({ json, payload }));
+    const body = framesOf(APP_PROTO.send, units);
+    return resultsIn(await this.retrying(() => this.postFrames('/v1/send', body, FLAG_200)));
+  }
+  /** As `send`, in a frame: the payload goes as it is, up to about 1 MiB. */
+  sendBytes({ payload, ...json }: FrameMessage): Promise<Sent> {
+    const body = framesOf(APP_PROTO.send, [{ json, payload }]);
+    return this.retrying(async () => sentIn(await this.postFrames('/v1/send', body, FLAG_200)));
   }
   recv(body: RecvBody): Promise<Received> {
     return this.post('/v1/recv', body);
   }
+  async recvFrames(body: RecvBody): Promise<FramesReceived> {
+    return receivedIn(await this.postFrames('/v1/recv', framesOf(APP_PROTO.recv, [{ json: body }])));
+  }
+  /**
+   * Messages as they come, until there are `max_messages`, nothing came for `wait_ms`, the caller has enough or `signal`
+   * says so. @throws MailboxError when the server ends it, as it does when it drains or the capability ends
+   */
+  async *stream(body: StreamBody, signal?: AbortSignal): AsyncGenerator<Envelope> {
+    const leaving = new AbortController();
+    const either = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
+    try {
+      const response = await this.request('POST', '/v1/recv/stream', JSON.stringify(body), JSON_BODY, either);
+      for await (const line of linesOf(response)) {
+        const value = JSON.parse(line) as Envelope & Record<string, unknown>;
+        if ('code' in value) throw errorOf(response.status, value);
+        yield value;
+      }
+    } finally {
+      leaving.abort();
+    }
+  }
   ack(msgId: string, receipt: string): Promise<{ ok: true }> {
     return this.retrying(() => this.post(`/v1/ack/${msgId}`, { receipt }));
   }
-  nack(
-    msgId: string,
-    body: { receipt: string; reason?: string; retry_after_ms?: number; dead_letter?: boolean },
-  ): Promise<{ ok: true; state: string }> {
+  async ackBatch(acks: readonly Lease[]): Promise<readonly AckResult[]> {
+    return (await this.retrying(() => this.post<Results<AckResult>>('/v1/ack/batch', { acks }))).results;
+  }
+  nack(msgId: string, body: NackBody): Promise<{ ok: true; state: string }> {
     return this.retrying(() => this.post(`/v1/nack/${msgId}`, body));
+  }
+  async nackBatch(nacks: readonly (NackBody & { readonly msg_id: string })[]): Promise<readonly NackResult[]> {
+    return (await this.retrying(() => this.post<Results<NackResult>>('/v1/nack/batch', { nacks }))).results;
   }
   extend(
     msgId: string,
@@ -128,39 +129,42 @@ export class MailboxClient {
     return (await this.get<{ keys: readonly PublicJwk[] }>('/v1/keys', {})).keys;
   }
 
-  private get<T>(path: string, query: Readonly<Record<string, string>>): Promise<T> {
-    return this.ask('GET', `${path}?${new URLSearchParams(query)}`, undefined, {});
+  private async get<T>(path: string, query: Readonly<Record<string, string>>): Promise<T> {
+    const response = await this.request('GET', `${path}?${new URLSearchParams(query)}`, null, {});
+    return (await response.json()) as T;
   }
-  private post<T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
-    return this.ask('POST', path, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
+  private async post<T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
+    const response = await this.request('POST', path, JSON.stringify(body), { ...JSON_BODY, ...headers });
+    return (await response.json()) as T;
+  }
+  /** A refused unit is a result of its own; only what refuses the request as a whole throws. */
+  private async postFrames(path: string, body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> {
+    return this.request('POST', path, body, { 'content-type': OAP_TYPE, ...headers });
   }
 
-  private async ask<T>(
+  /** The response when it is good. @throws MailboxError */
+  private async request(
     method: string,
     path: string,
-    body: string | undefined,
+    body: string | Uint8Array | null,
     headers: Record<string, string>,
-  ): Promise<T> {
+    signal?: AbortSignal,
+  ): Promise<Response> {
     const { url, capability } = this.options;
-    const init = { method, headers: { authorization: `Bearer ${capability}`, ...headers } };
+    const init: RequestInit = { method, headers: { authorization: `Bearer ${capability}`, ...headers } };
+    if (body !== null) init.body = body as string;
+    if (signal !== undefined) init.signal = signal;
     let response: Response;
     try {
-      response = await (this.options.fetch ?? fetch)(new URL(path, url), body === undefined ? init : { ...init, body });
+      response = await (this.options.fetch ?? fetch)(new URL(path, url), init);
     } catch (error) {
-      const cause = (error as { cause?: { code?: string } }).cause?.code ?? 'no answer';
-      throw new MailboxError(0, 'E_UNREACHABLE', `${url}: ${cause}`, {}, 0);
+      if (signal?.aborted === true) throw error;
+      const { cause, code } = error as { cause?: { code?: string }; code?: string };
+      throw new MailboxError(0, 'E_UNREACHABLE', `${url}: ${cause?.code ?? code ?? 'no answer'}`, {}, 0);
     }
+    if (response.ok || response.headers.get('content-type') === OAP_TYPE) return response;
     const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-    if (response.ok) return answer as T;
-    const retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1000;
-    const { code, message } = answer;
-    throw new MailboxError(
-      response.status,
-      String(code ?? 'E_HTTP'),
-      String(message ?? 'no body'),
-      answer,
-      retryAfterMs,
-    );
+    throw errorOf(response.status, answer, Number(response.headers.get('retry-after') ?? 0) * 1000);
   }
 
   /** Exponential backoff with full jitter, and never sooner than the server asks for (D6). */

@@ -5,7 +5,7 @@ import { ConfigError, nearest } from './values.ts';
 
 const ENV_PREFIX = 'MAILBOX_';
 /** Variables of the command line client, which are no settings of the server. */
-const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CAP'];
+const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CA', 'MAILBOX_CAP'] as const;
 
 export const flagOf = (name: string): string => `--${name.replaceAll('_', '-')}`;
 export const variableOf = (name: string): string => ENV_PREFIX + name.toUpperCase();
@@ -65,7 +65,12 @@ function unknown(shown: string, name: string, from: (name: string) => string): s
 
 function* variables(environment: Readonly<Record<string, string | undefined>>): Iterable<[string, string]> {
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith(ENV_PREFIX) || CLIENT_VARIABLES.includes(variable) || text === undefined) continue;
+    if (
+      !variable.startsWith(ENV_PREFIX) ||
+      (CLIENT_VARIABLES as readonly string[]).includes(variable) ||
+      text === undefined
+    )
+      continue;
     yield [variable.slice(ENV_PREFIX.length).toLowerCase(), text];
   }
 }
@@ -90,6 +95,7 @@ function together(s: Settings): void {
   if (s.t_replay < 2 * s.default_visibility) {
     throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)');
   }
+  if ((s.tls_cert === null) !== (s.tls_key === null)) throw new ConfigError('tls_cert, tls_key: both or neither');
   if (s.verifier_url !== null && s.keyring !== null) {
     throw new ConfigError('verifier_url: holds the keys instead of a keyring; give one of the two');
   }
@@ -105,18 +111,29 @@ export function shown({ settings, origins }: Config): { name: string; value: str
   });
 }
 
-/** What differs, as `name: before -> after`. Settings hold no secrets, only the paths to them. */
-export function differences(before: Config, after: Config): string[] {
+/** What a reload finds changed, each as `name: before -> after`. */
+export interface Differences {
+  /** Taken into use. */
+  readonly changed: readonly string[];
+  /** As it was until the next start. */
+  readonly restartNeeded: readonly string[];
+}
+
+/** What differs between two configurations. Settings hold no secrets, only the paths to them. */
+export function differences(before: Config, after: Config): Differences {
   const old = new Map(shown(before).map(({ name, value }) => [name, value]));
-  return shown(after)
-    .filter(({ name, value }) => old.get(name) !== value)
-    .map(({ name, value }) => `${name}: ${old.get(name)} -> ${value}`);
+  const differ = shown(after).filter(({ name, value }) => old.get(name) !== value);
+  const told = (live: boolean): string[] =>
+    differ
+      .filter(({ name }) => SETTINGS[name as SettingName].live === live)
+      .map(({ name, value }) => `${name}: ${old.get(name)} -> ${value}`);
+  return { changed: told(true), restartNeeded: told(false) };
 }
 
 /** The variables that command line clients go by. */
 export const clientVariables = (
   environment: Readonly<Record<string, string | undefined>> = process.env,
-): { readonly MAILBOX_URL?: string | undefined; readonly MAILBOX_CAP?: string | undefined } => ({
-  MAILBOX_URL: environment['MAILBOX_URL'],
-  MAILBOX_CAP: environment['MAILBOX_CAP'],
-});
+): Readonly<Partial<Record<(typeof CLIENT_VARIABLES)[number], string>>> =>
+  Object.fromEntries(
+    CLIENT_VARIABLES.map((name) => [name, environment[name]]).filter(([, value]) => value !== undefined),
+  );

@@ -23,7 +23,7 @@ const duration = (minMs: number, maxMs: number): Kind<number> => ({
   show: durationText,
 });
 const size = (min: number, max: number): Kind<number> => ({
-  says: `a size ${sizeText(min)}..${sizeText(max)}, like 512KiB 1MiB`,
+  says: `a size ${sizeText(min)}..${sizeText(max)}, like 512KiB 1MiB 2GiB`,
   read: (text) => {
     const bytes = sizeBytes(text);
     return bytes !== null && bytes >= min && bytes <= max ? bytes : null;
@@ -79,16 +79,31 @@ const prefixes: Kind<readonly string[]> = {
   show: (value) => value.join(','),
 };
 
-interface Setting<T> {
+const uids: Kind<readonly number[]> = {
+  says: 'up to 32 user ids, separated by commas; none lets nobody in',
+  read: (text) => {
+    const list = text === '' ? [] : text.split(',');
+    return list.length <= 32 && list.every((item) => /^(0|[1-9][0-9]{0,9})$/.test(item)) ? list.map(Number) : null;
+  },
+  show: (value) => value.join(','),
+};
+
+interface Setting<T, F extends T | null = T> {
   readonly kind: Kind<T>;
-  readonly fallback: T | null;
+  readonly fallback: F;
   readonly about: string;
+  /** SIGHUP takes over a new value; the others need a restart. */
+  readonly live: boolean;
 }
-interface OptionalSetting<T> extends Setting<T> {
-  readonly fallback: null;
-}
-const setting = <T>(kind: Kind<T>, fallback: T, about: string): Setting<T> => ({ kind, fallback, about });
-const optional = <T>(kind: Kind<T>, about: string): OptionalSetting<T> => ({ kind, fallback: null, about });
+const setting = <T>(kind: Kind<T>, fallback: T, about: string): Setting<T> => ({ kind, fallback, about, live: false });
+const live = <T>(kind: Kind<T>, fallback: T, about: string): Setting<T> => ({ kind, fallback, about, live: true });
+/** Without a default: null when it is not given. */
+const optional = <T>(kind: Kind<T>, about: string, reloads = false): Setting<T, null> => ({
+  kind,
+  fallback: null,
+  about,
+  live: reloads,
+});
 
 const HOURS_12 = 12 * 3_600_000;
 const YEAR = 365 * 86_400_000;
@@ -100,6 +115,10 @@ const d = DEFAULT_LIMITS;
 export const SETTINGS = {
   bind: setting(address, { host: '127.0.0.1', port: 9410 }, 'where the service listens; port 0 picks one'),
   metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
+  uds: optional(path, 'Unix socket to listen on as well, in a directory of mode 0700'),
+  allow_uids: optional(uids, 'users let in by the Unix socket; by default the one the server runs as', true),
+  tls_cert: optional(path, 'certificate chain (PEM); with it `bind` speaks TLS 1.3 and nothing else', true),
+  tls_key: optional(path, 'private key of the certificate (PEM, mode 0600)', true),
   profile: setting(
     oneOf('micronode', 'macronode'),
     'macronode',
@@ -107,39 +126,44 @@ export const SETTINGS = {
   ),
   data: setting(path, './data', 'data directory of the durable profile'),
   segment_size: setting(size(8 * MIB, 256 * MIB), 32 * MIB, 'size of the files that the log is written in'),
-  keyring: optional(path, 'keyring file; without one a development key is made in memory'),
+  keyring: optional(path, 'keyring file; without one a development key is made in memory', true),
   cap_formats: setting(formats, CAP_FORMATS, 'capability formats that are accepted'),
   verifier_url: optional(verifierUrl, 'remote verifier of capabilities, instead of a keyring'),
   verifier_timeout: setting(duration(50, 5_000), 2_000, 'its answer must be there in this time'),
   auth_failure_burst: setting(count(1, 1_000_000), 100, 'failed authentications of one sender before it is held back'),
-  signing_key: optional(path, 'PEM file of an Ed25519 key that signs envelopes'),
+  signing_key: optional(path, 'PEM file of an Ed25519 key that signs envelopes', true),
   enable_admin: setting(flag, false, 'serve the admin endpoints'),
   ready_shards: setting(count(1, 1024), 8, 'shards; fixed for a data directory'),
-  shard_capacity: setting(count(1, MANY), d.shardCapacity, 'queued, leased and redelivered messages of a shard'),
-  global_inflight: setting(count(1, MANY), d.globalInflight, 'leased messages of all shards'),
-  dedup_capacity: setting(count(1, MANY), d.dedupCapacity, 'idempotency entries of a shard'),
-  settled_capacity: setting(count(1, MANY), d.settledCapacity, 'settled receipts remembered by a shard'),
-  default_visibility: setting(duration(250, HOURS_12), d.defaultVisibilityMs, 'lease length when recv names none'),
-  max_attempts: setting(count(1, 1000), d.maxAttempts, 'deliveries before a message is dead-lettered'),
-  max_redrives: setting(count(1, 1000), d.maxRedrives, 'reprocesses of one message'),
-  backoff_base: setting(duration(1, 3_600_000), d.backoffBaseMs, 'backoff after the first attempt, before jitter'),
-  backoff_max: setting(duration(1, HOURS_12), d.backoffMaxMs, 'longest backoff'),
-  t_replay: setting(duration(500, 86_400_000), d.tReplayMs, 'idempotency window; at least 2 x default_visibility'),
-  inflight_factor: setting(count(1, 100), d.inflightFactor, 'longest lease by extension, x its visibility'),
-  ready_retention: setting(duration(1000, YEAR), d.readyRetentionMs, 'how long a message may wait for a consumer'),
-  dlq_retention: setting(duration(1000, YEAR), d.dlqRetentionMs, 'how long a dead letter is kept'),
-  dlq_max_per_topic: setting(count(1, MANY), d.dlqMaxPerTopic, 'dead letters of a topic'),
-  dlq_capacity: setting(count(1, MANY), d.dlqCapacity, 'dead letters of a shard'),
-  cap_cache_ttl: setting(duration(5_000, 120_000), 30_000, 'how long a verified capability is remembered'),
-  read_timeout: setting(duration(100, 3_600_000), 5_000, 'a whole request must arrive in this time'),
-  write_timeout: setting(duration(100, 3_600_000), 5_000, 'a whole response must be taken in this time'),
-  idle_timeout: setting(duration(100, 3_600_000), 60_000, 'a connection without a request is closed'),
-  max_body: setting(size(1024, 1024 ** 2), 1024 ** 2, 'largest request body'),
-  max_connections: setting(count(1, 65_536), 1024, 'open connections'),
-  requests_per_socket: setting(count(1, MANY), 10_000, 'requests before a connection is closed'),
-  drain_deadline: setting(duration(0, 3_600_000), 5_000, 'time to finish after SIGTERM'),
+  shard_capacity: live(count(1, MANY), d.shardCapacity, 'queued, leased and redelivered messages of a shard'),
+  global_inflight: live(count(1, MANY), d.globalInflight, 'leased messages of all shards'),
+  dedup_capacity: live(count(1, MANY), d.dedupCapacity, 'idempotency entries of a shard'),
+  settled_capacity: live(count(1, MANY), d.settledCapacity, 'settled receipts remembered by a shard'),
+  payload_memory: live(size(1024 ** 2, 1024 ** 4), 1024 ** 3, 'bytes of all payloads held, dead letters included'),
+  default_visibility: live(duration(250, HOURS_12), d.defaultVisibilityMs, 'lease length when recv names none'),
+  max_attempts: live(count(1, 1000), d.maxAttempts, 'deliveries before a message is dead-lettered'),
+  max_redrives: live(count(1, 1000), d.maxRedrives, 'reprocesses of one message'),
+  backoff_base: live(duration(1, 3_600_000), d.backoffBaseMs, 'backoff after the first attempt, before jitter'),
+  backoff_max: live(duration(1, HOURS_12), d.backoffMaxMs, 'longest backoff'),
+  t_replay: live(duration(500, 86_400_000), d.tReplayMs, 'idempotency window; at least 2 x default_visibility'),
+  inflight_factor: live(count(1, 100), d.inflightFactor, 'longest lease by extension, x its visibility'),
+  ready_retention: live(duration(1000, YEAR), d.readyRetentionMs, 'how long a message may wait for a consumer'),
+  dlq_retention: live(duration(1000, YEAR), d.dlqRetentionMs, 'how long a dead letter is kept'),
+  dlq_max_per_topic: live(count(1, MANY), d.dlqMaxPerTopic, 'dead letters of a topic'),
+  dlq_capacity: live(count(1, MANY), d.dlqCapacity, 'dead letters of a shard'),
+  cap_cache_ttl: live(duration(5_000, 120_000), 30_000, 'how long a verified capability is remembered'),
+  read_timeout: live(duration(100, 3_600_000), 5_000, 'a whole request must arrive in this time'),
+  write_timeout: live(duration(100, 3_600_000), 5_000, 'a whole response must be taken in this time'),
+  idle_timeout: live(duration(100, 3_600_000), 60_000, 'a connection without a request is closed'),
+  max_body: live(size(1024, 1024 ** 2), 1024 ** 2, 'largest request body, as sent and as expanded'),
+  decompress_ratio: live(count(1, 1000), 10, 'how many times its size an encoded body may expand to'),
+  max_body_memory: live(size(1024 ** 2, 1024 ** 3), 128 * 1024 ** 2, 'bytes of large bodies being read at once'),
+  max_connections: live(count(1, 65_536), 1024, 'open connections'),
+  max_streams: live(count(1, 65_536), 64, 'open streams'),
+  stream_heartbeat: live(duration(100, 3_600_000), 15_000, 'a stream without a message gets a blank line this often'),
+  requests_per_socket: live(count(1, MANY), 10_000, 'requests before a connection is closed'),
+  drain_deadline: live(duration(0, 3_600_000), 5_000, 'time to finish after SIGTERM'),
   topic_classes: setting(prefixes, [], 'topic prefixes that metrics tell apart'),
-  log_level: setting(oneOf('error', 'warn', 'info', 'debug'), 'info', 'least important level that is logged'),
+  log_level: live(oneOf('error', 'warn', 'info', 'debug'), 'info', 'least important level that is logged'),
   log_format: setting(oneOf('json', 'text'), 'json', 'one JSON object a line, or text'),
 } as const;
 
@@ -147,9 +171,5 @@ export type SettingName = keyof typeof SETTINGS;
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 /** The value of each setting; null where one is neither given nor has a default. */
 export type Settings = {
-  readonly [N in SettingName]: (typeof SETTINGS)[N] extends OptionalSetting<infer T>
-    ? T | null
-    : (typeof SETTINGS)[N] extends Setting<infer T>
-      ? T
-      : never;
+  readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<infer T, infer F> ? T | F : never;
 };

@@ -2,9 +2,9 @@
 export class ConfigError extends Error {}
 
 const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const SIZE_BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2 };
+const SIZE_BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 
-/** A number of units: `250ms 5s 1h 7d`, `512KiB 1MiB`; null when the text is no such thing. */
+/** A number of units: `250ms 5s 1h 7d`, `512KiB 1MiB 2GiB`; null when the text is no such thing. */
 function measured(text: string, units: Readonly<Record<string, number>>): number | null {
   const match = /^([0-9]{1,12})([A-Za-z]+)$/.exec(text);
   const unit = match === null ? undefined : units[match[2] as string];
@@ -22,7 +22,8 @@ export function durationText(ms: number): string {
 }
 
 export function sizeText(bytes: number): string {
-  const unit = (['MiB', 'KiB'] as const).find((name) => bytes > 0 && bytes % (SIZE_BYTES[name] as number) === 0) ?? 'B';
+  const unit =
+    (['GiB', 'MiB', 'KiB'] as const).find((name) => bytes > 0 && bytes % (SIZE_BYTES[name] as number) === 0) ?? 'B';
   return `${bytes / (SIZE_BYTES[unit] as number)}${unit}`;
 }
 

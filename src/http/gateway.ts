@@ -1,25 +1,34 @@
 import type { IncomingMessage } from 'node:http';
-import { ADMIN_TOPIC, type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
-import type { AuthFailure, Authority, Capability, Session } from '../auth/authorize.ts';
+import type { Op } from '../../spec/vocabulary.ts';
+import type { Authority, Capability, Session } from '../auth/authorize.ts';
 import type { Revocation } from '../auth/revocation.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
-import { type Log, placeOf } from '../observe/log.ts';
-import type { Metrics, RejectedReason } from '../observe/metrics.ts';
+import type { Log } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import type { Clock } from '../ports.ts';
-import type { RecvRequest, Reply } from '../service/messages.ts';
+import type { BatchItem, Delivery, Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
-import { collect } from './collect.ts';
-import { type Head, headOf } from './head.ts';
+import { type BodyFault, type BodyRules, type Peek, readBody } from './body.ts';
+import { isCoding } from './expand.ts';
+import { OAP_TYPE } from './frames.ts';
+import { type Head, hasBody, headOf } from './head.ts';
+import { HELD_MS, Identification } from './identify.ts';
 import { Malformed, parseJson } from './json.ts';
+import { Ledger, type Way as Seen } from './ledger.ts';
+import { fillIn, itemsOf } from './many.ts';
+import { FramesExchange, firstCapability, framed } from './oap.ts';
+import { OwnRoutes } from './own-routes.ts';
 import type { Readiness } from './readiness.ts';
-import { type Answer, done, refusal } from './reply.ts';
-import type { Exchange, Found, Match, Route } from './routes.ts';
-import { check } from './schemas.ts';
+import { type Answer, refusal, refuse } from './reply.ts';
+import type { Found, Input, Match, Route } from './routes.ts';
+import { NdjsonStream, type StreamOut } from './stream.ts';
 
-const NONE = '-';
-/** How long the answer to a sender that fails too often is held back. */
-const HELD_MS = 1000;
 const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
+
+/** What may change while the server runs. */
+export interface GatewayRules extends BodyRules {
+  readonly heartbeatMs: number;
+}
 
 export interface GatewayOptions {
   readonly service: Service;
@@ -32,34 +41,48 @@ export interface GatewayOptions {
   readonly keepRevocation: (revocation: Revocation, kept: (error: Error | null) => void) => void;
   /** Body of `GET /v1/keys`. */
   readonly publicKeys: () => string;
-  readonly bodyBytesMax: number;
+  readonly rules: GatewayRules;
   readonly adminEnabled: boolean;
+  /** Bodies are overwritten once they are parsed (I1). */
+  readonly overwrites: boolean;
 }
 
 /** What a dispatcher brings besides the request. */
 export interface Sink {
   /** What this connection presented before. */
   readonly session: Session;
-  /** Writes the response; called once. */
-  respond(answer: Answer, corrId: string): void;
+  /** Writes the response; called once. False while some of it waits for its reader. */
+  respond(answer: Answer, corrId: string): boolean;
+  /** Writes the head of a response whose lines follow. */
+  stream(type: string, corrId: string): StreamOut;
   /** True when the client can provably not get a response any more. */
   gone(): boolean;
+  /** Ends the connection at once, whatever waits to be written. */
+  cut(): void;
   /** Tells a client that waits for it to send its body (100-continue). */
   proceed(): void;
-  /** Calls back when the client leaves before the response. */
+  /** Calls back when the client leaves before all of the response was written. */
   onGone(callback: () => void): void;
+  /** Calls back when a response that had to wait is written, or never will be: whether nothing at all of it was. */
+  onWritten(callback: (nothing: boolean) => void): void;
 }
 
-/** One request on its way: what its log line and counters will say. */
-interface Way {
-  readonly req: IncomingMessage;
+/** One request on its way. */
+export interface Way extends Seen {
   readonly head: Head;
-  readonly corrId: string;
-  readonly startedMs: number;
   readonly sink: Sink;
   readonly found: Found;
-  route: Route | null;
-  capability: Capability | null;
+  /** The body is frames, and so is every answer. */
+  isFrames: boolean;
+  /** What its response hands out, and under which capabilities. */
+  leased: readonly Delivery[];
+  holders: readonly Capability[];
+}
+
+/** A response with payloads that waits for its reader: cut when the capability behind it ends (AU3). */
+interface Unwritten {
+  readonly holders: readonly Capability[];
+  readonly sink: Sink;
 }
 
 /**
@@ -68,9 +91,19 @@ interface Way {
  */
 export class Gateway {
   private readonly options: GatewayOptions;
+  readonly ledger: Ledger;
+  rules: GatewayRules;
+  private readonly identification: Identification;
+  private readonly ownRoutes: OwnRoutes;
+  private readonly unwritten = new Set<Unwritten>();
 
   constructor(options: GatewayOptions) {
     this.options = options;
+    this.rules = options.rules;
+    this.ledger = new Ledger(options.metrics, options.log);
+    const { ledger } = this;
+    this.identification = new Identification(options.authority, ledger);
+    this.ownRoutes = new OwnRoutes({ ...options, ledger, endInvalid: () => this.endInvalid() });
   }
 
   /** What a connection starts with. */
@@ -82,12 +115,26 @@ export class Gateway {
   handle(req: IncomingMessage, found: Found, sink: Sink): void {
     const head = headOf(req);
     const corrId = head.corrId !== undefined && isCorrId(head.corrId) ? head.corrId.toLowerCase() : freshCorrId();
-    const way: Way = { req, head, corrId, startedMs: performance.now(), sink, found, route: null, capability: null };
+    const way: Way = {
+      req,
+      head,
+      corrId,
+      startedMs: performance.now(),
+      sink,
+      found,
+      route: null,
+      capability: null,
+      decided: false,
+      isFrames: false,
+      leased: NOTHING_LEASED,
+      holders: NOBODY,
+    };
     this.guarded(way, () => {
       const refused = this.place(way);
       if (refused !== null) this.finish(way, refused);
-      else if (way.route?.ops === null) this.read(way);
-      else this.identify(way);
+      else if (way.route?.ops === null || bringsItsOwn(way)) this.enter(way);
+      else
+        this.identification.identify(way, head.authorization, (denied) => this.go(way, denied, () => this.enter(way)));
     });
   }
 
@@ -99,256 +146,263 @@ export class Gateway {
     }
   }
 
+  private go(way: Way, refused: Answer | null, step: () => void): void {
+    if (refused !== null) this.finish(way, refused);
+    else this.guarded(way, step);
+  }
+
+  /** Ends everything that waits under a capability that is no longer valid, responses on their way included (AU3). */
+  endInvalid(): void {
+    this.options.service.endWaiting(this.options.clock.nowMs());
+    for (const { holders, sink } of this.unwritten) if (holders.some((holder) => !holder.isValid())) sink.cut();
+  }
+
+  // ---- before the body
+
   /** What is refused whoever asks. */
   private place(way: Way): Answer | null {
     const { head, found } = way;
-    if (head.fault !== null) return { ...refuse(way, 'schema', head.fault), close: true };
-    if (found === null) return refuse(way, 'not_found', 'no such path');
-    if (typeof found === 'string') return refuse(way, 'method', undefined, found);
+    if (head.fault !== null) return { ...refuse(way, 'schema', { message: head.fault }), close: true };
+    if (found === null) return refuse(way, 'not_found', NO_PATH);
+    if (typeof found === 'string') return refuse(way, 'method', { allow: found });
     const { route } = found;
-    if (route.admin === true && !this.options.adminEnabled) return refuse(way, 'not_found', 'no such path');
+    if (route.admin === true && !this.options.adminEnabled) return refuse(way, 'not_found', NO_PATH);
     way.route = route;
-    return route.ops === null && hasBody(head) ? refuse(way, 'schema', 'body: none is taken here') : null;
+    way.isFrames = route.frames !== undefined && head.contentType?.toLowerCase() === OAP_TYPE;
+    return route.ops === null && hasBody(head) ? refuse(way, 'schema', NO_BODY) : null;
   }
 
-  /** Who asks: known here at once, or by the word of a remote verifier. */
-  private identify(way: Way): void {
-    const { authority } = this.options;
-    const { authorization } = way.head;
-    const { session } = way.sink;
-    // Someone held back who sends more on the same connection without waiting (AU5).
-    if (session.held) return this.finish(way, { ...refuse(way, 'auth_flood'), close: true });
-    const verdict = authority.authenticate(authorization, session);
-    const go = (answer: Capability | AuthFailure): void => {
-      const refused = typeof answer === 'string' ? this.unknown(way, answer) : this.admit(way, answer);
-      if (refused !== null) this.finish(way, refused);
-      else this.read(way);
-    };
-    if (verdict !== 'unverified') go(verdict);
-    else
-      authority.ask(authorization as string, way.req.socket.remoteAddress, (answer) =>
-        this.guarded(way, () => go(answer)),
-      );
+  /** Refuses what can be refused before the body is read, then reads it. */
+  private enter(way: Way): void {
+    const refused = way.route?.ops === null ? null : this.admit(way);
+    if (refused !== null) this.finish(way, refused);
+    else this.read(way);
   }
 
-  /** Nobody stands behind the request. A sender that has failed too often gets its answer later (AU5). */
-  private unknown(way: Way, failure: AuthFailure): Answer {
-    this.denied(way, way.route?.ops?.[0] as Op, failure);
-    if (failure === 'unavailable') return refuse(way, 'verifier');
-    const retryAfterMs = this.options.authority.failed(failure, way.req.socket.remoteAddress);
-    if (retryAfterMs === 0 && failure !== 'crowded') return refuse(way, 'cap_auth');
-    const { corrId, head } = way;
-    way.sink.session.held = true;
-    return { ...refusal('auth_flood', corrId, { retryAfterMs, close: hasBody(head) }), heldMs: HELD_MS };
-  }
-
-  /** Everything else that is refused before the body is read. */
-  private admit(way: Way, capability: Capability): Answer | null {
+  private admit(way: Way): Answer | null {
     const { head } = way;
-    const route = way.route as Route;
-    const ops = route.ops as readonly Op[];
-    way.capability = capability;
-    if (!ops.some((op) => capability.allowsOp(op))) {
-      this.denied(way, ops[0] as Op, 'op');
-      return refuse(way, 'cap_scope');
-    }
-    if (head.contentLength > this.options.bodyBytesMax) {
-      return refuse(way, 'too_large', `body: at most ${this.options.bodyBytesMax} bytes`);
-    }
-    if (head.contentEncoding !== undefined && head.contentEncoding.toLowerCase() !== 'identity') {
-      return refuse(way, 'media_type');
-    }
-    if (route.method === 'GET') return hasBody(head) ? refuse(way, 'schema', 'body: none is taken here') : null;
-    if (head.query !== '') return refuse(way, 'schema', 'query: none is taken here');
-    if (head.contentType === undefined || !JSON_TYPE.test(head.contentType)) return refuse(way, 'media_type');
-    return null;
+    if (head.contentLength > this.rules.bytesMax) return refuse(way, 'too_large', { message: tooLarge(this.rules) });
+    if (way.route?.method === 'GET') return hasBody(head) ? refuse(way, 'schema', NO_BODY) : null;
+    if (head.query !== '') return refuse(way, 'schema', { message: 'query: none is taken here' });
+    return isReadable(way) ? null : refuse(way, 'media_type');
   }
+
+  // ---- the body
 
   private read(way: Way): void {
     const route = way.route as Route;
     if (route.method === 'GET') return this.serve(way, route.ops === null ? null : queryOf(way.head.query));
     way.sink.proceed();
-    collect(way.req, way.head.contentLength, this.options.bodyBytesMax, (body) => {
+    readBody(way.req, way.head, this.rules, this.peekAt(way), (body) => {
       this.guarded(way, () => {
-        if (body !== null) return this.serve(way, parseJson(body));
-        const message = `body: at most ${this.options.bodyBytesMax} bytes`;
-        this.finish(way, refusal('too_large', way.corrId, { message, close: true }));
+        if (typeof body === 'string') this.finish(way, unread(body, this.rules, way.corrId));
+        else if (way.isFrames) this.serveFrames(way, body);
+        else {
+          const value = parseJson(body);
+          if (this.options.overwrites) body.fill(0);
+          this.serve(way, value);
+        }
       });
     });
   }
 
-  private serve(way: Way, value: unknown): void {
-    const route = way.route as Route;
-    const { head, corrId } = way;
-    // The body took its time: what the capability was then is not what it is now (AU3).
-    const ended = way.capability?.failure() ?? null;
-    if (ended !== null) {
-      this.denied(way, route.ops?.[0] as Op, ended);
-      return this.finish(way, refusal('cap_auth', corrId));
-    }
-    if (route.open === null) return this.answerItself(way, route, value);
-    const mode = head.idemMode;
-    if (mode !== undefined && mode !== '200-flag' && mode !== '409') {
-      throw new Malformed('x-idempotency-mode: 409 or 200-flag');
-    }
-    const { msgId } = way.found as Match;
-    const exchange = route.open({ value, msgId, corrId }, mode === '200-flag');
-    if (exchange.request.verb === 'recv') return this.receive(way, exchange, exchange.request);
-    const capability = way.capability as Capability;
-    const { service, clock } = this.options;
-    const reply = (answer: Reply): void => this.reply(way, exchange, answer);
-    service.request(exchange.request, capability, clock.nowMs(), reply);
-    if (exchange.request.verb === 'reprocess') way.sink.onGone(() => service.cancel(reply));
+  /** Without a capability in the head no more is read than the first frame's own. */
+  private peekAt(way: Way): Peek | null {
+    if (!bringsItsOwn(way)) return null;
+    return (start, then) => {
+      const first = firstCapability(start);
+      if (first === 'more' && start.length < way.head.contentLength) return false;
+      const header = first === 'more' || first.token === null ? undefined : `Bearer ${first.token}`;
+      this.identification.identify(way, header, (refused) => {
+        if (refused !== null) this.finish(way, { ...refused, close: true });
+        then(refused === null);
+      });
+      return true;
+    };
   }
 
-  /** A recv may wait, its client may leave meanwhile, and its capability may end: then no payload goes out (LE7, AU3). */
-  private receive(way: Way, exchange: Exchange, request: RecvRequest): void {
-    const capability = way.capability as Capability;
+  // ---- the service
+
+  /** The body took its time: what the capability was then is not what it is now (AU3). */
+  private hasEnded(way: Way): boolean {
+    const ended = way.capability?.failure() ?? null;
+    if (ended === null) return false;
+    this.ledger.denied(way, way.route?.ops?.[0] as Op, ended);
+    this.finish(way, refusal('cap_auth', way.corrId));
+    return true;
+  }
+
+  private serve(way: Way, value: unknown): void {
+    if (this.hasEnded(way)) return;
+    const route = way.route as Route;
+    const input: Input = { value, msgId: (way.found as Match).msgId, corrId: way.corrId };
+    const caller = way.capability as Capability;
+    if (route.one !== undefined) {
+      const { request, answer } = route.one(input, flagOf(way.head));
+      this.ask(way, { request, caller }, (reply) =>
+        this.finish(way, answer(reply, way.corrId, this.options.clock.nowMs())),
+      );
+    } else if (route.many !== undefined) {
+      const { asks, answer } = route.many(input, flagOf(way.head));
+      this.askAll(way, itemsOf(asks, caller), (replies) => this.finish(way, answer(fillIn(asks, replies))));
+    } else if (route.stream !== undefined) this.serveStream(way, route.stream(input));
+    else this.ownRoutes.answer(way, route.path, value, (answer) => this.finish(way, answer));
+  }
+
+  private serveStream(way: Way, request: StreamRequest): void {
+    const caller = way.capability as Capability;
+    if (!this.mayAck(way, caller, request.acks)) return this.finish(way, refusal('cap_scope', way.corrId, MAY_NOT_ACK));
     const { service, clock } = this.options;
-    if (request.acks.length > 0 && !capability.allowsOp('ack')) {
-      this.denied(way, 'ack', 'op');
-      return this.finish(way, refusal('cap_scope', way.corrId, { message: 'acks: the capability does not allow ack' }));
+    const finish = (answer: Answer): void => this.finish(way, answer);
+    const { ledger, rules } = this;
+    const stream = new NdjsonStream({ service, clock, ledger, rules, way, request, finish });
+    service.stream(request, caller, clock.nowMs(), stream);
+  }
+
+  private serveFrames(way: Way, body: Buffer): void {
+    if (this.hasEnded(way)) return;
+    const exchange = new FramesExchange(way, body, this.rules, flagOf(way.head));
+    this.identification.identifyAll(way, exchange.tokens, (found, held) => {
+      this.guarded(way, () => {
+        exchange.open(found);
+        for (const [op, reason] of exchange.denials) this.ledger.denied(way, op, reason);
+        this.askAll(way, exchange.items, (replies) => {
+          const answer = exchange.answer(replies, this.options.clock.nowMs());
+          // Payloads do not wait: their capability might end meanwhile (AU3).
+          this.finish(way, held && way.leased.length === 0 ? { ...answer, heldMs: HELD_MS } : answer);
+        });
+      });
+    });
+  }
+
+  /** Asks one request. It may wait: its client may leave meanwhile, and its capability may end (LE7, AU3). */
+  private ask(way: Way, item: BatchItem, then: (reply: Reply) => void): void {
+    const { service, clock } = this.options;
+    const capability = item.caller as Capability;
+    let { request } = item;
+    const nowMs = clock.nowMs();
+    if (request.verb === 'recv') {
+      if (!this.mayAck(way, capability, request.acks)) return then({ outcome: 'cap_scope', ...MAY_NOT_ACK });
+      const waitMs = Math.min(request.waitMs, capability.vouchedForMs(nowMs));
+      if (waitMs < request.waitMs) request = { ...request, waitMs };
     }
     let waits = true;
     const reply = (answer: Reply): void => {
       waits = false;
-      const deliveries = answer.deliveries ?? [];
-      const ended = !capability.isValid();
-      if (deliveries.length > 0 && (ended || way.sink.gone())) {
-        service.release(deliveries, clock.nowMs());
-        return this.reply(way, exchange, { outcome: ended ? 'cap_auth' : 'ok' });
-      }
-      this.reply(way, exchange, answer);
+      then(this.handedOut(way, capability, request, answer));
     };
-    const nowMs = clock.nowMs();
-    const waitMs = Math.min(request.waitMs, capability.vouchedForMs(nowMs));
-    service.request(waitMs < request.waitMs ? { ...request, waitMs } : request, capability, nowMs, reply);
-    if (waits && waitMs > 0) way.sink.onGone(() => service.cancel(reply));
+    service.request(request, capability, nowMs, reply);
+    if (waits) way.sink.onGone(() => service.cancel(reply));
   }
 
-  private reply(way: Way, exchange: Exchange, reply: Reply): void {
-    if (reply.outcome === 'cap_scope' || reply.outcome === 'cap_auth') {
-      this.denied(way, way.route?.ops?.[0] as Op, reply.outcome === 'cap_scope' ? 'topic' : 'ended');
-    }
-    this.finish(way, exchange.answer(reply, way.corrId, this.options.clock.nowMs()));
+  /** Asks several that are answered together; none of them may wait, but one that is alone. */
+  private askAll(way: Way, items: readonly BatchItem[], then: (replies: readonly Reply[]) => void): void {
+    if (items.length === 0) return then([]);
+    if (items.length === 1) return this.ask(way, items[0] as BatchItem, (reply) => then([reply]));
+    this.options.service.batch(items, this.options.clock.nowMs(), (replies) => {
+      const handedOut = (reply: Reply, i: number): Reply => {
+        const { caller, request } = items[i] as BatchItem;
+        return this.handedOut(way, caller as Capability, request, reply);
+      };
+      then(replies.map(handedOut));
+    });
   }
 
-  /** The routes that ask no shard. */
-  private answerItself(way: Way, route: Route, value: unknown): void {
-    if (route.path === '/healthz') return this.finish(way, done('{"ok":true}'));
-    if (route.path === '/v1/keys') return this.finish(way, done(this.options.publicKeys()));
-    if (route.path === '/v1/admin/revoke') return this.revoke(way, value);
-    const { ready, missing, retryAfterS } = this.options.readiness.report();
-    const body = JSON.stringify({ ready, missing, retry_after: retryAfterS });
-    this.finish(way, ready ? done(body) : { status: 503, body, outcome: 'degraded_writes', retryAfterS });
+  /** What a reply comes to now: no payload goes to a client that left, or under a capability that ended meanwhile. */
+  private handedOut(way: Way, capability: Capability, request: Request, reply: Reply): Reply {
+    if (reply.deliveries !== undefined && reply.deliveries.length > 0) {
+      const ended = !capability.isValid();
+      if (ended || way.sink.gone()) {
+        this.options.service.release(reply.deliveries, this.options.clock.nowMs());
+        if (!ended) return { outcome: 'ok' };
+        this.ledger.denied(way, 'recv', 'ended');
+        return { outcome: 'cap_auth' };
+      }
+      way.leased = way.leased.length === 0 ? reply.deliveries : [...way.leased, ...reply.deliveries];
+      way.holders = way.holders.length === 0 ? [capability] : [...way.holders, capability];
+    }
+    if (reply.outcome === 'cap_scope' || reply.outOfScope === true) this.ledger.denied(way, opOf(request), 'topic');
+    else if (reply.outcome === 'cap_auth') this.ledger.denied(way, opOf(request), 'ended');
+    return reply;
   }
 
-  /** Ends a capability at once, and says so when it will stay ended (AU3, AU4). */
-  private revoke(way: Way, value: unknown): void {
-    const { authority, service, clock, log, keepRevocation } = this.options;
-    const capability = way.capability as Capability;
-    const { nonce, key_id, reason } = check('revoke', value);
-    if ((nonce === undefined) === (key_id === undefined)) throw new Malformed('nonce, key_id: exactly one of them');
-    if (!capability.allowsTopic(ADMIN_TOPIC)) {
-      this.denied(way, 'admin', 'topic');
-      return this.finish(way, refusal('cap_scope', way.corrId));
-    }
-    const atMs = clock.nowMs();
-    const retryAfterMs = capability.charge(0, atMs);
-    if (retryAfterMs > 0) return this.finish(way, refusal('quota', way.corrId, { retryAfterMs }));
-    const kind = nonce === undefined ? 'key_id' : 'nonce';
-    const id = (nonce ?? key_id) as string;
-    if (!authority.revoke(kind, id)) {
-      const message = 'the revocation list is full: rotate the root key instead';
-      return this.finish(way, refusal('internal', way.corrId, { message }));
-    }
-    service.endWaiting(atMs);
-    log.warn('capability.revoked', { ...this.context(way), kind, id, note: reason.slice(0, 200) });
-    keepRevocation({ kind, value: id, atMs }, (error) =>
-      this.finish(way, error === null ? done('{"ok":true}') : refusal('journal', way.corrId)),
-    );
+  private mayAck(way: Way, capability: Capability, acks: readonly unknown[]): boolean {
+    if (acks.length === 0 || capability.allowsOp('ack')) return true;
+    this.ledger.denied(way, 'ack', 'op');
+    return false;
   }
+
+  // ---- the response
 
   private fail(way: Way, error: unknown): void {
     if (error instanceof Malformed) {
       return this.finish(way, refusal('schema', way.corrId, { message: error.message }));
     }
-    const { metrics, log } = this.options;
-    metrics.internalErrors.add();
-    log.error('request.failed', { ...this.context(way), ...placeOf(error) });
+    this.ledger.failed(way, error);
     this.finish(way, refusal('internal', way.corrId, { close: true }));
   }
 
-  // ---- what is seen from outside
-
-  private context(way: Way) {
-    return {
-      corr_id: way.corrId,
-      peer_addr: way.req.socket.remoteAddress ?? NONE,
-      cap_scope: way.capability?.label ?? NONE,
-      route: way.route?.path ?? NONE,
-    };
-  }
-
-  /** A security decision line and its counter (O3). */
-  private denied(way: Way, op: Op, reason: string): void {
-    const { metrics, log } = this.options;
-    metrics.authFailures.add(metrics.authFailures.slot(op));
-    log.warn('auth.denied', { ...this.context(way), decision: 'denied', op, reason });
-  }
-
   private finish(way: Way, answer: Answer): void {
-    const seconds = (performance.now() - way.startedMs) / 1000;
-    this.count(way, answer, seconds);
-    const { log } = this.options;
-    if (answer.outcome === 'integrity') {
-      log.warn('integrity.failed', { ...this.context(way), decision: 'denied', reason: 'payload_hash' });
-    }
-    if (log.debugOn) {
-      const { status, outcome } = answer;
-      log.debug('request', { ...this.context(way), status, reason: outcome, latency_ms: seconds * 1000 });
-    }
-    way.sink.respond(answer, way.corrId);
+    this.ledger.answered(way, answer);
+    const { sink, leased } = way;
+    const response = way.isFrames && answer.type === undefined ? framed(answer, way.route as Route) : answer;
+    if (!sink.respond(response, way.corrId) && leased.length > 0) this.watch(way);
   }
 
-  private count(way: Way, answer: Answer, seconds: number): void {
-    const { metrics } = this.options;
-    const { route, head } = way;
-    const path = route?.path ?? 'other';
-    const method = head.method === 'GET' || head.method === 'POST' ? head.method : 'other';
-    metrics.request(path, method, answer.status);
-    metrics.requestSeconds.observe(seconds);
-    if (answer.outcome === 'ok' && route?.hot === true) metrics.latencyOf(path)?.observe(seconds);
-    if (answer.status < 400) return;
-    const reason = REJECTED[answer.outcome];
-    if (reason !== undefined) metrics.rejected.add(metrics.rejected.slot(reason));
-    if (answer.outcome === 'integrity') metrics.integrityFailures.add(metrics.integrityFailures.slot('send'));
-    if (answer.status === 429 || answer.status === 503) metrics.busy.add(metrics.busy.slot(path));
+  /** Until its reader has taken it: cut when the capability ends, taken back when nothing of it could be written. */
+  private watch({ sink, leased, holders }: Way): void {
+    const { service, clock } = this.options;
+    const entry: Unwritten = { holders, sink };
+    this.unwritten.add(entry);
+    sink.onWritten((nothing) => {
+      this.unwritten.delete(entry);
+      if (nothing) service.release(leased, clock.nowMs());
+    });
   }
 }
 
-const hasBody = (head: Head): boolean => head.chunked || head.contentLength > 0;
+const NOTHING_LEASED: readonly Delivery[] = [];
+const NOBODY: readonly Capability[] = [];
+const opOf = ({ verb }: Request): Op =>
+  verb === 'dlq_list' || verb === 'reprocess' || verb === 'purge' ? 'admin' : verb;
 
-/** A refusal before the body was read: whatever is left of it goes with the connection. */
-const refuse = (way: Way, outcome: Parameters<typeof refusal>[0], message?: string, allow?: string): Answer =>
-  refusal(outcome, way.corrId, { message, close: hasBody(way.head), ...(allow === undefined ? {} : { allow }) });
+const MUCH_READ = 'body: too many large ones are being read';
+const NO_PATH = { message: 'no such path' };
+const NO_BODY = { message: 'body: none is taken here' };
+const MAY_NOT_ACK = { message: 'acks: the capability does not allow ack' };
+const tooLarge = ({ bytesMax }: BodyRules): string => `body: at most ${bytesMax} bytes`;
 
-const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
-  400: 'schema',
-  401: 'unauth',
-  403: 'unauth',
-  413: 'oversize',
-  415: 'schema',
-  422: 'integrity',
-  429: 'saturated',
-};
-/** `rejected_total{reason}` of each refusal that it counts. */
-const REJECTED: Readonly<Partial<Record<Outcome, RejectedReason>>> = Object.fromEntries(
-  Object.entries(OUTCOMES).map(([outcome, { status }]) => [
-    outcome,
-    outcome === 'auth_flood' ? 'unauth' : REASON_OF_STATUS[status],
-  ]),
-);
+/** Frames may bring their capabilities themselves, where the head brings none and the body is not encoded. */
+const bringsItsOwn = ({ isFrames, head }: Way): boolean =>
+  isFrames && head.authorization === undefined && head.contentEncoding === undefined;
+
+/** Whether the body has a type and an encoding that the route takes. */
+function isReadable({ head, isFrames }: Way): boolean {
+  const { contentType, contentEncoding } = head;
+  if (contentEncoding !== undefined) {
+    const coding = contentEncoding.toLowerCase();
+    if (coding !== 'identity' && !isCoding(coding)) return false;
+    head.contentEncoding = coding === 'identity' ? undefined : coding;
+  }
+  return isFrames || (contentType !== undefined && JSON_TYPE.test(contentType));
+}
+
+/** Why a body could not be read. */
+function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
+  if (fault === 'too_large') return refusal('too_large', corrId, { message: tooLarge(rules), close: true });
+  if (fault === 'memory') return refusal('saturated_memory', corrId, { message: MUCH_READ, close: true });
+  if (fault === 'malformed') return refusal('schema', corrId, { message: 'body: its encoding is broken', close: true });
+  const message = `body: expands to more than ${rules.ratio} times its size`;
+  return refusal('too_large', corrId, { message, close: true, rejected: 'ratio_cap' });
+}
+
+/** What a duplicate is answered with. @throws Malformed */
+function flagOf({ idemMode }: Head): boolean {
+  if (idemMode !== undefined && idemMode !== '200-flag' && idemMode !== '409') {
+    throw new Malformed('x-idempotency-mode: 409 or 200-flag');
+  }
+  return idemMode === '200-flag';
+}
 
 /** A query as an object of strings. @throws Malformed for a name that is there twice */
 function queryOf(query: string): Record<string, string> {

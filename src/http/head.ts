@@ -18,6 +18,11 @@ export interface Head {
   fault: string | null;
 }
 
+/** More fields than any client has a use for. Node's own limit would drop what is beyond it without a word. */
+const FIELDS_MAX = 100;
+
+export const hasBody = ({ chunked, contentLength }: Head): boolean => chunked || contentLength > 0;
+
 /**
  * Reads the head from the raw headers: Node keeps the first of two Authorization or Host headers without a word, and takes
  * transfer codings, targets and versions that this server has no use for. A difference between two readers of
@@ -42,6 +47,7 @@ export function headOf(req: IncomingMessage): Head {
   if (url.charCodeAt(0) !== 0x2f) head.fault = 'request target: must be a path';
   if (req.httpVersion !== '1.1') head.fault = 'HTTP version: must be 1.1';
   const raw = req.rawHeaders;
+  if (raw.length > 2 * FIELDS_MAX) head.fault = `head: at most ${FIELDS_MAX} fields`;
   let seen = 0;
   for (let i = 0; i < raw.length; i += 2) {
     const field = FIELDS[(raw[i] as string).length];
@@ -54,6 +60,7 @@ export function headOf(req: IncomingMessage): Head {
       take?.(head, raw[i + 1] as string);
     }
   }
+  if ((seen & HOST) === 0) head.fault ??= 'host: missing';
   return head;
 }
 
@@ -63,6 +70,8 @@ interface Field {
   readonly take?: (head: Head, value: string) => void;
 }
 
+/** The bit of the first of these. */
+const HOST = 1;
 const SINGULAR: readonly Omit<Field, 'bit'>[] = [
   { name: 'host' },
   { name: 'expect' },

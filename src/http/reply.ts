@@ -1,21 +1,30 @@
 import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
-import type { DeadLetter, Delivery, Reply } from '../service/messages.ts';
+import type { RejectedReason } from '../observe/metrics.ts';
+import type { Reply } from '../service/messages.ts';
+import { type Head, hasBody } from './head.ts';
 
 /** A response, before it is written. */
 export interface Answer {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | Buffer;
   readonly outcome: Outcome;
+  /** The body's media type, JSON unless it says otherwise. */
+  readonly type?: string;
   readonly retryAfterS?: number;
   /** Methods that the path has (405). */
   readonly allow?: string;
   /** The rest of the request was not read: the connection must go. */
   readonly close?: boolean;
+  /** What `rejected_total` counts it as, where the outcome alone does not say. */
+  readonly rejected?: RejectedReason;
+  /** The outcomes of those items that were refused, where the request as a whole was not. */
+  readonly refusedItems?: readonly Outcome[];
   /** The answer goes out after this time, and nothing more is read from the connection until then (AU5). */
   readonly heldMs?: number;
 }
 
-type Refusing = {
+/** Outcomes with an error code. */
+export type Refusing = {
   [O in Outcome]: (typeof OUTCOMES)[O]['code'] extends null ? never : O;
 }[Outcome];
 
@@ -25,7 +34,7 @@ const MESSAGES: Readonly<Record<Refusing, string>> = {
   cap_scope: 'the capability does not allow this',
   method: 'the path has no such method',
   too_large: 'the request body is too large',
-  media_type: 'the body must be application/json without an encoding',
+  media_type: 'this type or encoding of a body is not taken here',
   timeout: 'the request did not arrive in time',
   schema: 'the request is malformed',
   integrity: 'a hash does not match',
@@ -45,6 +54,8 @@ const MESSAGES: Readonly<Record<Refusing, string>> = {
   saturated_shard: 'the queue is full',
   saturated_inflight: 'too many messages are leased',
   internal: 'an error on our side',
+  saturated_streams: 'too many streams are open',
+  saturated_memory: 'too much memory is in use',
 };
 
 export interface RefusalDetail {
@@ -53,30 +64,44 @@ export interface RefusalDetail {
   readonly msgId?: string | undefined;
   readonly allow?: string;
   readonly close?: boolean;
+  readonly rejected?: RejectedReason | undefined;
 }
 
 interface ErrorBody {
   code: string;
   message: string;
-  corr_id: string;
+  corr_id?: string;
   reason?: string;
   msg_id?: string;
 }
 
-/** `{"code", "message", "corr_id"}`, with `reason` where a code has several, and `msg_id` for a duplicate. */
-export function refusal(outcome: Refusing, corrId: string, detail: RefusalDetail = {}): Answer {
-  const row: { status: number; code: string; reason?: string; retryable: boolean } = OUTCOMES[outcome];
-  const body: ErrorBody = { code: row.code, message: detail.message ?? MESSAGES[outcome], corr_id: corrId };
+/** `code` and `message`, with `reason` where a code has several, and `msg_id` for a duplicate. */
+export function errorOf(outcome: Refusing, message: string | undefined, corrId?: string, msgId?: string): ErrorBody {
+  const row: { code: string; reason?: string } = OUTCOMES[outcome];
+  const body: ErrorBody = { code: row.code, message: message ?? MESSAGES[outcome] };
+  if (corrId !== undefined) body.corr_id = corrId;
   if (row.reason !== undefined) body.reason = row.reason;
-  if (detail.msgId !== undefined) body.msg_id = detail.msgId;
-  const waits = row.status === 429 || row.status === 503;
+  if (msgId !== undefined) body.msg_id = msgId;
+  return body;
+}
+
+/** Whole seconds after which to try again; undefined for what will not get better. */
+export function retryAfterS(outcome: Outcome, retryAfterMs = 1000): number | undefined {
+  const { status } = OUTCOMES[outcome];
+  return status === 429 || status === 503 ? Math.max(1, Math.ceil(retryAfterMs / 1000)) : undefined;
+}
+
+/** The response of a refusal: `{"code", "message", "corr_id", ..}`. */
+export function refusal(outcome: Refusing, corrId: string, detail: RefusalDetail = {}): Answer {
+  const waitS = retryAfterS(outcome, detail.retryAfterMs);
   return {
-    status: row.status,
-    body: JSON.stringify(body),
+    status: OUTCOMES[outcome].status,
+    body: JSON.stringify(errorOf(outcome, detail.message, corrId, detail.msgId)),
     outcome,
-    ...(waits ? { retryAfterS: Math.max(1, Math.ceil((detail.retryAfterMs ?? 1000) / 1000)) } : {}),
+    ...(waitS === undefined ? {} : { retryAfterS: waitS }),
     ...(detail.allow === undefined ? {} : { allow: detail.allow }),
     ...(detail.close === true ? { close: true } : {}),
+    ...(detail.rejected === undefined ? {} : { rejected: detail.rejected }),
   };
 }
 
@@ -84,87 +109,21 @@ export const refuses = (outcome: Outcome): outcome is Refusing => OUTCOMES[outco
 
 export const done = (body: string, outcome: Outcome = 'ok'): Answer => ({ status: 200, body, outcome });
 
+/** The msg_id that a refusal tells: that of the message which a duplicate repeats (ID2). */
+export const original = ({ outcome, msgId }: Reply): string | undefined =>
+  outcome === 'duplicate' ? msgId : undefined;
+
+/** A refusal before the body was read: whatever is left of it goes with the connection. */
+export const refuse = (
+  { head, corrId }: { readonly head: Head; readonly corrId: string },
+  outcome: Refusing,
+  detail: RefusalDetail = {},
+): Answer => refusal(outcome, corrId, { ...detail, close: hasBody(head) });
+
 /** The service's reply as a response; `write` makes the body of a success. */
 export function answerOf(reply: Reply, corrId: string, write: (reply: Reply) => string): Answer {
   const { outcome } = reply;
   if (!refuses(outcome)) return done(write(reply), outcome);
   const { message, retryAfterMs } = reply;
-  return refusal(outcome, corrId, { message, retryAfterMs, msgId: outcome === 'duplicate' ? reply.msgId : undefined });
+  return refusal(outcome, corrId, { message, retryAfterMs, msgId: original(reply) });
 }
-
-// ---- bodies. Values that cannot need escaping (ids, hashes, numbers, base64) go in as they are.
-
-export const sentBody = (reply: Reply, duplicate: boolean): string =>
-  `{"msg_id":"${reply.msgId}","duplicate":${duplicate},"payload_hash":"${reply.payloadHash}","hash_chain":"${reply.hashChain}"}`;
-
-export const okBody = (): string => '{"ok":true}';
-export const nackedBody = (reply: Reply): string => `{"ok":true,"state":"${reply.state}"}`;
-export const extendedBody = (reply: Reply): string => `{"ok":true,"deadline_in_ms":${reply.deadlineInMs}}`;
-
-/** Envelopes, and the results of the acks that rode along, in their order. */
-export function receivedBody(reply: Reply, msgIds: readonly string[], nowMs: number): string {
-  let body = '{"messages":[';
-  const deliveries = reply.deliveries ?? [];
-  for (let i = 0; i < deliveries.length; i++) body += (i > 0 ? ',' : '') + envelope(deliveries[i] as Delivery, nowMs);
-  if (msgIds.length === 0) return `${body}]}`;
-  const results = (reply.ackOutcomes ?? []).map((outcome, i) => ackResult(msgIds[i] as string, outcome));
-  return `${body}],"ack_results":[${results.join(',')}]}`;
-}
-
-function ackResult(msgId: string, outcome: Outcome): string {
-  if (!refuses(outcome)) return `{"msg_id":"${msgId}","ok":true}`;
-  return `{"msg_id":"${msgId}","code":"${OUTCOMES[outcome].code}","message":"${MESSAGES[outcome]}"}`;
-}
-
-function envelope(d: Delivery, nowMs: number): string {
-  const { payload } = d;
-  const base64 = Buffer.isBuffer(payload) ? payload.toString('base64') : Buffer.from(payload).toString('base64');
-  return (
-    `{"msg_id":"${d.msgId}","topic":"${d.topic}","ts":"${d.ts}","idem_key":${JSON.stringify(d.idemKey)},` +
-    `"payload_b64":"${base64}","payload_hash":"${d.payloadHash}","attrs":${JSON.stringify(d.attrs)},` +
-    `"corr_id":"${d.corrId}","shard":${d.shard},"attempt":${d.attempt},"hash_chain":"${d.hashChain}","sig":${d.sig === null ? 'null' : `"${d.sig}"`},` +
-    `"receipt":"${d.receipt}","deadline_in_ms":${Math.max(0, d.deadlineMs - nowMs)},"epoch":${d.epoch}}`
-  );
-}
-
-export const deadLettersBody = (reply: Reply): string =>
-  JSON.stringify({
-    dead_letters: (reply.deadLetters ?? []).map(deadLetter),
-    next: reply.next == null ? null : String(reply.next),
-  });
-
-const deadLetter = (d: DeadLetter) => ({
-  msg_id: d.msgId,
-  topic: d.topic,
-  ts: d.ts,
-  idem_key: d.idemKey,
-  payload_hash: d.payloadHash,
-  hash_chain: d.hashChain,
-  attrs: d.attrs,
-  corr_id: d.corrId,
-  shard: d.shard,
-  epoch: d.epoch,
-  reason: d.reason,
-  attempt: d.attempt,
-  last_error: d.lastError,
-  dead_at: d.deadAt,
-  redrives: d.redrives,
-  ...(d.payload === null ? {} : { payload_b64: Buffer.from(d.payload).toString('base64') }),
-});
-
-export const statsBody = (reply: Reply): string => {
-  const s = reply.stats;
-  return JSON.stringify({
-    topic: s?.topic,
-    depth: s?.depth,
-    queued: s?.queued,
-    leased: s?.leased,
-    redelivered: s?.redelivered,
-    dead_lettered: s?.deadLettered,
-    oldest_ready_ms: s?.oldestReadyMs,
-  });
-};
-
-export const reprocessedBody = ({ moved, skipped, failed }: Reply): string =>
-  JSON.stringify({ moved, skipped, failed });
-export const purgedBody = ({ purged }: Reply): string => JSON.stringify({ purged });

@@ -1,5 +1,6 @@
 import type { DeadReason } from '../../spec/vocabulary.ts';
 import type {
+  AckItem,
   AckRequest,
   DlqListRequest,
   ExtendRequest,
@@ -9,6 +10,7 @@ import type {
   ReprocessRequest,
   SendRequest,
   StatsRequest,
+  StreamRequest,
 } from '../service/messages.ts';
 import { Malformed } from './json.ts';
 import type { Body } from './schemas.ts';
@@ -32,7 +34,11 @@ function checkText(field: string, text: string, bytesMax: number): void {
   if (!text.isWellFormed()) throw new Malformed(`${field}: a lone surrogate`);
 }
 
-export function sendOf(body: Body<'send'>, corrId: string): SendRequest {
+export const sendOf = (body: Body<'send'>, corrId: string): SendRequest =>
+  sendWith(body, payloadOf(body.payload_b64), corrId);
+
+/** `payload` is kept as it is: it must not be a view of something much larger. */
+export function sendWith(body: Body<'send_frame'>, payload: Buffer, corrId: string): SendRequest {
   if (body.attrs !== undefined) {
     for (const key of Object.keys(body.attrs)) checkText(`attrs.${key}`, body.attrs[key] as string, ATTR_BYTES_MAX);
   }
@@ -40,7 +46,7 @@ export function sendOf(body: Body<'send'>, corrId: string): SendRequest {
     verb: 'send',
     topic: body.topic,
     idemKey: body.idem_key,
-    payload: payloadOf(body.payload_b64),
+    payload,
     payloadHash: body.payload_hash ?? null,
     attrs: body.attrs ?? NO_ATTRS,
     corrId,
@@ -49,14 +55,29 @@ export function sendOf(body: Body<'send'>, corrId: string): SendRequest {
   };
 }
 
+const MESSAGES_DEFAULT = 32;
+const BYTES_DEFAULT = 524_288;
+const acksOf = (acks: Body<'recv'>['acks']): AckItem[] =>
+  acks?.map(({ msg_id, receipt }) => ({ msgId: msg_id, receipt })) ?? [];
+
 export const recvOf = (body: Body<'recv'>): RecvRequest => ({
   verb: 'recv',
   topic: body.topic,
   visibilityMs: body.visibility_ms ?? null,
-  messagesMax: body.max_messages ?? 32,
-  bytesMax: body.max_bytes ?? 524_288,
+  messagesMax: body.max_messages ?? MESSAGES_DEFAULT,
+  bytesMax: body.max_bytes ?? BYTES_DEFAULT,
   waitMs: body.wait_ms ?? 0,
-  acks: body.acks?.map(({ msg_id, receipt }) => ({ msgId: msg_id, receipt })) ?? [],
+  acks: acksOf(body.acks),
+});
+
+export const streamOf = (body: Body<'stream'>): StreamRequest => ({
+  topic: body.topic,
+  visibilityMs: body.visibility_ms ?? null,
+  credit: body.credit ?? MESSAGES_DEFAULT,
+  bytesMax: body.max_bytes ?? BYTES_DEFAULT,
+  messagesMax: body.max_messages ?? Number.POSITIVE_INFINITY,
+  waitMs: body.wait_ms ?? Number.POSITIVE_INFINITY,
+  acks: acksOf(body.acks),
 });
 
 export const ackOf = (body: Body<'ack'>, msgId: string): AckRequest => ({

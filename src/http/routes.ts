@@ -1,7 +1,9 @@
 import { type EventName, type Op, ROUTE_OF } from '../../spec/vocabulary.ts';
-import type { Reply, Request } from '../service/messages.ts';
-import * as bodies from './reply.ts';
-import { type Answer, answerOf } from './reply.ts';
+import type { AckRequest, NackRequest, Reply, Request, StreamRequest } from '../service/messages.ts';
+import * as bodies from './bodies.ts';
+import { ackFrames, type FrameCodec, nackFrames, recvFrames, sendFrames } from './frames.ts';
+import { type Ask, asked, resultsAnswer } from './many.ts';
+import { type Answer, answerOf, done } from './reply.ts';
 import * as requests from './requests.ts';
 import { check, type SchemaName } from './schemas.ts';
 
@@ -14,11 +16,18 @@ export interface Input {
   readonly corrId: string;
 }
 
-/** How one route asks the service and answers. */
+/** How one request of a route asks the service and answers. */
 export interface Exchange {
   readonly request: Request;
   /** The response; `nowMs` is the time it is made at. */
   answer(reply: Reply, corrId: string, nowMs: number): Answer;
+}
+
+/** How a batch does. */
+export interface ManyExchange {
+  readonly asks: readonly Ask[];
+  /** The response; one reply an ask, in order. */
+  answer(replies: readonly Reply[]): Answer;
 }
 
 export interface Route {
@@ -28,10 +37,14 @@ export interface Route {
   /** Any of these ops of the capability will do; null for routes that are open. */
   readonly ops: readonly Op[] | null;
   readonly admin?: true;
-  /** Taken before h3: the three requests that a message costs. */
+  /** Taken before h3: the requests that a message costs. */
   readonly hot?: true;
-  /** Null for a route the server answers itself. */
-  readonly open: ((input: Input, flag200: boolean) => Exchange) | null;
+  /** What its body is: one request, several, or what a stream is asked with. Without any the server answers itself. */
+  readonly one?: (input: Input, flag200: boolean) => Exchange;
+  readonly many?: (input: Input, flag200: boolean) => ManyExchange;
+  readonly stream?: (input: Input) => StreamRequest;
+  /** How it reads and writes frames, where it does. */
+  readonly frames?: FrameCodec;
 }
 
 const plain =
@@ -45,10 +58,17 @@ function send({ value, corrId }: Input, flag200: boolean): Exchange {
   return {
     request: requests.sendOf(check('send', value), corrId),
     answer: (reply, corrId) => {
-      if (reply.outcome === 'duplicate' && flag200) return bodies.done(bodies.sentBody(reply, true), 'duplicate');
-      return answerOf(reply, corrId, (sent) => bodies.sentBody(sent, false));
+      if (reply.outcome === 'duplicate' && flag200) return done(bodies.sentBody(reply), 'duplicate');
+      return answerOf(reply, corrId, bodies.sentBody);
     },
   };
+}
+
+function sendBatch({ value, corrId }: Input, flag200: boolean): ManyExchange {
+  const asks = check('send_batch', value).messages.map((item) =>
+    asked(() => requests.sendOf(check('send', item), corrId)),
+  );
+  return { asks, answer: (replies) => resultsAnswer(replies, flag200, bodies.sentResult, () => undefined) };
 }
 
 function recv({ value }: Input): Exchange {
@@ -60,42 +80,84 @@ function recv({ value }: Input): Exchange {
   };
 }
 
+/** A batch of verbs that name a message each. */
+const settleBatch =
+  (itemsOf: (value: unknown) => readonly unknown[], make: (item: unknown) => AckRequest | NackRequest) =>
+  ({ value }: Input): ManyExchange => {
+    const asks = itemsOf(value).map((item) => asked(() => make(item)));
+    const named = (i: number): string | undefined => (asks[i] as Partial<AckRequest>).msgId;
+    const result = (reply: Reply, i: number): string => bodies.settledResult(named(i) as string, reply);
+    return { asks, answer: (replies) => resultsAnswer(replies, false, result, named) };
+  };
+
+const ackItem = (item: unknown): AckRequest => {
+  const body = check('ack_item', item);
+  return requests.ackOf(body, body.msg_id);
+};
+const nackItem = (item: unknown): NackRequest => {
+  const body = check('nack_item', item);
+  return requests.nackOf(body, body.msg_id);
+};
+
 const of = (event: EventName): { method: 'GET' | 'POST'; path: string } => {
   const [method, path] = (ROUTE_OF[event] ?? '').split(' ') as ['GET' | 'POST', string];
   return { method, path };
 };
+const post = (path: string): { method: 'POST'; path: string } => ({ method: 'POST', path });
 
 /** Every route of the server. Both ways of dispatch read this table. */
 export const ROUTES: readonly Route[] = [
-  { ...of('send'), ops: ['send'], hot: true, open: send },
-  { ...of('recv'), ops: ['recv'], hot: true, open: recv },
-  { ...of('ack'), ops: ['ack'], hot: true, open: plain('ack', requests.ackOf, bodies.okBody) },
-  { ...of('nack'), ops: ['nack'], hot: true, open: plain('nack', requests.nackOf, bodies.nackedBody) },
-  { ...of('extend'), ops: ['extend'], hot: true, open: plain('extend', requests.extendOf, bodies.extendedBody) },
+  { ...of('send'), ops: ['send'], hot: true, one: send, frames: sendFrames },
+  { ...post('/v1/send/batch'), ops: ['send'], hot: true, many: sendBatch, frames: sendFrames },
+  { ...of('recv'), ops: ['recv'], hot: true, one: recv, frames: recvFrames },
+  { ...post('/v1/recv/stream'), ops: ['recv'], stream: ({ value }) => requests.streamOf(check('stream', value)) },
+  { ...of('ack'), ops: ['ack'], hot: true, one: plain('ack', requests.ackOf, bodies.okBody), frames: ackFrames },
+  {
+    ...post('/v1/ack/batch'),
+    ops: ['ack'],
+    hot: true,
+    many: settleBatch((value) => check('ack_batch', value).acks, ackItem),
+    frames: ackFrames,
+  },
+  {
+    ...of('nack'),
+    ops: ['nack'],
+    hot: true,
+    one: plain('nack', requests.nackOf, bodies.nackedBody),
+    frames: nackFrames,
+  },
+  {
+    ...post('/v1/nack/batch'),
+    ops: ['nack'],
+    hot: true,
+    many: settleBatch((value) => check('nack_batch', value).nacks, nackItem),
+    frames: nackFrames,
+  },
+  { ...of('extend'), ops: ['extend'], hot: true, one: plain('extend', requests.extendOf, bodies.extendedBody) },
   {
     method: 'GET',
     path: '/v1/dlq',
     ops: ['admin'],
     admin: true,
-    open: plain('dlq', requests.dlqListOf, bodies.deadLettersBody),
+    one: plain('dlq', requests.dlqListOf, bodies.deadLettersBody),
   },
   {
     ...of('reprocess'),
     ops: ['admin'],
     admin: true,
-    open: plain('reprocess', requests.reprocessOf, bodies.reprocessedBody),
+    one: plain('reprocess', requests.reprocessOf, bodies.reprocessedBody),
   },
-  { ...of('purge'), ops: ['admin'], admin: true, open: plain('purge', requests.purgeOf, bodies.purgedBody) },
-  { method: 'POST', path: '/v1/admin/revoke', ops: ['admin'], admin: true, open: null },
+  { ...of('purge'), ops: ['admin'], admin: true, one: plain('purge', requests.purgeOf, bodies.purgedBody) },
+  { ...post('/v1/admin/revoke'), ops: ['admin'], admin: true },
   {
     method: 'GET',
     path: '/v1/stats',
     ops: ['recv', 'stats', 'admin'],
-    open: plain('stats', requests.statsOf, bodies.statsBody),
+    one: plain('stats', requests.statsOf, bodies.statsBody),
   },
-  { method: 'GET', path: '/v1/keys', ops: null, open: null },
-  { method: 'GET', path: '/healthz', ops: null, open: null },
-  { method: 'GET', path: '/readyz', ops: null, open: null },
+  { method: 'GET', path: '/v1/keys', ops: null },
+  { method: 'GET', path: '/healthz', ops: null },
+  { method: 'GET', path: '/readyz', ops: null },
 ];
 
 const PARAMETER = '{msg_id}';

@@ -16,45 +16,58 @@ const reason = Type.Enum([...DEAD_REASONS]);
 const text = Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' });
 const closed = { additionalProperties: false } as const;
 
-export const SCHEMAS = {
-  send: Type.Object(
-    {
-      topic,
-      idem_key: Type.String({ pattern: '^[!-~]{1,128}$' }),
-      payload_b64: Type.String(),
-      attrs: Type.Optional(
-        Type.Record(Type.String({ pattern: '^(?!__proto__$)[a-z0-9._-]{1,64}$' }), text, {
-          maxProperties: 32,
-          ...closed,
-        }),
-      ),
-      payload_hash: Type.Optional(Type.String({ pattern: '^b3:[0-9a-f]{64}$' })),
-      delay_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: HOURS_12_MS })),
-      ttl_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: DAYS_365_MS })),
-    },
-    closed,
+const sending = {
+  topic,
+  idem_key: Type.String({ pattern: '^[!-~]{1,128}$' }),
+  attrs: Type.Optional(
+    Type.Record(Type.String({ pattern: '^(?!__proto__$)[a-z0-9._-]{1,64}$' }), text, {
+      maxProperties: 32,
+      ...closed,
+    }),
   ),
-  recv: Type.Object(
+  payload_hash: Type.Optional(Type.String({ pattern: '^b3:[0-9a-f]{64}$' })),
+  delay_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: HOURS_12_MS })),
+  ttl_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: DAYS_365_MS })),
+};
+const receiving = {
+  topic,
+  visibility_ms: Type.Optional(visibility),
+  max_messages: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
+  max_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 524_288 })),
+  wait_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: 20_000 })),
+  acks: Type.Optional(Type.Array(Type.Object({ msg_id: msgId, receipt }, closed), { maxItems: 256 })),
+};
+const nacking = {
+  receipt,
+  reason: Type.Optional(text),
+  retry_after_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: HOURS_12_MS })),
+  dead_letter: Type.Optional(Type.Boolean()),
+};
+/** A batch. Its items are checked one by one, so that each fails alone. */
+const items = Type.Array(Type.Unknown(), { minItems: 1, maxItems: 256 });
+
+export const SCHEMAS = {
+  send: Type.Object({ ...sending, payload_b64: Type.String() }, closed),
+  /** The JSON of a frame: its payload goes beside it. */
+  send_frame: Type.Object(sending, closed),
+  send_batch: Type.Object({ messages: items }, closed),
+  recv: Type.Object(receiving, closed),
+  stream: Type.Object(
     {
-      topic,
-      visibility_ms: Type.Optional(visibility),
-      max_messages: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
-      max_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 524_288 })),
-      wait_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: 20_000 })),
-      acks: Type.Optional(Type.Array(Type.Object({ msg_id: msgId, receipt }, closed), { maxItems: 256 })),
+      ...receiving,
+      max_messages: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
+      wait_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: HOURS_12_MS })),
+      credit: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
     },
     closed,
   ),
   ack: Type.Object({ receipt }, closed),
-  nack: Type.Object(
-    {
-      receipt,
-      reason: Type.Optional(text),
-      retry_after_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: HOURS_12_MS })),
-      dead_letter: Type.Optional(Type.Boolean()),
-    },
-    closed,
-  ),
+  ack_batch: Type.Object({ acks: items }, closed),
+  /** An ack that names its message itself: an item of a batch, or a frame. */
+  ack_item: Type.Object({ msg_id: msgId, receipt }, closed),
+  nack: Type.Object(nacking, closed),
+  nack_batch: Type.Object({ nacks: items }, closed),
+  nack_item: Type.Object({ msg_id: msgId, ...nacking }, closed),
   extend: Type.Object({ receipt, visibility_ms: Type.Optional(visibility) }, closed),
   reprocess: Type.Object(
     {

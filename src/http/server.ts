@@ -1,18 +1,23 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
+import { isKnown } from './connection.ts';
 import { createDispatch, type DispatchMode } from './dispatch.ts';
 import type { Gateway } from './gateway.ts';
+import { Newcomers } from './newcomers.ts';
+import { onParserError } from './parser-errors.ts';
+import { peerOf } from './peer.ts';
+import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
 
-export interface HttpOptions {
-  readonly host: string;
-  readonly port: number;
+/** Bounds of connections, which may change while the server runs. */
+export interface ConnectionRules {
   readonly readTimeoutMs: number;
   readonly writeTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** Of all listeners together. */
   readonly connectionsMax: number;
   readonly requestsPerSocket: number;
-  readonly dispatch: DispatchMode;
 }
 
 /** Timeouts are looked at this often; Node's own default of 30 s would make them meaningless. */
@@ -20,43 +25,138 @@ const CHECK_INTERVAL_MS = 500;
 const HEADER_BYTES_MAX = 16 * 1024;
 const METRICS_CONNECTIONS_MAX = 16;
 
-/** A listening HTTP server. */
+/** A listening server. */
 export interface Listener {
-  /** `host:port` as bound. */
+  /** As bound: `host:port`, or the path of a Unix socket. */
   readonly address: string;
-  readonly connections: () => number;
   /** Stops listening, lets answered connections go, and cuts the rest after the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** The service's own listener: HTTP/1.1, every wait bounded (D1). */
-export function listenHttp(gateway: Gateway, options: HttpOptions): Promise<Listener> {
-  let closing = false;
-  const { dispatch: mode, writeTimeoutMs } = options;
-  const handler = createDispatch({ gateway, mode, writeTimeoutMs, closing: () => closing });
-  const server = createServer({
-    requestTimeout: options.readTimeoutMs,
-    headersTimeout: options.readTimeoutMs,
-    keepAliveTimeout: options.idleTimeoutMs,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
-    maxHeaderSize: HEADER_BYTES_MAX,
-    noDelay: true,
-  });
-  server.maxConnections = options.connectionsMax;
-  server.maxRequestsPerSocket = options.requestsPerSocket;
-  server.on('request', handler);
-  // The body is asked for only once the capability has been accepted.
-  server.on('checkContinue', handler);
-  server.on('connect', (_req, socket) => socket.destroy());
-  return listening(server, options.host, options.port, () => {
-    closing = true;
-  });
+/** What all listeners of the service share: the way in, its bounds, and who is in. */
+export class Doors {
+  readonly gateway: Gateway;
+  private readonly handler: ReturnType<typeof createDispatch>;
+  private readonly servers = new Set<Server | TlsServer>();
+  private rules: ConnectionRules;
+  private readonly newcomers = new Newcomers(isKnown);
+  private isClosing = false;
+  private open = 0;
+
+  constructor(gateway: Gateway, rules: ConnectionRules, mode: DispatchMode) {
+    this.gateway = gateway;
+    this.rules = rules;
+    this.handler = createDispatch({
+      gateway,
+      mode,
+      closing: () => this.isClosing,
+      rules: () => this.rules,
+      onSlowReader: (socket) => gateway.ledger.cut(peerOf(socket), 'slow_reader', 'saturated'),
+    });
+  }
+
+  /** Open connections of all listeners. */
+  get connections(): number {
+    return this.open;
+  }
+
+  /** Other bounds, for what is connected and for what comes (a request keeps the deadline it began with). */
+  apply(rules: ConnectionRules): void {
+    this.rules = rules;
+    for (const server of this.servers) this.bound(server);
+  }
+
+  /** Another certificate for the handshakes to come; connections that stand keep theirs. @throws when it is no pair */
+  renew(pair: TlsPair): void {
+    for (const server of this.servers) {
+      // All of the options again: without them TLS 1.2 would be back.
+      if ('setSecureContext' in server) server.setSecureContext(secureOptions(pair));
+    }
+  }
+
+  /**
+   * Listens for HTTP/1.1, over TLS 1.3 when there is a pair (S1); every wait is bounded (D1). `welcome` sees a connection
+   * before anything is read from it, and may destroy it.
+   */
+  async listen(where: ListenOptions, pair: TlsPair | null, welcome?: (socket: Socket) => void): Promise<Listener> {
+    const server = this.create(pair === null ? null : secureOptions(pair));
+    this.bound(server);
+    const { handler, gateway } = this;
+    server.on('connection', (socket: Socket) => this.enter(socket, welcome));
+    server.on('secureConnection', (socket: Socket) => this.newcomers.secured(socket));
+    server.on('request', handler);
+    // The body is asked for only once the capability has been accepted.
+    server.on('checkContinue', handler);
+    server.on('checkExpectation', (req, res) => {
+      gateway.ledger.cut(peerOf(req.socket), 'expect');
+      res.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
+    });
+    server.on('connect', (_req, socket: Socket) => {
+      gateway.ledger.cut(peerOf(socket), 'connect');
+      socket.destroy();
+    });
+    server.on('clientError', onParserError(gateway.ledger));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      gateway.ledger.handshakeFailed(peerOf(socket), error.code ?? 'unknown');
+      socket.destroy();
+    });
+    const address = await listening(server, where);
+    this.servers.add(server);
+    return { address, close: (deadlineMs) => this.close(server, deadlineMs) };
+  }
+
+  private create(secure: SecureOptions | null): Server | TlsServer {
+    const options: ServerOptions = {
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      noDelay: true,
+      // Node would answer by itself, unseen: `headOf` refuses.
+      requireHostHeader: false,
+    };
+    const server =
+      secure === null
+        ? createServer(options)
+        : createTlsServer({ ...options, ...secure, handshakeTimeout: this.rules.readTimeoutMs });
+    // By default Node drops what is beyond 2000 without a word; none here, and `headOf` refuses long before.
+    server.maxHeadersCount = 0;
+    return server;
+  }
+
+  private bound(server: Server | TlsServer): void {
+    const { readTimeoutMs, idleTimeoutMs, requestsPerSocket } = this.rules;
+    server.requestTimeout = readTimeoutMs;
+    server.headersTimeout = readTimeoutMs;
+    server.keepAliveTimeout = idleTimeoutMs;
+    server.maxRequestsPerSocket = requestsPerSocket;
+  }
+
+  private enter(socket: Socket, welcome?: (socket: Socket) => void): void {
+    // A peer that resets must not take the process down.
+    socket.on('error', () => socket.destroy());
+    if (this.open >= this.rules.connectionsMax) {
+      const leaving = this.newcomers.takeOldest() ?? socket;
+      this.gateway.ledger.cut(peerOf(leaving), 'max_connections', 'saturated');
+      leaving.destroy();
+      if (leaving === socket) return;
+    }
+    this.open++;
+    socket.once('close', () => this.open--);
+    this.newcomers.add(socket);
+    welcome?.(socket);
+  }
+
+  private close(server: Server | TlsServer, deadlineMs: number): Promise<void> {
+    this.isClosing = true;
+    this.servers.delete(server);
+    return close(server, deadlineMs);
+  }
 }
 
 /** Prometheus text on a listener of its own (B5): whoever may reach it may read it, so it binds loopback by default. */
-export function listenMetrics(registry: Registry, host: string, port: number): Promise<Listener> {
+export async function listenMetrics(registry: Registry, host: string, port: number): Promise<Listener> {
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 500 });
   server.maxConnections = METRICS_CONNECTIONS_MAX;
+  server.on('connection', (socket) => socket.on('error', () => socket.destroy()));
   server.on('request', (req, res) => {
     if (req.method !== 'GET' || req.url !== '/metrics') {
       res.writeHead(req.method === 'GET' ? 404 : 405, { connection: 'close' }).end();
@@ -67,34 +167,23 @@ export function listenMetrics(registry: Registry, host: string, port: number): P
       () => res.writeHead(500, { connection: 'close' }).end(),
     );
   });
-  return listening(server, host, port, () => {});
+  const address = await listening(server, { host, port });
+  return { address, close: (deadlineMs) => close(server, deadlineMs) };
 }
 
-function listening(server: Server, host: string, port: number, onClosing: () => void): Promise<Listener> {
-  let open = 0;
-  server.on('connection', (socket) => {
-    open++;
-    socket.on('close', () => open--);
-    // A peer that resets must not take the process down.
-    socket.on('error', () => socket.destroy());
-  });
+function listening(server: Server | TlsServer, where: ListenOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen(where, () => {
       server.off('error', reject);
-      const bound = server.address() as AddressInfo;
-      const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-      resolve({
-        address: `${name}:${bound.port}`,
-        connections: () => open,
-        close: (ms) => close(server, ms, onClosing),
-      });
+      const bound = server.address() as AddressInfo | string;
+      if (typeof bound === 'string') return resolve(bound);
+      resolve(`${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
     });
   });
 }
 
-function close(server: Server, deadlineMs: number, onClosing: () => void): Promise<void> {
-  onClosing();
+function close(server: Server | TlsServer, deadlineMs: number): Promise<void> {
   return new Promise((resolve) => {
     const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs);
     server.close(() => {

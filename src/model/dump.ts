@@ -1,6 +1,5 @@
-import { type Graph, GraphBuilder, type Variables, widthOfState } from './graph.ts';
-import { TlaReader } from './tla-text.ts';
-import { encode, TypeMismatch, widthOf } from './values.ts';
+import { type Graph, GraphBuilder, readState, type Variables, widthOfState } from './graph.ts';
+import { TypeMismatch } from './values.ts';
 
 const NODE = /^(-?\d+) \[label="(.*?)"(,style = filled)?\];?$/;
 const EDGE = /^(-?\d+) -> (-?\d+) \[label="(\w+)"/;
@@ -54,17 +53,7 @@ export class DumpReader {
       const at = conjunct.indexOf(' = ');
       found.set(conjunct.slice('/\\\\ '.length, at), conjunct.slice(at + 3).replaceAll('\\"', '"'));
     }
-    if (found.size !== this.variables.length) throw new TypeMismatch(`dump: variables are ${[...found.keys()].join()}`);
-    let at = 0;
-    for (const [name, type] of this.variables) {
-      const text = found.get(name);
-      if (text === undefined) throw new TypeMismatch(`dump: no variable ${name}`);
-      const reader = new TlaReader(text);
-      const value = reader.read(type);
-      reader.end();
-      encode(type, value, this.bytes, at, name);
-      at += widthOf(type);
-    }
+    readState(found, this.variables, this.bytes, 'dump');
   }
 
   private edge(from: string, name: string, to: string): void {

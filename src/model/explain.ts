@@ -24,11 +24,19 @@ export function explainTrail(variables: Variables, trail: readonly Step[]): stri
   return lines.join('\n');
 }
 
+/** What one side does in this state. */
+export const explainStep = (
+  variables: Variables,
+  title: string,
+  here: Uint8Array | undefined,
+  { action, state }: Step,
+): string[] => [`${title} ${action}`, ...indented(changes(variables, here, state))];
+
 /** A difference in words: the shortest way to it, the state, and what each side does there that the other does not. */
 export function explain(variables: Variables, { trail, extra, missing }: Difference): string {
   const here = trail.at(-1)?.state;
   const side = (title: string, steps: readonly Step[]): string[] =>
-    steps.flatMap(({ action, state }) => [`${title} ${action}`, ...indented(changes(variables, here, state))]);
+    steps.flatMap((step) => explainStep(variables, title, here, step));
   return [
     explainTrail(variables, trail),
     ...side('only the code has', extra),

@@ -1,6 +1,7 @@
 import { NodeTable } from './node-table.ts';
-import type { Type } from './values.ts';
-import { decode, format, widthOf } from './values.ts';
+import { TlaReader } from './tla-text.ts';
+import type { Type, Value } from './values.ts';
+import { decode, encode, format, TypeMismatch, widthOf } from './values.ts';
 
 /** What the states of a model are made of: its variables in a fixed order. */
 export type Variables = readonly (readonly [string, Type])[];
@@ -17,6 +18,37 @@ export function formatState(variables: Variables, bytes: Uint8Array): string {
     return line;
   });
   return lines.join('\n');
+}
+
+/** Writes a state that is given by the text of each variable, as TLC prints it. @throws TypeMismatch */
+export function readState(
+  texts: ReadonlyMap<string, string>,
+  variables: Variables,
+  into: Uint8Array,
+  where: string,
+): void {
+  if (texts.size !== variables.length) throw new TypeMismatch(`${where}: variables are ${[...texts.keys()].join()}`);
+  let at = 0;
+  for (const [name, type] of variables) {
+    const text = texts.get(name);
+    if (text === undefined) throw new TypeMismatch(`${where}: no variable ${name}`);
+    const reader = new TlaReader(text);
+    const value = reader.read(type);
+    reader.end();
+    encode(type, value, into, at, name);
+    at += widthOf(type);
+  }
+}
+
+/** The values of a state by the name of their variable. */
+export function valuesOf(variables: Variables, bytes: Uint8Array): Record<string, Value> {
+  let at = 0;
+  const values: Record<string, Value> = {};
+  for (const [name, type] of variables) {
+    values[name] = decode(type, bytes, at);
+    at += widthOf(type);
+  }
+  return values;
 }
 
 /**

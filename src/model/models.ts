@@ -87,9 +87,13 @@ export interface Subject {
   driver(): Driver<unknown>;
 }
 
+/** What a model is of: where no graph is compared, its module says. */
+export const specificationOf = ({ name, graph }: Model, folder: string = TLA): Specification =>
+  graph ?? (modulesOf(name, folder).includes('Durability') ? 'Durability' : 'Mailbox');
+
 /** @throws Error naming file and constant */
 export function subjectOf(model: Model, folder: string = TLA): Subject {
-  if (model.graph === 'Durability') {
+  if (specificationOf(model, folder) === 'Durability') {
     const constants = readDurabilityConstants(folder, model.name);
     return {
       variables: durabilityVariables(constants),

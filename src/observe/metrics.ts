@@ -26,7 +26,9 @@ export interface WatchedAuthority {
 export interface Living {
   readonly shards: readonly ShardState[];
   readonly inflight: () => number;
+  readonly payloadBytes: () => number;
   readonly pollCount: () => number;
+  readonly streamCount: () => number;
   readonly authority: WatchedAuthority;
   readonly state: () => ServerState;
   readonly connections: () => number;
@@ -169,6 +171,7 @@ export class Metrics {
     gauge(this.registry, 'inflight', 'Leases in force.', () =>
       living.shards.map((s) => ({ labels: { shard: s.shard }, value: s.leases.size })),
     );
+    gauge(this.registry, 'payload_bytes', 'Bytes of all payloads held.', () => one(living.payloadBytes()));
     gauge(this.registry, 'reorder_depth_max', 'How far a delivery was out of order at most.', () =>
       living.shards.map((s) => ({ labels: { shard: s.shard }, value: this.reorderDepth[s.shard] as number })),
     );
@@ -181,6 +184,7 @@ export class Metrics {
       SERVER_STATES.map((state) => ({ labels: { state }, value: Number(state === living.state()) })),
     );
     gauge(this.registry, 'long_polls', 'Receives waiting for a message.', () => one(living.pollCount()));
+    gauge(this.registry, 'streams', 'Open streams.', () => one(living.streamCount()));
     gauge(this.registry, 'connections', 'Open connections.', () => one(living.connections()));
   }
 

@@ -1,8 +1,9 @@
 import type { Fact } from '../core/facts.ts';
 import type { ShardState } from '../core/state.ts';
+import type { Payloads } from './payloads.ts';
 
-/** Bounds of BD1 that fill up and drain, by the name that `/readyz` gives them. */
-export const BOUNDS = ['shard_capacity', 'dedup_capacity', 'global_inflight'] as const;
+/** Bounds of BD1, and of memory, that fill up and drain, by the name that `/readyz` gives them. */
+export const BOUNDS = ['shard_capacity', 'dedup_capacity', 'global_inflight', 'payload_memory'] as const;
 export type BoundName = (typeof BOUNDS)[number];
 
 /** At this share of any bound writers are steered elsewhere (BD3). */
@@ -42,9 +43,11 @@ export class Drains {
   private readonly shards: readonly ShardState[];
   private readonly depth: readonly DrainRate[];
   private readonly leased = new DrainRate();
+  private readonly payloads: Payloads;
 
-  constructor(shards: readonly ShardState[]) {
+  constructor(shards: readonly ShardState[], payloads: Payloads) {
     this.shards = shards;
+    this.payloads = payloads;
     this.depth = shards.map(() => new DrainRate());
   }
 
@@ -74,6 +77,13 @@ export class Drains {
         );
         return clamp(Math.min(this.leased.msUntil(excess, nowMs), firstMs - nowMs), RETRY_MS_MAX);
       }
+      case 'payload_memory': {
+        // As many messages as make up the excess, were all of the same size, at the rate of all shards together.
+        const held = this.shards.reduce((sum, each) => sum + each.depth + each.dead.size, 0);
+        const excess = Math.max(1, held * (1 - DEGRADED_SHARE / this.payloads.used));
+        const rates = this.depth.map((each) => 1 / each.msUntil(excess, nowMs));
+        return clamp(1 / rates.reduce((sum, rate) => sum + rate, 0), RETRY_MS_MAX);
+      }
     }
   }
 
@@ -87,6 +97,7 @@ export class Drains {
         shard_capacity: shard.depth / limits.shardCapacity,
         dedup_capacity: shard.idemLine.size / limits.dedupCapacity,
         global_inflight: leased / limits.globalInflight,
+        payload_memory: this.payloads.used,
       };
       for (const name of BOUNDS) {
         if (used[name] < DEGRADED_SHARE) continue;

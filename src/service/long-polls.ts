@@ -1,14 +1,16 @@
-import type { Outcome } from '../../spec/vocabulary.ts';
 import { Heap } from '../core/heap.ts';
-import type { Caller, RecvRequest, Reply } from './messages.ts';
+import type { AcksReply, Caller, RecvRequest, Reply } from './messages.ts';
+import type { Stream } from './streams.ts';
 
 /** A recv that waits for a message. */
 export interface LongPoll {
   readonly request: RecvRequest;
   readonly caller: Caller;
-  readonly ackOutcomes: readonly Outcome[];
+  readonly acks: AcksReply;
   readonly endMs: number;
   readonly reply: (reply: Reply) => void;
+  /** The stream whose next step this is. */
+  readonly stream: Stream | null;
   /** Its place in the order of ends; -1 outside. */
   place: number;
 }

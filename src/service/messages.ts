@@ -52,6 +52,21 @@ export interface RecvRequest {
   readonly waitMs: number;
   readonly acks: readonly AckItem[];
 }
+/** A recv that goes on (`Streams`). */
+export interface StreamRequest {
+  readonly topic: string;
+  /** Null: the configured default. */
+  readonly visibilityMs: number | null;
+  /** Most messages unsettled at once. */
+  readonly credit: number;
+  /** Most payload bytes unsettled at once; one message always goes. */
+  readonly bytesMax: number;
+  /** It ends after so many; Infinity for never. */
+  readonly messagesMax: number;
+  /** It ends when there was nothing to give for so long; Infinity for never. */
+  readonly waitMs: number;
+  readonly acks: readonly AckItem[];
+}
 export interface AckRequest extends AckItem {
   readonly verb: 'ack';
 }
@@ -146,11 +161,22 @@ export interface TopicStats {
   readonly oldestReadyMs: number;
 }
 
+/** One of several requests that are answered together. */
+export interface BatchItem {
+  readonly request: Request;
+  readonly caller: Caller;
+}
+
+/** What became of acks that ride on a recv. */
+export type AcksReply = Pick<Reply, 'ackOutcomes' | 'outOfScope'>;
+
 /** The answer to a request: an outcome and what belongs to it. */
 export interface Reply {
   readonly outcome: Outcome;
   /** Which field was refused and why, where one was. */
   readonly message?: string;
+  /** `not_found` because the message is none of the caller's, alone or among the acks: for the log, never for the caller (LE3). */
+  readonly outOfScope?: boolean;
   readonly retryAfterMs?: number;
   readonly msgId?: string;
   readonly payloadHash?: string;

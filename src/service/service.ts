@@ -15,6 +15,8 @@ import { type BoundName, Drains } from './drain.ts';
 import { type LongPoll, LongPolls } from './long-polls.ts';
 import type {
   AckItem,
+  AcksReply,
+  BatchItem,
   Caller,
   Delivery,
   DlqListRequest,
@@ -27,9 +29,12 @@ import type {
   Request,
   SendRequest,
   StatsRequest,
+  StreamRequest,
 } from './messages.ts';
 import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
+import { Payloads } from './payloads.ts';
 import { shardOfTopic } from './route.ts';
+import { LEASE_ENDS, Stream, type StreamConsumer, Streams } from './streams.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
@@ -38,6 +43,7 @@ const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
   saturated_shard: 'shard_capacity',
   saturated_dedup: 'dedup_capacity',
   saturated_inflight: 'global_inflight',
+  saturated_memory: 'payload_memory',
 };
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
@@ -47,6 +53,7 @@ const RECEIPT_BYTES = 16;
 const RETRY_SATURATED_MS = 1000;
 /** Reprocesses at a rate that may go on at once. */
 const PACED_MAX = 16;
+const STREAMS_MAX = 64;
 
 /**
  * The spine: parse -> admit -> decide -> journal -> reply. Sans-I/O: requests, durable acknowledgements and time go in,
@@ -55,12 +62,20 @@ const PACED_MAX = 16;
 export class Service {
   readonly shards: readonly ShardState[];
   readonly drains: Drains;
+  readonly payloads: Payloads;
   private readonly random: Random;
   private readonly integrity: Integrity;
   private readonly observer: Observer;
   private readonly commit: GroupCommit;
   private readonly polls = new LongPolls();
+  private readonly streams = new Streams(this.polls, (deliveries) => this.release(deliveries, this.nowMs));
   private readonly paced = new Set<Paced>();
+  /** Streams that may be open at once (D4). */
+  streamsMax = STREAMS_MAX;
+  /** A waiting recv found `global_inflight` used up: any lease that ends is news for it. */
+  private starved = false;
+  /** The latest time that any input brought. */
+  private nowMs = 0;
   private writesRefused: WritesRefused = null;
   private failed = false;
 
@@ -70,9 +85,12 @@ export class Service {
     readonly integrity: Integrity;
     readonly observer: Observer;
     readonly effects: Effects;
+    /** Payloads are overwritten when their message is over: for a profile whose journal keeps no reference to them (I1). */
+    readonly overwrites?: boolean;
   }) {
     this.shards = options.shards;
-    this.drains = new Drains(options.shards);
+    this.payloads = new Payloads(options.shards, options.overwrites === true);
+    this.drains = new Drains(options.shards, this.payloads);
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
@@ -124,6 +142,41 @@ export class Service {
     this.commit.pump();
   }
 
+  /**
+   * Several requests, each decided alone and in order, answered together when the last of them is durable. None of them
+   * may wait.
+   */
+  batch(items: readonly BatchItem[], nowMs: number, reply: (replies: readonly Reply[]) => void): void {
+    if (this.failed) return reply(items.map(() => JOURNAL_FAILED));
+    const replies = items.map(({ request, caller }) => this.handle(request, caller, nowMs, mayNotWait) ?? mayNotWait());
+    this.commit.whenDurable((durable) => reply(durable ? replies : items.map(() => JOURNAL_FAILED)));
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** Opens a stream: the consumer is told so, or why not, and then gets what the stream gives. */
+  stream(request: StreamRequest, caller: Caller, nowMs: number, consumer: StreamConsumer): void {
+    const stream = new Stream(request, caller, consumer);
+    const opened = this.failed ? JOURNAL_FAILED : this.openStream(stream, nowMs);
+    this.answer((reply) => consumer.opened(reply, stream), opened);
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** The consumer has written what it was given: it may get more. */
+  streamReady(stream: Stream, nowMs: number): void {
+    if (this.failed || stream.closed) return;
+    this.streams.ready(stream);
+    this.servePolls(nowMs);
+    this.commit.pump();
+  }
+
+  /** The consumer is gone; `unwritten` is what it provably never got (LE7). */
+  closeStream(stream: Stream, unwritten: readonly Delivery[], nowMs: number): void {
+    this.streams.remove(stream);
+    this.release(unwritten, nowMs);
+  }
+
   /** The journal has made the outstanding append durable. */
   durable(): void {
     this.commit.durable();
@@ -134,6 +187,7 @@ export class Service {
     this.failed = true;
     this.writesRefused = 'journal';
     this.commit.fail();
+    this.streams.endIf(() => true, 'journal');
   }
 
   /** Time has passed: expiries, retentions and long polls that ended. */
@@ -141,6 +195,7 @@ export class Service {
     if (this.failed) return;
     for (const shard of this.shards) this.advanceShard(shard, nowMs);
     for (const paced of this.paced) this.move(paced, nowMs);
+    this.streams.watch(nowMs);
     this.servePolls(nowMs);
     this.commit.pumpNotes(nowMs);
     this.commit.pump();
@@ -151,7 +206,7 @@ export class Service {
     let wakeMs = this.polls.nextEndMs();
     for (const shard of this.shards) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     for (const paced of this.paced) wakeMs = Math.min(wakeMs, nextMs(paced));
-    return wakeMs;
+    return Math.min(wakeMs, this.streams.nextResumeMs());
   }
 
   /** Leases whose bytes were provably never written go back at once (LE7). */
@@ -173,6 +228,7 @@ export class Service {
   /** Ends what waits under a capability that is no longer valid (AU3), or all that waits when the process drains. */
   endWaiting(nowMs: number, all = false): void {
     for (const paced of this.paced) if (all || !paced.caller.isValid(nowMs)) this.endPaced(paced, all);
+    this.streams.endIf(({ caller }) => all || !caller.isValid(nowMs), all ? 'draining' : 'cap_auth');
     for (const poll of this.polls.takeIf((poll) => all || !poll.caller.isValid(nowMs))) {
       this.endPoll(poll, all ? 'ok' : 'cap_auth', []);
     }
@@ -194,8 +250,13 @@ export class Service {
     return this.failed;
   }
 
+  /** Receives that wait, steps of streams among them. */
   get pollCount(): number {
     return this.polls.size;
+  }
+
+  get streamCount(): number {
+    return this.streams.size;
   }
 
   // ---- the way of a command
@@ -257,11 +318,22 @@ export class Service {
   /** All of them or, when one does not fit, none that the journal would know of. */
   private make(shard: ShardState, facts: readonly Fact[], message?: Message): void {
     for (const fact of facts) {
+      const spent = payloadSpentBy(fact, shard, message);
       apply(shard, fact, message);
+      if (fact.name === 'sent') this.payloads.hold(fact.payload);
+      else if (spent != null) this.payloads.spend(spent);
       this.observer.fact(shard, fact);
       this.drains.note(fact, shard.shard);
+      if (this.streams.size > 0) this.streams.fact(fact);
+      if (this.starved && LEASE_ENDS.has(fact.name)) this.feed();
     }
     this.commit.add(shard.shard, facts);
+  }
+
+  /** A lease ended: there is room under `global_inflight` for whoever waits. */
+  private feed(): void {
+    this.polls.touchAll();
+    this.starved = false;
   }
 
   private advanceShard(shard: ShardState, nowMs: number): void {
@@ -326,6 +398,9 @@ export class Service {
       default:
         if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };
         if (decision.outcome !== 'ok') return this.saturated(decision.outcome, shard, nowMs);
+        if (!this.payloads.fits(request.payload)) {
+          return { ...this.saturated('saturated_memory', shard, nowMs), message: 'the memory for payloads is used up' };
+        }
     }
     this.take(shard, decision);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
@@ -334,17 +409,24 @@ export class Service {
   private recv(request: RecvRequest, caller: Caller, nowMs: number, reply: (reply: Reply) => void): Reply | null {
     const refusal = this.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
-    const ackOutcomes = request.acks.map((item) => this.ackItem(item, caller, nowMs));
+    const acks = this.ackItems(request.acks, caller, nowMs);
     const { outcome, deliveries } = this.lease(request, nowMs);
     const found = deliveries.length > 0;
     if (!found && request.waitMs > 0 && outcome === 'empty' && this.writesRefused !== 'draining') {
-      this.polls.add({ request, caller, ackOutcomes, endMs: nowMs + request.waitMs, reply, place: -1 });
+      const endMs = nowMs + request.waitMs;
+      this.polls.add({ request, caller, acks, endMs, reply, stream: null, place: -1 });
       return null;
     }
     if (!found && outcome !== 'empty') {
-      return { ...this.saturated(outcome, this.shardFor(request.topic), nowMs), deliveries, ackOutcomes };
+      return { ...this.saturated(outcome, this.shardFor(request.topic), nowMs), deliveries, ...acks };
     }
-    return { outcome: 'ok', deliveries, ackOutcomes };
+    return { outcome: 'ok', deliveries, ...acks };
+  }
+
+  private ackItems(items: readonly AckItem[], caller: Caller, nowMs: number): AcksReply {
+    const ackOutcomes = items.map((item) => this.ackItem(item, caller, nowMs));
+    const isProbe = items.some(({ msgId }, i) => ackOutcomes[i] === 'not_found' && this.find(msgId) !== undefined);
+    return isProbe ? { ackOutcomes, outOfScope: true } : { ackOutcomes };
   }
 
   private ackItem(item: AckItem, caller: Caller, nowMs: number): Outcome {
@@ -356,7 +438,7 @@ export class Service {
   }
 
   /** Leases up to the request's bounds, lowest sequence numbers first; damaged payloads go to the dead letters (IN1). */
-  private lease(request: RecvRequest, nowMs: number): { outcome: Outcome; deliveries: Delivery[] } {
+  private lease(request: RecvRequest, nowMs: number, firstAlways = true): { outcome: Outcome; deliveries: Delivery[] } {
     const shard = this.shardFor(request.topic);
     this.advanceShard(shard, nowMs);
     const deliveries: Delivery[] = [];
@@ -365,7 +447,7 @@ export class Service {
     let bytesLeft = request.bytesMax;
     while (deliveries.length < request.messagesMax) {
       const receipt = this.random.token(RECEIPT_BYTES);
-      const bytesMax = deliveries.length === 0 ? Number.POSITIVE_INFINITY : bytesLeft;
+      const bytesMax = firstAlways && deliveries.length === 0 ? Number.POSITIVE_INFINITY : bytesLeft;
       const atMs = shard.nowMs;
       const { topic } = request;
       const decision = this.take(
@@ -398,7 +480,7 @@ export class Service {
 
   private settle(item: AckItem, caller: Caller, nowMs: number, command: (atMs: number) => Command): Reply {
     const found = this.locate(item.msgId, caller);
-    if (found === null) return { outcome: 'not_found' };
+    if (found === null) return this.find(item.msgId) === undefined ? NOT_FOUND : OUT_OF_SCOPE;
     const refusal = this.admit(caller, found.topic.name, 0, nowMs);
     if (refusal !== null) return refusal;
     const { outcome, settled } = this.run(found.shard, command(nowMs));
@@ -418,7 +500,7 @@ export class Service {
       visibilityMs: request.visibilityMs,
     }));
     if (reply.outcome !== 'ok') return reply;
-    const message = this.shards[shardOf(request.msgId)]?.find(request.msgId) as Message;
+    const message = this.find(request.msgId) as Message;
     return { outcome: 'ok', deadlineInMs: message.timerAtMs - nowMs };
   }
 
@@ -540,6 +622,17 @@ export class Service {
     return { outcome: 'ok', stats: statsOf(request.topic, shard, nowMs) };
   }
 
+  private openStream(stream: Stream, nowMs: number): Reply {
+    const { request, caller } = stream;
+    const refusal = this.admit(caller, request.topic, 0, nowMs);
+    if (refusal !== null) return refusal;
+    if (this.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
+    if (this.streams.size >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
+    const acks = this.ackItems(request.acks, caller, nowMs);
+    this.streams.add(stream);
+    return { outcome: 'ok', ...acks };
+  }
+
   // ---- helpers
 
   /** A refusal at a bound, with the wait that the rate at which it drains makes likely (D5). */
@@ -549,6 +642,10 @@ export class Service {
     return { outcome, retryAfterMs };
   }
 
+  private find(msgId: string): Message | undefined {
+    return this.shards[shardOf(msgId)]?.find(msgId);
+  }
+
   private shardFor(topic: string): ShardState {
     return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
   }
@@ -556,22 +653,20 @@ export class Service {
   /** The message a verb names, unless it is unknown or outside the caller's topics: the same answer (LE3). */
   private locate(msgId: string, caller: Caller): { shard: ShardState; topic: Topic } | null {
     const shard = this.shards[shardOf(msgId)];
-    const message = shard?.find(msgId);
+    const message = this.find(msgId);
     if (shard === undefined || message === undefined || !caller.allowsTopic(message.topic.name)) return null;
     return { shard, topic: message.topic };
   }
 
   /** Gives long polls what has become available, first come first served, and ends those whose time is over. */
   private servePolls(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.streams.step(nowMs);
     if (this.polls.size === 0) return;
     for (const polls of this.polls.takeTouched()) {
       for (const poll of polls) {
         if (!poll.caller.isValid(nowMs)) this.endPoll(poll, 'cap_auth', []);
-        else {
-          const { deliveries } = this.lease(poll.request, nowMs);
-          if (deliveries.length === 0) break;
-          this.endPoll(poll, 'ok', deliveries);
-        }
+        else if (!this.servePoll(poll, nowMs)) break;
       }
     }
     for (let poll = this.polls.takeEnded(nowMs); poll !== undefined; poll = this.polls.takeEnded(nowMs)) {
@@ -579,13 +674,36 @@ export class Service {
     }
   }
 
+  /** Gives one poll what there is; false when there is nothing for those behind it either. */
+  private servePoll(poll: LongPoll, nowMs: number): boolean {
+    const { stream } = poll;
+    const step = stream?.step();
+    const { outcome, deliveries } = this.lease(step ?? poll.request, nowMs, step?.firstAlways);
+    if (outcome === 'saturated_inflight') this.starved = true;
+    // A stream may have found what is next too large for its credit: another one may take it.
+    if (deliveries.length === 0) return stream !== null;
+    if (stream !== null) this.streams.leased(stream, deliveries);
+    this.endPoll(poll, 'ok', deliveries);
+    return true;
+  }
+
   private endPoll(poll: LongPoll, outcome: Outcome, deliveries: readonly Delivery[]): void {
     this.polls.remove(poll);
-    const { reply, ackOutcomes } = poll;
-    this.answer(reply, { outcome, deliveries, ackOutcomes });
+    this.answer(poll.reply, { outcome, deliveries, ...poll.acks });
   }
 }
 
+/** The bytes whose message this fact ends. */
+function payloadSpentBy(fact: Fact, shard: ShardState, message?: Message): Uint8Array | null | undefined {
+  if (fact.name !== 'acked' && fact.name !== 'purged') return null;
+  return (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload;
+}
+
+function mayNotWait(): never {
+  throw new Error('service: a request of a batch waits');
+}
+const NOT_FOUND: Reply = { outcome: 'not_found' };
+const OUT_OF_SCOPE: Reply = { outcome: 'not_found', outOfScope: true };
 const JOURNAL_FAILED: Reply = { outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS };
 const itemOf = (item: AckItem): AckItem => ({ msgId: item.msgId, receipt: item.receipt });
 const NACK = { name: 'nack', jitter: 0, reason: null, retryAfterMs: null, deadLetter: false, damaged: false } as const;

@@ -1,6 +1,6 @@
 import { advance } from '../core/advance.ts';
 import { apply } from '../core/apply.ts';
-import type { Fact } from '../core/facts.ts';
+import type { Fact, MessageFact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import { type Message, ShardState } from '../core/state.ts';
 import {
@@ -19,8 +19,8 @@ const ABSENT: Readonly<MessageVariables> = {
   ...{ ttl: -1, keep: 0, window: 0, reason: 'none', error: 'none' },
 };
 
-/** What the specification says of this message, in a shard whose time it is. */
-export function variablesOf(shard: ShardState, m: Message): MessageVariables {
+/** What the specification says of this message, in a shard whose time it is. `error`: what made it return last. */
+function variablesOf(shard: ShardState, m: Message, error: LastError): MessageVariables {
   const { nowMs, limits } = shard;
   const leased = m.state === 'leased';
   const waits = m.state === 'queued' || m.state === 'redelivered';
@@ -41,18 +41,24 @@ export function variablesOf(shard: ShardState, m: Message): MessageVariables {
     keep: waits ? rest(m.readyAtMs + limits.readyRetentionMs) : dead ? rest(m.deadAtMs + limits.dlqRetentionMs) : 0,
     window: m.idemUntilMs === 0 ? 0 : rest(m.idemUntilMs),
     reason: dead ? (m.deadReason ?? 'none') : 'none',
-    error: lives || dead ? errorOf(m.lastError) : 'none',
+    error: lives || dead ? error : 'none',
   };
 }
 
-const errorOf = (lastError: string | null): LastError =>
-  lastError === null ? 'none' : lastError === 'expired' || lastError === 'released' ? lastError : 'nacked';
-
-/** A nack is the last error whatever its consumer says of it, and when it says nothing; what waits keeps the one it has. */
-function inSpec(fact: Fact, message: Message | undefined): Fact {
-  if (fact.name === 'nacked') return { ...fact, lastError: 'nacked' };
-  if (fact.name !== 'expired' || message === undefined || message.state === 'leased') return fact;
-  return { ...fact, lastError: message.lastError };
+/** What made a message return last: its own `lastError` is the text of whoever nacked it, or none. */
+function errorAfter(fact: MessageFact, before: LastError, wasLeased: boolean): LastError {
+  switch (fact.name) {
+    case 'nacked':
+      return 'nacked';
+    case 'released':
+      return fact.counted ? 'released' : before;
+    case 'expired':
+      return wasLeased ? 'expired' : before;
+    case 'reprocessed':
+      return 'none';
+    default:
+      return before;
+  }
 }
 
 /**
@@ -63,6 +69,7 @@ export class TraceRecorder {
   private readonly write: (line: string) => void;
   private readonly limits: Limits;
   private readonly shards: ShardState[] = [];
+  private readonly errors = new WeakMap<Message, LastError>();
   private seq = 0;
 
   constructor(options: {
@@ -88,10 +95,13 @@ export class TraceRecorder {
     }
     if (atMs > state.nowMs) advance(state, atMs);
     const known = state.find(fact.msgId);
-    const before = known === undefined ? ABSENT : variablesOf(state, known);
-    apply(state, inSpec(fact, known));
+    const error = (known === undefined ? undefined : this.errors.get(known)) ?? 'none';
+    const before = known === undefined ? ABSENT : variablesOf(state, known, error);
+    apply(state, fact);
     const message = known ?? (state.find(fact.msgId) as Message);
-    const after = variablesOf(state, message);
+    const errorNow = errorAfter(fact, error, before.state === 'leased');
+    if (errorNow !== error) this.errors.set(message, errorNow);
+    const after = variablesOf(state, message, errorNow);
     const changes: Partial<Record<keyof MessageVariables, unknown>> = {};
     for (const name of VARIABLE_NAMES) if (after[name] !== before[name]) changes[name] = after[name];
     const sent = fact.name === 'sent' ? { topic: fact.topic, idem_key: fact.idemKey } : {};

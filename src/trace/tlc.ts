@@ -83,7 +83,7 @@ function traceModule({ traces: all, messages: longest }: Group, c: TraceConstant
     MCKeyOf: `<<${longest.keys.join(', ')}>>`,
     MCSizeOf: `<<${longest.topics.map(() => 1).join(', ')}>>`,
     MCTtls: setOf(values('Send', 'ttl', -1)),
-    MCTraces: `<<\n${all.map((one) => `  <<\n    ${one.steps.map(stepText).join(',\n    ')}\n  >>`).join(',\n')}\n>>`,
+    Traces: `<<\n${all.map((one) => `  <<\n    ${one.steps.map(stepText).join(',\n    ')}\n  >>`).join(',\n')}\n>>`,
   };
   const visibilities = [...values('Recv', 'visibility', 1), ...values('Extend', 'timer', 1)].filter((ms) => ms > 0);
   const sets = {
@@ -92,7 +92,6 @@ function traceModule({ traces: all, messages: longest }: Group, c: TraceConstant
     KeyOf: '<- MCKeyOf',
     SizeOf: '<- MCSizeOf',
     Ttls: '<- MCTtls',
-    Traces: '<- MCTraces',
     Delays: setOf(values('Send', 'timer', 0)),
     Visibilities: setOf(visibilities),
     Budgets: '{1}',
@@ -112,7 +111,7 @@ function traceModule({ traces: all, messages: longest }: Group, c: TraceConstant
   );
   const definitions = Object.entries(lists).map(([name, text]) => `${name} == ${text}`);
   return {
-    tla: ['---- MODULE Recorded ----', 'EXTENDS TraceMailbox', ...definitions, '====', ''].join('\n'),
+    tla: ['---- MODULE TraceData ----', 'EXTENDS Integers', ...definitions, '====', ''].join('\n'),
     cfg: [
       'SPECIFICATION TraceSpec',
       'CONSTANTS',
@@ -167,9 +166,9 @@ async function runGroup(jar: string, group: Group, constants: TraceConstants): P
     for (const module of ['Mailbox', 'TraceMailbox'])
       copyFileSync(join(TLA, `${module}.tla`), join(folder, `${module}.tla`));
     const { tla, cfg } = traceModule(group, constants);
-    writeFileSync(join(folder, 'Recorded.tla'), tla);
-    writeFileSync(join(folder, 'Recorded.cfg'), cfg);
-    const output = await spawnTlc(jar, folder, ['-config', 'Recorded.cfg', '-workers', '1'], 'Recorded');
+    writeFileSync(join(folder, 'TraceData.tla'), tla);
+    writeFileSync(join(folder, 'TraceMailbox.cfg'), cfg);
+    const output = await spawnTlc(jar, folder, ['-config', 'TraceMailbox.cfg', '-workers', '1'], 'TraceMailbox');
     if (!output.includes('Model checking completed. No error has been found.'))
       throw new Error(`TLC did not come to its end:\n${output.split('\n').slice(0, 60).join('\n')}`);
     return [...output.matchAll(/^<<"accepted", (\d+)>>$/gm)].map(

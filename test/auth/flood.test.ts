@@ -45,7 +45,7 @@ describe('flood of failed authentications', () => {
     ['2001:db8::6', '2001:db8:0:0::/64'],
     ['::1', '0:0:0:0::/64'],
     ['fe80::1:2:3:4%eth0', 'fe80:0:0:0::/64'],
-    [undefined, 'unix'],
+    ['uid:1000', 'uid:1000'],
   ])('source: %s is %s: an IPv6 sender has a whole network to itself', (address, source) => {
     expect(sourceOf(address)).toBe(source);
   });

@@ -105,8 +105,9 @@ describe('commands', () => {
     const wrong: [string[], RegExp][] = [
       [['sned', 'a', 'x'], /unknown command 'sned'[\s\S]*Did you mean send/],
       [['send'], /missing required argument/],
-      [['send', 'a'], /a payload, or --file/],
-      [['recv', 'a', '--max', '0'], /max: a whole number 1\.\.256/],
+      [['send', 'a'], /a payload, --file or --lines/],
+      [['recv', 'a', '--max', '0'], /max: a whole number 1\.\./],
+      [['recv', 'a', '--max', '257'], /max: at most 256 without --stream/],
       [['recv', 'a', '--mx', '1'], /unknown option '--mx'/],
       [['cap', 'mint', '--keyring', keyring, '--topic', 'a'], /no op caveat/],
       [['cap', 'mint', '--keyring', keyring, '--topic', 'A'], /topic = A: not a caveat/],

@@ -1,9 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type MailboxProcess, run, serve } from '../support/process.ts';
+import { MailboxProcess, run, serve } from '../support/process.ts';
 
 let folder = '';
 const started: MailboxProcess[] = [];
@@ -19,6 +28,16 @@ afterEach(() => {
   for (const process of started.splice(0)) process.child.kill('SIGKILL');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Files that a process has open for writing. */
+const writable = (pid: number): string[] =>
+  readdirSync(`/proc/${pid}/fd`)
+    .filter((fd) => {
+      const flags = /^flags:\s+0?(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0';
+      return (Number.parseInt(flags, 8) & 3) !== 0;
+    })
+    .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+    .filter((path) => path.startsWith('/') && !path.startsWith('/dev/'));
 
 describe('serve', () => {
   it('development: the printed lines work when they are pasted, twice', async () => {
@@ -67,6 +86,29 @@ describe('serve', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/server\.draining[\s\S]*server\.stopped/);
     await expect(fetch(`http://${http}/healthz`)).rejects.toThrow();
+  });
+
+  it('profile micronode: no file is opened for writing and none is left (I1, B12)', async () => {
+    const temporary = join(folder, 'tmp');
+    mkdirSync(temporary);
+    const args = ['serve', '--profile', 'micronode', '--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0'];
+    const server = new MailboxProcess(args, { TMPDIR: temporary });
+    started.push(server);
+    const { http } = await server.logged('server.ready');
+    await server.until(() => server.err.endsWith('\n\n'));
+    const authorization = `Bearer ${/MAILBOX_CAP=(\S+)/.exec(server.err)?.[1]}`;
+    // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape
+    const post = async (path: string, body: object): Promise<any> => {
+      const headers = { authorization, 'content-type': 'application/json' };
+      return (await fetch(`http://${http}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+    };
+    for (let i = 0; i < 50; i++) {
+      await post('/v1/send', { topic: 'demo', idem_key: `k${i}`, payload_b64: 'A'.repeat(40_000) });
+    }
+    const { messages } = await post('/v1/recv', { topic: 'demo' });
+    for (const { msg_id, receipt } of messages) await post(`/v1/ack/${msg_id}`, { receipt });
+    expect(writable(server.child.pid as number)).toEqual([]);
+    expect([existsSync(resolve('data')), readdirSync(temporary)]).toEqual([false, []]);
   });
 
   it('configuration: misspelt flags, variables and keys refuse the start with the nearest name (T4)', async () => {

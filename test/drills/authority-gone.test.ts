@@ -11,7 +11,7 @@ const TTL_MS = 5_000;
 
 beforeAll(async () => {
   await verifier.start();
-  server = serve('--verifier-url', verifier.url, '--verifier-timeout', '200ms', '--cap-cache-ttl', '5s');
+  server = serve('--verifier-url', verifier.url, '--verifier-timeout', '2s', '--cap-cache-ttl', '5s');
   caller = new Caller(`http://${(await server.logged('server.ready'))['http']}`, { sockets: 32 });
 });
 afterAll(async () => {

@@ -1,5 +1,7 @@
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unitsBody, unitsIn } from '../support/frames.ts';
 import { TestServer } from '../support/server.ts';
 import { type Answered, Caller, Loop, stepsOf } from '../support/traffic.ts';
 
@@ -95,4 +97,33 @@ describe('drill: flood of failed authentications', () => {
     const denied = server.lines.slice(lines).filter(({ event }) => event === 'auth.denied');
     expect(denied).toHaveLength(1);
   });
+
+  it('frames: many forged capabilities in one body are not all verified; a valid one beside them is served (AU5)', async () => {
+    const { capability } = server;
+    const json = { topic: 't.frames', idem_key: 'k' };
+    const units = [
+      { json, capability },
+      ...Array.from({ length: 254 }, (_, n) => ({ json, capability: forged(capability, n) })),
+      { json: { ...json, idem_key: 'k2' }, capability },
+    ];
+    const startedMs = performance.now();
+    const codes = (await framesFrom('127.0.0.4', unitsBody(units))).map(({ code }) => code);
+    const count = (code: number) => codes.filter((each) => each === code).length;
+    expect([codes[0], codes.at(-1), count(401), count(429)]).toEqual([200, 200, BURST + 1, 254 - BURST - 1]);
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(990);
+  });
 });
+
+/** Sends frames from an address, each with its own capability, and gives the units of the answer. */
+function framesFrom(localAddress: string, body: Buffer): Promise<ReturnType<typeof unitsIn>> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/oap1', 'content-length': body.length };
+    const sent = request(`${server.url}/v1/send`, { method: 'POST', localAddress, headers }, (res) => {
+      const chunks: Buffer[] = [];
+      res.on('data', (chunk: Buffer) => chunks.push(chunk));
+      res.on('end', () => resolve(unitsIn(Buffer.concat(chunks))));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}

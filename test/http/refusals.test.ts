@@ -167,13 +167,17 @@ describe('refusals', () => {
     }
   });
 
-  it('media types: JSON in UTF-8 without an encoding, nothing else is 415', async () => {
-    for (const type of ['text/plain', 'application/json; charset=latin1', 'application/jsonx', 'application/oap1']) {
+  it('media types: JSON in UTF-8 or frames where they are taken, one known encoding; else 415', async () => {
+    for (const type of ['text/plain', 'application/json; charset=latin1', 'application/jsonx', 'application/oap2']) {
       const answer = await server.post('/v1/send', message, { headers: { 'content-type': type } });
       expect([answer.status, answer.body.code], type).toEqual([415, 'E_MEDIA_TYPE']);
     }
-    const encoded = await server.post('/v1/send', message, { headers: { 'content-encoding': 'gzip' } });
-    expect(encoded.status).toBe(415);
+    const frames = { headers: { 'content-type': 'application/oap1' } };
+    expect((await server.post(`/v1/extend/${MSG}`, message, frames)).status).toBe(415);
+    for (const encoding of ['zstd', 'x-gzip', 'compress', 'gzip, br', 'gzip,gzip', 'gzip;q=1', '']) {
+      const encoded = await server.post('/v1/send', message, { headers: { 'content-encoding': encoding } });
+      expect([encoded.status, encoded.body.code], encoding).toEqual([415, 'E_MEDIA_TYPE']);
+    }
     for (const type of ['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"']) {
       const answer = await server.post('/v1/recv', { topic: 't' }, { headers: { 'content-type': type } });
       expect(answer.status, type).toBe(200);

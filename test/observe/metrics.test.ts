@@ -125,4 +125,20 @@ describe('metrics', () => {
     expect((await scrape(server)).size).toBeLessThanOrEqual(before + 3);
     expect(text).not.toMatch(/t\.many|key-\d|t\.full/);
   });
+
+  it('capabilities: cache, purges, revocations and the age of the key are seen; the state too (O1, K5, K6)', async () => {
+    const fresh = await TestServer.start({ auth_failure_burst: '1000' });
+    const series = await scrape(fresh);
+    expect(series.get('root_key_age_seconds')).toBeLessThan(60);
+    expect([series.get('server_state{state="ready"}'), series.get('server_state{state="draining"}')]).toEqual([1, 0]);
+    await fresh.send('t', 'k');
+    const revoker = fresh.cap('topic = mailbox.admin', 'op = admin');
+    await fresh.post('/v1/admin/revoke', { key_id: 'k9', reason: '' }, { cap: revoker });
+    for (let i = 0; i < 220; i++)
+      await fresh.ask('GET', '/v1/stats?topic=t', undefined, { cap: `junk-${i}` }).catch(() => {});
+    const after = await scrape(fresh);
+    expect([after.get('revocations'), after.get('cap_cache_purges'), after.get('cap_cache_size')]).toEqual([1, 1, 0]);
+    expect(after.get('cap_cache_evictions')).toBe(2);
+    await fresh.stop();
+  });
 });

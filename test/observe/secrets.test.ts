@@ -8,6 +8,7 @@ import { writeKeyringFile } from '../../src/auth/keyring-file.ts';
 import { attenuateToken } from '../../src/auth/macaroon.ts';
 import { mint } from '../../src/auth/mint.ts';
 import { MailboxProcess } from '../support/process.ts';
+import { spellingsOf, stretchesOf } from '../support/secrets.ts';
 
 const ROOT = Buffer.from('ROOT-KEY-MARKER-0123456789abcdef');
 const PAYLOAD = 'PAYLOAD-MARKER-9f8e7d6c5b4a';
@@ -80,19 +81,8 @@ function spellings(): string[] {
   const { d } = privateKey.export({ format: 'jwk' }) as { d: string };
   const signing = Buffer.from(d, 'base64url');
   const bytes = [ROOT, signing, Buffer.from(PAYLOAD), Buffer.from(ATTR)];
-  const texts = bytes.flatMap((secret) => [
-    secret.toString('latin1'),
-    secret.toString('hex'),
-    secret.toString('base64').replaceAll('=', ''),
-    secret.toString('base64url'),
-  ]);
-  // Tokens share their beginning with nothing secret: the caveats and the signature must not be seen, nor a stretch of them.
-  const stretches = [token, admin, narrowed, forged].flatMap((text) => {
-    const found = [];
-    for (let at = 60; at + 24 <= text.length; at += 12) found.push(text.slice(at, at + 24));
-    return found;
-  });
-  return [...texts, ...stretches];
+  const tokens = [token, admin, narrowed, forged];
+  return [...bytes.flatMap(spellingsOf), ...tokens.flatMap(stretchesOf)];
 }
 
 describe('secrets', () => {

@@ -3,6 +3,7 @@ import type { Fact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { Batch } from '../../src/ports.ts';
 import type { Caller, RecvRequest, Reply, Request, SendRequest } from '../../src/service/messages.ts';
+import { Payloads } from '../../src/service/payloads.ts';
 import { shardOfTopic } from '../../src/service/route.ts';
 import { Service } from '../../src/service/service.ts';
 import { limitsOf } from '../support/shard.ts';
@@ -21,6 +22,7 @@ class Bench {
     limits: Partial<Limits> = {},
     shards = 4,
     hash: (payload: Uint8Array) => string = (p) => `b3:${p.join('.')}`,
+    overwrites = false,
   ) {
     this.service = new Service({
       shards: Service.empty(shards, limitsOf(limits)),
@@ -28,6 +30,7 @@ class Bench {
       integrity: { payloadHashOf: hash, hashChainOf: (...parts) => `b3:chain-${parts.slice(0, 3).join('-')}` },
       observer: { fact: (_shard, fact) => this.facts.push(fact) },
       effects: { append: (batches) => this.appended.push(batches) },
+      overwrites,
     });
   }
 
@@ -85,6 +88,8 @@ const recv = (topic: string, changed: Partial<RecvRequest> = {}): RecvRequest =>
   acks: [],
   ...changed,
 });
+
+const bytes = (size: number, of = 7): Uint8Array => new Uint8Array(size).fill(of);
 
 describe('service', () => {
   it('reply: waits until every fact before it is durable, reads included (AC1)', () => {
@@ -228,9 +233,13 @@ describe('service', () => {
     const item = { msgId: delivery!.msgId, receipt: delivery!.receipt };
     expect(bench.now(send('other', 'k2'), own).outcome).toBe('cap_scope');
     expect(bench.now(recv('other'), own).outcome).toBe('cap_scope');
-    expect(bench.now({ verb: 'ack', ...item }, own)).toEqual(
-      bench.now({ verb: 'ack', ...item, msgId: `${item.msgId.slice(0, 25)}Z` }, own),
-    );
+    const unknown = { ...item, msgId: `${item.msgId.slice(0, 25)}Z` };
+    expect(bench.now({ verb: 'ack', ...unknown }, own)).toEqual({ outcome: 'not_found' });
+    // The log is told the two apart, the caller is not.
+    expect(bench.now({ verb: 'ack', ...item }, own)).toEqual({ outcome: 'not_found', outOfScope: true });
+    const riding = bench.now({ ...recv('mine'), acks: [unknown, item] }, own);
+    expect(riding).toMatchObject({ ackOutcomes: ['not_found', 'not_found'], outOfScope: true });
+    expect(bench.now({ ...recv('mine'), acks: [unknown] }, own).outOfScope).toBeUndefined();
     expect(bench.now({ verb: 'ack', ...item }).outcome).toBe('ok');
   });
 
@@ -378,5 +387,49 @@ describe('service', () => {
     expect(bench.service.nextWakeMs()).toBe(bench.nowMs + 1000);
     bench.pass(1000);
     expect(bench.facts.at(-1)).toMatchObject({ name: 'expired', to: 'dead_lettered', reason: 'max_attempts' });
+  });
+
+  it('payloads: what all shards hold in bytes is bounded, dead letters included; duplicates are told so all the same (D4, ID5)', () => {
+    const bench = new Bench();
+    bench.service.payloads.bytesMax = 100;
+    expect(bench.now(send('a', 'k1', { payload: bytes(60) })).outcome).toBe('ok');
+    expect(bench.now(send('b', 'k2', { payload: bytes(41) }))).toMatchObject({
+      outcome: 'saturated_memory',
+      message: 'the memory for payloads is used up',
+      retryAfterMs: 30_000,
+    });
+    expect(bench.now(send('b', 'k2', { payload: bytes(40) })).outcome).toBe('ok');
+    expect(bench.now(send('b', 'k2', { payload: bytes(40) })).outcome).toBe('duplicate');
+    const [delivery] = bench.now(recv('a')).deliveries ?? [];
+    const { msgId, receipt } = delivery!;
+    const nack = { verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true } as const;
+    expect(bench.now(nack).outcome).toBe('ok');
+    expect([bench.service.payloads.bytes, bench.now(send('a', 'k3')).outcome]).toEqual([100, 'saturated_memory']);
+    expect(bench.service.drains.filling(bench.nowMs).map(({ name }) => name)).toEqual(['payload_memory']);
+    bench.now({ verb: 'purge', topic: 'a', msgIds: null, olderThanMs: 0 });
+    expect([bench.service.payloads.bytes, bench.now(send('a', 'k3')).outcome]).toEqual([40, 'ok']);
+    // As a process that was restarted would find it.
+    expect(new Payloads(bench.service.shards, false).bytes).toBe(42);
+  });
+
+  it('payloads: overwritten when its message is acked or purged, and not before; never where the journal may still read it (I1)', () => {
+    const bench = new Bench({ dlqMaxPerTopic: 1 }, 4, undefined, true);
+    const [acked, pushedOut, dead] = [bytes(8), bytes(8), bytes(8)];
+    for (const [i, payload] of [acked, pushedOut, dead].entries()) bench.now(send('a', `k${i}`, { payload }));
+    const [first, ...rest] = bench.now(recv('a')).deliveries ?? [];
+    expect(acked).toEqual(bytes(8));
+    bench.now({ verb: 'ack', msgId: first!.msgId, receipt: first!.receipt });
+    expect([acked, pushedOut, dead]).toEqual([bytes(8, 0), bytes(8), bytes(8)]);
+    for (const { msgId, receipt } of rest) {
+      bench.now({ verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true });
+    }
+    expect([pushedOut, dead]).toEqual([bytes(8, 0), bytes(8)]);
+
+    const durable = new Bench();
+    const kept = bytes(8);
+    durable.now(send('a', 'k', { payload: kept }));
+    const { msgId, receipt } = durable.now(recv('a')).deliveries![0]!;
+    durable.now({ verb: 'ack', msgId, receipt });
+    expect([kept, durable.service.payloads.bytes]).toEqual([bytes(8), 0]);
   });
 });

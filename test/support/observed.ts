@@ -9,6 +9,7 @@ import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { FactObserver } from '../../src/observe/observer.ts';
 import { Drains } from '../../src/service/drain.ts';
+import { Payloads } from '../../src/service/payloads.ts';
 import { sendOf, shardOf } from './shard.ts';
 
 setFlagsFromString('--expose-gc');
@@ -30,12 +31,14 @@ export class WatchedShard {
 
   constructor(shard: ShardState) {
     this.shard = shard;
-    this.drains = new Drains([shard]);
+    this.drains = new Drains([shard], new Payloads([shard], false));
     const nothing = { cache: { size: 0, evictions: 0 }, purges: 0, revocations: { size: 0 }, keyring: null };
     this.metrics.watch({
       shards: [shard],
       inflight: () => 0,
+      payloadBytes: () => 0,
       pollCount: () => 0,
+      streamCount: () => 0,
       authority: { ...nothing, clock: { wallMs: () => 0 } },
       state: () => 'ready',
       connections: () => 0,

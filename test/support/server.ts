@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { DispatchMode } from '../../src/http/dispatch.ts';
 import { type Running, startServer } from '../../src/main.ts';
 import { createLog } from '../../src/observe/log.ts';
+import { LineReader } from './lines.ts';
 
 export interface Answer {
   readonly status: number;
@@ -12,6 +13,14 @@ export interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape
   readonly body: any;
 }
+
+const BASE = {
+  bind: '127.0.0.1:0',
+  metrics_bind: '127.0.0.1:0',
+  enable_admin: 'true',
+  drain_deadline: '500ms',
+  profile: 'micronode',
+};
 
 /** A server on ports of its own, with everything it logged. */
 export class TestServer {
@@ -22,11 +31,11 @@ export class TestServer {
   readonly capability: string;
   private readonly running: Running;
 
-  private constructor(running: Running, keyring: Keyring, lines: Record<string, unknown>[]) {
+  private constructor(running: Running, keyring: Keyring, lines: Record<string, unknown>[], isTls: boolean) {
     this.running = running;
     this.keyring = keyring;
     this.lines = lines;
-    this.url = `http://${running.http}`;
+    this.url = `${isTls ? 'https' : 'http'}://${running.http}`;
     this.metricsUrl = `http://${running.metrics}`;
     this.capability = this.cap('topic prefix t', 'op = send,recv,ack,nack,extend,stats');
   }
@@ -36,20 +45,11 @@ export class TestServer {
     dispatch: DispatchMode = 'hot-direct',
   ): Promise<TestServer> {
     const lines: Record<string, unknown>[] = [];
-    const config = loadConfig(
-      {
-        bind: '127.0.0.1:0',
-        metrics_bind: '127.0.0.1:0',
-        enable_admin: 'true',
-        drain_deadline: '500ms',
-        profile: 'micronode',
-        ...settings,
-      },
-      {},
-    );
+    const config = loadConfig({ ...BASE, ...settings }, {});
     const keyring = new Keyring([freshKey('k1', Date.now())]);
     const log = createLog('debug', 'json', (line) => lines.push(JSON.parse(line)));
-    return new TestServer(await startServer({ settings: config.settings, keyring, log, dispatch }), keyring, lines);
+    const running = await startServer({ settings: config.settings, keyring, log, dispatch });
+    return new TestServer(running, keyring, lines, config.settings.tls_cert !== null);
   }
 
   stop(): Promise<void> {
@@ -78,12 +78,40 @@ export class TestServer {
     return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
   }
 
+  /** Posts bytes as they are and gives the bytes of the answer. */
+  async postBytes(
+    path: string,
+    body: Buffer,
+    headers: Record<string, string>,
+    cap: string | null = this.capability,
+  ): Promise<{ status: number; headers: Headers; bytes: Buffer }> {
+    const all = cap === null ? headers : { authorization: `Bearer ${cap}`, ...headers };
+    const response = await fetch(this.url + path, { method: 'POST', headers: all, body: new Uint8Array(body) });
+    return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) };
+  }
+
   post(path: string, body: unknown, options: { cap?: string | null; headers?: Record<string, string> } = {}) {
     return this.ask('POST', path, body, options);
   }
 
   send(topic: string, idemKey: string, more: object = {}): Promise<Answer> {
     return this.post('/v1/send', { topic, idem_key: idemKey, payload_b64: 'aGVsbG8=', ...more });
+  }
+
+  /** Opens a stream on a connection of its own. */
+  stream(body: object, cap = this.capability, where: LineReader['where'] = this.where): LineReader {
+    const text = JSON.stringify(body);
+    const head = `POST /v1/recv/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${cap}\r\nContent-Type: application/json`;
+    return new LineReader(where, `${head}\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
+  }
+
+  get where(): { host: string; port: number } {
+    const [host, port] = this.running.http.split(':') as [string, string];
+    return { host, port: Number(port) };
+  }
+
+  reload(settings: Record<string, string>, keyring = this.keyring): void {
+    this.running.reload({ settings: loadConfig({ ...BASE, ...settings }, {}).settings, keyring });
   }
 
   /** What the server writes on a raw connection until it closes it, or until `enough` says so. */

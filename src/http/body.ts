@@ -1,0 +1,169 @@
+import type { IncomingMessage } from 'node:http';
+import { Expander } from './expand.ts';
+import { type Head, hasBody } from './head.ts';
+
+const EMPTY = Buffer.alloc(0);
+/** Bodies shorter than this are not worth counting. */
+const SMALL_BYTES = 64 * 1024;
+
+/** Why a body was not read to its end. */
+export type BodyFault = 'too_large' | 'ratio' | 'malformed' | 'memory';
+
+/** Bounds of one body, and of all that are being read at once (D2, D3, D4). */
+export interface BodyRules {
+  /** Of the body as sent and as expanded. */
+  readonly bytesMax: number;
+  /** How many times its size an encoded body may expand to. */
+  readonly ratio: number;
+  /** Bytes that all bodies being read may hold together. */
+  readonly memoryBytesMax: number;
+}
+
+/**
+ * What may be decided before the body is whole. False while `start` is too little for it; else it calls `then` once, now or
+ * later, with whether the body is to be read on. Until then nothing more is read.
+ */
+export type Peek = (start: Buffer, then: (go: boolean) => void) => boolean;
+
+let held = 0;
+/** Bytes that bodies being read hold at the moment. */
+export const bodyBytesHeld = (): number => held;
+
+/**
+ * Reads the body of a request, expanding it when it is encoded, and calls back once: with all of it, or with the
+ * first rule that it breaks. A client that leaves, and a `peek` that stops, get no callback.
+ */
+export function readBody(
+  req: IncomingMessage,
+  head: Head,
+  rules: BodyRules,
+  peek: Peek | null,
+  done: (body: Buffer | BodyFault) => void,
+): void {
+  if (!hasBody(head)) {
+    req.resume();
+    if (peek === null) req.once('end', () => done(EMPTY));
+    else peek(EMPTY, (go) => go && done(EMPTY));
+    return;
+  }
+  new BodyReader(req, head, rules, peek, done);
+}
+
+class BodyReader {
+  private readonly req: IncomingMessage;
+  private readonly rules: BodyRules;
+  private readonly done: (body: Buffer | BodyFault) => void;
+  private readonly expander: Expander | null;
+  private peek: Peek | null;
+  private first: Buffer | null = null;
+  private chunks: Buffer[] | null = null;
+  private bytes = 0;
+  private counted = 0;
+  private over = false;
+  /** `peek` has not decided yet. */
+  private isWaiting = false;
+  /** All of the body is there. */
+  private isComplete = false;
+
+  constructor(
+    req: IncomingMessage,
+    head: Head,
+    rules: BodyRules,
+    peek: Peek | null,
+    done: (body: Buffer | BodyFault) => void,
+  ) {
+    this.req = req;
+    this.rules = rules;
+    this.peek = peek;
+    this.done = done;
+    const coding = head.contentEncoding;
+    this.expander =
+      coding === undefined
+        ? null
+        : new Expander(
+            coding,
+            rules,
+            (chunk) => this.take(chunk),
+            (end) => this.finish(end),
+          );
+    req.on('data', (chunk: Buffer) => {
+      if (this.over) return;
+      if (this.expander === null) this.take(chunk);
+      else this.expander.write(chunk);
+    });
+    req.on('end', () => {
+      if (this.over) return;
+      if (this.expander === null) this.finish(null);
+      else this.expander.end();
+    });
+    if (this.expander !== null || head.chunked || head.contentLength > SMALL_BYTES) {
+      // A request closes when it is whole, too.
+      req.once('close', () => {
+        if (!req.complete) this.stop();
+      });
+    }
+  }
+
+  private take(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (this.bytes > this.rules.bytesMax) return this.finish('too_large');
+    if (this.first === null) this.first = chunk;
+    else if (this.chunks === null) this.chunks = [this.first, chunk];
+    else this.chunks.push(chunk);
+    if (this.bytes > SMALL_BYTES && !this.count()) return this.finish('memory');
+    if (this.peek !== null && !this.isWaiting) this.look();
+  }
+
+  private look(): void {
+    const peek = this.peek as Peek;
+    this.isWaiting = true;
+    if (!peek(this.whole(), (go) => this.decided(go))) this.isWaiting = false;
+    else if (this.isWaiting) this.req.pause();
+  }
+
+  private decided(go: boolean): void {
+    this.isWaiting = false;
+    this.peek = null;
+    if (!go) return this.stop();
+    this.req.resume();
+    if (this.isComplete) this.finish(null);
+  }
+
+  /** Counts what it holds against what all may hold. */
+  private count(): boolean {
+    held += this.bytes - this.counted;
+    this.counted = this.bytes;
+    return held <= this.rules.memoryBytesMax;
+  }
+
+  private whole(): Buffer {
+    if (this.chunks === null) return this.first ?? EMPTY;
+    this.first = Buffer.concat(this.chunks, this.bytes);
+    this.chunks = null;
+    return this.first;
+  }
+
+  private finish(fault: BodyFault | null): void {
+    if (this.over) return;
+    if (fault === null && this.peek !== null) {
+      // It is whole, and what has to be decided first is not.
+      this.isComplete = true;
+      if (!this.isWaiting) this.look();
+      return;
+    }
+    const body = fault ?? this.whole();
+    this.stop();
+    this.done(body);
+  }
+
+  /** Lets go of everything; what still comes is not read. */
+  private stop(): void {
+    if (this.over) return;
+    this.over = true;
+    held -= this.counted;
+    this.first = null;
+    this.chunks = null;
+    this.expander?.close();
+    if (!this.req.complete) this.req.pause();
+  }
+}

@@ -1,0 +1,58 @@
+import type { Socket } from 'node:net';
+import type { Session } from '../auth/authorize.ts';
+
+/** Requests of one connection that may wait for their answers: a client that pipelines more is cut (D4). */
+const PIPELINED_MAX = 64;
+
+/** What the requests of one connection have in common. */
+export class Connection {
+  /** What it presented before. */
+  readonly session: Session;
+  readonly socket: Socket;
+  /** After this response the connection goes: what was pipelined behind it is not taken. */
+  isClosing = false;
+  private readonly leaving = new Set<() => void>();
+  private unanswered = 0;
+
+  constructor(socket: Socket, session: Session) {
+    this.socket = socket;
+    this.session = session;
+    socket.once('close', () => {
+      for (const callback of this.leaving) callback();
+    });
+  }
+
+  /** Counts one more request; false when there is one too many. */
+  takes(): boolean {
+    return ++this.unanswered <= PIPELINED_MAX;
+  }
+
+  answered(): void {
+    this.unanswered--;
+  }
+
+  /** Calls back when the connection closes, until `off`. */
+  onClose(callback: () => void): void {
+    this.leaving.add(callback);
+  }
+  off(callback: () => void): void {
+    this.leaving.delete(callback);
+  }
+}
+
+const connections = new WeakMap<Socket, Connection>();
+
+/** Whether the last response of this connection is on its way. */
+export const isClosing = (socket: Socket): boolean => connections.get(socket)?.isClosing === true;
+
+/** Whether someone has stood behind a request of this connection. */
+export const isKnown = (socket: Socket): boolean => connections.get(socket)?.session.known === true;
+
+export function connectionOf(socket: Socket, newSession: () => Session): Connection {
+  let connection = connections.get(socket);
+  if (connection === undefined) {
+    connection = new Connection(socket, newSession());
+    connections.set(socket, connection);
+  }
+  return connection;
+}

@@ -1,0 +1,39 @@
+import type { Socket } from 'node:net';
+
+/**
+ * Connections that nobody has stood behind yet, the oldest first. When there are as many connections as there may be, they make
+ * room: whoever holds connections and says nothing keeps out others like it, and never those who have shown a capability (D4, AU5).
+ */
+export class Newcomers {
+  private readonly open = new Map<string, Socket>();
+  private readonly isKnown: (socket: Socket) => boolean;
+  private unnamed = 0;
+
+  constructor(isKnown: (socket: Socket) => boolean) {
+    this.isKnown = isKnown;
+  }
+
+  add(socket: Socket): void {
+    const name = nameOf(socket) ?? `unix ${++this.unnamed}`;
+    this.open.set(name, socket);
+    socket.once('close', () => this.open.delete(name));
+  }
+
+  /** Requests of a TLS connection come in on a socket of its own, between the same two ends. */
+  secured(socket: Socket): void {
+    const name = nameOf(socket);
+    if (name !== null && this.open.has(name)) this.open.set(name, socket);
+  }
+
+  /** Takes out the oldest that is still nobody's; undefined when all are somebody's. */
+  takeOldest(): Socket | undefined {
+    for (const [name, socket] of this.open) {
+      this.open.delete(name);
+      if (!this.isKnown(socket)) return socket;
+    }
+    return undefined;
+  }
+}
+
+const nameOf = ({ remoteAddress, remotePort }: Socket): string | null =>
+  remotePort === undefined ? null : `${remoteAddress} ${remotePort}`;

@@ -1,0 +1,178 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Session } from '../auth/authorize.ts';
+import type { Connection } from './connection.ts';
+import type { Sink } from './gateway.ts';
+import type { Answer } from './reply.ts';
+import type { StreamOut } from './stream.ts';
+
+/** Longer bodies are not worth copying once more to spare a system call its vector. */
+const ONE_WRITE_MAX = 16_384;
+
+export interface SinkOptions {
+  /** True while the server drains: every response is the last of its connection. */
+  readonly closing: () => boolean;
+  readonly rules: () => { readonly writeTimeoutMs: number };
+  /** A reader is cut because it does not read. */
+  readonly onSlowReader: (socket: Socket) => void;
+}
+
+/** Writes the response to one request of node:http, and knows whether its client is still there. */
+export class NodeSink implements Sink {
+  private readonly req: IncomingMessage;
+  private readonly res: ServerResponse;
+  private readonly connection: Connection;
+  private readonly options: SinkOptions;
+  /** Behind the response to an earlier request of the connection: nothing of it can be written yet. */
+  private isQueued: boolean;
+  private leave: (() => void) | null = null;
+
+  constructor(req: IncomingMessage, res: ServerResponse, connection: Connection, options: SinkOptions) {
+    this.req = req;
+    this.res = res;
+    this.connection = connection;
+    this.options = options;
+    this.isQueued = res.socket === null;
+    if (this.isQueued) {
+      res.once('socket', () => {
+        this.isQueued = false;
+      });
+    }
+  }
+
+  get session(): Session {
+    return this.connection.session;
+  }
+
+  respond(answer: Answer, corrId: string): boolean {
+    const { res, connection } = this;
+    if (answer.heldMs !== undefined) return this.hold(answer, corrId, answer.heldMs);
+    this.settle();
+    if (res.headersSent || connection.socket.destroyed) return true;
+    const close = answer.close === true || this.options.closing();
+    if (close) connection.isClosing = true;
+    this.write(answer, headersOf(answer, corrId, close));
+    const isWritten = res.writableLength === 0;
+    if (!isWritten || close) this.bound();
+    return isWritten;
+  }
+
+  /** Answers later, and reads nothing from this connection meanwhile (AU5). */
+  private hold({ heldMs: _, ...answer }: Answer, corrId: string, heldMs: number): boolean {
+    const { socket } = this.connection;
+    socket.pause();
+    const held = setTimeout(() => {
+      this.session.held = false;
+      socket.resume();
+      this.respond(answer, corrId);
+    }, heldMs);
+    this.onGone(() => clearTimeout(held));
+    return true;
+  }
+
+  private write({ status, body }: Answer, headers: string[]): void {
+    const { res } = this;
+    const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    headers.push('content-length', String(bytes));
+    res.writeHead(status, headers);
+    if (typeof body !== 'string' || bytes !== body.length || bytes > ONE_WRITE_MAX) res.end(body);
+    else {
+      // Head and body as one text in one write: `end` with a body would gather them in a vector, at twice the cost.
+      res.write(body, 'latin1');
+      res.uncork();
+      res.end();
+    }
+  }
+
+  /**
+   * A response that its reader does not take is cut by an absolute deadline (D1): `server.timeout` would wait for ever
+   * on a reader that drips. A connection that closes is closed by us once the response is out.
+   */
+  private bound(): void {
+    const { res } = this;
+    if (this.isQueued) {
+      res.once('socket', () => this.bound());
+      return;
+    }
+    const deadline = this.deadline();
+    const clear = (): void => clearTimeout(deadline);
+    res.once('close', clear);
+    res.once('finish', clear);
+  }
+
+  private deadline(): NodeJS.Timeout {
+    const { rules, onSlowReader } = this.options;
+    return setTimeout(() => {
+      onSlowReader(this.connection.socket);
+      this.cut();
+    }, rules().writeTimeoutMs);
+  }
+
+  stream(type: string, corrId: string): StreamOut {
+    const { res, connection } = this;
+    const close = this.options.closing();
+    res.writeHead(200, ['content-type', type, 'x-corr-id', corrId, ...(close ? ['connection', 'close'] : [])]);
+    res.flushHeaders();
+    return {
+      write: (text, written) => {
+        const deadline = this.isQueued ? null : this.deadline();
+        if (deadline !== null) res.once('close', () => clearTimeout(deadline));
+        res.write(text, (error) => {
+          if (deadline !== null) clearTimeout(deadline);
+          if (error == null) written();
+        });
+      },
+      end: (text) => {
+        this.settle();
+        connection.isClosing ||= close;
+        res.end(text);
+        this.bound();
+      },
+    };
+  }
+
+  gone(): boolean {
+    return this.connection.socket.destroyed;
+  }
+
+  cut(): void {
+    this.connection.socket.destroy();
+  }
+
+  proceed(): void {
+    if (this.req.headers.expect !== undefined) this.res.writeContinue();
+  }
+
+  onGone(callback: () => void): void {
+    this.leave = callback;
+    this.connection.onClose(callback);
+  }
+
+  onWritten(callback: (nothing: boolean) => void): void {
+    const { res, connection } = this;
+    const onClose = (): void => end();
+    const end = (): void => {
+      connection.off(onClose);
+      res.off('finish', onClose);
+      callback(this.isQueued);
+    };
+    connection.onClose(onClose);
+    res.once('finish', onClose);
+  }
+
+  /** It is answered: who leaves now leaves with an answer. */
+  private settle(): void {
+    if (this.leave !== null) this.connection.off(this.leave);
+    this.leave = null;
+    this.connection.answered();
+  }
+}
+
+/** Response headers of an answer. `closing`: the connection goes after it. */
+function headersOf(answer: Answer, corrId: string, closing: boolean): string[] {
+  const headers = ['content-type', answer.type ?? 'application/json', 'x-corr-id', corrId];
+  if (answer.retryAfterS !== undefined) headers.push('retry-after', String(answer.retryAfterS));
+  if (answer.allow !== undefined) headers.push('allow', answer.allow);
+  if (closing) headers.push('connection', 'close');
+  return headers;
+}

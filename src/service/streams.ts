@@ -1,0 +1,222 @@
+import type { Outcome } from '../../spec/vocabulary.ts';
+import type { Fact } from '../core/facts.ts';
+import type { LongPoll, LongPolls } from './long-polls.ts';
+import type { AcksReply, Caller, Delivery, RecvRequest, Reply, StreamRequest } from './messages.ts';
+
+/** Who takes what a stream gives. The service never waits for it: it asks for more when it is `ready`. */
+export interface StreamConsumer {
+  /** Called once, first: `ok` with the outcomes of the acks that rode along, or why there is no stream. */
+  opened(reply: Reply, stream: Stream): void;
+  /** Leased and durable. What is provably never written comes back through `closeStream` or `release`. */
+  deliver(deliveries: readonly Delivery[]): void;
+  /** The last call: nothing more is given. `ok` when the stream gave all it was asked for. */
+  ended(outcome: Outcome): void;
+}
+
+/**
+ * A subscription: a recv that is asked again and again, as often as its consumer has written what it got and settled
+ * enough of it. Between two steps it is a long poll like any other.
+ */
+export class Stream {
+  readonly request: StreamRequest;
+  readonly caller: Caller;
+  readonly consumer: StreamConsumer;
+  /** Leases in force that the consumer has not settled, with their payloads' bytes. */
+  readonly leases = new Map<string, number>();
+  /**
+   * Leases that ran out unsettled. They hold their credit until the consumer settles another one: a consumer that is
+   * gone without a word costs no message more than `credit` attempts.
+   */
+  lapsed = 0;
+  private bytes = 0;
+  /** Messages it may still give. */
+  left: number;
+  /** Has written all it was given. */
+  ready = true;
+  /** An operation of the quota is taken for the next step (the first is paid by the request itself). */
+  paid = true;
+  /** The quota allows no step before. */
+  resumeAtMs = 0;
+  poll: LongPoll | null = null;
+  closed = false;
+
+  constructor(request: StreamRequest, caller: Caller, consumer: StreamConsumer) {
+    this.request = request;
+    this.caller = caller;
+    this.consumer = consumer;
+    this.left = request.messagesMax;
+  }
+
+  /** How many messages the credit leaves room for. */
+  get room(): number {
+    return Math.min(this.left, this.request.credit - this.leases.size - this.lapsed);
+  }
+
+  /** All it was asked for is given, and written. */
+  get isOver(): boolean {
+    return this.left === 0 && this.ready;
+  }
+
+  /** Every credit is held by a lease that ran out: nobody is there. */
+  get isAbandoned(): boolean {
+    return this.lapsed >= this.request.credit;
+  }
+
+  /** What the next step asks for. The first message always goes when nothing is unsettled (LE6). */
+  step(): RecvRequest & { readonly firstAlways: boolean } {
+    const { topic, visibilityMs, bytesMax } = this.request;
+    const firstAlways = this.leases.size === 0;
+    const room = { messagesMax: this.room, bytesMax: Math.max(0, bytesMax - this.bytes), firstAlways };
+    return { verb: 'recv', topic, visibilityMs, ...room, waitMs: 0, acks: [] };
+  }
+
+  /** Whether this lease is still in force: what is not written by then is not worth writing. */
+  holds({ msgId }: Delivery): boolean {
+    return this.leases.has(msgId);
+  }
+
+  lease({ msgId, payload }: Delivery): void {
+    this.leases.set(msgId, payload.byteLength);
+    this.bytes += payload.byteLength;
+    this.left--;
+  }
+
+  /** A lease of it ended. */
+  end(msgId: string, how: Fact['name']): void {
+    this.bytes -= this.leases.get(msgId) ?? 0;
+    this.leases.delete(msgId);
+    if (how === 'expired') this.lapsed++;
+    else if (how === 'released') this.left++;
+    else this.lapsed = 0;
+  }
+}
+
+const NO_ACKS: AcksReply = { ackOutcomes: [] };
+
+/** Facts that end a lease. */
+export const LEASE_ENDS: ReadonlySet<Fact['name']> = new Set(['acked', 'nacked', 'expired', 'released']);
+
+/** The open streams, and whose lease a message is under. */
+export class Streams {
+  private readonly open = new Set<Stream>();
+  private readonly byMsgId = new Map<string, Stream>();
+  /** Those that may have something to do. */
+  private touched = new Set<Stream>();
+  private readonly polls: LongPolls;
+  private readonly release: (deliveries: readonly Delivery[]) => void;
+
+  /** `release`: leases that no one will get go back at once (LE7). */
+  constructor(polls: LongPolls, release: (deliveries: readonly Delivery[]) => void) {
+    this.polls = polls;
+    this.release = release;
+  }
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  add(stream: Stream): void {
+    this.open.add(stream);
+    this.touched.add(stream);
+  }
+
+  /** Closes it without a word to its consumer. */
+  remove(stream: Stream): void {
+    stream.closed = true;
+    this.open.delete(stream);
+    this.touched.delete(stream);
+    for (const msgId of stream.leases.keys()) this.byMsgId.delete(msgId);
+    stream.leases.clear();
+    if (stream.poll !== null) this.polls.remove(stream.poll);
+    stream.poll = null;
+  }
+
+  /** The consumer has written what it was given. */
+  ready(stream: Stream): void {
+    stream.ready = true;
+    this.touched.add(stream);
+  }
+
+  /** A step leased these; its consumer gets them when that is durable. */
+  leased(stream: Stream, deliveries: readonly Delivery[]): void {
+    stream.ready = false;
+    for (const delivery of deliveries) {
+      stream.lease(delivery);
+      this.byMsgId.set(delivery.msgId, stream);
+    }
+  }
+
+  /** Watches leases of streams end. */
+  fact(fact: Fact): void {
+    if (fact.name === 'recovered' || !LEASE_ENDS.has(fact.name)) return;
+    const { msgId, name } = fact;
+    const stream = this.byMsgId.get(msgId);
+    if (stream === undefined) return;
+    this.byMsgId.delete(msgId);
+    stream.end(msgId, name);
+    this.touched.add(stream);
+  }
+
+  /** Lets the streams that can go on wait for their next step. */
+  step(nowMs: number): void {
+    if (this.touched.size === 0) return;
+    const { touched } = this;
+    this.touched = new Set();
+    for (const stream of touched) this.nextStep(stream, nowMs);
+  }
+
+  /** Ends it, or lets it wait when its consumer is ready, its credit leaves room and its quota allows. */
+  private nextStep(stream: Stream, nowMs: number): void {
+    if (stream.closed || stream.poll !== null) return;
+    if (stream.isOver) return this.end(stream, 'ok');
+    if (stream.isAbandoned) return this.end(stream, 'lease_lost');
+    if (!stream.ready || stream.room <= 0 || nowMs < stream.resumeAtMs) return;
+    const waitMs = stream.paid ? 0 : stream.caller.charge(0, nowMs);
+    stream.paid = waitMs === 0;
+    stream.resumeAtMs = waitMs === 0 ? 0 : nowMs + waitMs;
+    if (waitMs > 0) return;
+    stream.poll = {
+      request: stream.step(),
+      caller: stream.caller,
+      acks: NO_ACKS,
+      endMs: nowMs + stream.request.waitMs,
+      reply: (reply) => this.stepped(stream, reply),
+      stream,
+      place: -1,
+    };
+    this.polls.add(stream.poll);
+    this.polls.touch(stream.request.topic);
+  }
+
+  /** A step is over, and what it leased is durable. */
+  private stepped(stream: Stream, { outcome, deliveries = [] }: Reply): void {
+    if (stream.closed) return this.release(deliveries);
+    stream.poll = null;
+    if (outcome !== 'ok' || deliveries.length === 0) return this.end(stream, outcome);
+    stream.paid = false;
+    stream.consumer.deliver(deliveries);
+  }
+
+  /** Time has passed: capabilities may have ended (AU3), quotas may allow the next step. */
+  watch(nowMs: number): void {
+    if (this.open.size === 0) return;
+    this.endIf(({ caller }) => !caller.isValid(nowMs), 'cap_auth');
+    for (const stream of this.open) if (stream.resumeAtMs > 0 && stream.resumeAtMs <= nowMs) this.touched.add(stream);
+  }
+
+  /** When `watch` next finds a quota that allows a step; Infinity for none. */
+  nextResumeMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const { resumeAtMs } of this.open) if (resumeAtMs > 0) atMs = Math.min(atMs, resumeAtMs);
+    return atMs;
+  }
+
+  endIf(which: (stream: Stream) => boolean, outcome: Outcome): void {
+    for (const stream of [...this.open]) if (which(stream)) this.end(stream, outcome);
+  }
+
+  private end(stream: Stream, outcome: Outcome): void {
+    this.remove(stream);
+    stream.consumer.ended(outcome);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * OAP/1 frames (`docs/protocol.md`: Frames): their bytes, whatever they are used for. The server and the client both
+ * read and write them here.
+ */
+export const FRAME_VERSION = 1;
+export const HEADER_BYTES = 38;
+/** A whole frame, header included; checked before anything is allocated (T5). */
+export const FRAME_BYTES_MAX = 1024 * 1024;
+/** Raw payload of one frame after the first of a unit. */
+export const CHUNK_BYTES_MAX = 64 * 1024;
+
+export const FLAG = { REQ: 1, RESP: 2, EVENT: 4, START: 8, END: 16, ACK_REQ: 32, COMP: 64, APP_E2E: 128 } as const;
+const FLAGS_KNOWN = 0xff;
+
+export interface Frame {
+  readonly flags: number;
+  /** The status of an answer, 0 in a request. */
+  readonly code: number;
+  /** What the unit is for: `APP_PROTO`. */
+  readonly app: number;
+  /** One byte a character; empty without one. */
+  readonly capability: string;
+  /** The two halves of the correlation id, u32 each. */
+  readonly corrHi: number;
+  readonly corrLo: number;
+  readonly payload: Uint8Array;
+}
+
+/** What `app_proto_id` means. */
+export const APP_PROTO = { hello: 0, send: 1, recv: 2, ack: 3, nack: 4 } as const;
+
+/** Why bytes are no frame: not one at all, beyond a limit of size, or expanding beyond the ratio cap. */
+export type FrameFault = 'malformed' | 'too_long' | 'ratio';
+
+export class FrameError extends Error {
+  readonly fault: FrameFault;
+
+  constructor(message: string, fault: FrameFault = 'malformed') {
+    super(message);
+    this.fault = fault;
+  }
+}
+
+// Offsets in the header: len 0, ver 4, flags 6, code 8, app_proto_id 10, tenant_id 12, cap_len 28, corr_id 30.
+
+/** The length of the frame that starts at `at`, header included. @throws FrameError */
+export function frameLength(bytes: Buffer, at: number): number {
+  if (bytes.length - at < HEADER_BYTES) throw new FrameError(`frame: a header has ${HEADER_BYTES} bytes`);
+  const length = bytes.readUInt32BE(at);
+  if (length > FRAME_BYTES_MAX) throw new FrameError(`frame: at most ${FRAME_BYTES_MAX} bytes`, 'too_long');
+  if (length < HEADER_BYTES) throw new FrameError('frame: len is less than a header');
+  return length;
+}
+
+/** Checks the header at `at`, whatever is there of the rest. @throws FrameError */
+export function checkHeader(bytes: Buffer, at: number): void {
+  const length = frameLength(bytes, at);
+  if (bytes.readUInt16BE(at + 4) !== FRAME_VERSION) throw new FrameError(`frame: ver must be ${FRAME_VERSION}`);
+  const flags = bytes.readUInt16BE(at + 6);
+  if ((flags & ~FLAGS_KNOWN) !== 0) throw new FrameError('frame: an unknown flag');
+  for (let i = 12; i < 28; i += 4) {
+    if (bytes.readUInt32BE(at + i) !== 0) throw new FrameError('frame: tenant_id must be 0');
+  }
+  const capLength = bytes.readUInt16BE(at + 28);
+  if (HEADER_BYTES + capLength > length) throw new FrameError('frame: cap_len goes beyond the frame');
+  if (capLength > 0 && (flags & FLAG.START) === 0) throw new FrameError('frame: a capability only with START');
+}
+
+/** The frame that starts at `at`; its payload is a view of `bytes`. `at + length` is where the next one starts. @throws FrameError */
+export function decodeFrame(bytes: Buffer, at: number): Frame {
+  checkHeader(bytes, at);
+  const end = at + bytes.readUInt32BE(at);
+  if (end > bytes.length) throw new FrameError('frame: longer than what is there');
+  const capEnd = at + HEADER_BYTES + bytes.readUInt16BE(at + 28);
+  return {
+    flags: bytes.readUInt16BE(at + 6),
+    code: bytes.readUInt16BE(at + 8),
+    app: bytes.readUInt16BE(at + 10),
+    corrHi: bytes.readUInt32BE(at + 30),
+    corrLo: bytes.readUInt32BE(at + 34),
+    capability: capEnd === at + HEADER_BYTES ? '' : bytes.toString('latin1', at + HEADER_BYTES, capEnd),
+    payload: bytes.subarray(capEnd, end),
+  };
+}
+
+/** Writes everything of a frame but its payload, which takes `payloadBytes` bytes after it; gives where it goes. */
+export function putHead(out: Buffer, at: number, frame: Omit<Frame, 'payload'>, payloadBytes: number): number {
+  const capLength = frame.capability.length;
+  const length = HEADER_BYTES + capLength + payloadBytes;
+  out.writeUInt32BE(length, at);
+  out.writeUInt16BE(FRAME_VERSION, at + 4);
+  out.writeUInt16BE(frame.flags, at + 6);
+  out.writeUInt16BE(frame.code, at + 8);
+  out.writeUInt16BE(frame.app, at + 10);
+  out.fill(0, at + 12, at + 28);
+  out.writeUInt16BE(capLength, at + 28);
+  out.writeUInt32BE(frame.corrHi, at + 30);
+  out.writeUInt32BE(frame.corrLo, at + 34);
+  if (capLength > 0) out.write(frame.capability, at + HEADER_BYTES, 'latin1');
+  return at + HEADER_BYTES + capLength;
+}
+
+/** The bytes of a frame: `encodeFrame(decodeFrame(x))` is `x`. */
+export function encodeFrame(frame: Frame): Buffer {
+  const out = Buffer.allocUnsafe(HEADER_BYTES + frame.capability.length + frame.payload.length);
+  out.set(frame.payload, putHead(out, 0, frame, frame.payload.length));
+  return out;
+}

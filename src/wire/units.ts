@@ -1,0 +1,152 @@
+import { CHUNK_BYTES_MAX, decodeFrame, FLAG, type Frame, FrameError, HEADER_BYTES, putHead } from './frame.ts';
+
+/** Units in one body: as many as a batch may have messages, and the answers to one. */
+export const UNITS_MAX = 256;
+
+/** A request or an answer: frames from START to END with one `corr_id`, put together. */
+export interface Unit {
+  readonly app: number;
+  readonly code: number;
+  readonly capability: string;
+  readonly corrHi: number;
+  readonly corrLo: number;
+  /** The payload of the START frame: JSON, or nothing. */
+  readonly head: Buffer;
+  /** The payload of the other frames; a view of the body while it came in one. */
+  readonly payload: Buffer;
+}
+
+/** What a body broke off with: the units before it stand. */
+export interface Broken {
+  readonly error: FrameError;
+  readonly app: number;
+  readonly corrHi: number;
+  readonly corrLo: number;
+}
+
+export interface Units {
+  readonly units: readonly Unit[];
+  readonly broken: Broken | null;
+}
+
+export interface UnitRules {
+  /** Every frame says that it is this: `FLAG.REQ` or `FLAG.RESP`. */
+  readonly kind: number;
+  readonly unitsMax: number;
+  /** Expands the payload of a frame with COMP to at most `bytesMax` bytes; null where none is taken. @throws FrameError */
+  readonly expand: ((payload: Buffer, bytesMax: number) => Buffer) | null;
+}
+
+const NOTHING = Buffer.alloc(0);
+const KINDS = FLAG.REQ | FLAG.RESP | FLAG.EVENT;
+
+/** Reads a body of units. Never throws: what is wrong ends the reading, and is told with what came before. */
+export function readUnits(body: Buffer, rules: UnitRules): Units {
+  const units: Unit[] = [];
+  let at = 0;
+  let start: Frame | null = null;
+  try {
+    while (at < body.length) {
+      start = null;
+      if (units.length >= rules.unitsMax) throw new FrameError(`body: at most ${rules.unitsMax} units`);
+      start = decodeFrame(body, at);
+      at += body.readUInt32BE(at);
+      if ((start.flags & FLAG.START) === 0) throw new FrameError('frame: a unit begins with START');
+      const head = payloadOf(start, rules, Number.POSITIVE_INFINITY);
+      const chunks: Buffer[] = [];
+      for (let frame = start; (frame.flags & FLAG.END) === 0; ) {
+        if (at >= body.length) throw new FrameError('body: the last unit has no END');
+        frame = decodeFrame(body, at);
+        at += body.readUInt32BE(at);
+        checkGoesOn(frame, start);
+        chunks.push(payloadOf(frame, rules, CHUNK_BYTES_MAX));
+      }
+      const { app, code, capability, corrHi, corrLo } = start;
+      const payload =
+        chunks.length === 1 ? (chunks[0] as Buffer) : chunks.length === 0 ? NOTHING : Buffer.concat(chunks);
+      units.push({ app, code, capability, corrHi, corrLo, head, payload });
+    }
+    return { units, broken: null };
+  } catch (error) {
+    if (!(error instanceof FrameError)) throw error;
+    const { app = 0, corrHi = 0, corrLo = 0 } = start ?? headerOf(body, at);
+    return { units, broken: { error, app, corrHi, corrLo } };
+  }
+}
+
+function checkGoesOn(frame: Frame, start: Frame): void {
+  if ((frame.flags & FLAG.START) !== 0) throw new FrameError('frame: START before the END of the unit before');
+  if (frame.corrHi !== start.corrHi || frame.corrLo !== start.corrLo) {
+    throw new FrameError('frame: another corr_id before the END of the unit');
+  }
+  if (frame.app !== start.app) throw new FrameError('frame: another app_proto_id than the unit began with');
+  if (frame.payload.length === 0 && (frame.flags & FLAG.END) === 0)
+    throw new FrameError('frame: empty and not the last');
+}
+
+function payloadOf(frame: Frame, { kind, expand }: UnitRules, bytesMax: number): Buffer {
+  if ((frame.flags & KINDS) !== kind) {
+    throw new FrameError(
+      `frame: must be a ${kind === FLAG.REQ ? 'request (REQ)' : 'response (RESP)'} and nothing else`,
+    );
+  }
+  if (kind === FLAG.REQ && frame.code !== 0) throw new FrameError('frame: code must be 0 in a request');
+  let payload = frame.payload as Buffer;
+  if ((frame.flags & FLAG.COMP) !== 0) {
+    if (expand === null) throw new FrameError('frame: COMP is not taken in an encoded body');
+    payload = expand(payload, bytesMax);
+  }
+  if (payload.length > bytesMax) throw new FrameError(`frame: a payload of at most ${bytesMax} bytes`, 'too_long');
+  return payload;
+}
+
+/** What an answer to a broken frame can still mirror. */
+function headerOf(body: Buffer, at: number): { app?: number; corrHi?: number; corrLo?: number } {
+  if (body.length - at < HEADER_BYTES) return {};
+  return { app: body.readUInt16BE(at + 10), corrHi: body.readUInt32BE(at + 30), corrLo: body.readUInt32BE(at + 34) };
+}
+
+/** Writes units one after the other into one buffer. */
+export class UnitWriter {
+  private out: Buffer;
+  private length = 0;
+  private readonly kind: number;
+
+  /** `kind`: `FLAG.REQ` or `FLAG.RESP`. `bytes`: how much room to begin with. */
+  constructor(kind: number, bytes: number) {
+    this.kind = kind;
+    this.out = Buffer.allocUnsafe(bytes);
+  }
+
+  /** `head` is text, `payload` goes after it in chunks. */
+  add(unit: Omit<Unit, 'head' | 'payload'>, head: string, payload: Uint8Array): void {
+    const chunks = Math.ceil(payload.length / CHUNK_BYTES_MAX);
+    this.reserve(HEADER_BYTES * (1 + chunks) + unit.capability.length + 3 * head.length + payload.length);
+    const flags = this.kind | FLAG.START | (chunks === 0 ? FLAG.END : 0);
+    const frame = { ...unit, flags };
+    const start = this.length;
+    const at = putHead(this.out, start, frame, 0);
+    const headBytes = this.out.write(head, at);
+    this.out.writeUInt32BE(at - start + headBytes, start);
+    this.length = at + headBytes;
+    for (let i = 0; i < chunks; i++) {
+      const chunk = payload.subarray(i * CHUNK_BYTES_MAX, (i + 1) * CHUNK_BYTES_MAX);
+      const more = { ...unit, capability: '', flags: this.kind | (i === chunks - 1 ? FLAG.END : 0) };
+      const to = putHead(this.out, this.length, more, chunk.length);
+      this.out.set(chunk, to);
+      this.length = to + chunk.length;
+    }
+  }
+
+  private reserve(bytes: number): void {
+    if (this.length + bytes <= this.out.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(2 * this.out.length, this.length + bytes));
+    this.out.copy(larger, 0, 0, this.length);
+    this.out = larger;
+  }
+
+  /** What was written. */
+  bytes(): Buffer {
+    return this.out.subarray(0, this.length);
+  }
+}
