@@ -63,8 +63,9 @@ export class DiskTrouble {
     this.misdirects = true;
   }
 
-  /** The machine stops before the disk's op number `ops` from now. */
+  /** The machine stops in the disk's op number `ops` from now. */
   stopAt(disk: Disk, ops: number, tear: Tear): void {
+    disk.crashesWithin = true;
     disk.crashAt = disk.ops + ops;
     this.tear = tear;
   }
