@@ -16,6 +16,8 @@ const isFrame = (op: StorageOp): op is StorageOp & { op: 'write' } => op.op === 
 export class DiskTrouble {
   /** It said that something is on it which is not, or holds something else: nothing it has can be trusted. */
   hasLied = false;
+  /** What it said to have at its end may never have been written: nobody can notice that. */
+  mayShorten = false;
   /** A crash may have cut a write within a sector. */
   toreBytes = false;
   private readonly loop: Loop;
@@ -61,8 +63,9 @@ export class DiskTrouble {
     this.misdirects = true;
   }
 
-  /** The machine stops before the disk's op number `ops` from now. */
+  /** The machine stops in the disk's op number `ops` from now. */
   stopAt(disk: Disk, ops: number, tear: Tear): void {
+    disk.crashesWithin = true;
     disk.crashAt = disk.ops + ops;
     this.tear = tear;
   }
@@ -80,7 +83,7 @@ export class DiskTrouble {
     const files = disk.allFiles().filter((file) => disk.size(file) > 0);
     if (files.length === 0) return null;
     const file = this.random.pick(files);
-    return { file, at: this.random.below(disk.size(file)) };
+    return { file, at: this.random.below(writtenOf(disk.read(file, 0, disk.size(file)))) };
   }
 
   // ---- what goes wrong
@@ -97,6 +100,7 @@ export class DiskTrouble {
     }
     if ((op.op === 'sync' || isFrame(op)) && nowMs < this.lostUntilMs) {
       this.hasLied = true;
+      this.mayShorten = true;
       return { kind: 'lost_sync' };
     }
     return null;
@@ -112,6 +116,7 @@ export class DiskTrouble {
     if (place === null) return null;
     this.misdirects = false;
     this.hasLied = true;
+    this.mayShorten = true;
     return { kind: 'misdirected', ...place };
   }
 
@@ -128,4 +133,11 @@ export class DiskTrouble {
     };
     disk.crash({ keeps }, random.below(disk.unsyncedNames + 1));
   }
+}
+
+/** How much of a file was written, without the zeros at its end; at least 1. */
+function writtenOf(bytes: Uint8Array): number {
+  let end = bytes.byteLength;
+  while (end > 1 && bytes[end - 1] === 0) end--;
+  return end;
 }

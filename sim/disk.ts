@@ -48,6 +48,8 @@ export class Disk implements Storage {
   ops = 0;
   /** The op before which the process dies, counted from 1; 0 for none. */
   crashAt = 0;
+  /** A write at which the process dies is in the cache by then. */
+  crashesWithin = false;
   capacityBytes: number;
   readonly injected: Record<string, number> = {};
 
@@ -104,7 +106,10 @@ export class Disk implements Storage {
 
   /** Begins an op: what it leaves in the system's cache. What is returned ends it: what is then on the disk. */
   private begin(op: StorageOp): () => number {
-    if (++this.ops === this.crashAt) throw new Crash(`at op ${this.ops}: ${op.op}`);
+    if (++this.ops === this.crashAt) {
+      if (this.crashesWithin && op.op === 'write') this.write(op, null);
+      throw new Crash(`at op ${this.ops}: ${op.op}`);
+    }
     const fault = this.options.fault?.(op) ?? null;
     if (fault !== null) this.injected[fault.kind] = (this.injected[fault.kind] ?? 0) + 1;
     if (fault?.kind === 'error') {

@@ -22,7 +22,7 @@ export type Fault = { readonly node: number } & (
   | { readonly kind: 'clock_step'; readonly byMs: number }
   | { readonly kind: 'clock_drift'; readonly rate: number; readonly forMs: number }
   | { readonly kind: 'connection_flood'; readonly connections: number; readonly forMs: number }
-  /** The machine stops before its disk's op number `ops` from now. */
+  /** The machine stops in its disk's op number `ops` from now. */
   | { readonly kind: 'power_cut'; readonly ops: number; readonly tear: Tear; readonly downMs: number }
   /** The next write that must be durable fails. */
   | { readonly kind: 'disk_error'; readonly of: ErrorOf }

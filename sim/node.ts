@@ -301,7 +301,7 @@ export class MailboxNode {
     this.service.refuseWrites(this.isShort ? 'degraded_writes' : null);
   }
 
-  /** The machine stops before its disk's op number `ops` from now, and is back `downMs` later. */
+  /** The machine stops in its disk's op number `ops` from now, and is back `downMs` later. */
   stopAt(ops: number, tear: Tear, downMs: number): void {
     this.downMs = downMs;
     this.store.trouble.stopAt(this.store.disk, ops, tear);

@@ -188,7 +188,8 @@ export class SimStore {
   /** The disk had lost what it said it had: what is left must be the beginning of what was appended. */
   private shortened(recovered: Recovered | null, sequence: number): Beyond {
     const lost = `a restart finds ${sequence} frames of ${this.sequence}`;
-    if (!this.trouble.hasLied || this.prefix === null) throw new Breach('ReplyDurableInv', lost);
+    // What is damaged is noticed (journal rule 3); only what was never written is not.
+    if (!this.trouble.mayShorten || this.prefix === null) throw new Breach('ReplyDurableInv', lost);
     if (!this.prefix.isPrefix(sequence, recovered?.replica.shards ?? [])) {
       throw new Breach('PrefixProp', `${lost}, and they say something else`);
     }

@@ -26,7 +26,10 @@ export interface Hunted {
   readonly lastSeed: number;
 }
 
-/** A worker that says nothing for so long, besides the time it may shrink for, is in a run that never ends. */
+/**
+ * A worker that says nothing for so long, besides the time it may shrink for, is in a run that never ends. Both by the clock and
+ * by the processor, which others may need more: what waits for its turn does not hang.
+ */
 const SILENT_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 1_000;
 /** Seeds a worker gets at a time: few enough that none waits long for the last one. */
@@ -40,7 +43,7 @@ export function hunt(options: PoolOptions): Promise<Hunted> {
   const endMs = performance.now() + options.durationMs;
   let next = options.from;
   return new Promise((resolve, reject) => {
-    const all = new Map<Worker, { heardMs: number; field: Field | null }>();
+    const all = new Map<Worker, { heardMs: number; heardCpuMs: number; field: Field | null }>();
     const finish = (): void => {
       clearInterval(looking);
       for (const worker of all.keys()) void worker.terminate();
@@ -66,8 +69,11 @@ export function hunt(options: PoolOptions): Promise<Hunted> {
       next = last + 1;
     };
     const looking = setInterval(() => {
-      for (const [worker, { heardMs, field }] of all) {
-        if (field === null || performance.now() < heardMs + SILENT_MS_MAX + orders.shrinkMs) continue;
+      const silentMs = SILENT_MS_MAX + orders.shrinkMs;
+      const busy = [...all.values()].filter(({ field }) => field !== null).length;
+      for (const [worker, { heardMs, heardCpuMs, field }] of all) {
+        if (field === null || performance.now() < heardMs + silentMs || cpuMs() < heardCpuMs + busy * silentMs)
+          continue;
         all.delete(worker);
         void worker.terminate();
         onCatch(hanging(field));
@@ -76,7 +82,7 @@ export function hunt(options: PoolOptions): Promise<Hunted> {
     }, LOOK_EVERY_MS);
     for (let i = 0; i < workers; i++) {
       const worker = new Worker(program, { argv: [...argv], workerData: orders });
-      all.set(worker, { heardMs: performance.now(), field: null });
+      all.set(worker, { heardMs: performance.now(), heardCpuMs: cpuMs(), field: null });
       worker.on('error', (error) => {
         clearInterval(looking);
         for (const other of all.keys()) void other.terminate();
@@ -84,7 +90,10 @@ export function hunt(options: PoolOptions): Promise<Hunted> {
       });
       worker.on('message', (message: Message) => {
         const state = all.get(worker);
-        if (state !== undefined) state.heardMs = performance.now();
+        if (state !== undefined) {
+          state.heardMs = performance.now();
+          state.heardCpuMs = cpuMs();
+        }
         if ('counts' in message) {
           add(counts, message.counts);
           options.onProgress(counts, next);
@@ -94,6 +103,12 @@ export function hunt(options: PoolOptions): Promise<Hunted> {
       send(worker);
     }
   });
+}
+
+/** What all threads have used. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** A run that never ends cannot be written down: its seeds are all that is known of it. */

@@ -21,6 +21,8 @@ const DUE = 'src/core/due.ts';
 const SERVICE = 'src/service/service.ts';
 const COMMIT = 'src/service/commit.ts';
 const AUTHORIZE = 'src/auth/authorize.ts';
+const CAPABILITY = 'src/auth/capability.ts';
+const SEGMENT_LOG = 'src/journal/segment-log.ts';
 
 export const PLANTED: readonly PlantedBug[] = [
   // ---- durability
@@ -28,8 +30,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'reply-before-sync',
     'a reply leaves while its facts wait for the next append (AC1)',
     COMMIT,
-    'else if (this.openFacts > 0) this.held.push(held);',
-    'else if (this.openFacts > 0) held(true);',
+    'else if (this.open.length > 0) this.held.push(held);',
+    'else if (this.open.length > 0) held(true);',
   ),
   bug(
     'reply-with-outstanding',
@@ -51,6 +53,35 @@ export const PLANTED: readonly PlantedBug[] = [
     'src/core/recover.ts',
     '    m.timerAtMs -= byMs;\n',
     '',
+  ),
+  // ---- the journal
+  bug(
+    'frame-not-synced',
+    'a frame is written, and said to be durable without a sync (journal rule 1)',
+    SEGMENT_LOG,
+    'w.buffer.subarray(0, w.length), true);',
+    'w.buffer.subarray(0, w.length), false);',
+  ),
+  bug(
+    'name-not-synced',
+    'the name of a new segment is not made durable (journal rule 6)',
+    'src/journal/steps.ts',
+    "  yield { op: 'sync_folder', folder: '' };\n",
+    '',
+  ),
+  bug(
+    'write-error-ignored',
+    'an error of a write is taken for its end (journal rule 4)',
+    SEGMENT_LOG,
+    '      if (error !== null) return this.fail(error);\n      position.at += bytes;',
+    '      position.at += bytes;',
+  ),
+  bug(
+    'torn-tail-accepted',
+    'any damaged last frame is taken for one that was cut off (journal rule 3)',
+    'src/journal/walk.ts',
+    "const torn = found.kind === 'none' || found.torn || options.acceptTornTail;",
+    'const torn = true;',
   ),
   // ---- leases
   bug(
@@ -237,8 +268,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'connection-outlives-revocation',
     'what a connection presented last is not asked about again (AU3)',
     AUTHORIZE,
-    'return session.capability.failure() ?? session.capability;',
-    'return session.capability;',
+    'return session.entry.value.failure() ?? session.entry.value;',
+    'return session.entry.value;',
   ),
   bug(
     'cache-outlives-revocation',
@@ -250,21 +281,21 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     'old-root-key-lives-on',
     'a capability outlives the root key it was signed with (K5)',
-    AUTHORIZE,
-    "if (this.authority.keyring.find(this.keyId) === undefined) return 'unknown_key';",
-    '',
+    CAPABILITY,
+    "if (keyring?.find(root.id) !== root) this.over = 'unknown_key';\n    else this.keyEndsS",
+    'if (keyring?.find(root.id) === root) this.keyEndsS',
   ),
   bug(
     'never-expires',
     'the expiry of a capability is compared in the wrong unit (TM2)',
-    AUTHORIZE,
+    CAPABILITY,
     'if (nowS > this.scope.expiresS + TOLERANCE_S)',
     'if (nowS / 1000 > this.scope.expiresS + TOLERANCE_S)',
   ),
   bug(
     'prefix-ignored',
     'a capability for other topics settles messages here (LE3)',
-    AUTHORIZE,
+    CAPABILITY,
     'topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix))',
     'topics.every((only) => only === topic)',
   ),
