@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
-import { isKnown } from './connection.ts';
+import { connectionOf, isKnown } from './connection.ts';
 import { createDispatch, type DispatchMode } from './dispatch.ts';
 import type { Gateway } from './gateway.ts';
 import { Newcomers } from './newcomers.ts';
@@ -91,8 +91,7 @@ export class Doors {
       gateway.ledger.cut(peerOf(req.socket), 'expect');
       res.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
     });
-    // Node answers 503 and closes.
-    server.on('dropRequest', ({ socket }) => gateway.ledger.cut(peerOf(socket), 'requests_per_socket', 'saturated'));
+    server.on('dropRequest', ({ socket }) => this.full(socket));
     server.on('connect', (_req, socket: Socket) => {
       gateway.ledger.cut(peerOf(socket), 'connect');
       socket.destroy();
@@ -145,6 +144,14 @@ export class Doors {
     socket.once('close', () => this.open--);
     this.newcomers.add(socket);
     welcome?.(socket);
+  }
+
+  /** A request after the last that its connection may make: Node answers 503 and closes. Told once. */
+  private full(socket: Socket): void {
+    const connection = connectionOf(socket, () => this.gateway.newSession());
+    if (connection.isClosing) return;
+    connection.isClosing = true;
+    this.gateway.ledger.cut(peerOf(socket), 'requests_per_socket', 'saturated');
   }
 
   private close(server: Server | TlsServer, deadlineMs: number): Promise<void> {
