@@ -14,6 +14,8 @@ export interface Job {
   readonly name: string;
   /** True for a server that only echoes: its answers say nothing. */
   readonly echo: boolean;
+  /** Messages a second over all lanes; as fast as it goes where it is not given. */
+  readonly perSecond?: number;
 }
 export interface Done {
   readonly requests: number;
@@ -102,7 +104,11 @@ async function run(lane: Lane, index: number, job: Job, payload: string): Promis
   };
   const ack = ({ msgId, receipt }: Leased) => lane.post(`/v1/ack/${msgId}`, `{"receipt":"${receipt}"}`);
   let riding = '';
+  const startedMs = performance.now();
+  const everyMs = job.perSecond === undefined ? 0 : (1000 * job.lanes) / job.perSecond;
   for (let i = 0; i < messages; i++) {
+    const aheadMs = startedMs + (i + index / job.lanes) * everyMs - performance.now();
+    if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
     if (phase === 'send') await send(i);
     else if (phase === 'recv') leased.push(await recv());
     else if (phase === 'ack') await ack(leased.pop() as Leased);

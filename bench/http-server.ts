@@ -1,6 +1,13 @@
-/** A server under load, in a process of its own: `raw` and `h3` echo the body, `direct` and `through-h3` are the mailbox. */
+/**
+ * A server under load, in a process of its own: `raw` and `h3` echo the body, `direct` and `through-h3` are the mailbox in memory,
+ * `durable` is `direct` with the journal.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { H3 } from 'h3';
 import { toNodeHandler } from 'h3/node';
 import { freshKey, Keyring } from '../src/auth/keyring.ts';
@@ -9,10 +16,18 @@ import { loadConfig } from '../src/config/load.ts';
 import { startServer } from '../src/main.ts';
 import { createLog } from '../src/observe/log.ts';
 
-export type ServerKind = 'raw' | 'h3' | 'direct' | 'through-h3';
+export type ServerKind = 'raw' | 'h3' | 'direct' | 'through-h3' | 'durable';
 export interface Ready {
   readonly port: number;
   readonly capability: string;
+}
+/** What it did between `begin` and `end`. */
+export interface Work {
+  readonly cpuMs: number;
+  /** Writes of the log that were synced; 0 without one. */
+  readonly syncs: number;
+  /** How late the event loop was, p99. */
+  readonly lateP99Ms: number;
 }
 
 async function start(kind: ServerKind): Promise<Ready> {
@@ -42,7 +57,7 @@ async function start(kind: ServerKind): Promise<Ready> {
   const { settings } = loadConfig(
     {
       bind: '127.0.0.1:0',
-      profile: 'micronode',
+      ...(kind === 'durable' ? { profile: 'macronode', data: join(folder, 'data') } : { profile: 'micronode' }),
       metrics_bind: '127.0.0.1:0',
       shard_capacity: many,
       global_inflight: many,
@@ -55,7 +70,13 @@ async function start(kind: ServerKind): Promise<Ready> {
   );
   const keyring = new Keyring([freshKey('k1', Date.now())]);
   const log = createLog('info', 'json', () => {});
-  const running = await startServer({ settings, keyring, log, dispatch: kind === 'direct' ? 'all-direct' : 'all-h3' });
+  const running = await startServer({
+    settings,
+    keyring,
+    log,
+    dispatch: kind === 'through-h3' ? 'all-h3' : 'all-direct',
+  });
+  metrics = running.metrics;
   const expires = `expires = ${Math.floor(Date.now() / 1000) + 3600}`;
   const { token } = mint(keyring, [
     'topic prefix bench.',
@@ -66,11 +87,31 @@ async function start(kind: ServerKind): Promise<Ready> {
   return { port: Number(running.http.split(':')[1]), capability: token };
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'bench-server-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+process.on('SIGTERM', () => process.exit(0));
+
+let metrics: string | null = null;
+
+async function syncsSoFar(): Promise<number> {
+  if (metrics === null) return 0;
+  const text = await (await fetch(`http://${metrics}/metrics`)).text();
+  return Number(/^journal_sync_latency_seconds_count (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
+const late = monitorEventLoopDelay({ resolution: 1 });
+const NS_PER_MS = 1e6;
 let before = process.cpuUsage();
-process.on('message', (message) => {
-  if (message === 'exit') process.exit(0);
-  if (message === 'begin') before = process.cpuUsage();
+let syncsBefore = 0;
+process.on('message', async (message) => {
+  const syncs = await syncsSoFar();
   const { user, system } = process.cpuUsage(before);
-  process.send?.({ cpuMs: (user + system) / 1000 });
+  const lateP99Ms = late.percentile(99) / NS_PER_MS;
+  process.send?.({ cpuMs: (user + system) / 1000, syncs: syncs - syncsBefore, lateP99Ms } satisfies Work);
+  if (message !== 'begin') return;
+  syncsBefore = syncs;
+  late.reset();
+  late.enable();
+  before = process.cpuUsage();
 });
 process.send?.(await start(process.argv[2] as ServerKind));

@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Done, Job, Phase } from './http-load.js';
-import type { Ready, ServerKind } from './http-server.ts';
+import type { Ready, ServerKind, Work } from './http-server.ts';
 import { median } from './measure.ts';
 
 const KINDS: readonly ServerKind[] = ['raw', 'h3', 'direct', 'through-h3'];
@@ -14,7 +14,7 @@ const PHASES: readonly Phase[] = ['send', 'recv', 'ack', 'cycle', 'cycle-riding'
 const TASKSET = '/usr/bin/taskset';
 
 /** Server on one core, load (both as built, beside this file) on another, where the system can pin them. */
-function start(file: string, args: readonly string[], core: number): ChildProcess {
+export function start(file: string, args: readonly string[], core: number): ChildProcess {
   const pinned = existsSync(TASKSET) && availableParallelism() > 1;
   const node = ['--max-semi-space-size=64'];
   const url = new URL(file, import.meta.url).pathname;
@@ -23,7 +23,7 @@ function start(file: string, args: readonly string[], core: number): ChildProces
     : fork(url, args, { execArgv: node });
 }
 
-const answer = <T>(child: ChildProcess): Promise<T> =>
+export const answer = <T>(child: ChildProcess): Promise<T> =>
   new Promise((resolve, reject) => {
     const onExit = (code: number | null) => reject(new Error(`bench process ended: ${code}`));
     child.once('exit', onExit);
@@ -33,7 +33,7 @@ const answer = <T>(child: ChildProcess): Promise<T> =>
     });
   });
 
-function ask<T>(child: ChildProcess, message: unknown): Promise<T> {
+export function ask<T>(child: ChildProcess, message: unknown): Promise<T> {
   const answered = answer<T>(child);
   child.send(message as string);
   return answered;
@@ -71,7 +71,7 @@ export async function benchHttp({
           await ask(child, 'begin');
           const job: Job = { ...ready, phase, lanes, messages, payloadBytes, name: `${kind}.${round + 1}`, echo };
           const done = await ask<Done>(load, job);
-          const { cpuMs } = await ask<{ cpuMs: number }>(child, 'end');
+          const { cpuMs } = await ask<Work>(child, 'end');
           if (round < 0) continue;
           const key = `${phase} ${kind}`;
           const figures = {

@@ -39,7 +39,7 @@ const TOPIC = 'bench';
 const CORR_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 /** Work on a data directory of its own. */
-async function inFolder<T>(work: (folder: string) => Promise<T> | T): Promise<T> {
+export async function inFolder<T>(work: (folder: string) => Promise<T> | T): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-journal-'));
   try {
     return await work(join(folder, 'data'));
@@ -67,23 +67,26 @@ function openWhole(folder: string, syncs: number[] = []): EmbeddedJournal {
   });
 }
 
-const append = (journal: EmbeddedJournal, batches: readonly Batch[]): Promise<void> =>
+export const append = (journal: EmbeddedJournal, batches: readonly Batch[]): Promise<void> =>
   new Promise((resolve, reject) => journal.append(batches, (error) => (error === null ? resolve() : reject(error))));
 
-const started = (epoch: number): Batch => ({
+export const started = (epoch: number, limits = LIMITS): Batch => ({
   shard: null,
-  facts: [{ name: 'started', atMs: 0, epoch, shards: 1, limits: LIMITS }],
+  facts: [{ name: 'started', atMs: 0, epoch, shards: 1, limits }],
 });
 
 /** Facts of messages that are sent, received and acked, with so many waiting at any time. */
-class Life {
-  readonly state = new ShardState(0, LIMITS);
+export class Life {
+  readonly state: ShardState;
+  private readonly msPerFact: number;
   private readonly payload: Uint8Array;
   private readonly depth: number;
   private sent = 0;
   private facts = 0;
 
-  constructor(payloadBytes: number, depth: number) {
+  constructor(payloadBytes: number, depth: number, { limits = LIMITS, msPerFact = MS_PER_FACT } = {}) {
+    this.state = new ShardState(0, limits);
+    this.msPerFact = msPerFact;
     this.payload = new Uint8Array(payloadBytes).map((_, i) => i % 251);
     this.depth = depth;
   }
@@ -97,7 +100,7 @@ class Life {
   }
 
   next(): Batch[] {
-    const atMs = 1_700_000_000_000 + Math.floor(this.facts * MS_PER_FACT);
+    const atMs = 1_700_000_000_000 + Math.floor(this.facts * this.msPerFact);
     const payload = new Uint8Array(this.payload);
     new DataView(payload.buffer).setUint32(0, ++this.sent);
     const idemKey = `key-${this.sent}`;

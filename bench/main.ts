@@ -1,8 +1,11 @@
-/** `npm run bench -- [auth|core|memory|journal|model|sim|http]`: every figure the documents quote comes from here. */
+/** `npm run bench -- [NAME..]`, see `BENCHES`: every figure the documents quote comes from here. */
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
+import { benchDurable } from './durable.ts';
 import { benchHttp } from './http.ts';
 import { benchAppend, benchRecovery } from './journal.ts';
+import { benchSnapshot, benchSpace } from './journal-space.ts';
+import { benchSync } from './journal-sync.ts';
 import { benchExplorer, benchTraceCheck } from './model.ts';
 import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
 
@@ -52,6 +55,35 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     }
     row('trace check: steps/s', number(benchTraceCheck()));
     row('peak MiB', number(process.resourceUsage().maxRSS / 1024));
+  },
+  sync: async () => {
+    row('bytes', 'p50 ms', 'p99 ms', 'loop p99 ms', 'way');
+    for (const { name, bytes, p50Ms, p99Ms, lateP99Ms } of await benchSync()) {
+      row(number(bytes), number(p50Ms, 3), number(p99Ms, 2), number(lateP99Ms, 2), name);
+    }
+  },
+  space: async () => {
+    const messages = Number(process.env['MESSAGES'] ?? 10_000_000);
+    const { mibMax, mibLast, mibWritten, snapshots, seconds } = await benchSpace({ messages });
+    row('messages', 'written MiB', 'at most MiB', 'at the end', 'snapshots', 'seconds');
+    row(number(messages), number(mibWritten), number(mibMax), number(mibLast), number(snapshots), number(seconds));
+  },
+  snapshot: async () => {
+    row('messages', 'p99 ms', 'with a snapshot', 'adds ms', 'snapshot s', 'MiB');
+    const { messages, p99Ms, p99SnapshotMs, seconds, mib } = await benchSnapshot();
+    const added = number(p99SnapshotMs - p99Ms, 2);
+    row(number(messages), number(p99Ms, 2), number(p99SnapshotMs, 2), added, number(seconds, 1), number(mib));
+  },
+  durable: async () => {
+    row('cycle', 'lanes', 'durable/s', 'of memory', 'of raw', 'facts/sync', 'p50 ms', 'memory p50', 'busy');
+    const { figures, lateP99Ms } = await benchDurable();
+    for (const r of figures) {
+      row(
+        ...[r.phase, `${r.lanes}`, number(r.durable), number(r.ofMemory, 2), number(r.ofRaw, 2)],
+        ...[number(r.factsPerSync, 1), number(r.p50Ms, 2), number(r.memoryP50Ms, 2), number(r.busy, 2)],
+      );
+    }
+    console.log(`event loop at half of the peak, p99: ${number(lateP99Ms, 2)} ms late`);
   },
   sim: () => {
     row('events', 'events/s', 'x real time', 'schedule');

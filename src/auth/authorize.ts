@@ -89,7 +89,8 @@ export class Authority implements Judge {
     this.ring = this.ring === null ? keyring : keyring.keeping(this.ring);
     this.version++;
     this.refused.clear();
-    this.cache.dropIf((capability) => capability.failure() === 'unknown_key');
+    // Those of keys that went let go of them (K7).
+    this.cache.each((capability) => capability.failure());
     const oldestMs = Math.min(...this.ring.keys.map((key) => key.createdMs));
     this.revocations.forgetNonces(Math.min(oldestMs, this.clock.wallMs() - KEY_AGE_MAX_MS) - DAY_MS);
   }

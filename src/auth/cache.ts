@@ -75,9 +75,9 @@ export class CapabilityCache<T extends Cached> {
     for (const token of this.byNonce.get(nonce) ?? []) this.end(token, this.entries.get(token) as CacheEntry<T>);
   }
 
-  /** Puts out those that are of no more use. */
-  dropIf(which: (value: T) => boolean): void {
-    for (const [token, entry] of this.entries) if (which(entry.value)) this.end(token, entry);
+  /** Every one that is kept. */
+  each(visit: (value: T) => void): void {
+    for (const { value } of this.entries.values()) visit(value);
   }
 
   /** Puts out everything: whoever comes next is verified again (K6). */

@@ -9,7 +9,8 @@ import { compact } from '../journal/snapshot.ts';
 import { runNow } from '../journal/steps.ts';
 import type { Failed, Job, Made } from '../journal/worker-compactor.ts';
 
-const BACKGROUND = 15;
+/** Low, but not so low that a machine that is always busy would never get to it: the log grows meanwhile. */
+const BACKGROUND = 5;
 
 /** The serving thread goes first. On Linux a priority is a thread's; elsewhere this one keeps the process's. */
 function yieldToOthers(): void {

@@ -542,7 +542,7 @@ export class Service {
       if (decision.outcome !== 'ok') return { outcome: decision.outcome, deliveries };
       const message = decision.message as Message;
       const payload = message.payload as Uint8Array;
-      if (this.integrity.payloadHashOf(payload) !== message.payloadHash) {
+      if (!this.isIntact(message)) {
         this.take(
           shard,
           decide(shard, {
@@ -561,6 +561,11 @@ export class Service {
       deliveries.push(deliveryOf(message, shard.shard, this.integrity.sigOf?.(message.hashChain) ?? null));
     }
     return { outcome: 'ok', deliveries };
+  }
+
+  /** At rest too (IN1). */
+  private isIntact({ payload, payloadHash }: Message): boolean {
+    return payload !== null && this.integrity.payloadHashOf(payload) === payloadHash;
   }
 
   private settle(item: AckItem, caller: Caller, nowMs: number, command: (atMs: number) => Command): Reply {
@@ -705,7 +710,7 @@ export class Service {
         break;
       }
       last = message.ageNumber;
-      deadLetters.push(deadLetterOf(message, shard.shard, request.withPayload));
+      deadLetters.push(deadLetterOf(message, shard.shard, request.withPayload && this.isIntact(message)));
     }
     return { outcome: 'ok', deadLetters, next };
   }

@@ -75,10 +75,6 @@ function errorAfter(fact: MessageFact, before: LastError, wasLeased: boolean): L
   }
 }
 
-/** What a text that was found may have come from: nobody knows more any longer. */
-const errorFound = (lastError: string | null): LastError =>
-  lastError === null ? 'none' : lastError === 'expired' || lastError === 'released' ? lastError : 'nacked';
-
 /**
  * Writes a trace: facts in the order in which they became durable, each applied to a shard of the recorder's own, as replay
  * would, so that what is written is what the facts mean. Facts of several shards may come in any order between shards.
@@ -112,7 +108,7 @@ export class TraceRecorder {
     const messages = shard.slots.filter((message) => message !== undefined).sort((a, b) => a.seq - b.seq);
     for (const message of messages) {
       const { msgId, topic, idemKey } = message;
-      const error = errorFound(message.lastError);
+      const error = errorFound(message);
       this.errors.set(message, error);
       const changes = changesOf(ABSENT, variablesOf(shard, message, error));
       this.write(lineOf({ seq: ++this.seq, ...step, msg_id: msgId, topic: topic.name, idem_key: idemKey, changes }));
@@ -141,6 +137,10 @@ export class TraceRecorder {
     this.write(lineOf({ ...step, msg_id: fact.msgId, ...sent, outcome: 'ok', changes }));
   }
 }
+
+/** What made a message return that is found: all that is left of it is a text. */
+const errorFound = ({ lastError }: Message): LastError =>
+  lastError === null ? 'none' : lastError === 'expired' || lastError === 'released' ? lastError : 'nacked';
 
 function changesOf(before: MessageVariables, after: MessageVariables): Partial<MessageVariables> {
   const changes: Partial<Record<keyof MessageVariables, unknown>> = {};

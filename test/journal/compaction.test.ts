@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { filesOf, PAYLOADS } from '../../src/journal/layout.ts';
+import { JournalBench } from '../support/journal.ts';
+
+const SEGMENT_BYTES = 8192;
+
+describe('compaction', () => {
+  it('at a steady depth the disk holds what is live, however much went through (journal rule 6)', () => {
+    const bench = new JournalBench(21, { segmentBytes: SEGMENT_BYTES });
+    bench.open();
+    bench.start();
+    bench.queue.run();
+    const bytesAt: number[] = [];
+    for (let i = 0; i < 1500; i++) {
+      bench.step(3, 60);
+      bench.queue.run(bench.random);
+      if (i % 100 === 99) bytesAt.push(bench.journal.bytesOnDisk());
+    }
+    const segments = filesOf(bench.disk).segments.at(-1) as number;
+    expect(segments, 'much went through').toBeGreaterThan(60);
+    // Two snapshots, the log since the older one, segments made beforehand, the reserve.
+    const snapshots = filesOf(bench.disk).snapshots.map((n) =>
+      bench.disk.size(`snapshot-${String(n).padStart(15, '0')}`),
+    );
+    expect(snapshots).toHaveLength(2);
+    const largest = Math.max(...snapshots, 2 * SEGMENT_BYTES);
+    for (const bytes of bytesAt) expect(bytes).toBeLessThan(5 * largest + 5 * SEGMENT_BYTES);
+    expect(Math.max(...bytesAt.slice(5))).toBeLessThan(1.5 * (bytesAt[4] as number));
+  });
+
+  it('payload files: there are those of live messages and no others, over restarts and snapshots (rule 6, item 1)', () => {
+    const bench = new JournalBench(22);
+    for (let process = 0; process < 3; process++) {
+      bench.open();
+      bench.start();
+      bench.queue.run();
+      for (let i = 0; i < 80; i++) {
+        bench.step(3, 400);
+        bench.queue.run(bench.random);
+        const live = bench.shards.flatMap(({ slots }) => slots.filter((m) => (m?.payload?.byteLength ?? 0) > 200));
+        const needed = new Set(live.map((message) => (message as { payloadHash: string }).payloadHash.slice(3)));
+        expect(new Set(bench.disk.files(PAYLOADS))).toEqual(needed);
+      }
+      bench.disk.kill();
+    }
+  });
+});
