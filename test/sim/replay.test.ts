@@ -69,7 +69,9 @@ describe('replay', () => {
     const step = partingStep(world.loop.prints ?? [], now.world.loop.prints ?? []);
     expect(step).toBeGreaterThan(1);
     const around = stepsAround((options) => play(changed, options), step);
-    expect(around.at(-1)?.step).toBe(step);
+    // Not every step has something to tell: an op of a disk has not.
+    expect(around.length).toBeGreaterThan(0);
+    expect(around.every((told) => told.step > step - 4 && told.step <= step)).toBe(true);
     expect(partingStep(world.loop.prints ?? [], world.loop.prints ?? [])).toBe(0);
   });
 });

@@ -282,8 +282,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'old-root-key-lives-on',
     'a capability outlives the root key it was signed with (K5)',
     CAPABILITY,
-    "if (keyring?.find(root.id) !== root) this.over = 'unknown_key';\n    else this.keyEndsS",
-    'if (keyring?.find(root.id) === root) this.keyEndsS',
+    'if (root !== null && keyring?.find(root.id) !== root) {',
+    'if (root !== null && keyring === null) {',
   ),
   bug(
     'never-expires',
