@@ -1,12 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
-/** `slow` takes long, `browser` needs Chromium; without one everything else runs. */
+/** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
+/** strace and leave to trace; openssl and curl. */
+const SYSTEM = ['test/journal/system-faults.test.ts', 'test/drills/amnesia.test.ts', 'test/cli/readme.test.ts'];
+const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 
 export default defineConfig({
   test: {
-    include: suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`],
-    exclude: suite === undefined ? ['test/slow/**', 'test/browser/**'] : [],
+    include: suite === 'system' ? SYSTEM : included,
+    exclude: suite === undefined ? ['test/slow/**', 'test/browser/**', ...SYSTEM] : [],
     globalSetup: 'test/support/global.ts',
     // Against a hang, not a measure: machines that are shared may be slow.
     testTimeout: 300_000,
