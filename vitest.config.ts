@@ -1,10 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
 /** strace and leave to trace; openssl and curl. */
 const SYSTEM = ['test/journal/system-faults.test.ts', 'test/drills/amnesia.test.ts', 'test/cli/readme.test.ts'];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
+
+/** They take longest: begun last, one of them would run alone for minutes. */
+const LONG = ['conformance/graphs.test.ts', 'sim/schedules.test.ts', 'cli/sim.test.ts', 'cli/journal.test.ts'];
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const others = ({ moduleId }: TestSpecification): number => (LONG.some((name) => moduleId.endsWith(name)) ? 0 : 1);
+    return (await super.sort(files)).toSorted((one, other) => others(one) - others(other));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -15,6 +25,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     allowOnly: false,
     passWithNoTests: false,
   },
