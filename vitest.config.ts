@@ -25,6 +25,8 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     maxWorkers: 2,
+    // A browser on a machine that is shared may miss a frame.
+    retry: suite === 'browser' ? 2 : 0,
     sequence: { sequencer: LongFirst },
     allowOnly: false,
     passWithNoTests: false,
