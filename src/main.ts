@@ -108,7 +108,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
         store.append(batches, (error) => {
           metrics.appendSeconds.observe((performance.now() - startedMs) / 1000);
           if (error !== null) return fail(error);
-          for (const { shard, facts } of batches) if (shard !== null) trace?.take(shard, facts);
+          trace?.take(batches);
           service.durable();
         });
       },

@@ -48,7 +48,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/model'],
     packages: [],
   },
-  'src/trace': { may: ['spec', 'src/core', 'src/model', 'src/trace'], packages: [] },
+  'src/trace': { may: ['spec', 'src/core', 'src/model', 'src/ports.ts', 'src/trace'], packages: [] },
   'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
   'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },

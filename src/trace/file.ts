@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
+import type { Batch } from '../ports.ts';
 import { constantsOf, type Producer } from './format.ts';
 import { TraceRecorder } from './recorder.ts';
 
@@ -41,10 +41,11 @@ export class TraceFile {
     for (const shard of options.shards) if (shard.nowMs > 0) this.recorder.begin(shard);
   }
 
-  /** Facts of a shard that have become durable, in their order. */
-  take(shard: number, facts: readonly Fact[]): void {
+  /** Facts that have become durable, in their order; those of the process are no steps. */
+  take(batches: readonly Batch[]): void {
     if (this.ended) return;
-    for (const fact of facts) this.recorder.take(shard, fact);
+    for (const { shard, facts } of batches)
+      if (shard !== null) for (const fact of facts) this.recorder.take(shard, fact);
   }
 
   /** A trace goes by the constants in its first line: no step after other ones can be one of it. */

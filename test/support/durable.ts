@@ -18,6 +18,8 @@ export class DurableServer {
   private readonly callers: Caller[] = [];
   process!: MailboxProcess;
   caller!: Caller;
+  /** Settles once one serves after a restart. */
+  serving: Promise<void> = Promise.resolve();
 
   constructor() {
     writeKeyringFile(join(this.folder, 'keyring.json'), this.keyring, true);
@@ -52,9 +54,9 @@ export class DurableServer {
   }
 
   /** kill -9, and up again. */
-  async restart(...args: string[]): Promise<void> {
-    await this.process.crash();
-    await this.start(...args);
+  restart(...args: string[]): Promise<void> {
+    this.serving = this.process.crash().then(() => this.start(...args));
+    return this.serving;
   }
 
   /** Good for an hour. */

@@ -46,15 +46,7 @@ export class History {
   private readonly messages = new Map<string, MessageSeen>();
   private readonly byKey = new Map<string, string>();
   private readonly maxAttempts: number;
-  private readonly findings: Findings = {
-    lost: [],
-    deliveredAfterAck: [],
-    twoReceipts: [],
-    overlapping: [],
-    epochs: [],
-    attempts: [],
-    twoMessages: [],
-  };
+  private readonly findings = nothing();
   /** Answers of each kind. */
   readonly counts = { accepted: 0, duplicates: 0, delivered: 0, redelivered: 0, acked: 0, unknown: 0, refused: 0 };
 
@@ -145,12 +137,15 @@ export class History {
   }
 }
 
-export const NOTHING: Findings = {
-  lost: [],
-  deliveredAfterAck: [],
-  twoReceipts: [],
-  overlapping: [],
-  epochs: [],
-  attempts: [],
-  twoMessages: [],
-};
+function nothing(): Findings {
+  return {
+    lost: [],
+    deliveredAfterAck: [],
+    twoReceipts: [],
+    overlapping: [],
+    epochs: [],
+    attempts: [],
+    twoMessages: [],
+  };
+}
+export const NOTHING: Findings = nothing();

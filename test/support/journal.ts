@@ -7,6 +7,7 @@ import { due } from '../../src/core/due.ts';
 import { execute } from '../../src/core/execute.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import { imagesOf } from '../../src/core/image.ts';
+import type { Limits } from '../../src/core/limits.ts';
 import { ShardState } from '../../src/core/state.ts';
 import { Writer } from '../../src/journal/bytes.ts';
 import { EmbeddedJournal } from '../../src/journal/embedded.ts';
@@ -42,6 +43,18 @@ export function digestOf(shards: readonly ShardState[]): string {
   return `${depth} ${hashOf(w.buffer.subarray(0, w.length)).slice(3, 15)}`;
 }
 const PLACELESS = { place: { value: 0 }, ttlPlace: { value: 0 } };
+
+/** The first append of a process, and what it does to the shards. */
+export function takenOver(shards: readonly ShardState[], epoch: number, atMs: number, limits: Limits): Batch[] {
+  const batches: Batch[] = [{ shard: null, facts: [{ name: 'started', atMs, epoch, shards: shards.length, limits }] }];
+  for (const shard of shards) {
+    if (shard.nowMs === 0) continue;
+    const fact = { name: 'recovered', atMs } as const;
+    apply(shard, fact);
+    batches.push({ shard: shard.shard, facts: [fact] });
+  }
+  return batches;
+}
 
 /** Ops of a disk that wait to be done. */
 export class Queue {
@@ -130,17 +143,7 @@ export class JournalBench {
 
   /** The first append of a process. */
   start(): void {
-    const { epoch } = this.journal;
-    const batches: Batch[] = [
-      { shard: null, facts: [{ name: 'started', atMs: this.nowMs, epoch, shards: SHARDS, limits: LIMITS }] },
-    ];
-    for (const shard of this.shards) {
-      if (shard.nowMs === 0) continue;
-      const fact = { name: 'recovered', atMs: this.nowMs } as const;
-      apply(shard, fact);
-      batches.push({ shard: shard.shard, facts: [fact] });
-    }
-    this.append(batches);
+    this.append(takenOver(this.shards, this.journal.epoch, this.nowMs, LIMITS));
   }
 
   /** One append of a few decisions. */

@@ -7,12 +7,12 @@ const TOPICS = 4;
 const LARGE_BYTES = 100_000;
 const MAX_ATTEMPTS = 50;
 const VISIBILITY_MS = 2_000;
-/** A moment for a server that is down. */
-const PAUSE_MS = 5;
 
 /** A server that is there, or will be again. */
 export interface Served {
   readonly caller: Pick<Caller, 'ask' | 'post'>;
+  /** Settles once it serves again; none where it never goes away. */
+  readonly serving?: Promise<void>;
   cap(...caveats: string[]): { readonly token: string };
 }
 
@@ -59,7 +59,7 @@ export class Swarm {
       return answer;
     } catch {
       this.history.counts.unknown++;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await this.server.serving;
       return null;
     }
   }

@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Disk } from '../../sim/disk.ts';
-import { apply } from '../../src/core/apply.ts';
 import type { Command } from '../../src/core/commands.ts';
 import { execute } from '../../src/core/execute.ts';
 import type { MessageFact } from '../../src/core/facts.ts';
@@ -16,7 +15,7 @@ import type { Replica } from '../../src/journal/replica.ts';
 import { compact } from '../../src/journal/snapshot.ts';
 import { runLater } from '../../src/journal/steps.ts';
 import type { Batch } from '../../src/ports.ts';
-import { Queue } from './journal.ts';
+import { Queue, takenOver } from './journal.ts';
 import { limitsOf } from './shard.ts';
 
 const LIMITS = limitsOf({ maxAttempts: 2, dlqMaxPerTopic: 3, tReplayMs: 60_000 });
@@ -67,17 +66,7 @@ class Yesterday {
       compactor: (upTo, done) => runLater(this.disk, compact(this.disk, upTo, RECOVERING), done),
       events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
     });
-    const { epoch } = this.journal;
-    const batches: Batch[] = [
-      { shard: null, facts: [{ name: 'started', atMs: this.nowMs, epoch, shards: SHARDS, limits: LIMITS }] },
-    ];
-    for (const shard of this.shards) {
-      if (shard.nowMs === 0) continue;
-      const fact = { name: 'recovered', atMs: this.nowMs } as const;
-      apply(shard, fact);
-      batches.push({ shard: shard.shard, facts: [fact] });
-    }
-    this.append(batches);
+    this.append(takenOver(this.shards, this.journal.epoch, this.nowMs, LIMITS));
   }
 
   private append(batches: readonly Batch[]): void {
