@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GOAL_NAMES } from '../../sim/checkers/tally.ts';
 import { TEMPER_NAMES } from '../../sim/clients/consumer.ts';
+import { readSchedule } from '../../sim/files.ts';
 import { DEFECTS } from '../../sim/node.ts';
 import { formatResult, SIM_EXIT } from '../../sim/report/text.ts';
 import { runSchedule } from '../../sim/run.ts';
@@ -30,6 +31,13 @@ describe('docs/simulator.md', () => {
   it('its schedule runs as it is shown there, line by line apart from speed and version', () => {
     const lines = formatResult(runSchedule(parseSchedule(yaml, 'slow-deploy.yaml')), 1).split('\n');
     for (const line of lines.filter((line) => !/^(speed|version) /.test(line))) expect(text).toContain(`\n${line}\n`);
+  });
+
+  it('README.md: the run that is shown there, apart from speed, version and what is left out', () => {
+    const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
+    const lines = formatResult(runSchedule(readSchedule('lossy-network')), 1).split('\n');
+    for (const line of lines.filter((line) => !/^(speed|version|happened) /.test(line)))
+      expect(readme).toContain(`\n${line}\n`);
   });
 
   it('what is said to be wrong is what is said', () => {
