@@ -84,11 +84,13 @@ export interface SnapshotFigures {
   readonly mib: number;
 }
 
+/** As by default. */
+const SHARDS = 8;
 const EVERY_MS = 4;
 const BATCH = 48;
 
-/** Appends at a steady pace, without a snapshot and while one of so many messages is made. */
-export function benchSnapshot({ messages = 1_000_000, payloadBytes = 256, quietAppends = 1500 } = {}) {
+/** Facts at a steady pace, committed in groups, without a snapshot and while one of so many messages is made. */
+export function benchSnapshot({ messages = 1_000_000, payloadBytes = 256, quietSteps = 1500 } = {}) {
   return inFolder(async (folder): Promise<SnapshotFigures> => {
     const real = workerCompactor(folder);
     const limits = { ...LIMITS, dedupCapacity: MANY };
@@ -105,10 +107,11 @@ export function benchSnapshot({ messages = 1_000_000, payloadBytes = 256, quietA
       made = snapshot;
       endedMs = performance.now();
     });
-    const life = new Life(payloadBytes, messages, { limits });
-    await append(journal, [started(journal.epoch, limits)]);
-    while (life.state.depth < messages) await append(journal, batchesOf(life, 1000));
-    const quiet = await paced(journal, life, (appends) => appends >= quietAppends);
+    const life = new Life(payloadBytes, messages, { limits, shards: SHARDS });
+    await append(journal, [started(journal.epoch, limits, SHARDS)]);
+    // Past the size at which the tables of all shards grow at once: that is a pause of its own.
+    while (life.sent < 1.1 * messages) await append(journal, batchesOf(life, 1000));
+    const quiet = await paced(journal, life, (steps) => steps >= quietSteps);
     allowed = true;
     const during: number[] = [];
     await paced(
@@ -132,23 +135,26 @@ export function benchSnapshot({ messages = 1_000_000, payloadBytes = 256, quietA
 const p99 = (tookMs: readonly number[]): number =>
   [...tookMs].sort((a, b) => a - b)[Math.floor(tookMs.length * 0.99)] as number;
 
-/** How long each append took from when it was due: one that waits makes those after it wait, and they count it. */
+/** How long each step took from when it was due: those that came due during a sync go into the next append, as in the server. */
 async function paced(
   journal: EmbeddedJournal,
   life: Life,
-  enough: (appends: number) => boolean,
+  enough: (steps: number) => boolean,
   seen: (tookMs: number) => void = () => {},
 ): Promise<number[]> {
   const tookMs: number[] = [];
   const startedMs = performance.now();
-  for (let i = 0; !enough(i); i++) {
-    const dueMs = startedMs + i * EVERY_MS;
+  for (let step = 0; !enough(step); ) {
+    const dueMs = startedMs + step * EVERY_MS;
     const aheadMs = dueMs - performance.now();
     if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
-    await append(journal, batchesOf(life, BATCH));
-    const took = performance.now() - dueMs;
-    tookMs.push(took);
-    seen(took);
+    const due = Math.max(1, Math.floor((performance.now() - startedMs) / EVERY_MS) + 1 - step);
+    await append(journal, batchesOf(life, due * BATCH));
+    for (const end = step + due; step < end; step++) {
+      const took = performance.now() - startedMs - step * EVERY_MS;
+      tookMs.push(took);
+      seen(took);
+    }
   }
   return tookMs;
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { advance } from '../src/core/advance.ts';
 import { apply } from '../src/core/apply.ts';
 import { decide } from '../src/core/decide.ts';
-import type { Fact } from '../src/core/facts.ts';
+import type { Received } from '../src/core/facts.ts';
 import { DEFAULT_LIMITS, type Limits } from '../src/core/limits.ts';
 import { ShardState } from '../src/core/state.ts';
 import { integrity } from '../src/integrity/hash-chain.ts';
@@ -70,36 +70,42 @@ function openWhole(folder: string, syncs: number[] = []): EmbeddedJournal {
 export const append = (journal: EmbeddedJournal, batches: readonly Batch[]): Promise<void> =>
   new Promise((resolve, reject) => journal.append(batches, (error) => (error === null ? resolve() : reject(error))));
 
-export const started = (epoch: number, limits = LIMITS): Batch => ({
+export const started = (epoch: number, limits = LIMITS, shards = 1): Batch => ({
   shard: null,
-  facts: [{ name: 'started', atMs: 0, epoch, shards: 1, limits }],
+  facts: [{ name: 'started', atMs: 0, epoch, shards, limits }],
 });
 
-/** Facts of messages that are sent, received and acked, with so many waiting at any time. */
+/** Facts of messages that are sent, received and acked, shard after shard, with so many waiting in all at any time. */
 export class Life {
-  readonly state: ShardState;
+  private readonly states: readonly ShardState[];
   private readonly msPerFact: number;
   private readonly payload: Uint8Array;
   private readonly depth: number;
-  private sent = 0;
+  /** Messages so far. */
+  sent = 0;
   private facts = 0;
 
-  constructor(payloadBytes: number, depth: number, { limits = LIMITS, msPerFact = MS_PER_FACT } = {}) {
-    this.state = new ShardState(0, limits);
+  constructor(payloadBytes: number, depth: number, { limits = LIMITS, msPerFact = MS_PER_FACT, shards = 1 } = {}) {
+    this.states = Array.from({ length: shards }, (_, shard) => new ShardState(shard, limits));
     this.msPerFact = msPerFact;
     this.payload = new Uint8Array(payloadBytes).map((_, i) => i % 251);
     this.depth = depth;
   }
 
-  private take(command: Parameters<typeof decide>[1]): readonly Fact[] {
-    advance(this.state, command.atMs);
-    const { facts, message } = decide(this.state, command);
-    for (const fact of facts) apply(this.state, fact, message);
+  get waiting(): number {
+    return this.states.reduce((sum, { depth }) => sum + depth, 0);
+  }
+
+  private take(state: ShardState, command: Parameters<typeof decide>[1]): Batch {
+    advance(state, command.atMs);
+    const { facts, message } = decide(state, command);
+    for (const fact of facts) apply(state, fact, message);
     this.facts += facts.length;
-    return facts;
+    return { shard: state.shard, facts };
   }
 
   next(): Batch[] {
+    const state = this.states[this.sent % this.states.length] as ShardState;
     const atMs = 1_700_000_000_000 + Math.floor(this.facts * this.msPerFact);
     const payload = new Uint8Array(this.payload);
     new DataView(payload.buffer).setUint32(0, ++this.sent);
@@ -108,7 +114,7 @@ export class Life {
     const hashChain = integrity.hashChainOf(TOPIC, atMs, idemKey, payloadHash, {});
     const rest = { attrs: {}, corrId: CORR_ID, delayMs: 0, ttlMs: Number.POSITIVE_INFINITY };
     const random = systemRandom.below(2 ** 34);
-    const sent = this.take({
+    const sent = this.take(state, {
       name: 'send',
       atMs,
       topic: TOPIC,
@@ -119,15 +125,12 @@ export class Life {
       random,
       ...rest,
     });
-    const batches: Batch[] = [{ shard: 0, facts: sent }];
-    if (this.state.depth <= this.depth) return batches;
+    if (this.waiting <= this.depth) return [sent];
     const receipt = systemRandom.token(16);
     const lease = { visibilityMs: 30_000, bytesMax: MANY, inflightElsewhere: 0 };
-    const received = this.take({ name: 'recv', atMs, topic: TOPIC, receipt, ...lease });
-    batches.push({ shard: 0, facts: received });
-    const msgId = (received[0] as { msgId: string }).msgId;
-    batches.push({ shard: 0, facts: this.take({ name: 'ack', atMs, msgId, receipt }) });
-    return batches;
+    const received = this.take(state, { name: 'recv', atMs, topic: TOPIC, receipt, ...lease });
+    const { msgId } = received.facts[0] as Received;
+    return [sent, received, this.take(state, { name: 'ack', atMs, msgId, receipt })];
   }
 }
 
