@@ -1,7 +1,17 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 
-/** The caller's bytes are wrong: the message names the field and the limit, never the value. */
-export class Malformed extends Error {}
+/**
+ * The caller's bytes are wrong: the message names the field and the limit, never the value. Without a stack trace: nobody reads it,
+ * and whoever sends such bytes would choose how often it is made.
+ */
+export class Malformed extends Error {
+  constructor(message: string) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
 
 const DEPTH_MAX = 16;
 /** Members, objects and lists of a body together: more than the fullest batch has. Very many are slow to make and to check. */
@@ -24,14 +34,21 @@ export function parseJson(bytes: Buffer): unknown {
   if (!ascii && !isUtf8(bytes)) throw new Malformed('body: not valid UTF-8');
   const text = bytes.toString(ascii ? 'latin1' : 'utf8');
   const members = scan(text);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Malformed('body: not valid JSON');
-  }
+  const value = parse(text);
   if (membersOf(value) !== members) throw new Malformed('body: a key is there twice');
   return value;
+}
+
+function parse(text: string): unknown {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Malformed('body: not valid JSON');
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** Counts the members of all objects, that is the colons outside strings; bounds the depth and the number of parts. */
