@@ -25,7 +25,8 @@ export const tuple = (...of: readonly Type[]): Type => ({ kind: 'tuple', of });
 export const sequence = (most: number, of: Type): Type => ({ kind: 'sequence', most, of });
 export const subset = (most: number): Type => ({ kind: 'subset', most });
 
-const NUMBER_MIN = -1;
+/** Numbers are kept as what they are above it. */
+export const NUMBER_MIN = -1;
 
 /** Bytes that every value of this type takes. */
 export function widthOf(type: Type): number {

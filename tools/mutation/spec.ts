@@ -6,7 +6,7 @@ import { type Graph, rowOf } from '../../src/model/graph.ts';
 import { MODELS, type Model, type Specification, type Subject, subjectOf, TLA } from '../../src/model/models.ts';
 import { eachLine, SHORT, spawnTlc } from '../../src/model/run-tlc.ts';
 import { parseTlc } from '../../src/model/tlc-output.ts';
-import { widthOf } from '../../src/model/values.ts';
+import { NUMBER_MIN, widthOf } from '../../src/model/values.ts';
 import type { Mutant } from './mutants.ts';
 import { CHOICE, weave } from './schema.ts';
 import { specMutantsOf } from './spec-mutants.ts';
@@ -15,7 +15,7 @@ import { WovenDump } from './woven-dump.ts';
 
 /** So many mutants go into one module at most: one that stops TLC makes the others run again. */
 export const BATCH = 150;
-const TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = 1_800_000;
 
 /** Those whose actions are mutated. */
 export type MutatedSpec = Exclude<Specification, 'Capability'>;
@@ -47,20 +47,30 @@ export function expectedOf(specification: MutatedSpec): Expected[] {
     .sort((a, b) => a.graph.count - b.graph.count);
 }
 
-/** What holds of every state of the graph, in TLA+: no number is larger than there, no sequence longer. */
+/** What holds of every state of the graph, in TLA+: no number is larger or smaller than there, no sequence longer. */
 function boundOf(graph: Graph): string {
   const largest = new Uint8Array(graph.width);
+  const smallest = new Uint8Array(graph.width).fill(255);
   for (let i = 0; i < graph.count; i++) {
     const row = rowOf(graph, i);
-    for (let at = 0; at < row.length; at++) largest[at] = Math.max(largest[at] as number, row[at] as number);
+    for (let at = 0; at < row.length; at++) {
+      largest[at] = Math.max(largest[at] as number, row[at] as number);
+      smallest[at] = Math.min(smallest[at] as number, row[at] as number);
+    }
   }
   let at = 0;
   const conjuncts: string[] = [];
   for (const [name, type] of graph.variables) {
-    const most = (width: number): number => Math.max(...largest.subarray(at, at + width)) - 1;
-    if (type.kind === 'number') conjuncts.push(`${name} <= ${most(1)}`);
+    const range = (width: number): string => {
+      const [least, most] = [
+        Math.min(...smallest.subarray(at, at + width)),
+        Math.max(...largest.subarray(at, at + width)),
+      ];
+      return `${least + NUMBER_MIN}..${most + NUMBER_MIN}`;
+    };
+    if (type.kind === 'number') conjuncts.push(`${name} \\in ${range(1)}`);
     if (type.kind === 'function' && type.of.kind === 'number')
-      conjuncts.push(`\\A each \\in Msgs : ${name}[each] <= ${most(type.size)}`);
+      conjuncts.push(`\\A each \\in Msgs : ${name}[each] \\in ${range(type.size)}`);
     if (type.kind === 'sequence') conjuncts.push(`Len(${name}) <= ${largest[at]}`);
     at += widthOf(type);
   }
