@@ -8,6 +8,8 @@ const TIMEOUT_MS = 2_000;
 const RETRY_MS = 500;
 const LOAD_MS_MAX = 500;
 const SWITCH_MS = 1_000;
+/** Some get their new capability so much after the old key is gone. */
+const LATE_MS = 2_000;
 
 export interface CapabilityRules {
   /** 0 for ever. */
@@ -109,7 +111,10 @@ export class Issuer {
     });
   }
 
-  /** A new root key everywhere, new capabilities under it, and after `overlapMs` the old key goes (P3). */
+  /**
+   * A new root key everywhere, new capabilities under it, and after `overlapMs` the old key goes (P3): not everybody has a
+   * new one by then.
+   */
   rollOver(overlapMs: number): void {
     this.whenUp(() => {
       const { world } = this.generator;
@@ -117,7 +122,11 @@ export class Issuer {
       this.load([...world.keys, key]);
       this.port.later(LOAD_MS_MAX + SWITCH_MS, () => {
         this.newestKey = Math.max(this.newestKey, key);
-        for (const { name } of [...this.current.values()]) this.reissue(name);
+        for (const [holder, capability] of this.current) {
+          this.port.later(this.random.below(overlapMs + LATE_MS), () => {
+            if (this.current.get(holder) === capability) this.reissue(holder);
+          });
+        }
       });
       this.port.later(LOAD_MS_MAX + SWITCH_MS + overlapMs, () => {
         this.load(world.keys.filter((other) => other >= key));
@@ -125,8 +134,7 @@ export class Issuer {
     });
   }
 
-  private reissue(name: string): void {
-    const holder = name.slice(0, name.indexOf('#'));
+  private reissue(holder: string): void {
     const [group, topic] = holder.split(' ') as [Group, string | undefined];
     if (group in GROUPS || group === 'admins') this.issue(group, topic ?? '');
     else this.current.delete(holder);
