@@ -55,7 +55,8 @@ export const copyId = (call: Call, copy: number): number => call.id * 4 + copy;
 
 /** What is held against the reply of an exchange. */
 export interface Due {
-  readonly expected: Expected;
+  /** Null: a shard fell over it, or while it was decided, and nobody can say. */
+  readonly expected: Expected | null;
   /** Facts decided before it: all of them must be durable when it leaves (AC1). */
   readonly facts: number;
   /** When a poll ends at the latest, by the node's clock. */
@@ -72,6 +73,8 @@ export interface Exchange {
   held: ((reply: Reply) => void) | null;
   /** What the checkers hold against its reply. */
   due: Due | null;
+  /** Shards of the node that had fallen when it came. */
+  falls: number;
   /** Takes what leaves the node; null when the connection was refused. */
   reply(reply: Reply | null): void;
 }

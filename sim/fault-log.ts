@@ -1,7 +1,7 @@
 /** Every kind of fault a world can have, by family. Append-only: coverage and replay files name them. */
 export const FAULT_FAMILIES = {
   network: ['drop', 'delay', 'duplicate', 'reorder', 'lost_reply', 'gone', 'partition', 'slow_reader'],
-  process: ['crash', 'pause', 'drain'],
+  process: ['crash', 'pause', 'drain', 'shard_kill'],
   clock: ['clock_forward', 'clock_back', 'clock_freeze', 'clock_drift'],
   load: ['burst', 'poison', 'replay_storm', 'hot_topic', 'dedup_flood', 'connection_flood'],
   authority: ['revoke', 'rollover', 'expired', 'authority_down', 'auth_failures'],

@@ -16,6 +16,8 @@ interface Links {
 export type Fault = { readonly node: number } & (
   | { readonly kind: 'crash' | 'drain'; readonly downMs: number }
   | { readonly kind: 'pause'; readonly forMs: number }
+  /** The shard dies of its next decision. */
+  | { readonly kind: 'shard_kill'; readonly shard: number }
   | { readonly kind: 'clock_freeze'; readonly forMs: number }
   | ({ readonly kind: 'partition'; readonly direction: Direction } & Links)
   | ({ readonly kind: 'delay' | 'slow_reader'; readonly byMs: number } & Links)
@@ -81,6 +83,9 @@ export class Injector {
       case 'pause':
         faults.began('pause', loop.nowMs, fault.forMs);
         return node.pause(fault.forMs);
+      case 'shard_kill':
+        faults.began('shard_kill', loop.nowMs);
+        return node.killShard(fault.shard);
       case 'partition':
       case 'delay':
       case 'slow_reader':

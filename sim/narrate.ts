@@ -108,6 +108,14 @@ export abstract class Narrator implements RunObserver {
     this.say('crash', `node ${node}`, 'the process is gone');
   }
 
+  fell(node: number, shard: number): void {
+    this.say('crash', `node ${node}`, `shard ${shard} dies in the middle of a decision`);
+  }
+
+  revived(node: number, { shard }: { readonly shard: number }): void {
+    this.say('start', `node ${node}`, `shard ${shard} serves again, from what the disk has`);
+  }
+
   started(node: number, _shards: unknown, first: boolean): void {
     this.say('start', `node ${node}`, first ? 'starts' : 'starts from what its disk kept');
   }

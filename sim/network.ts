@@ -59,6 +59,7 @@ class Copied extends Event implements Exchange {
   declare closed: boolean;
   declare held: ((reply: Reply) => void) | null;
   declare due: Due | null;
+  declare falls: number;
 
   constructor(flight: Flight, copy: number) {
     super();
@@ -67,6 +68,7 @@ class Copied extends Event implements Exchange {
     this.copy = copy;
     this.held = null;
     this.due = null;
+    this.falls = 0;
     this.closed = flight.call.copies[copy]?.end === 'gone';
   }
 

@@ -3,6 +3,7 @@ import type { Limits } from '../src/core/limits.ts';
 import type { Batch, ProcessFact, Random } from '../src/ports.ts';
 import type { Caller, Reply, Request } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
+import type { TimerClock } from '../src/supervisor.ts';
 import { type Call, copyId, type Exchange, OP_OF } from './call.ts';
 import { headerOf, keyringOf } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
@@ -12,6 +13,7 @@ import type { FaultLog } from './fault-log.ts';
 import { integrity } from './integrity.ts';
 import { type Loop, RECORDS } from './loop.ts';
 import type { Draws, Range } from './random.ts';
+import { ShardKills } from './shard-kills.ts';
 import { type Opened, SimStore } from './store.ts';
 import type { Watch } from './watch.ts';
 
@@ -58,6 +60,7 @@ export class MailboxNode {
   private authority: Authority;
   private keys: readonly number[] = [1];
   private service: Service | null = null;
+  private kills: ShardKills | null = null;
   /** What each client presented last, as a kept connection remembers it. */
   private sessions = new Map<string, Session>();
   private open = new Set<Exchange>();
@@ -144,12 +147,32 @@ export class MailboxNode {
     const { limits, watch, random } = this.parts;
     const { generation } = this;
     this.renewAuthority(processFacts);
-    this.service = new Service({
+    const killed = (): ShardKills | null => this.kills;
+    const service = new Service({
       shards,
       random,
       integrity,
-      observer: { fact: (shard, fact) => watch.fact(this.index, shard, fact) },
-      effects: { append: (batches) => this.append(batches) },
+      observer: {
+        fact: (shard, fact) => {
+          killed()?.fact(shard, fact);
+          watch.fact(this.index, shard, fact);
+        },
+      },
+      effects: {
+        append: (batches) => this.append(batches),
+        get fell() {
+          return killed()?.fell;
+        },
+      },
+    });
+    this.service = service;
+    this.kills = new ShardKills({
+      ...{ service, store: this.store, clock: this.timers() },
+      falls: (shard) => watch.fell(this.index, shard),
+      revived: (state) => {
+        watch.revived(this.index, state, this.store.damagedIn(state));
+        this.arm();
+      },
     });
     const nowMs = this.clock.nowMs();
     const started = { name: 'started', atMs: nowMs, epoch, shards: shards.length, limits } as const;
@@ -177,6 +200,8 @@ export class MailboxNode {
     const { loop, watch } = this.parts;
     loop.record(RECORDS.crash, this.index, this.generation);
     this.service = null;
+    this.kills?.stop();
+    this.kills = null;
     this.isServing = false;
     this.generation++;
     this.wakeAtMs = Number.POSITIVE_INFINITY;
@@ -185,6 +210,33 @@ export class MailboxNode {
     this.store.crash(machine);
     watch.crashed(this.index);
     if (downMs !== null) loop.after(downMs, 'end', this.timerId(), () => this.start());
+  }
+
+  /** One of its shards dies in the middle of what it does, and is made anew. */
+  killShard(shard: number): void {
+    this.kills?.kill(shard);
+  }
+
+  /** Timers of this process: they go when it does, and wait while it is paused. */
+  private timers(): TimerClock {
+    const { loop } = this.parts;
+    const { generation } = this;
+    const open = new Set<number>();
+    return {
+      setTimeout: (callback, ms) => {
+        const id = this.timerId();
+        const ring = (): void => {
+          if (generation !== this.generation || !open.has(id)) return;
+          if (this.isPaused) return loop.at(this.pausedUntilMs, 'end', id, ring);
+          open.delete(id);
+          this.live(callback);
+        };
+        open.add(id);
+        loop.after(ms, 'end', id, ring);
+        return id;
+      },
+      clearTimeout: (id) => open.delete(id as number),
+    };
   }
 
   /** Stops taking sends and ends what waits; `exit` is called when `forMs` have passed and the process is gone. */
@@ -229,7 +281,10 @@ export class MailboxNode {
     this.clock.drift(1);
     this.clock.freeze(this.parts.defect === 'stuck_clock');
     this.store.trouble.end(this.store.disk);
-    if (this.service?.isFailed) this.died(false, null);
+    this.kills?.spare();
+    // A shard whose log is damaged is parked until someone starts the process anew.
+    const isParked = this.parts.mayBeDamaged && this.service !== null && this.service.down.size > 0;
+    if (this.service?.isFailed || isParked) this.died(false, null);
     this.start();
     this.live(() => this.store.retry());
     this.useKeys(keys);
@@ -410,7 +465,9 @@ export class MailboxNode {
       else answer(reply);
     };
     exchange.held = held;
+    if (this.kills !== null) this.kills.handling = request;
     service?.request(request, caller, this.clock.nowMs(), held);
+    if (this.kills !== null) this.kills.handling = null;
     deciding = false;
     this.parts.watch.served(this.index, exchange);
     if (early !== null) answer(early);

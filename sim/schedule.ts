@@ -66,6 +66,7 @@ export type PlannedFault = { readonly atMs: number; readonly everyMs: Range } & 
   | ({ readonly kind: 'short_write' | 'lost_sync'; readonly forMs: Range } & OnNode)
   | ({ readonly kind: 'bit_flip'; readonly bits: number } & OnNode)
   | ({ readonly kind: 'misdirected_write' } & OnNode)
+  | ({ readonly kind: 'shard_kill' /** Null: chance says which. */; readonly shard: number | null } & OnNode)
   | { readonly kind: 'burst' | 'replay_storm'; readonly messages: number }
   | { readonly kind: 'dedup_flood'; readonly messages: number; readonly forMs: Range }
   | { readonly kind: 'hot_topic' | 'authority_down'; readonly forMs: Range }
@@ -206,19 +207,27 @@ export const PLANNED_KINDS = [
   ...(['clock_step', 'clock_freeze', 'clock_drift', 'connection_flood', 'burst', 'replay_storm'] as const),
   ...(['dedup_flood', 'hot_topic', 'authority_down', 'revoke', 'rollover', 'auth_failures'] as const),
   ...(['power_cut', 'disk_error', 'disk_full', 'short_write', 'lost_sync', 'bit_flip', 'misdirected_write'] as const),
+  'shard_kill',
 ] satisfies readonly PlannedKind[];
 
-function faultOf(f: Fields, { nodes, durationMs }: Setup): PlannedFault {
+function faultOf(f: Fields, { nodes, shards, durationMs }: Setup): PlannedFault {
   const kind = f.oneOf('kind', PLANNED_KINDS);
   const atMs = f.duration('at');
   if (atMs >= durationMs) f.refuse('at', 'must be before the end of the run');
   const when = { kind, atMs, everyMs: f.range('every', NEVER) };
   const onNode = (): OnNode => ({ node: f.has('node') ? f.whole('node', 0, nodes - 1) : null });
   const onLinks = (): OnLinks => ({ ...onNode(), who: f.oneOf('who', ['all', ...GROUP_NAMES], 'all') });
-  return { ...when, ...paramsOf(kind, f, onNode, onLinks) } as PlannedFault;
+  const onShard = (): object => ({ ...onNode(), shard: f.has('shard') ? f.whole('shard', 0, shards - 1) : null });
+  return { ...when, ...paramsOf(kind, f, { onNode, onLinks, onShard }) } as PlannedFault;
 }
 
-function paramsOf(kind: PlannedKind, f: Fields, onNode: () => OnNode, onLinks: () => OnLinks): object {
+interface Places {
+  readonly onNode: () => object;
+  readonly onLinks: () => object;
+  readonly onShard: () => object;
+}
+
+function paramsOf(kind: PlannedKind, f: Fields, { onNode, onLinks, onShard }: Places): object {
   switch (kind) {
     case 'crash':
     case 'drain':
@@ -259,6 +268,8 @@ function paramsOf(kind: PlannedKind, f: Fields, onNode: () => OnNode, onLinks: (
       return { ...onNode(), bits: f.whole('bits', 1, 1_000_000, 1) };
     case 'misdirected_write':
       return onNode();
+    case 'shard_kill':
+      return onShard();
     case 'burst':
     case 'replay_storm':
       return { messages: f.whole('messages', 1, 1_000_000) };

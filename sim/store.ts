@@ -1,9 +1,11 @@
+import type { Image } from '../src/core/image.ts';
 import type { Limits } from '../src/core/limits.ts';
-import type { ShardState } from '../src/core/state.ts';
+import type { Message, ShardState } from '../src/core/state.ts';
 import { Reader } from '../src/journal/bytes.ts';
 import { EmbeddedJournal, JournalRefused } from '../src/journal/embedded.ts';
 import { readRecord } from '../src/journal/record.ts';
 import type { Recovered } from '../src/journal/recover.ts';
+import { imagesIn, shardPieces } from '../src/journal/shard-images.ts';
 import { compact } from '../src/journal/snapshot.ts';
 import { isNoSpace, runLater } from '../src/journal/steps.ts';
 import type { Batch, ProcessFact, StorageOp } from '../src/ports.ts';
@@ -134,7 +136,7 @@ export class SimStore {
       epoch: journal.epoch,
       survived,
       torn: recovered !== null && recovered.tail.tornEnd > recovered.tail.at,
-      damaged: recovered?.damagedPayloads.map(({ msgId }) => msgId) ?? [],
+      damaged: this.believed(recovered?.damagedPayloads.map(({ msgId }) => msgId) ?? []),
     };
   }
 
@@ -225,6 +227,26 @@ export class SimStore {
   private whenIdle(run: () => void): void {
     if (this.isAppending) this.waiting.push(run);
     else run();
+  }
+
+  /** What the disk has of a shard as far as all is durable now, read when it is asked for. */
+  imagesOf(shard: number): Iterable<Image> {
+    const { end } = this.journal as EmbeddedJournal;
+    return imagesIn(shardPieces(this.disk, shard, { ...end }, RECOVERING));
+  }
+
+  /** Messages of a shard made of these images whose payload is not what was sent. */
+  damagedIn({ slots }: ShardState): readonly string[] {
+    const damaged = slots.filter(
+      (message) => message?.payload != null && integrity.payloadHashOf(message.payload) !== message.payloadHash,
+    );
+    return this.believed(damaged.map((message) => (message as Message).msgId));
+  }
+
+  private believed(damaged: readonly string[]): readonly string[] {
+    const [first] = damaged;
+    if (first !== undefined && !this.trouble.hasLied) throw new Breach('IN1', 'damaged on a sound disk', first);
+    return damaged;
   }
 
   /** Tries again what could not be had for want of space. */

@@ -46,6 +46,10 @@ export interface RunObserver {
   answered?(call: Call, reply: Reply | null): void;
   fault?(fault: Fault, atMs: number): void;
   crashed?(node: number): void;
+  /** A shard of a process falls; */
+  fell?(node: number, shard: number): void;
+  /** it was made anew of what is on the disk. */
+  revived?(node: number, shard: ShardState, damaged: readonly string[]): void;
   /** A process starts; not `first`: from what its disk kept. */
   started?(node: number, shards: readonly ShardState[], first: boolean): void;
   /** A node whose disk was damaged does not start any more. */
@@ -83,8 +87,9 @@ export class Watch {
 
   answered(call: Call, reply: Reply | null): void {
     for (const observer of this.observers) observer.answered?.(call, reply);
-    // A journal that failed may have kept it, or not: the client will never know.
-    this.history.answered(call, reply?.outcome === 'journal' ? null : reply, this.loop.nowMs);
+    // A journal that failed may have kept it, or not, and so may a shard that fell: the client will never know.
+    const isKnown = reply?.outcome !== 'journal' && reply?.outcome !== 'internal';
+    this.history.answered(call, isKnown ? reply : null, this.loop.nowMs);
   }
 
   arrived(node: number, exchange: Exchange, refused: AuthFailure | null): void {
@@ -153,6 +158,18 @@ export class Watch {
   started(node: number, opened: Opened, first: boolean): void {
     for (const observer of this.observers) observer.started?.(node, opened.shards, first);
     this.nodes[node]?.started(opened, first);
+  }
+
+  fell(node: number, shard: number): void {
+    this.loop.record(RECORDS.fell, node, shard);
+    for (const observer of this.observers) observer.fell?.(node, shard);
+    this.nodes[node]?.fell(shard);
+  }
+
+  revived(node: number, shard: ShardState, damaged: readonly string[]): void {
+    this.loop.record(RECORDS.revived, node, shard.shard);
+    for (const observer of this.observers) observer.revived?.(node, shard, damaged);
+    this.nodes[node]?.revived(shard, damaged);
   }
 
   /** What is left on a damaged disk is of no more use: the node does not come back. */

@@ -19,7 +19,7 @@ export interface Expected {
   readonly ackOutcomes?: readonly (readonly Outcome[])[];
 }
 
-interface Situation {
+export interface Situation {
   readonly checker: LifecycleChecker;
   readonly capability: Capability;
   readonly nowMs: number;
@@ -31,6 +31,8 @@ interface Situation {
   readonly acksKnown: readonly boolean[];
   /** What sends are refused with while none are taken, or null. */
   readonly refusing: Outcome | null;
+  /** Whether the shard of a topic, or that of a message, is being made anew. */
+  readonly isDown: (of: { readonly topic: string } | { readonly msgId: string }) => boolean;
 }
 
 const only = (rule: RuleName, ...outcomes: readonly Outcome[]): Expected => ({ rule, outcomes });
@@ -49,6 +51,7 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
     case 'ack':
     case 'nack':
     case 'extend':
+      if (situation.isDown(ask)) return quota(situation) ?? DOWN;
       return (situation.wasKnown ? quota(situation) : null) ?? settled(ask.verb, ask, situation);
     case 'reprocess': {
       const moved = checker.step.filter(({ name }) => name === 'reprocessed').length;
@@ -69,6 +72,7 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
 
 const DONE: readonly Outcome[] = ['ok'];
 const GIVEN = only('LE1', 'ok');
+const DOWN = only('BD3', 'starting');
 const LOST = only('LE3', 'lease_lost');
 const UNKNOWN = only('LE3', 'not_found');
 const FORGOTTEN = only('LE3', 'lease_lost', 'not_found');
@@ -77,9 +81,10 @@ const PACED: readonly Outcome[] = ['ok', 'quota', 'cap_auth'];
 
 const quota = ({ charge }: Situation): Expected | null => (charge() ? null : only('AU2', 'quota'));
 
-/** Topic scope, then quota (BD2). */
+/** Topic scope, then quota, then whether its shard serves (BD2). */
 function admitted(topic: string, situation: Situation): Expected | null {
-  return allowsTopic(situation.capability, topic) ? quota(situation) : only('AU1', 'cap_scope');
+  if (!allowsTopic(situation.capability, topic)) return only('AU1', 'cap_scope');
+  return quota(situation) ?? (situation.isDown({ topic }) ? DOWN : null);
 }
 
 function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
@@ -114,8 +119,8 @@ export const WRONG_HASH = `b3:${'f'.repeat(64)}`;
 function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
   const refused = admitted(ask.topic, situation);
   if (refused !== null) return refused;
-  const { checker, nowMs, acksKnown, charge } = situation;
-  const isOverQuota = ask.acks.map((_, i) => acksKnown[i] === true && !charge());
+  const { checker, nowMs, acksKnown, charge, isDown } = situation;
+  const isOverQuota = ask.acks.map((item, i) => (acksKnown[i] === true || isDown(item)) && !charge());
   const given = checker.step.some((fact) => fact.name === 'received' && checker.topicNameOf(fact.msgId) === ask.topic);
   const full = checker.isInflightFull;
   if (!given && !full) {
@@ -129,7 +134,10 @@ function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
   if (ask.acks.length === 0) return expected;
   return {
     ...expected,
-    ackOutcomes: ask.acks.map((item, i) => (isOverQuota[i] ? OVER_QUOTA : settled('ack', item, situation).outcomes)),
+    ackOutcomes: ask.acks.map((item, i) => {
+      if (isOverQuota[i]) return OVER_QUOTA;
+      return (isDown(item) ? DOWN : settled('ack', item, situation)).outcomes;
+    }),
   };
 }
 const OVER_QUOTA: readonly Outcome[] = ['quota'];

@@ -33,7 +33,7 @@ export class LifecycleChecker {
   /** Facts of the step at hand: what a request came to. */
   readonly step: MessageFact[] = [];
   /** The shards of the running process: what the core says. */
-  private shards: readonly ShardState[] = [];
+  private shards: ShardState[] = [];
   private readonly tally: Tally;
   /** What each message was before a fact that is not durable yet, oldest first; views are used again. */
   private readonly undo: Undo[] = [];
@@ -74,7 +74,7 @@ export class LifecycleChecker {
 
   /** The bounds that may refuse a send on this topic now, the first that applies. */
   boundsReached(topic: string): Outcome[] {
-    const { idemLine, depth } = this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
+    const { idemLine, depth } = this.shards[this.shardOfTopic(topic)] as ShardState;
     if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
     return depth >= this.limits.shardCapacity ? ['saturated_shard'] : [];
   }
@@ -86,6 +86,10 @@ export class LifecycleChecker {
 
   topicNameOf(msgId: string): string | undefined {
     return this.messages.get(msgId)?.topic.name;
+  }
+
+  shardOfTopic(topic: string): number {
+    return shardOfTopic(topic, this.shards.length);
   }
 
   topicOf(name: string): TopicLine {
@@ -264,7 +268,7 @@ export class LifecycleChecker {
 
   /** A process starts with these shards, empty for the first time. */
   start(shards: readonly ShardState[], damaged: readonly string[]): void {
-    this.shards = shards;
+    this.shards = [...shards];
     this.handling.damaged = new Set(damaged);
     this.replayedMs = shards.map(({ nowMs }) => nowMs);
     this.handling.ask = null;
@@ -292,6 +296,14 @@ export class LifecycleChecker {
       }
     }
     if (found !== known) throw new Breach('NoLossInv', `a restart finds ${found} messages of ${known}`);
+  }
+
+  /** A shard was made anew while its process went on: it must be what the facts say, and nothing of what fell. */
+  revived(shard: ShardState, damaged: readonly string[]): void {
+    this.shards[shard.shard] = shard;
+    this.handling.damaged = new Set([...this.handling.damaged, ...damaged]);
+    for (const message of this.messages.values()) if (message.shard === shard.shard) this.same(shard, message);
+    for (const message of shard.slots) if (message !== undefined) this.need(message.msgId);
   }
 
   /** A process takes a shard over at its own time: with a clock set back, all times move back by as much (TM1). */

@@ -3,12 +3,14 @@ import type { Outcome } from '../../spec/vocabulary.ts';
 import type { AuthFailure } from '../../src/auth/authorize.ts';
 import type { MessageFact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
+import { shardOf } from '../../src/core/msg-id.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import type { Delivery, RecvRequest, Reply } from '../../src/service/messages.ts';
-import { type Ask, type Exchange, OP_OF } from '../call.ts';
+import { type Ask, type Due, type Exchange, OP_OF } from '../call.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
 import type { Opened } from '../store.ts';
-import { compare, expectedOf } from './answers.ts';
+import { compare, type Expected, expectedOf, type Situation } from './answers.ts';
 import { AuthorityChecker, allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import { LifecycleChecker } from './lifecycle.ts';
@@ -23,6 +25,11 @@ export class NodeChecker {
   private isDraining = false;
   private isShort = false;
   private hasFailed = false;
+  /** Shards that are being made anew, and how many fell so far. */
+  private readonly down = new Set<number>();
+  private falls = 0;
+  /** Those that were down when the request at hand came. */
+  private downBefore: ReadonlySet<number> = new Set();
   private wasKnown = false;
   /** The same of each ack that rides on a recv. */
   private acksKnown: readonly boolean[] = [];
@@ -41,6 +48,7 @@ export class NodeChecker {
   started({ shards, processFacts, damaged, torn }: Opened, first: boolean): void {
     this.isDraining = false;
     this.hasFailed = false;
+    this.down.clear();
     this.lifecycle.rollBack();
     this.lifecycle.start(shards, damaged);
     if (torn) this.tally.count('torn_tails');
@@ -57,6 +65,18 @@ export class NodeChecker {
 
   failed(): void {
     this.hasFailed = true;
+  }
+
+  fell(shard: number): void {
+    this.down.add(shard);
+    this.falls++;
+    this.tally.count('shard_falls');
+  }
+
+  revived(state: ShardState, damaged: readonly string[]): void {
+    this.down.delete(state.shard);
+    this.tally.count('shard_revivals');
+    this.lifecycle.revived(state, damaged);
   }
 
   short(isShort: boolean): void {
@@ -76,6 +96,8 @@ export class NodeChecker {
     if (refused !== null && against === null) throw new Breach('AU1', `${capability.name} is refused as ${refused}`);
     const { lifecycle } = this;
     lifecycle.step.length = 0;
+    exchange.falls = this.falls;
+    this.downBefore = this.down.size === 0 ? NONE : new Set(this.down);
     this.decidedBefore = lifecycle.decided;
     if (refused !== null || ask.verb === 'revoke') return;
     lifecycle.handling.ask = ask;
@@ -91,7 +113,7 @@ export class NodeChecker {
     if (this.hasFailed) return;
     const { ask, capability } = exchange.call;
     const nowMs = this.clock.nowMs();
-    const expected = expectedOf(ask, {
+    const situation: Situation = {
       checker: lifecycle,
       capability,
       nowMs,
@@ -99,10 +121,18 @@ export class NodeChecker {
       refusing: this.isDraining ? 'draining' : this.isShort ? 'degraded_writes' : null,
       wasKnown: this.wasKnown,
       acksKnown: this.acksKnown,
-    });
+      isDown: (of) => this.downBefore.has('topic' in of ? lifecycle.shardOfTopic(of.topic) : shardOf(of.msgId)),
+    };
+    const expected =
+      this.falls === exchange.falls ? expectedOf(ask, situation) : charged(() => expectedOf(ask, situation));
     const pollEndsMs = ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs;
-    exchange.due = { expected, facts: this.decidedBefore + dependedOn(lifecycle.step), pollEndsMs };
-    if (expected.rule === 'LE4' && !lifecycle.step.some(({ name }) => name === 'acked' || name === 'nacked')) {
+    const isCertain = this.falls === exchange.falls;
+    exchange.due = {
+      expected: isCertain ? expected : null,
+      facts: this.decidedBefore + dependedOn(lifecycle.step),
+      pollEndsMs,
+    };
+    if (expected?.rule === 'LE4' && !lifecycle.step.some(({ name }) => name === 'acked' || name === 'nacked')) {
       this.tally.count('repeated');
     }
     lifecycle.handling.ask = null;
@@ -119,7 +149,8 @@ export class NodeChecker {
       return this.tally.count('refused_auth');
     }
     if (due === null) return this.refused(exchange, reply);
-    compare(ask, reply, due.expected);
+    if (reply.outcome === 'internal' || reply.outcome === 'starting') return this.notServed(exchange, due, reply);
+    if (due.expected !== null) compare(ask, reply, due.expected);
     if (!ReplyDurableInv(due.facts, this.lifecycle.durable)) {
       const missing = due.facts - this.lifecycle.durable;
       throw new Breach(
@@ -137,6 +168,14 @@ export class NodeChecker {
   private unavailable(ask: Ask): void {
     if (!this.hasFailed) throw new Breach('BD3', `${ask.verb} is answered journal, and the journal is sound`);
     this.tally.count('journal_failures');
+  }
+
+  /** Only a shard that fell over it or meanwhile, or that was being made anew when it came, is a reason. */
+  private notServed({ call, falls }: Exchange, { expected }: Due, { outcome }: Reply): void {
+    const wasDown = outcome === 'starting' && expected?.outcomes.includes('starting') === true;
+    if (!wasDown && this.falls === falls)
+      throw new Breach('BD3', `${call.ask.verb} is answered ${outcome}, and no shard fell`);
+    this.tally.count('refused_down');
   }
 
   /** Refused before the service saw it: only for an op that the capability does not allow. */
@@ -208,6 +247,18 @@ export class NodeChecker {
       if (goal !== undefined) tally.count(goal);
     }
   }
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+/** A shard fell meanwhile: what the answer must be nobody can say, but its quota is used all the same. */
+function charged(expected: () => Expected): null {
+  try {
+    expected();
+  } catch (error) {
+    if (!(error instanceof Breach)) throw error;
+  }
+  return null;
 }
 
 const GOAL_OF: Readonly<Partial<Record<Outcome, Goal>>> = {

@@ -46,6 +46,8 @@ export function fire(generator: Generator, fault: PlannedFault, random: Draws): 
       return inject({ kind: fault.kind, node, bits: fault.bits });
     case 'misdirected_write':
       return inject({ kind: fault.kind, node });
+    case 'shard_kill':
+      return inject({ kind: fault.kind, node, shard: fault.shard ?? random.below(setup.shards) });
     case 'burst':
       faults.began(fault.kind, loop.nowMs);
       return each(fault.messages, (i) => producers[i]?.burst(0));

@@ -1,3 +1,4 @@
+import { PARK_MS_MAX } from '../../spec/shard.machine.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { PLENTY } from '../capabilities.ts';
 import { TEMPER_NAMES } from '../clients/consumer.ts';
@@ -91,7 +92,7 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
 /**
  * What all there is may take to settle at most, with room: delays, leases and backoffs; everything that waits, so much at a
  * time as may be leased, each turn with its syncs, or taken by someone who says nothing with all its attempts; and windows
- * until there is room for another key; and a file of its own for each payload that is large.
+ * until there is room for another key; and a file of its own for each payload that is large; and a shard that is parked.
  */
 function boundMs(setup: Omit<Setup, 'settleMs'>): number {
   const { limits, settleBy, topics, syncMs } = setup;
@@ -101,7 +102,7 @@ function boundMs(setup: Omit<Setup, 'settleMs'>): number {
   const turns = Math.ceil(Math.min(shardCapacity, WAITING_MAX) / Math.min(globalInflight, WAITING_MAX));
   const turnMs = settleBy === 'silence' ? maxAttempts * (defaultVisibilityMs + backoffMaxMs + 2_000) : 500;
   const filesMs = WAITING_MAX * SYNCS_OF_A_FILE * syncMs.max;
-  return 2 * (heldMs + topics * tReplayMs + turns * (turnMs + 3 * syncMs.max) + filesMs) + 60_000;
+  return 2 * (heldMs + topics * tReplayMs + turns * (turnMs + 3 * syncMs.max) + filesMs + PARK_MS_MAX) + 60_000;
 }
 const WAITING_MAX = 1_000;
 const SYNCS_OF_A_FILE = 4;
@@ -195,6 +196,8 @@ function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
       return { node, bits: random.pick([1, 1, 20, 1_000]) };
     case 'misdirected_write':
       return { node };
+    case 'shard_kill':
+      return { node, shard: null };
     case 'burst':
     case 'replay_storm':
       return { messages: random.pick([1, 5, 50]) };

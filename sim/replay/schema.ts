@@ -61,6 +61,7 @@ const fault = Type.Union([
   object({ node, kind: kind('short_write', 'lost_sync'), forMs: ms }),
   object({ node, kind: kind('bit_flip'), bits: count(1) }),
   object({ node, kind: kind('misdirected_write') }),
+  object({ node, kind: kind('shard_kill'), shard: Type.Integer({ minimum: 0, maximum: 63 }) }),
   object({
     node,
     kind: kind('keyring'),

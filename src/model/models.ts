@@ -74,8 +74,11 @@ export const MODELS: readonly Model[] = [
   tiny('MCTinySettled', 'settled receipts, two at the most'),
   tiny('MCTinyCrash', 'a crash with two messages on their way'),
   tiny('MCTinyDead', 'dead letters pushed out, reprocessed, purged'),
+  tiny('MCTinyFull', 'a message too large for every recv, a third that finds no room'),
+  tiny('MCTinyAgain', 'one key twice, retentions of a tick, two crashes, a verb said again'),
   tiny('MCTinyJournal', 'one message, facts that are not durable yet', 'Durability'),
   tiny('MCTinyGather', 'facts that share an append', 'Durability'),
+  tiny('MCTinyDie', 'all that a process can lose', 'Durability'),
   only('MCLive', 'liveness', holds),
   only('MCReached', 'every state is reached', {
     kind: 'reaches',

@@ -16,7 +16,7 @@ export interface Effects {
    * Something in this shard threw. It serves nothing until `revive`, and what else the input came to goes on. Without it
    * whoever brought the input gets the error.
    */
-  readonly fell?: (shard: number, error: unknown) => void;
+  readonly fell?: ((shard: number, error: unknown) => void) | undefined;
 }
 
 /** Called with true when what it waits for is durable, with false when that will never be known. */

@@ -5,9 +5,9 @@ import { Explorer } from '../../src/model/explore.ts';
 import { type Graph, rowOf } from '../../src/model/graph.ts';
 import { MODELS, type Model, type Specification, type Subject, subjectOf, TLA } from '../../src/model/models.ts';
 import { eachLine, SHORT, spawnTlc } from '../../src/model/run-tlc.ts';
-import { parseTlc } from '../../src/model/tlc-output.ts';
+import { livenessOf, parseTlc } from '../../src/model/tlc-output.ts';
 import { NUMBER_MIN, widthOf } from '../../src/model/values.ts';
-import type { Mutant } from './mutants.ts';
+import { type Mutant, mutate } from './mutants.ts';
 import { CHOICE, weave } from './schema.ts';
 import { specMutantsOf } from './spec-mutants.ts';
 import type { Verdict } from './verdict.ts';
@@ -110,20 +110,46 @@ export class SpecLane {
         if (culprit === null) break;
         kill(culprit.number, `TLC, ${one.model.name}`, culprit.why);
       }
-    for (const mutant of left.values()) found({ mutant, verdict: 'lives', by: '', why: '' });
+    for (const [number, mutant] of left) {
+      const [{ model }] = expected as [Expected];
+      const broken = await this.brokenBy(specification, mutant, model);
+      if (broken !== null) kill(number, model.name, `violates ${broken}`);
+      else found({ mutant, verdict: 'lives', by: '', why: '' });
+    }
+  }
+
+  /** The property that a mutant with the right graph breaks: those may rest on more than the actions do. */
+  private brokenBy(specification: MutatedSpec, mutant: Mutant, model: Model): Promise<string | null> {
+    return this.inFolder(async (folder) => {
+      writeFileSync(join(folder, `${specification}.tla`), mutate(textOf(specification), mutant));
+      const config = readFileSync(join(TLA, `${model.name}.cfg`), 'utf8');
+      writeFileSync(join(folder, `${model.name}.cfg`), config);
+      const args = ['-config', `${model.name}.cfg`, '-workers', '1'];
+      const output = await spawnTlc(this.jar, folder, args, model.name, SHORT, TIMEOUT_MS);
+      return parseTlc(output, livenessOf(config)).violated[0] ?? null;
+    });
+  }
+
+  /** With the modules in a folder of its own. */
+  private async inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+    const folder = mkdtempSync(join(this.folder, 'woven-'));
+    try {
+      for (const file of readdirSync(TLA).filter((name) => name.endsWith('.tla')))
+        copyFileSync(join(TLA, file), join(folder, file));
+      return await work(folder);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 
   /** One run of TLC; null when it came to its end, else the mutant that stopped it. */
-  private async pass(
+  private pass(
     specification: MutatedSpec,
     { model, subject, graph, bound }: Expected,
     left: ReadonlyMap<number, Mutant>,
     kill: (number: number, by: string, why: string) => void,
   ): Promise<{ number: number; why: string } | null> {
-    const folder = mkdtempSync(join(this.folder, 'woven-'));
-    try {
-      for (const file of readdirSync(TLA).filter((name) => name.endsWith('.tla')))
-        copyFileSync(join(TLA, file), join(folder, file));
+    return this.inFolder(async (folder) => {
       writeFileSync(join(folder, `${specification}.tla`), weave(textOf(specification), left, bound));
       writeFileSync(join(folder, 'Woven.cfg'), constantsOnly(readFileSync(join(TLA, `${model.name}.cfg`), 'utf8')));
       const dump = join(folder, 'graph.dot');
@@ -138,9 +164,7 @@ export class SpecLane {
         if (why !== null) kill(number, model.name, why);
       }
       return null;
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    });
   }
 }
 
