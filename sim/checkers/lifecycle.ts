@@ -15,6 +15,8 @@ import { askedUntilMs, View } from './view.ts';
 /** What a fact changed: one message, or by a restart all times of a shard. */
 type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number; readonly byMs: number };
 
+const GONE_MAX = 10_000;
+
 /**
  * Watches one process: each fact must be one that may come about, the core's message must be what the facts say, and
  * what a restart finds must be what was durable. The first thing that is wrong is thrown as a `Breach`.
@@ -49,6 +51,8 @@ export class LifecycleChecker {
   /** Over, and to be forgotten when the core has. */
   private over: (Tracked | undefined)[] = [];
   private overFrom = 0;
+  /** Let go of lately: a reply that a paused process held back may still speak of them. */
+  private readonly gone = new Set<string>();
 
   constructor(limits: Limits, shards: number, tally: Tally) {
     this.limits = limits;
@@ -233,6 +237,8 @@ export class LifecycleChecker {
   private drop(message: Tracked): void {
     const { msgId, topic, idemKey } = message;
     this.messages.delete(msgId);
+    this.gone.add(msgId);
+    if (this.gone.size > GONE_MAX) this.gone.delete(this.gone.values().next().value as string);
     if (topic.windows.get(idemKey) === message) topic.windows.delete(idemKey);
   }
 
@@ -351,6 +357,11 @@ export class LifecycleChecker {
     } else this.over.push(message);
     if (live.idemUntilMs > shard.nowMs) topic.windows.set(message.idemKey, message);
     return true;
+  }
+
+  /** It was there, and everything about it is over by now. */
+  isGone(msgId: string): boolean {
+    return this.gone.has(msgId);
   }
 
   need(msgId: string): Tracked {

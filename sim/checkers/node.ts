@@ -200,6 +200,7 @@ export class NodeChecker {
   }
 
   private delivered({ msgId, epoch, payload, payloadHash }: Delivery): void {
+    if (this.lifecycle.isGone(msgId)) return;
     const message = this.lifecycle.need(msgId);
     this.lifecycle.must(
       'ReplyDurableInv',
