@@ -67,6 +67,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'src/journal',
       'src/ports.ts',
       'src/config',
+      'src/supervisor.ts',
       'src/trace',
       'sim',
     ],

@@ -113,12 +113,19 @@ export class NodeSink implements Sink {
     const close = this.options.closing();
     res.writeHead(200, ['content-type', type, 'x-corr-id', corrId, ...(close ? ['connection', 'close'] : [])]);
     res.flushHeaders();
+    // One listener for all writes: a stream may have any number of them.
+    const deadlines = new Set<NodeJS.Timeout>();
+    const clear = (deadline: NodeJS.Timeout): void => {
+      clearTimeout(deadline);
+      deadlines.delete(deadline);
+    };
+    res.once('close', () => deadlines.forEach(clear));
     return {
       write: (text, written) => {
         const deadline = this.isQueued ? null : this.deadline();
-        if (deadline !== null) res.once('close', () => clearTimeout(deadline));
+        if (deadline !== null) deadlines.add(deadline);
         res.write(text, (error) => {
-          if (deadline !== null) clearTimeout(deadline);
+          if (deadline !== null) clear(deadline);
           if (error == null) written();
         });
       },

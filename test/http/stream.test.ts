@@ -76,6 +76,20 @@ describe('stream', () => {
     await leave(reader);
   });
 
+  it('many lines leave nothing behind: what is written needs no listener of its own', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): unknown => warnings.push(message);
+    process.on('warning', onWarning);
+    const reader = server.stream({ topic: 't.long', credit: 1, visibility_ms: 600_000 });
+    for (let i = 0; i < 30; i++) {
+      await server.send('t.long', `k${i}`);
+      await ack((await reader.atLeast(i + 1))[i]);
+    }
+    await leave(reader);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   it('the head goes out at once, and a blank line now and then', async () => {
     const reader = server.stream({ topic: 't.idle' });
     await until(() => reader.head !== '');

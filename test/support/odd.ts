@@ -22,6 +22,8 @@ function change(root: object, where: number, how: number, odd: unknown): void {
   const [holder, key] = places[where % places.length] as [Record<string, unknown>, string];
   const part = holder[key];
   if (how % 4 === 0 && holder !== root) delete holder[key];
+  // By a number an array would grow to that length.
+  else if (how % 4 === 1 && Array.isArray(part)) part.push(odd);
   else if (how % 4 === 1 && typeof part === 'object' && part !== null) Object.assign(part, { [String(odd)]: odd });
   else holder[key] = odd;
 }

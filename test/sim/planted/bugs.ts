@@ -18,7 +18,8 @@ const DECIDE = 'src/core/decide.ts';
 const APPLY = 'src/core/apply.ts';
 const STATE = 'src/core/state.ts';
 const DUE = 'src/core/due.ts';
-const SERVICE = 'src/service/service.ts';
+const SPINE = 'src/service/spine.ts';
+const SENDING = 'src/service/sending.ts';
 const COMMIT = 'src/service/commit.ts';
 const AUTHORIZE = 'src/auth/authorize.ts';
 const CAPABILITY = 'src/auth/capability.ts';
@@ -238,7 +239,7 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     'missed-wake-up',
     'a delay that is over wakes no waiting consumer (LE1)',
-    SERVICE,
+    SPINE,
     'if (shard.waiting.size < waiting) this.polls.touchAll();',
     '',
   ),
@@ -259,9 +260,23 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     'drain-takes-sends',
     'a draining process goes on taking sends (BD3)',
-    SERVICE,
-    'if (this.writesRefused !== null) return { outcome: this.writesRefused, retryAfterMs: RETRY_SATURATED_MS };',
+    SENDING,
+    'if (writesRefused !== null) return { outcome: writesRefused, retryAfterMs: RETRY_SATURATED_MS };',
     '',
+  ),
+  bug(
+    'fallen-shard-lives-on',
+    'a shard that fell serves on with what it had in memory (V4)',
+    SPINE,
+    'shards[state.shard] = state;',
+    '',
+  ),
+  bug(
+    'fact-before-it-fits',
+    'the journal gets a decision before memory has taken all of it: a shard that falls over it has it all the same (V4)',
+    SPINE,
+    '    for (const fact of facts) this.apply(shard, fact, message);\n    this.commit.add(shard.shard, facts);\n',
+    '    this.commit.add(shard.shard, facts);\n    for (const fact of facts) this.apply(shard, fact, message);\n',
   ),
   // ---- authority
   bug(

@@ -1,0 +1,260 @@
+import type { Outcome } from '../../spec/vocabulary.ts';
+import { advance } from '../core/advance.ts';
+import { apply } from '../core/apply.ts';
+import type { Command } from '../core/commands.ts';
+import { type Decision, decide } from '../core/decide.ts';
+import { due } from '../core/due.ts';
+import type { Fact } from '../core/facts.ts';
+import { shardOf } from '../core/msg-id.ts';
+import type { Message, ShardState, Topic } from '../core/state.ts';
+import type { Integrity, Observer, Random } from '../ports.ts';
+import { type Effects, GroupCommit } from './commit.ts';
+import { DownShards } from './down-shards.ts';
+import { type BoundName, Drains } from './drain.ts';
+import { LongPolls } from './long-polls.ts';
+import type { AckItem, Caller, Reply } from './messages.ts';
+import { Payloads } from './payloads.ts';
+import { shardOfTopic } from './route.ts';
+
+/** The outcome that refuses sends while they are not taken, or null (BD3). */
+export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
+
+export const RETRY_SATURATED_MS = 1000;
+export const JOURNAL_FAILED: Reply = { outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS };
+export const itemOf = (item: AckItem): AckItem => ({ msgId: item.msgId, receipt: item.receipt });
+/** A nack that nothing is asked of. */
+export const NACK = {
+  name: 'nack',
+  jitter: 0,
+  reason: null,
+  retryAfterMs: null,
+  deadLetter: false,
+  damaged: false,
+} as const;
+
+const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
+  saturated_shard: 'shard_capacity',
+  saturated_dedup: 'dedup_capacity',
+  saturated_inflight: 'global_inflight',
+  saturated_memory: 'payload_memory',
+};
+
+export interface SpineOptions {
+  readonly shards: readonly ShardState[];
+  readonly random: Random;
+  readonly integrity: Integrity;
+  readonly observer: Observer;
+  readonly effects: Effects;
+  /** Payloads are overwritten when their message is over: for a profile whose journal keeps no reference to them (I1). */
+  readonly overwrites?: boolean;
+}
+
+/** What must know what the spine does. */
+export interface Informed {
+  /** A fact came true. */
+  fact(fact: Fact): void;
+  /** Something in this shard threw: whatever waits for it waits no longer. */
+  fell(state: ShardState): void;
+}
+
+/**
+ * What every verb rests on: admit, decide, apply, journal, reply. It owns the shards, knows which of them the input at hand entered
+ * and which are down, and holds replies back until what they rest on is durable.
+ */
+export class Spine {
+  readonly shards: ShardState[];
+  /** Those that serve nothing at the moment. */
+  readonly down = new DownShards();
+  readonly drains: Drains;
+  readonly payloads: Payloads;
+  readonly polls = new LongPolls();
+  readonly random: Random;
+  readonly integrity: Integrity;
+  readonly commit: GroupCommit;
+  /** The latest time that any input brought. */
+  nowMs = 0;
+  writesRefused: WritesRefused = null;
+  failed = false;
+  private readonly observer: Observer;
+  private readonly effects: Effects;
+  private readonly informed: Informed;
+  /** The shard that the input at hand entered last: what is thrown then is thrown in it. */
+  private entered: ShardState | null = null;
+
+  constructor(options: SpineOptions, informed: Informed) {
+    this.shards = [...options.shards];
+    this.payloads = new Payloads(this.shards, options.overwrites === true);
+    this.drains = new Drains(this.shards, this.payloads);
+    this.random = options.random;
+    this.integrity = options.integrity;
+    this.observer = options.observer;
+    this.effects = options.effects;
+    this.informed = informed;
+    this.commit = new GroupCommit(options.effects);
+  }
+
+  // ---- admit
+
+  /** Topic scope, then quota, then whether its shard serves (BD2); null when admitted. */
+  admit(caller: Caller, topic: string, bytes: number, nowMs: number): Reply | null {
+    if (!caller.allowsTopic(topic)) return { outcome: 'cap_scope', message: 'topic: outside the capability' };
+    const retryAfterMs = caller.charge(bytes, nowMs);
+    if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
+    return this.down.size === 0 ? null : this.down.refusal(shardOfTopic(topic, this.shards.length), nowMs);
+  }
+
+  /** The same where nobody can say which topic a message is of. */
+  refuseDown(msgId: string, caller: Caller, nowMs: number): Reply | null {
+    const refusal = this.down.size === 0 ? null : this.down.refusal(shardOf(msgId), nowMs);
+    if (refusal === null) return null;
+    const retryAfterMs = caller.charge(0, nowMs);
+    return retryAfterMs > 0 ? { outcome: 'quota', retryAfterMs } : refusal;
+  }
+
+  // ---- decide, apply, journal
+
+  /**
+   * Everything due before the command, then the command: decided, journaled, applied; then what is due by it, like a message
+   * that returns with its ttl over. Time passes only when nothing is due (`tla/Mailbox.tla MayPass`).
+   */
+  run(shard: ShardState, command: Command): Decision {
+    this.advance(shard, command.atMs);
+    const decision = this.take(shard, decide(shard, command));
+    this.takeDue(shard);
+    return decision;
+  }
+
+  take(shard: ShardState, decision: Decision): Decision {
+    const { facts, message } = decision;
+    if (facts.length > 0) this.make(shard, facts, message);
+    if (this.polls.size > 0) for (const { msgId } of facts) this.polls.touch(shard.find(msgId)?.topic.name);
+    return decision;
+  }
+
+  /** All of them or, when one does not fit, none that the journal would know of. */
+  make(shard: ShardState, facts: readonly Fact[], message?: Message): void {
+    for (const fact of facts) this.apply(shard, fact, message);
+    this.commit.add(shard.shard, facts);
+  }
+
+  private apply(shard: ShardState, fact: Fact, message?: Message): void {
+    const spent = payloadSpentBy(fact, shard, message);
+    apply(shard, fact, message);
+    if (fact.name === 'sent') this.payloads.hold(fact.payload);
+    else if (spent != null) this.payloads.spend(spent);
+    this.observer.fact(shard, fact);
+    this.drains.note(fact, shard.shard);
+    this.informed.fact(fact);
+  }
+
+  /** Time passes for a shard, and what is due by it is done. */
+  advance(shard: ShardState, nowMs: number): void {
+    this.entered = shard;
+    if (nowMs > shard.nowMs) {
+      const waiting = shard.waiting.size;
+      advance(shard, nowMs);
+      if (shard.waiting.size < waiting) this.polls.touchAll();
+    }
+    this.takeDue(shard);
+  }
+
+  private takeDue(shard: ShardState): void {
+    for (let next = due(shard, 0); next !== null; next = due(shard, 0)) {
+      this.take(shard, decide(shard, next.name === 'expire' ? { ...next, jitter: this.jitter() } : next));
+    }
+  }
+
+  jitter(): number {
+    return this.random.below(2 ** 32) / 2 ** 32;
+  }
+
+  // ---- reply
+
+  /** A reply leaves when all facts decided before it are durable (AC1), and as a 503 when that cannot be known. */
+  answer(reply: (reply: Reply) => void, answer: Reply): void {
+    this.commit.whenDurable((durable) => reply(durable ? answer : JOURNAL_FAILED));
+  }
+
+  /** A refusal at a bound, with the wait that the rate at which it drains makes likely (D5). */
+  saturated(outcome: Outcome, shard: ShardState, nowMs: number): Reply {
+    const bound = BOUND_OF[outcome];
+    const retryAfterMs = bound === undefined ? RETRY_SATURATED_MS : this.drains.retryAfterMs(bound, shard, nowMs);
+    return { outcome, retryAfterMs };
+  }
+
+  // ---- what there is
+
+  find(msgId: string): Message | undefined {
+    return this.shards[shardOf(msgId)]?.find(msgId);
+  }
+
+  shardFor(topic: string): ShardState {
+    return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
+  }
+
+  /** The message a verb names, unless it is unknown or outside the caller's topics: the same answer (LE3). */
+  locate(msgId: string, caller: Caller): { shard: ShardState; topic: Topic } | null {
+    const shard = this.shards[shardOf(msgId)];
+    const message = this.find(msgId);
+    if (shard === undefined || message === undefined || !caller.allowsTopic(message.topic.name)) return null;
+    return { shard, topic: message.topic };
+  }
+
+  /** At rest too (IN1). */
+  isIntact({ payload, payloadHash }: Message): boolean {
+    return payload !== null && this.integrity.payloadHashOf(payload) === payloadHash;
+  }
+
+  get inflight(): number {
+    let leased = 0;
+    for (const shard of this.shards) leased += shard.leases.size;
+    return leased;
+  }
+
+  // ---- shards that fall
+
+  /**
+   * One step alone: what is thrown in a shard is a bug, and takes that shard down and no other (`effects.fell`). What it had
+   * decided is in the journal; what it is by now nobody knows.
+   */
+  attempt<T>(step: () => T, fell: T): T {
+    const outer = this.entered;
+    this.entered = null;
+    try {
+      return step();
+    } catch (error) {
+      this.fall(error);
+      return fell;
+    } finally {
+      this.entered = outer;
+    }
+  }
+
+  private fall(error: unknown): void {
+    const state = this.entered;
+    const { fell } = this.effects;
+    if (state === null || fell === undefined) throw error;
+    this.down.add(state.shard, this.nowMs);
+    this.informed.fell(state);
+    fell(state.shard, error);
+  }
+
+  isDown(topic: string): boolean {
+    return this.down.size > 0 && this.down.has(shardOfTopic(topic, this.shards.length));
+  }
+
+  /** The shard as it was made anew of all that is durable: it serves again. */
+  revive(state: ShardState): void {
+    const { shards } = this;
+    state.limits = (shards[state.shard] as ShardState).limits;
+    shards[state.shard] = state;
+    this.payloads.count(shards);
+    this.down.remove(state.shard);
+  }
+}
+
+/** The bytes whose message this fact ends. */
+function payloadSpentBy(fact: Fact, shard: ShardState, message?: Message): Uint8Array | null | undefined {
+  if (fact.name !== 'acked' && fact.name !== 'purged') return null;
+  return (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload;
+}
