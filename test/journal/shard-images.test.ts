@@ -35,6 +35,22 @@ describe('a shard made anew', () => {
     expect(bench.journal.end.segment).toBeGreaterThan(3);
   });
 
+  it('while the log is compacted: what was asked for may be gone by then, and is there when it is asked for again', async () => {
+    const bench = new JournalBench(4).open();
+    bench.start();
+    bench.queue.run();
+    const early = { ...bench.journal.end };
+    const compacted = (): number => bench.events.filter((event) => event.startsWith('compacted')).length;
+    for (let i = 0; i < 400 && compacted() < 3; i++) {
+      bench.step(2, 400);
+      bench.queue.run();
+    }
+    expect(compacted()).toBe(3);
+    await expect(rebuilt(bench, 0, early)).rejects.toThrow(/log-000000000000001|missing|ends with frame/);
+    const state = await rebuilt(bench, 0, { ...bench.journal.end });
+    expect(digestOf([state])).toBe(digestOf([bench.mirror[0] as ShardState]));
+  });
+
   it('is refused where the log is damaged, where it does not reach so far, and where there is no such shard', () => {
     const bench = new JournalBench(4).open();
     bench.start();
