@@ -1,4 +1,5 @@
-import { APART, type Entry } from './record.ts';
+import type { Entry } from './record.ts';
+import { APART } from './record-parts.ts';
 
 /** A fact as it is printed: names as on the wire, times that never come as null. */
 export type Described = Readonly<Record<string, unknown>>;

@@ -1,9 +1,21 @@
-import { DEAD_REASONS, type DeadReason, PURGE_REASONS, STATES, type State } from '../../spec/vocabulary.ts';
-import type { Attrs, Fact, Nacked, Sent } from '../core/facts.ts';
-import { type Image, type MessageFields, type MessageImage, PLACES } from '../core/image.ts';
-import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+import { PURGE_REASONS, STATES, type State } from '../../spec/vocabulary.ts';
+import type { Fact, Nacked, Sent } from '../core/facts.ts';
+import type { Image, MessageImage } from '../core/image.ts';
+import type { Limits } from '../core/limits.ts';
 import type { Batch, ProcessFact } from '../ports.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
+import { readMessage, writeMessage } from './record-message.ts';
+import {
+  APART,
+  indexOf,
+  oneOf,
+  readAttrs,
+  readLimits,
+  readSlots,
+  reasonOf,
+  writeAttrs,
+  writeLimits,
+} from './record-parts.ts';
 
 /**
  * Records: what frames carry. Each is its kind (u8), its shard (u16, PROCESS for none), the length of its body (u32), its body.
@@ -38,9 +50,6 @@ export const KINDS = {
 const NAME_OF = new Map(Object.entries(KINDS).map(([name, kind]) => [kind as number, name as keyof typeof KINDS]));
 const PROCESS = 0xffff;
 const PREFIX_BYTES = 7;
-
-/** Stands for a payload that is in a file of its own and has not been read. */
-export const APART: Uint8Array = new Uint8Array(0);
 
 /** The first record of a snapshot: what it holds everything up to. */
 export interface Head {
@@ -283,21 +292,6 @@ function readRest(r: Reader, name: RestName): Item {
   }
 }
 
-/** The number that is said is not believed: nothing is made for slots that are not there. */
-function readSlots(r: Reader): number[] {
-  const slots: number[] = [];
-  for (let count = r.u32(); count > 0; count--) slots.push(r.u32());
-  return slots;
-}
-
-function oneOf<T>(list: readonly T[], index: number): T {
-  const value = list[index];
-  if (value === undefined) throw new BytesError(`${index} is none of ${list.length} values`);
-  return value;
-}
-
-// ---- the larger ones
-
 function writeSent(w: Writer, fact: Sent, apart: boolean): void {
   w.f64(fact.atMs);
   w.text(fact.msgId);
@@ -351,129 +345,4 @@ function readReturned(r: Reader): Returned {
     reason: reasonOf(r.u8()),
     lastError: r.optionalText(),
   };
-}
-
-const indexOf = (reason: DeadReason | null): number => (reason === null ? 0 : DEAD_REASONS.indexOf(reason) + 1);
-const reasonOf = (index: number): DeadReason | null => (index === 0 ? null : oneOf(DEAD_REASONS, index - 1));
-
-function writeMessage(w: Writer, { message: m, topic, at }: MessageImage, apart: boolean): void {
-  w.text(topic);
-  w.u8(PLACES.indexOf(at));
-  w.text(m.msgId);
-  w.u32(m.slot);
-  w.f64(m.seq);
-  w.text(m.idemKey);
-  w.hash(m.payloadHash);
-  w.hash(m.hashChain);
-  writeAttrs(w, m.attrs);
-  w.text(m.corrId);
-  w.u8(STATES.indexOf(m.state));
-  w.u32(m.attempt);
-  w.f64(m.epoch);
-  w.u32(m.redrives);
-  w.u32(m.releases);
-  w.optionalText(m.receipt);
-  w.f64(m.visibilityMs);
-  w.u8(indexOf(m.deadReason));
-  w.optionalText(m.lastError);
-  w.f64(m.ageNumber);
-  w.f64(m.place);
-  w.f64(m.ttlPlace);
-  w.f64(m.timerAtMs);
-  w.f64(m.leaseEndsMs);
-  w.f64(m.ttlAtMs);
-  w.f64(m.readyAtMs);
-  w.f64(m.idemUntilMs);
-  w.f64(m.deadAtMs);
-  if (apart) return;
-  w.u8(m.payload === null ? 0 : 1);
-  if (m.payload !== null) w.blob(m.payload);
-}
-
-/** One literal, whose fields are read in the order in which they are written. */
-function readMessage(r: Reader, apart: boolean): MessageImage {
-  const topic = r.text();
-  const at = oneOf(PLACES, r.u8());
-  const message: MessageFields = {
-    msgId: r.text(),
-    slot: r.u32(),
-    seq: r.f64(),
-    idemKey: r.text(),
-    payloadHash: r.hash(),
-    hashChain: r.hash(),
-    attrs: readAttrs(r),
-    corrId: r.text(),
-    state: oneOf(STATES, r.u8()),
-    attempt: r.u32(),
-    epoch: r.f64(),
-    redrives: r.u32(),
-    releases: r.u32(),
-    receipt: r.optionalText(),
-    visibilityMs: r.f64(),
-    deadReason: reasonOf(r.u8()),
-    lastError: r.optionalText(),
-    ageNumber: r.f64(),
-    place: r.f64(),
-    ttlPlace: r.f64(),
-    timerAtMs: r.f64(),
-    leaseEndsMs: r.f64(),
-    ttlAtMs: r.f64(),
-    readyAtMs: r.f64(),
-    idemUntilMs: r.f64(),
-    deadAtMs: r.f64(),
-    payload: apart ? APART : r.u8() === 0 ? null : r.blob(),
-  };
-  return { name: 'message', message, topic, at };
-}
-
-function writeAttrs(w: Writer, attrs: Attrs): void {
-  const keys = Object.keys(attrs);
-  w.u16(keys.length);
-  for (const key of keys) {
-    w.text(key);
-    w.text(attrs[key] as string);
-  }
-}
-
-const NO_ATTRS: Attrs = Object.freeze({});
-
-function readAttrs(r: Reader): Attrs {
-  const count = r.u16();
-  if (count === 0) return NO_ATTRS;
-  const attrs: Record<string, string> = {};
-  for (let i = 0; i < count; i++) attrs[r.text()] = r.text();
-  return attrs;
-}
-
-/** In this order on disk; append-only. */
-const LIMITS = [
-  'shardCapacity',
-  'globalInflight',
-  'dedupCapacity',
-  'settledCapacity',
-  'dlqMaxPerTopic',
-  'dlqCapacity',
-  'dlqRetentionMs',
-  'defaultVisibilityMs',
-  'backoffBaseMs',
-  'backoffMaxMs',
-  'tReplayMs',
-  'maxAttempts',
-  'maxRedrives',
-  'inflightFactor',
-  'readyRetentionMs',
-  'releasesMax',
-] as const satisfies readonly (keyof Limits)[];
-
-function writeLimits(w: Writer, limits: Limits): void {
-  w.u16(LIMITS.length);
-  for (const name of LIMITS) w.f64(limits[name]);
-}
-
-/** Limits that the writer did not know yet have their defaults. */
-function readLimits(r: Reader): Limits {
-  const limits: Record<string, number> = { ...DEFAULT_LIMITS };
-  const count = r.u16();
-  for (let i = 0; i < count; i++) limits[oneOf(LIMITS, i)] = r.f64();
-  return limits as unknown as Limits;
 }

@@ -12,7 +12,8 @@ import {
   snapshotFile,
   windowOf,
 } from './layout.ts';
-import { APART, type Head, readRecord } from './record.ts';
+import { type Head, readRecord } from './record.ts';
+import { APART } from './record-parts.ts';
 import { Replica } from './replica.ts';
 import { isRefusal, type LogEnd, type Refusal, START, type Tail, type WalkOptions, walk } from './walk.ts';
 

@@ -11,7 +11,8 @@ import {
   temporary,
   windowOf,
 } from './layout.ts';
-import { APART, type Entry, type Head, readRecord, writeRecord } from './record.ts';
+import { type Entry, type Head, readRecord, writeRecord } from './record.ts';
+import { APART } from './record-parts.ts';
 import { type Recovered, type RecoverOptions, readSnapshot, recover } from './recover.ts';
 import { createWhole, type Steps, writeAll } from './steps.ts';
 import { isRefusal, type Refusal } from './walk.ts';

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { DEAD_REASONS, PURGE_REASONS, STATES } from '../../spec/vocabulary.ts';
 import { PLACES } from '../../src/core/image.ts';
 import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
-import { APART, KINDS, readRecord, writeRecord } from '../../src/journal/record.ts';
+import { KINDS, readRecord, writeRecord } from '../../src/journal/record.ts';
+import { APART } from '../../src/journal/record-parts.ts';
 import { anyEntry } from '../support/records.ts';
 import { sendOf } from '../support/shard.ts';
 
