@@ -27,6 +27,8 @@ export class DiskTrouble {
   private lostUntilMs = -1;
   private error: ErrorOf | null = null;
   private misdirects = false;
+  /** The last write of the log was a short one, and its rest is not there yet. */
+  private cutShort = false;
 
   constructor(loop: Loop, random: Draws) {
     this.loop = loop;
@@ -92,10 +94,12 @@ export class DiskTrouble {
   of(op: StorageOp, disk: Disk): DiskFault | null {
     const { nowMs } = this.loop;
     if (isFrame(op)) {
+      this.cutShort = false;
       const fault = this.ofFrame(disk);
       if (fault !== null) return fault;
     }
     if (op.op === 'write' && nowMs < this.shortUntilMs && op.bytes.byteLength > 1) {
+      this.cutShort = isFrame(op);
       return { kind: 'short', bytes: 1 + this.random.below(op.bytes.byteLength) };
     }
     if ((op.op === 'sync' || isFrame(op)) && nowMs < this.lostUntilMs) {
@@ -122,6 +126,9 @@ export class DiskTrouble {
 
   /** The process stops; with `machine` everything does, and chance says what of the writes under way was written. */
   crash(disk: Disk, machine: boolean): void {
+    // What there is of that frame ends anywhere, as after a tear within a sector.
+    this.toreBytes ||= this.cutShort;
+    this.cutShort = false;
     if (!machine) return disk.kill();
     const { random, tear } = this;
     const inBytes = tear === 'byte';
