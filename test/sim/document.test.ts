@@ -8,6 +8,7 @@ import { DEFECTS } from '../../sim/node.ts';
 import { formatResult, SIM_EXIT } from '../../sim/report/text.ts';
 import { runSchedule } from '../../sim/run.ts';
 import { PLANNED_KINDS, parseSchedule } from '../../sim/schedule.ts';
+import { PLANTED } from './planted/bugs.ts';
 
 const text = readFileSync(resolve(import.meta.dirname, '../../docs/simulator.md'), 'utf8');
 const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
@@ -48,6 +49,15 @@ describe('docs/simulator.md', () => {
       expect(yaml).toContain(from);
       expect(text).toContain(`\n${messageOf(yaml.replace(from, to)) || 'nothing'}\n`);
     }
+  });
+
+  it('the table of planted bugs has each of them, found within two minutes; the median case has at most 12 elements', () => {
+    const [, table = ''] = /<!-- planted -->([\s\S]*?)<!-- .planted -->/.exec(text) ?? [];
+    const rows = [...table.matchAll(/^\| `([a-z-]+)` \| (.+) \| \w+ \| (\d+) \| (\d+) s \| (\d+) \|$/gm)];
+    expect(rows.map(([, name, what]) => [name, what])).toEqual(PLANTED.map(({ name, what }) => [name, what]));
+    for (const [, name, , , seconds] of rows) expect(Number(seconds), name).toBeLessThanOrEqual(120);
+    const sizes = rows.map(([, , , , , elements]) => Number(elements)).sort((a, b) => a - b);
+    expect(sizes[sizes.length >> 1]).toBeLessThanOrEqual(12);
   });
 
   it('names every fault, temper, goal, defect and exit code', () => {
