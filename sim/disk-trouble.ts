@@ -27,8 +27,10 @@ export class DiskTrouble {
   private lostUntilMs = -1;
   private error: ErrorOf | null = null;
   private misdirects = false;
-  /** The last write of the log was a short one, and its rest is not there yet. */
-  private cutShort = false;
+  /** The frame at hand is written in pieces, which end within sectors; */
+  private inPieces = false;
+  /** where the last of them, a short one, ended. */
+  private shortEnd = -1;
 
   constructor(loop: Loop, random: Draws) {
     this.loop = loop;
@@ -93,14 +95,14 @@ export class DiskTrouble {
   /** Asked before every op. */
   of(op: StorageOp, disk: Disk): DiskFault | null {
     const { nowMs } = this.loop;
+    if (op.op === 'sync') this.inPieces = false;
     if (isFrame(op)) {
-      this.cutShort = false;
       const fault = this.ofFrame(disk);
       if (fault !== null) return fault;
     }
-    if (op.op === 'write' && nowMs < this.shortUntilMs && op.bytes.byteLength > 1) {
-      this.cutShort = isFrame(op);
-      return { kind: 'short', bytes: 1 + this.random.below(op.bytes.byteLength) };
+    if (op.op === 'write') {
+      const bytes = this.shortOf(op, nowMs);
+      if (bytes !== null) return { kind: 'short', bytes };
     }
     if ((op.op === 'sync' || isFrame(op)) && nowMs < this.lostUntilMs) {
       this.hasLied = true;
@@ -108,6 +110,17 @@ export class DiskTrouble {
       return { kind: 'lost_sync' };
     }
     return null;
+  }
+
+  /** How much of a write is done, null for all of it. */
+  private shortOf({ file, at, bytes }: StorageOp & { op: 'write' }, nowMs: number): number | null {
+    const isShort = nowMs < this.shortUntilMs && bytes.byteLength > 1;
+    const written = isShort ? 1 + this.random.below(bytes.byteLength) : null;
+    if (file.startsWith('log-')) {
+      this.inPieces = isShort || at === this.shortEnd;
+      this.shortEnd = written === null ? -1 : at + written;
+    }
+    return written;
   }
 
   private ofFrame(disk: Disk): DiskFault | null {
@@ -126,9 +139,9 @@ export class DiskTrouble {
 
   /** The process stops; with `machine` everything does, and chance says what of the writes under way was written. */
   crash(disk: Disk, machine: boolean): void {
-    // What there is of that frame ends anywhere, as after a tear within a sector.
-    this.toreBytes ||= this.cutShort;
-    this.cutShort = false;
+    // Of two pieces in one sector the disk may have the first alone: a tear within a sector.
+    this.toreBytes ||= this.inPieces;
+    this.inPieces = false;
     if (!machine) return disk.kill();
     const { random, tear } = this;
     const inBytes = tear === 'byte';
