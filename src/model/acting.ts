@@ -12,21 +12,41 @@ export interface Acting {
   readonly decision: Decision;
 }
 
-/** Decides everything that may be asked in the present state, writing nothing; `refused` gets the answers that change nothing. */
-export function decideAll(
-  { shard, messages }: ModelShard,
-  commands: Commands,
-  refused: (command: Command, decision: Decision) => void,
-): readonly Acting[] {
-  const acting: Acting[] = [];
-  commands.forEach(shard, messages, (command) => {
-    const decision = decide(shard, command);
-    mustFit(shard, command, decision);
-    if (decision.facts.length === 0) refused(command, decision);
-    else if (!acting.some((other) => isSame(other.decision, decision)))
-      acting.push({ command: command.name, decision });
-  });
-  return acting;
+/** Decides everything that may be asked in a state, writing nothing. */
+export class Deciding {
+  private readonly live: ModelShard;
+  private readonly commands: Commands;
+  private readonly acting: Acting[] = [];
+  private readonly attempt: (command: Command) => boolean;
+
+  /** `refused` gets the answers that change nothing. */
+  constructor(live: ModelShard, commands: Commands, refused: (command: Command, decision: Decision) => void) {
+    this.live = live;
+    this.commands = commands;
+    const { acting } = this;
+    this.attempt = (command) => {
+      const { shard } = live;
+      const decision = decide(shard, command);
+      mustFit(shard, command, decision);
+      const acts = decision.facts.length > 0;
+      if (!acts) refused(command, decision);
+      else if (!isThere(acting, decision)) acting.push({ command: command.name, decision });
+      return acts;
+    };
+  }
+
+  /** What acts in the present state, each thing that may come of it once. */
+  all(): readonly Acting[] {
+    const { live, commands, acting } = this;
+    acting.length = 0;
+    commands.forEach(live.shard, live.messages, this.attempt);
+    return acting;
+  }
+}
+
+function isThere(acting: readonly Acting[], decision: Decision): boolean {
+  for (let i = acting.length - 1; i >= 0; i--) if (isSame((acting[i] as Acting).decision, decision)) return true;
+  return false;
 }
 
 /**
@@ -54,9 +74,10 @@ function mustRepeat(
   answer: State | null,
 ): void {
   let before: State | null = null;
-  for (const entry of settled.after(0))
-    if (entry.message === message && entry.receipt === command.receipt && entry.verb === command.name)
-      before = entry.state;
+  if (settled.size > 0)
+    for (const entry of settled.after(0))
+      if (entry.message === message && entry.receipt === command.receipt && entry.verb === command.name)
+        before = entry.state;
   if (answer !== before) throw new Error(`${command.name} said again came to ${answer}, which was ${before}`);
 }
 

@@ -16,8 +16,13 @@ const number = (value: number): number => value + 1;
 const left = (atMs: number, nowMs: number): number => number(atMs > nowMs ? atMs - nowMs : 0);
 /** A receipt that should not be there, or not be that: no state of the specification has it. */
 const WRONG = 255;
+/** Each text once, for it is compared very often. */
+const RECEIPTS: string[] = [];
 /** The k-th lease of a message has this receipt in a model. */
-export const receiptOf = (epoch: number): string => `r${epoch}`;
+export function receiptOf(epoch: number): string {
+  while (RECEIPTS.length <= epoch) RECEIPTS.push(`r${RECEIPTS.length}`);
+  return RECEIPTS[epoch] as string;
+}
 
 /** Places of the variables in a state's bytes: each of the first 14 takes one byte a message. */
 const STATE_AT = 0;
