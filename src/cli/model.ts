@@ -24,14 +24,14 @@ function addCheck(model: Command): void {
   );
   examples(check, 'mailbox model check', 'mailbox model check MCLease --json');
   check.action(async (name: string | undefined, { json }: { json?: true }) => {
-    const { checkModel, MODELS } = await models();
+    const { checkModelInTwo, MODELS } = await models();
     const graphs = MODELS.filter(({ graph }) => graph !== null);
     const chosen = graphs.filter((one) => name === undefined || one.name === name);
     if (chosen.length === 0) throw new UsageError(`model: one of ${graphs.map((one) => one.name).join(', ')}`);
     const results = [];
     if (json !== true) print(row('model', 'code states', 'steps', 'spec states', 'steps', 'seconds', 'verdict'));
     for (const one of chosen) {
-      const result = checkModel(one, json === true ? null : progress(one.name));
+      const result = await checkModelInTwo(one, json === true ? null : progress(one.name));
       results.push(result);
       if (json === true) continue;
       print(row(one.name, ...sizes(result.code), ...sizes(result.spec), result.seconds.toFixed(1), result.verdict));

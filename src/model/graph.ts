@@ -70,6 +70,29 @@ export interface Graph {
 export const rowOf = (graph: Graph, index: number): Uint8Array =>
   graph.rows.subarray(index * graph.width, (index + 1) * graph.width);
 
+export type Edges = Pick<Graph, 'offsets' | 'actionOf' | 'targetOf'>;
+
+/** The graph with those steps of `other` that are from states of which it has none; the states of both are the same. */
+export function withEdges(graph: Graph, other: Edges): Graph {
+  const { count } = graph;
+  const offsets = new Uint32Array(count + 1);
+  const fromOf = (i: number): Edges =>
+    (graph.offsets[i + 1] as number) > (graph.offsets[i] as number) ? graph : other;
+  const sizeOf = ({ offsets }: Edges, i: number): number => (offsets[i + 1] as number) - (offsets[i] as number);
+  for (let i = 0; i < count; i++) offsets[i + 1] = (offsets[i] as number) + sizeOf(fromOf(i), i);
+  const actionOf = new Uint8Array(offsets[count] as number);
+  const targetOf = new Uint32Array(offsets[count] as number);
+  for (let i = 0; i < count; i++) {
+    const from = fromOf(i);
+    let at = offsets[i] as number;
+    for (let e = from.offsets[i] as number; e < (from.offsets[i + 1] as number); e++, at++) {
+      actionOf[at] = from.actionOf[e] as number;
+      targetOf[at] = from.targetOf[e] as number;
+    }
+  }
+  return { ...graph, offsets, actionOf, targetOf };
+}
+
 /** Gathers states and edges in any order. */
 export class GraphBuilder {
   readonly nodes: NodeTable;
@@ -128,7 +151,7 @@ export class GraphBuilder {
   }
 
   /** Edges by (from, action, to), duplicates dropped. */
-  private sortedEdges(rankOf: Uint32Array): Pick<Graph, 'offsets' | 'actionOf' | 'targetOf'> {
+  private sortedEdges(rankOf: Uint32Array): Edges {
     const { edges, from, action, to } = this;
     const count = this.nodes.size;
     const starts = new Uint32Array(count + 1);
