@@ -75,21 +75,25 @@ export class ModelShard {
     apply(this.shard, fact, message);
     switch (fact.name) {
       case 'sent': {
-        const sent = this.shard.find(fact.msgId) as Message;
+        const sent = this.find(fact.msgId);
         this.messages[sent.seq] = sent;
         return;
       }
       case 'received':
-        return this.count(fact.msgId, 1);
+        return this.count(this.find(fact.msgId), 1);
       case 'released':
-        return this.count(fact.msgId, fact.counted ? 0 : -1);
+        return this.count(this.find(fact.msgId), fact.counted ? 0 : -1);
       case 'reprocessed':
-        this.delivered[(this.shard.find(fact.msgId) as Message).seq] = 0;
+        this.delivered[this.find(fact.msgId).seq] = 0;
     }
   }
 
-  private count(msgId: string, by: number): void {
-    (this.delivered[(this.shard.find(msgId) as Message).seq] as number) += by;
+  private find(msgId: string): Message {
+    return this.shard.find(msgId) as Message;
+  }
+
+  private count({ seq }: Message, by: number): void {
+    (this.delivered[seq] as number) += by;
   }
 
   /** Another process finds these facts. */
