@@ -1,5 +1,5 @@
 import type { State } from '../../spec/vocabulary.ts';
-import type { Ack, Command, Nack } from '../core/commands.ts';
+import type { Ack, Command, Extend, Nack, Release } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import type { Fact } from '../core/facts.ts';
 import type { Message, ShardState } from '../core/state.ts';
@@ -30,7 +30,7 @@ export class Deciding {
       mustFit(shard, command, decision);
       const acts = decision.facts.length > 0;
       if (!acts) refused(command, decision);
-      else if (!isThere(acting, decision)) acting.push({ command: command.name, decision });
+      else if (!isThere(acting, command.name, decision)) acting.push({ command: command.name, decision });
       return acts;
     };
   }
@@ -44,8 +44,11 @@ export class Deciding {
   }
 }
 
-function isThere(acting: readonly Acting[], decision: Decision): boolean {
-  for (let i = acting.length - 1; i >= 0; i--) if (isSame((acting[i] as Acting).decision, decision)) return true;
+function isThere(acting: readonly Acting[], command: Command['name'], decision: Decision): boolean {
+  for (let i = acting.length - 1; i >= 0; i--) {
+    const other = acting[i] as Acting;
+    if (other.command === command && isSame(other.decision, decision)) return true;
+  }
   return false;
 }
 
@@ -61,10 +64,13 @@ function mustFit(shard: ShardState, command: Command, { outcome, message, facts,
   if (facts.length === 0 && (command.name === 'ack' || command.name === 'nack'))
     mustRepeat(shard, command, message, settled);
   if (facts.length === 0 || message?.state !== 'leased') return;
-  if ('receipt' in command && command.receipt !== message.receipt)
-    throw new Error(`${command.name} by another receipt`);
-  if ('epoch' in command && command.epoch !== message.epoch) throw new Error(`${command.name} of another lease`);
+  const { name } = command;
+  if (name === 'expire' ? command.epoch !== message.epoch : isOfLease(command) && command.receipt !== message.receipt)
+    throw new Error(`${name} of another lease`);
 }
+
+const isOfLease = (command: Command): command is Ack | Nack | Extend | Release =>
+  command.name === 'ack' || command.name === 'nack' || command.name === 'extend' || command.name === 'release';
 
 /** A verb said again comes to what it first came to, and no other does (LE4). */
 function mustRepeat(
