@@ -24,14 +24,16 @@ function addCheck(model: Command): void {
   );
   examples(check, 'mailbox model check', 'mailbox model check MCLease --json');
   check.action(async (name: string | undefined, { json }: { json?: true }) => {
-    const { checkModel, MODELS } = await models();
+    // Loaded when it is asked for: the other commands start without it.
+    const { MODELS } = await import('../model/models.ts');
+    const { checkModelInTwo } = await import('../model/check.ts');
     const graphs = MODELS.filter(({ graph }) => graph !== null);
     const chosen = graphs.filter((one) => name === undefined || one.name === name);
     if (chosen.length === 0) throw new UsageError(`model: one of ${graphs.map((one) => one.name).join(', ')}`);
     const results = [];
     if (json !== true) print(row('model', 'code states', 'steps', 'spec states', 'steps', 'seconds', 'verdict'));
     for (const one of chosen) {
-      const result = checkModel(one, json === true ? null : progress(one.name));
+      const result = await checkModelInTwo(one, json === true ? null : progress(one.name));
       results.push(result);
       if (json === true) continue;
       print(row(one.name, ...sizes(result.code), ...sizes(result.spec), result.seconds.toFixed(1), result.verdict));
@@ -74,7 +76,7 @@ function addMutate(model: Command): void {
 
 /** The rig mutates sources and builds them, so it is no part of what is built: it is run from where the sources are. */
 async function runRig(args: readonly string[]): Promise<number> {
-  const { TLA } = await models();
+  const { TLA } = await import('../model/models.ts');
   const root = dirname(TLA);
   const rig = join(root, 'tools/mutation/main.ts');
   if (!existsSync(rig))
@@ -116,10 +118,4 @@ function progress(name: string): ((found: number, expanded: number) => void) | n
   if (process.stderr.isTTY !== true) return null;
   return (found, expanded) =>
     process.stderr.write(`\r${name}: ${expanded.toLocaleString('en')} of ${found.toLocaleString('en')}\r`);
-}
-
-/** Loaded when it is asked for: the other commands start without it. */
-async function models() {
-  const [check, list] = await Promise.all([import('../model/check.ts'), import('../model/models.ts')]);
-  return { ...check, ...list };
 }

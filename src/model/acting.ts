@@ -1,5 +1,5 @@
 import type { State } from '../../spec/vocabulary.ts';
-import type { Ack, Command, Nack } from '../core/commands.ts';
+import type { Ack, Command, Extend, Nack, Release } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import type { Fact } from '../core/facts.ts';
 import type { Message, ShardState } from '../core/state.ts';
@@ -12,21 +12,44 @@ export interface Acting {
   readonly decision: Decision;
 }
 
-/** Decides everything that may be asked in the present state, writing nothing; `refused` gets the answers that change nothing. */
-export function decideAll(
-  { shard, messages }: ModelShard,
-  commands: Commands,
-  refused: (command: Command, decision: Decision) => void,
-): readonly Acting[] {
-  const acting: Acting[] = [];
-  commands.forEach(shard, messages, (command) => {
-    const decision = decide(shard, command);
-    mustFit(shard, command, decision);
-    if (decision.facts.length === 0) refused(command, decision);
-    else if (!acting.some((other) => isSame(other.decision, decision)))
-      acting.push({ command: command.name, decision });
-  });
-  return acting;
+/** Decides everything that may be asked in a state, writing nothing. */
+export class Deciding {
+  private readonly live: ModelShard;
+  private readonly commands: Commands;
+  private readonly acting: Acting[] = [];
+  private readonly attempt: (command: Command) => boolean;
+
+  /** `refused` gets the answers that change nothing. */
+  constructor(live: ModelShard, commands: Commands, refused: (command: Command, decision: Decision) => void) {
+    this.live = live;
+    this.commands = commands;
+    const { acting } = this;
+    this.attempt = (command) => {
+      const { shard } = live;
+      const decision = decide(shard, command);
+      mustFit(shard, command, decision);
+      const acts = decision.facts.length > 0;
+      if (!acts) refused(command, decision);
+      else if (!isThere(acting, command.name, decision)) acting.push({ command: command.name, decision });
+      return acts;
+    };
+  }
+
+  /** What acts in the present state, each thing that may come of it once. */
+  all(): readonly Acting[] {
+    const { live, commands, acting } = this;
+    acting.length = 0;
+    commands.forEach(live.shard, live.messages, this.attempt);
+    return acting;
+  }
+}
+
+function isThere(acting: readonly Acting[], command: Command['name'], decision: Decision): boolean {
+  for (let i = acting.length - 1; i >= 0; i--) {
+    const other = acting[i] as Acting;
+    if (other.command === command && isSame(other.decision, decision)) return true;
+  }
+  return false;
 }
 
 /**
@@ -41,10 +64,13 @@ function mustFit(shard: ShardState, command: Command, { outcome, message, facts,
   if (facts.length === 0 && (command.name === 'ack' || command.name === 'nack'))
     mustRepeat(shard, command, message, settled);
   if (facts.length === 0 || message?.state !== 'leased') return;
-  if ('receipt' in command && command.receipt !== message.receipt)
-    throw new Error(`${command.name} by another receipt`);
-  if ('epoch' in command && command.epoch !== message.epoch) throw new Error(`${command.name} of another lease`);
+  const { name } = command;
+  if (name === 'expire' ? command.epoch !== message.epoch : isOfLease(command) && command.receipt !== message.receipt)
+    throw new Error(`${name} of another lease`);
 }
+
+const isOfLease = (command: Command): command is Ack | Nack | Extend | Release =>
+  command.name === 'ack' || command.name === 'nack' || command.name === 'extend' || command.name === 'release';
 
 /** A verb said again comes to what it first came to, and no other does (LE4). */
 function mustRepeat(
@@ -54,9 +80,10 @@ function mustRepeat(
   answer: State | null,
 ): void {
   let before: State | null = null;
-  for (const entry of settled.after(0))
-    if (entry.message === message && entry.receipt === command.receipt && entry.verb === command.name)
-      before = entry.state;
+  if (settled.size > 0)
+    for (const entry of settled.after(0))
+      if (entry.message === message && entry.receipt === command.receipt && entry.verb === command.name)
+        before = entry.state;
   if (answer !== before) throw new Error(`${command.name} said again came to ${answer}, which was ${before}`);
 }
 

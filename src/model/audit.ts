@@ -162,6 +162,7 @@ type Is = (m: Message) => boolean;
 type Key = (m: Message) => number;
 
 function auditLine(line: Line<Message>, size: number, is: Is, key: Key, what: string): void {
+  if (size === 0 && line.size === 0 && line.first() === undefined) return;
   let last = Number.NEGATIVE_INFINITY;
   let count = 0;
   for (const m of line.after(0)) {

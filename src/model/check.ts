@@ -4,6 +4,7 @@ import { explain, explainTrail } from './explain.ts';
 import { ExplorationError, Explorer } from './explore.ts';
 import type { Graph } from './graph.ts';
 import { graphFile, type Model, type Subject, stampOf, subjectOf } from './models.ts';
+import { exploreInTwo } from './pair.ts';
 import { decodeGraph, headerOf } from './record.ts';
 
 /** What a comparison came to. `detail` says what differs, or what is wrong with the record. */
@@ -16,10 +17,10 @@ export interface ModelCheck {
   readonly detail: string;
 }
 
-const sizeOf = ({ count, targetOf }: Graph): { states: number; steps: number } => ({
-  states: count,
-  steps: targetOf.length,
-});
+type Progress = ((found: number, expanded: number) => void) | null;
+
+const sizeOf = (graph: Graph | null): ModelCheck['code'] =>
+  graph === null ? null : { states: graph.count, steps: graph.targetOf.length };
 
 /** TLC's graph of this model as recorded, or why it cannot be used. */
 export function readRecord(model: Model, subject: Subject): Graph | Pick<ModelCheck, 'verdict' | 'detail'> {
@@ -35,35 +36,63 @@ export function readRecord(model: Model, subject: Subject): Graph | Pick<ModelCh
 }
 
 /** Explores the code in this model and compares its graph, both ways, with the one TLC made of the specification. */
-export function checkModel(
-  model: Model,
-  onProgress: ((found: number, expanded: number) => void) | null = null,
-  subject: Subject = subjectOf(model),
-): ModelCheck {
-  const startedMs = performance.now();
-  const record = readRecord(model, subject);
-  const spec = 'rows' in record ? record : null;
-  let code: Graph | null = null;
-  const result = (verdict: ModelCheck['verdict'], detail: string): ModelCheck => ({
-    model: model.name,
-    verdict,
-    code: code === null ? null : sizeOf(code),
-    spec: spec === null ? null : sizeOf(spec),
-    seconds: (performance.now() - startedMs) / 1000,
-    detail,
-  });
-  if (spec === null) {
-    const { verdict, detail } = record as Pick<ModelCheck, 'verdict' | 'detail'>;
-    return result(verdict, detail);
-  }
+export function checkModel(model: Model, onProgress: Progress = null, subject: Subject = subjectOf(model)): ModelCheck {
+  const check = new Check(model, subject);
+  if (check.spec === null) return check.result;
   try {
     const explorer = new Explorer(subject.driver());
     explorer.onProgress = onProgress;
-    code = explorer.run();
-    const difference = compareGraphs(code, spec);
-    return difference === null ? result('equal', '') : result('different', explain(subject.variables, difference));
+    return check.compare(explorer.run());
   } catch (error) {
     if (!(error instanceof ExplorationError)) throw error;
-    return result('broken', `${error.message}\n${explainTrail(subject.variables, error.trail)}`);
+    return check.conclude('broken', `${error.message}\n${explainTrail(subject.variables, error.trail)}`);
+  }
+}
+
+/** The same in two threads. What is wrong is told by one, which knows the way there. */
+export async function checkModelInTwo(model: Model, onProgress: Progress = null): Promise<ModelCheck> {
+  const check = new Check(model, subjectOf(model));
+  if (check.spec === null) return check.result;
+  let why = 'two threads do not find what one finds';
+  try {
+    const result = check.compare(await exploreInTwo(model, onProgress));
+    if (result.verdict === 'equal') return result;
+  } catch (error) {
+    why = `in two threads: ${(error as Error).message}`;
+  }
+  const told = checkModel(model, onProgress);
+  return told.verdict === 'equal' ? check.conclude('broken', why) : told;
+}
+
+/** One comparison, from when it begins. */
+class Check {
+  readonly spec: Graph | null;
+  result: ModelCheck;
+  private readonly model: Model;
+  private readonly subject: Subject;
+  private readonly startedMs = performance.now();
+  private code: Graph | null = null;
+
+  constructor(model: Model, subject: Subject) {
+    this.model = model;
+    this.subject = subject;
+    const record = readRecord(model, subject);
+    this.spec = 'rows' in record ? record : null;
+    this.result =
+      'rows' in record ? this.conclude('broken', 'not compared') : this.conclude(record.verdict, record.detail);
+  }
+
+  compare(code: Graph): ModelCheck {
+    this.code = code;
+    const difference = compareGraphs(code, this.spec as Graph);
+    if (difference === null) return this.conclude('equal', '');
+    return this.conclude('different', explain(this.subject.variables, difference));
+  }
+
+  conclude(verdict: ModelCheck['verdict'], detail: string): ModelCheck {
+    const { model, code, spec, startedMs } = this;
+    const seconds = (performance.now() - startedMs) / 1000;
+    this.result = { model: model.name, verdict, code: sizeOf(code), spec: sizeOf(spec), seconds, detail };
+    return this.result;
   }
 }

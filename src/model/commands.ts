@@ -5,200 +5,209 @@ import { receiptOf } from './project.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-const BYTES = Array.from({ length: 10 }, (_, size) => new Uint8Array(size));
 /** No lease was ever given this receipt. */
 const NEVER = 'never';
 /** The largest that the service draws. */
 const JITTER_MAX = 1 - 2 ** -32;
+const EXTREMES = [0, JITTER_MAX];
+/** The fields of every command: objects of one shape are read fastest. */
+const ALL = {
+  ...{ name: '', atMs: 0, msgId: '', receipt: '', epoch: 0, jitter: 0, visibilityMs: 0 },
+  ...{
+    topic: '',
+    idemKey: '',
+    payload: new Uint8Array(1),
+    payloadHash: 'one',
+    hashChain: 'chain',
+    attrs: {},
+    corrId: '-',
+  },
+  ...{ delayMs: 0, ttlMs: Number.POSITIVE_INFINITY, random: 0, bytesMax: 0, inflightElsewhere: 0 },
+  ...{ reason: '', retryAfterMs: null, deadLetter: false, damaged: false },
+};
+const NACK: Nack = { ...ALL, name: 'nack', reason: 'nacked' };
 
-export const topicOf = (c: MailboxConstants, m: number): string => `t${c.TopicOf[m - 1]}`;
-
-/** Values of the jitter that between them give every whole backoff that any of these ceilings allows. */
-function jittersFor(c: MailboxConstants): number[] {
-  const jitters = new Set([0, JITTER_MAX]);
-  for (let attempt = 0; attempt <= c.MaxAttempts; attempt++) {
+/**
+ * Values of the jitter that between them give every whole backoff a message may have, by its attempts so far; the least and the
+ * largest always, so that a backoff out of bounds shows.
+ */
+function jittersFor(c: MailboxConstants): readonly (readonly number[])[] {
+  return Array.from({ length: c.MaxAttempts + 1 }, (_, attempt) => {
     const ceiling = Math.min(c.BackoffMax, c.BackoffBase * 2 ** attempt);
-    for (let backoff = 1; backoff <= ceiling; backoff++) jitters.add(backoff / (ceiling + 1));
-  }
-  return [...jitters];
+    const between = Array.from({ length: Math.max(ceiling - 1, 0) }, (_, i) => (i + 1.5) / (ceiling + 1));
+    return [0, ...between, JITTER_MAX];
+  });
 }
+
+/** Tries a command; says whether it acted. */
+export type Attempt = (command: Command) => boolean;
 
 /**
  * Every command that a client, an admin or time may bring in a state of a bounded model, right ones and wrong ones: receipts of
  * the past and of nobody, verbs on messages that are over, keys used before. The objects are used again.
  */
 export class Commands {
-  private readonly c: MailboxConstants;
-  private readonly jitters: readonly number[];
-  private readonly sends: Mutable<Send>[];
-  private readonly recvs: Mutable<Recv>[];
-  private readonly acks: Mutable<Ack> = { name: 'ack', atMs: 0, msgId: '', receipt: '' };
-  private readonly nacks: Mutable<Nack>[];
-  private readonly extends: Mutable<Extend>[];
-  private readonly releases: Mutable<Release>[];
-  private readonly expires: Mutable<Expire>[];
-  private readonly reprocess: Mutable<Reprocess> = { name: 'reprocess', atMs: 0, msgId: '' };
-  private readonly purge: Mutable<Purge> = { name: 'purge', atMs: 0, msgId: '', reason: 'admin' };
+  private readonly jitters: readonly (readonly number[])[];
+  /** By message: the first time with every delay and ttl, and the key again, with the same payload and with another. */
+  private readonly sends: readonly (readonly Mutable<Send>[])[];
+  private readonly sendsAgain: readonly (readonly Mutable<Send>[])[];
+  private readonly recvs: readonly Mutable<Recv>[];
+  private readonly ack: Mutable<Ack> = { ...ALL, name: 'ack' };
+  private readonly nack: Mutable<Nack> = { ...NACK };
+  private readonly otherNacks: readonly Mutable<Nack>[];
+  private readonly extends: readonly Mutable<Extend>[];
+  private readonly release: Mutable<Release> = { ...ALL, name: 'release' };
+  private readonly expire: Mutable<Expire> = { ...ALL, name: 'expire' };
+  private readonly reprocess: Mutable<Reprocess> = { ...ALL, name: 'reprocess' };
+  private readonly purge: Mutable<Purge> = { ...ALL, name: 'purge', reason: 'admin' };
 
   constructor(c: MailboxConstants) {
-    this.c = c;
     this.jitters = jittersFor(c);
-    const msgId = '';
-    const receipt = '';
-    this.sends = c.Delays.flatMap((delayMs) =>
-      c.Ttls.map((ttl) => ({ ...SEND, delayMs, ttlMs: ttl < 0 ? Number.POSITIVE_INFINITY : ttl })),
+    const sends = Array.from({ length: c.N }, (_, i) => sendOf(c, i + 1));
+    this.sends = sends.map((send) =>
+      c.Delays.flatMap((delayMs) =>
+        c.Ttls.map((ttl) => ({ ...send, delayMs, ttlMs: ttl < 0 ? Number.POSITIVE_INFINITY : ttl })),
+      ),
     );
+    this.sendsAgain = this.sends.map(([send]) => [
+      { ...(send as Send) },
+      { ...(send as Send), payloadHash: 'another' },
+    ]);
+    const topics = [...new Set(sends.map(({ topic }) => topic))];
     this.recvs = c.Visibilities.flatMap((visibilityMs) =>
-      c.Budgets.map((bytesMax) => ({ ...RECV, visibilityMs, bytesMax, inflightElsewhere: c.Elsewhere })),
+      c.Budgets.flatMap((bytesMax) =>
+        topics.map((topic) => ({
+          ...ALL,
+          name: 'recv' as const,
+          topic,
+          visibilityMs,
+          bytesMax,
+          inflightElsewhere: c.Elsewhere,
+        })),
+      ),
     );
-    const nack = { name: 'nack', atMs: 0, msgId, receipt, jitter: 0, reason: 'nacked', damaged: false } as const;
-    this.nacks = [
-      ...this.jitters.map((jitter) => ({ ...nack, jitter, retryAfterMs: null, deadLetter: false })),
-      ...c.RetryAfters.map((retryAfterMs) => ({ ...nack, retryAfterMs, deadLetter: false })),
-      ...c.Asked.map((why) => ({ ...nack, retryAfterMs: null, deadLetter: true, damaged: why === 'integrity' })),
+    this.otherNacks = [
+      ...c.RetryAfters.map((retryAfterMs) => ({ ...NACK, retryAfterMs })),
+      ...c.Asked.map((why) => ({ ...NACK, deadLetter: true, damaged: why === 'integrity' })),
     ];
-    this.extends = [null, ...c.Visibilities].map((visibilityMs) => ({
-      name: 'extend',
-      atMs: 0,
-      msgId,
-      receipt,
-      visibilityMs,
-    }));
-    this.releases = this.jitters.map((jitter) => ({ name: 'release', atMs: 0, msgId, receipt, jitter }));
-    this.expires = this.jitters.map((jitter) => ({ name: 'expire', atMs: 0, msgId, epoch: 0, jitter }));
+    this.extends = [null, ...c.Visibilities].map((visibilityMs) => ({ ...ALL, name: 'extend' as const, visibilityMs }));
   }
 
-  /** Calls `each` with one command after another; a command is its own only until the next. */
-  forEach(state: ShardState, messages: readonly (Message | undefined)[], each: (command: Command) => void): void {
+  /** Attempts one command after another; a command is its own only until the next. */
+  forEach(state: ShardState, messages: readonly (Message | undefined)[], attempt: Attempt): void {
     const atMs = state.nowMs;
-    for (let m = 1; m <= this.c.N; m++) {
+    for (let m = 1; m < messages.length; m++) {
       const message = messages[m];
       if (message === undefined) {
-        this.forSend(m, atMs, each);
+        this.forSend(this.sends[m - 1] as Mutable<Send>[], atMs, attempt);
         break;
       }
-      this.forSentAgain(state, m, message, atMs, each);
-      this.forMessage(message, atMs, each);
+      // The key again while its window is open (ID2, ID3).
+      if (state.slots[message.slot] === message && message.idemUntilMs !== 0)
+        this.forSend(this.sendsAgain[m - 1] as Mutable<Send>[], atMs, attempt);
+      this.forMessage(message, atMs, attempt);
     }
-    for (const command of this.recvs) this.forRecv(state, command, each);
+    for (let i = 0; i < this.recvs.length; i++) this.forRecv(state, this.recvs[i] as Mutable<Recv>, attempt);
   }
 
-  private forSend(m: number, atMs: number, each: (command: Command) => void): void {
-    for (const command of this.sends) {
-      this.fill(command, m, atMs);
-      each(command);
+  private forSend(sends: readonly Mutable<Send>[], atMs: number, attempt: Attempt): void {
+    for (let i = 0; i < sends.length; i++) {
+      const command = sends[i] as Mutable<Send>;
+      command.atMs = atMs;
+      attempt(command);
     }
   }
 
-  /** The key again while its window is open, with the same payload and with another (ID2, ID3). */
-  private forSentAgain(state: ShardState, m: number, message: Message, atMs: number, each: (c: Command) => void): void {
-    if (state.slots[message.slot] !== message || message.idemUntilMs === 0) return;
-    const command = this.sends[0] as Mutable<Send>;
-    this.fill(command, m, atMs);
-    each(command);
-    command.payloadHash = 'another';
-    each(command);
-  }
-
-  private fill(command: Mutable<Send>, m: number, atMs: number): void {
-    command.atMs = atMs;
-    command.topic = topicOf(this.c, m);
-    command.idemKey = `k${this.c.KeyOf[m - 1]}`;
-    command.payload = BYTES[this.c.SizeOf[m - 1] as number] as Uint8Array;
-    command.payloadHash = 'one';
-  }
-
-  private forRecv(state: ShardState, command: Mutable<Recv>, each: (command: Command) => void): void {
-    const { c } = this;
+  private forRecv(state: ShardState, command: Mutable<Recv>, attempt: Attempt): void {
+    const topic = state.topics.get(command.topic);
+    const first = topic === undefined ? undefined : firstAvailable(topic);
     command.atMs = state.nowMs;
-    for (let m = 1; m <= c.N; m++) {
-      if (c.TopicOf.indexOf(c.TopicOf[m - 1] as number) !== m - 1) continue;
-      command.topic = topicOf(c, m);
-      const topic = state.topics.get(command.topic);
-      const first = topic === undefined ? undefined : firstAvailable(topic);
-      command.receipt = receiptOf((first?.epoch ?? 0) + 1);
-      each(command);
-    }
+    command.receipt = receiptOf((first?.epoch ?? 0) + 1);
+    attempt(command);
   }
 
-  private forMessage(message: Message, atMs: number, each: (command: Command) => void): void {
+  private forMessage(message: Message, atMs: number, attempt: Attempt): void {
     const { msgId, epoch } = message;
     const current = message.receipt === null ? 0 : epoch;
     for (let r = 0; r <= epoch; r++) {
-      if (r === current && r > 0) this.forLease(msgId, receiptOf(r), atMs, each);
-      else this.forStale(msgId, r === 0 ? NEVER : receiptOf(r), atMs, r === 0 || r === epoch - 1, each);
+      if (r === current && r > 0) this.forLease(message, receiptOf(r), atMs, attempt);
+      else this.forStale(msgId, r === 0 ? NEVER : receiptOf(r), atMs, r === 0 || r === epoch - 1, attempt);
     }
-    for (const command of this.expires) {
-      command.atMs = atMs;
-      command.msgId = msgId;
-      command.epoch = epoch;
-      each(command);
-    }
-    const stale = this.expires[0] as Mutable<Expire>;
-    stale.epoch = epoch - 1;
-    each(stale);
-    for (const command of [this.reprocess, this.purge]) {
-      command.atMs = atMs;
-      command.msgId = msgId;
-      each(command);
-    }
+    this.forExpire(message, atMs, attempt);
+    attempt(fill(this.reprocess, msgId, atMs));
+    attempt(fill(this.purge, msgId, atMs));
   }
 
-  private forLease(msgId: string, receipt: string, atMs: number, each: (command: Command) => void): void {
-    each(this.fillAck(msgId, receipt, atMs));
-    for (const list of [this.nacks, this.extends, this.releases])
-      for (let i = 0; i < list.length; i++) each(fillItem(list[i] as Item, msgId, receipt, atMs));
+  private forLease(message: Message, receipt: string, atMs: number, attempt: Attempt): void {
+    const { msgId } = message;
+    attempt(fillItem(this.ack, msgId, receipt, atMs));
+    this.withJitters(fillItem(this.nack, msgId, receipt, atMs), message, attempt);
+    this.withJitters(fillItem(this.release, msgId, receipt, atMs), message, attempt);
+    for (let i = 0; i < this.otherNacks.length; i++)
+      attempt(fillItem(this.otherNacks[i] as Mutable<Nack>, msgId, receipt, atMs));
+    for (let i = 0; i < this.extends.length; i++)
+      attempt(fillItem(this.extends[i] as Mutable<Extend>, msgId, receipt, atMs));
   }
 
   /**
    * What a refused receipt is refused for does not depend on options, so one of each verb is enough; and only ack and
    * nack have a memory of receipts, so the others need not try all of them.
    */
-  private forStale(msgId: string, receipt: string, atMs: number, all: boolean, each: (c: Command) => void): void {
-    each(this.fillAck(msgId, receipt, atMs));
-    each(fillItem(this.nacks[0] as Item, msgId, receipt, atMs));
+  private forStale(msgId: string, receipt: string, atMs: number, all: boolean, attempt: Attempt): void {
+    attempt(fillItem(this.ack, msgId, receipt, atMs));
+    this.nack.jitter = 0;
+    attempt(fillItem(this.nack, msgId, receipt, atMs));
     if (!all) return;
-    each(fillItem(this.extends[0] as Item, msgId, receipt, atMs));
-    each(fillItem(this.releases[0] as Item, msgId, receipt, atMs));
+    attempt(fillItem(this.extends[0] as Mutable<Extend>, msgId, receipt, atMs));
+    this.release.jitter = 0;
+    attempt(fillItem(this.release, msgId, receipt, atMs));
   }
 
-  private fillAck(msgId: string, receipt: string, atMs: number): Command {
-    this.acks.atMs = atMs;
-    this.acks.msgId = msgId;
-    this.acks.receipt = receipt;
-    return this.acks;
+  /** The timer of this lease, and that of the one before. */
+  private forExpire(message: Message, atMs: number, attempt: Attempt): void {
+    const expire = fill(this.expire, message.msgId, atMs);
+    expire.epoch = message.epoch;
+    this.withJitters(expire, message, attempt);
+    expire.epoch = message.epoch - 1;
+    attempt(expire);
+  }
+
+  /** No guard sees the jitter (`LifecycleEvent` has none): what is refused with one is refused with all. */
+  private withJitters(
+    command: Mutable<Nack | Release | Expire>,
+    { attempt: attempts }: Message,
+    attempt: Attempt,
+  ): void {
+    const jitters = this.jitters[attempts] ?? EXTREMES;
+    for (let i = 0; i < jitters.length; i++) {
+      command.jitter = jitters[i] as number;
+      if (!attempt(command)) return;
+    }
   }
 }
 
-type Item = Mutable<Nack | Extend | Release>;
+function fill<T extends Mutable<Expire | Reprocess | Purge>>(command: T, msgId: string, atMs: number): T {
+  command.atMs = atMs;
+  command.msgId = msgId;
+  return command;
+}
 
-function fillItem(command: Item, msgId: string, receipt: string, atMs: number): Command {
+function fillItem<T extends Mutable<Ack | Nack | Extend | Release>>(
+  command: T,
+  msgId: string,
+  receipt: string,
+  atMs: number,
+): T {
   command.atMs = atMs;
   command.msgId = msgId;
   command.receipt = receipt;
   return command;
 }
 
-const SEND: Send = {
+const sendOf = (c: MailboxConstants, m: number): Send => ({
+  ...ALL,
   name: 'send',
-  atMs: 0,
-  topic: '',
-  idemKey: '',
-  payload: BYTES[1] as Uint8Array,
-  payloadHash: 'one',
-  hashChain: 'chain',
-  attrs: {},
-  corrId: '-',
-  delayMs: 0,
-  ttlMs: Number.POSITIVE_INFINITY,
-  random: 0,
-};
-const RECV: Recv = {
-  name: 'recv',
-  atMs: 0,
-  topic: '',
-  receipt: '',
-  visibilityMs: 0,
-  bytesMax: 0,
-  inflightElsewhere: 0,
-};
+  topic: `t${c.TopicOf[m - 1]}`,
+  idemKey: `k${c.KeyOf[m - 1]}`,
+  payload: new Uint8Array(c.SizeOf[m - 1] as number),
+});

@@ -5,7 +5,7 @@ import type { Fact } from '../core/facts.ts';
 import type { Message } from '../core/state.ts';
 import type { Batch } from '../ports.ts';
 import { GroupCommit } from '../service/commit.ts';
-import { type Acting, decideAll } from './acting.ts';
+import { type Acting, Deciding } from './acting.ts';
 import { audit } from './audit.ts';
 import { Commands } from './commands.ts';
 import type { Driver } from './explore.ts';
@@ -91,7 +91,7 @@ export class DurabilityDriver implements Driver<Saved> {
   readonly variables: Variables;
   readonly actions = DURABILITY_ACTIONS;
   private readonly c: DurabilityConstants;
-  private readonly commands: Commands;
+  private readonly deciding: Deciding;
   private readonly memory: ModelShard;
   private readonly disk: ModelShard;
   private readonly scratch: Uint8Array;
@@ -100,8 +100,10 @@ export class DurabilityDriver implements Driver<Saved> {
   constructor(c: DurabilityConstants) {
     this.c = c;
     this.variables = durabilityVariables(c);
-    this.commands = new Commands(c);
     this.memory = new ModelShard(c);
+    this.deciding = new Deciding(this.memory, new Commands(c), (_command, { outcome, message }) => {
+      if (outcome === 'duplicate') this.mustWait(message as Message);
+    });
     this.disk = new ModelShard(c);
     this.scratch = new Uint8Array(widthOfState(this.variables));
     this.world = {
@@ -181,9 +183,7 @@ export class DurabilityDriver implements Driver<Saved> {
   private serve(act: (action: string, change: () => void) => void): void {
     const { world, memory, disk, c } = this;
     const room = world.tail.length < c.TailMax;
-    const acting = decideAll(memory, this.commands, (_command, { outcome, message }) => {
-      if (outcome === 'duplicate') this.mustWait(message as Message);
-    });
+    const acting = this.deciding.all();
     if (room) for (const one of acting) act(ACTION_OF[one.command], () => this.command(one));
     if (due(memory.shard, 0) === null && (room || world.flight === 0))
       act('Tick', () => {
@@ -316,7 +316,8 @@ export class DurabilityDriver implements Driver<Saved> {
       memory.messages[m] = disk.messages[m];
       memory.delivered[m] = disk.delivered[m] as number;
     }
-    const facts = [memory.recover(factsOf(world.journal), disk.shard.nowMs + elapsed)];
+    memory.replay(factsOf(world.journal));
+    const facts = [memory.recover(disk.shard.nowMs + elapsed)];
     const tail = [{ action: 'Recover', m: 0, timer: elapsed, facts, epoch: 0 }];
     this.world = { ...world, phase: 'up', tail, flight: this.commitOf(tail, 0).appended };
   }

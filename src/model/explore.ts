@@ -34,6 +34,7 @@ export class ExplorationError extends Error {
 
 /**
  * All states that the driver's code reaches, breadth first, each expanded once. Images are kept of the frontier only.
+ * `run` does it all; `pair.ts` goes level by level, with another explorer that expands the other half.
  * @throws ExplorationError when `check` finds something, or when the code throws
  */
 export class Explorer<Saved> {
@@ -43,6 +44,11 @@ export class Explorer<Saved> {
   private readonly frontier: (Saved | undefined)[] = [];
   private readonly parents: number[] = [];
   private readonly reachedBy: number[] = [];
+  /** The state that is being expanded, and the actions that stay there: most are said many times. */
+  private at = -1;
+  private readonly stays: Uint8Array;
+  /** Where the level begins that is to be expanded next. */
+  private level = 0;
   /** Called now and then with the number of states found and expanded so far. */
   onProgress: ((found: number, expanded: number) => void) | null = null;
 
@@ -50,54 +56,96 @@ export class Explorer<Saved> {
     this.driver = driver;
     this.builder = new GraphBuilder(driver.variables, driver.actions);
     this.bytes = new Uint8Array(widthOfState(driver.variables));
+    this.stays = new Uint8Array(driver.actions.length);
   }
 
   run(): Graph {
-    const { driver, builder } = this;
-    let index = -1;
-    const step = (action: number): void => builder.edge(index, action, this.visit(index, action));
-    /** The actions that stay: most are said many times. */
-    const stays = new Uint8Array(driver.actions.length);
-    const stay = (action: number): void => {
-      stays[action] = 1;
-    };
-    driver.initial(() => builder.begin(this.visit(-1, -1)));
-    for (index = 0; index < builder.nodes.size; index++) {
-      this.expand(index, step, stay);
-      for (let action = 0; action < stays.length; action++) if (stays[action] === 1) builder.edge(index, action, index);
-      stays.fill(0);
-      if ((index & 0x3fff) === 0) this.onProgress?.(builder.nodes.size, index);
-    }
-    return builder.finish();
+    this.begin();
+    while (this.waiting > 0) this.expandLevel();
+    return this.finish();
   }
 
-  private expand(index: number, step: (action: number) => void, stay: (action: number) => void): void {
-    const { driver, builder } = this;
+  begin(): void {
+    this.driver.initial(() => this.builder.begin(this.visit(-1)));
+  }
+
+  /** States found and not expanded. */
+  get waiting(): number {
+    return this.builder.nodes.size - this.level;
+  }
+
+  /** Expands all that wait, and leaves what it found waiting. */
+  expandLevel(): void {
+    const { nodes } = this.builder;
+    const end = nodes.size;
+    for (let index = this.level; index < end; index++) {
+      if (this.frontier[index] !== undefined) this.expand(index);
+      if ((index & 0x3fff) === 0) this.onProgress?.(nodes.size, index);
+    }
+    this.level = end;
+  }
+
+  /** The waiting states as rows. */
+  found(): Uint8Array {
+    const { rows, width, size } = this.builder.nodes;
+    return rows.slice(this.level * width, size * width);
+  }
+
+  /** Leaves those waiting states to another that are not of this half; `found` are those of the other, who does the same. */
+  share(found: Uint8Array, half: number): void {
+    const { nodes } = this.builder;
+    for (let at = 0; at < found.length; at += nodes.width) {
+      const before = nodes.size;
+      const index = nodes.add(found.subarray(at, at + nodes.width));
+      if (index === before) this.remember(-1, -1);
+      else if (nodes.halfOf(index) === half) continue;
+      this.frontier[index] = undefined;
+    }
+  }
+
+  finish(): Graph {
+    return this.builder.finish();
+  }
+
+  private readonly step = (action: number): void => this.builder.edge(this.at, action, this.visit(action));
+  private readonly stay = (action: number): void => {
+    this.stays[action] = 1;
+  };
+
+  private expand(index: number): void {
+    const { driver, builder, stays } = this;
     const saved = this.frontier[index] as Saved;
+    this.at = index;
     this.frontier[index] = undefined;
     driver.restore(saved);
     try {
-      driver.expand(saved, builder.nodes.row(index), step, stay);
+      driver.expand(saved, builder.nodes.row(index), this.step, this.stay);
     } catch (error) {
       if (error instanceof ExplorationError) throw error;
       throw new ExplorationError(`the code throws: ${(error as Error).message}`, this.trailTo(index));
     }
+    for (let action = 0; action < stays.length; action++) if (stays[action] === 1) builder.edge(index, action, index);
+    stays.fill(0);
   }
 
   /** The index of the present state; new ones are checked and kept for later. */
-  private visit(from: number, action: number): number {
+  private visit(action: number): number {
     const { driver, builder, bytes } = this;
     driver.encode(bytes);
     const before = builder.nodes.size;
     const index = builder.nodes.add(bytes);
     if (index === before) {
-      this.parents.push(from);
-      this.reachedBy.push(action);
+      this.remember(this.at, action);
       const wrong = driver.check();
       if (wrong !== null) throw new ExplorationError(wrong, this.trailTo(index));
       this.frontier[index] = driver.save();
     }
     return index;
+  }
+
+  private remember(from: number, action: number): void {
+    this.parents.push(from);
+    this.reachedBy.push(action);
   }
 
   /** The shortest way from an initial state to this one. */

@@ -70,6 +70,29 @@ export interface Graph {
 export const rowOf = (graph: Graph, index: number): Uint8Array =>
   graph.rows.subarray(index * graph.width, (index + 1) * graph.width);
 
+export type Edges = Pick<Graph, 'offsets' | 'actionOf' | 'targetOf'>;
+
+/** The graph with those steps of `other` that are from states of which it has none; the states of both are the same. */
+export function withEdges(graph: Graph, other: Edges): Graph {
+  const { count } = graph;
+  const offsets = new Uint32Array(count + 1);
+  const fromOf = (i: number): Edges =>
+    (graph.offsets[i + 1] as number) > (graph.offsets[i] as number) ? graph : other;
+  const sizeOf = ({ offsets }: Edges, i: number): number => (offsets[i + 1] as number) - (offsets[i] as number);
+  for (let i = 0; i < count; i++) offsets[i + 1] = (offsets[i] as number) + sizeOf(fromOf(i), i);
+  const actionOf = new Uint8Array(offsets[count] as number);
+  const targetOf = new Uint32Array(offsets[count] as number);
+  for (let i = 0; i < count; i++) {
+    const from = fromOf(i);
+    let at = offsets[i] as number;
+    for (let e = from.offsets[i] as number; e < (from.offsets[i + 1] as number); e++, at++) {
+      actionOf[at] = from.actionOf[e] as number;
+      targetOf[at] = from.targetOf[e] as number;
+    }
+  }
+  return { ...graph, offsets, actionOf, targetOf };
+}
+
 /** Gathers states and edges in any order. */
 export class GraphBuilder {
   readonly nodes: NodeTable;
@@ -128,7 +151,7 @@ export class GraphBuilder {
   }
 
   /** Edges by (from, action, to), duplicates dropped. */
-  private sortedEdges(rankOf: Uint32Array): Pick<Graph, 'offsets' | 'actionOf' | 'targetOf'> {
+  private sortedEdges(rankOf: Uint32Array): Edges {
     const { edges, from, action, to } = this;
     const count = this.nodes.size;
     const starts = new Uint32Array(count + 1);
@@ -136,22 +159,21 @@ export class GraphBuilder {
     for (let i = 0; i < count; i++) starts[i + 1] = (starts[i + 1] as number) + (starts[i] as number);
     // action and target fit one double exactly: 8 and 32 bits.
     const keys = new Float64Array(edges);
-    const next = starts.slice();
+    const ends = starts.slice();
     for (let e = 0; e < edges; e++) {
       const rank = rankOf[from[e] as number] as number;
-      const at = next[rank] as number;
-      keys[at] = (action[e] as number) * 2 ** 32 + (rankOf[to[e] as number] as number);
-      next[rank] = at + 1;
+      const key = (action[e] as number) * 2 ** 32 + (rankOf[to[e] as number] as number);
+      insert(keys, starts[rank] as number, ends[rank] as number, key);
+      (ends[rank] as number)++;
     }
     const offsets = new Uint32Array(count + 1);
     const actionOf = new Uint8Array(edges);
     const targetOf = new Uint32Array(edges);
     let kept = 0;
     for (let i = 0; i < count; i++) {
-      const own = keys.subarray(starts[i], starts[i + 1]).sort();
-      for (let e = 0; e < own.length; e++) {
-        const key = own[e] as number;
-        if (e > 0 && key === own[e - 1]) continue;
+      for (let e = starts[i] as number; e < (ends[i] as number); e++) {
+        const key = keys[e] as number;
+        if (e > (starts[i] as number) && key === keys[e - 1]) continue;
         actionOf[kept] = Math.floor(key / 2 ** 32);
         targetOf[kept] = key % 2 ** 32;
         kept++;
@@ -162,16 +184,28 @@ export class GraphBuilder {
   }
 }
 
-/** Indices of the rows in the order of their bytes. */
+/** Puts `key` where it belongs among the sorted keys from `start` to `end`: there are few. */
+function insert(keys: Float64Array, start: number, end: number, key: number): void {
+  let at = end;
+  for (; at > start && (keys[at - 1] as number) > key; at--) keys[at] = keys[at - 1] as number;
+  keys[at] = key;
+}
+
+/** Indices of the rows in the order of their bytes: sorted by one column after another, the last first. */
 function sortedRows({ rows, width, size }: NodeTable): Uint32Array {
-  const order = new Uint32Array(size);
+  let order = new Uint32Array(size);
+  let next = new Uint32Array(size);
   for (let i = 0; i < size; i++) order[i] = i;
-  return order.sort((a, b) => {
-    const [at, bt] = [a * width, b * width];
-    for (let i = 0; i < width; i++) {
-      const difference = (rows[at + i] as number) - (rows[bt + i] as number);
-      if (difference !== 0) return difference;
+  for (let column = width - 1; column >= 0; column--) {
+    const starts = new Uint32Array(257);
+    for (let i = 0; i < size; i++) (starts[(rows[i * width + column] as number) + 1] as number)++;
+    if (starts.includes(size, 1)) continue;
+    for (let byte = 0; byte < 256; byte++) (starts[byte + 1] as number) += starts[byte] as number;
+    for (let i = 0; i < size; i++) {
+      const index = order[i] as number;
+      next[(starts[rows[index * width + column] as number] as number)++] = index;
     }
-    return 0;
-  });
+    [order, next] = [next, order];
+  }
+  return order;
 }

@@ -3,7 +3,7 @@ import { advance } from '../core/advance.ts';
 import type { Command } from '../core/commands.ts';
 import type { Decision } from '../core/decide.ts';
 import { due, nextDueMs } from '../core/due.ts';
-import { decideAll } from './acting.ts';
+import { Deciding } from './acting.ts';
 import { audit } from './audit.ts';
 import { Commands } from './commands.ts';
 import type { Driver } from './explore.ts';
@@ -20,6 +20,9 @@ const ACTION_OF_COMMAND = Object.fromEntries(EVENTS.map((event) => [event, ACTIO
   EventName,
   number
 >;
+const REFUSAL: Readonly<Record<string, number | undefined>> = Object.fromEntries(
+  Object.entries(REFUSAL_OF).map(([outcome, name]) => [outcome, ACTION[name]]),
+);
 const TICK = ACTION['Tick'] as number;
 const CRASH = ACTION['Crash'] as number;
 const RECOVER = ACTION['Recover'] as number;
@@ -41,18 +44,21 @@ export class LifecycleDriver implements Driver<Saved> {
   readonly variables: Variables;
   readonly actions = MAILBOX_ACTIONS;
   private readonly c: MailboxConstants;
-  private readonly commands: Commands;
+  private readonly deciding: Deciding;
   private readonly live: ModelShard;
   private readonly after: Uint8Array;
   private up = true;
   private crashes = 0;
   private journal: Journal | null = null;
+  private stay: (action: number) => void = () => {};
 
   constructor(c: MailboxConstants) {
     this.c = c;
     this.variables = mailboxVariables(c);
-    this.commands = new Commands(c);
     this.live = new ModelShard(c);
+    this.deciding = new Deciding(this.live, new Commands(c), (command, decision) => {
+      this.stay(answerTo(command, decision));
+    });
     this.after = new Uint8Array(widthOfState(this.variables));
   }
 
@@ -94,7 +100,8 @@ export class LifecycleDriver implements Driver<Saved> {
 
   /** Everything that may happen to a running process. */
   private serve(saved: Saved, bytes: Uint8Array, step: (action: number) => void, stay: (action: number) => void): void {
-    const acting = decideAll(this.live, this.commands, (command, decision) => stay(answerTo(command, decision)));
+    this.stay = stay;
+    const acting = this.deciding.all();
     this.mustBe(bytes);
     for (const { command, decision } of acting) {
       this.take(decision);
@@ -105,7 +112,8 @@ export class LifecycleDriver implements Driver<Saved> {
       this.up = false;
       this.crashes++;
       step(CRASH);
-      this.restore(saved);
+      this.up = saved.up;
+      this.crashes = saved.crashes;
     }
     const { shard } = this.live;
     const next = due(shard, 0);
@@ -134,24 +142,24 @@ export class LifecycleDriver implements Driver<Saved> {
     const times = this.c.Elapsed.map((elapsed) => nowMs + elapsed);
     // A clock set back is one that stood still since the last fact (TM1).
     if (this.c.Elapsed.includes(0) && facts.at(-1)?.atMs === nowMs) times.push(nowMs - SET_BACK_MS);
+    this.live.replay(facts);
+    const replayed = this.live.save();
     for (const atMs of times) {
-      const recovered = this.live.recover(facts, atMs);
+      this.live.restore(replayed);
+      const recovered = this.live.recover(atMs);
       if (this.live.shard.nowMs !== atMs) throw new Error('recovery does not go by the clock');
-      this.journal = { facts: [recovered], before: this.journal };
+      this.journal = { facts: [recovered], before: saved.journal };
       this.up = true;
       step(RECOVER);
-      this.restore(saved);
     }
+    this.live.discard(replayed);
   }
 }
 
 /** The action of a command that changed nothing. */
-function answerTo(command: Command, { outcome, settled }: Decision): number {
-  const name =
-    outcome === 'ok'
-      ? SAID_AGAIN[`${command.name} ${settled}` as keyof typeof SAID_AGAIN]
-      : REFUSAL_OF[outcome as keyof typeof REFUSAL_OF];
-  const action = ACTION[name];
-  if (action === undefined) throw new Error(`${command.name} came to ${outcome}, and nothing happened`);
+function answerTo({ name }: Command, { outcome, settled }: Decision): number {
+  const action =
+    outcome === 'ok' ? ACTION[SAID_AGAIN[`${name} ${settled}` as keyof typeof SAID_AGAIN]] : REFUSAL[outcome];
+  if (action === undefined) throw new Error(`${name} came to ${outcome}, and nothing happened`);
   return action;
 }

@@ -1,5 +1,6 @@
 import { apply } from '../core/apply.ts';
 import type { Fact } from '../core/facts.ts';
+import type { Limits } from '../core/limits.ts';
 import { replay } from '../core/replay.ts';
 import { Savepoint } from '../core/savepoint.ts';
 import { type Message, ShardState } from '../core/state.ts';
@@ -23,12 +24,14 @@ export class ModelShard {
   /** Deliveries counted since the send or the last reprocess (`tla/Mailbox.tla delivered`). */
   readonly delivered: number[] = [];
   private readonly c: MailboxConstants;
+  private readonly limits: Limits;
   /** Savepoints that are done with, and may be written anew. */
   private readonly spare: Savepoint[] = [];
 
   constructor(c: MailboxConstants) {
     this.c = c;
-    this.shard = new ShardState(0, limitsOf(c));
+    this.limits = limitsOf(c);
+    this.shard = new ShardState(0, this.limits);
     for (let m = 0; m <= c.N; m++) {
       this.messages.push(undefined);
       this.delivered.push(0);
@@ -72,29 +75,37 @@ export class ModelShard {
     apply(this.shard, fact, message);
     switch (fact.name) {
       case 'sent': {
-        const sent = this.shard.find(fact.msgId) as Message;
+        const sent = this.find(fact.msgId);
         this.messages[sent.seq] = sent;
         return;
       }
       case 'received':
-        return this.count(fact.msgId, 1);
+        return this.count(this.find(fact.msgId), 1);
       case 'released':
-        return this.count(fact.msgId, fact.counted ? 0 : -1);
+        return this.count(this.find(fact.msgId), fact.counted ? 0 : -1);
       case 'reprocessed':
-        this.delivered[(this.shard.find(fact.msgId) as Message).seq] = 0;
+        this.delivered[this.find(fact.msgId).seq] = 0;
     }
   }
 
-  private count(msgId: string, by: number): void {
-    (this.delivered[(this.shard.find(msgId) as Message).seq] as number) += by;
+  private find(msgId: string): Message {
+    return this.shard.find(msgId) as Message;
   }
 
-  /** Another process finds these facts and takes over at `atMs`; returns the fact that says so. */
-  recover(facts: readonly Fact[], atMs: number): Fact {
-    const recovered: Fact = { name: 'recovered', atMs };
-    this.shard = replay(0, limitsOf(this.c), facts);
-    apply(this.shard, recovered);
+  private count({ seq }: Message, by: number): void {
+    (this.delivered[seq] as number) += by;
+  }
+
+  /** Another process finds these facts. */
+  replay(facts: readonly Fact[]): void {
+    this.shard = replay(0, this.limits, facts);
     for (const message of this.shard.slots) if (message !== undefined) this.messages[message.seq] = message;
+  }
+
+  /** It takes over at `atMs`; returns the fact that says so. */
+  recover(atMs: number): Fact {
+    const recovered: Fact = { name: 'recovered', atMs };
+    apply(this.shard, recovered);
     return recovered;
   }
 

@@ -37,6 +37,11 @@ export class NodeTable {
     return this.rows.subarray(index * this.width, (index + 1) * this.width);
   }
 
+  /** 0 or 1, by what the state is and not by who found it when. */
+  halfOf(index: number): number {
+    return (this.hashes[index] as number) >>> 31;
+  }
+
   private hashOf(bytes: Uint8Array): number {
     let hash = 0x811c9dc5;
     for (let i = 0; i < this.width; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);

@@ -2,22 +2,27 @@ import { STATES } from '../../spec/vocabulary.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import { LAST_ERRORS, type MailboxConstants, REASONS, VERBS } from './mailbox.ts';
 
-const indexIn = (names: readonly string[]): Readonly<Record<string, number>> =>
-  Object.fromEntries(names.map((name, index) => [name, index]));
-const STATE = indexIn(STATES);
-const REASON = indexIn(REASONS);
-const ERROR = indexIn(LAST_ERRORS);
-const VERB = indexIn(VERBS);
+/** A receipt, reason or error that should not be there, or not be that: no state of the specification has it. */
+const WRONG = 255;
+/** Of so few names, one by one finds them faster than a look-up by text. */
+function placeOf(name: string | null, names: readonly string[]): number {
+  for (let i = 0; i < names.length; i++) if (names[i] === name) return i;
+  return WRONG;
+}
+const NONE = 0;
 
 /** Bytes of a number and of NoTtl (`values.ts`). */
 const NO_TTL = 0;
 const number = (value: number): number => value + 1;
 /** Ticks from now to a time; what is past is 0, as in the specification. */
 const left = (atMs: number, nowMs: number): number => number(atMs > nowMs ? atMs - nowMs : 0);
-/** A receipt that should not be there, or not be that: no state of the specification has it. */
-const WRONG = 255;
+/** Each text once, for it is compared very often. */
+const RECEIPTS: string[] = [];
 /** The k-th lease of a message has this receipt in a model. */
-export const receiptOf = (epoch: number): string => `r${epoch}`;
+export function receiptOf(epoch: number): string {
+  while (RECEIPTS.length <= epoch) RECEIPTS.push(`r${RECEIPTS.length}`);
+  return RECEIPTS[epoch] as string;
+}
 
 /** Places of the variables in a state's bytes: each of the first 14 takes one byte a message. */
 const STATE_AT = 0;
@@ -86,7 +91,7 @@ function projectMessage(shard: ShardState, message: Message, c: MailboxConstants
   const dead = state === 'dead_lettered';
   const lives = leased || waits;
   const i = m - 1;
-  into[STATE_AT * n + i] = STATE[state] as number;
+  into[STATE_AT * n + i] = placeOf(state, STATES);
   into[ATTEMPT * n + i] = number(message.attempt);
   into[EPOCH * n + i] = number(message.epoch);
   into[REDRIVES * n + i] = number(message.redrives);
@@ -100,8 +105,9 @@ function projectMessage(shard: ShardState, message: Message, c: MailboxConstants
   if (waits && c.ReadyRetention > 0) into[KEEP * n + i] = left(message.readyAtMs + c.ReadyRetention, nowMs);
   if (dead && c.DlqRetention > 0) into[KEEP * n + i] = left(message.deadAtMs + c.DlqRetention, nowMs);
   into[WINDOW * n + i] = known && message.idemUntilMs !== 0 ? number(message.idemUntilMs - nowMs) : number(0);
-  into[REASON_AT * n + i] = REASON[(dead ? message.deadReason : null) ?? 'none'] ?? WRONG;
-  into[ERROR_AT * n + i] = ERROR[(c.Errors && (lives || dead) ? message.lastError : null) ?? 'none'] ?? WRONG;
+  into[REASON_AT * n + i] = dead && message.deadReason !== null ? placeOf(message.deadReason, REASONS) : NONE;
+  into[ERROR_AT * n + i] =
+    c.Errors && (lives || dead) && message.lastError !== null ? placeOf(message.lastError, LAST_ERRORS) : NONE;
 }
 
 function receiptByte({ receipt, epoch }: Message, leased: boolean): number {
@@ -119,8 +125,8 @@ function projectSettled(state: ShardState, into: Uint8Array, at: number): void {
   for (const entry of state.settled.after(0)) {
     into[next] = number(entry.message.seq);
     into[next + 1] = number(Number(entry.receipt.slice(1)));
-    into[next + 2] = VERB[entry.verb] as number;
-    into[next + 3] = STATE[entry.state] as number;
+    into[next + 2] = placeOf(entry.verb, VERBS);
+    into[next + 3] = placeOf(entry.state, STATES);
     into[next + 4] = number(entry.untilMs - state.nowMs);
     next += SETTLED_WIDTH;
   }
