@@ -64,6 +64,9 @@ interface Asked {
   readonly name: string;
 }
 
+/** What a commit holds back, and why: it is part of the state, and nobody else's matter. */
+type Waiting = Record<'outstanding' | 'held', readonly unknown[] | null>;
+
 /**
  * One shard behind the shipped service with its journal, and everything that may happen to it in every order. The process may
  * die at any point: what it leaves is a log, written by the shipped journal to a simulated disk and recovered by it.
@@ -157,7 +160,7 @@ export class Interleavings {
     const { left, phase, nowMs, mirror, volatile, outstanding, asked, told, acked } = this;
     const live = phase === 'down' ? '' : digestOf([this.shard]);
     const facts = volatile.map((fact) => JSON.stringify({ ...fact, payload: undefined }));
-    const { commit } = this.service as unknown as { commit: Record<'outstanding' | 'held', readonly unknown[] | null> };
+    const { commit } = (this.service as unknown as { spine: { commit: Waiting } }).spine;
     const waits = phase === 'down' ? [] : [this.service.pollCount, commit.outstanding?.length, commit.held?.length];
     const names = asked.map(({ name }) => name);
     const append = outstanding?.reduce((sum, { facts: own }) => sum + own.length, 0) ?? -1;
