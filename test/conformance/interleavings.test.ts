@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { Receiving } from '../../src/service/receiving.ts';
 import { Service } from '../../src/service/service.ts';
+import { Spine } from '../../src/service/spine.ts';
 import { Interleavings, Wrong } from '../support/interleavings.ts';
 
 type Budget = ConstructorParameters<typeof Interleavings>[0];
@@ -40,21 +42,35 @@ describe('interleavings (V3)', () => {
     expect(explore(2, { recv: 2, ack: 1, nack: 1, crash: 1, shutdown: 1 }).orders).toBeGreaterThan(1_000n);
   }, 120_000);
 
-  /** Each with a method of the service as it must not be. */
-  const NEGATIVES: readonly [what: string, found: RegExp, method: string, instead: unknown][] = [
+  /** Each with a method of the service or of a piece of it as it must not be. */
+  const NEGATIVES: readonly [what: string, found: RegExp, of: object, method: string, instead: unknown][] = [
     [
       'a reply before it is durable',
       /is answered too early/,
+      Spine.prototype,
       'answer',
       (reply: (answer: unknown) => void, answer: unknown) => reply(answer),
     ],
-    ['recvs that a shutdown forgets', /a recv waits in a process that drains/, 'endWaiting', () => {}],
-    ['recvs that a message does not wake', /a recv waits beside a message/, 'servePolls', () => {}],
-    ['leases that do not end when they are over', /something is due, and is not done/, 'takeDue', () => {}],
+    [
+      'recvs that a shutdown forgets',
+      /a recv waits in a process that drains/,
+      Service.prototype,
+      'endWaiting',
+      () => {},
+    ],
+    ['recvs that a message does not wake', /a recv waits beside a message/, Receiving.prototype, 'serve', () => {}],
+    [
+      'leases that do not end when they are over',
+      /something is due, and is not done/,
+      Spine.prototype,
+      'takeDue',
+      () => {},
+    ],
   ];
-  it.each(NEGATIVES)('finds %s', (_what, found, method, instead) => {
-    const prototype = Service.prototype as unknown as Record<string, unknown>;
+  it.each(NEGATIVES)('finds %s', (_what, found, of, method, instead) => {
+    const prototype = of as Record<string, unknown>;
     const shipped = prototype[method];
+    expect(shipped).toBeTypeOf('function');
     prototype[method] = instead;
     try {
       const broken = () => new Interleavings({ send: 1, recv: 2, ack: 1, expire: 1, shutdown: 1 }, 0).run();
