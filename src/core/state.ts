@@ -320,8 +320,8 @@ export class ShardState {
     for (const topic of topics.values()) to.keep(topic);
     for (const topic of topics.values()) topic.save(to);
     for (let i = 0; i < parts.length; i++) parts[i]!.save(to);
-    if (this.settled.size === 0) return;
-    for (const entry of this.settled.after(0)) {
+    for (const entry of this.settled.values()) {
+      if (entry === undefined) continue;
       to.put(entry.untilMs);
       to.keep(entry.next);
     }
@@ -347,8 +347,8 @@ export class ShardState {
     restoreMap(topics, topicCount, from, keyOfTopic);
     for (let i = 0; i < topicCount; i++) (objects[first + i] as Topic).restore(from);
     for (let i = 0; i < this.parts.length; i++) this.parts[i]!.restore(from);
-    if (this.settled.size === 0) return;
-    for (const entry of this.settled.after(0)) {
+    for (const entry of this.settled.values()) {
+      if (entry === undefined) continue;
       entry.untilMs = numbers[from.number++]!;
       entry.next = objects[from.object++] as Settled | null;
     }
