@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS } from '../src/core/limits.ts';
 import { ShardState } from '../src/core/state.ts';
 import { checkJava, tlcJar } from '../src/model/jar.ts';
 import { MODELS, type Model, TLA } from '../src/model/models.ts';
-import { exploreInTwo } from '../src/model/pair.ts';
+import { Pair } from '../src/model/pair.ts';
 import { spawnTlc } from '../src/model/run-tlc.ts';
 import { parseTlc } from '../src/model/tlc-output.ts';
 import { checkTrace } from '../src/trace/check.ts';
@@ -20,7 +20,7 @@ const START = 'NegReplyEarly';
 export interface ExplorerFigures {
   readonly model: string;
   readonly states: number;
-  /** Distinct states per second: the code's explorer, in two threads, their start counted. */
+  /** Distinct states per second: the code's explorer, in two threads that run already. */
   readonly explorer: number;
   /** TLC with two workers and no dump, its start taken off; null without Java. */
   readonly tlc: number | null;
@@ -30,16 +30,18 @@ export async function benchExplorer(names: readonly string[], rounds = 3): Promi
   const models = names.map((name) => MODELS.find((model) => model.name === name) as Model);
   const seen = models.map(() => ({ states: 0, explorer: [] as number[], tlc: [] as number[] }));
   const java = javaIsThere();
+  const pair = new Pair();
   for (let round = 0; round < rounds; round++) {
     for (const [i, model] of models.entries()) {
       const figures = seen[i] as (typeof seen)[number];
       const startedMs = performance.now();
-      const { count } = await exploreInTwo(model);
+      const { count } = await pair.explore(model);
       figures.explorer.push((count / (performance.now() - startedMs)) * 1000);
       figures.states = count;
       if (java) figures.tlc.push(await tlcStatesPerSecond(model.name));
     }
   }
+  await pair.end();
   return models.map(({ name }, i) => {
     const { states, explorer, tlc } = seen[i] as (typeof seen)[number];
     return { model: name, states, explorer: median(explorer), tlc: java ? median(tlc) : null };

@@ -1,5 +1,5 @@
-/** Explores the other half of a model in a thread of its own, then ends. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { exploreOtherHalf, type Other } from '../model/pair.ts';
+/** Explores the other halves of models in a thread of its own, until it is ended. */
+import { parentPort } from 'node:worker_threads';
+import { exploreOtherHalves, type Other } from '../model/pair.ts';
 
-await exploreOtherHalf(workerData as string, parentPort as unknown as Other);
+await exploreOtherHalves(parentPort as unknown as Other);

@@ -27,18 +27,21 @@ function addCheck(model: Command): void {
     // Loaded when it is asked for: the other commands start without it.
     const { MODELS } = await import('../model/models.ts');
     const { checkModelInTwo } = await import('../model/check.ts');
+    const { Pair } = await import('../model/pair.ts');
     const graphs = MODELS.filter(({ graph }) => graph !== null);
     const chosen = graphs.filter((one) => name === undefined || one.name === name);
     if (chosen.length === 0) throw new UsageError(`model: one of ${graphs.map((one) => one.name).join(', ')}`);
+    const pair = new Pair();
     const results = [];
     if (json !== true) print(row('model', 'code states', 'steps', 'spec states', 'steps', 'seconds', 'verdict'));
     for (const one of chosen) {
-      const result = await checkModelInTwo(one, json === true ? null : progress(one.name));
+      const result = await checkModelInTwo(pair, one, json === true ? null : progress(one.name));
       results.push(result);
       if (json === true) continue;
       print(row(one.name, ...sizes(result.code), ...sizes(result.spec), result.seconds.toFixed(1), result.verdict));
       if (result.detail !== '') print(result.detail);
     }
+    await pair.end();
     if (json === true) printJson(results);
     process.exitCode = results.every(({ verdict }) => verdict === 'equal') ? EXIT.ok : EXIT.failed;
   });

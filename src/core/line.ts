@@ -51,6 +51,11 @@ export class Line<T> {
     }
   }
 
+  /** Items in order, and gaps where some left. */
+  values(): readonly (T | undefined)[] {
+    return this.items;
+  }
+
   save(to: Savepoint): void {
     to.put(this.items.length - this.head);
     to.put(this.count);

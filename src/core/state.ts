@@ -20,6 +20,8 @@ export interface Settled {
 
 /** Times of this many messages stand in one column: as fields each would be an object of its own, moved by every collection. */
 const COLUMN_MESSAGES = 64;
+/** The first slots have a column of their own, a short one: the explorer makes very many shards, of so few messages. */
+const FIRST_MESSAGES = 4;
 const TIMES = 6;
 
 /**
@@ -292,10 +294,11 @@ export class ShardState {
 
   /** Where the times of the message in this slot belong. */
   columnOf(slot: number): Float64Array {
-    const column = Math.floor(slot / COLUMN_MESSAGES);
+    const isFirst = slot < FIRST_MESSAGES;
+    const column = isFirst ? 0 : 1 + Math.floor(slot / COLUMN_MESSAGES);
     let times = this.columns[column];
     if (times === undefined) {
-      times = new Float64Array(COLUMN_MESSAGES * TIMES);
+      times = new Float64Array((isFirst ? FIRST_MESSAGES : COLUMN_MESSAGES) * TIMES);
       this.columns[column] = times;
     }
     return times;
@@ -317,8 +320,8 @@ export class ShardState {
     for (const topic of topics.values()) to.keep(topic);
     for (const topic of topics.values()) topic.save(to);
     for (let i = 0; i < parts.length; i++) parts[i]!.save(to);
-    if (this.settled.size === 0) return;
-    for (const entry of this.settled.after(0)) {
+    for (const entry of this.settled.values()) {
+      if (entry === undefined) continue;
       to.put(entry.untilMs);
       to.keep(entry.next);
     }
@@ -344,8 +347,8 @@ export class ShardState {
     restoreMap(topics, topicCount, from, keyOfTopic);
     for (let i = 0; i < topicCount; i++) (objects[first + i] as Topic).restore(from);
     for (let i = 0; i < this.parts.length; i++) this.parts[i]!.restore(from);
-    if (this.settled.size === 0) return;
-    for (const entry of this.settled.after(0)) {
+    for (const entry of this.settled.values()) {
+      if (entry === undefined) continue;
       entry.untilMs = numbers[from.number++]!;
       entry.next = objects[from.object++] as Settled | null;
     }

@@ -80,10 +80,10 @@ function mustRepeat(
   answer: State | null,
 ): void {
   let before: State | null = null;
-  if (settled.size > 0)
-    for (const entry of settled.after(0))
-      if (entry.message === message && entry.receipt === command.receipt && entry.verb === command.name)
-        before = entry.state;
+  for (const entry of settled.values()) {
+    if (entry === undefined || entry.message !== message || entry.receipt !== command.receipt) continue;
+    if (entry.verb === command.name) before = entry.state;
+  }
   if (answer !== before) throw new Error(`${command.name} said again came to ${answer}, which was ${before}`);
 }
 

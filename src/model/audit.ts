@@ -4,8 +4,9 @@ import type { Message, Settled, ShardState, Topic } from '../core/state.ts';
 
 /** Says what does not agree. */
 class Disagreement extends Error {}
-const must = (holds: boolean, what: string): void => {
-  if (!holds) throw new Disagreement(what);
+/** `where` is put before `what` only then: nearly always all agrees, and a state is audited very often. */
+const must = (holds: boolean, what: string, where = ''): void => {
+  if (!holds) throw new Disagreement(where + what);
 };
 
 /** What the messages say there must be. */
@@ -86,100 +87,112 @@ function auditCounts(state: ShardState, all: Expected): void {
   must(state.redelivered === all.redelivered, 'the count of the redelivered');
   must(state.depth === all.ready + all.leased, 'the depth');
   must(state.freeSlots.length === state.slots.length - all.remembered, 'the number of free slots');
-  for (const slot of state.freeSlots) must(state.slots[slot] === undefined && slot < state.slots.length, 'a free slot');
-  must(new Set(state.freeSlots).size === state.freeSlots.length, 'a slot is free twice');
+  const { freeSlots } = state;
+  for (let i = 0; i < freeSlots.length; i++) {
+    const slot = freeSlots[i] as number;
+    must(state.slots[slot] === undefined && slot < state.slots.length, 'a free slot');
+    must(freeSlots.lastIndexOf(slot) === i, 'a slot is free twice');
+  }
 }
 
 function auditLines(state: ShardState, all: Expected): void {
-  auditHeap(
-    state.leases,
-    all.leased,
-    (m) => m.state === 'leased',
-    (m) => m.timerAtMs,
-    'leases',
-  );
-  auditHeap(
-    state.waiting,
-    all.waiting,
-    (m) => isReady(m) && m.timerAtMs > state.nowMs,
-    (m) => m.timerAtMs,
-    'waiting',
-  );
-  auditHeap(state.ttls, all.ttls, isReady, (m) => m.ttlAtMs, 'ttls');
-  auditLine(state.ready, all.ready, isReady, (m) => m.readyAtMs, 'ready');
-  auditLine(
-    state.dead,
-    all.dead,
-    (m) => m.state === 'dead_lettered',
-    (m) => m.deadAtMs,
-    'dead letters',
-  );
-  auditLine(
-    state.idemLine,
-    all.windows,
-    (m) => m.idemUntilMs !== 0,
-    (m) => m.idemUntilMs,
-    'windows',
-  );
+  auditHeap(state.leases, all.leased, LEASES, state, null);
+  auditHeap(state.waiting, all.waiting, WAITING, state, null);
+  auditHeap(state.ttls, all.ttls, TTLS, state, null);
+  auditLine(state.ready, all.ready, READY, state, null);
+  auditLine(state.dead, all.dead, DEAD, state, null);
+  auditLine(state.idemLine, all.windows, WINDOWS, state, null);
   auditSettled(state);
 }
 
 /** Each settled receipt stands in the line once and in the chain of its message, in the same order. */
 function auditSettled(state: ShardState): void {
-  const next = new Map<Message, Settled | null>();
   let untilMs = 0;
-  for (const entry of state.settled.after(0)) {
-    const { message } = entry;
+  let count = 0;
+  for (const entry of state.settled.values()) {
+    if (entry === undefined) continue;
     must(entry.untilMs >= untilMs && entry.untilMs > state.nowMs, 'a settled receipt out of order');
-    must(entry === (next.has(message) ? next.get(message) : message.oldestSettled), 'a settled receipt of no message');
-    must((entry.next === null) === (message.newestSettled === entry), 'the newest settled receipt of a message');
-    next.set(message, entry.next);
     untilMs = entry.untilMs;
+    count++;
   }
-  for (const m of state.slots)
-    if (m !== undefined) must((m.oldestSettled === null) === !next.has(m), 'settled receipts');
-  for (const rest of next.values()) must(rest === null, 'a settled receipt that is in no line');
+  must(count === state.settled.size, 'the number of settled receipts');
+  for (const m of state.slots) if (m !== undefined) count -= auditOwnSettled(state, m);
+  must(count === 0, 'a settled receipt of no message');
+}
+
+/** The chain of a message: its entries of the line, in their order. Returns how many there are. */
+function auditOwnSettled({ settled }: ShardState, message: Message): number {
+  let next = message.oldestSettled;
+  let newest: Settled | null = null;
+  let count = 0;
+  for (const entry of settled.values()) {
+    if (entry?.message !== message) continue;
+    must(entry === next, 'a settled receipt of no message');
+    newest = entry;
+    next = entry.next;
+    count++;
+  }
+  must(next === null, 'a settled receipt that is in no line');
+  must(message.newestSettled === newest, 'the newest settled receipt of a message');
+  return count;
 }
 
 function auditTopic(state: ShardState, topic: Topic): void {
   const own = new Expected();
   for (const m of state.slots) if (m !== undefined && m.topic === topic) own.count(m, state.nowMs);
-  const where = `topic ${topic.name}:`;
-  must(own.remembered > 0, `${where} has no messages`);
-  must(topic.remembered === own.remembered, `${where} remembered`);
-  must(topic.queued === own.queued, `${where} queued`);
-  must(topic.leased === own.leased, `${where} leased`);
-  must(topic.redelivered === own.redelivered, `${where} redelivered`);
-  must(topic.idem.size === own.windows, `${where} windows`);
-  const available = (m: Message): boolean => isReady(m) && m.timerAtMs <= state.nowMs && m.topic === topic;
-  auditLine(topic.fresh, own.available - topic.returned.size, available, (m) => m.seq, `${where} fresh`);
-  auditHeap(topic.returned, own.available - topic.fresh.size, available, (m) => m.seq, `${where} returned`);
-  const dead = (m: Message): boolean => m.state === 'dead_lettered' && m.topic === topic;
-  auditLine(topic.dead, own.dead, dead, (m) => m.deadAtMs, `${where} dead letters`);
+  must(own.remembered > 0, ' has no messages', topic.name);
+  must(topic.remembered === own.remembered, ' remembered', topic.name);
+  must(topic.queued === own.queued, ' queued', topic.name);
+  must(topic.leased === own.leased, ' leased', topic.name);
+  must(topic.redelivered === own.redelivered, ' redelivered', topic.name);
+  must(topic.idem.size === own.windows, ' windows', topic.name);
+  auditLine(topic.fresh, own.available - topic.returned.size, FRESH, state, topic);
+  auditHeap(topic.returned, own.available - topic.fresh.size, RETURNED, state, topic);
+  auditLine(topic.dead, own.dead, DEAD, state, topic);
 }
 
-type Is = (m: Message) => boolean;
-type Key = (m: Message) => number;
+/** What an index is of: which messages, in the order of what. */
+interface Index {
+  readonly name: string;
+  is(m: Message, nowMs: number): boolean;
+  key(m: Message): number;
+}
+const isAvailable = (m: Message, nowMs: number): boolean => isReady(m) && m.timerAtMs <= nowMs;
+const LEASES: Index = { name: 'leases', is: (m) => m.state === 'leased', key: (m) => m.timerAtMs };
+const WAITING: Index = {
+  name: 'waiting',
+  is: (m, nowMs) => isReady(m) && m.timerAtMs > nowMs,
+  key: (m) => m.timerAtMs,
+};
+const TTLS: Index = { name: 'ttls', is: isReady, key: (m) => m.ttlAtMs };
+const READY: Index = { name: 'ready', is: isReady, key: (m) => m.readyAtMs };
+const DEAD: Index = { name: 'dead letters', is: (m) => m.state === 'dead_lettered', key: (m) => m.deadAtMs };
+const WINDOWS: Index = { name: 'windows', is: (m) => m.idemUntilMs !== 0, key: (m) => m.idemUntilMs };
+const FRESH: Index = { name: 'fresh', is: isAvailable, key: (m) => m.seq };
+const RETURNED: Index = { name: 'returned', is: isAvailable, key: (m) => m.seq };
 
-function auditLine(line: Line<Message>, size: number, is: Is, key: Key, what: string): void {
-  if (size === 0 && line.size === 0 && line.first() === undefined) return;
+/** An index of the shard, or of one topic. */
+function auditLine(line: Line<Message>, size: number, index: Index, { nowMs }: ShardState, topic: Topic | null): void {
   let last = Number.NEGATIVE_INFINITY;
   let count = 0;
-  for (const m of line.after(0)) {
-    must(is(m), `${what}: one that does not belong there`);
-    must(key(m) >= last, `${what}: out of order`);
-    last = key(m);
+  for (const m of line.values()) {
+    if (m === undefined) continue;
+    must(index.is(m, nowMs) && (topic ?? m.topic) === m.topic, ': one that does not belong there', index.name);
+    must(index.key(m) >= last, ': out of order', index.name);
+    last = index.key(m);
     count++;
   }
-  must(count === size && line.size === size, `${what}: ${line.size} where there must be ${size}`);
+  must(count === size && line.size === size, ': not as many as there must be', index.name);
 }
 
-function auditHeap(heap: Heap<Message>, size: number, is: Is, key: Key, what: string): void {
+function auditHeap(heap: Heap<Message>, size: number, index: Index, { nowMs }: ShardState, topic: Topic | null): void {
   const items = heap.values();
-  must(items.length === size, `${what}: ${items.length} where there must be ${size}`);
+  must(items.length === size, ': not as many as there must be', index.name);
   for (let place = 0; place < size; place++) {
     const m = items[place] as Message;
-    must(is(m) && heap.has(m), `${what}: one that does not belong there`);
-    must(place === 0 || key(items[(place - 1) >> 1] as Message) <= key(m), `${what}: out of order`);
+    must(index.is(m, nowMs) && heap.has(m), ': one that does not belong there', index.name);
+    must((topic ?? m.topic) === m.topic, ': one of another topic', index.name);
+    const above = items[(place - 1) >> 1];
+    must(above === undefined || index.key(above) <= index.key(m), ': out of order', index.name);
   }
 }

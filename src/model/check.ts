@@ -4,7 +4,7 @@ import { explain, explainTrail } from './explain.ts';
 import { ExplorationError, Explorer } from './explore.ts';
 import type { Graph } from './graph.ts';
 import { graphFile, type Model, type Subject, stampOf, subjectOf } from './models.ts';
-import { exploreInTwo } from './pair.ts';
+import type { Pair } from './pair.ts';
 import { decodeGraph, headerOf } from './record.ts';
 
 /** What a comparison came to. `detail` says what differs, or what is wrong with the record. */
@@ -50,12 +50,12 @@ export function checkModel(model: Model, onProgress: Progress = null, subject: S
 }
 
 /** The same in two threads. What is wrong is told by one, which knows the way there. */
-export async function checkModelInTwo(model: Model, onProgress: Progress = null): Promise<ModelCheck> {
+export async function checkModelInTwo(pair: Pair, model: Model, onProgress: Progress = null): Promise<ModelCheck> {
   const check = new Check(model, subjectOf(model));
   if (check.spec === null) return check.result;
   let why = 'two threads do not find what one finds';
   try {
-    const result = check.compare(await exploreInTwo(model, onProgress));
+    const result = check.compare(await pair.explore(model, onProgress));
     if (result.verdict === 'equal') return result;
   } catch (error) {
     why = `in two threads: ${(error as Error).message}`;

@@ -105,7 +105,7 @@ export class Commands {
       // The key again while its window is open (ID2, ID3).
       if (state.slots[message.slot] === message && message.idemUntilMs !== 0)
         this.forSend(this.sendsAgain[m - 1] as Mutable<Send>[], atMs, attempt);
-      this.forMessage(message, atMs, attempt);
+      this.forMessage(message, atMs, state.settled.size > 0, attempt);
     }
     for (let i = 0; i < this.recvs.length; i++) this.forRecv(state, this.recvs[i] as Mutable<Recv>, attempt);
   }
@@ -126,12 +126,17 @@ export class Commands {
     attempt(command);
   }
 
-  private forMessage(message: Message, atMs: number, attempt: Attempt): void {
+  /**
+   * A receipt is nowhere but with its lease and in the memory of settled ones: of the past ones that are in neither, one and
+   * that of nobody are enough.
+   */
+  private forMessage(message: Message, atMs: number, remembers: boolean, attempt: Attempt): void {
     const { msgId, epoch } = message;
     const current = message.receipt === null ? 0 : epoch;
-    for (let r = 0; r <= epoch; r++) {
-      if (r === current && r > 0) this.forLease(message, receiptOf(r), atMs, attempt);
-      else this.forStale(msgId, r === 0 ? NEVER : receiptOf(r), atMs, r === 0 || r === epoch - 1, attempt);
+    this.forStale(msgId, NEVER, atMs, true, attempt);
+    for (let r = remembers ? 1 : Math.max(epoch - 1, 1); r <= epoch; r++) {
+      if (r === current) this.forLease(message, receiptOf(r), atMs, attempt);
+      else this.forStale(msgId, receiptOf(r), atMs, r === epoch - 1, attempt);
     }
     this.forExpire(message, atMs, attempt);
     attempt(fill(this.reprocess, msgId, atMs));

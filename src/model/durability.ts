@@ -2,6 +2,7 @@ import { ACTION_OF, EVENTS } from '../../spec/vocabulary.ts';
 import { advance } from '../core/advance.ts';
 import { due } from '../core/due.ts';
 import type { Fact } from '../core/facts.ts';
+import type { Savepoint } from '../core/savepoint.ts';
 import type { Message } from '../core/state.ts';
 import type { Batch } from '../ports.ts';
 import { GroupCommit } from '../service/commit.ts';
@@ -12,7 +13,7 @@ import type { Driver } from './explore.ts';
 import { type Variables, widthOfState } from './graph.ts';
 import { START_MS } from './lifecycle.ts';
 import { type DurabilityConstants, shardVariables } from './mailbox.ts';
-import { factsOf, type Journal, ModelShard, type SavedShard } from './model-shard.ts';
+import { factsOf, type Journal, ModelShard } from './model-shard.ts';
 import { BOOLEAN, functionOver, NUMBER, names, sequence, subset, tuple } from './values.ts';
 
 const PHASES = ['up', 'failed', 'dying', 'down'] as const;
@@ -76,8 +77,8 @@ interface World {
 }
 
 interface Saved {
-  readonly memory: SavedShard;
-  readonly disk: SavedShard;
+  readonly memory: Savepoint;
+  readonly disk: Savepoint;
   readonly world: World;
 }
 

@@ -1,4 +1,5 @@
 import { NodeTable } from './node-table.ts';
+import { sortedRows } from './sorted-rows.ts';
 import { TlaReader } from './tla-text.ts';
 import type { Type, Value } from './values.ts';
 import { decode, encode, format, TypeMismatch, widthOf } from './values.ts';
@@ -143,8 +144,9 @@ export class GraphBuilder {
     const rankOf = new Uint32Array(count);
     const rows = new Uint8Array(count * width);
     for (let rank = 0; rank < count; rank++) {
-      rankOf[order[rank] as number] = rank;
-      rows.set(nodes.row(order[rank] as number), rank * width);
+      const index = order[rank] as number;
+      rankOf[index] = rank;
+      for (let i = 0; i < width; i++) rows[rank * width + i] = nodes.rows[index * width + i] as number;
     }
     const initial = [...this.initial].map((index) => rankOf[index] as number).sort((a, b) => a - b);
     return { variables, actions, width, count, rows, initial, ...this.sortedEdges(rankOf) };
@@ -189,23 +191,4 @@ function insert(keys: Float64Array, start: number, end: number, key: number): vo
   let at = end;
   for (; at > start && (keys[at - 1] as number) > key; at--) keys[at] = keys[at - 1] as number;
   keys[at] = key;
-}
-
-/** Indices of the rows in the order of their bytes: sorted by one column after another, the last first. */
-function sortedRows({ rows, width, size }: NodeTable): Uint32Array {
-  let order = new Uint32Array(size);
-  let next = new Uint32Array(size);
-  for (let i = 0; i < size; i++) order[i] = i;
-  for (let column = width - 1; column >= 0; column--) {
-    const starts = new Uint32Array(257);
-    for (let i = 0; i < size; i++) (starts[(rows[i * width + column] as number) + 1] as number)++;
-    if (starts.includes(size, 1)) continue;
-    for (let byte = 0; byte < 256; byte++) (starts[byte + 1] as number) += starts[byte] as number;
-    for (let i = 0; i < size; i++) {
-      const index = order[i] as number;
-      next[(starts[rows[index * width + column] as number] as number)++] = index;
-    }
-    [order, next] = [next, order];
-  }
-  return order;
 }

@@ -3,13 +3,14 @@ import { advance } from '../core/advance.ts';
 import type { Command } from '../core/commands.ts';
 import type { Decision } from '../core/decide.ts';
 import { due, nextDueMs } from '../core/due.ts';
+import type { Savepoint } from '../core/savepoint.ts';
 import { Deciding } from './acting.ts';
 import { audit } from './audit.ts';
 import { Commands } from './commands.ts';
 import type { Driver } from './explore.ts';
 import { type Variables, widthOfState } from './graph.ts';
 import { MAILBOX_ACTIONS, type MailboxConstants, mailboxVariables } from './mailbox.ts';
-import { factsOf, type Journal, ModelShard, type SavedShard } from './model-shard.ts';
+import { factsOf, type Journal, ModelShard } from './model-shard.ts';
 
 /** When a model begins: small, so that times are small integers, and not 0, which would mean that a window is closed. */
 export const START_MS = 1_000_000;
@@ -30,7 +31,7 @@ const RECOVER = ACTION['Recover'] as number;
 const SET_BACK_MS = 5;
 
 interface Saved {
-  readonly shard: SavedShard;
+  readonly shard: Savepoint;
   readonly up: boolean;
   readonly crashes: number;
   readonly journal: Journal | null;

@@ -7,18 +7,9 @@ import { type Message, ShardState } from '../core/state.ts';
 import { limitsOf, type MailboxConstants } from './mailbox.ts';
 import { project } from './project.ts';
 
-/** What a shard was, to be put back. */
-export interface SavedShard {
-  readonly savepoint: Savepoint;
-  readonly shard: ShardState;
-  readonly messages: readonly (Message | undefined)[];
-  readonly forgotten: readonly Message[];
-  readonly delivered: readonly number[];
-}
-
 /** One shard of the core in a bounded model, with the history that the specification keeps and the core does not. */
 export class ModelShard {
-  shard: ShardState;
+  readonly shard: ShardState;
   /** Message m as it was last known; forgotten ones stay as they were when they were over. */
   readonly messages: (Message | undefined)[] = [];
   /** Deliveries counted since the send or the last reprocess (`tla/Mailbox.tla delivered`). */
@@ -27,6 +18,7 @@ export class ModelShard {
   private readonly limits: Limits;
   /** Savepoints that are done with, and may be written anew. */
   private readonly spare: Savepoint[] = [];
+  private readonly replayed = new Savepoint();
 
   constructor(c: MailboxConstants) {
     this.c = c;
@@ -38,37 +30,38 @@ export class ModelShard {
     }
   }
 
-  save(): SavedShard {
+  save(): Savepoint {
     const savepoint = (this.spare.pop() ?? new Savepoint()).rewind();
-    // Forgotten ones first: their places may be taken by others.
+    const { messages, delivered } = this;
     const { slots } = this.shard;
-    const forgotten = this.messages.filter((m): m is Message => m !== undefined && slots[m.slot] !== m);
-    for (const message of forgotten) message.save(savepoint);
+    // Forgotten ones first: their places may be taken by others.
+    for (let m = 1; m < messages.length; m++) {
+      const message = messages[m];
+      const forgotten = message !== undefined && slots[message.slot] !== message;
+      savepoint.keep(message);
+      savepoint.put(delivered[m] as number);
+      savepoint.put(forgotten ? 1 : 0);
+      if (forgotten) message.save(savepoint);
+    }
     this.shard.save(savepoint);
-    return {
-      savepoint,
-      shard: this.shard,
-      messages: this.messages.slice(),
-      forgotten,
-      delivered: this.delivered.slice(),
-    };
+    return savepoint;
   }
 
-  restore(saved: SavedShard): void {
-    const { savepoint, forgotten } = saved;
+  restore(savepoint: Savepoint): void {
+    const { messages, delivered } = this;
     savepoint.rewind();
-    this.shard = saved.shard;
-    for (let i = 0; i < forgotten.length; i++) (forgotten[i] as Message).restore(savepoint);
-    this.shard.restore(savepoint);
-    for (let m = 1; m <= this.c.N; m++) {
-      this.messages[m] = saved.messages[m];
-      this.delivered[m] = saved.delivered[m] as number;
+    for (let m = 1; m < messages.length; m++) {
+      const message = savepoint.objects[savepoint.object++] as Message | undefined;
+      messages[m] = message;
+      delivered[m] = savepoint.numbers[savepoint.number++] as number;
+      if (savepoint.numbers[savepoint.number++] === 1) (message as Message).restore(savepoint);
     }
+    this.shard.restore(savepoint);
   }
 
   /** Nobody will restore this any more. */
-  discard(saved: SavedShard): void {
-    this.spare.push(saved.savepoint);
+  discard(savepoint: Savepoint): void {
+    this.spare.push(savepoint);
   }
 
   apply(fact: Fact, message?: Message): void {
@@ -96,9 +89,11 @@ export class ModelShard {
     (this.delivered[seq] as number) += by;
   }
 
-  /** Another process finds these facts. */
+  /** Another process finds these facts. What it makes of them is put into this shard, which all states are put into. */
   replay(facts: readonly Fact[]): void {
-    this.shard = replay(0, this.limits, facts);
+    const found = replay(0, this.limits, facts);
+    found.save(this.replayed.rewind());
+    this.shard.restore(this.replayed.rewind());
     for (const message of this.shard.slots) if (message !== undefined) this.messages[message.seq] = message;
   }
 

@@ -26,7 +26,8 @@ export class NodeTable {
     if (known >= 0) return known;
     if (this.size === this.hashes.length) this.grow();
     const index = this.size++;
-    this.rows.set(bytes.length === this.width ? bytes : bytes.subarray(0, this.width), index * this.width);
+    const at = index * this.width;
+    for (let i = 0; i < this.width; i++) this.rows[at + i] = bytes[i] as number;
     this.hashes[index] = hash;
     this.slots[slot] = index;
     if (this.size * 2 > this.slots.length) this.rehash();
@@ -42,9 +43,18 @@ export class NodeTable {
     return (this.hashes[index] as number) >>> 31;
   }
 
+  /** Four bytes at a time, and what is left one by one. */
   private hashOf(bytes: Uint8Array): number {
+    const { width } = this;
+    const whole = width & ~3;
     let hash = 0x811c9dc5;
-    for (let i = 0; i < this.width; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+    for (let i = 0; i < whole; i += 4) {
+      const low = (bytes[i] as number) | ((bytes[i + 1] as number) << 8);
+      const high = (bytes[i + 2] as number) | ((bytes[i + 3] as number) << 8);
+      hash = Math.imul(hash ^ low ^ (high << 16), 0x01000193);
+      hash ^= hash >>> 15;
+    }
+    for (let i = whole; i < width; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
     hash ^= hash >>> 15;
     return Math.imul(hash, 0x2c1b3c6d) ^ (hash >>> 13);
   }

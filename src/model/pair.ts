@@ -15,29 +15,40 @@ export interface Other extends NodeJS.EventEmitter {
 type Progress = ((found: number, expanded: number) => void) | null;
 
 /**
- * The graph of a model, explored in two threads: after each level both tell what they found and know all states again, each
- * goes on from what it found itself, and of what both found from one half. So nothing depends on which thread is faster.
- * @throws Error when the code throws or leaves something wrong; `Explorer.run` tells the way there
+ * Explores in two threads: after each level both tell what they found and know all states again, each goes on from what it found
+ * itself, and of what both found from one half. So nothing depends on which thread is faster.
  */
-export async function exploreInTwo(model: Model, onProgress: Progress = null): Promise<Graph> {
-  const worker = new Worker(workerProgram('explorer-worker'), { workerData: model.name });
-  try {
-    const graph = await exploreHalf(model, 0, worker, onProgress);
-    return withEdges(graph, await next<Edges>(worker));
-  } finally {
-    await worker.terminate();
+export class Pair {
+  private worker: Worker | null = null;
+
+  /** @throws Error when the code throws or leaves something wrong: `Explorer.run` tells the way there */
+  async explore(model: Model, onProgress: Progress = null): Promise<Graph> {
+    this.worker ??= new Worker(workerProgram('explorer-worker'));
+    this.worker.postMessage(model.name);
+    try {
+      const graph = await exploreHalf(model, 0, this.worker, onProgress);
+      return withEdges(graph, await next<Edges>(this.worker));
+    } catch (error) {
+      await this.end();
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.worker?.terminate();
+    this.worker = null;
   }
 }
 
-/** What the other thread does. */
-export async function exploreOtherHalf(name: string, other: Other): Promise<void> {
-  const model = MODELS.find((one) => one.name === name) as Model;
-  const { offsets, actionOf, targetOf } = await exploreHalf(model, 1, other, null);
-  other.postMessage({ offsets, actionOf, targetOf }, [
-    offsets.buffer,
-    actionOf.buffer,
-    targetOf.buffer,
-  ] as ArrayBuffer[]);
+/** What the other thread does, one model after another. */
+export async function exploreOtherHalves(other: Other): Promise<never> {
+  for (;;) {
+    const name = await next<string>(other);
+    const model = MODELS.find((one) => one.name === name) as Model;
+    const { offsets, actionOf, targetOf } = await exploreHalf(model, 1, other, null);
+    const moved = [offsets.buffer, actionOf.buffer, targetOf.buffer] as ArrayBuffer[];
+    other.postMessage({ offsets, actionOf, targetOf }, moved);
+  }
 }
 
 async function exploreHalf(model: Model, half: number, other: Other, onProgress: Progress) {

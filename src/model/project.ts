@@ -117,12 +117,13 @@ function receiptByte({ receipt, epoch }: Message, leased: boolean): number {
 
 function projectDead(state: ShardState, into: Uint8Array, at: number): void {
   let next = at + 1;
-  for (const message of state.dead.after(0)) into[next++] = number(message.seq);
+  for (const message of state.dead.values()) if (message !== undefined) into[next++] = number(message.seq);
 }
 
 function projectSettled(state: ShardState, into: Uint8Array, at: number): void {
   let next = at + 1;
-  for (const entry of state.settled.after(0)) {
+  for (const entry of state.settled.values()) {
+    if (entry === undefined) continue;
     into[next] = number(entry.message.seq);
     into[next + 1] = number(Number(entry.receipt.slice(1)));
     into[next + 2] = placeOf(entry.verb, VERBS);
