@@ -111,6 +111,8 @@ export function benchSnapshot({ messages = 1_000_000, payloadBytes = 256, quietS
     await append(journal, [started(journal.epoch, limits, SHARDS)]);
     // Past the size at which the tables of all shards grow at once: that is a pause of its own.
     while (life.sent < 1.1 * messages) await append(journal, batchesOf(life, 1000));
+    // What the filling left to the collector and to the disk is over by then.
+    await paced(journal, life, (steps) => steps >= quietSteps);
     const quiet = await paced(journal, life, (steps) => steps >= quietSteps);
     allowed = true;
     const during: number[] = [];

@@ -34,7 +34,7 @@ export interface Snapshot {
 
 const FRAME_BYTES = 256 << 10;
 /** Synced so often on the way, so that the disk is never asked for much at once. */
-const SYNC_BYTES = 2 << 20;
+const SYNC_BYTES = 512 << 10;
 
 /**
  * Makes a snapshot of everything up to the end of segment `upTo`, which must be full. It comes from the log itself, by
