@@ -25,7 +25,10 @@ export interface TlcRun {
 const LONG = ['-XX:+UseParallelGC'];
 export const SHORT: readonly string[] = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
-/** Runs TLC on a module; resolves with all it printed. `args` come before the module's name. */
+/**
+ * Runs TLC on a module; resolves with all it printed. `args` come before the module's name. Each run has a temporary folder of
+ * its own: TLC unpacks the standard modules into it by their plain names, and removes them at its end.
+ */
 export function spawnTlc(
   jar: string,
   folder: string,
@@ -34,8 +37,18 @@ export function spawnTlc(
   jvm: readonly string[] = LONG,
   timeoutMs = 0,
 ): Promise<string> {
-  const states = mkdtempSync(join(tmpdir(), 'tlc-'));
-  const java = [...jvm, '-cp', jar, 'tlc2.TLC', '-metadir', states, ...args, module];
+  const scratch = mkdtempSync(join(tmpdir(), 'tlc-'));
+  const java = [
+    ...jvm,
+    `-Djava.io.tmpdir=${scratch}`,
+    '-cp',
+    jar,
+    'tlc2.TLC',
+    '-metadir',
+    join(scratch, 'states'),
+    ...args,
+    module,
+  ];
   return new Promise((resolve, reject) => {
     const child = spawn('java', java, { cwd: folder, timeout: timeoutMs, killSignal: 'SIGKILL' });
     let output = '';
@@ -46,7 +59,7 @@ export function spawnTlc(
     child.stderr.on('data', add);
     child.on('error', reject);
     child.on('close', () => {
-      rmSync(states, { recursive: true, force: true });
+      rmSync(scratch, { recursive: true, force: true });
       resolve(output);
     });
   });

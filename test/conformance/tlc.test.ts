@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MODELS, type Specification } from '../../src/model/models.ts';
+import { spawnTlc } from '../../src/model/run-tlc.ts';
 import { livenessOf, parseTlc, surprise } from '../../src/model/tlc-output.ts';
 
 const FOLDER = resolve(import.meta.dirname, '../../tla');
@@ -20,7 +22,31 @@ const CHECKED: Readonly<Record<Specification, readonly string[]>> = {
   Capability: ['RevokedProp', 'ExpiredInv', 'GoodInv', 'NarrowerInv'],
 };
 
+/** Stands for `java`: says where it may unpack, after it has written there. */
+const STUB = `#!/bin/sh
+for word in "$@"; do
+  case "$word" in -Djava.io.tmpdir=*) folder="\${word#*=}"; echo unpacked > "$folder/Naturals.tla" && echo "$folder" ;; esac
+done
+`;
+
 describe('tlc', () => {
+  const stub = mkdtempSync(join(tmpdir(), 'stub-'));
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('runs side by side unpack the standard modules in folders of their own, and leave nothing', async () => {
+    writeFileSync(join(stub, 'java'), STUB, { mode: 0o755 });
+    vi.stubEnv('PATH', `${stub}:${process.env['PATH']}`);
+    const run = () => spawnTlc('no.jar', stub, [], 'Model');
+    const folders = (await Promise.all([run(), run()])).map((output) => output.trim());
+    rmSync(stub, { recursive: true });
+    expect(new Set(folders).size).toBe(2);
+    for (const folder of folders) {
+      expect(folder).toMatch(/^\/.+/);
+      expect(folder).not.toBe(tmpdir());
+      expect(existsSync(folder)).toBe(false);
+    }
+  });
+
   it('models: each module has a config and a row in the table, and the other way round', () => {
     const names = (ending: string) =>
       readdirSync(FOLDER)
