@@ -34,14 +34,17 @@ function addCheck(model: Command): void {
     const pair = new Pair();
     const results = [];
     if (json !== true) print(row('model', 'code states', 'steps', 'spec states', 'steps', 'seconds', 'verdict'));
-    for (const one of chosen) {
-      const result = await checkModelInTwo(pair, one, json === true ? null : progress(one.name));
-      results.push(result);
-      if (json === true) continue;
-      print(row(one.name, ...sizes(result.code), ...sizes(result.spec), result.seconds.toFixed(1), result.verdict));
-      if (result.detail !== '') print(result.detail);
+    try {
+      for (const one of chosen) {
+        const result = await checkModelInTwo(pair, one, json === true ? null : progress(one.name));
+        results.push(result);
+        if (json === true) continue;
+        print(row(one.name, ...sizes(result.code), ...sizes(result.spec), result.seconds.toFixed(1), result.verdict));
+        if (result.detail !== '') print(result.detail);
+      }
+    } finally {
+      await pair.end();
     }
-    await pair.end();
     if (json === true) printJson(results);
     process.exitCode = results.every(({ verdict }) => verdict === 'equal') ? EXIT.ok : EXIT.failed;
   });
