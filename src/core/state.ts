@@ -20,8 +20,6 @@ export interface Settled {
 
 /** Times of this many messages stand in one column: as fields each would be an object of its own, moved by every collection. */
 const COLUMN_MESSAGES = 64;
-/** The first slots have a column of their own, a short one: the explorer makes very many shards, of so few messages. */
-const FIRST_MESSAGES = 4;
 const TIMES = 6;
 
 /**
@@ -294,11 +292,10 @@ export class ShardState {
 
   /** Where the times of the message in this slot belong. */
   columnOf(slot: number): Float64Array {
-    const isFirst = slot < FIRST_MESSAGES;
-    const column = isFirst ? 0 : 1 + Math.floor(slot / COLUMN_MESSAGES);
+    const column = Math.floor(slot / COLUMN_MESSAGES);
     let times = this.columns[column];
     if (times === undefined) {
-      times = new Float64Array((isFirst ? FIRST_MESSAGES : COLUMN_MESSAGES) * TIMES);
+      times = new Float64Array(COLUMN_MESSAGES * TIMES);
       this.columns[column] = times;
     }
     return times;
