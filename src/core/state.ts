@@ -19,7 +19,7 @@ export interface Settled {
 }
 
 /** Times of this many messages stand in one column: as fields each would be an object of its own, moved by every collection. */
-const COLUMN_MESSAGES = 64;
+const COLUMN_MESSAGES = 16;
 const TIMES = 6;
 
 /**

@@ -91,15 +91,28 @@ export class Explorer<Saved> {
     return rows.slice(this.level * width, size * width);
   }
 
-  /** Leaves those waiting states to another that are not of this half; `found` are those of the other, who does the same. */
-  share(found: Uint8Array, half: number): void {
+  /**
+   * Leaves waiting states to another explorer, who does the same with those of this one; `found` are his. Each goes on from what he
+   * alone found. What both found is parted so that both have as many, as far as that can be.
+   */
+  share(found: Uint8Array, half: 0 | 1): void {
+    const { frontier } = this;
     const { nodes } = this.builder;
+    const excess = found.length / nodes.width - (nodes.size - this.level);
+    const both: number[] = [];
     for (let at = 0; at < found.length; at += nodes.width) {
       const before = nodes.size;
       const index = nodes.add(found.subarray(at, at + nodes.width));
-      if (index === before) this.remember(-1, -1);
-      else if (nodes.halfOf(index) === half) continue;
-      this.frontier[index] = undefined;
+      if (index < before) both.push(index);
+      else {
+        this.remember(-1, -1);
+        frontier[index] = undefined;
+      }
+    }
+    const ofFirst = 0.5 + (half === 0 ? excess : -excess) / 2 / both.length;
+    for (const index of both) {
+      const owner = nodes.shareOf(index) < ofFirst ? 0 : 1;
+      if (owner !== half) frontier[index] = undefined;
     }
   }
 

@@ -38,9 +38,9 @@ export class NodeTable {
     return this.rows.subarray(index * this.width, (index + 1) * this.width);
   }
 
-  /** 0 or 1, by what the state is and not by who found it when. */
-  halfOf(index: number): number {
-    return (this.hashes[index] as number) >>> 31;
+  /** From 0 to below 1, spread evenly, by what the state is and not by who found it when. */
+  shareOf(index: number): number {
+    return ((this.hashes[index] as number) >>> 0) / 2 ** 32;
   }
 
   /** Four bytes at a time, and what is left one by one. */

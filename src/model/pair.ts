@@ -16,7 +16,7 @@ type Progress = ((found: number, expanded: number) => void) | null;
 
 /**
  * Explores in two threads: after each level both tell what they found and know all states again, each goes on from what it found
- * itself, and of what both found from one half. So nothing depends on which thread is faster.
+ * alone, and of what both found from a part, so that both have as much to do. So nothing depends on which thread is faster.
  */
 export class Pair {
   private worker: Worker | null = null;
@@ -51,7 +51,7 @@ export async function exploreOtherHalves(other: Other): Promise<never> {
   }
 }
 
-async function exploreHalf(model: Model, half: number, other: Other, onProgress: Progress) {
+async function exploreHalf(model: Model, half: 0 | 1, other: Other, onProgress: Progress) {
   const explorer = new Explorer(subjectOf(model).driver());
   explorer.onProgress = onProgress;
   explorer.begin();

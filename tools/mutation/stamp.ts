@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 import { MODELS, TLA } from '../../src/model/models.ts';
 import { CODE_FILES } from './code.ts';
@@ -13,12 +13,28 @@ export type Kind = (typeof KINDS)[number];
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** What every verdict rests on besides what is mutated: the specification, and the tiny models. */
-const ground = (): string[] => [
+/** What judges a mutant of the code: the explorer with the core under it, and the walks. Of the service only what is mutated counts. */
+const JUDGES = ['entry.ts', 'worker.ts'].map((name) => join(import.meta.dirname, name));
+const judged = /^(spec|src\/core|src\/model|tools\/mutation)\//;
+
+/** These files and all they import, each once, in order. */
+function withImports(entries: readonly string[]): string[] {
+  const files = new Set(entries);
+  // A set is walked in the order of insertion, those found on the way included.
+  for (const file of files)
+    for (const { fileName } of ts.preProcessFile(readFileSync(file, 'utf8')).importedFiles)
+      if (fileName.startsWith('.')) files.add(join(dirname(file), fileName));
+  return [...files].sort();
+}
+
+/** What every verdict rests on: the specification, and the tiny models; of the code also what judges it. */
+const ground = (kind: Kind): string[] => [
+  ...(kind === 'code' ? withImports(JUDGES).filter((file) => judged.test(relative(ROOT, file))) : []),
   ...Object.values(SPEC_FILES).map((file) => join(ROOT, file)),
   ...MODELS.filter((model) => model.tiny).flatMap(({ name }) => [join(TLA, `${name}.tla`), join(TLA, `${name}.cfg`)]),
 ];
 const mutated = (kind: Kind): string[] => (kind === 'code' ? CODE_FILES.map((file) => join(ROOT, file)) : []);
+const kindOf = (file: string): Kind => (file.endsWith('.tla') ? 'spec' : 'code');
 
 /** The rig, and the list of equivalents. */
 const rig = (): string[] => [
@@ -35,9 +51,9 @@ function hashOf(files: readonly string[]): string {
 }
 
 /** SHA-256, in hex, of what a verdict on a mutant of this file rests on first of all; comments and layout do not count. */
-export const verdictStampOf = (file: string): string => hashOf([join(ROOT, file), ...ground()]);
+export const verdictStampOf = (file: string): string => hashOf([join(ROOT, file), ...ground(kindOf(file))]);
 /** The same of a score, which rests on the rig and on what is held to be equivalent as well. */
-export const scoreStampOf = (kind: Kind): string => hashOf([...mutated(kind), ...ground(), ...rig()]);
+export const scoreStampOf = (kind: Kind): string => hashOf([...mutated(kind), ...ground(kind), ...rig()]);
 
 /** A file's text without comments, one word a line. */
 function wordsOf(file: string): string {

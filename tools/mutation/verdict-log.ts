@@ -15,8 +15,8 @@ interface Line {
 }
 
 /**
- * Verdicts as they come, so that a run that was broken off goes on where it was. They count as long as the file that is mutated, the
- * specification and the tiny models are what they were.
+ * Verdicts as they come, so that a run that was broken off goes on where it was. They count as long as the file that is mutated
+ * and all that judges it are what they were.
  */
 export class VerdictLog {
   private readonly stamps = new Map<string, string>();
