@@ -210,7 +210,7 @@ export class Network {
 
   arrive(exchange: Copied): void {
     exchange.flight.exchanges.push(exchange);
-    this.nodes[exchange.call.node]?.arrive(exchange);
+    this.nodes[exchange.call.node]?.door.arrive(exchange);
   }
 
   /** A reply leaves its node. */
@@ -254,7 +254,7 @@ export class Network {
     const extraMs = this.pass(call, 'requests');
     if (extraMs === null) return;
     this.loop.after(call.copies[copy]!.outMs + extraMs, 'hangup', copyId(call, copy), () => {
-      this.nodes[call.node]?.hangUp(exchange);
+      this.nodes[call.node]?.door.hangUp(exchange);
     });
   }
 }

@@ -1,14 +1,11 @@
-import { Authority, type Capability, type Session } from '../src/auth/authorize.ts';
 import type { Limits } from '../src/core/limits.ts';
-import type { Batch, ProcessFact, Random } from '../src/ports.ts';
-import type { Caller, Reply, Request } from '../src/service/messages.ts';
+import type { Batch, Random } from '../src/ports.ts';
 import { Service } from '../src/service/service.ts';
 import type { TimerClock } from '../src/supervisor.ts';
-import { type Call, copyId, type Exchange, OP_OF } from './call.ts';
-import { headerOf, keyringOf } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
 import { Crash } from './disk.ts';
 import type { Tear } from './disk-trouble.ts';
+import { Door, type Host } from './door.ts';
 import type { FaultLog } from './fault-log.ts';
 import { integrity } from './integrity.ts';
 import { type Loop, RECORDS } from './loop.ts';
@@ -28,13 +25,6 @@ const FAILED_DOWN_MS = 500;
 /** Space that was short is asked for again so often, as in `src/store.ts`. */
 const RETRY_MS = 1_000;
 
-/** The defect: a caller that is asked once. */
-const deaf = (capability: Capability): Caller => ({
-  allowsTopic: (topic) => capability.allowsTopic(topic),
-  charge: (bytes, nowMs) => capability.charge(bytes, nowMs),
-  isValid: () => true,
-});
-
 export interface NodeParts {
   readonly index: number;
   readonly loop: Loop;
@@ -52,25 +42,20 @@ export interface NodeParts {
 }
 
 /** A mailbox process: the shipped service and authority over simulated clocks, disk and network. A crash loses it. */
-export class MailboxNode {
+export class MailboxNode implements Host {
   readonly index: number;
   readonly clock: NodeClock;
   readonly store: SimStore;
+  readonly door: Door;
+  service: Service | null = null;
+  kills: ShardKills | null = null;
+  generation = 0;
+  pausedUntilMs = -1;
+  /** It is there, and listens: what it took over is durable. */
+  isServing = false;
   private readonly parts: NodeParts;
-  private authority: Authority;
-  private keys: readonly number[] = [1];
-  private service: Service | null = null;
-  private kills: ShardKills | null = null;
-  /** What each client presented last, as a kept connection remembers it. */
-  private sessions = new Map<string, Session>();
-  private open = new Set<Exchange>();
-  private flood = 0;
-  private generation = 0;
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private wakes = 0;
-  private pausedUntilMs = -1;
-  /** It is there, and listens: what it took over is durable. */
-  private isServing = false;
   private isDraining = false;
   private isShort = false;
   /** How deep we are in what the process does. */
@@ -84,7 +69,7 @@ export class MailboxNode {
     this.parts = parts;
     this.index = parts.index;
     this.clock = parts.clock;
-    this.authority = new Authority(keyringOf(this.keys), parts.clock, parts.cacheTtlMs);
+    this.door = new Door(parts, this);
     const { index, loop, random, syncMs, shards, limits, mayBeDamaged, defect } = parts;
     this.store = new SimStore({
       ...{ index, loop, random, syncMs, shards, limits, mayBeDamaged, forgetsAcks: defect === 'forget_acks' },
@@ -104,7 +89,7 @@ export class MailboxNode {
   // ---- the process
 
   /** Runs what the process does. It may die in the middle of it, at an op of its disk: then nothing after that happens. */
-  private live(run: () => void): void {
+  live(run: () => void): void {
     if (this.depth > 0) return run();
     this.depth++;
     try {
@@ -146,7 +131,7 @@ export class MailboxNode {
   private takeOver({ shards, processFacts, epoch }: Opened): void {
     const { limits, watch, random } = this.parts;
     const { generation } = this;
-    this.renewAuthority(processFacts);
+    this.door.renew(processFacts);
     const killed = (): ShardKills | null => this.kills;
     const service = new Service({
       shards,
@@ -183,13 +168,6 @@ export class MailboxNode {
     this.arm();
   }
 
-  /** Another process: it knows of capabilities what the journal says. How far quotas were used is not noted here. */
-  private renewAuthority(processFacts: readonly ProcessFact[]): void {
-    const { clock, cacheTtlMs } = this.parts;
-    this.authority = new Authority(keyringOf(this.keys), clock, cacheTtlMs);
-    for (const fact of processFacts) if (fact.name === 'revoked') this.authority.revocations.add(fact);
-  }
-
   /** The process dies at once, or the whole machine, as chance has it. */
   crash(): void {
     if (this.service !== null) this.died(this.parts.random.chance(0.5), null);
@@ -205,8 +183,7 @@ export class MailboxNode {
     this.isServing = false;
     this.generation++;
     this.wakeAtMs = Number.POSITIVE_INFINITY;
-    this.sessions.clear();
-    this.open.clear();
+    this.door.close();
     this.store.crash(machine);
     watch.crashed(this.index);
     if (downMs !== null) loop.after(downMs, 'end', this.timerId(), () => this.start());
@@ -267,8 +244,7 @@ export class MailboxNode {
 
   /** The keyring is loaded anew: capabilities of other keys are no good any more. */
   useKeys(keys: readonly number[]): void {
-    this.keys = keys;
-    this.authority.useKeyring(keyringOf(keys));
+    this.door.useKeys(keys);
     this.parts.watch.rekeyed(this.index, keys);
     this.live(() => this.service?.endWaiting(this.clock.nowMs()));
     this.arm();
@@ -277,7 +253,7 @@ export class MailboxNode {
   /** The faults are over: up, awake, on time, with all keys. */
   settle(keys: readonly number[]): void {
     this.pausedUntilMs = -1;
-    this.flood = 0;
+    this.door.endFlood();
     this.clock.drift(1);
     this.clock.freeze(this.parts.defect === 'stuck_clock');
     this.store.trouble.end(this.store.disk);
@@ -374,7 +350,7 @@ export class MailboxNode {
   }
 
   /** Asks for a wake-up when the service needs one earlier than the one that is coming. */
-  private arm(): void {
+  arm(): void {
     const { service, generation } = this;
     const { loop, watch } = this.parts;
     if (service === null || service.isFailed) return;
@@ -399,116 +375,5 @@ export class MailboxNode {
   clockChanged(): void {
     this.wakeAtMs = Number.POSITIVE_INFINITY;
     this.arm();
-  }
-
-  // ---- requests
-
-  /** Idle connections that someone keeps open. */
-  floodBy(connections: number): void {
-    this.flood += connections;
-  }
-
-  arrive(exchange: Exchange): void {
-    const { loop } = this.parts;
-    const { call, copy } = exchange;
-    if (!this.isPaused) return this.live(() => this.take(exchange));
-    loop.at(this.pausedUntilMs, 'request', copyId(call, copy), () => this.arrive(exchange));
-  }
-
-  private take(exchange: Exchange): void {
-    const { loop, watch, connectionsMax } = this.parts;
-    const { call, copy } = exchange;
-    loop.mark('request', copyId(call, copy));
-    if (this.service === null || !this.isServing || this.open.size + this.flood >= connectionsMax)
-      return exchange.reply(null);
-    const capability = this.authority.authenticate(headerOf(call.capability), this.sessionOf(call));
-    if (capability === 'expired') this.parts.faults.began('expired', loop.nowMs);
-    watch.arrived(this.index, exchange, typeof capability === 'string' ? capability : null);
-    this.open.add(exchange);
-    if (typeof capability === 'string') return this.leave(exchange, { outcome: 'cap_auth' });
-    const { ask } = call;
-    if (!capability.allowsOp(OP_OF[ask.verb])) return this.leave(exchange, { outcome: 'cap_scope' });
-    if (ask.verb === 'revoke') return this.revoke(exchange, capability, ask.nonce);
-    this.serve(exchange, capability, ask);
-    this.arm();
-  }
-
-  private sessionOf({ by }: Call): Session {
-    let session = this.sessions.get(by.name);
-    if (session === undefined) {
-      session = this.authority.newSession();
-      this.sessions.set(by.name, session);
-    }
-    return session;
-  }
-
-  /** As `src/http/gateway.ts` does it: a client that is gone gives back what it was leased, an ended capability gets no payload. */
-  private serve(exchange: Exchange, capability: Capability, request: Request): void {
-    const { service, generation } = this;
-    const caller = this.parts.defect === 'deaf_to_revocation' ? deaf(capability) : capability;
-    const answer = (reply: Reply): void => {
-      if (generation !== this.generation) return;
-      const deliveries = reply.deliveries ?? [];
-      if (deliveries.length > 0 && (exchange.closed || !caller.isValid(this.clock.nowMs()))) {
-        this.parts.watch.released(this.index, deliveries);
-        service?.release(deliveries, this.clock.nowMs());
-        this.arm();
-        return this.leave(exchange, { outcome: 'cap_auth' });
-      }
-      this.leave(exchange, reply);
-    };
-    // What is answered at once is looked at when the whole decision is known.
-    let early: Reply | null = null;
-    let deciding = true;
-    const held = (reply: Reply): void => {
-      if (deciding) early = reply;
-      else answer(reply);
-    };
-    exchange.held = held;
-    if (this.kills !== null) this.kills.handling = request;
-    service?.request(request, caller, this.clock.nowMs(), held);
-    if (this.kills !== null) this.kills.handling = null;
-    deciding = false;
-    this.parts.watch.served(this.index, exchange);
-    if (early !== null) answer(early);
-  }
-
-  private revoke(exchange: Exchange, capability: Capability, nonce: string): void {
-    if (!capability.allowsTopic('mailbox.admin')) return this.leave(exchange, { outcome: 'cap_scope' });
-    const { generation } = this;
-    this.authority.revoke('nonce', nonce);
-    this.parts.faults.began('revoke', this.parts.loop.nowMs);
-    this.parts.watch.revoked(this.index, nonce);
-    if (this.parts.defect !== 'deaf_to_revocation') this.service?.endWaiting(this.clock.nowMs());
-    const fact = { name: 'revoked', kind: 'nonce', value: nonce, atMs: this.clock.nowMs() } as const;
-    this.service?.remember(fact, (durable) => {
-      if (generation === this.generation) this.leave(exchange, { outcome: durable ? 'ok' : 'journal' });
-    });
-    this.arm();
-  }
-
-  /** A reply leaves the process, unless nobody is there to take it. */
-  private leave(exchange: Exchange, reply: Reply): void {
-    if (!this.open.delete(exchange)) return;
-    exchange.held = null;
-    if (exchange.closed) return this.parts.faults.began('gone', this.parts.loop.nowMs);
-    this.parts.watch.replied(this.index, exchange, reply);
-    exchange.reply(reply);
-  }
-
-  /** The client closed its connection. */
-  hangUp(exchange: Exchange): void {
-    const { loop } = this.parts;
-    const { call, copy } = exchange;
-    if (this.isPaused) {
-      return loop.at(this.pausedUntilMs, 'hangup', copyId(call, copy), () => this.hangUp(exchange));
-    }
-    if (!this.open.delete(exchange)) return;
-    loop.mark('hangup', copyId(call, copy));
-    this.parts.watch.hungUp();
-    exchange.closed = true;
-    if (call.ask.verb !== 'recv' && call.ask.verb !== 'reprocess') return;
-    const { held } = exchange;
-    if (held !== null) this.live(() => this.service?.cancel(held));
   }
 }
