@@ -26,7 +26,7 @@ export interface ExplorerFigures {
   readonly tlc: number | null;
 }
 
-export async function benchExplorer(names: readonly string[], rounds = 3): Promise<ExplorerFigures[]> {
+export async function benchExplorer(names: readonly string[], rounds = 5): Promise<ExplorerFigures[]> {
   const models = names.map((name) => MODELS.find((model) => model.name === name) as Model);
   const seen = models.map(() => ({ states: 0, explorer: [] as number[], tlc: [] as number[] }));
   const java = javaIsThere();

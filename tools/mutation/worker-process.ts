@@ -3,6 +3,7 @@ import type { Answer, Question } from './worker.ts';
 
 /** A mutant that is still exploring after this long goes round in circles; in the full models after ten times as long. */
 const TIMEOUT_MS = 120_000;
+const SAID_MAX = 10_000;
 
 /** One that goes round in circles does not see that there is nobody left to answer. */
 const running = new Set<ChildProcess>();
@@ -20,10 +21,15 @@ export class Worker {
   }
 
   private async start(): Promise<ChildProcess> {
-    const child = fork(this.path, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(this.path, { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    // What a mutant says when it ends the process is its own affair.
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (said.length < SAID_MAX) said += chunk.toString();
+    });
     await new Promise<void>((ready, failed) => {
       child.once('message', () => ready());
-      child.once('exit', () => failed(new Error('mutation: the worker does not start')));
+      child.once('close', () => failed(new Error(`mutation: the worker does not start: ${said}`)));
     });
     this.child = child;
     running.add(child);
