@@ -9,6 +9,7 @@ import { faultsOf, readEquivalents } from '../../tools/mutation/equivalents.ts';
 import { machineDifference } from '../../tools/mutation/machine-walk.ts';
 import { type Choice, runKind } from '../../tools/mutation/run.ts';
 import { weave } from '../../tools/mutation/schema.ts';
+import { missingKinds, staleParts } from '../../tools/mutation/score.ts';
 import { SPEC_FILES, specMutants } from '../../tools/mutation/spec.ts';
 import { specMutantsOf } from '../../tools/mutation/spec-mutants.ts';
 
@@ -70,6 +71,10 @@ describe('mutation', () => {
       expect(actions.length, module).toBeGreaterThan(10);
       for (const action of actions) expect([...mutated], module).toContain(`${file} ${action}`);
     }
+  });
+
+  it('the score on record is one of these sources, and the one that the documents show (npm run mutate -- --write)', () => {
+    expect([...staleParts(), ...missingKinds()]).toEqual([]);
   });
 
   it('equivalents: each names a mutant that there is, and says why', () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { faultsOf, readEquivalents } from '../../tools/mutation/equivalents.ts';
 import { type Choice, runKind } from '../../tools/mutation/run.ts';
-import { staleParts } from '../../tools/mutation/score.ts';
 
 const ALL: Choice = { sample: undefined, seed: 0, match: '', lanes: 2, thorough: false, fresh: true };
 
@@ -20,8 +19,4 @@ describe('mutation', () => {
     },
     7_200_000,
   );
-
-  it('score: the README shows that of these sources', () => {
-    expect(staleParts()).toEqual([]);
-  });
 });

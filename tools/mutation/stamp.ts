@@ -13,9 +13,10 @@ export type Kind = (typeof KINDS)[number];
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** What judges a mutant of the code: the explorer with the core under it, and the walks. Of the service only what is mutated counts. */
-const JUDGES = ['entry.ts', 'worker.ts'].map((name) => join(import.meta.dirname, name));
-const judged = /^(spec|src\/core|src\/model|tools\/mutation)\//;
+/** What judges a mutant: the explorer with the core under it, the walks, and for the specification what weaves it and reads TLC. */
+const JUDGES: Readonly<Record<Kind, readonly string[]>> = { code: ['entry.ts', 'worker.ts'], spec: ['spec.ts'] };
+/** Of the service only what is mutated counts. */
+const isJudge = (file: string): boolean => /^(spec|src\/(core|model)|tools\/mutation)\//.test(relative(ROOT, file));
 
 /** These files and all they import, each once, in order. */
 function withImports(entries: readonly string[]): string[] {
@@ -27,9 +28,9 @@ function withImports(entries: readonly string[]): string[] {
   return [...files].sort();
 }
 
-/** What every verdict rests on: the specification, and the tiny models; of the code also what judges it. */
+/** What every verdict rests on: the specification, the tiny models, and what judges. */
 const ground = (kind: Kind): string[] => [
-  ...(kind === 'code' ? withImports(JUDGES).filter((file) => judged.test(relative(ROOT, file))) : []),
+  ...withImports(JUDGES[kind].map((name) => join(import.meta.dirname, name))).filter(isJudge),
   ...Object.values(SPEC_FILES).map((file) => join(ROOT, file)),
   ...MODELS.filter((model) => model.tiny).flatMap(({ name }) => [join(TLA, `${name}.tla`), join(TLA, `${name}.cfg`)]),
 ];
