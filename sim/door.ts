@@ -1,3 +1,4 @@
+import { ADMIN_TOPIC } from '../spec/vocabulary.ts';
 import { Authority, type Capability, type Session } from '../src/auth/authorize.ts';
 import type { ProcessFact } from '../src/ports.ts';
 import type { Caller, Reply, Request } from '../src/service/messages.ts';
@@ -15,7 +16,8 @@ export interface Host {
   /** Counts processes: an answer of one that died goes nowhere. */
   readonly generation: number;
   readonly isServing: boolean;
-  /** -1, or until when nothing is done. */
+  /** Nothing is done until `pausedUntilMs`. */
+  readonly isPaused: boolean;
   readonly pausedUntilMs: number;
   live(run: () => void): void;
   arm(): void;
@@ -37,7 +39,7 @@ export class Door {
   /** What each client presented last, as a kept connection remembers it. */
   private readonly sessions = new Map<string, Session>();
   private readonly open = new Set<Exchange>();
-  private flood = 0;
+  private readonly floods = new Set<{ readonly connections: number }>();
 
   constructor(parts: NodeParts, host: Host) {
     this.parts = parts;
@@ -64,32 +66,36 @@ export class Door {
     this.open.clear();
   }
 
-  /** Idle connections that someone keeps open. */
-  floodBy(connections: number): void {
-    this.flood += connections;
+  /** Someone opens so many idle connections; what is returned closes those that are still there. */
+  flood(connections: number): () => void {
+    const one = { connections };
+    this.floods.add(one);
+    return () => this.floods.delete(one);
   }
 
-  /** Whoever kept them open lets go of them. */
-  endFlood(): void {
-    this.flood = 0;
+  /** All that were kept idle are closed. */
+  endFloods(): void {
+    this.floods.clear();
+  }
+
+  private get connections(): number {
+    let sum = this.open.size;
+    for (const { connections } of this.floods) sum += connections;
+    return sum;
   }
 
   arrive(exchange: Exchange): void {
     const { loop } = this.parts;
     const { call, copy } = exchange;
-    if (!this.isPaused) return this.host.live(() => this.take(exchange));
+    if (!this.host.isPaused) return this.host.live(() => this.take(exchange));
     loop.at(this.host.pausedUntilMs, 'request', copyId(call, copy), () => this.arrive(exchange));
-  }
-
-  private get isPaused(): boolean {
-    return this.parts.loop.nowMs < this.host.pausedUntilMs;
   }
 
   private take(exchange: Exchange): void {
     const { loop, watch, connectionsMax } = this.parts;
     const { call, copy } = exchange;
     loop.mark('request', copyId(call, copy));
-    if (this.host.service === null || !this.host.isServing || this.open.size + this.flood >= connectionsMax)
+    if (this.host.service === null || !this.host.isServing || this.connections >= connectionsMax)
       return exchange.reply(null);
     const capability = this.authority.authenticate(headerOf(call.capability), this.sessionOf(call));
     if (capability === 'expired') this.parts.faults.began('expired', loop.nowMs);
@@ -144,7 +150,7 @@ export class Door {
   }
 
   private revoke(exchange: Exchange, capability: Capability, nonce: string): void {
-    if (!capability.allowsTopic('mailbox.admin')) return this.leave(exchange, { outcome: 'cap_scope' });
+    if (!capability.allowsTopic(ADMIN_TOPIC)) return this.leave(exchange, { outcome: 'cap_scope' });
     const { generation } = this.host;
     this.authority.revoke('nonce', nonce);
     this.parts.faults.began('revoke', this.parts.loop.nowMs);
@@ -170,7 +176,7 @@ export class Door {
   hangUp(exchange: Exchange): void {
     const { loop } = this.parts;
     const { call, copy } = exchange;
-    if (this.isPaused) {
+    if (this.host.isPaused) {
       return loop.at(this.host.pausedUntilMs, 'hangup', copyId(call, copy), () => this.hangUp(exchange));
     }
     if (!this.open.delete(exchange)) return;

@@ -93,8 +93,7 @@ export class Injector {
         return end(fault.forMs, network.trouble(fault));
       case 'connection_flood':
         faults.began(fault.kind, loop.nowMs, fault.forMs);
-        node.door.floodBy(fault.connections);
-        return end(fault.forMs, () => node.door.floodBy(-fault.connections));
+        return end(fault.forMs, node.door.flood(fault.connections));
       case 'keyring':
         faults.began('rollover', loop.nowMs);
         return node.useKeys(fault.keys);

@@ -238,7 +238,7 @@ export class MailboxNode implements Host {
     this.pausedUntilMs = Math.max(this.pausedUntilMs, this.parts.loop.nowMs + forMs);
   }
 
-  private get isPaused(): boolean {
+  get isPaused(): boolean {
     return this.parts.loop.nowMs < this.pausedUntilMs;
   }
 
@@ -253,7 +253,7 @@ export class MailboxNode implements Host {
   /** The faults are over: up, awake, on time, with all keys. */
   settle(keys: readonly number[]): void {
     this.pausedUntilMs = -1;
-    this.door.endFlood();
+    this.door.endFloods();
     this.clock.drift(1);
     this.clock.freeze(this.parts.defect === 'stuck_clock');
     this.store.trouble.end(this.store.disk);
