@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MODELS, type Specification } from '../../src/model/models.ts';
 import { spawnTlc } from '../../src/model/run-tlc.ts';
 import { livenessOf, parseTlc, surprise } from '../../src/model/tlc-output.ts';
@@ -30,15 +30,15 @@ done
 `;
 
 describe('tlc', () => {
-  const stub = mkdtempSync(join(tmpdir(), 'stub-'));
   afterEach(() => vi.unstubAllEnvs());
 
   it('runs side by side unpack the standard modules in folders of their own, and leave nothing', async () => {
+    const stub = mkdtempSync(join(tmpdir(), 'stub-'));
+    onTestFinished(() => rmSync(stub, { recursive: true }));
     writeFileSync(join(stub, 'java'), STUB, { mode: 0o755 });
     vi.stubEnv('PATH', `${stub}:${process.env['PATH']}`);
     const run = () => spawnTlc('no.jar', stub, [], 'Model');
     const folders = (await Promise.all([run(), run()])).map((output) => output.trim());
-    rmSync(stub, { recursive: true });
     expect(new Set(folders).size).toBe(2);
     for (const folder of folders) {
       expect(folder).toMatch(/^\/.+/);
