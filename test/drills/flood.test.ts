@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unitsBody, unitsIn } from '../support/frames.ts';
 import { TestServer } from '../support/server.ts';
+import { forged } from '../support/tokens.ts';
 import { type Answered, Caller, Loop, stepsOf } from '../support/traffic.ts';
 
 const BURST = 20;
@@ -20,12 +21,6 @@ afterAll(async () => {
   for (const caller of callers) caller.close();
   await server.stop();
 });
-
-const forged = (token: string, n: number): string => {
-  const bytes = Buffer.from(token, 'base64url');
-  bytes.writeUInt32BE(n, bytes.length - 10);
-  return bytes.toString('base64url');
-};
 
 describe('drill: flood of failed authentications', () => {
   it('slows its own sender and no valid capability, not even beside it (E2, AU5, K6)', async () => {
