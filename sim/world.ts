@@ -85,7 +85,8 @@ export class World {
     const { loop, faults } = this;
     if (options.fingerprint === true) loop.fingerprint();
     this.tally = new Tally(loop, faults);
-    this.history = new HistoryChecker(setup.limits, options.clocksAreTrue);
+    const { limits } = setup;
+    this.history = new HistoryChecker(limits, options.clocksAreTrue, (topic) => nodeOfTopic(setup, topic));
     this.watch = new Watch(loop, this.history, this.tally, options.observers ?? []);
     for (let i = 0; i < setup.nodes; i++) this.addNode(i, options);
     this.network = new Network(loop, this.nodes, faults, this.watch);

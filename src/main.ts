@@ -12,15 +12,17 @@ import { listenMetrics } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from './integrity/signature.ts';
 import { openListeners } from './listeners.ts';
+import { ClockWatch } from './observe/clock-watch.ts';
 import { KeyWatch } from './observe/key-watch.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { FactObserver } from './observe/observer.ts';
-import type { ProcessFact, Started } from './ports.ts';
+import type { ProcessFact, Started, TimeSource } from './ports.ts';
 import { Service } from './service/service.ts';
+import { ServiceClock } from './service/service-clock.ts';
 import { openStore, type Store } from './store.ts';
 import { supervise } from './supervise.ts';
-import { systemClock, systemRandom } from './system.ts';
+import { systemRandom, systemTime } from './system.ts';
 import { TraceFile } from './trace/file.ts';
 import { askOverHttp } from './verifier/http.ts';
 
@@ -44,6 +46,8 @@ export interface ServerOptions extends Reloadable {
   readonly acceptTornTail?: boolean;
   /** Writes what becomes durable as a trace, to this new file. */
   readonly trace?: string | undefined;
+  /** The machine's clocks; tests set them. */
+  readonly time?: TimeSource;
   /** The journal has failed: all that waited was answered, and the process should end. */
   readonly onFailed?: () => void;
 }
@@ -71,7 +75,6 @@ const gatewayRules = (s: Settings): GatewayRules => ({
 /** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
 export async function startServer(options: ServerOptions): Promise<Running> {
   const { settings, log, dispatch } = options;
-  const clock = systemClock();
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
     settings.topic_classes,
@@ -84,6 +87,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     acceptTornTail: options.acceptTornTail ?? false,
     onRoom: () => readiness.look(),
   });
+  const clock = new ServiceClock(options.time ?? systemTime, store.clocks);
+  if (store.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
   const trace = options.trace === undefined ? null : traceTo(options.trace, store, limitsOf(settings), log);
   const { verifier_url, verifier_timeout } = settings;
   const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
@@ -102,6 +107,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     observer: new FactObserver(metrics, log),
     // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
     overwrites: store.epoch === null,
+    instantOf: (atMs) => clock.instantOf(atMs),
+    stampsClocks: store.epoch !== null,
     effects: {
       append: (batches) => {
         const startedMs = performance.now();
@@ -161,11 +168,14 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     authority,
     state: () => readiness.state,
     connections: listeners.connections,
-    nowMs: clock.nowMs,
+    nowMs: () => clock.nowMs(),
   });
+  const clockWatch = new ClockWatch(log);
   const ticking = setInterval(() => {
-    service.tick(clock.nowMs());
-    authority.tick(clock.nowMs());
+    const nowMs = clock.nowMs();
+    clockWatch.look(clock.instantOf(nowMs) - nowMs);
+    service.tick(nowMs);
+    authority.tick(nowMs);
     trace?.flush();
   }, TICK_MS_MAX);
   readiness.started();
@@ -201,6 +211,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     supervision.stop();
     readiness.stop();
     await scrape.close(0);
+    service.stampClocks(clock.nowMs());
     await new Promise((resolve) => service.whenDurable(resolve));
     store.close();
     trace?.close();

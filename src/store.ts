@@ -10,7 +10,7 @@ import { restoreLater } from './journal/shard-images.ts';
 import { replayShard } from './journal/worker-replay.ts';
 import type { Log } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
-import type { Batch, ProcessFact } from './ports.ts';
+import type { Batch, Clocks, ProcessFact } from './ports.ts';
 import { Service } from './service/service.ts';
 
 /** What a profile keeps things in: the journal, and what it knew when it was opened. */
@@ -18,6 +18,8 @@ export interface Store {
   readonly shards: ShardState[];
   /** Revocations and quota windows of before. */
   readonly processFacts: readonly ProcessFact[];
+  /** What the clocks showed when they were last written down; null where no process ran before. */
+  readonly clocks: Clocks | null;
   /** Of this process; null where nothing outlives one. */
   readonly epoch: number | null;
   append(batches: readonly Batch[], done: (error: Error | null) => void): void;
@@ -50,6 +52,7 @@ export function openStore(options: StoreOptions): Store {
 const inMemory = (settings: Settings): Store => ({
   shards: Service.empty(settings.ready_shards, limitsOf(settings)),
   processFacts: [],
+  clocks: null,
   epoch: null,
   append: memoryJournal.append,
   hasRoom: true,
@@ -103,6 +106,7 @@ function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOption
   return {
     shards: shards ?? Service.empty(settings.ready_shards, limitsOf(settings)),
     processFacts: recovered?.replica.processFacts() ?? [],
+    clocks: recovered?.replica.clocks ?? null,
     epoch,
     append: (batches, done) => journal.append(batches, done),
     rebuild: ({ shard, limits }, done) => {

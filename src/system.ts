@@ -1,5 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
-import type { Clock, Random } from './ports.ts';
+import type { Random, TimeSource } from './ports.ts';
 
 const POOL_BYTES = 16 * 1024;
 const pool = Buffer.alloc(POOL_BYTES);
@@ -29,8 +29,5 @@ export const systemRandom: Random = {
   },
 };
 
-/** Milliseconds that never go back, anchored to the wall clock when the process started (TM1). */
-export function systemClock(): Clock {
-  const anchorMs = Date.now() - performance.now();
-  return { nowMs: () => Math.floor(anchorMs + performance.now()), wallMs: () => Date.now() };
-}
+/** The machine's clocks. The monotonic one is CLOCK_MONOTONIC on Linux: it stands still while the machine is suspended. */
+export const systemTime: TimeSource = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };

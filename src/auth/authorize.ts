@@ -92,7 +92,9 @@ export class Authority implements Judge {
     // Those of keys that went let go of them (K7).
     this.cache.each((capability) => capability.failure());
     const oldestMs = Math.min(...this.ring.keys.map((key) => key.createdMs));
-    this.revocations.forgetNonces(Math.min(oldestMs, this.clock.wallMs() - KEY_AGE_MAX_MS) - DAY_MS);
+    // Keys are dated by the wall clock, revocations by the service clock: ages can be compared, dates can not.
+    const ageMs = Math.max(KEY_AGE_MAX_MS, this.clock.wallMs() - oldestMs) + DAY_MS;
+    this.revocations.forgetNonces(this.clock.nowMs() - ageMs);
   }
 
   newSession(): Session {

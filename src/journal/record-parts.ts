@@ -1,6 +1,7 @@
 import { DEAD_REASONS, type DeadReason } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+import { type Clocks, WALL_MS_MAX } from '../ports.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
 
 /** Stands for a payload that is in a file of its own and has not been read. */
@@ -21,6 +22,16 @@ export function readSlots(r: Reader): number[] {
   for (let count = r.u32(); count > 0; count--) slots.push(r.u32());
   return slots;
 }
+
+/** Times that a process goes on from: a wrong one would end every window, or none. */
+export function readClocks(r: Reader): Clocks {
+  const [serviceMs, wallMs] = [r.f64(), r.f64()];
+  if (!isWhole(serviceMs, Number.MAX_SAFE_INTEGER)) throw new BytesError(`clocks: service_ms ${serviceMs} is no time`);
+  if (!isWhole(wallMs, WALL_MS_MAX)) throw new BytesError(`clocks: wall_ms ${wallMs} is no time`);
+  return { name: 'clocks', serviceMs, wallMs };
+}
+
+const isWhole = (value: number, most: number): boolean => Number.isInteger(value) && value >= 0 && value <= most;
 
 export function writeAttrs(w: Writer, attrs: Attrs): void {
   const keys = Object.keys(attrs);

@@ -10,6 +10,7 @@ import {
   indexOf,
   oneOf,
   readAttrs,
+  readClocks,
   readLimits,
   readSlots,
   reasonOf,
@@ -38,6 +39,7 @@ export const KINDS = {
   limited: 33,
   revoked: 34,
   charged: 35,
+  clocks: 36,
   shard: 64,
   free_slots: 65,
   message: 66,
@@ -176,6 +178,10 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
       w.f64(item.endMs);
       w.f64(item.windowMs);
       return;
+    case 'clocks':
+      w.f64(item.serviceMs);
+      w.f64(item.wallMs);
+      return;
     case 'shard':
       w.f64(item.nowMs);
       w.f64(item.lastSeq);
@@ -264,6 +270,8 @@ function readRest(r: Reader, name: RestName): Item {
       return { name, kind: r.u8() === 0 ? 'nonce' : 'key_id', value: r.text(), atMs: r.f64() };
     case 'charged':
       return { name, nonce: r.text(), line: r.text(), used: r.f64(), endMs: r.f64(), windowMs: r.f64() };
+    case 'clocks':
+      return readClocks(r);
     case 'shard':
       return { name, nowMs: r.f64(), lastSeq: r.f64(), lastNumber: r.f64(), slots: r.u32() };
     case 'free_slots':

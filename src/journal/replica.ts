@@ -3,7 +3,7 @@ import type { Fact } from '../core/facts.ts';
 import { type Image, imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import { ShardState } from '../core/state.ts';
-import type { Charged, ProcessFact, Revoked, Started } from '../ports.ts';
+import type { Charged, Clocks, ProcessFact, Revoked, Started } from '../ports.ts';
 import { BytesError, Reader } from './bytes.ts';
 import { type Entry, type Head, readRecord } from './record.ts';
 
@@ -21,6 +21,7 @@ export class Replica {
   private readonly charged = new Map<string, Charged>();
   /** Time of the last fact. */
   private nowMs = 0;
+  private said: Clocks | null = null;
   /** The one shard whose facts are taken; all of them without. */
   private readonly only: number | undefined;
 
@@ -35,7 +36,7 @@ export class Replica {
   }
 
   private take({ shard, item }: Entry): void {
-    this.facts++;
+    if (item.name !== 'clocks') this.facts++;
     if (shard === null) return this.process(item as ProcessFact);
     if (this.only !== undefined && shard !== this.only) return;
     const state = this.shards[shard];
@@ -58,9 +59,27 @@ export class Replica {
       case 'charged':
         this.charge(fact);
         return;
+      case 'clocks':
+        return this.showed(fact);
       default:
         throw new BytesError('no fact of a process');
     }
+  }
+
+  private showed(clocks: Clocks): void {
+    const lastMs = Math.max(this.nowMs, this.said?.serviceMs ?? 0);
+    if (clocks.serviceMs < lastMs) throw new BytesError(`clocks: service_ms ${clocks.serviceMs} after ${lastMs}`);
+    this.said = clocks;
+  }
+
+  /**
+   * What both clocks showed last; null before the first process. Where no record says so, one clock was both: the facts of
+   * earlier versions stand at the wall clock.
+   */
+  get clocks(): Clocks | null {
+    const { said, nowMs } = this;
+    if (said !== null) return { ...said, serviceMs: Math.max(said.serviceMs, nowMs) };
+    return this.epoch === 0 ? null : { name: 'clocks', serviceMs: nowMs, wallMs: nowMs };
   }
 
   /** In the order in which they were charged last, however much of it a snapshot left out. */
@@ -70,10 +89,11 @@ export class Replica {
     this.charged.set(key, fact);
   }
 
-  private started({ shards, epoch, limits }: Started): void {
+  private started({ shards, epoch, limits, atMs }: Started): void {
     if (epoch <= this.epoch) throw new BytesError(`epoch ${epoch} after ${this.epoch}`);
     this.open(shards, limits);
     this.epoch = epoch;
+    this.nowMs = atMs;
   }
 
   /** As many shards as the journal has, which never changes. */
@@ -100,6 +120,7 @@ export class Replica {
 
   /** Everything, as records of a snapshot. */
   *entries(): Generator<Entry> {
+    if (this.said !== null) yield { shard: null, item: this.said };
     for (const fact of this.processFacts()) yield { shard: null, item: fact };
     for (const state of this.shards) {
       for (const image of imagesOf(state)) yield { shard: state.shard, item: image };

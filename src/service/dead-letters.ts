@@ -156,7 +156,8 @@ export class DeadLetters {
         break;
       }
       last = message.ageNumber;
-      deadLetters.push(deadLetterOf(message, shard.shard, request.withPayload && this.spine.isIntact(message)));
+      const withPayload = request.withPayload && this.spine.isIntact(message);
+      deadLetters.push(deadLetterOf(message, shard.shard, this.spine.instantOf(message.deadAtMs), withPayload));
     }
     return { outcome: 'ok', deadLetters, next };
   }

@@ -33,7 +33,7 @@ describe('record', () => {
 
   it('a payload of its own file: everything else is there', () => {
     const hash = `b3:${'1f'.repeat(32)}`;
-    const { delayMs, ttlMs, random, ...send } = sendOf(5, 't', 'k', { payloadHash: hash, hashChain: hash });
+    const { delayMs, ttlMs, random, tsMs, ...send } = sendOf(5, 't', 'k', { payloadHash: hash, hashChain: hash });
     const item = { ...send, name: 'sent', msgId: 'm', notBeforeMs: 5, ttlAtMs: 9, idemUntilMs: 7 } as const;
     const w = new Writer();
     writeRecord(w, 3, item, true);
@@ -60,9 +60,29 @@ describe('record', () => {
     );
   });
 
+  it('clocks: times that are none are refused, and named (TM1)', () => {
+    const read = (serviceMs: number, wallMs: number) => {
+      const w = new Writer();
+      writeRecord(w, null, { name: 'clocks', serviceMs, wallMs });
+      return readRecord(new Reader(w.buffer, 0, w.length)).item;
+    };
+    const none = fc.oneof(
+      fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, -1, 0.5, 2 ** 53),
+      fc.double({ max: -Number.MIN_VALUE }),
+    );
+    fc.assert(
+      fc.property(none, (time) => {
+        expect(() => read(time, 5)).toThrow(`clocks: service_ms ${time} is no time`);
+        expect(() => read(5, time)).toThrow(`clocks: wall_ms ${time} is no time`);
+      }),
+    );
+    expect(() => read(5, 2 ** 48)).toThrow('wall_ms');
+    expect(read(5, 2 ** 48 - 1)).toEqual({ name: 'clocks', serviceMs: 5, wallMs: 2 ** 48 - 1 });
+  });
+
   it('numbers on disk: kinds and lists only grow at their end', () => {
     expect(Object.entries(KINDS).join(' ')).toMatchInlineSnapshot(
-      `"sent,1 sent_apart,2 received,3 acked,4 nacked,5 extended,6 released,7 expired,8 reprocessed,9 purged,10 recovered,11 started,32 limited,33 revoked,34 charged,35 shard,64 free_slots,65 message,66 message_apart,67 settled,68 head,96 end,97"`,
+      `"sent,1 sent_apart,2 received,3 acked,4 nacked,5 extended,6 released,7 expired,8 reprocessed,9 purged,10 recovered,11 started,32 limited,33 revoked,34 charged,35 clocks,36 shard,64 free_slots,65 message,66 message_apart,67 settled,68 head,96 end,97"`,
     );
     expect([STATES, DEAD_REASONS, PURGE_REASONS, PLACES].map((list) => list.join(' '))).toMatchInlineSnapshot(`
       [

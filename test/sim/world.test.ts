@@ -28,22 +28,26 @@ function quiet(
 }
 
 describe('clocks of a node', () => {
-  it('steps of the wall reach the process with its next start (TM1)', () => {
-    const loop = new Loop();
-    const clock = new NodeClock(loop, 5_000);
-    clock.anchor();
+  it('steps of the wall reach no process, and the next one only where the journal does not know of them (TM1)', () => {
+    const clock = new NodeClock(new Loop(), 5_000);
     expect([clock.nowMs(), clock.wallMs()]).toEqual([EPOCH_MS + 5_000, EPOCH_MS + 5_000]);
-    clock.step(-60_000);
-    expect([clock.nowMs(), clock.wallMs()]).toEqual([EPOCH_MS + 5_000, EPOCH_MS - 55_000]);
-    clock.anchor();
-    expect(clock.nowMs()).toBe(EPOCH_MS - 55_000);
+    const before = { name: 'clocks', serviceMs: clock.nowMs(), wallMs: clock.wallMs() } as const;
+    clock.step(60_000);
+    expect([clock.nowMs(), clock.wallMs()]).toEqual([EPOCH_MS + 5_000, EPOCH_MS + 65_000]);
+    const after = { ...before, wallMs: clock.wallMs() };
+    clock.begin(after);
+    expect(clock.nowMs()).toBe(EPOCH_MS + 5_000);
+    clock.begin(before);
+    expect(clock.nowMs()).toBe(EPOCH_MS + 65_000);
+    clock.step(-120_000);
+    clock.begin(before);
+    expect(clock.nowMs()).toBe(EPOCH_MS + 5_000);
   });
 
   it('drift and standstill bend time both ways, and say how long a deadline is away', () => {
     const loop = new Loop();
     const clock = new NodeClock(loop, 0);
     const pass = (by: number): void => void loop.step(loop.nowMs + by);
-    clock.anchor();
     clock.drift(1.5);
     pass(1_000);
     expect(clock.nowMs()).toBe(EPOCH_MS + 1_500);
