@@ -61,6 +61,8 @@ export interface Sink {
   cut(): void;
   /** Tells a client that waits for it to send its body (100-continue). */
   proceed(): void;
+  /** Tells the reader of the body when it does not come in time. */
+  onLate(reader: { late(): void }): void;
   /** Calls back when the client leaves before all of the response was written. */
   onGone(callback: () => void): void;
   /** Calls back when a response that had to wait is written, or never will be: whether nothing at all of it was. */
@@ -193,7 +195,7 @@ export class Gateway {
     const route = way.route as Route;
     if (route.method === 'GET') return this.serve(way, route.ops === null ? null : queryOf(way.head.query));
     way.sink.proceed();
-    readBody(way.req, way.head, this.rules, this.peekAt(way), (body) => {
+    const reader = readBody(way.req, way.head, this.rules, this.peekAt(way), (body) => {
       this.guarded(way, () => {
         if (typeof body === 'string') this.finish(way, unread(body, this.rules, way.corrId));
         else if (way.isFrames) this.serveFrames(way, body);
@@ -204,6 +206,7 @@ export class Gateway {
         }
       });
     });
+    if (reader !== null) way.sink.onLate(reader);
   }
 
   /** Without a capability in the head no more is read than the first frame's own. */
@@ -366,6 +369,7 @@ const NOBODY: readonly Capability[] = [];
 const opOf = ({ verb }: Request): Op =>
   verb === 'dlq_list' || verb === 'reprocess' || verb === 'purge' ? 'admin' : verb;
 
+const LATE = 'body: did not arrive in time';
 const MUCH_READ = 'body: too many large ones are being read';
 const MANY_PIECES = `body: in more than ${PIECES_MAX} pieces`;
 const NO_PATH = { message: 'no such path' };
@@ -391,6 +395,7 @@ function isReadable({ head, isFrames }: Way): boolean {
 /** Why a body could not be read. */
 function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
   if (fault === 'too_large') return refusal('too_large', corrId, { message: tooLarge(rules), close: true });
+  if (fault === 'timeout') return refusal('timeout', corrId, { message: LATE, close: true });
   if (fault === 'memory') return refusal('saturated_memory', corrId, { message: MUCH_READ, close: true });
   if (fault === 'pieces') return refusal('schema', corrId, { message: MANY_PIECES, close: true });
   if (fault === 'malformed') return refusal('schema', corrId, { message: 'body: its encoding is broken', close: true });

@@ -137,6 +137,7 @@ const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
   400: 'schema',
   401: 'unauth',
   403: 'unauth',
+  408: 'schema',
   413: 'oversize',
   415: 'schema',
   422: 'integrity',

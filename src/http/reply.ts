@@ -1,7 +1,7 @@
 import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { RejectedReason } from '../observe/metrics.ts';
 import type { Reply } from '../service/messages.ts';
-import { type Head, hasBody } from './head.ts';
+import { endsConnection, type Head } from './head.ts';
 
 /** A response, before it is written. */
 export interface Answer {
@@ -113,12 +113,12 @@ export const done = (body: string, outcome: Outcome = 'ok'): Answer => ({ status
 export const original = ({ outcome, msgId }: Reply): string | undefined =>
   outcome === 'duplicate' ? msgId : undefined;
 
-/** A refusal before the body was read: whatever is left of it goes with the connection. */
+/** A refusal before the body was read: it is read and thrown away, or goes with the connection. */
 export const refuse = (
   { head, corrId }: { readonly head: Head; readonly corrId: string },
   outcome: Refusing,
   detail: RefusalDetail = {},
-): Answer => refusal(outcome, corrId, { ...detail, close: hasBody(head) });
+): Answer => refusal(outcome, corrId, { ...detail, close: endsConnection(head) });
 
 /** The service's reply as a response; `write` makes the body of a success. */
 export function answerOf(reply: Reply, corrId: string, write: (reply: Reply) => string): Answer {

@@ -2,9 +2,10 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
-import { connectionOf, isKnown } from './connection.ts';
+import { connectionOf, isKnown, knownConnection } from './connection.ts';
 import { createDispatch, type DispatchMode } from './dispatch.ts';
 import type { Gateway } from './gateway.ts';
+import { Lingering } from './lingering.ts';
 import { Newcomers } from './newcomers.ts';
 import { onParserError } from './parser-errors.ts';
 import { peerOf } from './peer.ts';
@@ -40,6 +41,7 @@ export class Doors {
   private readonly servers = new Set<Server | TlsServer>();
   private rules: ConnectionRules;
   private readonly newcomers = new Newcomers(isKnown);
+  private readonly lingering = new Lingering(() => this.rules);
   private isClosing = false;
   private open = 0;
 
@@ -84,11 +86,15 @@ export class Doors {
     const { handler, gateway } = this;
     server.on('connection', (socket: Socket) => this.enter(socket, welcome));
     server.on('secureConnection', (socket: Socket) => this.newcomers.secured(socket));
+    server.on(pair === null ? 'connection' : 'secureConnection', (socket: Socket) =>
+      this.lingering.adopt(socket, (each) => knownConnection(each)?.reading !== 'whole'),
+    );
     server.on('request', handler);
     // The body is asked for only once the capability has been accepted.
     server.on('checkContinue', handler);
     server.on('checkExpectation', (req, res) => {
       gateway.ledger.cut(peerOf(req.socket), 'expect');
+      connectionOf(req.socket, () => gateway.newSession()).refuses(res);
       res.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
     });
     server.on('dropRequest', ({ socket }) => this.full(socket));
@@ -96,7 +102,7 @@ export class Doors {
       gateway.ledger.cut(peerOf(socket), 'connect');
       socket.destroy();
     });
-    server.on('clientError', onParserError(gateway.ledger));
+    server.on('clientError', onParserError(gateway.ledger, this.lingering));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       gateway.ledger.handshakeFailed(peerOf(socket), error.code ?? 'unknown');
       socket.destroy();
@@ -134,7 +140,7 @@ export class Doors {
   private enter(socket: Socket, welcome?: (socket: Socket) => void): void {
     // A peer that resets must not take the process down.
     socket.on('error', () => socket.destroy());
-    if (this.open >= this.rules.connectionsMax) {
+    if (this.open >= this.rules.connectionsMax && !this.lingering.makeRoom()) {
       const leaving = this.newcomers.takeOldest() ?? socket;
       this.gateway.ledger.cut(peerOf(leaving), 'max_connections', 'saturated');
       leaving.destroy();
@@ -166,6 +172,8 @@ export async function listenMetrics(registry: Registry, host: string, port: numb
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 500 });
   server.maxConnections = METRICS_CONNECTIONS_MAX;
   server.on('connection', (socket) => socket.on('error', () => socket.destroy()));
+  const lingering = new Lingering(() => ({ readTimeoutMs: 5_000, connectionsMax: METRICS_CONNECTIONS_MAX }));
+  server.on('connection', (socket) => lingering.adopt(socket, () => true));
   server.on('request', (req, res) => {
     if (req.method !== 'GET' || req.url !== '/metrics') {
       res.writeHead(req.method === 'GET' ? 404 : 405, { connection: 'close' }).end();

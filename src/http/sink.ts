@@ -48,7 +48,7 @@ export class NodeSink implements Sink {
     const { res, connection } = this;
     if (answer.heldMs !== undefined) return this.hold(answer, corrId, answer.heldMs);
     this.settle();
-    if (res.headersSent || connection.socket.destroyed) return true;
+    if (res.headersSent || connection.socket.writableEnded || connection.socket.destroyed) return true;
     const close = answer.close === true || this.options.closing();
     if (close) connection.isClosing = true;
     this.write(answer, headersOf(answer, corrId, close));
@@ -144,6 +144,10 @@ export class NodeSink implements Sink {
 
   cut(): void {
     this.connection.socket.destroy();
+  }
+
+  onLate(reader: { late(): void }): void {
+    this.connection.onLate(reader);
   }
 
   proceed(): void {

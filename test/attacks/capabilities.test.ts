@@ -29,12 +29,13 @@ const message = () => ({ topic: victim.topic, idem_key: 'attack', payload_b64: M
 const sending = (cap: string): string => post('/v1/send', cap, message());
 const header = (...lines: string[]): string => request('POST', '/v1/send', [...lines, 'Content-Length: 2'], '{}');
 
-/** A token that nobody stands behind: refused before the body is read. */
+/** A token that nobody stands behind: refused before the body is read, and the connection goes on behind it. */
 const nobody = (name: string, token: () => string, reason: string): Attack => ({
   name: `${name} (S2, AU1)`,
   sends: () => sending(token()),
   gets: ['401 E_CAP_AUTH'],
   logs: [`auth.denied ${reason}`],
+  stays: true,
 });
 const mutated = (name: string, change: (token: string) => string, reason: string): Attack =>
   nobody(name, () => change(signed(full())), reason);
@@ -46,6 +47,7 @@ const headless = (name: string, lines: () => string[], reason: string): Attack =
   sends: () => header(...lines()),
   gets: ['401 E_CAP_AUTH'],
   logs: [`auth.denied ${reason}`],
+  stays: true,
 });
 /** Authentic, and not for this: found out before the body is read (`op`), or when it names its topic. */
 const notFor = (name: string, sends: () => string, reason: 'op' | 'topic'): Attack => ({
@@ -53,7 +55,7 @@ const notFor = (name: string, sends: () => string, reason: 'op' | 'topic'): Atta
   sends,
   gets: ['403 E_CAP_SCOPE'],
   logs: [`auth.denied ${reason}`],
-  stays: reason === 'topic',
+  stays: true,
 });
 const flipped = (token: string, at: number): string => {
   const bytes = Buffer.from(token, 'base64url');
