@@ -1,4 +1,5 @@
 /** What a report file holds: one run, in columns, as the page in it reads it. Types only: both sides share them. */
+import type { Conclusion } from '../conclusion.ts';
 
 /** A message as the process has it after a fact. Times are ms of simulated time. */
 export interface Seen {
@@ -53,12 +54,7 @@ export interface ReportData {
   readonly version: string;
   /** The command that makes this run again. */
   readonly repeat: string;
-  readonly verdict: {
-    readonly kind: string;
-    readonly rule: string | null;
-    readonly line: string;
-    readonly msgId: string | null;
-  };
+  readonly verdict: Pick<Conclusion, 'kind' | 'expected' | 'rule' | 'detail' | 'msgId' | 'line' | 'badge'>;
   readonly steps: number;
   readonly simulatedMs: number;
   readonly hash: string;
@@ -70,7 +66,7 @@ export interface ReportData {
     readonly actions: readonly string[];
     readonly rows: readonly { readonly kind: string; readonly counts: readonly number[] }[];
   };
-  readonly goals: readonly { readonly goal: string; readonly least: number; readonly reached: number }[];
+  readonly goals: Conclusion['goals'];
   /** Rows that were left out at the beginning, because there were too many. */
   readonly leftOut: number;
   /** The row where it went wrong; -1 when it did not. */

@@ -5,16 +5,16 @@ import { ASKED, INVARIANT_TEXT } from '../checkers/asked.ts';
 import { RULES } from '../checkers/breach.ts';
 import { ACTIONS } from '../checkers/tally.ts';
 import { EPOCH_MS } from '../clock.ts';
+import type { Conclusion } from '../conclusion.ts';
 import { FAULT_KINDS } from '../fault-log.ts';
 import { HAPPENINGS, type Happening, Narrator } from '../narrate.ts';
 import type { RunResult, World } from '../world.ts';
 import type { Arrow, ReportData, ReportMessage, ReportRows, Seen } from './model.ts';
-import { lineOfVerdict } from './text.ts';
 
 /** More rows than this make a file that is slow to open; the last ones are the ones that matter. */
 const ROWS_MAX = 60_000;
 
-export type About = Pick<ReportData, 'title' | 'description' | 'seed' | 'version' | 'repeat' | 'goals'>;
+export type About = Pick<ReportData, 'title' | 'description' | 'seed' | 'version' | 'repeat'>;
 
 interface Row extends Happening {
   readonly seen: Seen | null;
@@ -75,7 +75,7 @@ export class Recording extends Narrator {
   }
 
   /** The report of the run, which is over. */
-  data(run: RunResult, about: About): ReportData {
+  data(run: RunResult, conclusion: Conclusion, about: About): ReportData {
     const { verdict, steps, simulatedMs, hash, tally, injected, history } = run;
     const cut = Math.max(0, this.rows.length - ROWS_MAX);
     const kept = this.rows.slice(cut);
@@ -91,11 +91,11 @@ export class Recording extends Narrator {
       }
       return number;
     };
-    const msgId = 'msgId' in verdict ? verdict.msgId : null;
-    const rule = verdict.kind === 'safety' ? verdict.rule : verdict.kind === 'liveness' ? 'DeliveredLive' : null;
+    const { kind, expected, rule, detail, msgId, line, badge, goals } = conclusion;
     return {
       ...about,
-      verdict: { kind: verdict.kind, rule, line: lineOfVerdict(verdict), msgId },
+      verdict: { kind, expected, rule, detail, msgId, line, badge },
+      goals,
       ...{ steps, simulatedMs, hash, tally, injected, history: { ...history } },
       coverage: coverageOf(run.matrix),
       leftOut: this.leftOut + cut,
