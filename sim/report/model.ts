@@ -1,7 +1,10 @@
 /** What a report file holds: one run, in columns, as the page in it reads it. Types only: both sides share them. */
 import type { Conclusion } from '../conclusion.ts';
 
-/** A message as the process has it after a fact. Times are ms of simulated time. */
+/**
+ * A message as the process has it. Times are ms of simulated time, as the node's clock stood when they were set: one that drifts or
+ * stops comes to them sooner or later.
+ */
 export interface Seen {
   readonly state: string;
   readonly attempt: number;
@@ -14,6 +17,9 @@ export interface Seen {
   readonly timerMs: number | null;
   readonly reason: string | null;
 }
+
+/** Number in `messages`, and what it became. */
+export type Numbered = readonly [number, Seen];
 
 export interface ReportMessage {
   readonly id: string;
@@ -36,8 +42,8 @@ export interface ReportRows {
   readonly text: string[];
   /** How long a fault lasts, by row. */
   readonly lastsMs: Record<number, number>;
-  /** The message of a fact after it, by row. */
-  readonly seen: Record<number, Seen>;
+  /** Messages that a row changed, by their numbers, as they are after it: the one of a fact, any number by a restart. */
+  readonly changes: Record<number, readonly Numbered[]>;
 }
 
 /** One arrow of the lifecycle. */
@@ -67,8 +73,9 @@ export interface ReportData {
     readonly rows: readonly { readonly kind: string; readonly counts: readonly number[] }[];
   };
   readonly goals: Conclusion['goals'];
-  /** Rows that were left out at the beginning, because there were too many. */
+  /** Rows that were left out at the beginning, because there were too many, and what messages were after them. */
   readonly leftOut: number;
+  readonly before: readonly Numbered[];
   /** The row where it went wrong; -1 when it did not. */
   readonly failingRow: number;
   readonly kinds: readonly string[];
