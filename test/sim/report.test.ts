@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { View } from '../../sim/checkers/view.ts';
 import { conclude, NOTHING_MORE } from '../../sim/conclusion.ts';
+import { ItfTrace } from '../../sim/export/itf.ts';
 import { readSchedule } from '../../sim/files.ts';
 import type { Seen } from '../../sim/report/model.ts';
 import { Recording } from '../../sim/report/recording.ts';
@@ -153,5 +154,28 @@ describe('report: what it shows of a message is what the checkers have, at every
     expect(found.data.leftOut).toBeGreaterThan(1_000);
     expect(found.data.before.length).toBeGreaterThan(0);
     expect(firstLie(found)).toBeNull();
+  });
+});
+
+describe('export: an ITF trace has what the checkers have', () => {
+  it('after restarts that undid sends too (RT4)', () => {
+    const cuts = shortened('power-cuts', 4_500);
+    const itf = new ItfTrace();
+    const { world, driver } = worldOf(cuts, cuts.seed, { observers: [itf] });
+    driver.start(world);
+    for (const node of world.nodes) node.start();
+    world.until(4_500);
+    const { states } = JSON.parse(itf.text()) as { states: Record<string, { '#map': [number, unknown][] }>[] };
+    expect(world.tally.counts['recoveries']).toBeGreaterThan(0);
+    const last = new Map(states.at(-1)?.['state']?.['#map']);
+    const undone = [...last.values()].filter((state) => state === 'absent').length;
+    expect(undone).toBeGreaterThan(0);
+    for (const name of ['state', 'attempt', 'epoch', 'redrives', 'releases'] as const) {
+      const live = world.watch.nodes.flatMap(({ lifecycle }) =>
+        [...lifecycle.messages.values()].map(({ live }) => live[name]),
+      );
+      const shown = states.at(-1)?.[name]?.['#map'].filter(([number]) => last.get(number) !== 'absent');
+      expect(shown?.map(([, value]) => value)).toEqual(live);
+    }
   });
 });
