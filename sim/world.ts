@@ -1,9 +1,10 @@
 import type { State } from '../spec/vocabulary.ts';
-import { Breach, type RuleName } from './checkers/breach.ts';
+import { Breach } from './checkers/breach.ts';
 import { HistoryChecker, type HistoryCounts } from './checkers/history.ts';
 import { NodeChecker } from './checkers/node.ts';
 import { Tally } from './checkers/tally.ts';
 import { NodeClock } from './clock.ts';
+import type { Verdict } from './conclusion.ts';
 import { Injector } from './fault.ts';
 import { FaultLog } from './fault-log.ts';
 import { Loop } from './loop.ts';
@@ -14,12 +15,6 @@ import { Settlement } from './settle.ts';
 import { isHealed, nodeOfTopic, type Setup } from './setup.ts';
 import { type RunObserver, Watch } from './watch.ts';
 import { ScheduleError } from './yaml.ts';
-
-export type Verdict =
-  | { readonly kind: 'held' }
-  | { readonly kind: 'safety'; readonly rule: RuleName; readonly detail: string; readonly msgId: string | null }
-  | { readonly kind: 'liveness'; readonly detail: string; readonly msgId: string | null }
-  | { readonly kind: 'crashed'; readonly detail: string };
 
 /** How a run came out. */
 export interface RunResult {

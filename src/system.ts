@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { Random, TimeSource } from './ports.ts';
 
 const POOL_BYTES = 16 * 1024;
@@ -23,9 +23,13 @@ export const systemRandom: Random = {
     return pool.readUIntBE(draw(6), 6) % below;
   },
   token(bytes) {
-    if (bytes > 1024) return randomBytes(bytes).toString('base64url');
-    const at = draw(bytes);
-    return pool.toString('base64url', at, at + bytes);
+    // A character beyond those that `bytes` need makes up for the two that may not be the first.
+    const chars = Math.floor((8 * bytes) / 6) + 1;
+    for (;;) {
+      const at = draw(bytes + 1);
+      const text = pool.toString('base64url', at, at + bytes + 1).slice(0, chars);
+      if (text[0] !== '-' && text[0] !== '_') return text;
+    }
   },
 };
 

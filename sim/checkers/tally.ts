@@ -43,6 +43,8 @@ export const GOALS = {
 } as const;
 export type Goal = keyof typeof GOALS;
 export const GOAL_NAMES = Object.keys(GOALS) as Goal[];
+/** What the clients themselves count: a replay has none of them, only what they said. */
+export const CLIENT_GOALS: readonly Goal[] = ['send_retries', 'settle_retries', 'renewed'];
 
 /** The actions of `tla/Mailbox.tla`: the rows of the coverage matrix. */
 export const ACTIONS = [...EVENTS.map((event) => ACTION_OF[event]), ...WORLD_ACTIONS];

@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Compile } from 'typebox/compile';
-import type { RunResult, Verdict, World } from '../world.ts';
+import { CLIENT_GOALS } from '../checkers/tally.ts';
+import { type Conclusion, conclude, type Expectations, NOTHING_MORE } from '../conclusion.ts';
+import type { RunResult, World } from '../world.ts';
 import { ScheduleError } from '../yaml.ts';
 import { replaySchema } from './schema.ts';
 import type { Element, Script } from './script.ts';
-import { type Failure, failureOf } from './shrink.ts';
 
 export const REPLAY_FORMAT = 'svc-mailbox replay 1';
 
@@ -14,7 +15,8 @@ export interface Replay {
   /** Where it comes from: a schedule and a seed. */
   readonly from: string;
   readonly version: string;
-  readonly verdict: Failure & { readonly detail: string };
+  readonly verdict: Pick<Conclusion, 'kind' | 'rule' | 'detail'>;
+  readonly expects: Expected;
   /** Shrunk until nothing could be taken out any more. */
   readonly minimal: boolean;
   readonly hash: string;
@@ -23,24 +25,32 @@ export interface Replay {
   readonly script: Script;
 }
 
+/** What the run had to show, with what its clients counted of it: a script has their calls and not them. */
+export interface Expected extends Expectations {
+  readonly counted: Readonly<Record<string, number>>;
+}
+
+/** What a script must show that comes from a schedule; `tally` is of the whole run, whose goals are asked for. */
+export function expectationsOf({ goals, violates }: Expectations, tally: RunResult['tally'] = {}): Expected {
+  const counted = CLIENT_GOALS.filter((goal) => goal in goals).map((goal) => [goal, tally[goal] ?? 0]);
+  return { goals, violates, counted: Object.fromEntries(counted) };
+}
+
+/** How a run of a script came out, by what it had to show. */
+export const concludeReplay = ({ verdict, tally }: RunResult, expects: Expected): Conclusion =>
+  conclude({ verdict, tally: { ...tally, ...expects.counted } }, expects);
+
 /** What a finished run leaves to be saved. */
 export function replayOf(
   script: Script,
   { world, run }: { readonly world: World; readonly run: RunResult },
-  about: Pick<Replay, 'title' | 'from' | 'version' | 'minimal'>,
+  about: Pick<Replay, 'title' | 'from' | 'version' | 'minimal' | 'expects'>,
 ): Replay {
-  const { verdict, hash } = run;
-  return {
-    ...about,
-    verdict: { ...failureOf(verdict), detail: detailOf(verdict) },
-    hash,
-    prints: world.loop.prints ?? [],
-    script,
-  };
+  const { title, from, version, minimal, expects } = about;
+  const { kind, rule, detail } = concludeReplay(run, expects);
+  const verdict = { kind, rule, detail: detail.split('\n')[0] || kind };
+  return { title, from, version, minimal, expects, verdict, hash: run.hash, prints: world.loop.prints ?? [], script };
 }
-
-const detailOf = (verdict: Verdict): string =>
-  'detail' in verdict ? (verdict.detail.split('\n')[0] as string) : 'held';
 
 /** One element a line, so that two files can be compared line by line. */
 export function formatReplay({ prints, script, ...rest }: Replay): string {
@@ -60,6 +70,13 @@ export function writeReplay(path: string, replay: Replay): void {
 }
 
 const schema = Compile(replaySchema);
+
+/** As a file has it; those of earlier versions do not say what was expected. */
+interface Given {
+  readonly format: string;
+  readonly prints: string;
+  readonly expects?: Expected;
+}
 
 /** @throws ScheduleError naming the file and what is wrong in it */
 export function readReplay(path: string): Replay {
@@ -84,16 +101,13 @@ export function parseReplay(text: string, path: string): Replay {
     throw new ScheduleError(`${path}: format: must be "${REPLAY_FORMAT}"; is this a replay file?`);
   }
   if (!schema.Check(value)) throw new ScheduleError(`${path}: ${explain(value)}`);
-  const {
-    format: _,
-    prints,
-    ...rest
-  } = value as unknown as Omit<Replay, 'prints'> & { format: string; prints: string };
+  const { format: _, prints, ...rest } = value as unknown as Omit<Replay, 'prints' | 'expects'> & Given;
   const bytes = new Uint8Array(Buffer.from(prints, 'base64'));
   const { script } = rest;
   const capabilities = script.capabilities.map((c) => ({ ...c, expiresS: c.expiresS ?? Number.POSITIVE_INFINITY }));
   const replay = {
     ...rest,
+    expects: rest.expects ?? { ...NOTHING_MORE, counted: {} },
     script: { ...script, capabilities },
     prints: [...new Uint32Array(bytes.buffer, 0, bytes.length >> 2)],
   };

@@ -2,6 +2,8 @@ import Type, { type TSchema } from 'typebox';
 import { OPS } from '../../spec/vocabulary.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
+import { RULE_NAMES } from '../checkers/breach.ts';
+import { GOAL_NAMES } from '../checkers/tally.ts';
 import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
 import { DEFECTS } from '../node.ts';
 import { SETTLE_BY } from '../setup.ts';
@@ -118,12 +120,20 @@ const call = object({
   ),
 });
 
+const goals = (least: number): TSchema =>
+  object(Object.fromEntries(GOAL_NAMES.map((goal) => [goal, Type.Optional(count(least))])));
+
 export const replaySchema = object({
   format: Type.Enum(['svc-mailbox replay 1']),
   title: text,
   from: text,
   version: text,
-  verdict: object({ kind: kind('held', 'safety', 'liveness', 'crashed'), rule: orNull(text), detail: Type.String() }),
+  verdict: object({
+    kind: kind('held', 'safety', 'liveness', 'crashed', 'goals_missed', 'not_violated'),
+    rule: orNull(text),
+    detail: Type.String(),
+  }),
+  expects: Type.Optional(object({ goals: goals(1), violates: orNull(Type.Enum([...RULE_NAMES])), counted: goals(0) })),
   minimal: Type.Boolean(),
   hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   prints: Type.String({ pattern: '^[A-Za-z0-9+/]*=*$' }),

@@ -29,7 +29,7 @@ export function formatHtml(data: ReportData): string {
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`,
-    `<title>${escaped(`${data.title}: ${data.verdict.kind}`)}</title>`,
+    `<title>${escaped(`${data.title}: ${data.verdict.badge}`)}</title>`,
     `<style>${style}</style>`,
     '</head>',
     '<body>',

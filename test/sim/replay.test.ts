@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { NOTHING_MORE } from '../../sim/conclusion.ts';
 import { partingStep, stepsAround } from '../../sim/diff.ts';
 import { readSchedule } from '../../sim/files.ts';
 import { swarmSchedule } from '../../sim/fuzz/swarm.ts';
-import { formatReplay, parseReplay, type Replay, replayOf } from '../../sim/replay/file.ts';
+import { expectationsOf, formatReplay, parseReplay, type Replay, replayOf } from '../../sim/replay/file.ts';
 import { play } from '../../sim/replay/player.ts';
 import { Recorder } from '../../sim/replay/recorder.ts';
 import type { Script } from '../../sim/replay/script.ts';
@@ -24,7 +25,13 @@ function record(schedule: Schedule, seed = schedule.seed): Recorded {
   return { script: recorder.script(world), world, run };
 }
 
-const about = { title: 't', from: 'happy-path#1', version: 'test', minimal: false };
+const about = {
+  title: 't',
+  from: 'happy-path#1',
+  version: 'test',
+  minimal: false,
+  expects: expectationsOf(NOTHING_MORE),
+};
 const saved = (recorded: Recorded): Replay => replayOf(recorded.script, recorded, about);
 const shorten = (name: string, durationMs: number): Schedule => {
   const schedule = readSchedule(name);

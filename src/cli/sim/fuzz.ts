@@ -5,7 +5,7 @@ import type { BatchCounts } from '../../../sim/fuzz/batch.ts';
 import type { Catch } from '../../../sim/fuzz/hunt.ts';
 import type { Orders } from '../../../sim/fuzz/worker.ts';
 import { durationMs } from '../../config/values.ts';
-import { EXIT, examples, print, printJson, UsageError, wholeNumber } from '../shared.ts';
+import { examples, print, printJson, UsageError, wholeNumber } from '../shared.ts';
 import { explainExits, version } from './shared.ts';
 
 interface FuzzOptions {
@@ -76,7 +76,7 @@ function duration(name: string): (text: string) => number {
 
 async function run(schedules: readonly string[], options: FuzzOptions): Promise<void> {
   if (options.swarm && schedules.length > 0) throw new UsageError('swarm: draws its schedules; name none');
-  const [{ hunt }, { goalsMissed }, { readSchedule }, { formatCatch, formatBatch, formatCoverage, exitCodeOfBatch }] =
+  const [{ hunt }, { goalsMissed }, { readSchedule }, { formatCatch, formatBatch, formatCoverage, concludeBatch }] =
     await Promise.all([
       import('../../../sim/fuzz/pool.ts'),
       import('../../../sim/fuzz/batch.ts'),
@@ -108,13 +108,13 @@ async function run(schedules: readonly string[], options: FuzzOptions): Promise<
   const missed = goalsMissed(read, hunted.counts.goals);
   const { workers } = options;
   const batch = { ...hunted, fromSeed: from, schedules, missed, seconds, workers, version: version() };
-  const exit = exitCodeOfBatch(batch);
-  if (options.json) printJson({ ...batch, exit });
+  const { exit, ...verdict } = concludeBatch(batch);
+  if (options.json) printJson({ ...batch, verdict, exit });
   else {
     print(formatBatch(batch));
     if (options.coverage) print(`\n${formatCoverage(hunted.counts.matrix)}`);
   }
-  process.exitCode = exit === 0 ? EXIT.ok : exit;
+  process.exitCode = exit;
 }
 
 /** On a terminal, one line that is written over; elsewhere nothing. */

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { Conclusion } from '../../../sim/conclusion.ts';
 import type { About } from '../../../sim/report/recording.ts';
 import type { Source } from '../../../sim/source.ts';
 import type { RunObserver } from '../../../sim/watch.ts';
@@ -59,9 +60,11 @@ export function addRun(sim: Command): void {
 
 /** Makes the run, writes what was asked for, prints how it came out and leaves with its code. */
 async function make(source: Source & { kind: 'schedule' }, options: RunOptions): Promise<void> {
-  const [{ worldOf, resultOf }, { exitCodeOf, formatResult, formatCoverage, jsonOf }, { Recorder }] = await Promise.all(
-    [import('../../../sim/run.ts'), import('../../../sim/report/text.ts'), import('../../../sim/replay/recorder.ts')],
-  );
+  const [{ worldOf, resultOf }, { formatResult, formatCoverage, jsonOf }, { Recorder }] = await Promise.all([
+    import('../../../sim/run.ts'),
+    import('../../../sim/report/text.ts'),
+    import('../../../sim/replay/recorder.ts'),
+  ]);
   const { schedule, seed } = source;
   const recorder = options.save === undefined ? null : new Recorder();
   const outputs = await outputsOf(options);
@@ -73,17 +76,19 @@ async function make(source: Source & { kind: 'schedule' }, options: RunOptions):
   const seconds = (performance.now() - startedMs) / 1000;
   showing.stop();
   const command = `mailbox sim run ${schedule.file.startsWith('swarm#') ? schedule.file : `${schedule.file} --seed ${seed}`}`;
-  outputs.write(result, {
+  outputs.write(result, result.conclusion, {
     title: schedule.name,
     description: schedule.description,
     seed: String(seed),
     version: version(),
     repeat: command,
-    goals: Object.entries(schedule.goals).map(([goal, least]) => ({ goal, least, reached: result.tally[goal] ?? 0 })),
   });
   if (recorder !== null && options.save !== undefined) {
-    const { replayOf, writeReplay } = await import('../../../sim/replay/file.ts');
-    const about = { title: schedule.description, from: `${schedule.file}#${seed}`, version: version(), minimal: false };
+    const { expectationsOf, replayOf, writeReplay } = await import('../../../sim/replay/file.ts');
+    const about = {
+      ...{ title: schedule.description, from: `${schedule.file}#${seed}`, version: version(), minimal: false },
+      expects: expectationsOf(schedule, result.tally),
+    };
     writeReplay(options.save, replayOf(recorder.script(world), { world, run: result }, about));
   }
   if (options.json) printJson({ ...jsonOf(result, seconds), version: version() });
@@ -91,13 +96,13 @@ async function make(source: Source & { kind: 'schedule' }, options: RunOptions):
     print(formatResult(result, seconds, version()));
     if (options.coverage) print(`\n${formatCoverage(result.matrix)}`);
   }
-  process.exitCode = exitCodeOf(result);
+  process.exitCode = result.conclusion.exit;
 }
 
 export interface Outputs {
   readonly observers: readonly RunObserver[];
   /** Once the run is over. */
-  readonly write: (run: RunResult, about: About) => void;
+  readonly write: (run: RunResult, conclusion: Conclusion, about: About) => void;
 }
 
 /** What is to be written of a run, and how. */
@@ -123,12 +128,12 @@ export async function outputsOf(options: OutputOptions): Promise<Outputs> {
     const { writeHtml } = await import('../../../sim/report/html.ts');
     const recording = new Recording();
     observers.push(recording);
-    writes.push((run, about) => writeHtml(path, recording.data(run, about)));
+    writes.push((run, conclusion, about) => writeHtml(path, recording.data(run, conclusion, about)));
   }
   return {
     observers,
-    write: (run, about) => {
-      for (const write of writes) write(run, about);
+    write: (...run) => {
+      for (const write of writes) write(...run);
     },
   };
 }
@@ -139,7 +144,7 @@ async function checkDeterminism(source: Source, { json }: RunOptions): Promise<v
   const same = new Set(hashes).size === 1;
   if (json) printJson({ schedule: name, seed, hashes, deterministic: same });
   else print(same ? `same hash in both processes: ${hashes[0]}` : `NOT DETERMINISTIC: ${hashes.join(' and ')}`);
-  const { SIM_EXIT } = await import('../../../sim/report/text.ts');
+  const { SIM_EXIT } = await import('../../../sim/conclusion.ts');
   process.exitCode = same ? EXIT.ok : SIM_EXIT.nondeterministic;
 }
 
