@@ -7,7 +7,7 @@ import { openDurable } from './journal/durable.ts';
 import { memoryJournal } from './journal/memory.ts';
 import type { Recovered } from './journal/recover.ts';
 import { restoreLater } from './journal/shard-images.ts';
-import { replayShard } from './journal/worker-replay.ts';
+import { replayProgram, replayShard } from './journal/worker-replay.ts';
 import type { Log } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { Batch, Clocks, ProcessFact } from './ports.ts';
@@ -101,6 +101,7 @@ function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOption
     facts: recovered?.replica.facts ?? 0,
     latency_ms: Math.round(performance.now() - startedMs),
   });
+  const replaying = replayProgram();
   const retrying = setInterval(() => journal.retry(), RETRY_MS);
   retrying.unref();
   return {
@@ -111,7 +112,7 @@ function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOption
     append: (batches, done) => journal.append(batches, done),
     rebuild: ({ shard, limits }, done) => {
       const { segment, at, sequence } = journal.end;
-      replayShard({ folder: path, shard, end: { segment, at, sequence } }, limits, done);
+      replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, done);
     },
     get hasRoom() {
       return hasRoom;
