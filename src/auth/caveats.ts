@@ -1,4 +1,5 @@
 import { OPS, type Op } from '../../spec/vocabulary.ts';
+import { Cutting, type Piece, type Quota } from './chain.ts';
 
 /** `wire`: Capabilities. One caveat, as its line of ASCII says it. */
 export type Caveat =
@@ -62,14 +63,6 @@ function quotaOf(unit: 'ops' | 'bytes', value: string): Caveat | null {
   return match === null ? null : { kind: 'quota', unit, max: Number(match[1]), windowS: Number(match[2]) };
 }
 
-/** One quota; `line` is the caveat's own text, the name its count goes by (AU2). */
-export interface Quota {
-  readonly line: string;
-  readonly unit: 'ops' | 'bytes';
-  readonly max: number;
-  readonly windowMs: number;
-}
-
 /** What all caveats of a capability together allow: every one must hold, so several of a kind intersect. */
 export interface Scope {
   readonly topics: readonly string[];
@@ -77,7 +70,8 @@ export interface Scope {
   readonly ops: ReadonlySet<Op>;
   readonly expiresS: number;
   readonly notBeforeS: number;
-  readonly quotas: readonly Quota[];
+  /** The chain down to the last quota. */
+  readonly pieces: readonly Piece[];
 }
 
 /** Caveats of one kind that a capability may have. */
@@ -99,7 +93,7 @@ export function scopeOf(lines: readonly string[]): Scope | string {
   const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Counts;
   const topics: string[] = [];
   const prefixes: string[] = [];
-  const quotas: Quota[] = [];
+  const cutting = new Cutting();
   let ops: readonly Op[] = OPS;
   let role: readonly Op[] = OPS;
   let admins = 0;
@@ -117,20 +111,38 @@ export function scopeOf(lines: readonly string[]): Scope | string {
     } else if (caveat.kind === 'role') role = role.filter((op) => ROLE_OPS[caveat.role].includes(op));
     else if (caveat.kind === 'expires') expiresS = Math.min(expiresS, caveat.atS);
     else if (caveat.kind === 'not_before') notBeforeS = Math.max(notBeforeS, caveat.atS);
-    // Said twice it is the same quota, and counts an operation once (AU6).
-    else if (quotas.every((quota) => quota.line !== line))
-      quotas.push({ line, unit: caveat.unit, max: caveat.max, windowMs: caveat.windowS * 1000 });
+    cutting.add(line, caveat.kind === 'quota' ? countedBy(caveat, line) : null, missingOf(counts) === null);
   }
   const wrong = refusalOf(counts, admins);
   if (wrong !== null) return wrong;
-  return { topics, prefixes, ops: new Set(role.filter((op) => ops.includes(op))), expiresS, notBeforeS, quotas };
+  return {
+    topics,
+    prefixes,
+    ops: new Set(role.filter((op) => ops.includes(op))),
+    expiresS,
+    notBeforeS,
+    pieces: cutting.done(),
+  };
+}
+
+const countedBy = ({ unit, max, windowS }: Extract<Caveat, { kind: 'quota' }>, line: string): Quota => ({
+  line,
+  unit,
+  max,
+  windowMs: windowS * 1000,
+});
+
+/** The first kind that every capability must have and that is not there yet, or null. */
+function missingOf(counts: Counts): Kind | null {
+  if (counts.topic + counts['topic prefix'] === 0) return 'topic';
+  return MANDATORY.find((kind) => counts[kind] === 0) ?? null;
 }
 
 /** What is wrong with so many of each kind, `admins` of the op caveats saying `op = admin`; or null. */
 function refusalOf(counts: Counts, admins: number): string | null {
   for (const kind of KINDS) if (counts[kind] > OF_A_KIND_MAX) return `more than ${OF_A_KIND_MAX} ${kind} caveats`;
-  if (counts.topic + counts['topic prefix'] === 0) return 'no topic caveat';
-  for (const kind of MANDATORY) if (counts[kind] === 0) return `no ${kind} caveat`;
+  const missing = missingOf(counts);
+  if (missing !== null) return `no ${missing} caveat`;
   if (admins === 0) return null;
   if (counts['topic prefix'] > 0) return 'op = admin needs a topic, and never goes with a topic prefix';
   return admins < counts.op ? 'op = admin goes with no other op' : null;

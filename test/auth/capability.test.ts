@@ -202,21 +202,12 @@ describe('capability', () => {
     expect(charge(child)).toBe(0);
   });
 
-  it('quota: bytes count apart, and too many quota caveats deny instead of using memory', () => {
+  it('quota: bytes count apart', () => {
     const bench = new AuthorityBench();
     const bytes = bench.token(...FULL, 'quota_bytes = 100/10');
     expect(bench.capability(bytes).charge(101, bench.now)).toBeGreaterThan(0);
     expect(bench.capability(bytes).charge(100, bench.now)).toBe(0);
     expect(bench.capability(bytes).charge(1, bench.now)).toBe(10_000);
-    const wide = bench.token('topic = a', 'op = send', LATER, 'quota_ops = 100000/1000');
-    const answers = Array.from({ length: 100 }, (_, i) =>
-      bench.capability(attenuateToken(wide, [`quota_ops = ${i + 1}/1000`])).charge(0, bench.now),
-    );
-    expect(answers.filter((wait) => wait === 0)).toHaveLength(63);
-    expect(bench.authority.quotas.size).toBe(2);
-    bench.now += 1_000_001 + 60_000;
-    bench.capability(bytes).charge(0, bench.now);
-    expect(bench.authority.quotas.size).toBe(1);
   });
 
   it('revocation: by nonce and by key id, at once, whatever is cached and however attenuated (S3)', () => {
