@@ -95,6 +95,13 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     formats: settings.cap_formats,
     failureBurst: settings.auth_failure_burst,
     onPurge: (entries) => log.warn('auth.spike', { reason: 'failures', entries }),
+    onBarred: (nonce, forMs) =>
+      log.warn('quota.barred', {
+        decision: 'denied',
+        reason: 'too many quotas',
+        nonce: nonce.slice(0, 8),
+        for_s: Math.ceil(forMs / 1000),
+      }),
     ...(verifier_url === null ? {} : { remote: askOverHttp(verifier_url, verifier_timeout) }),
   });
   restore(authority, store.processFacts);
@@ -121,7 +128,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
       },
       fell: (shard, error) => supervision.fell(shard, error),
       // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
-      ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => chargesOf(authority) }),
+      ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => authority.quotas.changes() }),
     },
   });
   service.streamsMax = settings.max_streams;
@@ -250,12 +257,9 @@ async function takeOver(service: Service, store: Store, nowMs: number, limits: L
 function restore(authority: Authority, facts: readonly ProcessFact[]): void {
   for (const fact of facts) {
     if (fact.name === 'revoked') authority.revocations.add(fact);
-    if (fact.name === 'charged') authority.quotas.restore([fact], authority.clock.nowMs());
+    if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], authority.clock.nowMs());
   }
 }
-
-const chargesOf = (authority: Authority): readonly ProcessFact[] =>
-  authority.quotas.changes().map((window) => ({ name: 'charged', ...window }));
 
 /** Everything that speaks against writes at the moment (BD3, D7, K5, B8). */
 function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch, store: Store): Condition[] {

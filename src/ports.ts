@@ -37,7 +37,7 @@ export interface Random {
 }
 
 /** What happened to the process rather than to a message; journaled beside the facts, for what must outlive it. */
-export type ProcessFact = Started | Limited | Revoked | Charged | Clocks;
+export type ProcessFact = Started | Limited | Revoked | Charged | Barred | Clocks;
 
 /** A process took the journal over. What it did to each shard is a fact of that shard (`recovered`). */
 export interface Started {
@@ -63,6 +63,8 @@ export interface Revoked {
 export interface Charged {
   readonly name: 'charged';
   readonly nonce: string;
+  /** The links of the capability's chain down to the caveat, by name, a dot between them; absent where the line alone was counted. */
+  readonly chain?: string;
   /** The caveat, as it is written. */
   readonly line: string;
   readonly used: number;
@@ -74,6 +76,16 @@ export interface Clocks {
   readonly name: 'clocks';
   readonly serviceMs: number;
   readonly wallMs: number;
+}
+/** Too much was made from a link of a capability's chain (AU6): until `endMs` no quota further down is counted, or forgotten. */
+export interface Barred {
+  readonly name: 'barred';
+  readonly nonce: string;
+  /** The links down to it, as in `Charged`; empty for the nonce itself. */
+  readonly chain: string;
+  readonly endMs: number;
+  /** No wait for its end is longer, whatever the clock did. */
+  readonly windowMs: number;
 }
 
 /** The facts of one decision, which stay together; shard null for those of the process. */

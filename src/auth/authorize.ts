@@ -45,6 +45,8 @@ export interface AuthorityOptions {
   readonly failureBurst?: number;
   /** The cache was purged because failures spiked (K6). */
   readonly onPurge?: (entries: number) => void;
+  /** Too many quotas were added to capabilities of this nonce: some of them are refused for so many ms (AU6). */
+  readonly onBarred?: (nonce: string, forMs: number) => void;
 }
 
 /**
@@ -75,6 +77,7 @@ export class Authority implements Judge {
     this.remote = options.remote === undefined ? null : new RemoteVerifier(options.remote);
     this.throttle = new FailureThrottle(options.failureBurst ?? 100);
     this.onPurge = options.onPurge ?? (() => {});
+    if (options.onBarred !== undefined) this.quotas.onBarred = options.onBarred;
   }
 
   get keyring(): Keyring | null {

@@ -3,8 +3,8 @@ import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
 import { parseCaveat, scopeOf } from '../auth/caveats.ts';
 import { KEY_AGE_MAX_MS } from '../auth/keyring.ts';
 import { readKeyringFile } from '../auth/keyring-file.ts';
-import { attenuateToken, parseToken } from '../auth/macaroon.ts';
-import { mint } from '../auth/mint.ts';
+import { parseToken } from '../auth/macaroon.ts';
+import { mint, attenuate as narrow } from '../auth/mint.ts';
 import { durationMs } from '../config/values.ts';
 import { clientOf, connecting, EXIT, examples, print, printJson, textOf, UsageError } from './shared.ts';
 
@@ -53,6 +53,15 @@ function caveatsOf(options: CaveatOptions): string[] {
   return lines;
 }
 
+/** What was asked for cannot be made: that is for whoever asked to put right. */
+function asked<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
 export function addCap(program: Command): void {
   const cap = program.command('cap').description('capabilities');
   const minting = withCaveats(cap.command('mint').description('make a capability'));
@@ -70,7 +79,7 @@ export function addCap(program: Command): void {
     const scope = scopeOf(caveats);
     if (typeof scope === 'string') throw new UsageError(`capability: ${scope}`);
     const keyring = readKeyringFile(options.keyring);
-    const { token, nonce } = mint(keyring, caveats, options.format);
+    const { token, nonce } = asked(() => mint(keyring, caveats, options.format));
     const { id, createdMs } = keyring.newest;
     if (scope.expiresS * 1000 > createdMs + KEY_AGE_MAX_MS) {
       const end = new Date(createdMs + KEY_AGE_MAX_MS).toISOString();
@@ -85,7 +94,8 @@ export function addCap(program: Command): void {
     (token: string, options: CaveatOptions) => {
       const caveats = caveatsOf(options);
       if (caveats.length === 0) throw new UsageError('attenuate: name at least one caveat');
-      print(attenuateToken(textOf(token), caveats));
+      const from = textOf(token);
+      print(asked(() => narrow(from, caveats)));
     },
   );
 

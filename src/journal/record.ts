@@ -2,7 +2,7 @@ import { PURGE_REASONS, STATES, type State } from '../../spec/vocabulary.ts';
 import type { Fact, Nacked, Sent } from '../core/facts.ts';
 import type { Image, MessageImage } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
-import type { Batch, ProcessFact } from '../ports.ts';
+import type { Batch, Charged, ProcessFact } from '../ports.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
 import { readMessage, writeMessage } from './record-message.ts';
 import {
@@ -40,6 +40,9 @@ export const KINDS = {
   revoked: 34,
   charged: 35,
   clocks: 36,
+  /** One that says the chain it counts on. */
+  charged_link: 37,
+  barred: 38,
   shard: 64,
   free_slots: 65,
   message: 66,
@@ -86,11 +89,16 @@ export function writeBatch(w: Writer, batch: Batch, isApart: (fact: Sent) => boo
 
 export function writeRecord(w: Writer, shard: number | null, item: Item, apart = false): void {
   const start = w.length;
-  w.u8(KINDS[apart ? (`${item.name as 'sent' | 'message'}_apart` as const) : item.name]);
+  w.u8(KINDS[kindOf(item, apart)]);
   w.u16(shard ?? PROCESS);
   w.u32(0);
   write(w, item, apart);
   w.u32At(start + 3, w.length - start - PREFIX_BYTES);
+}
+
+function kindOf(item: Item, apart: boolean): keyof typeof KINDS {
+  if (apart) return `${item.name as 'sent' | 'message'}_apart`;
+  return item.name === 'charged' && item.chain !== undefined ? 'charged_link' : item.name;
 }
 
 /** @throws BytesError for what is no record of this version */
@@ -172,6 +180,7 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
       w.f64(item.atMs);
       return;
     case 'charged':
+      if (item.chain !== undefined) w.text(item.chain);
       w.text(item.nonce);
       w.text(item.line);
       w.f64(item.used);
@@ -181,6 +190,12 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
     case 'clocks':
       w.f64(item.serviceMs);
       w.f64(item.wallMs);
+      return;
+    case 'barred':
+      w.text(item.chain);
+      w.text(item.nonce);
+      w.f64(item.endMs);
+      w.f64(item.windowMs);
       return;
     case 'shard':
       w.f64(item.nowMs);
@@ -253,6 +268,8 @@ function read(r: Reader, name: keyof typeof KINDS): Item {
       return readMessage(r, false);
     case 'message_apart':
       return readMessage(r, true);
+    case 'charged_link':
+      return { chain: r.text(), ...readCharged(r) };
     default:
       return readRest(r, name);
   }
@@ -269,9 +286,11 @@ function readRest(r: Reader, name: RestName): Item {
     case 'revoked':
       return { name, kind: r.u8() === 0 ? 'nonce' : 'key_id', value: r.text(), atMs: r.f64() };
     case 'charged':
-      return { name, nonce: r.text(), line: r.text(), used: r.f64(), endMs: r.f64(), windowMs: r.f64() };
+      return readCharged(r);
     case 'clocks':
       return readClocks(r);
+    case 'barred':
+      return { name, chain: r.text(), nonce: r.text(), endMs: r.f64(), windowMs: r.f64() };
     case 'shard':
       return { name, nowMs: r.f64(), lastSeq: r.f64(), lastNumber: r.f64(), slots: r.u32() };
     case 'free_slots':
@@ -299,6 +318,15 @@ function readRest(r: Reader, name: RestName): Item {
       return { name, records: r.f64() };
   }
 }
+
+const readCharged = (r: Reader): Charged => ({
+  name: 'charged',
+  nonce: r.text(),
+  line: r.text(),
+  used: r.f64(),
+  endMs: r.f64(),
+  windowMs: r.f64(),
+});
 
 function writeSent(w: Writer, fact: Sent, apart: boolean): void {
   w.f64(fact.atMs);

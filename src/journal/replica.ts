@@ -3,7 +3,7 @@ import type { Fact } from '../core/facts.ts';
 import { type Image, imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import { ShardState } from '../core/state.ts';
-import type { Charged, Clocks, ProcessFact, Revoked, Started } from '../ports.ts';
+import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports.ts';
 import { BytesError, Reader } from './bytes.ts';
 import { type Entry, type Head, readRecord } from './record.ts';
 
@@ -18,7 +18,7 @@ export class Replica {
   /** Sees every fact of a shard before it is applied, and may throw. */
   before: (shard: ShardState, fact: Fact) => void = () => {};
   private readonly revoked = new Map<string, Revoked>();
-  private readonly charged = new Map<string, Charged>();
+  private readonly charged = new Map<string, Charged | Barred>();
   /** Time of the last fact. */
   private nowMs = 0;
   private said: Clocks | null = null;
@@ -57,6 +57,7 @@ export class Replica {
         this.revoked.set(`${fact.kind} ${fact.value}`, fact);
         return;
       case 'charged':
+      case 'barred':
         this.charge(fact);
         return;
       case 'clocks':
@@ -83,8 +84,8 @@ export class Replica {
   }
 
   /** In the order in which they were charged last, however much of it a snapshot left out. */
-  private charge(fact: Charged): void {
-    const key = `${fact.nonce} ${fact.line}`;
+  private charge(fact: Charged | Barred): void {
+    const key = keyOf(fact.nonce, fact.chain, fact.name === 'charged' ? fact.line : 'barred');
     this.charged.delete(key);
     this.charged.set(key, fact);
   }
@@ -112,8 +113,18 @@ export class Replica {
 
   /** Revocations, and the quota windows that are not over. */
   processFacts(): ProcessFact[] {
-    const running = [...this.charged.values()].filter(({ endMs }) => endMs > this.nowMs);
+    const running = [...this.charged.values()].filter((fact) => fact.endMs > this.nowMs && !this.isBelowBar(fact));
     return [...this.revoked.values(), ...running];
+  }
+
+  /** Whether a bar further up stands for it: one that does not end before it. */
+  private isBelowBar({ nonce, chain = '', endMs }: Charged | Barred): boolean {
+    for (let above = chain; above !== ''; ) {
+      above = above.slice(0, Math.max(0, above.lastIndexOf('.')));
+      const bar = this.charged.get(keyOf(nonce, above, 'barred'));
+      if (bar !== undefined && bar.endMs >= endMs) return true;
+    }
+    return false;
   }
 
   // ---- snapshots
@@ -158,3 +169,5 @@ export class Replica {
     return { take, done };
   }
 }
+
+const keyOf = (nonce: string, chain = '', line: string): string => `${nonce} ${chain} ${line}`;

@@ -107,6 +107,8 @@ const ofProcess = fc.oneof(
   named('revoked', { kind: fc.constantFrom('nonce', 'key_id'), value: id, atMs: time }),
   named('charged', { nonce: id, line: text, used: count, endMs: time, windowMs: time }),
   named('clocks', { serviceMs: fc.maxSafeNat(), wallMs: fc.nat(2 ** 48 - 1) }),
+  named('charged', { chain: text, nonce: id, line: text, used: count, endMs: time, windowMs: time }),
+  named('barred', { chain: text, nonce: id, endMs: time, windowMs: time }),
   named('head', { sequence: count, epoch: count, hash: id, segment: count, shards: fc.nat(1024), limits }),
   named('end', { records: count }),
 ) as fc.Arbitrary<Item>;
