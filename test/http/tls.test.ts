@@ -46,7 +46,7 @@ describe('tls', () => {
     for (const name of ['one', 'two']) {
       if (name === 'two') {
         await certificate.renew('two');
-        server.reload(certificate.settings);
+        await server.reload(certificate.settings);
       }
       const socket = await connected({ ALPNProtocols: ['h2', 'http/1.1'] });
       expect([socket.getProtocol(), socket.alpnProtocol, nameOf(socket)]).toEqual(['TLSv1.3', 'http/1.1', name]);
@@ -70,7 +70,7 @@ describe('tls', () => {
     expect(await ask(socket)).toMatch(/ 200 /);
     const old = nameOf(socket);
     await certificate.renew('three');
-    server.reload(certificate.settings);
+    await server.reload(certificate.settings);
     expect(await ask(socket)).toMatch(/ 200 /);
     expect(nameOf(socket)).toBe(old);
     const fresh = await connected();
@@ -82,18 +82,18 @@ describe('tls', () => {
     const other = await TestCertificate.make('other');
     const settings = (cert: string, key: string) => ({ tls_cert: cert, tls_key: key, read_timeout: '700ms' });
     const { certFile, keyFile } = certificate;
-    const refused = (text: string, with_: Record<string, string>) => expect(() => server.reload(with_)).toThrow(text);
-    refused('tls_key: does not belong to tls_cert', settings(certFile, other.keyFile));
+    const refused = (text: string, with_: Record<string, string>) => expect(server.reload(with_)).rejects.toThrow(text);
+    await refused('tls_key: does not belong to tls_cert', settings(certFile, other.keyFile));
     writeFileSync(other.certFile, 'no certificate');
-    refused('tls_cert: no PEM certificate', settings(other.certFile, keyFile));
+    await refused('tls_cert: no PEM certificate', settings(other.certFile, keyFile));
     writeFileSync(other.keyFile, 'no key');
-    refused('tls_key: no PEM private key', settings(certFile, other.keyFile));
+    await refused('tls_key: no PEM private key', settings(certFile, other.keyFile));
     chmodSync(other.keyFile, 0o640);
-    refused('must be 0600', settings(certFile, other.keyFile));
+    await refused('must be 0600', settings(certFile, other.keyFile));
     chmodSync(other.certFile, 0o666);
-    refused('must not be writable by others', settings(other.certFile, keyFile));
-    refused('ENOENT', settings(certFile, `${keyFile}.none`));
-    refused('not turned on or off', {});
+    await refused('must not be writable by others', settings(other.certFile, keyFile));
+    await refused('ENOENT', settings(certFile, `${keyFile}.none`));
+    await refused('not turned on or off', {});
     const socket = await connected();
     expect(nameOf(socket)).toBe('three');
     socket.destroy();

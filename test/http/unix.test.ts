@@ -67,7 +67,7 @@ describe('unix socket', () => {
       const denied = server.lines.filter(({ reason }) => reason === 'peer_uid');
       expect(denied).toMatchObject([{ event: 'connection.refused', decision: 'denied', peer_addr: `uid:${uid}` }]);
       expect(await server.metric('rejected_total{reason="unauth"}')).toBe(1);
-      server.reload({ uds: path, allow_uids: `${uid + 1},${uid}` });
+      await server.reload({ uds: path, allow_uids: `${uid + 1},${uid}` });
       expect(await get(path, '/healthz')).toMatch(/^200 /);
     }
   });
