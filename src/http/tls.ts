@@ -82,7 +82,7 @@ function privateKeyOf(key: Buffer): KeyObject {
 }
 
 const RSA_BITS_MIN = 2048;
-const ALLOWED = `RSA of at least ${RSA_BITS_MIN} bits, ECDSA on P-256, P-384 or P-521, Ed25519 and Ed448 are allowed`;
+const ALLOWED = `allowed are RSA of at least ${RSA_BITS_MIN} bits, ECDSA on P-256, P-384 or P-521, Ed25519 and Ed448`;
 
 /** OpenSSL would serve with less, and many clients refuse it. */
 function checkStrength({ asymmetricKeyDetails }: KeyObject): void {

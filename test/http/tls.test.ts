@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { connect as connectPlain } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
@@ -98,6 +99,60 @@ describe('tls', () => {
     expect(nameOf(socket)).toBe('three');
     socket.destroy();
     other.remove();
+  });
+
+  it('a pair that looks right and cannot serve refuses the reload as well: nothing of it is in force (K1, S1)', async () => {
+    const other = await TestCertificate.make('other');
+    const [good, whole] = [other.cert, other.cert.trimEnd()];
+    const der = Buffer.from(good.replace(/-----.*-----|\s/g, ''), 'base64');
+    const refused = async (text: RegExp): Promise<void> => {
+      // Harmless settings come with it; they must not get in.
+      const next = { ...other.settings, read_timeout: '800ms', log_level: 'error', max_body: '1KiB' };
+      await expect(server.reload(next)).rejects.toThrow(text);
+    };
+    const certificates: [string | Buffer, RegExp][] = [
+      [der, /^tls_cert: no PEM certificate/],
+      [good + good.replace(/[A-Za-z0-9+/]{40}/, 'A'.repeat(40)), /^tls_cert: certificate 2 of 2 is cut off or damaged/],
+      [`${good}${whole.slice(0, -40)}`, /^tls_cert: certificate 2 of 2 is cut off/],
+      [`${good}${good}-----BEGIN CERTIFICATE-----\n`, /^tls_cert: certificate 3 of 3 is cut off/],
+    ];
+    for (const [cert, text] of certificates) {
+      other.writeCert(cert);
+      await refused(text);
+    }
+    other.useOdd('secp256k1');
+    await refused(/^tls_cert: no client of TLS 1\.3 can use its kind of key .*allowed are RSA of at least 2048 bits/);
+    other.useOdd('rsa512');
+    await refused(/^tls_key: RSA of 512 bits; allowed are/);
+    for (const make of ['rm "$1"; mkfifo "$1"', 'rm "$1"; mkdir "$1"'].map((script) => [
+      '-c',
+      script,
+      'sh',
+      other.certFile,
+    ])) {
+      expect(spawnSync('sh', make).status).toBe(0);
+      await refused(/^tls_cert .*: not a regular file, but a (FIFO|directory)$/);
+    }
+    const socket = await connected();
+    expect(nameOf(socket)).toBe('three');
+    socket.destroy();
+    const before = server.lines.length;
+    const answer = await server.raw('GET /healthz HTTP/1.1\r\n\r\n').catch(() => '');
+    expect(answer).not.toContain('200');
+    await until(() => server.lines.slice(before).some(({ level }) => level === 'warn'));
+    other.remove();
+  });
+
+  it('a chain, with words between its certificates, is taken (K1)', async () => {
+    const other = await TestCertificate.make('chain');
+    const issuer = await TestCertificate.make('issuer');
+    other.writeCert(`# the server\n${other.cert}\n# who vouches for it\n${issuer.cert}`);
+    await server.reload({ ...other.settings, read_timeout: '500ms' });
+    const socket = await connected({ ca: [other.cert, issuer.cert] });
+    expect(nameOf(socket)).toBe('chain');
+    socket.destroy();
+    await server.reload({ ...certificate.settings, read_timeout: '500ms' });
+    for (const each of [other, issuer]) each.remove();
   });
 
   it('start: refused without both files, with a foreign key, or with a key others may read (K1, I3)', async () => {
