@@ -14,8 +14,14 @@ const count = (min: number, max: number): Kind<number> => ({
   read: (text) => (/^[0-9]{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : null),
   show: String,
 });
+/** Examples are values that are taken. */
+const like = (texts: readonly string[], isTaken: (text: string) => boolean): string =>
+  `like ${texts.filter(isTaken).join(' ')}`;
 const duration = (minMs: number, maxMs: number): Kind<number> => ({
-  says: `a duration ${durationText(minMs)}..${durationText(maxMs)}, like 250ms 5s 1h 7d`,
+  says: `a duration ${durationText(minMs)}..${durationText(maxMs)}, ${like(['250ms', '5s', '1h', '7d'], (text) => {
+    const ms = durationMs(text) as number;
+    return ms >= minMs && ms <= maxMs;
+  })}`,
   read: (text) => {
     const ms = durationMs(text);
     return ms !== null && ms >= minMs && ms <= maxMs ? ms : null;
@@ -23,7 +29,10 @@ const duration = (minMs: number, maxMs: number): Kind<number> => ({
   show: durationText,
 });
 const size = (min: number, max: number): Kind<number> => ({
-  says: `a size ${sizeText(min)}..${sizeText(max)}, like 512KiB 1MiB 2GiB`,
+  says: `a size ${sizeText(min)}..${sizeText(max)}, ${like(['512KiB', '1MiB', '32MiB', '2GiB'], (text) => {
+    const bytes = sizeBytes(text) as number;
+    return bytes >= min && bytes <= max;
+  })}`,
   read: (text) => {
     const bytes = sizeBytes(text);
     return bytes !== null && bytes >= min && bytes <= max ? bytes : null;
