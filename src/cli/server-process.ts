@@ -28,7 +28,7 @@ class ServerProcess {
   }
 
   /** For people, on standard error: a terminal, a file, or nobody. */
-  readonly say = (text: string): void => standardStream(2).write(text, () => {});
+  readonly say = (text: string): void => standardStream(2).write(Buffer.from(text), () => {});
 
   readonly leave = (code: number): void => {
     this.output.end(LAST_LINES_MS).then(() => process.exit(code));

@@ -1,7 +1,7 @@
 /** Where the lines go. */
-export interface TextOut {
-  /** Writes all of a text, then calls back, later and once. A text that failed is given again: what was written of it stays so. */
-  write(text: string, done: (error: Error | null) => void): void;
+export interface ByteOut {
+  /** Writes all of it, then calls back, later and once. What failed is given again: what was written of it stays so. */
+  write(bytes: Buffer, done: (error: Error | null) => void): void;
 }
 
 /** Lines that were dropped: those of security decisions (O3), and the others. */
@@ -11,12 +11,12 @@ export interface DroppedLines {
 }
 
 /** Lines that wait for their reader take no more than this, in characters. */
-export const WAITING_CHARS_MAX = 4 * 1024 ** 2;
+export const WAITING_CHARS_MAX = 1024 ** 2;
 /** What could not be written is tried again so often. */
 export const RETRY_MS = 1000;
 
 export interface LogOutputOptions {
-  readonly out: TextOut;
+  readonly out: ByteOut;
   /** It goes on: so many lines before the next one were dropped. */
   readonly resumed: (dropped: DroppedLines) => void;
   readonly waitingCharsMax?: number;
@@ -30,7 +30,7 @@ export interface LogOutputOptions {
 export class LogOutput {
   private readonly options: LogOutputOptions;
   /** On its way, or to be tried again. */
-  private writing = '';
+  private writing: Buffer | null = null;
   private waiting = '';
   private retrying: NodeJS.Timeout | null = null;
   private isScheduled = false;
@@ -49,7 +49,7 @@ export class LogOutput {
 
   readonly write = (line: string, isDecision = false): void => {
     const { waitingCharsMax = WAITING_CHARS_MAX } = this.options;
-    if (this.isDropping || this.writing.length + this.waiting.length + line.length > waitingCharsMax) {
+    if (this.isDropping || (this.writing?.length ?? 0) + this.waiting.length + line.length > waitingCharsMax) {
       for (const count of [this.untold, this.total]) count[isDecision ? 'decisions' : 'others']++;
       this.schedule();
       return;
@@ -64,7 +64,7 @@ export class LogOutput {
 
   /** What one turn of the event loop says goes into one write. */
   private schedule(): void {
-    if (this.writing !== '' || this.isScheduled) return;
+    if (this.writing !== null || this.isScheduled) return;
     this.isScheduled = true;
     setImmediate(() => {
       this.isScheduled = false;
@@ -73,37 +73,38 @@ export class LogOutput {
   }
 
   private next(): void {
-    if (this.writing !== '') return;
+    if (this.writing !== null) return;
     if (this.waiting === '' && this.isDropping) {
       const dropped = this.untold;
       this.untold = { decisions: 0, others: 0 };
       this.options.resumed(dropped);
     }
     if (this.waiting === '') return this.ended?.();
-    this.writing = this.waiting;
+    const bytes = Buffer.from(this.waiting);
     this.waiting = '';
-    this.send();
+    this.send(bytes);
   }
 
-  private readonly send = (): void => {
+  private send(bytes: Buffer): void {
+    this.writing = bytes;
     this.retrying = null;
-    this.options.out.write(this.writing, (error) => {
+    this.options.out.write(bytes, (error) => {
       if (error === null) {
-        this.writing = '';
+        this.writing = null;
         this.next();
       } else if (this.ended !== null) this.ended();
-      else this.retrying = setTimeout(this.send, RETRY_MS).unref();
+      else this.retrying = setTimeout(() => this.send(bytes), RETRY_MS).unref();
     });
-  };
+  }
 
   /** The last lines: resolves when they are written, or cannot be, or after the deadline. */
   end(deadlineMs: number): Promise<void> {
     return new Promise((resolve) => {
       setTimeout(resolve, deadlineMs).unref();
       this.ended = resolve;
-      if (this.retrying !== null) {
+      if (this.retrying !== null && this.writing !== null) {
         clearTimeout(this.retrying);
-        this.send();
+        this.send(this.writing);
       } else this.next();
     });
   }

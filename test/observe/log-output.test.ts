@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../src/observe/log.ts';
-import { type DroppedLines, LogOutput, RETRY_MS, type TextOut } from '../../src/observe/log-output.ts';
+import { type ByteOut, type DroppedLines, LogOutput, RETRY_MS } from '../../src/observe/log-output.ts';
 
 /** A reader that takes a text, takes a part and fails, or takes its time, as it is told. */
-class Reader implements TextOut {
+class Reader implements ByteOut {
   read = '';
   texts = 0;
   private pending: { text: string; done: (error: Error | null) => void } | null = null;
   private taken = 0;
 
-  write(text: string, done: (error: Error | null) => void): void {
+  write(bytes: Buffer, done: (error: Error | null) => void): void {
     if (this.pending !== null) throw new Error('two writes at once');
     this.texts++;
-    this.pending = { text, done };
+    this.pending = { text: bytes.toString(), done };
   }
   get isAsked(): boolean {
     return this.pending !== null;
@@ -161,6 +161,7 @@ describe('log output', () => {
     const failed = output.end(60_000);
     reader.fail();
     await failed;
+    expect(reader.read).toBe('last\nnev');
   });
 
   it('decision lines are told apart by their field (O3)', () => {
