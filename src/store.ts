@@ -39,13 +39,15 @@ export interface StoreOptions {
   readonly acceptTornTail: boolean;
   /** `hasRoom` has changed. */
   readonly onRoom: () => void;
+  /** Opening ends with its reason when it is aborted. */
+  readonly ended: AbortSignal;
 }
 
 /** Space that was short is asked for again so often. */
 const RETRY_MS = 1000;
 
-/** @throws ConfigError, FolderError, JournalRefused */
-export function openStore(options: StoreOptions): Store {
+/** @throws ConfigError, FolderError, JournalRefused, or the reason of `ended` */
+export async function openStore(options: StoreOptions): Promise<Store> {
   return options.settings.profile === 'micronode' ? inMemory(options.settings) : durable(options);
 }
 
@@ -61,10 +63,11 @@ const inMemory = (settings: Settings): Store => ({
   close: () => {},
 });
 
-function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOptions): Store {
+async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }: StoreOptions): Promise<Store> {
   const startedMs = performance.now();
   let hasRoom = true;
-  const { path, journal, shards, close } = openDurable({
+  const { path, journal, shards, close } = await openDurable({
+    ended,
     folder: settings.data,
     segmentBytes: settings.segment_size,
     acceptTornTail,
@@ -91,6 +94,7 @@ function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOption
     close();
     throw new ConfigError(
       `ready_shards: ${settings.data} has ${shards.length}, and that is fixed for a data directory`,
+      'ready_shards',
     );
   }
   if (recovered !== null) report(recovered, log, metrics);

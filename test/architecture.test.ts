@@ -9,8 +9,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   spec: { may: ['spec'], packages: ['xstate'] },
   'src/core': { may: ['spec', 'src/core'], packages: [] },
   'src/ports.ts': { may: ['types of src/core'], packages: [] },
+  // What settings name, read without waiting for anybody.
+  'src/regular-file.ts': { may: [], packages: [] },
   'src/auth': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/auth'],
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/regular-file.ts', 'src/auth'],
     packages: ['macaroons.js', 'hash-wasm'],
   },
   'src/integrity': {
@@ -49,7 +51,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     packages: [],
   },
   'src/trace': { may: ['spec', 'src/core', 'src/model', 'src/ports.ts', 'src/trace'], packages: [] },
-  'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
+  'src/config': { may: ['spec', 'src/core', 'src/regular-file.ts', 'src/config'], packages: ['smol-toml'] },
   'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/supervisor.ts': { may: ['spec'], packages: ['xstate'] },

@@ -31,7 +31,7 @@ const node = { bundle: true, platform: 'node', format: 'esm', target: 'node20', 
 const programs = (outdir) => [
   {
     ...node,
-    entryPoints: { mailbox: 'src/cli/mailbox.ts', 'explorer-worker': 'src/cli/explorer-worker.ts' },
+    entryPoints: { mailbox: 'src/cli/entry.ts', 'explorer-worker': 'src/cli/explorer-worker.ts' },
     splitting: true,
     packages: 'external',
     sourcemap: true,

@@ -36,6 +36,9 @@ export interface Session {
   known: boolean;
 }
 
+/** What a connection starts with. */
+export const freshSession = (): Session => ({ header: '', entry: null, held: false, known: false });
+
 export interface AuthorityOptions {
   /** Formats that are accepted (P2); all by default. */
   readonly formats?: readonly CapFormat[];
@@ -101,7 +104,7 @@ export class Authority implements Judge {
   }
 
   newSession(): Session {
-    return { header: '', entry: null, held: false, known: false };
+    return freshSession();
   }
 
   /** The capability of an `Authorization` header, or why there is none. `unverified`: it takes a question, see `ask`. */

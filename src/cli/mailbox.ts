@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { KeyringError } from '../auth/keyring.ts';
@@ -11,8 +10,10 @@ import { addJournal } from './journal.ts';
 import { addKeyring } from './keyring.ts';
 import { addMessages } from './messages.ts';
 import { addModel } from './model.ts';
+import { refuseStart } from './refusal.ts';
 import { addServe } from './serve.ts';
 import { EXIT, UsageError } from './shared.ts';
+import { EndedEarly } from './signals.ts';
 import { addSim } from './sim.ts';
 import { addTrace } from './trace.ts';
 
@@ -49,20 +50,29 @@ for (const add of [
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
 for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError('(--help shows how)');
 
-// The reader has what it wanted (`| head`): no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
-);
+const isServer = process.argv[2] === 'serve';
+// The reader has what it wanted (`| head`): no error of ours. A server goes on without one.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (!isServer) process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
+});
+process.stderr.on('error', () => {});
 
 try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCodeOf(error);
+  if (isServer && !isHelp(error)) refuseStart(error, process.exitCode);
+}
+
+/** Help and version end a command by an error, too. */
+function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
 }
 
 /** One line about what went wrong, and the code to leave with. */
 function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof CommanderError) return isHelp(error) ? EXIT.ok : EXIT.usage;
+  if (error instanceof EndedEarly) return EXIT.ok;
   if (error instanceof UsageError || error instanceof ConfigError || error instanceof KeyringError) {
     process.stderr.write(`${error.message}\n`);
     return EXIT.usage;

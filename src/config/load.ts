@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
+import { FileRefused, readRegularFile } from '../regular-file.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
 import { ConfigError, nearest } from './values.ts';
 
+const FILE_BYTES_MAX = 1024 ** 2;
 const ENV_PREFIX = 'MAILBOX_';
 /** Variables of the command line client, which are no settings of the server. */
 const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CA', 'MAILBOX_CAP'] as const;
@@ -36,7 +37,7 @@ export function loadConfig(
   const given = new Map<SettingName, Given>();
   const take = (origin: Origin, from: (name: string) => string, entries: Iterable<[string, string]>) => {
     for (const [name, text] of entries) {
-      if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(unknown(from(name), name, from));
+      if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(unknown(from(name), name, from), name);
       given.set(name as SettingName, { text, origin, from: from(name) });
     }
   };
@@ -51,7 +52,9 @@ export function loadConfig(
     const entry = given.get(name);
     origins[name] = entry?.origin ?? 'default';
     settings[name] = entry === undefined ? fallback : kind.read(entry.text);
-    if (entry !== undefined && settings[name] === null) throw new ConfigError(`${entry.from}: must be ${kind.says}`);
+    if (entry !== undefined && settings[name] === null) {
+      throw new ConfigError(`${entry.from}: must be ${kind.says}`, name);
+    }
   }
   const config = { settings: settings as unknown as Settings, origins: origins as Record<SettingName, Origin> };
   together(config.settings);
@@ -78,28 +81,39 @@ function* variables(environment: Readonly<Record<string, string | undefined>>): 
 function fileEntries(file: string): [string, string][] {
   let table: Record<string, unknown>;
   try {
-    table = parse(readFileSync(file, 'utf8'));
+    table = parse(readRegularFile(file, FILE_BYTES_MAX, () => null).toString());
   } catch (error) {
-    if (error instanceof TomlError) throw new ConfigError(`${file}: ${error.message}`);
-    throw new ConfigError(`${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    if (error instanceof TomlError || error instanceof FileRefused) throw new ConfigError(`${file}: ${error.message}`);
+    throw error;
   }
   return Object.entries(table).map(([name, value]) => {
-    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return [name, value.join(',')];
-    if (typeof value === 'object') throw new ConfigError(`${file}: ${name}: must be a single value`);
+    if (Array.isArray(value) && value.every(isPlain)) return [name, value.join(',')];
+    if (typeof value === 'object')
+      throw new ConfigError(`${file}: ${name}: must be a single value, or a list of them`, name);
     return [name, String(value)];
   });
 }
 
+const isPlain = (item: unknown): boolean => typeof item === 'string' || Number.isSafeInteger(item);
+
 /** Rules over two settings. */
 function together(s: Settings): void {
   if (s.t_replay < 2 * s.default_visibility) {
-    throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)');
+    throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)', 't_replay');
   }
-  if ((s.tls_cert === null) !== (s.tls_key === null)) throw new ConfigError('tls_cert, tls_key: both or neither');
+  if ((s.tls_cert === null) !== (s.tls_key === null)) {
+    const missing = s.tls_cert === null ? 'tls_cert' : 'tls_key';
+    throw new ConfigError(`tls_cert, tls_key: both or neither; ${missing} is missing`, missing);
+  }
   if (s.verifier_url !== null && s.keyring !== null) {
-    throw new ConfigError('verifier_url: holds the keys instead of a keyring; give one of the two');
+    throw new ConfigError('verifier_url: holds the keys instead of a keyring; give one of the two', 'verifier_url');
   }
-  if (s.backoff_max < s.backoff_base) throw new ConfigError('backoff_max: must be at least backoff_base');
+  if (s.backoff_max < s.backoff_base) {
+    throw new ConfigError('backoff_max: must be at least backoff_base', 'backoff_max');
+  }
+  if (s.bind.port !== 0 && s.bind.port === s.metrics_bind.port && s.bind.host === s.metrics_bind.host) {
+    throw new ConfigError('metrics_bind: must be another address than bind', 'metrics_bind');
+  }
 }
 
 /** Name, value and origin of every setting, as text. */

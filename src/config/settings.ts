@@ -14,8 +14,14 @@ const count = (min: number, max: number): Kind<number> => ({
   read: (text) => (/^[0-9]{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : null),
   show: String,
 });
+/** Examples are values that are taken. */
+const like = (texts: readonly string[], isTaken: (text: string) => boolean): string =>
+  `like ${texts.filter(isTaken).join(' ')}`;
 const duration = (minMs: number, maxMs: number): Kind<number> => ({
-  says: `a duration ${durationText(minMs)}..${durationText(maxMs)}, like 250ms 5s 1h 7d`,
+  says: `a duration ${durationText(minMs)}..${durationText(maxMs)}, ${like(['250ms', '5s', '1h', '7d'], (text) => {
+    const ms = durationMs(text) as number;
+    return ms >= minMs && ms <= maxMs;
+  })}`,
   read: (text) => {
     const ms = durationMs(text);
     return ms !== null && ms >= minMs && ms <= maxMs ? ms : null;
@@ -23,7 +29,10 @@ const duration = (minMs: number, maxMs: number): Kind<number> => ({
   show: durationText,
 });
 const size = (min: number, max: number): Kind<number> => ({
-  says: `a size ${sizeText(min)}..${sizeText(max)}, like 512KiB 1MiB 2GiB`,
+  says: `a size ${sizeText(min)}..${sizeText(max)}, ${like(['512KiB', '1MiB', '32MiB', '2GiB'], (text) => {
+    const bytes = sizeBytes(text) as number;
+    return bytes >= min && bytes <= max;
+  })}`,
   read: (text) => {
     const bytes = sizeBytes(text);
     return bytes !== null && bytes >= min && bytes <= max ? bytes : null;
@@ -79,13 +88,24 @@ const prefixes: Kind<readonly string[]> = {
   show: (value) => value.join(','),
 };
 
+const SOCKET_PATH_BYTES_MAX = 107;
+/** What the system would cut off, it would bind under another name. */
+const socketPath: Kind<string> = {
+  says: `a path of 1..${SOCKET_PATH_BYTES_MAX} bytes (the system's limit for sockets)`,
+  read: (text) => (text !== '' && Buffer.byteLength(text) <= SOCKET_PATH_BYTES_MAX ? text : null),
+  show: (value) => value,
+};
+/** The largest; 2^32-1 stands for no user. */
+const UID_MAX = 2 ** 32 - 2;
+const NO_UIDS = 'none';
 const uids: Kind<readonly number[]> = {
-  says: 'up to 32 user ids, separated by commas; none lets nobody in',
+  says: `up to 32 user ids 0..${UID_MAX}, separated by commas, or ${NO_UIDS} (lets nobody in)`,
   read: (text) => {
-    const list = text === '' ? [] : text.split(',');
-    return list.length <= 32 && list.every((item) => /^(0|[1-9][0-9]{0,9})$/.test(item)) ? list.map(Number) : null;
+    const list = text === '' || text === NO_UIDS ? [] : text.split(',');
+    const isUid = (item: string): boolean => /^(0|[1-9][0-9]{0,9})$/.test(item) && Number(item) <= UID_MAX;
+    return list.length <= 32 && list.every(isUid) ? list.map(Number) : null;
   },
-  show: (value) => value.join(','),
+  show: (value) => (value.length === 0 ? NO_UIDS : value.join(',')),
 };
 
 interface Setting<T, F extends T | null = T> {
@@ -115,7 +135,7 @@ const d = DEFAULT_LIMITS;
 export const SETTINGS = {
   bind: setting(address, { host: '127.0.0.1', port: 9410 }, 'where the service listens; port 0 picks one'),
   metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
-  uds: optional(path, 'Unix socket to listen on as well, in a directory of mode 0700'),
+  uds: optional(socketPath, 'Unix socket to listen on as well, in a directory of mode 0700'),
   allow_uids: optional(uids, 'users let in by the Unix socket; by default the one the server runs as', true),
   tls_cert: optional(path, 'certificate chain (PEM); with it `bind` speaks TLS 1.3 and nothing else', true),
   tls_key: optional(path, 'private key of the certificate (PEM, mode 0600)', true),

@@ -1,5 +1,13 @@
 /** A setting's text is wrong: the message names the setting, the limit and where the value came from. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  /** Which setting, where it is about one. */
+  readonly setting: string | null;
+
+  constructor(message: string, setting: string | null = null) {
+    super(message);
+    this.setting = setting;
+  }
+}
 
 const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE_BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };

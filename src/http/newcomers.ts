@@ -6,6 +6,8 @@ import type { Socket } from 'node:net';
  */
 export class Newcomers {
   private readonly open = new Map<string, Socket>();
+  /** TLS connections whose handshake is not over. */
+  private readonly unsecured = new WeakSet<Socket>();
   private readonly isKnown: (socket: Socket) => boolean;
   private unnamed = 0;
 
@@ -13,7 +15,8 @@ export class Newcomers {
     this.isKnown = isKnown;
   }
 
-  add(socket: Socket): void {
+  add(socket: Socket, willBeSecured: boolean): void {
+    if (willBeSecured) this.unsecured.add(socket);
     const name = nameOf(socket) ?? `unix ${++this.unnamed}`;
     this.open.set(name, socket);
     socket.once('close', () => this.open.delete(name));
@@ -23,6 +26,11 @@ export class Newcomers {
   secured(socket: Socket): void {
     const name = nameOf(socket);
     if (name !== null && this.open.has(name)) this.open.set(name, socket);
+  }
+
+  /** Ends those that have not begun a request: nobody waits for an answer on them. */
+  endSilent(): void {
+    for (const socket of this.open.values()) if (socket.bytesRead === 0 || this.unsecured.has(socket)) socket.destroy();
   }
 
   /** Takes out the oldest that is still nobody's; undefined when all are somebody's. */

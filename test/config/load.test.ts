@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, shown } from '../../src/config/load.ts';
-import { SETTING_NAMES } from '../../src/config/settings.ts';
+import { SETTING_NAMES, SETTINGS } from '../../src/config/settings.ts';
 import { ConfigError, durationMs, durationText, nearest, sizeBytes, sizeText } from '../../src/config/values.ts';
 
 describe('config', () => {
@@ -71,9 +71,47 @@ describe('config', () => {
     [{ backoff_max: '100ms' }, 'backoff_max: must be at least backoff_base'],
     [{ max_atempts: '1' }, '--max-atempts: no such setting; did you mean --max-attempts?'],
     [{ zzzzzzzzzzzz: '1' }, '--zzzzzzzzzzzz: no such setting'],
+    [{ allow_uids: '4294967295' }, '--allow-uids: must be up to 32 user ids 0..4294967294'],
+    [{ allow_uids: '4294967296' }, '--allow-uids: must be up to 32 user ids 0..4294967294'],
+    [{ allow_uids: '1000,' }, '--allow-uids'],
+    [{ allow_uids: '01' }, '--allow-uids'],
+    [{ allow_uids: 'none,1' }, '--allow-uids: must be up to 32 user ids 0..4294967294, separated by commas, or none'],
+    [{ uds: `/${'x'.repeat(107)}` }, '--uds: must be a path of 1..107 bytes'],
+    [{ uds: `/${'é'.repeat(54)}` }, '--uds: must be a path of 1..107 bytes'],
   ])('refused: %o', (flags, message) => {
     expect(() => loadConfig(flags as Record<string, string>, {})).toThrow(ConfigError);
     expect(() => loadConfig(flags as Record<string, string>, {})).toThrow(message);
+  });
+
+  it('allow_uids: none, or every uid there is (S4)', () => {
+    const uids = (text: string) => loadConfig({ allow_uids: text }, {}).settings.allow_uids;
+    expect([uids('none'), uids('0'), uids('4294967294,65534')]).toEqual([[], [0], [4294967294, 65534]]);
+    expect(shown(loadConfig({ allow_uids: 'none' }, {}))).toContainEqual(
+      expect.objectContaining({ name: 'allow_uids', value: 'none' }),
+    );
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.nat({ max: 2 ** 32 - 2 }), { minLength: 1, maxLength: 32, size: 'max' }),
+        (list) => {
+          expect(uids(list.join(','))).toEqual(list);
+        },
+      ),
+    );
+  });
+
+  it('texts: what they give as an example is taken', () => {
+    let examples = 0;
+    for (const name of SETTING_NAMES) {
+      const { kind } = SETTINGS[name];
+      const [, like = ''] = /like (.*)$/.exec(kind.says) ?? [];
+      for (const text of like.split(' ').filter((word) => word !== '')) {
+        examples++;
+        expect(kind.read(text), `${name}: ${text}`).not.toBeNull();
+      }
+      const [, of] = /^(\w+(?: or \w+)+)$/.exec(kind.says) ?? [];
+      for (const text of of?.split(' or ') ?? []) expect(kind.read(text), `${name}: ${text}`).not.toBeNull();
+    }
+    expect(examples).toBeGreaterThan(40);
   });
 
   it('durations and sizes: text and value go round', () => {

@@ -110,8 +110,8 @@ export class TestServer {
     return { host, port: Number(port) };
   }
 
-  reload(settings: Record<string, string>, keyring = this.keyring): void {
-    this.running.reload({ settings: loadConfig({ ...BASE, ...settings }, {}).settings, keyring });
+  reload(settings: Record<string, string>, keyring = this.keyring): Promise<void> {
+    return this.running.reload({ settings: loadConfig({ ...BASE, ...settings }, {}).settings, keyring });
   }
 
   /** What the server writes on a raw connection until it closes it, or until `enough` says so. */
