@@ -112,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
           service.durable();
         });
       },
-      fell: (shard, error) => supervision.fell(shard, error),
+      fell: (...what) => supervision.fell(...what),
       // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
       ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => chargesOf(authority) }),
     },

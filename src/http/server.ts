@@ -53,7 +53,7 @@ export class Doors {
       mode,
       closing: () => this.isClosing,
       rules: () => this.rules,
-      onSlowReader: (socket) => gateway.ledger.cut(peerOf(socket), 'slow_reader', 'saturated'),
+      onSlowReader: (socket, way) => gateway.ledger.cut(peerOf(socket), 'slow_reader', 'saturated', way),
     });
   }
 
