@@ -156,7 +156,7 @@ async function startService(options: ServerOptions, metrics: Metrics, listeners:
           service.durable();
         });
       },
-      fell: (shard, error) => supervision.fell(shard, error),
+      fell: (...what) => supervision.fell(...what),
       // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
       ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => authority.quotas.changes() }),
     },

@@ -1,7 +1,7 @@
 /** The seams of the mailbox: everything that is not a pure function comes in through one of these. */
 import type { Attrs, Fact } from './core/facts.ts';
 import type { Limits } from './core/limits.ts';
-import type { ShardState } from './core/state.ts';
+import type { Message, ShardState } from './core/state.ts';
 
 /**
  * The service clock (TM1), whole milliseconds: it runs with the machine's monotonic clock, and goes on over a restart by the time
@@ -145,7 +145,19 @@ export interface Integrity {
   sigOf?(hashChain: string): string | null;
 }
 
+/** The request that brought something about, as the log names it (O2). */
+export interface Cause {
+  readonly corrId: string;
+  /** An address, or the user behind a Unix socket. */
+  readonly peer: string;
+  /** What its capability is for: nothing that would let anyone use it. */
+  readonly scope: string;
+}
+
 /** Watches facts as they become true: metrics, decision lines, traces. Cannot refuse or change anything. */
 export interface Observer {
-  fact(shard: ShardState, fact: Fact): void;
+  /** `cause` is null where time brought it about. */
+  fact(shard: ShardState, fact: Fact, cause: Cause | null): void;
+  /** A payload at rest is not what its hash says, and is withheld (IN1). */
+  damaged?(shard: ShardState, message: Message, cause: Cause | null): void;
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../ports.ts';
 import type { BatchItem, Delivery, Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
 import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
+import { RequestCaller } from './caller.ts';
 import { isCoding } from './expand.ts';
 import { OAP_TYPE } from './frames.ts';
 import { type Head, hasBody, headOf } from './head.ts';
@@ -51,6 +52,8 @@ export interface GatewayOptions {
 export interface Sink {
   /** What this connection presented before. */
   readonly session: Session;
+  /** What is asked: told of when its client is cut. */
+  serves(way: Seen): void;
   /** Writes the response; called once. False while some of it waits for its reader. */
   respond(answer: Answer, corrId: string): boolean;
   /** Writes the head of a response whose lines follow. */
@@ -131,6 +134,7 @@ export class Gateway {
       leased: NOTHING_LEASED,
       holders: NOBODY,
     };
+    sink.serves(way);
     this.guarded(way, () => {
       const refused = this.place(way);
       if (refused !== null) this.finish(way, refused);
@@ -259,7 +263,7 @@ export class Gateway {
     const finish = (answer: Answer): void => this.finish(way, answer);
     const { ledger, rules } = this;
     const stream = new NdjsonStream({ service, clock, ledger, rules, way, request, finish });
-    service.stream(request, caller, clock.nowMs(), stream);
+    service.stream(request, new RequestCaller(caller, way, ledger), clock.nowMs(), stream);
   }
 
   private serveFrames(way: Way, body: Buffer): void {
@@ -294,7 +298,7 @@ export class Gateway {
       waits = false;
       then(this.handedOut(way, capability, request, answer));
     };
-    service.request(request, capability, nowMs, reply);
+    service.request(request, new RequestCaller(capability, way, this.ledger), nowMs, reply);
     if (waits) way.sink.onGone(() => service.cancel(reply));
   }
 
@@ -302,7 +306,11 @@ export class Gateway {
   private askAll(way: Way, items: readonly BatchItem[], then: (replies: readonly Reply[]) => void): void {
     if (items.length === 0) return then([]);
     if (items.length === 1) return this.ask(way, items[0] as BatchItem, (reply) => then([reply]));
-    this.options.service.batch(items, this.options.clock.nowMs(), (replies) => {
+    const asked = items.map(({ request, caller }) => ({
+      request,
+      caller: new RequestCaller(caller as Capability, way, this.ledger),
+    }));
+    this.options.service.batch(asked, this.options.clock.nowMs(), (replies) => {
       const handedOut = (reply: Reply, i: number): Reply => {
         const { caller, request } = items[i] as BatchItem;
         return this.handedOut(way, caller as Capability, request, reply);
@@ -316,7 +324,8 @@ export class Gateway {
     if (reply.deliveries !== undefined && reply.deliveries.length > 0) {
       const ended = !capability.isValid();
       if (ended || way.sink.gone()) {
-        this.options.service.release(reply.deliveries, this.options.clock.nowMs());
+        const caller = new RequestCaller(capability, way, this.ledger);
+        this.options.service.release(reply.deliveries, this.options.clock.nowMs(), caller);
         if (!ended) return { outcome: 'ok' };
         this.ledger.denied(way, 'recv', 'ended');
         return { outcome: 'cap_auth' };
@@ -353,13 +362,15 @@ export class Gateway {
   }
 
   /** Until its reader has taken it: cut when the capability ends, taken back when nothing of it could be written. */
-  private watch({ sink, leased, holders }: Way): void {
+  private watch(way: Way): void {
+    const { sink, leased, holders } = way;
     const { service, clock } = this.options;
     const entry: Unwritten = { holders, sink };
     this.unwritten.add(entry);
     sink.onWritten((nothing) => {
       this.unwritten.delete(entry);
-      if (nothing) service.release(leased, clock.nowMs());
+      if (nothing)
+        service.release(leased, clock.nowMs(), new RequestCaller(holders[0] as Capability, way, this.ledger));
     });
   }
 }

@@ -61,7 +61,13 @@ export class OwnRoutes {
       return finish(refusal('internal', way.corrId, { message }));
     }
     endInvalid();
-    log.warn('capability.revoked', { ...ledger.context(way), kind, id, note: reason.slice(0, 200) });
+    log.warn('capability.revoked', {
+      ...ledger.context(way),
+      decision: 'allowed',
+      kind,
+      id,
+      note: reason.slice(0, 200),
+    });
     keepRevocation({ kind, value: id, atMs }, (error) =>
       finish(error === null ? done('{"ok":true}') : refusal('journal', way.corrId)),
     );

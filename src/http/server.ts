@@ -77,7 +77,7 @@ export class Doors {
     return {
       closing: () => this.isClosing,
       rules: () => this.rules,
-      onSlowReader: (socket) => this.ledger.cut(peerOf(socket), 'slow_reader', 'saturated'),
+      onSlowReader: (socket, way) => this.ledger.cut(peerOf(socket), 'slow_reader', 'saturated', way),
     };
   }
 

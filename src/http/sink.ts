@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Session } from '../auth/authorize.ts';
 import type { Connection } from './connection.ts';
 import type { Sink } from './gateway.ts';
+import type { Way } from './ledger.ts';
 import type { Answer } from './reply.ts';
 import type { StreamOut } from './stream.ts';
 
@@ -14,7 +15,7 @@ export interface SinkOptions {
   readonly closing: () => boolean;
   readonly rules: () => { readonly writeTimeoutMs: number };
   /** A reader is cut because it does not read. */
-  readonly onSlowReader: (socket: Socket) => void;
+  readonly onSlowReader: (socket: Socket, way: Way | null) => void;
 }
 
 /** Writes the response to one request of node:http, and knows whether its client is still there. */
@@ -26,6 +27,7 @@ export class NodeSink implements Sink {
   /** Behind the response to an earlier request of the connection: nothing of it can be written yet. */
   private isQueued: boolean;
   private leave: (() => void) | null = null;
+  private way: Way | null = null;
 
   constructor(req: IncomingMessage, res: ServerResponse, connection: Connection, options: SinkOptions) {
     this.req = req;
@@ -38,6 +40,10 @@ export class NodeSink implements Sink {
         this.isQueued = false;
       });
     }
+  }
+
+  serves(way: Way): void {
+    this.way = way;
   }
 
   get session(): Session {
@@ -103,7 +109,7 @@ export class NodeSink implements Sink {
   private deadline(): NodeJS.Timeout {
     const { rules, onSlowReader } = this.options;
     return setTimeout(() => {
-      onSlowReader(this.connection.socket);
+      onSlowReader(this.connection.socket, this.way);
       this.cut();
     }, rules().writeTimeoutMs);
   }

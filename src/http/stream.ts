@@ -7,6 +7,7 @@ import type { Stream, StreamConsumer } from '../service/streams.ts';
 import { ackResultsBody, envelope } from './bodies.ts';
 import type { Way } from './gateway.ts';
 import type { Ledger } from './ledger.ts';
+import { refusedItems, riddenAcks } from './many.ts';
 import { type Answer, answerOf, done, errorOf, refuses } from './reply.ts';
 
 const TYPE = 'application/x-ndjson';
@@ -49,6 +50,7 @@ export class NdjsonStream implements StreamConsumer {
   /** Why it ends, once what is being written is. */
   private ending: Outcome | null = null;
   private isOver = false;
+  private opening: Reply = { outcome: 'ok' };
   private heartbeat: NodeJS.Timeout | null = null;
 
   constructor(parts: Parts) {
@@ -64,6 +66,7 @@ export class NdjsonStream implements StreamConsumer {
     }
     if (reply.outOfScope === true) ledger.denied(way, 'ack', 'topic');
     this.stream = stream;
+    this.opening = reply;
     this.out = way.sink.stream(TYPE, way.corrId);
     way.sink.onGone(() => this.over('ok'));
     if (way.sink.gone()) return this.over('ok');
@@ -140,6 +143,7 @@ export class NdjsonStream implements StreamConsumer {
     if (this.heartbeat !== null) clearInterval(this.heartbeat);
     service.closeStream(this.stream as Stream, this.waiting, clock.nowMs());
     this.waiting = [];
-    finish({ ...done('', refuses(outcome) ? outcome : 'ok'), status: 200 });
+    const acks = refusedItems(riddenAcks(this.opening), false);
+    finish({ ...done('', refuses(outcome) ? outcome : 'ok'), status: 200, ...acks });
   }
 }

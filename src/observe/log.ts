@@ -1,4 +1,5 @@
 import { type ConsolaReporter, createConsola } from 'consola';
+import type { Cause } from '../ports.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -16,6 +17,10 @@ export interface LogFields {
   readonly latency_ms?: number;
   readonly [field: string]: unknown;
 }
+
+/** The fields of the request that brought something about; none of what time did. */
+export const fieldsOf = (cause: Cause | null): LogFields =>
+  cause === null ? {} : { corr_id: cause.corrId, peer_addr: cause.peer, cap_scope: cause.scope };
 
 export interface Log {
   /** The least important level that is written; may change at any time. */

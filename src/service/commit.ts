@@ -1,5 +1,5 @@
 import type { Fact } from '../core/facts.ts';
-import type { Batch, ProcessFact } from '../ports.ts';
+import type { Batch, Cause, ProcessFact } from '../ports.ts';
 
 /** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
 export interface Effects {
@@ -15,10 +15,10 @@ export interface Effects {
   /** What every append says first. */
   readonly stamp?: () => ProcessFact;
   /**
-   * Something in this shard threw. It serves nothing until `revive`, and what else the input came to goes on. Without it
-   * whoever brought the input gets the error.
+   * Something in this shard threw, at this request if it was one. It serves nothing until `revive`, and what else the input came to
+   * goes on. Without it whoever brought the input gets the error.
    */
-  readonly fell?: ((shard: number, error: unknown) => void) | undefined;
+  readonly fell?: ((shard: number, error: unknown, cause: Cause | null) => void) | undefined;
 }
 
 /** Called with true when what it waits for is durable, with false when that will never be known. */

@@ -66,7 +66,7 @@ export class Sending {
         }
       }
     }
-    spine.take(shard, decision);
+    spine.take(shard, decision, caller);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
   }
 }

@@ -86,7 +86,7 @@ export class Service {
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
   request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
     if (this.spine.failed) return reply(JOURNAL_FAILED);
-    const answer = this.spine.attempt(() => this.handle(request, caller, nowMs, reply), FELL);
+    const answer = this.spine.attempt(() => this.handle(request, caller, nowMs, reply), FELL, caller);
     if (answer !== null) this.spine.answer(reply, answer);
     this.receiving.serve(nowMs);
     this.spine.commit.pump();
@@ -100,7 +100,7 @@ export class Service {
     if (this.spine.failed) return reply(items.map(() => JOURNAL_FAILED));
     const replies = items.map(
       ({ request, caller }) =>
-        this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL) ?? mayNotWait(),
+        this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL, caller) ?? mayNotWait(),
     );
     this.spine.commit.whenDurable((durable) => reply(durable ? replies : items.map(() => JOURNAL_FAILED)));
     this.receiving.serve(nowMs);
@@ -112,7 +112,7 @@ export class Service {
     const stream = new Stream(request, caller, consumer);
     const opened = this.spine.failed
       ? JOURNAL_FAILED
-      : this.spine.attempt(() => this.receiving.open(stream, nowMs), FELL);
+      : this.spine.attempt(() => this.receiving.open(stream, nowMs), FELL, caller);
     this.spine.answer((reply) => consumer.opened(reply, stream), opened);
     this.receiving.serve(nowMs);
     this.spine.commit.pump();
@@ -129,7 +129,7 @@ export class Service {
   /** The consumer is gone; `unwritten` is what it provably never got (LE7). */
   closeStream(stream: Stream, unwritten: readonly Delivery[], nowMs: number): void {
     this.receiving.streams.remove(stream);
-    this.release(unwritten, nowMs);
+    this.release(unwritten, nowMs, stream.caller);
   }
 
   /** The journal has made the outstanding append durable. */
@@ -175,9 +175,9 @@ export class Service {
     return wakeMs;
   }
 
-  /** Leases whose bytes were provably never written go back at once (LE7). */
-  release(deliveries: readonly Delivery[], nowMs: number): void {
-    this.receiving.release(deliveries, nowMs);
+  /** Leases of this caller whose bytes were provably never written go back at once (LE7). */
+  release(deliveries: readonly Delivery[], nowMs: number, caller: Caller): void {
+    this.receiving.release(deliveries, nowMs, caller);
   }
 
   /** Sends are refused from now on with this outcome, or taken again with null (BD3). */

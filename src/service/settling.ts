@@ -42,7 +42,7 @@ export class Settling {
     if (found === null) return this.spine.find(item.msgId) === undefined ? NOT_FOUND : OUT_OF_SCOPE;
     const refusal = this.spine.admit(caller, found.topic.name, 0, nowMs);
     if (refusal !== null) return refusal;
-    const { outcome, settled } = this.spine.run(found.shard, command(nowMs));
+    const { outcome, settled } = this.spine.run(found.shard, command(nowMs), caller);
     return settled === null ? { outcome } : { outcome, state: settled };
   }
 
@@ -67,6 +67,6 @@ export class Settling {
     if (found === null) return 'not_found';
     // An ack is an operation, whether it comes alone or rides on a recv (AU2).
     if (caller.charge(0, nowMs) > 0) return 'quota';
-    return this.spine.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
+    return this.spine.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }, caller).outcome;
   }
 }

@@ -131,34 +131,35 @@ export class Spine {
 
   /**
    * Everything due before the command, then the command: decided, journaled, applied; then what is due by it, like a message
-   * that returns with its ttl over. Time passes only when nothing is due (`tla/Mailbox.tla MayPass`).
+   * that returns with its ttl over. Time passes only when nothing is due (`tla/Mailbox.tla MayPass`). `by` asked for the command,
+   * and for nothing that is due.
    */
-  run(shard: ShardState, command: Command): Decision {
+  run(shard: ShardState, command: Command, by: Caller): Decision {
     this.advance(shard, command.atMs);
-    const decision = this.take(shard, decide(shard, command));
+    const decision = this.take(shard, decide(shard, command), by);
     this.takeDue(shard);
     return decision;
   }
 
-  take(shard: ShardState, decision: Decision): Decision {
+  take(shard: ShardState, decision: Decision, by: Caller | null): Decision {
     const { facts, message } = decision;
-    if (facts.length > 0) this.make(shard, facts, message);
+    if (facts.length > 0) this.make(shard, facts, message, by);
     if (this.polls.size > 0) for (const { msgId } of facts) this.polls.touch(shard.find(msgId)?.topic.name);
     return decision;
   }
 
   /** All of them or, when one does not fit, none that the journal would know of. */
-  make(shard: ShardState, facts: readonly Fact[], message?: Message): void {
-    for (const fact of facts) this.apply(shard, fact, message);
+  make(shard: ShardState, facts: readonly Fact[], message?: Message, by: Caller | null = null): void {
+    for (const fact of facts) this.apply(shard, fact, message, by);
     this.commit.add(shard.shard, facts);
   }
 
-  private apply(shard: ShardState, fact: Fact, message?: Message): void {
+  private apply(shard: ShardState, fact: Fact, message: Message | undefined, by: Caller | null): void {
     const spent = payloadSpentBy(fact, shard, message);
     apply(shard, fact, message);
     if (fact.name === 'sent') this.payloads.hold(fact.payload);
     else if (spent != null) this.payloads.spend(spent);
-    this.observer.fact(shard, fact);
+    this.observer.fact(shard, fact, by?.cause ?? null);
     this.drains.note(fact, shard.shard);
     this.informed.fact(fact);
   }
@@ -176,7 +177,7 @@ export class Spine {
 
   private takeDue(shard: ShardState): void {
     for (let next = due(shard, 0); next !== null; next = due(shard, 0)) {
-      this.take(shard, decide(shard, next.name === 'expire' ? { ...next, jitter: this.jitter() } : next));
+      this.take(shard, decide(shard, next.name === 'expire' ? { ...next, jitter: this.jitter() } : next), null);
     }
   }
 
@@ -221,6 +222,13 @@ export class Spine {
     return payload !== null && this.integrity.payloadHashOf(payload) === payloadHash;
   }
 
+  /** As `isIntact`, for a payload that somebody asks to see: one that is not is told. */
+  isShown(shard: ShardState, message: Message, by: Caller): boolean {
+    if (this.isIntact(message)) return true;
+    this.observer.damaged?.(shard, message, by.cause ?? null);
+    return false;
+  }
+
   get inflight(): number {
     let leased = 0;
     for (const shard of this.shards) leased += shard.leases.size;
@@ -231,28 +239,28 @@ export class Spine {
 
   /**
    * One step alone: what is thrown in a shard is a bug, and takes that shard down and no other (`effects.fell`). What it had
-   * decided is in the journal; what it is by now nobody knows.
+   * decided is in the journal; what it is by now nobody knows. `by` asked for the step.
    */
-  attempt<T>(step: () => T, fell: T): T {
+  attempt<T>(step: () => T, fell: T, by: Caller | null = null): T {
     const outer = this.entered;
     this.entered = null;
     try {
       return step();
     } catch (error) {
-      this.fall(error);
+      this.fall(error, by);
       return fell;
     } finally {
       this.entered = outer;
     }
   }
 
-  private fall(error: unknown): void {
+  private fall(error: unknown, by: Caller | null): void {
     const state = this.entered;
     const { fell } = this.effects;
     if (state === null || fell === undefined) throw error;
     this.down.add(state.shard, this.nowMs);
     this.informed.fell(state);
-    fell(state.shard, error);
+    fell(state.shard, error, by?.cause ?? null);
   }
 
   isDown(topic: string): boolean {

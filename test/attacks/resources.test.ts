@@ -89,12 +89,19 @@ const SLOW: Attack[] = [
       const admin = target.cap(`topic = ${LARGE}`, 'op = admin');
       const ask = request('GET', `/v1/dlq?topic=${LARGE}&include=payload`, [`Authorization: Bearer ${admin}`]);
       const from = target.process.out.length;
+      const told = (): string =>
+        target.process.out
+          .slice(from)
+          .split('\n')
+          .find((line) => /slow_reader.*}$/.test(line)) ?? '';
       const gone = await byHand((socket) => {
         socket.pause();
         socket.write(ask.repeat(15));
         // It would never hear of it: it does not read.
-        until(() => target.process.out.slice(from).includes('slow_reader'), 10_000).finally(() => socket.destroy());
+        until(() => told() !== '', 10_000).finally(() => socket.destroy());
       });
+      const scope = new RegExp(`^admin on ${LARGE} by `);
+      expect(JSON.parse(told())).toMatchObject({ route: '/v1/dlq', cap_scope: expect.stringMatching(scope) });
       return gone.subarray(gone.length);
     },
     gets: [],
