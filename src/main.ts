@@ -89,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   });
   const clock = new ServiceClock(options.time ?? systemTime, store.clocks);
   if (store.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
+  const clockWatch = new ClockWatch(log, clock.aheadMs());
   const trace = options.trace === undefined ? null : traceTo(options.trace, store, limitsOf(settings), log);
   const { verifier_url, verifier_timeout } = settings;
   const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
@@ -170,10 +171,9 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     connections: listeners.connections,
     nowMs: () => clock.nowMs(),
   });
-  const clockWatch = new ClockWatch(log);
   const ticking = setInterval(() => {
     const nowMs = clock.nowMs();
-    clockWatch.look(clock.instantOf(nowMs) - nowMs);
+    clockWatch.look(clock.aheadMs());
     service.tick(nowMs);
     authority.tick(nowMs);
     trace?.flush();
