@@ -15,7 +15,10 @@ import { type Opened, SimStore } from './store.ts';
 import type { Watch } from './watch.ts';
 
 /** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
-export const DEFECTS = ['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const;
+export const DEFECTS = [
+  ...(['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const),
+  'forget_clocks',
+] as const;
 export type Defect = (typeof DEFECTS)[number];
 
 /** So that the timers of all nodes have ids of their own. */
@@ -123,7 +126,7 @@ export class MailboxNode implements Host {
       this.isGone = true;
       return;
     }
-    this.clock.begin(opened.clocks);
+    this.clock.begin(defect === 'forget_clocks' ? null : opened.clocks);
     this.kept(opened.survived);
     watch.started(this.index, opened, this.generation === 0);
     this.takeOver(opened);
@@ -293,6 +296,7 @@ export class MailboxNode implements Host {
       if (generation !== this.generation) return;
       if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), () => this.live(hear));
       service?.durable();
+      this.watchIdle();
       this.arm();
     };
     this.store.append(batches, (error) => {
@@ -393,8 +397,15 @@ export class MailboxNode implements Host {
       if (this.isPaused) return loop.at(this.pausedUntilMs, 'wake', id, look);
       loop.mark('wake', this.index);
       this.tick();
+      this.parts.watch.looked(this.index);
+      this.watchIdle();
     };
     loop.after(TICK_MS, 'wake', id, look);
+  }
+
+  private watchIdle(): void {
+    const { service, store } = this;
+    if (service !== null && !service.isFailed && !store.isAppending) this.parts.watch.idle(this.index);
   }
 
   /** The clock runs differently from now on: wake-ups are planned anew. */

@@ -79,7 +79,7 @@ export class SimStore {
   private journal: EmbeddedJournal | null = null;
   /** Appended, and not known to be durable. */
   private inDoubt: readonly Batch[] = [];
-  private isAppending = false;
+  isAppending = false;
   /** Of the last frame that is known to be durable. */
   private sequence = 0;
   private waiting: (() => void)[] = [];

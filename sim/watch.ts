@@ -116,6 +116,16 @@ export class Watch {
     this.nodes[node]?.time.appending();
   }
 
+  /** The process has looked at its clocks. */
+  looked(node: number): void {
+    this.nodes[node]?.time.looked();
+  }
+
+  /** The process has nothing to append. */
+  idle(node: number): void {
+    this.nodes[node]?.time.idle();
+  }
+
   /** All that was appended is durable. */
   appended(node: number): void {
     this.nodes[node]?.time.durable();

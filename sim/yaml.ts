@@ -98,7 +98,7 @@ export class Fields {
 
   /** A duration of at most a day that may be negative, like -2m. */
   shift(key: string): number {
-    return this.scalar(key, undefined, 'a duration of at most a day, like 2m or -2m', shiftOf);
+    return this.scalar(key, undefined, SHIFT, shiftOf);
   }
 
   /** A list of such. */
@@ -109,9 +109,7 @@ export class Fields {
       return this.fail(node, `${this.name(key)}: must be a list of at most ${most}`);
     return node.items.map((item, i) => {
       const ms = isScalar(item) ? shiftOf(item.value) : null;
-      return (
-        ms ?? this.fail(item as Node, `${this.name(key)}[${i}]: must be a duration of at most a day, like 2m or -2m`)
-      );
+      return ms ?? this.fail(item as Node, `${this.name(key)}[${i}]: must be ${SHIFT}`);
     });
   }
 
@@ -219,8 +217,12 @@ function isNear(a: string, b: string): boolean {
 
 const DAY_MS = 86_400_000;
 
+/** Enough to set a clock to 1970, and from there to now. */
+const SHIFT_DAYS_MAX = 20_000;
+const SHIFT = `a duration of at most ${SHIFT_DAYS_MAX}d, like 2m or -2m`;
+
 function shiftOf(value: unknown): number | null {
   if (typeof value !== 'string') return null;
   const ms = durationMs(value.replace(/^-/, ''));
-  return ms === null || ms > DAY_MS ? null : value.startsWith('-') ? -ms : ms;
+  return ms === null || ms > SHIFT_DAYS_MAX * DAY_MS ? null : value.startsWith('-') ? -ms : ms;
 }

@@ -119,6 +119,7 @@ async function startService(options: ServerOptions, metrics: Metrics, listeners:
   });
   const clock = new ServiceClock(options.time ?? systemTime, store.clocks);
   if (store.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
+  const clockWatch = new ClockWatch(log, clock.aheadMs());
   const trace = traceOf(options, store);
   const { verifier_url, verifier_timeout } = settings;
   const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
@@ -205,10 +206,9 @@ async function startService(options: ServerOptions, metrics: Metrics, listeners:
     connections: listeners.connections,
     nowMs: () => clock.nowMs(),
   });
-  const clockWatch = new ClockWatch(log);
   const ticking = setInterval(() => {
     const nowMs = clock.nowMs();
-    clockWatch.look(clock.instantOf(nowMs) - nowMs);
+    clockWatch.look(clock.aheadMs());
     service.tick(nowMs);
     authority.tick(nowMs);
     trace?.flush();

@@ -33,6 +33,8 @@ export class NodeChecker {
   /** Those that were down when the request at hand came. */
   private downBefore: ReadonlySet<number> = new Set();
   private wasKnown = false;
+  /** Facts that the process found. */
+  private found = 0;
   /** The same of each ack that rides on a recv. */
   private acksKnown: readonly boolean[] = [];
   /** Facts decided before the request at hand. */
@@ -54,6 +56,7 @@ export class NodeChecker {
     this.hasFailed = false;
     this.down.clear();
     this.lifecycle.rollBack();
+    this.found = this.lifecycle.decided;
     this.lifecycle.start(shards, damaged);
     if (torn) this.tally.count('torn_tails');
     const gainedMs = this.time.started(clocks === null);
@@ -244,12 +247,14 @@ export class NodeChecker {
     message.ackPromised = true;
   }
 
-  private count(ask: Ask, { outcome, deliveries }: Reply): void {
+  private count(ask: Ask, { outcome, deliveries, msgId }: Reply): void {
     const { tally } = this;
     if (outcome === 'ok') {
       if (ask.verb === 'send') tally.count('accepted');
       if (deliveries !== undefined && deliveries.length > 0) tally.count('delivered', deliveries.length);
     } else {
+      const original = outcome === 'duplicate' ? this.lifecycle.messages.get(msgId as string) : undefined;
+      if (original !== undefined && original.sentBy <= this.found) tally.count('remembered');
       const goal = GOAL_OF[outcome];
       if (goal !== undefined) tally.count(goal);
     }

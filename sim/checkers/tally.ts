@@ -8,6 +8,7 @@ import type { View } from './view.ts';
 export const GOALS = {
   accepted: 'sends answered 200',
   duplicates: 'sends answered as duplicates of an accepted one',
+  remembered: 'sends answered as duplicates of one that an earlier process accepted',
   mismatches: 'sends of a live key with another payload, refused',
   delivered: 'messages that left in a reply',
   redelivered: 'leases of a message that was leased before',

@@ -1,3 +1,4 @@
+import { WALL_SET_MS } from '../../src/ports.ts';
 import type { NodeClock } from '../clock.ts';
 import { Breach } from './breach.ts';
 
@@ -15,6 +16,8 @@ export class TimeChecker {
   /** What the wall clock had been set by when the last append that is durable began, and when the last of all did. */
   private writtenMs = 0;
   private writingMs = 0;
+  /** What it had been set by when the process last looked for that, or wrote it down. */
+  private lookedMs = 0;
 
   constructor(clock: NodeClock) {
     this.clock = clock;
@@ -22,10 +25,22 @@ export class TimeChecker {
 
   appending(): void {
     this.writingMs = this.clock.setByMs;
+    this.lookedMs = this.writingMs;
   }
 
   durable(): void {
     this.writtenMs = this.writingMs;
+  }
+
+  looked(): void {
+    this.lookedMs = this.clock.setByMs;
+  }
+
+  /** Nothing is being appended: what the process has seen must have been written down. @throws Breach */
+  idle(): void {
+    const unsaidMs = this.lookedMs - this.writingMs;
+    if (Math.abs(unsaidMs) <= WALL_SET_MS) return;
+    throw new Breach('TM1', `the wall clock was set by ${unsaidMs} ms, and the journal is not told`);
   }
 
   /** A process begins; `anew`: with an empty journal. @returns ms that its clock gained by that. @throws Breach */
@@ -34,6 +49,7 @@ export class TimeChecker {
     const aheadMs = clock.nowMs() - clock.monotonicMs();
     const gainedMs = anew ? 0 : aheadMs - this.aheadMs;
     this.aheadMs = aheadMs;
+    this.lookedMs = writingMs;
     // An append that was under way may be there, or not.
     const unwritten = [writtenMs, writingMs].map((ms) => clock.setByMs - ms);
     const [least, most] = [Math.min(0, ...unwritten) - ROUNDING_MS, Math.max(0, ...unwritten) + ROUNDING_MS];

@@ -13,7 +13,7 @@ export class ServiceClock implements Clock {
   private readonly source: TimeSource;
   private readonly beganMs: number;
   private readonly sinceMs: number;
-  private aheadMs: number;
+  private shownAheadMs: number;
 
   /** `last`: what the journal has; null where no process ran before. */
   constructor(source: TimeSource, last: Pick<Clocks, 'serviceMs' | 'wallMs'> | null) {
@@ -22,7 +22,7 @@ export class ServiceClock implements Clock {
     const wallMs = this.wallMs();
     this.downMs = last === null ? 0 : Math.max(0, wallMs - last.wallMs);
     this.beganMs = last === null ? wallMs : last.serviceMs + this.downMs;
-    this.aheadMs = wallMs - this.beganMs;
+    this.shownAheadMs = wallMs - this.beganMs;
   }
 
   nowMs(): number {
@@ -38,18 +38,18 @@ export class ServiceClock implements Clock {
    * clock was wrong comes out right once it was set (`ts`, `dead_at`).
    */
   instantOf(atMs: number): number {
-    return within(atMs + this.ahead());
+    return within(atMs + this.aheadMs());
   }
 
-  /** The same for as long as nobody sets the wall clock. */
-  private ahead(): number {
-    if (Math.abs(this.wallMs() - this.nowMs() - this.aheadMs) <= ROUNDING_MS) return this.aheadMs;
+  /** What the wall clock shows more than this one: the same for as long as nobody sets it. */
+  aheadMs(): number {
+    if (Math.abs(this.wallMs() - this.nowMs() - this.shownAheadMs) <= ROUNDING_MS) return this.shownAheadMs;
     // The process may have been held up between the two: only what is read at one time counts.
     const beforeMs = this.nowMs();
     const wallMs = this.wallMs();
     const afterMs = this.nowMs();
-    if (afterMs - beforeMs <= ROUNDING_MS) this.aheadMs = wallMs - beforeMs;
-    return this.aheadMs;
+    if (afterMs - beforeMs <= ROUNDING_MS) this.shownAheadMs = wallMs - beforeMs;
+    return this.shownAheadMs;
   }
 }
 

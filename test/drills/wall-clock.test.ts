@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DurableServer } from '../support/durable.ts';
 import { WallClock } from '../support/faketime.ts';
+import { run } from '../support/process.ts';
 
 const DAY_S = 86_400;
 const STEPS_S = [-DAY_S, -7200, -121, 121, 7200, DAY_S];
@@ -58,4 +60,46 @@ describe('wall clock set while the server runs, then a restart', () => {
       }, 120_000);
     }
   }
+
+  it('kill -9 while nothing else is to say: the server looks at its clocks by itself (TM1)', async () => {
+    wall.set(0);
+    await restart('stop');
+    const before = await send('t.idle', 'key');
+    wall.set(DAY_S);
+    const { by_ms } = await server.process.logged('clock.set');
+    expect(Math.abs(Number(by_ms) - DAY_S * 1000)).toBeLessThan(1000);
+    // Answered when all that was to be written before is.
+    expect((await post('/v1/recv', { topic: 't.nothing' })).body.messages).toEqual([]);
+    await restart('crash');
+    expect((await send('t.idle', 'key')).body).toMatchObject({ code: 'E_DUPLICATE', msg_id: before.body.msg_id });
+  }, 120_000);
+
+  it('a first boot in 1970, then NTP: ts is right at once, keys of before are known after a restart, journal cat has the wall clock (TM1, TM3)', async () => {
+    await server.process.crash();
+    server.data = join(server.folder, 'first-boot');
+    const nowS = Math.floor(Date.now() / 1000);
+    wall.set(3600 - nowS);
+    await server.start(...WINDOW);
+    const early = await send('t', 'early');
+    wall.set(0);
+    const late = await send('t', 'late');
+    await restart('crash');
+    expect((await send('t', 'early')).body).toMatchObject({ code: 'E_DUPLICATE', msg_id: early.body.msg_id });
+    expect((await send('t', 'late')).body).toMatchObject({ code: 'E_DUPLICATE', msg_id: late.body.msg_id });
+    const { messages } = (await post('/v1/recv', { topic: 't' })).body;
+    const [earlyTs, lateTs] = messages.map(({ ts }: { ts: string }) => ts);
+    expect(earlyTs).toMatch(/^1970-01-01T0[01]:/);
+    expect(Math.abs(Date.parse(lateTs) - nowS * 1000)).toBeLessThan(60_000);
+    await server.process.crash();
+    const { code, out } = await run(['journal', 'cat', '--data', server.data, '--json']);
+    const told = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const at = (fact: string) => told.filter((one) => one.fact === fact).map((one) => Date.parse(one.at));
+    const near = (ts: string, withinMs: number) => expect.closeTo(Date.parse(ts), -Math.log10(2 * withinMs));
+    expect([code, at('sent')]).toEqual([0, [near(earlyTs, 5), near(lateTs, 5)]]);
+    expect(at('clocks')).toEqual([near(lateTs, 5000)]);
+    expect((await run(['journal', 'verify', '--data', server.data])).code).toBe(0);
+  }, 120_000);
 });

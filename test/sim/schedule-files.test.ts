@@ -87,7 +87,11 @@ describe('schedule files: what is wrong is named with line, column, field and li
       fault('kind: clock_drift, at: 1s, for: 1s, rate: -1'),
       'faults[0].rate: must be a number 0.1..10',
     ],
-    ['a step of more than a day', fault('kind: clock_step, at: 1s, by: -2d'), 'faults[0].by: must be'],
+    [
+      'a step of more than there is to step',
+      fault('kind: clock_step, at: 1s, by: -20001d'),
+      'faults[0].by: must be a duration of at most 20000d, like 2m or -2m',
+    ],
     [
       'more nodes than topics',
       withLine('nodes: 3', 'topics: 2'),

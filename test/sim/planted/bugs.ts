@@ -49,10 +49,17 @@ export const PLANTED: readonly PlantedBug[] = [
     '  for (const m of state.leases.values()) m.attempt = 0;\n  advance(state, nowMs);\n}\n\n/** All times',
   ),
   bug(
-    'deadline-by-wall-clock',
-    'a clock that was set back holds leases and delays after a restart (TM1)',
-    'src/core/recover.ts',
-    '    m.timerAtMs -= byMs;\n',
+    'step-taken-for-downtime',
+    'a process begins at the wall clock, whatever that was set by while the one before ran (TM1)',
+    'src/service/service-clock.ts',
+    'last === null ? wallMs : last.serviceMs + this.downMs',
+    'wallMs',
+  ),
+  bug(
+    'step-not-written-down',
+    'a wall clock that is set while nothing else is to say is not told to the journal (TM1)',
+    'src/service/service.ts',
+    '    if (this.spine.stamps?.isDue(nowMs) === true) this.spine.commit.stampAlone();\n',
     '',
   ),
   // ---- the journal
