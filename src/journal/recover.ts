@@ -135,7 +135,7 @@ export function loadSnapshot(
   hash: Secret['hash'],
   shard?: number,
 ): Loaded | Refusal {
-  const restoring = Replica.restoring(shard);
+  const restoring = Replica.restoring(sequence, source.size(snapshotFile(sequence)), shard);
   const salt = readSnapshot(source, sequence, hash, (body) => {
     const r = new Reader(body);
     while (r.at < r.end) restoring.take(readRecord(r));
