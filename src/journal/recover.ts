@@ -150,7 +150,7 @@ function* loadingSnapshot(
   hash: Secret['hash'],
   shard?: number,
 ): Pieces<Loaded | Refusal> {
-  const restoring = Replica.restoring(shard);
+  const restoring = Replica.restoring(sequence, source.size(snapshotFile(sequence)), shard);
   const salt = yield* readingSnapshot(source, sequence, hash, (body) => {
     const r = new Reader(body);
     while (r.at < r.end) restoring.take(readRecord(r));

@@ -1,11 +1,13 @@
 import { apply } from '../core/apply.ts';
 import type { Fact } from '../core/facts.ts';
-import { type Image, imagesOf, Restoration } from '../core/image.ts';
+import { imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
+import { shardOf } from '../core/msg-id.ts';
 import { ShardState } from '../core/state.ts';
 import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports.ts';
 import { BytesError, Reader } from './bytes.ts';
-import { type Entry, type Head, readRecord } from './record.ts';
+import { type Entry, type Head, isFact, isImage, isProcessFact, readRecord } from './record.ts';
+import { SnapshotCheck } from './snapshot-check.ts';
 
 /** What a journal says: shards and process, made by the reducer that made them in the process that wrote it. */
 export class Replica {
@@ -37,17 +39,21 @@ export class Replica {
 
   private take({ shard, item }: Entry): void {
     if (item.name !== 'clocks') this.facts++;
-    if (shard === null) return this.process(item as ProcessFact);
+    if (shard === null) return this.process(item);
     if (this.only !== undefined && shard !== this.only) return;
     const state = this.shards[shard];
     if (state === undefined) throw new BytesError(`no shard ${shard}`);
+    if (!isFact(item)) throw new BytesError(`${item.name}: in the log`);
     const fact = item as Fact;
+    if (fact.name === 'sent' && shardOf(fact.msgId) !== shard)
+      throw new BytesError(`${fact.msgId} is not of shard ${shard}`);
     this.nowMs = fact.atMs;
     this.before(state, fact);
     apply(state, fact);
   }
 
-  private process(fact: ProcessFact): void {
+  private process(fact: Entry['item']): void {
+    if (!isProcessFact(fact)) throw new BytesError(`${fact.name}: in the log`);
     switch (fact.name) {
       case 'started':
         return this.started(fact);
@@ -58,12 +64,9 @@ export class Replica {
         return;
       case 'charged':
       case 'barred':
-        this.charge(fact);
-        return;
+        return this.charge(fact);
       case 'clocks':
         return this.showed(fact);
-      default:
-        throw new BytesError('no fact of a process');
     }
   }
 
@@ -91,7 +94,7 @@ export class Replica {
   }
 
   private started({ shards, epoch, limits, atMs }: Started): void {
-    if (epoch <= this.epoch) throw new BytesError(`epoch ${epoch} after ${this.epoch}`);
+    if (epoch !== this.epoch + 1) throw new BytesError(`started: epoch is ${epoch}, after ${this.epoch}`);
     this.open(shards, limits);
     this.epoch = epoch;
     this.nowMs = atMs;
@@ -138,27 +141,30 @@ export class Replica {
     }
   }
 
-  /** Takes a snapshot's records in their order, from its head on. */
-  static restoring(only?: number): { take: (entry: Entry) => void; done: () => { replica: Replica; head: Head } } {
+  /**
+   * Takes a snapshot's records in their order, from its head on: that of the frame `sequence`, in a file of so many bytes.
+   * Both throw on what does not fit.
+   */
+  static restoring(
+    sequence: number,
+    fileBytes: number,
+    only?: number,
+  ): { take: (entry: Entry) => void; done: () => { replica: Replica; head: Head } } {
     const replica = new Replica(only);
+    const check = new SnapshotCheck(sequence, fileBytes);
     const restorations: Restoration[] = [];
-    let head: Head | null = null;
-    let records = 0;
-    let whole = false;
-    const take = ({ shard, item }: Entry): void => {
-      if (head === null) {
-        if (item.name !== 'head') throw new BytesError('no snapshot: its head is missing');
-        head = item;
+    const take = (entry: Entry): void => {
+      check.take(entry);
+      const { shard, item } = entry;
+      if (item.name === 'head') {
         replica.open(item.shards, item.limits);
         replica.epoch = item.epoch;
         for (let i = 0; i < item.shards; i++) restorations.push(new Restoration(i, item.limits));
-      } else if (item.name === 'end') whole = item.records === records;
-      else if (shard === null) replica.process(item as ProcessFact);
-      else if (only === undefined || shard === only) (restorations[shard] as Restoration).take(item as Image);
-      records++;
+      } else if (isProcessFact(item)) replica.process(item);
+      else if (isImage(item) && (only === undefined || shard === only)) restorations[shard as number]?.take(item);
     };
     const done = () => {
-      if (head === null || !whole) throw new BytesError('not whole');
+      const head = check.done();
       for (const [shard, restoration] of restorations.entries()) {
         const state = restoration.done();
         replica.shards[shard] = state;
