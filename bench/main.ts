@@ -8,6 +8,7 @@ import { benchAppend, benchRecovery } from './journal.ts';
 import { benchSnapshot, benchSpace } from './journal-space.ts';
 import { benchSync } from './journal-sync.ts';
 import { benchExplorer, benchTraceCheck } from './model.ts';
+import { benchRefusals, REFUSAL_AIM_MS } from './refusals.ts';
 import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
@@ -25,6 +26,12 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     const { quietP99Ms, floodP99Ms, refusedPerHonest } = await benchFlood();
     row('quiet p99 ms', 'flood p99 ms', 'ratio', 'refused per honest');
     row(number(quietP99Ms, 2), number(floodP99Ms, 2), number(floodP99Ms / quietP99Ms, 2), number(refusedPerHonest, 1));
+  },
+  refusals: async () => {
+    row('CPU ms', 'aim', 'bytes', 'status', 'request');
+    for (const { name, status, bytes, ms } of await benchRefusals(6, 8, process.env['ONLY'])) {
+      row(number(ms, 2), number(REFUSAL_AIM_MS), number(bytes), number(status), name);
+    }
   },
   core: () => {
     for (const window of [1_000, 60_000]) {

@@ -109,8 +109,8 @@ export const helloBody = (bodyBytesMax: number, ratio: number): string =>
     decompress_ratio: ratio,
   });
 
-/** Frames with COMP in one body: each costs a decompressor. */
-const COMPRESSED_MAX = 1024;
+/** Frames with COMP in one body, two for each unit that there may be: each costs a decompressor. */
+const COMPRESSED_MAX = 2 * UNITS_MAX;
 const NOT_GZIP = 'frame: not one member of gzip';
 
 /** Expands the compressed frames of one body: all of them together to at most `bytesMax`, each within the ratio (D3). */
