@@ -21,8 +21,12 @@ export function withSettings(command: Command): Command {
   command.option('--config <file>', 'TOML file of settings');
   for (const name of SETTING_NAMES) {
     const { kind, about } = SETTINGS[name];
-    const value = kind.says === 'true or false' ? '' : ' <value>';
-    command.addOption(new Option(`${flagOf(name)}${value}`, `${about} (${kind.says})`));
+    // True when it is there: only variables and files have a value to give.
+    const isSwitch = kind.says === 'true or false';
+    const option = isSwitch
+      ? new Option(flagOf(name), about)
+      : new Option(`${flagOf(name)} <value>`, `${about} (${kind.says})`);
+    command.addOption(option);
   }
   return command;
 }

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
+import { echoed, named, visible } from '../visible.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
 import { ConfigError, nearest } from './values.ts';
 
@@ -24,6 +25,15 @@ interface Given {
   readonly from: string;
 }
 
+/** A way in which settings are given. */
+interface Way {
+  readonly origin: Origin;
+  /** How a setting is called there. */
+  readonly call: (name: string) => string;
+  /** Where that is, for messages. */
+  readonly where: string;
+}
+
 /**
  * The effective configuration: flags over environment over file over defaults. Unknown keys and values out of range
  * refuse the start. @throws ConfigError naming the setting, its limit and where it was given.
@@ -34,15 +44,16 @@ export function loadConfig(
   file?: string,
 ): Config {
   const given = new Map<SettingName, Given>();
-  const take = (origin: Origin, from: (name: string) => string, entries: Iterable<[string, string]>) => {
+  const take = (way: Way, entries: Iterable<[string, string]>) => {
     for (const [name, text] of entries) {
-      if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(unknown(from(name), name, from));
-      given.set(name as SettingName, { text, origin, from: from(name) });
+      if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(unknown(name, way));
+      given.set(name as SettingName, { text, origin: way.origin, from: way.where + way.call(name) });
     }
   };
-  if (file !== undefined) take('file', (name) => `${file}: ${name}`, fileEntries(file));
-  take('environment', variableOf, variables(environment));
-  take('flag', flagOf, Object.entries(flags));
+  if (file !== undefined)
+    take({ origin: 'file', call: (name) => name, where: `${visible(file)}: ` }, fileEntries(file));
+  take({ origin: 'environment', call: variableOf, where: '' }, variables(environment));
+  take({ origin: 'flag', call: flagOf, where: '' }, Object.entries(flags));
 
   const settings: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
@@ -51,16 +62,20 @@ export function loadConfig(
     const entry = given.get(name);
     origins[name] = entry?.origin ?? 'default';
     settings[name] = entry === undefined ? fallback : kind.read(entry.text);
-    if (entry !== undefined && settings[name] === null) throw new ConfigError(`${entry.from}: must be ${kind.says}`);
+    if (entry !== undefined && settings[name] === null) {
+      const found = kind.isPrivate === true ? '' : ` ${echoed(entry.text)}`;
+      throw new ConfigError(`${entry.from}${found}: must be ${kind.says}`);
+    }
   }
   const config = { settings: settings as unknown as Settings, origins: origins as Record<SettingName, Origin> };
   together(config.settings);
   return config;
 }
 
-function unknown(shown: string, name: string, from: (name: string) => string): string {
+function unknown(name: string, { call, where }: Way): string {
   const near = nearest(name, SETTING_NAMES);
-  return `${shown}: no such setting${near === null ? '' : `; did you mean ${from(near)}?`}`;
+  const hint = near === null ? '; `mailbox config print` lists them' : `; did you mean ${call(near)}?`;
+  return `${where}${named(call(name))}: no such setting${hint}`;
 }
 
 function* variables(environment: Readonly<Record<string, string | undefined>>): Iterable<[string, string]> {
@@ -78,16 +93,35 @@ function* variables(environment: Readonly<Record<string, string | undefined>>): 
 function fileEntries(file: string): [string, string][] {
   let table: Record<string, unknown>;
   try {
-    table = parse(readFileSync(file, 'utf8'));
+    table = parse(textOf(file));
   } catch (error) {
-    if (error instanceof TomlError) throw new ConfigError(`${file}: ${error.message}`);
-    throw new ConfigError(`${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    if (error instanceof ConfigError) throw error;
+    if (error instanceof TomlError) throw new ConfigError(`${visible(file)}: ${error.message}`);
+    throw new ConfigError(`${visible(file)}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
   }
   return Object.entries(table).map(([name, value]) => {
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return [name, value.join(',')];
-    if (typeof value === 'object') throw new ConfigError(`${file}: ${name}: must be a single value`);
+    if (typeof value === 'object')
+      throw new ConfigError(`${visible(file)}: ${named(name)}: must be a single value, not a table or a date`);
     return [name, String(value)];
   });
+}
+
+/** Far more than all settings take. */
+const FILE_BYTES_MAX = 256 * 1024;
+
+/** What is no file is refused, and never waited for: the file is read by a running server, too. @throws ConfigError */
+function textOf(file: string): string {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(fd);
+    if (!found.isFile()) throw new ConfigError(`${visible(file)}: not a regular file`);
+    if (found.size > FILE_BYTES_MAX)
+      throw new ConfigError(`${visible(file)}: larger than ${FILE_BYTES_MAX / 1024} KiB`);
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Rules over two settings. */
@@ -102,14 +136,29 @@ function together(s: Settings): void {
   if (s.backoff_max < s.backoff_base) throw new ConfigError('backoff_max: must be at least backoff_base');
 }
 
-/** Name, value and origin of every setting, as text. */
-export function shown({ settings, origins }: Config): { name: string; value: string; origin: Origin }[] {
-  return SETTING_NAMES.map((name) => {
-    const value = settings[name];
-    const text = value === null ? '' : (SETTINGS[name].kind.show as (value: unknown) => string)(value);
-    return { name, value: text, origin: origins[name] };
-  });
+/** A setting as people see it, all of it text. */
+export interface Shown {
+  readonly name: SettingName;
+  readonly value: string;
+  readonly origin: Origin;
+  /** '' where there is none. */
+  readonly default: string;
+  /** What it may be, with its range. */
+  readonly allowed: string;
+  /** Units in which a value is written, '' for what has none. */
+  readonly unit: string;
+  /** SIGHUP takes over a new value. */
+  readonly live: boolean;
+  readonly about: string;
 }
+
+export const shown = ({ settings, origins }: Config): Shown[] =>
+  SETTING_NAMES.map((name) => {
+    const { kind, fallback, live, about } = SETTINGS[name];
+    const text = (value: unknown): string => (value === null ? '' : (kind.show as (value: unknown) => string)(value));
+    const row = { name, value: text(settings[name]), origin: origins[name], default: text(fallback) };
+    return { ...row, allowed: kind.says, unit: kind.unit, live, about };
+  });
 
 /** What a reload finds changed, each as `name: before -> after`. */
 export interface Differences {
@@ -124,9 +173,7 @@ export function differences(before: Config, after: Config): Differences {
   const old = new Map(shown(before).map(({ name, value }) => [name, value]));
   const differ = shown(after).filter(({ name, value }) => old.get(name) !== value);
   const told = (live: boolean): string[] =>
-    differ
-      .filter(({ name }) => SETTINGS[name as SettingName].live === live)
-      .map(({ name, value }) => `${name}: ${old.get(name)} -> ${value}`);
+    differ.filter((row) => row.live === live).map(({ name, value }) => `${name}: ${old.get(name)} -> ${value}`);
   return { changed: told(true), restartNeeded: told(false) };
 }
 

@@ -1,4 +1,5 @@
 import { type ConsolaReporter, createConsola } from 'consola';
+import { visible } from '../visible.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -42,6 +43,10 @@ export function placeOf(error: unknown): { readonly error: string; readonly at: 
   return { error: error.constructor.name, at: frames.slice(0, FRAMES_MAX).map((line) => line.trim()) };
 }
 
+/** Lines are read at terminals, JSON too: what JSON does not escape by itself is beyond printable ASCII. */
+const shown = (line: string): string => (BEYOND.test(line) ? visible(line) : line);
+const BEYOND = /[^ -~]/;
+
 const CONSOLA_LEVEL: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 3, debug: 4 };
 const SERVICE = 'svc-mailbox';
 
@@ -51,11 +56,13 @@ export function createLog(level: LogLevel, format: LogFormat, write: (line: stri
     log: ({ date, type, args }) => {
       const [event, fields] = args as [string, LogFields | undefined];
       if (format === 'json') {
-        write(`${JSON.stringify({ ts: date.toISOString(), level: type, service: SERVICE, event, ...fields })}\n`);
+        write(
+          `${shown(JSON.stringify({ ts: date.toISOString(), level: type, service: SERVICE, event, ...fields }))}\n`,
+        );
         return;
       }
       const rest = Object.entries(fields ?? {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-      write(`${[date.toISOString(), type, event, ...rest].join(' ')}\n`);
+      write(`${shown([date.toISOString(), type, event, ...rest].join(' '))}\n`);
     },
   };
   // Consola drops repeats of a line unless told not to.

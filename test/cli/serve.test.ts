@@ -75,7 +75,7 @@ describe('serve', () => {
     const cases: [string[], Record<string, string>, string][] = [
       [['serve', '--shard-capacty', '5'], {}, '--shard-capacity'],
       [['serve'], { MAILBOX_SHARD_CAPACTY: '5' }, 'did you mean MAILBOX_SHARD_CAPACITY?'],
-      [['serve', '--config', file], {}, `did you mean ${file}: max_attempts?`],
+      [['serve', '--config', file], {}, `did you mean max_attempts?`],
       [['serve', '--max-attempts', '0'], {}, '--max-attempts: must be a whole number 1..1000'],
       [['serve', '--bind', 'here'], {}, '--bind: must be host:port'],
       [['serve', '--config', join(folder, 'none')], {}, 'ENOENT'],
