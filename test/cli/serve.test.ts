@@ -95,7 +95,7 @@ describe('serve', () => {
       [['serve'], { MAILBOX_SHARD_CAPACTY: '5' }, 'did you mean MAILBOX_SHARD_CAPACITY?'],
       [['serve', '--config', file], {}, `did you mean max_attempts?`],
       [['serve', '--max-attempts', '0'], {}, '--max-attempts "0": must be a whole number 1..1000'],
-      [['serve', '--bind', 'here'], {}, '--bind: must be host:port'],
+      [['serve', '--bind', 'here'], {}, '--bind "here": must be host:port'],
       [['serve', '--config', join(folder, 'none')], {}, 'ENOENT'],
       [['serve', '--keyring', join(folder, 'none')], {}, 'ENOENT'],
     ];

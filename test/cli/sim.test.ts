@@ -161,7 +161,7 @@ describe('sim', () => {
     writeFileSync(file('no.json'), '{}');
     const wrong: [string[], RegExp][] = [
       [['run', 'no-such-schedule'], /^no-such-schedule: no such schedule; shipped are auth-failure-flood, /],
-      [['run', broken], /broken\.yaml:2:11: duration: must be a duration/],
+      [['run', broken], /broken\.yaml:2:11: duration "10": must be a duration/],
       [['run', 'swarm'], /^swarm: needs a seed, like swarm#17/],
       [['run', 'happy-path', '--seed', '-1'], /^--seed "-1": must be a whole number 0\.\./],
       [['run', file('no.json')], /no\.json: format: must be/],
