@@ -169,7 +169,7 @@ describe('sim', () => {
       [['fuzz', '--duration', 'long'], /^--duration "long": must be a duration, like/],
       [['fuzz', 'happy-path', '--swarm'], /^--swarm: draws its schedules/],
       [['fuzz', 'no-such'], /^no-such: no such schedule/],
-      [['replay', file('none.json')], /none\.json: ENOENT/],
+      [['replay', file('none.json')], /none\.json: cannot be read \(ENOENT\)/],
       [['replay', file('no.json')], /no\.json: format: must be "svc-mailbox replay 1"/],
       [['shrink', 'happy-path.json'], /ENOENT/],
       [['diff', 'happy-path'], /missing required argument 'b'/],
