@@ -6,6 +6,7 @@ import { expectationsOf, replayOf, writeReplay } from '../replay/file.ts';
 import { play } from '../replay/player.ts';
 import { Recorder } from '../replay/recorder.ts';
 import { Shrinker } from '../replay/shrink.ts';
+import { commandOf } from '../report/text.ts';
 import { runSchedule, type SimResult, worldOf } from '../run.ts';
 import type { Schedule } from '../schedule.ts';
 import { swarmSchedule } from './swarm.ts';
@@ -64,7 +65,7 @@ export function bring(prey: Prey, result: SimResult, options: HuntOptions): Catc
   const drawn = prey.schedule === null;
   const caught = {
     what: drawn ? `seed ${seed}` : `seed ${seed} of ${schedule.name}`,
-    whole: drawn ? `mailbox sim run swarm#${seed}` : `mailbox sim run ${schedule.file} --seed ${seed}`,
+    whole: commandOf(drawn ? { file: `swarm#${seed}` } : schedule, seed),
     ...{ verdict: { kind, rule, exit }, line, saved: null, unsaved: '' },
   };
   if (result.verdict.kind === 'held') return { ...caught, unsaved: 'nothing was broken, so nothing can be shrunk' };

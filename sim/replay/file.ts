@@ -1,9 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { Compile } from 'typebox/compile';
+import { readBounded } from '../../src/bounded.ts';
+import { visible } from '../../src/visible.ts';
 import { CLIENT_GOALS } from '../checkers/tally.ts';
 import { type Conclusion, conclude, type Expectations, NOTHING_MORE } from '../conclusion.ts';
+import { whyUnreadable } from '../files.ts';
 import type { RunResult, World } from '../world.ts';
 import { ScheduleError } from '../yaml.ts';
+import { explain } from './explain.ts';
 import { replaySchema } from './schema.ts';
 import type { Element, Script } from './script.ts';
 
@@ -82,12 +86,15 @@ interface Given {
 export function readReplay(path: string): Replay {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readBounded(path, REPLAY_BYTES_MAX).toString();
   } catch (error) {
-    throw new ScheduleError(`${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    throw new ScheduleError(`${visible(path)}: ${whyUnreadable(error)}`);
   }
-  return parseReplay(text, path);
+  return parseReplay(text, visible(path));
 }
+
+/** A day of simulated time under load takes a tenth of it. */
+const REPLAY_BYTES_MAX = 256 * 1024 ** 2;
 
 /** @throws ScheduleError */
 export function parseReplay(text: string, path: string): Replay {
@@ -95,7 +102,7 @@ export function parseReplay(text: string, path: string): Replay {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ScheduleError(`${path}: not JSON: ${(error as Error).message}`);
+    throw new ScheduleError(`${path}: not JSON: ${visible((error as Error).message)}`);
   }
   if ((value as { format?: unknown } | null)?.format !== REPLAY_FORMAT) {
     throw new ScheduleError(`${path}: format: must be "${REPLAY_FORMAT}"; is this a replay file?`);
@@ -111,41 +118,24 @@ export function parseReplay(text: string, path: string): Replay {
     script: { ...script, capabilities },
     prints: [...new Uint32Array(bytes.buffer, 0, bytes.length >> 2)],
   };
-  for (const [i, element] of script.elements.entries()) check(replay.script, element, `${path}: script.elements[${i}]`);
+  checkSetup(replay.script, path);
+  for (const i of script.elements.keys()) check(replay.script, i, `${path}: script.elements[${i}]`);
   return replay;
 }
 
+/** @throws ScheduleError */
+function checkSetup({ setup: { syncMs } }: Script, path: string): void {
+  if (syncMs.max < syncMs.min) throw new ScheduleError(`${path}: script.setup.syncMs: max must be at least min`);
+}
+
 /** What no schema says: numbers that name something must name something that is there. */
-function check({ setup, capabilities, elements }: Script, element: Element, where: string): void {
+function check({ setup, capabilities, elements }: Script, i: number, where: string): void {
+  const element = elements[i] as Element;
   const node = 'call' in element ? element.call.node : element.fault.node;
   if (node >= setup.nodes) throw new ScheduleError(`${where}: node: must be below the number of nodes, ${setup.nodes}`);
   if ('call' in element && element.call.capability >= capabilities.length) {
     throw new ScheduleError(`${where}: call.capability: there are only ${capabilities.length}`);
   }
-  const before = elements[elements.indexOf(element) - 1];
+  const before = elements[i - 1];
   if (before !== undefined && before.atMs > element.atMs) throw new ScheduleError(`${where}: atMs: goes back`);
 }
-
-interface Fault {
-  readonly keyword: string;
-  readonly instancePath: string;
-  readonly params: object;
-  readonly message: string;
-}
-
-function explain(value: unknown): string {
-  const faults = schema.Errors(value) as readonly Fault[];
-  // Of a union every branch complains; the one that got farthest is the one that was meant.
-  const deepest = faults
-    .filter(({ keyword }) => keyword !== 'boolean' && keyword !== 'anyOf')
-    .toSorted((a, b) => depth(b) - depth(a))[0];
-  const error = deepest ?? faults[0];
-  if (error === undefined) return 'does not fit';
-  const path = error.instancePath.slice(1).replaceAll('/', '.');
-  const { additionalProperties, requiredProperties } = error.params as Record<string, string[] | undefined>;
-  if (additionalProperties !== undefined) return `${path}.${additionalProperties[0]}: unknown field`;
-  if (requiredProperties !== undefined) return `${path}.${requiredProperties[0]}: missing`;
-  return `${path}: ${error.message}`;
-}
-
-const depth = ({ instancePath }: Fault): number => instancePath.split('/').length;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReportData } from './model.ts';
 
@@ -42,5 +42,3 @@ export function formatHtml(data: ReportData): string {
     '',
   ].join('\n');
 }
-
-export const writeHtml = (path: string, data: ReportData): void => writeFileSync(path, formatHtml(data));

@@ -1,3 +1,4 @@
+import { shellWord, visible } from '../../src/visible.ts';
 import { RULES } from '../checkers/breach.ts';
 import type { HistoryCounts } from '../checkers/history.ts';
 import { ACTIONS, emptyCells } from '../checkers/tally.ts';
@@ -7,6 +8,7 @@ import { type BatchCounts, JUDGED_FROM, neverReached } from '../fuzz/batch.ts';
 import type { Catch } from '../fuzz/hunt.ts';
 import type { Replay } from '../replay/file.ts';
 import type { SimResult } from '../run.ts';
+import type { Schedule } from '../schedule.ts';
 import type { RunResult } from '../world.ts';
 
 const number = (value: number): string => Math.round(value).toLocaleString('en');
@@ -34,9 +36,8 @@ const goalsLine = ({ goals }: Conclusion): string =>
 /** A run in lines; `seconds` is how long it took, measured by the caller. */
 export function formatResult(result: SimResult, seconds: number, version = ''): string {
   const { schedule, seed, steps, simulatedMs, hash, tally, injected, history, conclusion } = result;
-  const repeat = schedule.file.startsWith('swarm#') ? schedule.file : `${schedule.file} --seed ${seed}`;
   return [
-    `schedule   ${schedule.name}: ${schedule.description}`,
+    visible(`schedule   ${schedule.name}: ${schedule.description}`),
     `seed       ${seed}`,
     ...(version === '' ? [] : [`version    ${version}`]),
     `events     ${number(steps)} in ${(simulatedMs / 1000).toFixed(1)} s of simulated time`,
@@ -48,9 +49,13 @@ export function formatResult(result: SimResult, seconds: number, version = ''): 
     `hash       ${hash}`,
     `verdict    ${conclusion.line}`,
     ...meaning(conclusion),
-    `repeat     mailbox sim run ${repeat}`,
+    `repeat     ${commandOf(schedule, seed)}`,
   ].join('\n');
 }
+
+/** The command that makes the run again. */
+export const commandOf = ({ file }: Pick<Schedule, 'file'>, seed: number): string =>
+  file.startsWith('swarm#') ? `mailbox sim run ${file}` : `mailbox sim run ${shellWord(file)} --seed ${seed}`;
 
 /** The same for machines. */
 export function jsonOf({ schedule, matrix, conclusion, ...result }: SimResult, seconds: number): object {
@@ -76,8 +81,10 @@ export function formatReplay(
   const { elements } = recorded.script;
   const { kind, detail } = recorded.verdict;
   return [
-    `replay     ${file}: ${elements.length} elements of ${recorded.from}${recorded.minimal ? ', minimal' : ''}`,
-    `recorded   by ${recorded.version}: ${kind === detail ? kind : `${kind} ${detail}`}`,
+    visible(
+      `replay     ${file}: ${elements.length} elements of ${recorded.from}${recorded.minimal ? ', minimal' : ''}`,
+    ),
+    visible(`recorded   by ${recorded.version}: ${kind === detail ? kind : `${kind} ${detail}`}`),
     `events     ${number(run.steps)} in ${(run.simulatedMs / 1000).toFixed(1)} s of simulated time`,
     `speed      ${speed(run.steps, run.simulatedMs, seconds)}`,
     `hash       ${run.hash}`,
@@ -141,7 +148,7 @@ export function formatCatch({ what, whole, line, saved, unsaved }: Catch): strin
     head,
     `  shrunk   ${saved.of} elements to ${saved.elements}, ${proof}: ${saved.line}`,
     ...saved.story,
-    `  repeat   mailbox sim replay ${saved.file}`,
+    `  repeat   mailbox sim replay ${shellWord(saved.file)}`,
     `  whole    ${whole}\n`,
   ].join('\n');
 }
@@ -154,7 +161,7 @@ export function formatBatch(batch: Batch): string {
     ? unreached.join(', ')
     : `${unreached.length} (not judged: fewer than ${number(JUDGED_FROM)} runs)`;
   return [
-    `seeds      ${fromSeed}..${lastSeed}${schedules.length === 0 ? ', swarm' : ` of ${schedules.join(', ')}`}`,
+    `seeds      ${fromSeed}..${lastSeed}${schedules.length === 0 ? ', swarm' : ` of ${visible(schedules.join(', '))}`}`,
     `version    ${version}`,
     `runs       ${number(counts.runs)} in ${seconds.toFixed(1)} s on ${workers} threads, ${number(counts.runs / seconds)}/s`,
     `events     ${number(counts.steps)} in ${number(counts.simulatedMs / 1000)} s of simulated time`,

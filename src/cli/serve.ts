@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import { freshKey, Keyring } from '../auth/keyring.ts';
 import { readKeyringFile } from '../auth/keyring-file.ts';
-import { mint } from '../auth/mint.ts';
 import { readSecretFile } from '../auth/secret-file.ts';
 import { type Config, flagOf, loadConfig } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
@@ -12,9 +11,8 @@ import { serverProcess } from './server-process.ts';
 import { endings, reloader, type Secrets } from './serving.ts';
 import { examples } from './shared.ts';
 import { signals } from './signals.ts';
+import { welcome } from './welcome.ts';
 
-const DEV_TOPIC = 'demo';
-const DEV_HOURS = 24;
 const PEM_BYTES_MAX = 16 * 1024;
 
 /** Adds a flag for every setting. */
@@ -22,8 +20,12 @@ export function withSettings(command: Command): Command {
   command.option('--config <file>', 'TOML file of settings');
   for (const name of SETTING_NAMES) {
     const { kind, about } = SETTINGS[name];
-    const value = kind.says === 'true or false' ? '' : ' <value>';
-    command.addOption(new Option(`${flagOf(name)}${value}`, `${about} (${kind.says})`));
+    // True when it is there: only variables and files have a value to give.
+    const isSwitch = kind.says === 'true or false';
+    const option = isSwitch
+      ? new Option(flagOf(name), about)
+      : new Option(`${flagOf(name)} <value>`, `${about} (${kind.says})`);
+    command.addOption(option);
   }
   return command;
 }
@@ -107,58 +109,4 @@ function readSigner(path: string): Signer {
   } catch (cause) {
     throw error(`signing_key ${path}: ${(cause as Error).message}`);
   }
-}
-
-/** For people at a terminal, on standard error: a capability must not get into a log (I2). */
-function welcome(settings: Settings, keyring: Keyring, address: string): string {
-  const expires = `expires = ${Math.floor(Date.now() / 1000) + DEV_HOURS * 3600}`;
-  const { token } = mint(keyring, [
-    `topic = ${DEV_TOPIC}`,
-    'op = send,recv,ack,nack,extend,stats',
-    expires,
-    'quota_ops = 100000/1',
-  ]);
-  const lines = [
-    '',
-    `No keyring: made a development key in memory. It goes with this process; ${
-      settings.profile === 'micronode' ? 'so does every message' : `messages stay, in ${settings.data}`
-    }.`,
-    `A capability for the topic "${DEV_TOPIC}", good for ${DEV_HOURS} hours. Paste:`,
-    '',
-    `export MAILBOX_URL=http://${address} MAILBOX_CAP=${token}`,
-    ...curlLines(),
-  ];
-  if (settings.enable_admin) {
-    const admin = (topic: string): string =>
-      mint(keyring, [`topic = ${topic}`, 'op = admin', expires, 'quota_ops = 100/1']).token;
-    lines.push('', `Admin of "${DEV_TOPIC}":`, `export MAILBOX_CAP=${admin(DEV_TOPIC)}`);
-    lines.push('', 'Admin that may revoke:', `export MAILBOX_CAP=${admin('mailbox.admin')}`);
-  }
-  return `${lines.join('\n')}\n\n`;
-}
-
-/** A first session: send, the same again, receive, give back, ack with the receipt of the old lease, receive, ack. */
-function curlLines(): string[] {
-  const post = (path: string, body: string): string =>
-    `curl -s $MAILBOX_URL/v1/${path} -H "Authorization: Bearer $MAILBOX_CAP" -H 'Content-Type: application/json' -d ${body}`;
-  const field = (name: string): string => `$(echo "$M" | grep -o '"${name}":"[^"]*' | cut -d'"' -f4)`;
-  const send = post('send', `'{"topic":"${DEV_TOPIC}","idem_key":"hello-1","payload_b64":"aGVsbG8="}'; echo`);
-  const recv = `M=$(${post('recv', `'{"topic":"${DEV_TOPIC}","max_messages":1,"visibility_ms":60000}'`)}); echo "$M"`;
-  const ack = `${post(`ack/${field('msg_id')}`, `"{\\"receipt\\":\\"${field('receipt')}\\"}"`)}; echo`;
-  const giveBack = post(
-    `nack/${field('msg_id')}`,
-    `"{\\"receipt\\":\\"${field('receipt')}\\",\\"retry_after_ms\\":0}"; echo`,
-  );
-  return [
-    '# send, and the same again: 409 with the msg_id of the first',
-    send,
-    send,
-    '# receive, give back, then ack with the receipt of the lease that is over: 409 E_LEASE_LOST',
-    recv,
-    giveBack,
-    ack,
-    '# receive it again, and ack',
-    recv,
-    ack,
-  ];
 }

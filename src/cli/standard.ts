@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import { visibleBlock } from '../visible.ts';
 
 const [STDIN, STDOUT] = [0, 1];
 const PIECE_BYTES = 64 * 1024;
@@ -19,19 +20,27 @@ export function standardInput(): Buffer {
   }
 }
 
-/** Standard output for a lot of text: no more of it waits in memory than a piece, however slow the reader is. */
+/** Bytes as they are, on standard output, however slow the reader is. */
+export function writeOut(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += unlessBusy(() => writeSync(STDOUT, bytes, at)) ?? 0;
+}
+
+/**
+ * Standard output for a lot of text, lines that do nothing to a terminal: no more of it waits in memory than a piece, however slow
+ * the reader is.
+ */
 export class Output {
   private text = '';
 
   write(text: string): void {
-    this.text += text;
+    this.text += visibleBlock(text);
     if (this.text.length >= PIECE_BYTES) this.flush();
   }
 
   flush(): void {
-    const bytes = Buffer.from(this.text);
+    const { text } = this;
     this.text = '';
-    for (let at = 0; at < bytes.length; ) at += unlessBusy(() => writeSync(STDOUT, bytes, at)) ?? 0;
+    writeOut(Buffer.from(text));
   }
 }
 

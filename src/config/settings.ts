@@ -5,12 +5,17 @@ import { durationMs, durationText, sizeBytes, sizeText } from './values.ts';
 /** One kind of value: how it is read from text, how it is shown. `read` gives null for what it cannot read. */
 interface Kind<T> {
   readonly says: string;
+  /** Units in which a value is written, '' for what has none. */
+  readonly unit: string;
+  /** A wrong value may hold a secret: no message repeats it. */
+  readonly isPrivate?: true;
   read(text: string): T | null;
   show(value: T): string;
 }
 
 const count = (min: number, max: number): Kind<number> => ({
   says: `a whole number ${min}..${max}`,
+  unit: '',
   read: (text) => (/^[0-9]{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : null),
   show: String,
 });
@@ -22,6 +27,7 @@ const duration = (minMs: number, maxMs: number): Kind<number> => ({
     const ms = durationMs(text) as number;
     return ms >= minMs && ms <= maxMs;
   })}`,
+  unit: 'ms s m h d',
   read: (text) => {
     const ms = durationMs(text);
     return ms !== null && ms >= minMs && ms <= maxMs ? ms : null;
@@ -33,6 +39,7 @@ const size = (min: number, max: number): Kind<number> => ({
     const bytes = sizeBytes(text) as number;
     return bytes >= min && bytes <= max;
   })}`,
+  unit: 'B KiB MiB GiB',
   read: (text) => {
     const bytes = sizeBytes(text);
     return bytes !== null && bytes >= min && bytes <= max ? bytes : null;
@@ -41,17 +48,25 @@ const size = (min: number, max: number): Kind<number> => ({
 });
 const oneOf = <T extends string>(...values: readonly T[]): Kind<T> => ({
   says: values.join(' or '),
+  unit: '',
   read: (text) => values.find((value) => value === text) ?? null,
   show: (value) => value,
 });
 const flag: Kind<boolean> = {
   says: 'true or false',
+  unit: '',
   read: (text) => (text === 'true' ? true : text === 'false' ? false : null),
   show: String,
 };
-const path: Kind<string> = { says: 'a path', read: (text) => (text === '' ? null : text), show: (value) => value };
+const path: Kind<string> = {
+  says: 'a path',
+  unit: '',
+  read: (text) => (text === '' ? null : text),
+  show: (value) => value,
+};
 const address: Kind<{ readonly host: string; readonly port: number }> = {
   says: 'host:port',
+  unit: '',
   read: (text) => {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})$/.exec(text);
     if (match === null || Number(match[3]) > 65_535) return null;
@@ -60,6 +75,7 @@ const address: Kind<{ readonly host: string; readonly port: number }> = {
   show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
 };
 const formats: Kind<readonly CapFormat[]> = {
+  unit: '',
   says: `one or more of ${CAP_FORMATS.join(', ')}, separated by commas`,
   read: (text) => {
     const list = text.split(',');
@@ -70,6 +86,8 @@ const formats: Kind<readonly CapFormat[]> = {
 };
 /** Capabilities travel to it: plain HTTP only where nobody is in between. */
 const verifierUrl: Kind<URL> = {
+  unit: '',
+  isPrivate: true,
   says: 'an https URL, or an http one of this machine (127.0.0.1, [::1], localhost), without a user',
   read: (text) => {
     const url = URL.canParse(text) ? new URL(text) : null;
@@ -80,6 +98,7 @@ const verifierUrl: Kind<URL> = {
   show: (value) => value.href,
 };
 const prefixes: Kind<readonly string[]> = {
+  unit: '',
   says: 'up to 32 topic prefixes, separated by commas',
   read: (text) => {
     const list = text === '' ? [] : text.split(',');
@@ -91,6 +110,7 @@ const prefixes: Kind<readonly string[]> = {
 const SOCKET_PATH_BYTES_MAX = 107;
 /** What the system would cut off, it would bind under another name. */
 const socketPath: Kind<string> = {
+  unit: '',
   says: `a path of 1..${SOCKET_PATH_BYTES_MAX} bytes (the system's limit for sockets)`,
   read: (text) => (text !== '' && Buffer.byteLength(text) <= SOCKET_PATH_BYTES_MAX ? text : null),
   show: (value) => value,
@@ -99,6 +119,7 @@ const socketPath: Kind<string> = {
 const UID_MAX = 2 ** 32 - 2;
 const NO_UIDS = 'none';
 const uids: Kind<readonly number[]> = {
+  unit: '',
   says: `up to 32 user ids 0..${UID_MAX}, separated by commas, or ${NO_UIDS} (lets nobody in)`,
   read: (text) => {
     const list = text === '' || text === NO_UIDS ? [] : text.split(',');

@@ -1,5 +1,6 @@
 import { type ConsolaReporter, createConsola } from 'consola';
 import type { Cause } from '../ports.ts';
+import { visible } from '../visible.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -47,6 +48,10 @@ export function placeOf(error: unknown): { readonly error: string; readonly at: 
   return { error: error.constructor.name, at: frames.slice(0, FRAMES_MAX).map((line) => line.trim()) };
 }
 
+/** Lines are read at terminals, JSON too: what JSON does not escape by itself is beyond printable ASCII. */
+const shown = (line: string): string => (BEYOND.test(line) ? visible(line) : line);
+const BEYOND = /[^ -~]/;
+
 const CONSOLA_LEVEL: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 3, debug: 4 };
 const SERVICE = 'svc-mailbox';
 
@@ -61,10 +66,10 @@ export function createLog(level: LogLevel, format: LogFormat, write: WriteLine):
       const isDecision = fields?.decision !== undefined;
       if (format === 'json') {
         const line = JSON.stringify({ ts: date.toISOString(), level: type, service: SERVICE, event, ...fields });
-        return write(`${line}\n`, isDecision);
+        return write(`${shown(line)}\n`, isDecision);
       }
       const rest = Object.entries(fields ?? {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-      write(`${[date.toISOString(), type, event, ...rest].join(' ')}\n`, isDecision);
+      write(`${shown([date.toISOString(), type, event, ...rest].join(' '))}\n`, isDecision);
     },
   };
   // Consola drops repeats of a line unless told not to.

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shellWord } from '../../visible.ts';
 import { examples, print, printJson } from '../shared.ts';
 import { type OutputOptions, outputsOf, withOutputs } from './run.ts';
 import { explainExits, version } from './shared.ts';
@@ -33,7 +34,7 @@ export function addReplay(sim: Command): void {
       description: recorded.title,
       seed: recorded.from.split('#')[1] ?? '-',
       version: version(),
-      repeat: `mailbox sim replay ${file}`,
+      repeat: `mailbox sim replay ${shellWord(file)}`,
     });
     if (options.save !== undefined) writeReplay(options.save, replayOf(recorded.script, played, recorded));
     const parts = partingStep(recorded.prints, played.world.loop.prints ?? []);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shellWord, visible } from '../../visible.ts';
 import { examples, print, printJson, UsageError } from '../shared.ts';
 import { explainExits, version } from './shared.ts';
 
@@ -23,7 +24,7 @@ export function addShrink(sim: Command): void {
     const whole = play(recorded.script).run;
     if (whole.verdict.kind === 'held') {
       const { line } = concludeReplay(whole, recorded.expects);
-      throw new UsageError(`${file}: ${line}: no rule is broken, there is nothing to shrink`);
+      throw new UsageError(`${visible(file)}: ${line}: no rule is broken, there is nothing to shrink`);
     }
     // Goals are of the whole run: what is left of it need not reach them.
     const expects = { ...recorded.expects, goals: {}, counted: {} };
@@ -43,7 +44,7 @@ export function addShrink(sim: Command): void {
       print(`shrunk     ${from} elements to ${to} in ${plays.toLocaleString('en')} runs, ${seconds.toFixed(1)} s`);
       print(`minimal    ${minimal ? 'yes: each element was taken out once more, and nothing fails without it' : 'no'}`);
       print(`verdict    ${conclusion.line}`);
-      print(`repeat     mailbox sim replay ${target}`);
+      print(`repeat     mailbox sim replay ${shellWord(target)}`);
     }
     process.exitCode = conclusion.exit;
   });
