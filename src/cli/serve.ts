@@ -56,8 +56,16 @@ export function addServe(program: Command): void {
     'mailbox serve --data /var/lib/mailbox --keyring keyring.json --bind 0.0.0.0:9410',
     'mailbox serve --profile micronode',
   );
+  command.addHelpText('after', EXIT_CODES);
   command.action(serve);
 }
+
+const EXIT_CODES = `
+Exit codes:
+  0  told to end by SIGTERM or SIGINT, and ended
+  1  refused, for the machine is not as it must be (address taken, data directory in use or damaged); or failed; or told twice to end
+  2  refused, for what it was given is wrong (flags, variables, configuration, keys, certificates)
+A refused start is a line of the log, too: event "server.refused" with reason, setting, exit_code.`;
 
 /** Serves until a signal or a failure ends the process; what it throws refused the start. */
 async function serve(options: Record<string, unknown>): Promise<void> {

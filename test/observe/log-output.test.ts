@@ -40,13 +40,15 @@ class Reader implements ByteOut {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const CHARS_MAX = 400;
+const BYTES_MAX = 400;
+const WRITE_BYTES = 120;
 
 function outputTo(reader: Reader) {
   const told: DroppedLines[] = [];
   const output: LogOutput = new LogOutput({
     out: reader,
-    waitingCharsMax: CHARS_MAX,
+    waitingBytesMax: BYTES_MAX,
+    writeBytes: WRITE_BYTES,
     resumed: (dropped) => {
       told.push(dropped);
       output.write(`dropped ${dropped.decisions} ${dropped.others}\n`);
@@ -66,6 +68,7 @@ describe('log output', () => {
   it('every line is written once, in order, or dropped and counted where it is missing; what waits is bounded (D10, R1)', async () => {
     let most = 0;
     let gaps = 0;
+    let writes = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -82,6 +85,7 @@ describe('log output', () => {
           const again = (): void => void vi.advanceTimersByTime(RETRY_MS);
           let said = 0;
           let decisions = 0;
+          let taken = 0;
           for (const step of steps) {
             if (step === 'take') {
               if (!reader.isAsked) again();
@@ -89,11 +93,16 @@ describe('log output', () => {
             } else if (step === 'fail') {
               if (reader.isAsked) reader.fail();
             } else {
-              output.write(`${said++} ${'x'.repeat(step.line)}\n`, step.decision);
+              const line = `${said++} ${'x'.repeat(step.line)}\n`;
+              const before = output.dropped.decisions + output.dropped.others;
+              output.write(line, step.decision);
+              if (output.dropped.decisions + output.dropped.others === before) taken += line.length;
               if (step.decision) decisions++;
             }
             await turn();
-            expect(reader.asked.length).toBeLessThanOrEqual(CHARS_MAX);
+            const told = reader.read.match(/^dropped.*\n/gm)?.join('').length ?? 0;
+            expect(taken - (reader.read.length - told)).toBeLessThanOrEqual(BYTES_MAX);
+            writes = Math.max(writes, reader.texts);
           }
           most = Math.max(most, steps.length);
           again();
@@ -118,7 +127,7 @@ describe('log output', () => {
       { numRuns: 300 },
     );
     // What was drawn reached what it is to reach.
-    expect([most > 60, gaps > 50]).toEqual([true, true]);
+    expect([most > 60, gaps > 50, writes > 10]).toEqual([true, true, true]);
   });
 
   it('a stalled reader: a million lines take no more room than the bound, all of them counted (D10)', async () => {
@@ -127,8 +136,12 @@ describe('log output', () => {
     const line = `${'x'.repeat(99)}\n`;
     for (let i = 0; i < 1_000_000; i++) output.write(line, i % 2 === 0);
     await turn();
-    const kept = reader.asked.length / line.length;
-    expect(kept).toBe(CHARS_MAX / line.length);
+    while (reader.isAsked) {
+      reader.take();
+      await turn();
+    }
+    const kept = reader.read.replace(/^dropped.*\n/gm, '').length / line.length;
+    expect(kept).toBe(BYTES_MAX / line.length);
     const { decisions, others } = output.dropped;
     expect(decisions + others).toBe(1_000_000 - kept);
   });

@@ -12,7 +12,7 @@ const end = async (): Promise<void> => {
 afterEach(end);
 afterAll(end);
 
-/** Each makes a line of some 300 bytes: 18 MiB in all, four times what may wait. */
+/** Each makes a line of some 300 bytes: 18 MiB in all, twice what may wait. */
 const REQUESTS = 60_000;
 const CALLERS = 32;
 const MIB = 1024 ** 2;
@@ -65,12 +65,12 @@ describe('the log at the rate of refusals, beside a server whose log is read (D1
     const lost = await dropped(stalled);
     console.log(`stalled: ${moreMib.toFixed(1)} MiB more, ${lost} of ${REQUESTS} lines dropped`);
     expect(moreMib).toBeLessThan(MORE_MIB_MAX);
-    expect(lost).toBeGreaterThan(REQUESTS / 2);
+    expect(lost).toBeGreaterThan(REQUESTS / 4);
     stalled.server.child.stdout?.resume();
     const line = await stalled.server.logged('log.dropped');
     expect(line).toMatchObject({ level: 'error', lines: lost, decisions: lost });
     expect(stalled.server.out.split('"auth.denied"')).toHaveLength(REQUESTS - lost + 1);
-    expect(stalled.server.out.length).toBeLessThan(6 * MIB);
+    expect(stalled.server.out.length).toBeLessThan(12 * MIB);
   });
 
   it('its reader goes', async () => {
@@ -80,7 +80,7 @@ describe('the log at the rate of refusals, beside a server whose log is read (D1
     const moreMib = rssMib(alone) - readMib;
     console.log(`gone: ${moreMib.toFixed(1)} MiB more, ${await dropped(alone)} of ${REQUESTS} lines dropped`);
     expect(moreMib).toBeLessThan(MORE_MIB_MAX);
-    expect(await dropped(alone)).toBeGreaterThan(REQUESTS / 2);
+    expect(await dropped(alone)).toBeGreaterThan(REQUESTS / 4);
   });
 
   it('its partition is full', async () => {
@@ -89,6 +89,6 @@ describe('the log at the rate of refusals, beside a server whose log is read (D1
     const moreMib = rssMib(full) - readMib;
     console.log(`full: ${moreMib.toFixed(1)} MiB more, ${await dropped(full)} of ${REQUESTS} lines dropped`);
     expect(moreMib).toBeLessThan(MORE_MIB_MAX);
-    expect(await dropped(full)).toBeGreaterThan(REQUESTS / 2);
+    expect(await dropped(full)).toBeGreaterThan(REQUESTS / 4);
   });
 });
