@@ -151,6 +151,8 @@ function batches(cap: string): Costly[] {
     sends('bad base64', () => `{"topic":"bench.r","idem_key":"k","payload_b64":"${base64}B="}`),
     sends('wrong hash', () => `{"topic":"bench.r","idem_key":"k","payload_b64":"${base64}",${hash}}`),
     sends('another topic', () => `{"topic":"other","idem_key":"k","payload_b64":"${base64}"}`),
+    sends('one item of 10,000 fields', () => `{${list(10_000, (i) => `"k${i}":1`)}}`, 1),
+    sends('one item of 10,000 attrs', () => attrs(10_000, (i) => `k${i}`, 'x'), 1),
     sends('10,000 items', () => '{}', 10_000),
     sends('500,000 items', () => '1', 500_000),
     acks('bad receipts', (i) => `{"msg_id":"${String(i).padStart(26, '0')}","receipt":" "}`),

@@ -1,4 +1,5 @@
 import type { TSchema } from 'typebox';
+import { isCrowded } from './json.ts';
 
 /** What is wrong with a value: where, and what it should be. */
 export interface Fault {
@@ -71,10 +72,11 @@ function faultInList(rules: Rules, list: readonly unknown[], path: readonly stri
 }
 
 function faultInObject(rules: Rules, fields: Fields, path: readonly string[]): Fault | null {
+  const { maxProperties = Object.keys(rules.properties ?? {}).length, required = [], properties = {} } = rules;
+  const tooMany = { path, keyword: 'maxProperties', text: `must not have more than ${maxProperties} properties` };
+  if (isCrowded(fields)) return tooMany;
   const names = Object.keys(fields);
-  const { maxProperties = Number.POSITIVE_INFINITY, required = [], properties = {} } = rules;
-  if (names.length > maxProperties)
-    return { path, keyword: 'maxProperties', text: `must not have more than ${maxProperties} properties` };
+  if (rules.maxProperties !== undefined && names.length > maxProperties) return tooMany;
   const missing = required.find((name) => !Object.hasOwn(fields, name));
   if (missing !== undefined) return { path: [...path, missing], keyword: 'required', text: 'missing' };
   for (const name of names) {

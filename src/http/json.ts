@@ -14,10 +14,12 @@ export class Malformed extends Error {
 }
 
 const DEPTH_MAX = 16;
-/** Members, objects and lists of a body together: as many as the fullest batch has. Very many are slow to make and to check. */
-const PARTS_MAX = 10_752;
-/** The same of what commas part: items of lists are no members. */
-const COMMAS_MAX = PARTS_MAX;
+/**
+ * Members, objects and lists of a body together, and commas between them: as many as the fullest batch has, or the fullest request
+ * that is no batch. Very many are slow to make and to check.
+ */
+export const PARTS_OF_BATCH = 10_752;
+export const PARTS_OF_ONE = 1_280;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -33,14 +35,19 @@ for (const byte of [QUOTE, COMMA, COLON, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLO
 /** Longer texts are searched, shorter ones are walked through: a search costs as much as so many bytes. */
 const WALKED_BYTES = 64;
 
+/** Objects with more members than any may have: nobody need count them again, which takes longer than to parse them. */
+const crowded = new WeakSet<object>();
+const MEMBERS_MOST = 64;
+export const isCrowded = (value: object): boolean => crowded.has(value);
+
 /**
- * Strict JSON: valid UTF-8 without a BOM, at most 16 levels deep, of at most 10,752 parts, no key twice. `JSON.parse` alone
+ * Strict JSON: valid UTF-8 without a BOM, at most 16 levels deep, of at most so many parts, no key twice. `JSON.parse` alone
  * takes the last of duplicate keys, and reads half a million levels that later code cannot. @throws Malformed
  */
-export function parseJson(bytes: Buffer): unknown {
+export function parseJson(bytes: Buffer, partsMax = PARTS_OF_BATCH): unknown {
   const ascii = isAscii(bytes);
   if (!ascii && !isUtf8(bytes)) throw new Malformed('body: not valid UTF-8');
-  const members = scan(bytes);
+  const members = scan(bytes, partsMax);
   const value = parse(bytes.toString(ascii ? 'latin1' : 'utf8'));
   if (membersOf(value) !== members) throw new Malformed('body: a key is there twice');
   return value;
@@ -59,7 +66,7 @@ function parse(text: string): unknown {
 }
 
 /** Counts the members of all objects, that is the colons outside strings; bounds the depth and the number of parts. */
-function scan(bytes: Buffer): number {
+function scan(bytes: Buffer, partsMax: number): number {
   let members = 0;
   let depth = 0;
   let parts = 0;
@@ -75,8 +82,8 @@ function scan(bytes: Buffer): number {
       if (byte === COLON) members++;
       else if (++depth > DEPTH_MAX) throw new Malformed(`body: deeper than ${DEPTH_MAX} levels`);
     }
-    if (parts > PARTS_MAX) throw new Malformed(`body: more than ${PARTS_MAX} members, objects and lists`);
-    if (commas > COMMAS_MAX) throw new Malformed(`body: more than ${COMMAS_MAX} commas between members and items`);
+    if (parts > partsMax) throw new Malformed(`body: more than ${partsMax} members, objects and lists`);
+    if (commas > partsMax) throw new Malformed(`body: more than ${partsMax} commas between members and items`);
   }
   return members;
 }
@@ -106,7 +113,9 @@ function membersOf(value: unknown): number {
     for (const item of value) count += membersOf(item);
     return count;
   }
-  for (const key of Object.keys(value)) {
+  const keys = Object.keys(value);
+  if (keys.length > MEMBERS_MOST) crowded.add(value);
+  for (const key of keys) {
     const member = (value as Record<string, unknown>)[key];
     count += typeof member === 'object' ? 1 + membersOf(member) : 1;
   }

@@ -2,7 +2,7 @@ import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { DEAD_REASONS } from '../../spec/vocabulary.ts';
 import { explain, type Fault } from './explain.ts';
-import { Malformed } from './json.ts';
+import { isCrowded, Malformed } from './json.ts';
 
 /** Request bodies and queries as JSON Schema (`wire`: HTTP, Limits). Closed: unknown fields are refused (T4). */
 const HOURS_12_MS = 12 * 3_600_000;
@@ -133,20 +133,18 @@ const compiled = Object.fromEntries(
 
 /** The value as what the schema says it is. @throws Malformed naming the first field that is not. */
 export function check<N extends SchemaName>(name: N, value: unknown): Body<N> {
-  if (!isCrowded(value) && compiled[name].Check(value)) return value as Body<N>;
+  if (!isOverfull(value) && compiled[name].Check(value)) return value as Body<N>;
   const fault = explain(SCHEMAS[name], value);
   throw new Malformed(fault === null ? 'body: does not fit' : said(fault));
 }
 
-/** More fields than any object may have: what is compiled would look at every one of them before it counts. */
-const FIELDS_MOST = 64;
-
-/** Whether a part of it has far more fields than any may have. */
-function isCrowded(value: unknown): boolean {
+/** Whether it, or a part of it, has far more fields than any may have: what is compiled looks at them all before it counts them. */
+function isOverfull(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  for (const part of Object.values(value)) {
-    if (typeof part === 'object' && part !== null && !Array.isArray(part) && Object.keys(part).length > FIELDS_MOST)
-      return true;
+  if (isCrowded(value)) return true;
+  for (const name in value) {
+    const part = (value as Record<string, unknown>)[name];
+    if (typeof part === 'object' && part !== null && isCrowded(part)) return true;
   }
   return false;
 }
