@@ -1,4 +1,5 @@
 /** `npm run bench -- [NAME..]`, see `BENCHES`: every figure the documents quote comes from here. */
+import { argumentsOf } from '../tools/arguments.ts';
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchDurable } from './durable.ts';
@@ -126,18 +127,18 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
   },
 };
 
-async function run(asked: readonly string[]): Promise<void> {
-  for (const name of asked.length > 0 ? asked : Object.keys(BENCHES)) {
-    const bench = BENCHES[name];
-    if (bench === undefined) {
-      console.error(`bench: one of ${Object.keys(BENCHES).join(', ')}`);
-      process.exit(2);
-    }
+const USAGE = `npm run bench [-- NAME..]: measures everything, or what is named; takes minutes
+  ${Object.keys(BENCHES).join(', ')}
+MESSAGES=N and ROUNDS=N in the environment make space, snapshot and durable shorter or longer.`;
+
+async function run(): Promise<void> {
+  const { positionals } = argumentsOf(USAGE, {}, Object.keys(BENCHES));
+  for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
     console.log(`\n${name}`);
-    await bench();
+    await BENCHES[name]?.();
   }
 }
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === CORE_CHILD) console.log(runCore(Number(rest[0]), Number(rest[1])));
-else await run(process.argv.slice(2));
+else await run();
