@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, shown } from '../../src/config/load.ts';
 import { SETTING_NAMES } from '../../src/config/settings.ts';
 import { ConfigError, durationMs, durationText, nearest, sizeBytes, sizeText } from '../../src/config/values.ts';
+import fc from '../support/properties.ts';
 
 describe('config', () => {
   it('defaults: those of the documented table', () => {

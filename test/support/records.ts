@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { DEAD_REASONS, PURGE_REASONS, STATES } from '../../spec/vocabulary.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import { PLACES } from '../../src/core/image.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import type { Entry, Item } from '../../src/journal/record.ts';
+import fc from './properties.ts';
 
 const time = fc.oneof(
   fc.nat(),
