@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { echoed, payloadShown, visible, visibleBlock } from '../src/visible.ts';
+import fc from './support/properties.ts';
 
 /** Made apart from the code, by what terminals are known to act on. */
 const isHostile = (unit: number): boolean =>

@@ -173,7 +173,12 @@ export class HistoryChecker {
   private acked(msgId: string, receipt: string, nowMs: number): void {
     const known = this.messages.get(msgId);
     if (known === undefined) return;
-    must('SingleLeaseInv', known.ackReceipt === null || known.ackReceipt === receipt, 'acked with two receipts', msgId);
+    must(
+      'SingleLeaseProp',
+      known.ackReceipt === null || known.ackReceipt === receipt,
+      'acked with two receipts',
+      msgId,
+    );
     known.ackReceipt = receipt;
     if (known.ackedMs !== Number.POSITIVE_INFINITY) return;
     known.ackedMs = nowMs;
@@ -210,7 +215,7 @@ export class HistoryChecker {
     if (lease !== null && !lease.settling && this.clocksAreTrue) {
       const until = lease.askedMs + lease.visibilityMs - this.gain(topic, lease.askedMs, times.answeredMs);
       must(
-        'SingleLeaseInv',
+        'SingleLeaseProp',
         times.answeredMs >= until,
         `leased anew ${until - times.answeredMs} ms before its lease ends`,
         msgId,

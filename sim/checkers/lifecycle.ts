@@ -1,3 +1,4 @@
+import type { LeaseEnd } from '../../spec/invariants.ts';
 import * as invariants from '../../spec/invariants.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Fact, MessageFact, Sent } from '../../src/core/facts.ts';
@@ -16,6 +17,16 @@ import { askedUntilMs, View } from './view.ts';
 type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number };
 
 const GONE_MAX = 10_000;
+
+/** Whom a fact ends a lease for; that an ack or a nack came from the holder is asked by its rule. */
+const ENDS_LEASE: Readonly<Record<MessageFact['name'], LeaseEnd | null>> = {
+  ...{ sent: null, received: null, extended: null, reprocessed: null, purged: null },
+  ...{ acked: 'holder', nacked: 'holder', expired: 'deadline', released: 'release' },
+};
+
+/** The trace of a purge says which message it was, and which payload (DL3). */
+const isTraceOf = (fact: MessageFact, { msgId, payloadHash }: Tracked): boolean =>
+  fact.name === 'purged' && fact.msgId === msgId && fact.payloadHash === payloadHash;
 
 /**
  * Watches one process: each fact must be one that may come about, the core's message must be what the facts say, and
@@ -116,8 +127,11 @@ export class LifecycleChecker {
     view.follow(fact, this.limits);
     message.changedBy = this.decided;
     if (fact.name === 'received') message.leasedBy = this.decided;
-    if (!invariants.SingleLeaseInv(before, view))
-      this.broken('SingleLeaseInv', 'leased while it is leased', message, fact);
+    const by = ENDS_LEASE[fact.name];
+    if (!invariants.SingleLeaseProp(before, view, fact.atMs, by))
+      this.broken('SingleLeaseProp', 'a lease begins or ends that may not', message, fact);
+    if (!invariants.EndsProp(before, view, by, isTraceOf(fact, message)))
+      this.broken('EndsProp', 'it ends without an ack of its lease or a trace of its purge', message, fact);
     if (!invariants.AckFinalProp(before, view)) this.broken('AckFinalProp', 'acked, and goes on', message, fact);
     if (!invariants.EpochMonotoneProp(before, view)) this.broken('EpochMonotoneProp', 'its epoch falls', message, fact);
     if (!invariants.AttemptsBoundedInv(view, this.limits.maxAttempts))

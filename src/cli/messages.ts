@@ -22,7 +22,7 @@ export function addMessages(program: Command): void {
 
   const nack = retrying(program.command('nack <msg_id> <receipt>').description('give a message back'))
     .option('--reason <text>', 'kept with a dead letter')
-    .option('--retry-after <duration>', 'instead of the backoff', ms('--retry-after'))
+    .option('--retry-after <duration>', 'instead of the backoff, up to 12h', ms('--retry-after'))
     .option('--dead-letter', 'never again');
   nack.action(async (msgId: string, receipt: string, options: NackOptions) => {
     const { reason, retryAfter, deadLetter } = options;

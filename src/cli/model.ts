@@ -42,6 +42,7 @@ function addCheck(model: Command): void {
         results.push(result);
         if (json === true) continue;
         print(row(one.name, ...sizes(result.code), ...sizes(result.spec), result.seconds.toFixed(1), result.verdict));
+        if (result.never.length > 0) print(`  never there: ${result.never.join(', ')}`);
         if (result.detail !== '') print(result.detail);
       }
     } finally {

@@ -50,7 +50,7 @@ export interface Nack {
   readonly receipt: string;
   readonly jitter: number;
   readonly reason: string | null;
-  /** Replaces the backoff, capped at backoff_max (RT1). */
+  /** 0..12 h: replaces the backoff, whatever backoff_max is (RT1); null for the backoff. */
   readonly retryAfterMs: number | null;
   readonly deadLetter: boolean;
   /** True when the mailbox itself found the payload damaged (IN1). */

@@ -1,6 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { DEAD_REASONS } from '../../spec/vocabulary.ts';
+import { DEAD_REASONS, RETRY_AFTER_MS_MAX } from '../../spec/vocabulary.ts';
 import { explain, type Fault } from './explain.ts';
 import { isCrowded, Malformed } from './json.ts';
 
@@ -41,7 +41,7 @@ const receiving = {
 const nacking = {
   receipt,
   reason: Type.Optional(text),
-  retry_after_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: HOURS_12_MS })),
+  retry_after_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: RETRY_AFTER_MS_MAX })),
   dead_letter: Type.Optional(Type.Boolean()),
 };
 /** A batch. Its items are checked one by one, so that each fails alone. */

@@ -1,3 +1,4 @@
+import { RETRY_AFTER_MS_MAX } from '../../spec/vocabulary.ts';
 import { advance } from '../core/advance.ts';
 import type { Command } from '../core/commands.ts';
 import { decide } from '../core/decide.ts';
@@ -18,6 +19,8 @@ export function unlawful(shards: readonly ShardState[], shard: ShardState, fact:
   if (fact.atMs > shard.nowMs) advance(shard, fact.atMs);
   const message = shard.find(fact.msgId);
   if (fact.name !== 'sent' && message === undefined) return `${fact.name}: no message ${fact.msgId}`;
+  if (fact.name === 'nacked' && !mayBeAskedFor(fact.notBeforeMs - fact.atMs))
+    return `nacked of ${fact.msgId}: it comes back in ${fact.notBeforeMs - fact.atMs} ms, a nack may ask for 0 to ${RETRY_AFTER_MS_MAX}`;
   const command = commandOf(shards, shard, fact, message as Message);
   const { outcome, facts } = decide(shard, command);
   if (outcome !== 'ok') return `${fact.name} of ${fact.msgId}: ${command.name} is ${outcome} here`;
@@ -26,6 +29,9 @@ export function unlawful(shards: readonly ShardState[], shard: ShardState, fact:
   const differs = facts.length > 1 ? 'no room was made' : differing(decided, fact);
   return differs === null ? null : `${fact.name} of ${fact.msgId}: ${differs}`;
 }
+
+/** A nack says itself when its message comes back (RT1); no backoff is longer. */
+const mayBeAskedFor = (ms: number): boolean => ms >= 0 && ms <= RETRY_AFTER_MS_MAX;
 
 function commandOf(shards: readonly ShardState[], shard: ShardState, fact: MessageFact, message: Message): Command {
   const { atMs, msgId } = fact;

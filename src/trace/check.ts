@@ -137,7 +137,7 @@ export class TraceChecker {
 }
 
 /**
- * What no message has in any state, whatever the constants were when it came to it (`tla/Mailbox.tla` TypeOK, SingleLeaseInv);
+ * What no message has in any state, whatever the constants were when it came to it (`tla/Mailbox.tla` TypeOK, SingleLeaseProp);
  * null for nothing.
  */
 function unlikeAny({

@@ -210,8 +210,10 @@ export class SpecShard {
     this.join(m);
   }
 
+  /** A retention of 0 is one without an end. */
   private isKept(state: MessageVariables['state']): boolean {
-    return state === 'queued' || state === 'redelivered' || state === 'dead_lettered';
+    if (state === 'dead_lettered') return this.c.DlqRetention > 0;
+    return (state === 'queued' || state === 'redelivered') && this.c.ReadyRetention > 0;
   }
 
   private enter(m: SpecMessage, window: number): void {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { scopeOf } from '../../src/auth/caveats.ts';
 import { type Link, linksOf } from '../../src/auth/chain.ts';
@@ -9,6 +8,7 @@ import { writeRecord } from '../../src/journal/record.ts';
 import { Replica } from '../../src/journal/replica.ts';
 import type { Barred, Charged } from '../../src/ports.ts';
 import { LATER } from '../support/authority.ts';
+import fc from '../support/properties.ts';
 
 const NONCE = '0'.repeat(26);
 const CORE = ['topic prefix a', 'op = send,recv,stats', LATER, 'quota_ops = 100000/1'];

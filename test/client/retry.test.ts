@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ClientOptions, MailboxClient } from '../../src/client/client.ts';
 import { MailboxError } from '../../src/client/error.ts';
+import fc from '../support/properties.ts';
 
 const answer = (status: number, body: object, headers: Record<string, string> = {}): Response =>
   new Response(JSON.stringify(body), { status, headers });

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig, shown } from '../../src/config/load.ts';
 import { SETTING_NAMES, SETTINGS } from '../../src/config/settings.ts';
 import { ConfigError, durationMs, durationText, nearest, sizeBytes, sizeText } from '../../src/config/values.ts';
+import fc from '../support/properties.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'config-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { Compile } from 'typebox/compile';
 import { describe, expect, it, vi } from 'vitest';
 import { explain } from '../../src/http/explain.ts';
 import { PARTS_OF_ONE, parseJson } from '../../src/http/json.ts';
 import { check, SCHEMAS, type SchemaName } from '../../src/http/schemas.ts';
+import fc from '../support/properties.ts';
 
 const NAMES = Object.keys(SCHEMAS) as SchemaName[];
 const GOOD: Readonly<Record<string, unknown>> = {

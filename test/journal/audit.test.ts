@@ -159,6 +159,15 @@ describe('lawful', () => {
       'notBeforeMs is',
     ],
     [
+      'a message put off for longer than a nack may (RT1)',
+      true,
+      ({ msgId, atMs }) => ({
+        ...{ name: 'nacked', atMs, msgId, notBeforeMs: atMs + 43_200_001, ...gone },
+        ...{ lastError: null, settledUntilMs: atMs + 300 },
+      }),
+      'it comes back in 43200001 ms, a nack may ask for 0 to 43200000',
+    ],
+    [
       'a dead letter with attempts left (RT1)',
       true,
       ({ msgId, atMs }) => ({

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance } from '../../src/core/advance.ts';
 import { apply } from '../../src/core/apply.ts';
@@ -13,6 +12,7 @@ import { Reader, Writer } from '../../src/journal/bytes.ts';
 import { LIMIT_FIELDS } from '../../src/journal/fields.ts';
 import { type Entry, type Item, readRecord, writeRecord } from '../../src/journal/record.ts';
 import { Replica } from '../../src/journal/replica.ts';
+import fc from '../support/properties.ts';
 
 const HOURS_12_MS = 12 * 3_600_000;
 const YEAR_MS = 365 * 86_400_000;

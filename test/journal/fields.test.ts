@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limitsOf } from '../../src/config/limits.ts';
 import { SETTINGS, type SettingName, type Settings } from '../../src/config/settings.ts';
@@ -8,6 +7,7 @@ import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
 import type { Ascii, Text } from '../../src/journal/field-types.ts';
 import { FIELDS, LIMIT_FIELDS } from '../../src/journal/fields.ts';
 import { type Entry, type Item, readRecord, writeRecord } from '../../src/journal/record.ts';
+import fc from '../support/properties.ts';
 import { anyEntry } from '../support/records.ts';
 
 /** A reader that notes what was read where. */

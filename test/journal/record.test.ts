@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEAD_REASONS, PURGE_REASONS, STATES } from '../../spec/vocabulary.ts';
 import { PLACES } from '../../src/core/image.ts';
@@ -6,14 +5,16 @@ import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
 import { KINDS, readRecord, writeRecord } from '../../src/journal/record.ts';
 import { APART } from '../../src/journal/record-parts.ts';
 import type { Barred, Charged } from '../../src/ports.ts';
+import fc, { Reached } from '../support/properties.ts';
 import { anyEntry } from '../support/records.ts';
 import { sendOf } from '../support/shard.ts';
 
 describe('record', () => {
   it('every kind: read back as it was written, one after the other', () => {
     const seen = new Set<string>();
+    const reached = new Reached('records');
     fc.assert(
-      fc.property(fc.array(anyEntry, { maxLength: 10, size: 'max' }), (entries) => {
+      fc.property(fc.array(anyEntry, { maxLength: 60 }), (entries) => {
         const w = new Writer(16);
         for (const { shard, item } of entries) {
           seen.add('chain' in item && item.name === 'charged' ? 'charged_link' : item.name);
@@ -22,9 +23,11 @@ describe('record', () => {
         const r = new Reader(w.buffer, 0, w.length);
         expect(entries.map(() => readRecord(r))).toEqual(entries);
         expect(r.at).toBe(w.length);
+        reached.saw({ entries: entries.length, bytes: w.length });
       }),
-      { numRuns: 500 },
+      { numRuns: 100 },
     );
+    reached.atLeast({ entries: 50, bytes: 5_000 });
     expect([...seen].sort()).toEqual(
       Object.keys(KINDS)
         .filter((name) => !name.endsWith('_apart'))

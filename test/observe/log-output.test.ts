@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../src/observe/log.ts';
 import { type ByteOut, type DroppedLines, LogOutput, RETRY_MS } from '../../src/observe/log-output.ts';
+import fc from '../support/properties.ts';
 
 /** A reader that takes a text, takes a part and fails, or takes its time, as it is told. */
 class Reader implements ByteOut {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Clocks, type TimeSource, WALL_MS_MAX } from '../../src/ports.ts';
 import { ServiceClock } from '../../src/service/service-clock.ts';
+import fc from '../support/properties.ts';
 
 const DAY_MS = 86_400_000;
 const BOOT_MS = 1_800_000_000_000;

@@ -96,7 +96,7 @@ describe('history: what clients saw', () => {
     ],
     [
       'leased anew while the lease lasts',
-      'SingleLeaseInv',
+      'SingleLeaseProp',
       (s) => {
         s.send('k', ID(1), 0);
         s.recv(5, {});
@@ -105,7 +105,7 @@ describe('history: what clients saw', () => {
     ],
     [
       'acked with two receipts',
-      'SingleLeaseInv',
+      'SingleLeaseProp',
       (s) => {
         s.send('k', ID(1), 0);
         s.recv(5, {});

@@ -33,7 +33,7 @@ describe('planted bugs', () => {
   });
 
   for (const [name, rule] of [
-    ['any-receipt-settles', 'SingleLeaseInv'],
+    ['any-receipt-settles', 'SingleLeaseProp'],
     ['one-attempt-too-many', 'AttemptsBoundedInv'],
   ] as const) {
     it(`${name}: found by fuzzing, saved and shrunk to a minimal case (the others: npm run planted)`, async () => {

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { DEAD_REASONS, PURGE_REASONS, STATES } from '../../spec/vocabulary.ts';
 import { PLACES } from '../../src/core/image.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { FIELDS as F, LIMIT_FIELDS, MESSAGE_FIELDS as M } from '../../src/journal/fields.ts';
 import type { Entry, Item } from '../../src/journal/record.ts';
+import fc from './properties.ts';
 
 /** Numbers of a field: its ends more often than all that is between. */
 const number = ({ min, max, orNever }: { min: number; max: number; orNever: boolean }): fc.Arbitrary<number> => {

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkTrace } from '../../src/trace/check.ts';
 import { explainTrace } from '../../src/trace/explain.ts';
 import type { TraceStep } from '../../src/trace/format.ts';
 import { growth } from '../support/growth.ts';
+import fc from '../support/properties.ts';
 import {
   CORRUPTIONS,
   type CorpusTrace,

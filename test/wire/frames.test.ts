@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   CHUNK_BYTES_MAX,
@@ -11,6 +10,7 @@ import {
   HEADER_BYTES,
 } from '../../src/wire/frame.ts';
 import { readUnits, UnitWriter } from '../../src/wire/units.ts';
+import fc, { Reached } from '../support/properties.ts';
 
 const ascii = fc.string({
   unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
@@ -51,14 +51,17 @@ const firstError = (bytes: Buffer): string => readUnits(bytes, REQUESTS).broken?
 
 describe('frame', () => {
   it('decode is the inverse of encode, and encode of decode (T5, V2)', () => {
+    const reached = new Reached('frame');
     fc.assert(
       fc.property(frame, fc.nat(20), (value, before) => {
+        reached.saw({ payload: value.payload.length, capability: value.capability.length });
         const bytes = encodeFrame(value);
         const shifted = Buffer.concat([Buffer.alloc(before), bytes, Buffer.alloc(7)]);
         expect(decodeFrame(shifted, before)).toEqual(value);
         expect(encodeFrame(decodeFrame(bytes, 0))).toEqual(bytes);
       }),
     );
+    reached.atLeast({ payload: 150, capability: 35 });
   });
 
   it('any bytes are refused, or are what their decoding encodes to (T5, V2)', () => {

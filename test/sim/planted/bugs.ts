@@ -158,11 +158,11 @@ export const PLANTED: readonly PlantedBug[] = [
     'const ceiling = limits.backoffBaseMs * 2 ** message.attempt;',
   ),
   bug(
-    'retry-after-uncapped',
-    'a consumer can put a message off for as long as it likes (RT1)',
+    'retry-after-cut',
+    'a message comes back before the time that its nack asked for (RT1)',
     DECIDE,
-    'Math.min(c.retryAfterMs, limits.backoffMaxMs)',
-    'c.retryAfterMs',
+    'c.retryAfterMs ?? backoffMs(limits, message, c.jitter)',
+    'Math.min(c.retryAfterMs ?? backoffMs(limits, message, c.jitter), limits.backoffMaxMs)',
   ),
   bug(
     'rejection-ignored',
