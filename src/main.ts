@@ -95,6 +95,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   const listeners = await openListeners({ settings, log, ledger, newSession: freshSession, metrics: registry });
   log.info('server.starting', { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds ?? undefined });
   try {
+    // A signal is heard in a turn of the event loop, of which the start may not have had any.
+    await new Promise((resolve) => setImmediate(resolve));
     options.ended?.throwIfAborted();
     return await startService(options, metrics, listeners);
   } catch (error) {

@@ -25,6 +25,8 @@ export class Signals {
 
   /** From now on none of them does what the system would do without us: end the process. */
   take(): void {
+    // Node's own debugger would listen for everyone on this machine as soon as somebody sends it (I1).
+    process.on('SIGUSR1', () => {});
     for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => this.end(signal));
     process.on('SIGHUP', () => this.reload());
   }
