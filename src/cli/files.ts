@@ -23,9 +23,8 @@ const refused = (name: string, path: string, says: string): UsageError =>
 
 /** What a file holds, `-` being standard input; no more of it than `max` bytes. @throws UsageError naming option and file */
 export function readBytes(name: string, path: string, max = TEXT_BYTES_MAX): Buffer {
-  if (path === '-') return standardInput();
   try {
-    return readBounded(path, max);
+    return path === '-' ? standardInput(max) : readBounded(path, max);
   } catch (error) {
     throw refused(name, path, error instanceof TooLarge ? error.message : systemSays(error));
   }

@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import { TooLarge } from '../bounded.ts';
 import { visibleBlock } from '../visible.ts';
 
 const [STDIN, STDOUT] = [0, 1];
@@ -8,14 +9,16 @@ const PAUSE_MS = 2;
 /** The other end of a pipe is slower than we are: wait, for as long as it takes. */
 const pause = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
 
-/** All of standard input. Pipes may not block, whoever made them so: then there is nothing to read yet, which is no error. */
-export function standardInput(): Buffer {
+/** All of standard input, at most `max` bytes of it. Pipes may not block, whoever made them so: then there is nothing to read yet, which is no error. */
+export function standardInput(max = Number.POSITIVE_INFINITY): Buffer {
   const pieces: Buffer[] = [];
-  for (;;) {
+  for (let total = 0; ; ) {
     const piece = Buffer.alloc(PIECE_BYTES);
     const bytes = unlessBusy(() => readSync(STDIN, piece));
     if (bytes === null) continue;
     if (bytes === 0) return Buffer.concat(pieces);
+    total += bytes;
+    if (total > max) throw new TooLarge(max);
     pieces.push(piece.subarray(0, bytes));
   }
 }

@@ -105,6 +105,14 @@ describe('commands', () => {
     );
   });
 
+  it('config print: where each value comes from, its default, its range, and whether it is live (docs/operations.md)', async () => {
+    const text = await mailbox('config', 'print', '--max-attempts', '7');
+    expect(text).toMatch(/^setting +value +from +default +live +allowed$/m);
+    expect(text).toMatch(/^max_attempts +7 +flag +5 +live +a whole number 1\.\.1000$/m);
+    expect(text).toMatch(/^ready_shards +8 +default +8 {2,}a whole number 1\.\.1024$/m);
+    expect(text).toMatch(/^t_replay +5m +default +5m +live +a duration 500ms\.\.1d, like 250ms 5s 1h 7d$/m);
+  });
+
   it('quota: what would take longer than --retry-for fails at once; errors name reason, corr_id and what to do, as JSON too', async () => {
     const huge = await cap('--topic', 'q', '--op', 'send,stats', '--quota-ops', '1/9999');
     const with_ = (MAILBOX_CAP: string) => ({ ...env, MAILBOX_CAP });
