@@ -48,7 +48,9 @@ export class TestServer {
     const config = loadConfig({ ...BASE, ...settings }, {});
     const keyring = new Keyring([freshKey('k1', Date.now())]);
     const log = createLog('debug', 'json', (line) => lines.push(JSON.parse(line)));
-    const running = await startServer({ settings: config.settings, keyring, log, dispatch });
+    // A verifier holds the keys itself.
+    const held = config.settings.verifier_url === null ? keyring : null;
+    const running = await startServer({ settings: config.settings, keyring: held, log, dispatch });
     return new TestServer(running, keyring, lines, config.settings.tls_cert !== null);
   }
 
