@@ -16,6 +16,7 @@ interface Rules {
   readonly type?: string;
   readonly enum?: readonly unknown[];
   readonly pattern?: string;
+  readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minItems?: number;
@@ -41,7 +42,13 @@ function faultIn(rules: Rules, value: unknown, path: readonly string[]): Fault |
     return rules.enum.includes(value) ? null : wrong('enum', 'must be equal to one of the allowed values');
   const type = rules.type;
   if (type !== undefined && !IS[type]?.(value)) return wrong('type', `must be ${type}`);
-  if (type === 'string') return matches(rules.pattern, value as string) ? null : wrong('pattern', 'must match pattern');
+  if (type === 'string') {
+    if (!matches(rules.pattern, value as string)) return wrong('pattern', 'must match pattern');
+    const { maxLength = Number.POSITIVE_INFINITY } = rules;
+    return isLonger(value as string, maxLength)
+      ? wrong('maxLength', `must have at most ${maxLength} characters`)
+      : null;
+  }
   if (type === 'integer') {
     const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = rules;
     if ((value as number) < minimum) return wrong('minimum', `must be >= ${minimum}`);
@@ -58,6 +65,9 @@ const IS: Readonly<Record<string, (value: unknown) => boolean>> = {
   array: Array.isArray,
   object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
+
+/** In characters, as JSON Schema counts them: a pair of surrogates is one. */
+const isLonger = (text: string, max: number): boolean => text.length > max && [...text].length > max;
 
 function faultInList(rules: Rules, list: readonly unknown[], path: readonly string[]): Fault | null {
   const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, items } = rules;

@@ -20,7 +20,7 @@ import { fillIn, itemsOf } from './many.ts';
 import { FramesExchange, firstCapability, framed } from './oap.ts';
 import { OwnRoutes } from './own-routes.ts';
 import type { Readiness } from './readiness.ts';
-import { type Answer, refusal, refuse } from './reply.ts';
+import { type Answer, endOf, refusal, refuse } from './reply.ts';
 import type { Found, Input, Match, Route } from './routes.ts';
 import { NdjsonStream, type StreamOut } from './stream.ts';
 
@@ -187,8 +187,8 @@ export class Gateway {
 
   private admit(way: Way): Answer | null {
     const { head } = way;
-    if (head.contentLength > this.rules.bytesMax) return refuse(way, 'too_large', { message: tooLarge(this.rules) });
     if (way.route?.method === 'GET') return hasBody(head) ? refuse(way, 'schema', NO_BODY) : null;
+    if (head.contentLength > this.rules.bytesMax) return refuse(way, 'too_large', { message: tooLarge(this.rules) });
     if (head.query !== '') return refuse(way, 'schema', { message: 'query: none is taken here' });
     return isReadable(way) ? null : refuse(way, 'media_type');
   }
@@ -235,7 +235,7 @@ export class Gateway {
     const ended = way.capability?.failure() ?? null;
     if (ended === null) return false;
     this.ledger.denied(way, way.route?.ops?.[0] as Op, ended);
-    this.finish(way, refusal('cap_auth', way.corrId));
+    this.finish(way, refusal(endOf(ended), way.corrId));
     return true;
   }
 
@@ -322,19 +322,22 @@ export class Gateway {
   /** What a reply comes to now: no payload goes to a client that left, or under a capability that ended meanwhile. */
   private handedOut(way: Way, capability: Capability, request: Request, reply: Reply): Reply {
     if (reply.deliveries !== undefined && reply.deliveries.length > 0) {
-      const ended = !capability.isValid();
-      if (ended || way.sink.gone()) {
+      const ended = capability.failure();
+      if (ended !== null || way.sink.gone()) {
         const caller = new RequestCaller(capability, way, this.ledger);
         this.options.service.release(reply.deliveries, this.options.clock.nowMs(), caller);
-        if (!ended) return { outcome: 'ok' };
+        if (ended === null) return { outcome: 'ok' };
         this.ledger.denied(way, 'recv', 'ended');
-        return { outcome: 'cap_auth' };
+        return { outcome: endOf(ended) };
       }
       way.leased = way.leased.length === 0 ? reply.deliveries : [...way.leased, ...reply.deliveries];
       way.holders = way.holders.length === 0 ? [capability] : [...way.holders, capability];
     }
     if (reply.outcome === 'cap_scope' || reply.outOfScope === true) this.ledger.denied(way, opOf(request), 'topic');
-    else if (reply.outcome === 'cap_auth') this.ledger.denied(way, opOf(request), 'ended');
+    else if (reply.outcome === 'cap_auth') {
+      this.ledger.denied(way, opOf(request), 'ended');
+      return { ...reply, outcome: endOf(capability.failure() ?? 'revoked') };
+    }
     return reply;
   }
 

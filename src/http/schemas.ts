@@ -13,8 +13,19 @@ const msgId = Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{26}$' });
 const receipt = Type.String({ pattern: '^[!-~]{1,128}$' });
 const visibility = Type.Integer({ minimum: 250, maximum: HOURS_12_MS });
 const reason = Type.Enum([...DEAD_REASONS]);
-/** Well-formed text without control characters; bytes are counted where it is read. */
-const text = Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' });
+/** Bytes of a text in UTF-8. */
+export const TEXT_BYTES_MAX = 1024;
+/** Well-formed text without control characters; bytes, of which a character has one or more, are counted where it is read. */
+const text = Type.String({
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+  maxLength: TEXT_BYTES_MAX,
+  description: `At most ${TEXT_BYTES_MAX} bytes of UTF-8, without control characters`,
+});
+/**
+ * Canonical base64, as a pattern: every encoding has one spelling, padded, its loose bits zero. For readers of the interface; the
+ * server decodes and encodes again, which costs a tenth.
+ */
+export const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$';
 const closed = { additionalProperties: false } as const;
 
 const sending = {
@@ -47,6 +58,10 @@ const nacking = {
 /** A batch. Its items are checked one by one, so that each fails alone. */
 const items = Type.Array(Type.Unknown(), { minItems: 1, maxItems: 256 });
 
+/** Dead letters that one request may put back, and how long it may take at a rate. */
+export const REPROCESS_MAX = 1000;
+export const PACED_S_MAX = 60;
+
 export const SCHEMAS = {
   send: Type.Object({ ...sending, payload_b64: Type.String() }, closed),
   /** The JSON of a frame: its payload goes beside it. */
@@ -73,8 +88,8 @@ export const SCHEMAS = {
   reprocess: Type.Object(
     {
       topic,
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-      msg_ids: Type.Optional(Type.Array(msgId, { minItems: 1, maxItems: 1000 })),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: REPROCESS_MAX })),
+      msg_ids: Type.Optional(Type.Array(msgId, { minItems: 1, maxItems: REPROCESS_MAX })),
       reason: Type.Optional(reason),
       rate_per_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
     },
@@ -157,6 +172,7 @@ function said({ path, keyword, text }: Fault): string {
   }
   const field = path.join('.').slice(0, 80) || 'body';
   const meaning = MEANING[path.findLast((part) => part in MEANING) ?? ''];
+  if (keyword === 'maxLength') return `${field}: at most ${TEXT_BYTES_MAX} bytes`;
   return `${field}: ${keyword === 'pattern' ? (meaning ?? text) : text}`;
 }
 

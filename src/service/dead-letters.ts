@@ -26,7 +26,7 @@ export class DeadLetters {
     if (refusal !== null) return refusal;
     const { limit, ratePerS } = request;
     if (ratePerS !== null && this.paced.size >= PACED_MAX) {
-      return { outcome: 'quota', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
+      return { outcome: 'saturated_redrives', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
     }
     const shard = this.spine.shardFor(request.topic);
     const paced: Paced = {

@@ -20,6 +20,8 @@ const odd = fc.oneof(
   fc.constant(Array(257).fill({ msg_id: '01J8ZC4V2N6Q9R0S3T5W7X8Y1A', receipt: 'r' })),
   fc.constant([{ msg_id: '01J8ZC4V2N6Q9R0S3T5W7X8Y1A', receipt: 'r', more: 1 }]),
   fc.constant({ a: '\u0085' }),
+  fc.constantFrom('é', '🦉').chain((unit) => fc.constantFrom(1024, 1025).map((n) => unit.repeat(n))),
+  fc.constantFrom(1024, 1025).map((n) => ({ a: '🦉'.repeat(n) })),
   fc.dictionary(fc.constantFrom('a', 'B', '__proto__', 'c.d'), fc.constantFrom<unknown>('', 'x', 1, '\u007f')),
 );
 /** A body in which some fields are as they should be, some are not, some are missing and some are nobody's. */

@@ -49,7 +49,9 @@ export class TestServer {
     const config = loadConfig({ ...BASE, ...settings }, {});
     const keyring = more.keyring ?? new Keyring([freshKey('k1', Date.now())]);
     const log = createLog('debug', 'json', (line) => lines.push(JSON.parse(line)));
-    const running = await startServer({ settings: config.settings, log, dispatch, ...more, keyring });
+    // A verifier holds the keys itself.
+    const held = config.settings.verifier_url === null ? keyring : null;
+    const running = await startServer({ settings: config.settings, log, dispatch, ...more, keyring: held });
     return new TestServer(running, keyring, lines, config.settings.tls_cert !== null);
   }
 
@@ -143,8 +145,8 @@ export class TestServer {
   }
 }
 
-/** Waits until `what` holds: a condition with a deadline. */
-export async function until(what: () => boolean | Promise<boolean>, deadlineMs = 5_000): Promise<void> {
+/** Waits until `what` holds: a condition with a deadline, against a hang and no measure. */
+export async function until(what: () => boolean | Promise<boolean>, deadlineMs = 30_000): Promise<void> {
   const endMs = performance.now() + deadlineMs;
   while (!(await what())) {
     if (performance.now() > endMs) throw new Error('condition not reached');
