@@ -124,17 +124,17 @@ describe('log output', () => {
           expect(output.dropped.decisions).toBeLessThanOrEqual(decisions);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
     // What was drawn reached what it is to reach.
-    expect([most > 60, gaps > 50, writes > 10]).toEqual([true, true, true]);
+    expect([most > 60, gaps > 20, writes > 10]).toEqual([true, true, true]);
   });
 
-  it('a stalled reader: a million lines take no more room than the bound, all of them counted (D10)', async () => {
+  it('a stalled reader: many lines take no more room than the bound, all of them counted (D10)', async () => {
     const reader = new Reader();
     const { output } = outputTo(reader);
     const line = `${'x'.repeat(99)}\n`;
-    for (let i = 0; i < 1_000_000; i++) output.write(line, i % 2 === 0);
+    for (let i = 0; i < 200_000; i++) output.write(line, i % 2 === 0);
     await turn();
     while (reader.isAsked) {
       reader.take();
@@ -143,7 +143,7 @@ describe('log output', () => {
     const kept = reader.read.replace(/^dropped.*\n/gm, '').length / line.length;
     expect(kept).toBe(BYTES_MAX / line.length);
     const { decisions, others } = output.dropped;
-    expect(decisions + others).toBe(1_000_000 - kept);
+    expect(decisions + others).toBe(200_000 - kept);
   });
 
   it('lines of one turn go in one write', async () => {
