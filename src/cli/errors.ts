@@ -113,6 +113,8 @@ export function complain(error: unknown, json: boolean): number {
 
 /** Codes that say nothing to people beyond the message, and those whose message says what to do. */
 const PLAIN = ['E_USAGE', 'E_FILE', 'E_FAILED', 'E_CONFIG', 'E_KEYRING', 'E_SCHEDULE', 'E_TRACE'];
+/** Those whose messages are ours, and may have several lines. */
+const BLOCKS = ['E_USAGE', 'E_CONFIG', 'E_FAILED'];
 const HINTLESS = ['E_FILE', 'E_FAILED', 'E_SCHEDULE', 'E_TRACE', 'E_KEYRING', 'E_CONFIG'];
 
 function lines({ code, message, reason, corr_id, retry_after_ms = 0, remedy }: Told): string[] {
@@ -123,5 +125,6 @@ function lines({ code, message, reason, corr_id, retry_after_ms = 0, remedy }: T
   ];
   const about = more.length === 0 ? '' : ` (${visible(more.join(', '))})`;
   const head = PLAIN.includes(code) ? '' : `${code}: `;
-  return [`${head}${message}${about}`, ...(HINTLESS.includes(code) ? [] : [`  ${remedy}`])];
+  const text = `${head}${message}${about}`;
+  return [BLOCKS.includes(code) ? text : visible(text), ...(HINTLESS.includes(code) ? [] : [`  ${remedy}`])];
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MailboxProcess, run, serve } from '../support/process.ts';
+import { type Finished, type MailboxProcess, run, runMany, serve } from '../support/process.ts';
 
 let folder = '';
 let keyring = '';
@@ -150,11 +150,21 @@ describe('commands', () => {
       [['stats', 'a', '--url', 'ftp://x'], /^--url "ftp:\/\/x": must be http:/],
       [['cap', 'mint', '--keyring', keyring, '--topic', 'A'], /^--topic "A": must be a lower-case letter/],
     ];
-    const finished = await Promise.all(wrong.map(([args]) => run(args, env)));
+    const finished = await runMany(
+      wrong.map(([args]) => args),
+      env,
+    );
     for (const [i, { code, err }] of finished.entries()) {
       expect([code, err]).toEqual([2, expect.stringMatching(wrong[i]?.[1] as RegExp)]);
     }
-    const json = await run(['recv', 'a', '--mx', '1', '--json'], env);
+    const [help, json] = (await runMany(
+      [
+        ['serve', '--help'],
+        ['recv', 'a', '--mx', '1', '--json'],
+      ],
+      env,
+    )) as [Finished, Finished];
+    expect(help.out).toMatch(/--enable-admin +serve the admin endpoints\n/);
     expect([json.code, json.out, JSON.parse(json.err)]).toEqual([
       ...[2, ''],
       {

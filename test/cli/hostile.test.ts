@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashChainOf, payloadHashOf } from '../../src/integrity/hash-chain.ts';
-import { type Finished, run } from '../support/process.ts';
+import { type Finished, run, runMany } from '../support/process.ts';
 
 /** Everything a terminal might act on or hide, in one text. */
 const HOSTILE = '\x1b[2J\x1b]0;title\x07\x9b31m\x7f\r\u202egnp\u2066\u200b\ufeff\u2028X';
@@ -98,7 +98,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const mailbox = (...args: string[]): Promise<Finished> => run(args, { MAILBOX_URL: url, MAILBOX_CAP: 'cap' });
+const env = () => ({ MAILBOX_URL: url, MAILBOX_CAP: 'cap' });
+const mailbox = (...args: string[]): Promise<Finished> => run(args, env());
 const file = (name: string, content: string | Buffer): string => {
   writeFileSync(join(folder, name), content, { mode: 0o600 });
   return join(folder, name);
@@ -133,6 +134,7 @@ describe('whatever others wrote does nothing to a terminal', () => {
       [['dlq', 'reprocess', 't'], 1, /2 could not be moved[\s\S]*failed 2/],
       [['send', 't', 'x'], 1, /E_\\u001b/],
       [['ack', 'M', 'r', '--json'], 1, /"corr_id":"\\u001b/],
+      [['journal', 'verify', '--data', 'a\nb'], 2, /^data: a\\nb: no such directory\n/],
       [[HOSTILE], 2, /unknown command '\\u001b/],
       [['recv', 't', `--${HOSTILE}`], 2, /unknown option/],
       [['cap', 'inspect', HOSTILE], 1, /not a capability/],
@@ -154,7 +156,10 @@ describe('whatever others wrote does nothing to a terminal', () => {
       [['journal', 'verify', '--data', join(folder, NAME)], 2, /\\u001b\[31mred.*no such directory/],
       [['model', 'check', HOSTILE], 2, /model "\\u001b/],
     ];
-    const finished = await Promise.all(calls.map(([args]) => mailbox(...args)));
+    const finished = await runMany(
+      calls.map(([args]) => args),
+      env(),
+    );
     for (const [i, [args, code, says]] of calls.entries()) {
       const found = finished[i] as Finished;
       const what = JSON.stringify(args);

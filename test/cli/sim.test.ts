@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Finished, MailboxProcess, run } from '../support/process.ts';
+import { type Finished, MailboxProcess, run, runMany } from '../support/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -175,7 +175,7 @@ describe('sim', () => {
       [['diff', 'happy-path'], /missing required argument 'b'/],
       [['fuzz-worker'], /is not for people/],
     ];
-    const finished = await Promise.all(wrong.map(([args]) => sim(...args)));
+    const finished = await runMany(wrong.map(([args]) => ['sim', ...args]));
     for (const [i, { code, out, err }] of finished.entries()) {
       expect([code, out, err], wrong[i]?.[0].join(' ')).toEqual([
         2,
