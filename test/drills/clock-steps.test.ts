@@ -94,6 +94,29 @@ describe('the wall clock is set while the server runs', () => {
     }
   });
 
+  it('capabilities follow it at once and both ways, beyond 120 s; messages keep their places and deadlines (TM1, TM2)', async () => {
+    const hour = server.cap('topic = t', 'op = send');
+    const later = server.cap('topic = t', 'op = send', EXPIRES, `not_before = ${Math.floor(Date.now() / 1000) + 3600}`);
+    const seen: number[][] = [];
+    for (const [i, aheadMs] of [0, HOUR_MS + 60_000, HOUR_MS + 180_000, 0, -100_000].entries()) {
+      machine.setMs = aheadMs;
+      seen.push([(await send('t', `hour-${i}`, hour)).status, (await send('t', `later-${i}`, later)).status]);
+    }
+    expect(seen).toEqual([
+      [200, 401],
+      [200, 200],
+      [401, 200],
+      [200, 401],
+      [200, 401],
+    ]);
+    const body = { topic: 't', max_messages: 9 };
+    const { messages } = (await server.post('/v1/recv', body, { cap })).body;
+    const order = ['hour-0', 'hour-1', 'later-1', 'later-2', 'hour-3', 'hour-4'];
+    expect(messages.map(({ idem_key }: { idem_key: string }) => idem_key)).toEqual(order);
+    const times = messages.map(({ ts }: { ts: string }) => Date.parse(ts));
+    expect([times[1] > times[4], times[5] < times[0]]).toEqual([true, true]);
+  });
+
   it('downtime counts, and no more: a window ends when t_replay has passed, with no server running (TM1, ID1)', async () => {
     const before = await send('t', 'key');
     machine.setMs -= DAY_MS;
