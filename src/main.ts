@@ -71,6 +71,7 @@ const gatewayRules = (s: Settings): GatewayRules => ({
 /** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
 export async function startServer(options: ServerOptions): Promise<Running> {
   const { settings, log, dispatch } = options;
+  let inForce = settings;
   const clock = systemClock();
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
@@ -151,7 +152,10 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     overwrites: true,
   });
   await takeOver(service, store, clock.nowMs(), limitsOf(settings));
-  const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
+  const scrape = await listenMetrics(metrics.registry, {
+    ...settings.metrics_bind,
+    hosts: () => inForce.metrics_hosts,
+  });
   const listeners = await openListeners(gateway, settings, log, dispatch ?? 'hot-direct').catch(async (error) => {
     readiness.stop();
     store.close();
@@ -190,6 +194,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     if (keyring !== null) authority.useKeyring(keyring);
     authority.cache.ttlMs = s.cap_cache_ttl;
     log.level = s.log_level;
+    inForce = s;
     signer = next.signer ?? null;
     // Keys of before stay published: consumers still check what they signed.
     if (signer !== null && published.every(({ kid }) => kid !== signer?.jwk.kid)) published.unshift(signer.jwk);

@@ -30,10 +30,24 @@ const PROBE_TOKEN =
 export interface Session {
   header: string;
   entry: CacheEntry<Capability> | null;
-  /** An answer to it is held back (AU5): what comes meanwhile is refused unread. */
+  /** An answer to it is held back (AU5): what comes meanwhile waits. */
   held: boolean;
-  /** Someone has stood behind a request of it. */
-  known: boolean;
+  /** What was sent ahead on it, to go on when nothing is held back any more. */
+  readonly waiting: (() => void)[];
+  /** Who stood behind a request of it last. */
+  holder: Capability | null;
+}
+
+/** What a connection starts with. */
+export const freshSession = (): Session => ({ header: '', entry: null, held: false, waiting: [], holder: null });
+
+/**
+ * Whether someone stands behind a connection: no more once that capability is revoked, expired or of a key that is gone. That a
+ * remote verifier would have to be asked again says nothing against it.
+ */
+export function isKnown({ holder }: Session): boolean {
+  const failure = holder === null ? 'missing' : holder.failure();
+  return failure === null || failure === 'unverified';
 }
 
 export interface AuthorityOptions {
@@ -99,7 +113,7 @@ export class Authority implements Judge {
   }
 
   newSession(): Session {
-    return { header: '', entry: null, held: false, known: false };
+    return freshSession();
   }
 
   /** The capability of an `Authorization` header, or why there is none. `unverified`: it takes a question, see `ask`. */

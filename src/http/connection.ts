@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Session } from '../auth/authorize.ts';
+import { isKnown as isKnownSession, type Session } from '../auth/authorize.ts';
 
 /** Requests of one connection that may wait for their answers: a client that pipelines more is cut (D4). */
 const PIPELINED_MAX = 64;
@@ -45,8 +45,11 @@ const connections = new WeakMap<Socket, Connection>();
 /** Whether the last response of this connection is on its way. */
 export const isClosing = (socket: Socket): boolean => connections.get(socket)?.isClosing === true;
 
-/** Whether someone has stood behind a request of this connection. */
-export const isKnown = (socket: Socket): boolean => connections.get(socket)?.session.known === true;
+/** Whether someone stands behind this connection. */
+export function isKnown(socket: Socket): boolean {
+  const connection = connections.get(socket);
+  return connection !== undefined && isKnownSession(connection.session);
+}
 
 export function connectionOf(socket: Socket, newSession: () => Session): Connection {
   let connection = connections.get(socket);
