@@ -41,15 +41,6 @@ export interface Session {
 /** What a connection starts with. */
 export const freshSession = (): Session => ({ header: '', entry: null, held: false, waiting: [], holder: null });
 
-/**
- * Whether someone stands behind a connection: no more once that capability is revoked, expired or of a key that is gone. That a
- * remote verifier would have to be asked again says nothing against it.
- */
-export function isKnown({ holder }: Session): boolean {
-  const failure = holder === null ? 'missing' : holder.failure();
-  return failure === null || failure === 'unverified';
-}
-
 export interface AuthorityOptions {
   /** Formats that are accepted (P2); all by default. */
   readonly formats?: readonly CapFormat[];

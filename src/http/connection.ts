@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { isKnown as isKnownSession, type Session } from '../auth/authorize.ts';
+import type { Session } from '../auth/authorize.ts';
 
 /** Requests of one connection that may wait for their answers: a client that pipelines more is cut (D4). */
 const PIPELINED_MAX = 64;
@@ -45,10 +45,14 @@ const connections = new WeakMap<Socket, Connection>();
 /** Whether the last response of this connection is on its way. */
 export const isClosing = (socket: Socket): boolean => connections.get(socket)?.isClosing === true;
 
-/** Whether someone stands behind this connection. */
+/**
+ * Whether someone stands behind this connection: no more once that capability is revoked, expired or of a key that is gone. That a
+ * remote verifier would have to be asked again says nothing against it.
+ */
 export function isKnown(socket: Socket): boolean {
-  const connection = connections.get(socket);
-  return connection !== undefined && isKnownSession(connection.session);
+  const holder = connections.get(socket)?.session.holder ?? null;
+  const failure = holder === null ? 'missing' : holder.failure();
+  return failure === null || failure === 'unverified';
 }
 
 export function connectionOf(socket: Socket, newSession: () => Session): Connection {
