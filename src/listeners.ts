@@ -63,7 +63,8 @@ export async function openListeners({ settings, log, metrics, ...door }: Listene
   const pair = await readPair(settings, log);
   try {
     open.push(await at('bind', settings, (address) => doors.listen(address, pair)));
-    open.push(await at('metrics_bind', settings, ({ host, port }) => listenMetrics(metrics, host, port)));
+    const hosts = (): readonly string[] => inForce.metrics_hosts;
+    open.push(await at('metrics_bind', settings, (address) => listenMetrics(metrics, { ...address, hosts })));
     if (settings.uds !== null) open.push(await listenUnix(doors, settings.uds, () => allowedUids(inForce)));
   } catch (error) {
     await close(open, 0);

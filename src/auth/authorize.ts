@@ -30,14 +30,16 @@ const PROBE_TOKEN =
 export interface Session {
   header: string;
   entry: CacheEntry<Capability> | null;
-  /** An answer to it is held back (AU5): what comes meanwhile is refused unread. */
+  /** An answer to it is held back (AU5): what comes meanwhile waits. */
   held: boolean;
-  /** Someone has stood behind a request of it. */
-  known: boolean;
+  /** What was sent ahead on it, to go on when nothing is held back any more. */
+  readonly waiting: (() => void)[];
+  /** Who stood behind a request of it last. */
+  holder: Capability | null;
 }
 
 /** What a connection starts with. */
-export const freshSession = (): Session => ({ header: '', entry: null, held: false, known: false });
+export const freshSession = (): Session => ({ header: '', entry: null, held: false, waiting: [], holder: null });
 
 export interface AuthorityOptions {
   /** Formats that are accepted (P2); all by default. */

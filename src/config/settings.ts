@@ -106,6 +106,16 @@ const prefixes: Kind<readonly string[]> = {
   },
   show: (value) => value.join(','),
 };
+const hosts: Kind<readonly string[]> = {
+  unit: '',
+  says: 'up to 32 host names or addresses without ports, separated by commas, like metrics.internal,10.0.0.7',
+  read: (text) => {
+    const list = text === '' ? [] : text.split(',');
+    const isHost = (item: string): boolean => /^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/.test(item);
+    return list.length <= 32 && list.every(isHost) ? list : null;
+  },
+  show: (value) => value.join(','),
+};
 
 const SOCKET_PATH_BYTES_MAX = 107;
 /** What the system would cut off, it would bind under another name. */
@@ -156,6 +166,7 @@ const d = DEFAULT_LIMITS;
 export const SETTINGS = {
   bind: setting(address, { host: '127.0.0.1', port: 9410 }, 'where the service listens; port 0 picks one'),
   metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
+  metrics_hosts: live(hosts, [], 'names that the metrics are asked for by, besides loopback and the address itself'),
   uds: optional(socketPath, 'Unix socket to listen on as well, in a directory of mode 0700'),
   allow_uids: optional(uids, 'users let in by the Unix socket; by default the one the server runs as', true),
   tls_cert: optional(path, 'certificate chain (PEM); with it `bind` speaks TLS 1.3 and nothing else', true),

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 /**
- * Connections that nobody has stood behind yet, the oldest first. When there are as many connections as there may be, they make
+ * Connections, those that nobody stands behind among them, the oldest first. When there are as many connections as there may be, they make
  * room: whoever holds connections and says nothing keeps out others like it, and never those who have shown a capability (D4, AU5).
  */
 export class Newcomers {
@@ -33,11 +33,15 @@ export class Newcomers {
     for (const socket of this.open.values()) if (socket.bytesRead === 0 || this.unsecured.has(socket)) socket.destroy();
   }
 
-  /** Takes out the oldest that is still nobody's; undefined when all are somebody's. */
+  /** Takes out the oldest that is nobody's; undefined when all are somebody's. */
   takeOldest(): Socket | undefined {
+    let left = this.open.size;
     for (const [name, socket] of this.open) {
+      if (left-- === 0) return undefined;
       this.open.delete(name);
       if (!this.isKnown(socket)) return socket;
+      // To the end: it is somebody's now, and may be nobody's later.
+      this.open.set(name, socket);
     }
     return undefined;
   }

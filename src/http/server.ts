@@ -11,6 +11,7 @@ import { Lingering } from './lingering.ts';
 import { Newcomers } from './newcomers.ts';
 import { onParserError } from './parser-errors.ts';
 import { peerOf } from './peer.ts';
+import { misdirected, Scrapers } from './scrapers.ts';
 import type { SinkOptions } from './sink.ts';
 import { startingHandler } from './starting.ts';
 import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
@@ -195,14 +196,25 @@ export class Doors {
   }
 }
 
-/** Prometheus text on a listener of its own (B5): whoever may reach it may read it, so it binds loopback by default. */
-export async function listenMetrics(registry: Registry, host: string, port: number): Promise<Listener> {
+/**
+ * Prometheus text on a listener of its own (B5): whoever may reach it may read it, so it binds loopback by default. `hosts`: names
+ * that it goes by besides its address.
+ */
+export async function listenMetrics(
+  registry: Registry,
+  { host, port, hosts }: { host: string; port: number; hosts: () => readonly string[] },
+): Promise<Listener> {
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 500 });
-  server.maxConnections = METRICS_CONNECTIONS_MAX;
+  new Scrapers(METRICS_CONNECTIONS_MAX).watch(server);
   server.on('connection', (socket) => socket.on('error', () => socket.destroy()));
   const lingering = new Lingering(() => ({ readTimeoutMs: 5_000, connectionsMax: METRICS_CONNECTIONS_MAX }));
   server.on('connection', (socket) => lingering.adopt(socket, () => true));
   server.on('request', (req, res) => {
+    const stranger = misdirected(req, [host.includes(':') ? `[${host}]` : host, ...hosts()]);
+    if (stranger !== null) {
+      res.writeHead(421, { 'content-type': 'text/plain', connection: 'close' }).end(stranger);
+      return;
+    }
     if (req.method !== 'GET' || req.url !== '/metrics') {
       res.writeHead(req.method === 'GET' ? 404 : 405, { connection: 'close' }).end();
       return;
