@@ -64,7 +64,7 @@ describe('fair cycles', () => {
           reached.saw({ edges: edges.length, found: found?.length ?? 0, none: found === null ? 1 : 0 });
         },
       ),
-      { numRuns: 600 },
+      { numRuns: 300 },
     );
     reached.atLeast({ edges: 18, found: 5, none: 1 });
   });

@@ -14,6 +14,7 @@ const bug = (name: string, what: string, file: string, find: string, replace: st
 });
 
 const LIFECYCLE = 'spec/lifecycle.ts';
+const MACHINE = 'spec/message.machine.ts';
 const DECIDE = 'src/core/decide.ts';
 const APPLY = 'src/core/apply.ts';
 const STATE = 'src/core/state.ts';
@@ -199,6 +200,27 @@ export const PLANTED: readonly PlantedBug[] = [
     'message.topic.dead.size >= limits.dlqMaxPerTopic',
     'message.topic.dead.size > limits.dlqMaxPerTopic',
   ),
+  {
+    name: 'room-made-of-the-living',
+    what: 'a dead letter too many pushes out a message that waits for a consumer (DL3)',
+    patches: [
+      {
+        file: MACHINE,
+        find: '    queued: {\n      on: {\n',
+        replace: "    queued: {\n      on: {\n        purge: { target: 'purged', actions: 'close' },\n",
+      },
+      {
+        file: MACHINE,
+        find: '    redelivered: {\n      on: {\n',
+        replace: "    redelivered: {\n      on: {\n        purge: { target: 'purged', actions: 'close' },\n",
+      },
+      {
+        file: DECIDE,
+        find: '? message.topic.dead.first()\n',
+        replace: "? ((message.state === 'leased' ? state.ready.first() : undefined) ?? message.topic.dead.first())\n",
+      },
+    ],
+  },
   bug(
     'dead-letters-purged-early',
     'the age of a dead letter counts from when it was last ready (DL3)',
