@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Audit } from '../../journal/audit.ts';
 import { EXIT, examples, print, printJson } from '../shared.ts';
 import { many, type Options, onData, openData } from './shared.ts';
 
@@ -16,7 +17,7 @@ export function addVerify(journal: Command): void {
     const { placed } = await import('../../journal/look.ts');
     const { integrity } = await import('../../integrity/hash-chain.ts');
     const found = audit(source, { hash: recovering.hash, integrity });
-    const intact = found.problems.length === 0 && found.last > 0;
+    const intact = found.exists && found.problems.length === 0;
     process.exitCode = intact ? EXIT.ok : EXIT.failed;
     if (options.json) return printJson({ data, intact, ...found });
     for (const problem of found.problems) print(placed(problem));
@@ -30,8 +31,12 @@ export function addVerify(journal: Command): void {
     print(`facts      ${many(facts, 'fact')} that the lifecycle decides too`);
     if (tornBytes > 0)
       print(`torn       ${many(tornBytes, 'byte')} of a write that was cut off; the next start puts them aside`);
-    print(
-      `verdict    ${intact ? 'intact' : last === 0 && found.problems.length === 0 ? 'there is no journal' : 'NOT INTACT'}`,
-    );
+    print(`verdict    ${verdictOf(found)}`);
   });
+}
+
+function verdictOf({ exists, problems, tornBytes }: Audit): string {
+  if (!exists) return 'there is no journal';
+  if (problems.length > 0) return 'NOT INTACT';
+  return tornBytes > 0 ? 'intact up to a write that was cut off' : 'intact';
 }
