@@ -122,6 +122,9 @@ export class Disk implements Storage {
         return this.write(op, fault);
       case 'sync':
         return this.sync(this.need(op.file), fault);
+      case 'truncate':
+        this.shorten(op.file, op.size);
+        return () => 0;
       case 'rename':
         this.name({ from: op.file, to: op.to, inode: this.need(op.file) });
         return () => 0;

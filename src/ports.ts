@@ -80,6 +80,7 @@ export type StorageOp =
       readonly durable: boolean;
     }
   | { readonly op: 'sync'; readonly file: string }
+  | { readonly op: 'truncate'; readonly file: string; readonly size: number }
   | { readonly op: 'rename'; readonly file: string; readonly to: string }
   | { readonly op: 'remove'; readonly file: string }
   /** Makes names durable: what was created, renamed or removed in this folder ('' for the directory itself). */

@@ -61,7 +61,7 @@ export class EmbeddedJournal implements Journal {
     if (found.kind === 'refused') throw new JournalRefused(found);
     const recovered = found.kind === 'recovered' ? found : null;
     const salt = recovered?.salt ?? freshSalt();
-    runNow(storage, recovered === null ? create(storage, salt, segmentBytes) : mend(storage, recovered, segmentBytes));
+    runNow(storage, recovered === null ? create(storage, salt, segmentBytes) : mend(storage, recovered));
     this.recovered = recovered;
     this.epoch = (recovered?.replica.epoch ?? 0) + 1;
     this.storage = storage;

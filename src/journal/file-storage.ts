@@ -4,12 +4,14 @@ import {
   fstatSync,
   fsync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readdirSync,
   readSync,
   rename,
   renameSync,
   statSync,
+  truncate,
   unlink,
   unlinkSync,
   write,
@@ -87,6 +89,9 @@ export class FileStorage implements Storage {
       case 'sync':
         this.withFile(op.file, constants.O_RDWR, fsyncSync);
         return 0;
+      case 'truncate':
+        this.withFile(op.file, constants.O_RDWR, (fd) => ftruncateSync(fd, op.size));
+        return 0;
       case 'rename':
         renameSync(this.path(op.file), this.path(op.to));
         return 0;
@@ -108,6 +113,8 @@ export class FileStorage implements Storage {
         return this.syncLater(op.file, constants.O_RDWR, finish);
       case 'sync_folder':
         return this.syncLater(op.folder, constants.O_RDONLY, finish);
+      case 'truncate':
+        return truncate(this.path(op.file), op.size, finish);
       case 'rename':
         return rename(this.path(op.file), this.path(op.to), finish);
       case 'remove':

@@ -12,14 +12,13 @@ export function* removeTemporaries(source: StorageReader): Steps {
 }
 
 /** Makes the end of the log fit to go on: what was torn is put aside, what may be in no more than a cache is written again. */
-export function* mend(storage: Storage, { tail, apart }: Recovered, segmentBytes: number): Steps {
+export function* mend(storage: Storage, { tail, apart }: Recovered): Steps {
   yield* removeTemporaries(storage);
   if (tail.tornEnd > tail.at) {
     yield* withReserve(() => putAside(storage, tail));
     yield* clear(tail);
   }
   yield* rewriteLast(storage, tail);
-  yield* removeShortReserve(storage, segmentBytes);
   yield* removeOrphans(storage, new Set([...apart.values()].map((hash) => hash.slice(3))));
 }
 
@@ -67,11 +66,6 @@ function* rewriteLast(storage: Storage, { last }: Tail): Steps {
   const file = segmentFile(last.segment);
   yield* writeAll(file, last.at, new Uint8Array(storage.read(file, last.at, last.bytes)));
   yield { op: 'sync', file };
-}
-
-/** Less than it is to be: of another `segment_size`, or cut off. It is made again. */
-function* removeShortReserve(source: StorageReader, segmentBytes: number): Steps {
-  if (filesOf(source).hasReserve && source.size(RESERVE) < segmentBytes) yield { op: 'remove', file: RESERVE };
 }
 
 /** Payloads that no message has: their sends were never accepted, or their last message is gone. */

@@ -50,7 +50,7 @@ export function walk(source: StorageReader, options: WalkOptions): Tail | Refusa
   for (const number of options.segments) {
     const segment = openSegment(source, number);
     if (isRefusal(segment)) return segment;
-    const end = log.through(segment);
+    const end = log.through(segment, FILE_HEADER_BYTES);
     if (end !== null) return end;
   }
   return missing(segmentFile(options.segments[0] ?? 1));
@@ -72,13 +72,13 @@ class Walk {
     this.hash = options.hash;
   }
 
-  /** The frames of the next segment. @returns null when the log goes on after it */
-  through(segment: SegmentFile): Tail | Refusal | null {
+  /** The frames of the next segment from a place on. @returns null when the log goes on after it */
+  through(segment: SegmentFile, from: number): Tail | Refusal | null {
     const { file, number, salt } = segment;
     const { secret, end } = this.options;
     if (Buffer.compare(salt, secret.salt) !== 0) return { file, at: 0, why: 'of another journal' };
     const isEnd = (at: number): boolean => number === end?.segment && at >= end.at;
-    for (let at = FILE_HEADER_BYTES; ; ) {
+    for (let at = from; ; ) {
       if (isEnd(at)) return this.tail(segment, at, at);
       const found = this.frameAt(segment, at);
       if (found.kind !== 'frame') return this.endOf(segment, at, found);

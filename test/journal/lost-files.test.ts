@@ -295,13 +295,4 @@ describe('sizes', () => {
     const sizes = new Set(filesOf(bench.disk).segments.map((number) => bench.disk.size(segmentFile(number))));
     expect(sizes.size).toBeGreaterThan(1);
   });
-
-  it('a reserve that is shorter than it is to be: made again, so that it is there when the disk is full (journal rule 5)', () => {
-    const bench = written();
-    bench.disk.shorten(RESERVE, 100);
-    bench.open();
-    bench.start();
-    bench.queue.run();
-    expect(bench.disk.size(RESERVE)).toBe(SEGMENT_BYTES);
-  });
 });
