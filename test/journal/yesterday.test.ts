@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -9,7 +9,7 @@ import { Reader } from '../../src/journal/bytes.ts';
 import { RECOVERING } from '../../src/journal/durable.ts';
 import { EmbeddedJournal } from '../../src/journal/embedded.ts';
 import { FileStorage } from '../../src/journal/file-storage.ts';
-import { fileHeader, filesOf, segmentFile } from '../../src/journal/layout.ts';
+import { fileHeader, filesOf, RESERVE, segmentFile } from '../../src/journal/layout.ts';
 import { KINDS, readRecord } from '../../src/journal/record.ts';
 import { type Recovered, readSnapshot, recover } from '../../src/journal/recover.ts';
 import { storyOf } from '../support/yesterday.ts';
@@ -63,20 +63,22 @@ describe("yesterday's segments", () => {
       events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
     });
 
-  /** Facts appended until the log is in this segment. */
-  async function fillUpTo(journal: EmbeddedJournal, segment: number): Promise<void> {
+  /** Facts appended until the log is in this segment, and what is made beforehand is there. */
+  async function fillUpTo(folder: string, journal: EmbeddedJournal, segment: number): Promise<void> {
     const facts = Array.from({ length: 100 }, () => ({ name: 'recovered', atMs: 1_800_000_000_000 }) as const);
     while (journal.end.segment < segment) {
       await new Promise<void>((resolve, reject) =>
         journal.append([{ shard: 0, facts }], (error) => (error === null ? resolve() : reject(error))),
       );
     }
+    const made = [segmentFile(journal.end.segment + 2), RESERVE].map((name) => join(folder, name));
+    while (!made.every((file) => existsSync(file))) await new Promise((resolve) => setImmediate(resolve));
   }
 
   it('are gone on with, and followed by those of today; what was made of today is missed when it is gone', async () => {
     const { folder, open, last } = left();
     const journal = open();
-    await fillUpTo(journal, last + 4);
+    await fillUpTo(folder, journal, last + 4);
     journal.close();
     const { sequence, segment } = found(folder).tail;
     expect([sequence, segment]).toEqual([journal.end.sequence, last + 4]);
@@ -91,7 +93,7 @@ describe("yesterday's segments", () => {
   it('the last one in use gone, or cut off within a frame: refused all the same', async () => {
     const { folder, open, last } = left();
     const journal = open();
-    await fillUpTo(journal, last + 1);
+    await fillUpTo(folder, journal, last + 1);
     journal.close();
     const file = join(folder, segmentFile(last + 1));
     const bytes = readFileSync(file);
@@ -108,7 +110,7 @@ describe("yesterday's segments", () => {
   it('a first write to the next one that was cut off: put aside, and gone on with', async () => {
     const { folder, open, last } = left();
     const journal = open();
-    await fillUpTo(journal, last + 1);
+    await fillUpTo(folder, journal, last + 1);
     journal.close();
     const { at, sequence } = journal.end;
     const file = join(folder, segmentFile(last + 1));
@@ -120,7 +122,7 @@ describe("yesterday's segments", () => {
     expect(tail?.tornEnd).toBeGreaterThan(1024);
     expect(tail?.tornEnd).toBeLessThanOrEqual(at);
     expect(readdirSync(folder).filter((name) => name.startsWith('torn-'))).toHaveLength(1);
-    await fillUpTo(again, last + 2);
+    await fillUpTo(folder, again, last + 2);
     again.close();
     expect(found(folder).tail.sequence).toBe(again.end.sequence);
   });
