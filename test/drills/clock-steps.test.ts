@@ -70,7 +70,7 @@ describe('the wall clock is set while the server runs', () => {
   });
 
   it('then it restarts: each key is accepted once within t_replay, receipts are known, quotas used, leases last (TM1, ID1, LE4, RT4, AU2)', async () => {
-    for (const [i, stepMs] of [-DAY_MS, -HOUR_MS, HOUR_MS, DAY_MS].entries()) {
+    for (const [i, stepMs] of [-DAY_MS, DAY_MS].entries()) {
       for (const how of ['stop', 'crash'] as const) {
         const topic = `t.${i}.${how}`;
         const few = server.cap(`topic = ${topic}`, 'op = send', 'quota_ops = 1/7200', EXPIRES);
