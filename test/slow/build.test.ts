@@ -53,6 +53,7 @@ describe('build', () => {
     for (const file of old.filter((name) => name.endsWith('.js'))) expect(existsSync(dist(file)), file).toBe(true);
 
     rmSync(join(copy, 'dist'), { recursive: true });
+    rmSync(join(copy, 'node_modules'));
     const cap = server.cap('topic = t', 'op = send,recv,ack').token;
     const payload_b64 = Buffer.alloc(60_000, 7).toString('base64');
     const post = (path: string, body: object) => server.caller.post(path, cap, body);
