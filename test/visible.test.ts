@@ -36,7 +36,7 @@ describe('visible', () => {
           [...visibleBlock(it)].every((c) => c === '\n' || c === '\t' || !isHostile(c.charCodeAt(0)))
         );
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -58,7 +58,7 @@ describe('visible', () => {
           expect(JSON.parse(visibleBlock(JSON.stringify(value, null, 2)))).toEqual(JSON.parse(json));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
