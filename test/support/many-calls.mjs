@@ -2,7 +2,13 @@
  * Calls the built program many times in one process: a process each would cost more than all else of a call. Run as
  * `node many-calls.mjs node PROGRAM CALLS`, the calls as JSON; prints what each came to, as JSON.
  */
+import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
 const [, , , program, calls] = process.argv;
+// What the program begins with loads the rest of it, once in a process.
+const [, rest] = /import\("(\.\/mailbox-\w+\.js)"\)/.exec(readFileSync(program, 'utf8'));
+const commands = new URL(rest, pathToFileURL(program)).href;
 const finished = [];
 const write = process.stdout.write.bind(process.stdout);
 for (const [i, args] of JSON.parse(calls).entries()) {
@@ -17,8 +23,8 @@ for (const [i, args] of JSON.parse(calls).entries()) {
   };
   process.argv = [process.argv[0], program, ...args];
   process.exitCode = undefined;
-  // Another name each time: what is at the top of the program runs again.
-  await import(`${program}?call=${i}`);
+  // Another name each time: what is at the top of the commands runs again.
+  await import(`${commands}?call=${i}`);
   finished.push({ code: process.exitCode ?? 0, ...call });
 }
 process.exitCode = 0;
