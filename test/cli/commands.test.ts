@@ -82,14 +82,16 @@ describe('commands', () => {
   });
 
   it('keyring: rotate and list, ids and ages only', async () => {
-    expect(await mailbox('keyring', 'rotate', keyring)).toContain('minted with k2');
-    const listed = await mailbox('keyring', 'list', keyring, '--json');
+    const own = join(folder, 'rotated.json');
+    await mailbox('keyring', 'init', own);
+    expect(await mailbox('keyring', 'rotate', own)).toContain('minted with k2');
+    const listed = await mailbox('keyring', 'list', own, '--json');
     expect(JSON.parse(listed)).toMatchObject([
       { id: 'k1', age_days: 0, state: 'overlap' },
       { id: 'k2', age_days: 0, state: 'fresh' },
     ]);
     expect(Object.keys(JSON.parse(listed)[0])).toEqual(['id', 'created', 'age_days', 'state']);
-    expect((await run(['keyring', 'init', keyring])).code).toBe(2);
+    expect((await run(['keyring', 'init', own])).code).toBe(2);
   });
 
   it('config: check and print, with the origin of each value', async () => {
@@ -110,14 +112,14 @@ describe('commands', () => {
     expect(text).toMatch(/^setting +value +from +default +live +allowed$/m);
     expect(text).toMatch(/^max_attempts +7 +flag +5 +live +a whole number 1\.\.1000$/m);
     expect(text).toMatch(/^ready_shards +8 +default +8 {2,}a whole number 1\.\.1024$/m);
-    expect(text).toMatch(/^t_replay +5m +default +5m +live +a duration 500ms\.\.1d, like 250ms 5s 1h 7d$/m);
+    expect(text).toMatch(/^t_replay +5m +default +5m +live +a duration 500ms\.\.1d, like 5s 1h$/m);
   });
 
   it('quota: what would take longer than --retry-for fails at once; errors name reason, corr_id and what to do, as JSON too', async () => {
     const huge = await cap('--topic', 'q', '--op', 'send,stats', '--quota-ops', '1/9999');
     const with_ = (MAILBOX_CAP: string) => ({ ...env, MAILBOX_CAP });
     const send = (it: string, ...more: string[]) => run(['send', 'q', 'x', ...more], with_(it));
-    expect((await send(huge)).code).toBe(0);
+    expect(await send(huge)).toMatchObject({ code: 0, err: '' });
     const late = await send(huge);
     expect(late.code).toBe(1);
     expect(late.err).toMatch(
