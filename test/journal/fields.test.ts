@@ -151,7 +151,7 @@ describe('fields', () => {
           for (const value of outside) {
             const found = read(put(bytes, place, value));
             expect('why' in found ? found.why : `${path} is taken as ${value}`).toMatch(
-              new RegExp(`^${entry.item.name}(_apart)?: ${saidOf(path)} is `),
+              new RegExp(`^${entry.item.name}(_apart|_link)?: ${saidOf(path)} is `),
             );
           }
           refused.add(path.replace(/\[\d+\]/, '[]'));
@@ -179,7 +179,7 @@ describe('fields', () => {
             changed[at + (where % length)] = bad;
             const found = read(changed);
             expect('why' in found ? found.why : `${path} is taken with ${bad}`).toMatch(
-              new RegExp(`^${entry.item.name}(_apart)?: ${saidOf(path)} is no `),
+              new RegExp(`^${entry.item.name}(_apart|_link)?: ${saidOf(path)} is no `),
             );
           }
           // Its length, said to be more than any.
@@ -215,8 +215,7 @@ describe('fields', () => {
         readRecord(spy);
         for (const place of spy.numbers.slice(3).filter((number) => number.bytes === 1)) {
           const found = read(put(bytes, place, value));
-          // Lengths of texts are bytes too: with another one the record is not as long as it says, or a text is cut.
-          if ('item' in found) expect(changedField(entry.item, found.item)).toBeNull();
+          // Lengths of texts are bytes too: with another one it may be another record, but it says what was read.
           if ('item' in found)
             expect(bytesOf({ shard: entry.shard, item: found.item })).toEqual(put(bytes, place, value));
         }

@@ -100,7 +100,7 @@ describe('forged facts', () => {
   ];
 
   it.each(cases)('%s: the start is refused with file, place and field; verify says the same', (_name, records, why) => {
-    const bench = lived(3);
+    const bench = lived(130);
     const { segment, at } = bench.journal.end;
     forgeFrame(bench.disk, ...records);
     const place = { file: segmentFile(segment), at };
@@ -212,7 +212,7 @@ describe('forged snapshots', () => {
   it.each(cases)(
     '%s: passed over for the log, and named; refused where there is nothing else',
     (_name, change, why) => {
-      const bench = lived(120);
+      const bench = lived(130);
       const whole = bench.look();
       const { snapshots } = filesOf(bench.disk);
       const newest = snapshots.at(-1) as number;
@@ -229,7 +229,7 @@ describe('forged snapshots', () => {
   );
 
   it('the older of two: it is not counted as one, and the start goes on', () => {
-    const bench = lived(120);
+    const bench = lived(130);
     const [older] = filesOf(bench.disk).snapshots as [number];
     forgeSnapshot(bench.disk, older, cases[0]?.[1] as (records: Records) => { bytes: Uint8Array }[]);
     expect(() => bench.open()).not.toThrow();
