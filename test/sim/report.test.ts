@@ -134,13 +134,14 @@ describe('report: what it shows of a message is what the checkers have, at every
     });
   }
 
-  it('a clock that is set back between two processes moves the times of all leases (TM1)', () => {
+  it('a wall clock that is set back between two processes moves no time of a lease (TM1)', () => {
     const jumps = shortened('clock-jumps', 45_000);
     const limits = { ...jumps.setup.limits, defaultVisibilityMs: 120_000 };
     const faults = jumps.faults.filter(({ atMs }) => atMs >= 40_000);
     const consumers = jumps.consumers.filter(({ kind }) => kind === 'crashing').map((all) => ({ ...all, share: 1 }));
     const found = reported({ ...jumps, faults, consumers, setup: { ...jumps.setup, limits } });
-    expect(changesIn(found, /^recovered/).filter(([, { state }]) => state === 'leased').length).toBeGreaterThan(20);
+    expect(found.run.tally['recoveries']).toBeGreaterThan(0);
+    expect(changesIn(found, /^recovered/).filter(([, { state }]) => state === 'leased')).toEqual([]);
     expect(firstLie(found)).toBeNull();
   });
 

@@ -304,8 +304,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'fact-before-it-fits',
     'the journal gets a decision before memory has taken all of it: a shard that falls over it has it all the same (V4)',
     SPINE,
-    '    for (const fact of facts) this.apply(shard, fact, message);\n    this.commit.add(shard.shard, facts);\n',
-    '    this.commit.add(shard.shard, facts);\n    for (const fact of facts) this.apply(shard, fact, message);\n',
+    '    for (const fact of facts) this.apply(shard, fact, message, by);\n    this.commit.add(shard.shard, facts);\n',
+    '    this.commit.add(shard.shard, facts);\n    for (const fact of facts) this.apply(shard, fact, message, by);\n',
   ),
   // ---- authority
   bug(
