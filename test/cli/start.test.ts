@@ -74,6 +74,8 @@ describe('signals from the first moment (people.md, Operations)', () => {
     socket.on('error', () => {});
     await new Promise((resolve) => socket.once('connect', resolve));
     socket.write('POST /v1/send HTTP/1.1\r\nHost: x\r\n');
+    // Whoever is answered came after it: it has been read.
+    await fetch(`http://${http}/healthz`);
     server.child.kill('SIGINT');
     await server.logged('server.draining');
     server.child.kill('SIGTERM');

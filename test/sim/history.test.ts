@@ -181,7 +181,7 @@ describe('history: what clients saw', () => {
       expect(twice(again, how)).toThrow(expect.objectContaining({ rule: 'IdempotentInv' }));
     }
     anew(410)();
-    expect(anew(400)).toThrow(expect.objectContaining({ rule: 'SingleLeaseInv' }));
+    expect(anew(400)).toThrow(expect.objectContaining({ rule: 'SingleLeaseProp' }));
   });
 
   it('durations are not compared while clocks are bent', () => {
