@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Blind, blind, health } from '../support/blind.ts';
 
 /** On a terminal of its own, whose output goes to a pipe. */
-const ON_TERMINAL = ['sh', '-c', 'exec script -qefc "$*" /dev/null', 'sh'];
+const ON_TERMINAL = ['sh', '-c', 'exec script -qefc "exec $*" /dev/null', 'sh'];
 let running: Blind;
 let pid = 0;
 
