@@ -123,7 +123,7 @@ export class Disk implements Storage {
       case 'sync':
         return this.sync(this.need(op.file), fault);
       case 'truncate':
-        this.need(op.file).truncate(op.size);
+        this.shorten(op.file, op.size);
         return () => 0;
       case 'rename':
         this.name({ from: op.file, to: op.to, inode: this.need(op.file) });
@@ -222,6 +222,11 @@ export class Disk implements Storage {
 
   put(file: string, at: number, value: number): void {
     this.need(file).damage(at, () => value);
+  }
+
+  /** Cuts a file off, for good. */
+  shorten(file: string, size: number): void {
+    this.need(file).truncate(size);
   }
 
   /** An independent copy of what is there now, all of it synced. */

@@ -10,8 +10,8 @@ import { lookAgain, placed } from './look.ts';
 import { writeRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { loadSnapshot, type Recovered, recover } from './recover.ts';
+import { isRefusal, type Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
-import { isRefusal, type Refusal } from './walk.ts';
 
 export interface AuditOptions {
   readonly hash: Secret['hash'];
@@ -20,6 +20,8 @@ export interface AuditOptions {
 
 /** Everything a journal can be held to, and what is wrong with this one. */
 export interface Audit {
+  /** False in a directory in which nothing was ever written. */
+  readonly exists: boolean;
   readonly problems: readonly Refusal[];
   readonly segments: number;
   readonly snapshots: number;
@@ -75,6 +77,7 @@ function lookOnce(source: StorageReader, options: AuditOptions): Audit {
   if (found.kind === 'refused') problems.push({ file: found.file, at: found.at, why: found.why });
   if (found.kind === 'recovered') problems.push(...payloadProblems(found));
   return {
+    exists: found.kind !== 'empty',
     problems,
     ...{ segments: segments.length, snapshots: snapshots.length, payloadFiles: source.files(PAYLOADS).length },
     ...seen,

@@ -15,6 +15,7 @@ import { checkFolder, FOLDER_MODE, FolderError, holdFolder, LOCK } from './folde
 import { filesOf, INCOMPLETE, PAYLOADS, payloadFile, segmentFile, snapshotFile } from './layout.ts';
 import { mustRecover } from './look.ts';
 import type { Recovered, RecoverOptions } from './recover.ts';
+import { copySteps } from './segment-file.ts';
 import { runNow, writeAll } from './steps.ts';
 
 /** What a backup or a restored directory holds. */
@@ -72,7 +73,7 @@ function tryToCopy(data: string, target: string, recovering: RecoverOptions): Co
   }
 }
 
-function link(data: string, target: string, { snapshot, tail, apart }: Recovered): void {
+function link(data: string, target: string, { snapshot, tail, apart, salt }: Recovered): void {
   mkdirSync(join(target, PAYLOADS), { mode: FOLDER_MODE });
   const source = new FileStorage(data);
   const there = new Set(source.files(PAYLOADS).map((name) => `${PAYLOADS}/${name}`));
@@ -82,9 +83,8 @@ function link(data: string, target: string, { snapshot, tail, apart }: Recovered
     linkOrCopy(data, target, segmentFile(segment));
   }
   const copy = new FileStorage(target);
-  const last = segmentFile(tail.segment);
-  runNow(copy, writeAll(last, 0, source.read(last, 0, tail.at)));
-  copy.now({ op: 'sync', file: last });
+  const written = source.read(segmentFile(tail.segment), 0, tail.at);
+  runNow(copy, copySteps(tail.segment, salt, written));
   copy.now({ op: 'sync_folder', folder: PAYLOADS });
 }
 

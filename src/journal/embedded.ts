@@ -1,15 +1,16 @@
 import type { Batch, Journal, Storage } from '../ports.ts';
 import { Compaction, type Compactor, type JournalEvents } from './compaction.ts';
 import { NO_HASH, type Secret } from './frame.ts';
-import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from './layout.ts';
+import { FILE_HEADER_BYTES, filesOf, snapshotFile } from './layout.ts';
 import { create, mend } from './mend.ts';
 import { INLINE_BYTES_MAX } from './payloads.ts';
 import { type Recovered, type RecoverOptions, recover } from './recover.ts';
+import { isRefusal, type Refusal } from './refusal.ts';
 import { Room } from './room.ts';
+import { openSegment, type SegmentFile } from './segment-file.ts';
 import { FRAME_BYTES, SegmentLog } from './segment-log.ts';
 import { snapshotsIn } from './snapshot.ts';
 import { runNow } from './steps.ts';
-import type { Refusal } from './walk.ts';
 
 /** The journal that was found is not opened: the message names file, place and reason. */
 export class JournalRefused extends Error {
@@ -38,6 +39,13 @@ export interface JournalOptions {
   readonly events: JournalEvents;
 }
 
+/** What was found whole, or has just been made. @throws JournalRefused */
+function mustOpen(storage: Storage, number: number): SegmentFile {
+  const segment = openSegment(storage, number);
+  if (isRefusal(segment)) throw new JournalRefused(segment);
+  return segment;
+}
+
 /** The embedded journal: the log, its space, its snapshots. */
 export class EmbeddedJournal implements Journal {
   /** Of the process that opened it: its first fact must be `started` with this. */
@@ -56,16 +64,16 @@ export class EmbeddedJournal implements Journal {
     if (found.kind === 'refused') throw new JournalRefused(found);
     const recovered = found.kind === 'recovered' ? found : null;
     const salt = recovered?.salt ?? freshSalt();
-    runNow(storage, recovered === null ? create(storage, salt, segmentBytes) : mend(storage, recovered, segmentBytes));
+    runNow(storage, recovered === null ? create(storage, salt, segmentBytes) : mend(storage, recovered));
     this.recovered = recovered;
     this.epoch = (recovered?.replica.epoch ?? 0) + 1;
     this.storage = storage;
     const { tail } = recovered ?? { tail: { segment: 1, at: FILE_HEADER_BYTES, sequence: 0, hash: NO_HASH } };
     const secret: Secret = { salt, hash: recovering.hash };
     const files = filesOf(storage);
-    const capacities = new Map(
-      files.segments.filter((n) => n >= tail.segment).map((n) => [n, storage.size(segmentFile(n))]),
-    );
+    const ready = files.segments.filter((number) => number >= tail.segment).map((number) => mustOpen(storage, number));
+    const capacities = new Map(ready.map(({ number, capacity }) => [number, capacity]));
+    const sealsFrom = 1 + Math.max(0, ...ready.filter(({ canBeSealed }) => !canBeSealed).map(({ number }) => number));
     const { hasReserve } = files;
     this.room = new Room({
       storage,
@@ -85,7 +93,7 @@ export class EmbeddedJournal implements Journal {
     const position = { segment, at, sequence, hash };
     const { inlineBytesMax = INLINE_BYTES_MAX, frameBytes = FRAME_BYTES } = options;
     const { epoch, room } = this;
-    this.log = new SegmentLog({ storage, secret, epoch, position, room, apart, inlineBytesMax, frameBytes });
+    this.log = new SegmentLog({ storage, secret, epoch, position, room, apart, inlineBytesMax, frameBytes, sealsFrom });
     const damaged = recovered?.damagedSnapshots.map(({ file }) => file) ?? [];
     this.compaction = new Compaction({
       storage,

@@ -13,6 +13,8 @@ import { HASH_BYTES, Reader, type Writer } from './bytes.ts';
 const ALIGN = 64;
 const SECTOR = 512;
 export const HEADER_BYTES = 64;
+/** Of a frame: the byte that is zero unless its header is whole. */
+export const HEADER_END_AT = HEADER_BYTES - 1;
 const MAGIC = 0x3146424d;
 const MARK = 0x3145424d;
 const MARK_BYTES = 8;
@@ -134,14 +136,15 @@ export function readFrame(range: Range, at: number, secret: Secret): Found {
   const salted = crc32(secret.salt);
   const header = readHeader(head, salted);
   if (header === null) {
-    return { kind: 'bad', why: 'header damaged', torn: head[HEADER_BYTES - 1] === 0, sequence: null };
+    return { kind: 'bad', why: 'header damaged', torn: head[HEADER_END_AT] === 0, sequence: null };
   }
   const { bodyBytes, sequence } = header;
   const bytes = frameBytes(bodyBytes);
   const whole = range(at, bytes);
+  // Room for all of it was there before it was begun.
+  if (whole.length < bytes) return { kind: 'bad', why: `frame of ${bytes} bytes cut off`, torn: false, sequence };
   const body = whole.subarray(HEADER_BYTES, HEADER_BYTES + bodyBytes);
   const marked =
-    whole.length === bytes &&
     whole.readUInt32LE(bytes - MARK_BYTES) === head.readUInt32LE(HEADER_CRC_AT) &&
     whole.readUInt32LE(bytes - 4) === MARK &&
     isZero(whole, HEADER_BYTES + bodyBytes, bytes - MARK_BYTES);
@@ -157,7 +160,7 @@ export function readFrame(range: Range, at: number, secret: Secret): Found {
  * header counts. Damage to a frame that was whole looks otherwise.
  */
 const isTorn = (whole: Buffer, bytes: number, at: number, zeros: number): boolean =>
-  whole.length < bytes || whole[bytes - 1] === 0 || zeroPieces(whole, bytes, at) > zeros;
+  whole[bytes - 1] === 0 || zeroPieces(whole, bytes, at) > zeros;
 
 /** Null when these bytes are no header of ours. */
 export function readHeader(head: Uint8Array, salted: number): FrameHeader | null {

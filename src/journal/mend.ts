@@ -1,16 +1,6 @@
 import type { Storage, StorageReader } from '../ports.ts';
-import { isZero } from './frame.ts';
-import {
-  FILE_HEADER_BYTES,
-  filesOf,
-  PAYLOADS,
-  RESERVE,
-  readFileHeader,
-  segmentFile,
-  temporary,
-  tornFile,
-  windowOf,
-} from './layout.ts';
+import { HEADER_END_AT } from './frame.ts';
+import { filesOf, PAYLOADS, RESERVE, segmentFile, temporary, tornFile } from './layout.ts';
 import type { Recovered } from './recover.ts';
 import { segmentSteps } from './room.ts';
 import { createWhole, isNoSpace, removeQuietly, type Steps, writeAll, writeZeros } from './steps.ts';
@@ -22,14 +12,13 @@ export function* removeTemporaries(source: StorageReader): Steps {
 }
 
 /** Makes the end of the log fit to go on: what was torn is put aside, what may be in no more than a cache is written again. */
-export function* mend(storage: Storage, { tail, salt, apart }: Recovered, segmentBytes: number): Steps {
+export function* mend(storage: Storage, { tail, apart }: Recovered): Steps {
   yield* removeTemporaries(storage);
-  if (tail.tornEnd > tail.at) yield* withReserve(() => putAside(storage, tail));
-  const file = segmentFile(tail.segment);
-  const size = tail.tornEnd > tail.at ? tail.at : storage.size(file);
-  if (size < segmentBytes) yield* refill(file, tail.at, segmentBytes);
+  if (tail.tornEnd > tail.at) {
+    yield* withReserve(() => putAside(storage, tail));
+    yield* clear(tail);
+  }
   yield* rewriteLast(storage, tail);
-  yield* removeDirtySpares(storage, tail.segment, salt);
   yield* removeOrphans(storage, new Set([...apart.values()].map((hash) => hash.slice(3))));
 }
 
@@ -46,15 +35,25 @@ function* withReserve(work: () => Steps): Steps {
 
 /** The operator may want to look at it. */
 function* putAside(storage: Storage, { segment, at, tornEnd }: Tail): Steps {
-  const file = tornFile(segment, at);
-  const torn = new Uint8Array(storage.read(segmentFile(segment), at, tornEnd - at));
-  yield* createWhole(file, temporary(file), writeAll(temporary(file), 0, torn));
+  const { torn } = filesOf(storage);
+  let again = 0;
+  while (torn.includes(tornFile(segment, at, again))) again++;
+  const file = tornFile(segment, at, again);
+  const bytes = new Uint8Array(storage.read(segmentFile(segment), at, tornEnd - at));
+  yield* createWhole(file, temporary(file), writeAll(temporary(file), 0, bytes));
 }
 
-/** Zeros again from `at` on: truncated first, so that a crash on the way leaves nothing that was there. */
-function* refill(file: string, at: number, segmentBytes: number): Steps {
-  yield { op: 'truncate', file, size: at };
-  yield* writeZeros(file, at, segmentBytes);
+/**
+ * Zeros where something was torn. A segment is never made shorter, not for a moment. First the byte goes without which no
+ * header is whole: however little of the rest a crash lets through, what is left is a write that was cut off.
+ */
+function* clear({ segment, at, tornEnd }: Tail): Steps {
+  const file = segmentFile(segment);
+  if (tornEnd > at + HEADER_END_AT) {
+    yield* writeAll(file, at + HEADER_END_AT, new Uint8Array(1));
+    yield { op: 'sync', file };
+  }
+  yield* writeZeros(file, at, tornEnd);
   yield { op: 'sync', file };
 }
 
@@ -67,25 +66,6 @@ function* rewriteLast(storage: Storage, { last }: Tail): Steps {
   const file = segmentFile(last.segment);
   yield* writeAll(file, last.at, new Uint8Array(storage.read(file, last.at, last.bytes)));
   yield { op: 'sync', file };
-}
-
-/** Segments made beforehand hold zeros; any other is made again. */
-function* removeDirtySpares(storage: Storage, current: number, salt: Uint8Array): Steps {
-  for (const segment of filesOf(storage).segments.filter((number) => number > current)) {
-    const file = segmentFile(segment);
-    const head = readFileHeader(windowOf(storage, file, FILE_HEADER_BYTES), 'segment', segment);
-    const ours = typeof head !== 'string' && Buffer.compare(head, salt) === 0;
-    if (!ours || !isClean(storage, file)) yield { op: 'remove', file };
-  }
-}
-
-function isClean(storage: StorageReader, file: string): boolean {
-  const PIECE_BYTES = 1 << 20;
-  const size = storage.size(file);
-  for (let at = FILE_HEADER_BYTES; at < size; at += PIECE_BYTES) {
-    if (!isZero(storage.read(file, at, Math.min(PIECE_BYTES, size - at)))) return false;
-  }
-  return true;
 }
 
 /** Payloads that no message has: their sends were never accepted, or their last message is gone. */

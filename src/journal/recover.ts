@@ -5,8 +5,11 @@ import { Reader } from './bytes.ts';
 import { type Frame, NO_HASH, readFrame, type Secret } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
+  type Files,
   filesOf,
+  PAYLOADS,
   payloadFile,
+  RESERVE,
   readFileHeader,
   segmentFile,
   snapshotFile,
@@ -15,8 +18,10 @@ import {
 import { atOnce, type Pieces } from './pieces.ts';
 import { type Head, readRecord } from './record.ts';
 import { APART } from './record-parts.ts';
+import { isRefusal, missing, type Refusal } from './refusal.ts';
 import { Replica } from './replica.ts';
-import { isRefusal, type LogEnd, type Refusal, START, type Tail, type WalkOptions, walk } from './walk.ts';
+import { openSegment } from './segment-file.ts';
+import { type LogEnd, START, type Tail, type WalkOptions, walk } from './walk.ts';
 
 /** A journal as it was found: what it says, and where it ends. */
 export interface Recovered {
@@ -75,7 +80,7 @@ export function* recovering(source: StorageReader, options: RecoverOptions): Pie
   const files = filesOf(source);
   const upTo = options.upTo ?? options.end?.segment ?? Number.POSITIVE_INFINITY;
   const segments = files.segments.filter((segment) => segment <= upTo);
-  if (segments.length === 0 && files.snapshots.length === 0) return { kind: 'empty' };
+  if (segments.length === 0 && files.snapshots.length === 0) return nothing(source, files);
   const damagedSnapshots: Refusal[] = [];
   const snapshots = options.oldest !== true ? files.snapshots.toReversed() : segments[0] === 1 ? [] : files.snapshots;
   for (const sequence of snapshots) {
@@ -83,19 +88,24 @@ export function* recovering(source: StorageReader, options: RecoverOptions): Pie
     if (!isRefusal(loaded)) return yield* follow(source, segments, loaded, damagedSnapshots, options);
     damagedSnapshots.push(loaded);
   }
-  const [first] = segments;
-  const salt = first === undefined ? 'missing' : saltOf(source, first);
-  if (typeof salt === 'string') return { kind: 'refused', file: segmentFile(first ?? 1), at: 0, why: salt };
   // Without a snapshot the log must be there from its beginning.
   const [damaged] = damagedSnapshots;
-  if (first !== 1) return { kind: 'refused', ...(damaged ?? { file: segmentFile(1), at: 0, why: 'missing' }) };
-  return yield* follow(
-    source,
-    segments,
-    { replica: new Replica(options.shard), head: null, salt },
-    damagedSnapshots,
-    options,
-  );
+  if (segments[0] !== 1) return { kind: 'refused', ...(damaged ?? missing(segmentFile(1))) };
+  const first = openSegment(source, 1);
+  if (isRefusal(first)) return { kind: 'refused', ...first };
+  const loaded = { replica: new Replica(options.shard), head: null, salt: first.salt };
+  return yield* follow(source, segments, loaded, damagedSnapshots, options);
+}
+
+/** A new directory, unless something is there that is made after the log. */
+function nothing(source: StorageReader, { hasReserve, torn }: Files): Empty | Refused {
+  const [left] = [
+    ...(hasReserve ? [RESERVE] : []),
+    ...torn,
+    ...source.files(PAYLOADS).map((name) => `${PAYLOADS}/${name}`),
+  ];
+  if (left === undefined) return { kind: 'empty' };
+  return { kind: 'refused', ...missing(segmentFile(1), `${left} is there, and is made after it`) };
 }
 
 interface Loaded {
@@ -103,9 +113,6 @@ interface Loaded {
   readonly head: Head | null;
   readonly salt: Uint8Array;
 }
-
-const saltOf = (source: StorageReader, segment: number): Uint8Array | string =>
-  readFileHeader(windowOf(source, segmentFile(segment), FILE_HEADER_BYTES), 'segment', segment);
 
 function* follow(
   source: StorageReader,
@@ -116,12 +123,18 @@ function* follow(
 ): Pieces<Recovered | Refused> {
   const from = head?.segment ?? 1;
   const segments = all.filter((segment) => segment >= from);
-  if (segments[0] !== from) return { kind: 'refused', file: segmentFile(from), at: 0, why: 'missing' };
+  const gap = segments.findIndex((segment, i) => segment !== from + i);
+  if (gap >= 0 || segments.length === 0) {
+    const next = segments[gap];
+    const because = next === undefined ? undefined : `${segmentFile(next)} is there`;
+    return { kind: 'refused', ...missing(segmentFile(from + Math.max(0, gap)), because) };
+  }
   const { check } = options;
   options.begun?.(replica);
   if (check !== undefined) replica.before = (shard, fact) => check(replica, shard, fact);
   const tail = yield* walk(source, {
     segments,
+    mayGoOn: options.upTo !== undefined || options.end !== undefined,
     sequence: head?.sequence ?? START.sequence,
     hash: head === null ? START.hash : Buffer.from(head.hash, 'hex'),
     secret: { salt, hash: options.hash },
@@ -179,8 +192,9 @@ function* readingSnapshot(
 ): Pieces<Uint8Array | Refusal> {
   const file = snapshotFile(sequence);
   const range = windowOf(source, file);
-  const salt = readFileHeader(range, 'snapshot', sequence);
-  if (typeof salt === 'string') return { file, at: 0, why: salt };
+  const header = readFileHeader(range, 'snapshot', sequence);
+  if (typeof header === 'string') return { file, at: 0, why: header };
+  const { salt } = header;
   let at = FILE_HEADER_BYTES;
   let previous = NO_HASH;
   for (let number = 1; ; number++) {

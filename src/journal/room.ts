@@ -1,5 +1,6 @@
 import type { Storage } from '../ports.ts';
 import { FILE_HEADER_BYTES, fileHeader, RESERVE, segmentFile, temporary } from './layout.ts';
+import { capacityOf } from './segment-file.ts';
 import { createWhole, isNoSpace, removeQuietly, runLater, type Steps, writeAll, writeZeros } from './steps.ts';
 
 /** What is written as it happens and can be told to others. */
@@ -21,7 +22,7 @@ export const segmentSteps = (segment: number, bytes: number, salt: Uint8Array): 
 
 function* zeroFilled(segment: number, bytes: number, salt: Uint8Array): Steps {
   const file = temporary(segmentFile(segment));
-  yield* writeAll(file, 0, fileHeader('segment', segment, salt));
+  yield* writeAll(file, 0, fileHeader('segment', segment, salt, bytes));
   yield* writeZeros(file, FILE_HEADER_BYTES, bytes);
 }
 
@@ -35,7 +36,7 @@ export class Room {
   private readonly storage: Storage;
   private readonly salt: Uint8Array;
   private readonly events: RoomEvents;
-  /** Size of each segment that is in use or ready. */
+  /** Where frames end in each segment that is in use or ready. */
   private readonly capacities: Map<number, number>;
   private current: number;
   private hasReserve: boolean;
@@ -112,7 +113,7 @@ export class Room {
 
   private *addSegment(segment: number): Steps {
     yield* segmentSteps(segment, this.segmentBytes, this.salt);
-    this.capacities.set(segment, this.segmentBytes);
+    this.capacities.set(segment, capacityOf(this.segmentBytes));
   }
 
   private *addReserve(): Steps {

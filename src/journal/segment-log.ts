@@ -6,6 +6,7 @@ import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
 import { type Outgoing, PayloadFiles } from './payloads.ts';
 import { writeBatch } from './record.ts';
 import type { Room } from './room.ts';
+import { capacityOf, sealSteps } from './segment-file.ts';
 import { runLater, writeAll } from './steps.ts';
 
 /** Where the next frame goes, and what it continues. */
@@ -37,6 +38,7 @@ export class SegmentLog implements Journal {
   private readonly payloads: PayloadFiles;
   private readonly inlineBytesMax: number;
   private readonly frameBytes: number;
+  private readonly sealsFrom: number;
   private readonly position: LogPosition;
   private readonly spareWriters: Writer[] = [];
   private poison: Error | null = null;
@@ -54,6 +56,8 @@ export class SegmentLog implements Journal {
     readonly inlineBytesMax: number;
     /** A frame that holds so much takes no other decision. */
     readonly frameBytes: number;
+    /** Segments before this one are of a format that has no seals. */
+    readonly sealsFrom: number;
   }) {
     this.storage = parts.storage;
     this.secret = parts.secret;
@@ -62,6 +66,7 @@ export class SegmentLog implements Journal {
     this.room = parts.room;
     this.inlineBytesMax = parts.inlineBytesMax;
     this.frameBytes = parts.frameBytes;
+    this.sealsFrom = parts.sealsFrom;
     this.payloads = new PayloadFiles(parts.storage, parts.apart);
   }
 
@@ -130,16 +135,11 @@ export class SegmentLog implements Journal {
     const bytes = frameBytes(w.length - HEADER_BYTES);
     const { position } = this;
     if (position.at + bytes > this.room.capacityOf(position.segment)) {
-      if (FILE_HEADER_BYTES + bytes > this.room.segmentBytes) {
+      if (FILE_HEADER_BYTES + bytes > capacityOf(this.room.segmentBytes)) {
         return this.fail(new Error(`a frame of ${bytes} bytes fits no segment`));
       }
       append.frames.unshift(w);
-      this.room.nextSegment(position.segment, position.sequence, () => {
-        position.segment++;
-        position.at = FILE_HEADER_BYTES;
-        this.writeNext(append);
-      });
-      return;
+      return this.turnTo(append);
     }
     const sequence = position.sequence + 1;
     const hash = sealFrame(w, position.at, { sequence, epoch: this.epoch, previous: position.hash }, this.secret);
@@ -151,6 +151,23 @@ export class SegmentLog implements Journal {
       position.hash = hash;
       this.spareWriters.push(w);
       this.writeNext(append);
+    });
+  }
+
+  /** The next segment, when it is there: said in this one before anything goes into that (journal rule 3). */
+  private turnTo(append: Append): void {
+    const { position, secret } = this;
+    const { segment } = position;
+    const capacity = this.room.capacityOf(segment);
+    const turn = (error: Error | null): void => {
+      if (error !== null) return this.fail(error);
+      position.segment = segment + 1;
+      position.at = FILE_HEADER_BYTES;
+      this.writeNext(append);
+    };
+    this.room.nextSegment(segment, position.sequence, () => {
+      if (segment < this.sealsFrom) turn(null);
+      else runLater(this.storage, sealSteps(segment, capacity, position, secret), turn);
     });
   }
 

@@ -14,9 +14,9 @@ import {
 import { type Entry, type Head, readRecord, writeRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { type Recovered, type RecoverOptions, readSnapshot, recover } from './recover.ts';
+import { isRefusal, type Refusal } from './refusal.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
 import { createWhole, type Steps, writeAll } from './steps.ts';
-import { isRefusal, type Refusal } from './walk.ts';
 
 /** The log is not what was written: found while a snapshot was made of it. */
 export class DamageError extends Error {
@@ -136,9 +136,9 @@ export function snapshotsIn(source: StorageReader, hash: Secret['hash']): Snapsh
   return filesOf(source).snapshots.flatMap((sequence) => {
     const file = snapshotFile(sequence);
     const range = windowOf(source, file);
-    const salt = readFileHeader(range, 'snapshot', sequence);
-    if (typeof salt === 'string') return [];
-    const found = readFrame(range, FILE_HEADER_BYTES, { salt, hash });
+    const header = readFileHeader(range, 'snapshot', sequence);
+    if (typeof header === 'string') return [];
+    const found = readFrame(range, FILE_HEADER_BYTES, { salt: header.salt, hash });
     if (found.kind !== 'frame') return [];
     const head = headIn(found.frame.body);
     return head === null ? [] : [{ sequence, segment: head.segment, bytes: source.size(file) }];

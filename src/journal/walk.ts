@@ -1,14 +1,11 @@
 import type { StorageReader } from '../ports.ts';
-import { type Found, type Frame, findHeader, isZero, NO_HASH, readFrame, type Secret } from './frame.ts';
-import { FILE_HEADER_BYTES, readFileHeader, segmentFile, windowOf } from './layout.ts';
+import { type Found, type Frame, findHeader, NO_HASH, readFrame, type Secret } from './frame.ts';
+import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
 import type { Pieces } from './pieces.ts';
+import { isRefusal, missing, type Refusal } from './refusal.ts';
+import { firstWritten, openSegment, piecesOf, type SegmentFile, spareProblem, writtenFrom } from './segment-file.ts';
 
-/** Why a journal is not opened: which file, where in it, what is wrong. */
-export interface Refusal {
-  readonly file: string;
-  readonly at: number;
-  readonly why: string;
-}
+export type { Refusal } from './refusal.ts';
 
 /** The end of the log: everything before it is whole. */
 export interface Tail {
@@ -24,8 +21,10 @@ export interface Tail {
 }
 
 export interface WalkOptions {
-  /** Segments there are, ascending; the first is where to begin. */
+  /** Segments there are, each one more than the one before; the first is where to begin. */
   readonly segments: readonly number[];
+  /** There may be others beyond them, which are not looked at. */
+  readonly mayGoOn: boolean;
   /** The frame before the first one to visit. */
   readonly sequence: number;
   readonly hash: Uint8Array;
@@ -44,96 +43,154 @@ export interface LogEnd {
 
 /**
  * Follows the chain of frames to its end (journal rule 3). A bad frame with any valid one after it: refused, for what
- * was acknowledged is damaged. A bad last frame: torn when it shows zeros where a write was cut off, else refused.
+ * was acknowledged is damaged. A bad last frame: torn when it shows zeros where a write was cut off, else refused. So is
+ * whatever else was not left by a write: a segment that is missing, shorter than it was made, or not as it was made beyond the end.
  */
 export function* walk(source: StorageReader, options: WalkOptions): Pieces<Tail | Refusal> {
-  const { segments, secret, visit, end } = options;
-  let { sequence, hash } = options;
-  let last: Tail['last'] = null;
-  for (const [i, segment] of segments.entries()) {
-    const file = segmentFile(segment);
-    if (segment !== (segments[0] as number) + i) return { file: segmentFile(segment - 1), at: 0, why: 'missing' };
-    let range = windowOf(source, file);
-    const frameAt = (at: number): Found => {
-      const found = readFrame(range, at, secret);
-      if (found.kind === 'frame') return found;
-      // A process may have written it since the window was read.
-      range = windowOf(source, file);
-      return readFrame(range, at, secret);
-    };
-    const salt = readFileHeader(range, 'segment', segment);
-    if (typeof salt === 'string') return { file, at: 0, why: salt };
+  const log = new Walk(source, options);
+  for (const number of options.segments) {
+    const segment = openSegment(source, number);
+    if (isRefusal(segment)) return segment;
+    const end = yield* log.through(segment, FILE_HEADER_BYTES);
+    if (end !== null) return end;
+  }
+  return missing(segmentFile(options.segments[0] ?? 1));
+}
+
+class Walk {
+  private readonly source: StorageReader;
+  private readonly options: WalkOptions;
+  private sequence: number;
+  private hash: Uint8Array;
+  private last: Tail['last'] = null;
+  /** Where the frames ended in a segment that is not sealed, though the next one holds something: it must go on there. */
+  private unsealed: SegmentFile | null = null;
+
+  constructor(source: StorageReader, options: WalkOptions) {
+    this.source = source;
+    this.options = options;
+    this.sequence = options.sequence;
+    this.hash = options.hash;
+  }
+
+  /** The frames of the next segment from a place on. @returns null when the log goes on after it */
+  *through(segment: SegmentFile, from: number): Pieces<Tail | Refusal | null> {
+    const { file, number, salt } = segment;
+    const { secret, end } = this.options;
     if (Buffer.compare(salt, secret.salt) !== 0) return { file, at: 0, why: 'of another journal' };
-    let at = FILE_HEADER_BYTES;
-    const isEnd = (): boolean => segment === end?.segment && at >= end.at;
-    const next = () => (isEnd() ? ({ kind: 'none' } as const) : frameAt(at));
-    let found = next();
-    for (; found.kind === 'frame'; found = next()) {
-      const { frame } = found;
-      if (frame.sequence !== sequence + 1 || Buffer.compare(frame.previous, hash) !== 0) {
-        return { file, at, why: `frame ${frame.sequence} does not follow frame ${sequence}` };
-      }
-      try {
-        visit(frame, segment, at);
-      } catch (error) {
-        return { file, at, why: `frame ${frame.sequence}: ${(error as Error).message}` };
-      }
-      last = { segment, at, bytes: frame.bytes };
-      ({ sequence, hash } = frame);
-      at += frame.bytes;
+    const isEnd = (at: number): boolean => number === end?.segment && at >= end.at;
+    for (let at = from; ; ) {
+      if (isEnd(at)) return this.tail(segment, at, at);
+      const found = this.frameAt(segment, at);
+      if (found.kind !== 'frame') return this.endOf(segment, at, found);
+      const wrong = this.take(found.frame, segment, at);
+      if (wrong !== null) return { file, at, why: wrong };
+      at += found.frame.bytes;
       yield;
     }
-    if (isEnd()) return { segment, at, tornEnd: at, last, sequence, hash };
-    const later = laterFrame(source, segments.slice(i), at, sequence + 1, secret);
-    if (found.kind === 'none' && later !== null && later.file !== file && later.at === FILE_HEADER_BYTES) continue;
+  }
+
+  private frameAt({ frames }: SegmentFile, at: number): Found {
+    const found = readFrame(frames, at, this.options.secret);
+    if (found.kind === 'frame') return found;
+    // A process may have written it since the window was read.
+    frames.again();
+    return readFrame(frames, at, this.options.secret);
+  }
+
+  private take(frame: Frame, { number }: SegmentFile, at: number): string | null {
+    if (frame.sequence !== this.sequence + 1 || Buffer.compare(frame.previous, this.hash) !== 0) {
+      return `frame ${frame.sequence} does not follow frame ${this.sequence}`;
+    }
+    try {
+      this.options.visit(frame, number, at);
+    } catch (error) {
+      return `frame ${frame.sequence}: ${(error as Error).message}`;
+    }
+    this.unsealed = null;
+    this.last = { segment: number, at, bytes: frame.bytes };
+    this.sequence = frame.sequence;
+    this.hash = frame.hash;
+    return null;
+  }
+
+  private tail({ number }: SegmentFile, at: number, tornEnd: number): Tail {
+    const { last, sequence, hash } = this;
+    return { segment: number, at, tornEnd, last, sequence, hash };
+  }
+
+  /** No whole frame stands here. @returns null when the log goes on in the next segment */
+  private endOf(segment: SegmentFile, at: number, found: Exclude<Found, { kind: 'frame' }>): Tail | Refusal | null {
+    const { source, sequence } = this;
+    const { file, number } = segment;
+    const { segments, mayGoOn, secret, acceptTornTail } = this.options;
+    const beyond = segments.filter((other) => other > number);
     const why = found.kind === 'bad' ? found.why : 'frame missing';
+    const seal = segment.seal(secret);
+    const within = laterFrame(source, file, at, sequence + 1, secret);
+    if (found.kind === 'none' && within < 0) {
+      const isWhole = seal?.sequence === sequence && Buffer.compare(seal.hash, this.hash) === 0;
+      if (isWhole) return this.nextOf(segment, at, beyond[0]);
+      if (seal === null && this.goesOn(segment, beyond[0])) return null;
+    }
+    // Where nothing stands here, nothing may stand in those beyond either.
+    const elsewhere = found.kind === 'none' ? null : laterIn(source, beyond, sequence + 1, secret);
+    const later = within >= 0 ? { file, at: within } : elsewhere;
     if (later !== null) return { file, at, why: `${why}, with a valid frame after it in ${later.file} at ${later.at}` };
-    const torn = found.kind === 'none' || found.torn || options.acceptTornTail;
+    if (seal !== null) return { file, at, why: `${why}: it was full with frame ${seal.sequence}, this is ${sequence}` };
+    const { unsealed } = this;
+    if (unsealed !== null) return { file, at, why: `holds something, and the log ends before it in ${unsealed.file}` };
+    const torn = found.kind === 'none' || found.torn || acceptTornTail;
     if (!torn) return { file, at, why: `${why}: the last frame is damaged, and not as a write that was cut off` };
-    return { segment, at, tornEnd: at + writtenFrom(source, file, at), last, sequence, hash };
+    for (const spare of mayGoOn ? [] : beyond) {
+      const problem = spareProblem(source, spare, secret);
+      if (problem !== null) return problem;
+    }
+    return this.tail(segment, at, at + writtenFrom(source, segment, at));
   }
-  return { file: segmentFile(segments[0] ?? 1), at: 0, why: 'missing' };
+
+  /** After a sealed segment there is another, whether something was written to it or not. */
+  private nextOf(segment: SegmentFile, at: number, next: number | undefined): Tail | Refusal | null {
+    if (next !== undefined) return null;
+    if (this.options.mayGoOn) return this.tail(segment, at, at);
+    return missing(segmentFile(segment.number + 1), `${segment.file} is full, and the log goes on`);
+  }
+
+  /** Whether something was written to the segment after one that is not sealed. */
+  private goesOn(segment: SegmentFile, next: number | undefined): boolean {
+    if (next === undefined) return false;
+    const other = openSegment(this.source, next);
+    // What is wrong with it is said there.
+    if (isRefusal(other)) return true;
+    if (firstWritten(this.source, other.file, FILE_HEADER_BYTES) < 0) return false;
+    // Those of format 1 are not sealed: the write that was cut off may be the first in the next one.
+    if (segment.canBeSealed) this.unsealed = segment;
+    return true;
+  }
 }
 
-const PIECE_BYTES = 1 << 20;
-
-function* piecesOf(source: StorageReader, file: string, from: number): Generator<{ at: number; piece: Buffer }> {
-  const size = source.size(file);
-  for (let at = from; at < size; at += PIECE_BYTES) {
-    const bytes = source.read(file, at, Math.min(PIECE_BYTES, size - at));
-    yield { at, piece: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+/** Where a header of this sequence or later stands in what follows a place of a file, -1 for nowhere. */
+function laterFrame(source: StorageReader, file: string, after: number, sequence: number, secret: Secret): number {
+  for (const { at, piece } of piecesOf(source, file, after)) {
+    const there = findHeader(piece, at === after && after > 0 ? 1 : 0, sequence, secret);
+    if (there >= 0) return at + there;
   }
+  return -1;
 }
 
-/** Where a frame of this sequence or later begins in what follows a place, if anywhere. */
-function laterFrame(
+/** The same in whole segments, none for nowhere. */
+function laterIn(
   source: StorageReader,
   segments: readonly number[],
-  after: number,
   sequence: number,
   secret: Secret,
-): { file: string; at: number } | null {
-  for (const [i, segment] of segments.entries()) {
+): { readonly file: string; readonly at: number } | null {
+  for (const segment of segments) {
     const file = segmentFile(segment);
-    for (const { at, piece } of piecesOf(source, file, i === 0 ? after : 0)) {
-      const there = findHeader(piece, i === 0 && at === after ? 1 : 0, sequence, secret);
-      if (there >= 0) return { file, at: at + there };
-    }
+    const at = laterFrame(source, file, 0, sequence, secret);
+    if (at >= 0) return { file, at };
   }
   return null;
 }
 
-/** How much was written from a place on: without the zeros at the end. */
-function writtenFrom(source: StorageReader, file: string, from: number): number {
-  let written = 0;
-  for (const { at, piece } of piecesOf(source, file, from)) {
-    if (isZero(piece)) continue;
-    let end = piece.length;
-    while (end > 0 && piece[end - 1] === 0) end--;
-    if (end > 0) written = at + end - from;
-  }
-  return written;
-}
-
-export const isRefusal = (result: object): result is Refusal => 'why' in result;
 export const START = { sequence: 0, hash: NO_HASH } as const;

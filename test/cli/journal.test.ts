@@ -57,7 +57,7 @@ describe('journal verify, stat, cat', () => {
     expect(await json('verify')).toMatchObject({ intact: true, problems: [], payloadFiles: 1, first: 1, tornBytes: 0 });
     expect(await json('stat')).toMatchObject({
       ...{
-        format: 1,
+        format: 2,
         epoch: 2,
         shards: 2,
         torn_bytes: 0,

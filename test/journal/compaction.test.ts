@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { filesOf, PAYLOADS } from '../../src/journal/layout.ts';
 import { loadSnapshot, recover } from '../../src/journal/recover.ts';
-import { isRefusal } from '../../src/journal/walk.ts';
+import { isRefusal } from '../../src/journal/refusal.ts';
 import type { Clocks } from '../../src/ports.ts';
 import { JournalBench, RECOVERING } from '../support/journal.ts';
 

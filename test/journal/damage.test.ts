@@ -76,15 +76,15 @@ describe('damage', () => {
   });
 
   it('a missing, shortened or foreign segment: refused', () => {
-    const { bench } = written(61, 2048);
+    const { bench } = written(63, 2048);
     const recovered = recover(bench.disk, RECOVERING) as Recovered;
     const needed = (recovered.snapshot?.segment ?? 0) as number;
     expect(needed).toBeGreaterThan(2);
     expect(needed).toBeLessThan(recovered.tail.segment);
     const remove = (disk: Disk): void => void disk.now({ op: 'remove', file: segmentFile(needed) });
-    expect(changed(bench, remove)).toMatch(/^refused: log-\d+ at 0: missing$/);
-    const shorten = (disk: Disk): void => void disk.now({ op: 'truncate', file: segmentFile(needed), size: 700 });
-    expect(changed(bench, shorten)).toMatch(/with a valid frame after it/);
+    expect(changed(bench, remove)).toMatch(/^refused: log-\d+ at 0: missing: log-\d+ is there/);
+    const shorten = (disk: Disk): void => disk.shorten(segmentFile(needed), 700);
+    expect(changed(bench, shorten)).toMatch(/700 bytes long, and made with 2048: it was cut off/);
     expect(
       changed(bench, (d) => {
         const bytes = new Uint8Array(bench.disk.read(segmentFile(needed - 1), 0, 2048));
@@ -104,7 +104,7 @@ describe('damage', () => {
       expect(bench.look(), `byte ${at}`).toBe(whole);
       disk.flip(snapshotFile(newer), at, at % 8);
     }
-    disk.now({ op: 'truncate', file: snapshotFile(newer), size: size - 64 });
+    disk.shorten(snapshotFile(newer), size - 64);
     expect(bench.look()).toBe(whole);
     disk.flip(snapshotFile(older), 600, 1);
     expect(bench.look()).toMatch(/^refused: snapshot-\d+ at \d+: /);

@@ -64,7 +64,7 @@ const sent = ({ atMs = NOW, topic = 't0', attrs = 0, msgId = ID, shard = 0 }): U
     for (const text of [msgId, topic, 'key']) w.text(text);
     for (const hash of [HASH, HASH]) w.hash(hash);
     w.u16(attrs);
-    for (let i = 0; i < attrs; i++) for (const text of [`k${i}`, '']) w.text(text);
+    for (let i = 0; i < Math.min(attrs, 3); i++) for (const text of [`k${i}`, '']) w.text(text);
     w.text('c');
     for (const ms of [NOW, Number.POSITIVE_INFINITY, NOW + 300]) w.f64(ms);
     w.u32(0);

@@ -1,14 +1,15 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { crc32 } from 'node:zlib';
+import { afterAll, describe, expect, it } from 'vitest';
 import { integrity } from '../../src/integrity/hash-chain.ts';
 import { audit } from '../../src/journal/audit.ts';
 import { Reader } from '../../src/journal/bytes.ts';
 import { RECOVERING } from '../../src/journal/durable.ts';
 import { EmbeddedJournal } from '../../src/journal/embedded.ts';
 import { FileStorage } from '../../src/journal/file-storage.ts';
-import { filesOf } from '../../src/journal/layout.ts';
+import { fileHeader, filesOf, RESERVE, segmentFile } from '../../src/journal/layout.ts';
 import { KINDS, readRecord } from '../../src/journal/record.ts';
 import { type Recovered, readSnapshot, recover } from '../../src/journal/recover.ts';
 import { storyOf, WALL_AHEAD_MS } from '../support/yesterday.ts';
@@ -26,6 +27,110 @@ function found(folder: string, oldest = false): Recovered {
   if (recovered.kind !== 'recovered') throw new Error(JSON.stringify(recovered));
   return recovered;
 }
+
+/** A segment as version 1 made it beforehand: its header does not say how long, and there is no seal. */
+function oldSegment(number: number, salt: Uint8Array, bytes: number): Buffer {
+  const file = Buffer.alloc(bytes);
+  fileHeader('segment', number, salt).copy(file);
+  file.writeUInt16LE(1, 8);
+  file.writeUInt32LE(crc32(file.subarray(0, 40)), 40);
+  return file;
+}
+
+describe("yesterday's segments", () => {
+  const BYTES = 16_384;
+  const folders: string[] = [];
+  afterAll(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true });
+  });
+
+  /** The first version's directory as its server left it: the segment in use as long as it was made, two after it. */
+  function left(): { folder: string; open: () => EmbeddedJournal; last: number } {
+    const folder = mkdtempSync(join(tmpdir(), 'yesterday-'));
+    folders.push(folder);
+    cpSync(of('journal-v1'), folder, { recursive: true });
+    const { tail, salt } = found(folder);
+    const last = tail.segment;
+    const used = readFileSync(join(folder, segmentFile(last)));
+    writeFileSync(join(folder, segmentFile(last)), Buffer.concat([used, Buffer.alloc(BYTES - used.length)]));
+    for (const spare of [last + 1, last + 2]) {
+      writeFileSync(join(folder, segmentFile(spare)), oldSegment(spare, salt, BYTES));
+    }
+    return { folder, open: () => opened(folder), last };
+  }
+
+  const opened = (folder: string): EmbeddedJournal =>
+    new EmbeddedJournal({
+      storage: new FileStorage(folder),
+      ...{ recovering: RECOVERING, segmentBytes: BYTES, compactor: () => {} },
+      freshSalt: () => new Uint8Array(16),
+      events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
+    });
+
+  /** Facts appended until the log is in this segment, and what is made beforehand is there. */
+  async function fillUpTo(folder: string, journal: EmbeddedJournal, segment: number): Promise<void> {
+    const facts = Array.from({ length: 100 }, () => ({ name: 'recovered', atMs: 1_800_000_000_000 }) as const);
+    while (journal.end.segment < segment) {
+      await new Promise<void>((resolve, reject) =>
+        journal.append([{ shard: 0, facts }], (error) => (error === null ? resolve() : reject(error))),
+      );
+    }
+    const made = [segmentFile(journal.end.segment + 2), RESERVE].map((name) => join(folder, name));
+    while (!made.every((file) => existsSync(file))) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  it('are gone on with, and followed by those of today; what was made of today is missed when it is gone', async () => {
+    const { folder, open, last } = left();
+    const journal = open();
+    await fillUpTo(folder, journal, last + 4);
+    journal.close();
+    const { sequence, segment } = found(folder).tail;
+    expect([sequence, segment]).toEqual([journal.end.sequence, last + 4]);
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith('log-') && Number(name.slice(4)) >= segment) rmSync(join(folder, name));
+    }
+    expect(recover(new FileStorage(folder), RECOVERING)).toMatchObject({
+      ...{ kind: 'refused', file: segmentFile(segment), why: expect.stringMatching(/^missing: log-\d+ is full/) },
+    });
+  });
+
+  it('the last one in use gone, or cut off within a frame: refused all the same', async () => {
+    const { folder, open, last } = left();
+    const journal = open();
+    await fillUpTo(folder, journal, last + 1);
+    journal.close();
+    const file = join(folder, segmentFile(last + 1));
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.subarray(0, journal.end.at - 70));
+    expect(recover(new FileStorage(folder), RECOVERING)).toMatchObject({
+      ...{ kind: 'refused', file: segmentFile(last + 1), why: expect.stringMatching(/^frame of \d+ bytes cut off/) },
+    });
+    rmSync(file);
+    expect(recover(new FileStorage(folder), RECOVERING)).toMatchObject({
+      ...{ kind: 'refused', file: segmentFile(last + 1), why: expect.stringMatching(/^missing: log-\d+ is there/) },
+    });
+  });
+
+  it('a first write to the next one that was cut off: put aside, and gone on with', async () => {
+    const { folder, open, last } = left();
+    const journal = open();
+    await fillUpTo(folder, journal, last + 1);
+    journal.close();
+    const { at, sequence } = journal.end;
+    const file = join(folder, segmentFile(last + 1));
+    // All but the first sector of it: no header, and something behind.
+    writeFileSync(file, readFileSync(file).fill(0, 512, 1024));
+    const again = open();
+    const tail = again.recovered?.tail;
+    expect(tail).toMatchObject({ segment: last + 1, at: 512, sequence: sequence - 1 });
+    expect(tail?.tornEnd).toBeGreaterThan(1024);
+    expect(tail?.tornEnd).toBeLessThanOrEqual(at);
+    expect(readdirSync(folder).filter((name) => name.startsWith('torn-'))).toHaveLength(1);
+    await fillUpTo(folder, again, last + 2);
+    again.close();
+    expect(found(folder).tail.sequence).toBe(again.end.sequence);
+  });
+});
 
 describe.each(VERSIONS)("yesterday's files: %s", (version, later: readonly string[]) => {
   const expected = JSON.parse(readFileSync(`${of(version)}.json`, 'utf8'));

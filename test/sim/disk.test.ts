@@ -102,7 +102,7 @@ describe('simulated disk', () => {
     expect(disk.now(write('a', 3, 'two', true))).toBe(2);
     expect(() => disk.now(write('a', 5, 'o', true))).toThrow('ENOSPC');
     expect(disk.now(write('a', 0, 'ONE', true))).toBe(3);
-    disk.now({ op: 'truncate', file: 'a', size: 2 });
+    disk.shorten('a', 2);
     expect(disk.now(write('b', 0, 'two', true))).toBe(3);
   });
 });

@@ -61,7 +61,7 @@ export function forgeSnapshot(
     }
   });
   const file = snapshotFile(sequence);
-  disk.now({ op: 'truncate', file, size: FILE_HEADER_BYTES });
+  disk.shorten(file, FILE_HEADER_BYTES);
   const body = Buffer.concat(change(records).map(({ bytes }) => bytes));
   putFrame(disk, file, FILE_HEADER_BYTES, { sequence: 1, previous: NO_HASH }, body);
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Audit } from '../../journal/audit.ts';
 import { visible } from '../../visible.ts';
 import { EXIT, examples, print, printJson } from '../shared.ts';
 import { many, type Options, onData, openData } from './shared.ts';
@@ -20,10 +21,9 @@ export function addVerify(journal: Command): void {
     const { placed } = await import('../../journal/look.ts');
     const { integrity } = await import('../../integrity/hash-chain.ts');
     const found = audit(source, { hash: recovering.hash, integrity });
-    const { segments, snapshots, payloadFiles, frames, first, last, facts, tornBytes, problems } = found;
-    const isAbsent = last === 0 && problems.length === 0;
-    const intact = !isAbsent && problems.length === 0;
-    process.exitCode = intact ? EXIT.ok : isAbsent ? EXIT.usage : EXIT.failed;
+    const { segments, snapshots, payloadFiles, frames, first, last, facts, tornBytes, problems, exists } = found;
+    const intact = exists && problems.length === 0;
+    process.exitCode = intact ? EXIT.ok : exists || problems.length > 0 ? EXIT.failed : EXIT.usage;
     if (options.json) return printJson({ data, intact, ...found });
     for (const problem of problems) print(visible(placed(problem)));
     print(
@@ -35,6 +35,12 @@ export function addVerify(journal: Command): void {
     print(`facts      ${many(facts, 'fact')} that the lifecycle decides too`);
     if (tornBytes > 0)
       print(`torn       ${many(tornBytes, 'byte')} of a write that was cut off; the next start puts them aside`);
-    print(`verdict    ${intact ? 'intact' : isAbsent ? 'there is no journal' : 'NOT INTACT'}`);
+    print(`verdict    ${verdictOf(found)}`);
   });
+}
+
+function verdictOf({ exists, problems, tornBytes }: Audit): string {
+  if (!exists) return 'there is no journal';
+  if (problems.length > 0) return 'NOT INTACT';
+  return tornBytes > 0 ? 'intact up to a write that was cut off' : 'intact';
 }
