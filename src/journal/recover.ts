@@ -2,6 +2,7 @@ import type { Fact } from '../core/facts.ts';
 import type { ShardState } from '../core/state.ts';
 import type { StorageReader } from '../ports.ts';
 import { Reader } from './bytes.ts';
+import { PAYLOAD_BYTES_MAX } from './fields.ts';
 import { type Frame, NO_HASH, readFrame, type Secret } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
@@ -18,6 +19,7 @@ import {
 import { type Head, readRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { isRefusal, missing, type Refusal } from './refusal.ts';
+import { NotRegular } from './regular-file.ts';
 import { Replica } from './replica.ts';
 import { openSegment } from './segment-file.ts';
 import { type LogEnd, START, type Tail, type WalkOptions, walk } from './walk.ts';
@@ -72,6 +74,21 @@ export interface RecoverOptions {
 
 /** Bytes in, state or refusal out: the newest whole snapshot, then the log. Writes nothing. */
 export function recover(source: StorageReader, options: RecoverOptions): Recovered | Refused | Empty {
+  const found = unlessIrregular(() => recoverFiles(source, options));
+  return isRefusal(found) ? { kind: 'refused', ...found } : found;
+}
+
+/** Something else than a file is a refusal like any other. */
+function unlessIrregular<T>(work: () => T): T | Refusal {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof NotRegular) return { file: error.file, at: 0, why: `${error.what}, not a regular file` };
+    throw error;
+  }
+}
+
+function recoverFiles(source: StorageReader, options: RecoverOptions): Recovered | Refused | Empty {
   const files = filesOf(source);
   const upTo = options.upTo ?? options.end?.segment ?? Number.POSITIVE_INFINITY;
   const segments = files.segments.filter((segment) => segment <= upTo);
@@ -148,11 +165,18 @@ function follow(
 }
 
 /** @returns what the snapshot says, or what is wrong with it */
-export function loadSnapshot(
+export const loadSnapshot = (
   source: StorageReader,
   sequence: number,
   hash: Secret['hash'],
   shard?: number,
+): Loaded | Refusal => unlessIrregular(() => readReplica(source, sequence, hash, shard));
+
+function readReplica(
+  source: StorageReader,
+  sequence: number,
+  hash: Secret['hash'],
+  shard: number | undefined,
 ): Loaded | Refusal {
   const restoring = Replica.restoring(sequence, source.size(snapshotFile(sequence)), shard);
   const salt = readSnapshot(source, sequence, hash, (body) => {
@@ -229,11 +253,12 @@ function checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (
   return damaged;
 }
 
-/** Null when there is no such file. */
+/** Null when there is no such file; one that is longer than any payload is not read. */
 export function readPayload(source: StorageReader, hash: string): Uint8Array | null {
   const file = payloadFile(hash);
   try {
-    return source.read(file, 0, source.size(file));
+    const bytes = source.size(file);
+    return bytes > PAYLOAD_BYTES_MAX ? DAMAGED : source.read(file, 0, bytes);
   } catch (error) {
     // A disk that cannot be read is no reason to give a message up.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
