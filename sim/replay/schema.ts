@@ -2,7 +2,7 @@ import Type, { type TSchema } from 'typebox';
 import { OPS } from '../../spec/vocabulary.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
-import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
+import { ERRORS_OF, LOSSES_OF, TEARS } from '../disk-trouble.ts';
 import { DEFECTS } from '../node.ts';
 import { SETTLE_BY } from '../setup.ts';
 
@@ -61,6 +61,7 @@ const fault = Type.Union([
   object({ node, kind: kind('short_write', 'lost_sync'), forMs: ms }),
   object({ node, kind: kind('bit_flip'), bits: count(1) }),
   object({ node, kind: kind('misdirected_write') }),
+  object({ node, kind: kind('lost_file'), of: kind(...LOSSES_OF) }),
   object({ node, kind: kind('shard_kill'), shard: Type.Integer({ minimum: 0, maximum: 63 }) }),
   object({
     node,
