@@ -10,6 +10,10 @@ export type Tear = (typeof TEARS)[number];
 export const ERRORS_OF = ['write', 'sync'] as const;
 export type ErrorOf = (typeof ERRORS_OF)[number];
 
+/** What becomes of a segment of the log while nobody looks. */
+export const LOSSES_OF = ['missing', 'shortened'] as const;
+export type LossOf = (typeof LOSSES_OF)[number];
+
 const isFrame = (op: StorageOp): op is StorageOp & { op: 'write' } => op.op === 'write' && op.durable;
 
 /** What goes wrong on one disk at the moment, and what its owner must know of it. */
@@ -27,6 +31,7 @@ export class DiskTrouble {
   private lostUntilMs = -1;
   private error: ErrorOf | null = null;
   private misdirects = false;
+  private loses: LossOf | null = null;
   /** The frame at hand is written in pieces, which end within sectors; */
   private inPieces = false;
   /** where the last of them, a short one, ended. */
@@ -43,6 +48,7 @@ export class DiskTrouble {
     this.lostUntilMs = -1;
     this.error = null;
     this.misdirects = false;
+    this.loses = null;
     disk.crashAt = 0;
     disk.capacityBytes = Number.POSITIVE_INFINITY;
   }
@@ -67,6 +73,11 @@ export class DiskTrouble {
     this.misdirects = true;
   }
 
+  /** Before the next process begins. */
+  loseFile(of: LossOf): void {
+    this.loses = of;
+  }
+
   /** The machine stops in the disk's op number `ops` from now. */
   stopAt(disk: Disk, ops: number, tear: Tear): void {
     disk.crashesWithin = true;
@@ -85,6 +96,23 @@ export class DiskTrouble {
   }
 
   // ---- what goes wrong
+
+  /** What is lost while no process is there: a segment that something was written to, at times with all that come after it. */
+  beforeStart(disk: Disk): void {
+    const { loses, random } = this;
+    const segments = disk.files('').filter((name) => /^log-[0-9]{15}$/.test(name));
+    const used = segments.filter((file) => writtenOf(disk.read(file, 0, disk.size(file))) > HEADER_BYTES);
+    // A directory in which nothing else tells that there was a log looks like a new one, and is one.
+    const tells = disk.files('').some((name) => name === 'reserve' || name.startsWith('snapshot-'));
+    if (loses === null || used.length === 0 || !tells) return;
+    this.loses = null;
+    this.hasLied = true;
+    const file = random.pick(used);
+    if (loses === 'shortened') return disk.shorten(file, random.below(disk.size(file)));
+    const gone = random.chance(0.5) ? segments.filter((other) => other >= file) : [file];
+    for (const name of gone) disk.now({ op: 'remove', file: name });
+    disk.now({ op: 'sync_folder', folder: '' });
+  }
 
   /** Asked before every op. */
   of(op: StorageOp, disk: Disk): DiskFault | null {
@@ -163,8 +191,17 @@ class Places {
   pick(random: Draws): { readonly file: string; readonly at: number } | null {
     if (this.files.length === 0) return null;
     const one = random.pick(this.files);
-    // Without the zeros at its end, and at least 1.
-    while (one.end > 1 && one.bytes[one.end - 1] === 0) one.end--;
+    one.end = writtenOf(one.bytes, one.end);
     return { file: one.file, at: random.below(one.end) };
   }
+}
+
+/** Of a segment: what it is made with. */
+const HEADER_BYTES = 512;
+
+/** How much of a file was written, without the zeros at its end; at least 1. */
+function writtenOf(bytes: Uint8Array, from = bytes.byteLength): number {
+  let end = from;
+  while (end > 1 && bytes[end - 1] === 0) end--;
+  return end;
 }

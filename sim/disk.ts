@@ -73,7 +73,8 @@ export class Disk implements Storage {
   }
 
   read(file: string, at: number, bytes: number): Uint8Array {
-    return this.need(file).bytes.subarray(at, at + bytes);
+    // A copy: what was read stays what it was, whatever is written there later.
+    return this.need(file).bytes.slice(at, at + bytes);
   }
 
   private need(file: string): Inode {

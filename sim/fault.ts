@@ -1,6 +1,6 @@
 import type { Group } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
-import type { ErrorOf, Tear } from './disk-trouble.ts';
+import type { ErrorOf, LossOf, Tear } from './disk-trouble.ts';
 import type { FAULT_FAMILIES, FaultLog } from './fault-log.ts';
 import type { Loop } from './loop.ts';
 import type { Direction, Network } from './network.ts';
@@ -33,6 +33,8 @@ export type Fault = { readonly node: number } & (
   | { readonly kind: 'bit_flip'; readonly bits: number }
   /** The next write that must be durable goes elsewhere. */
   | { readonly kind: 'misdirected_write' }
+  /** The next process finds a segment of its log gone, or cut off. */
+  | { readonly kind: 'lost_file'; readonly of: LossOf }
   /** The root keys the node knows from now on. */
   | { readonly kind: 'keyring'; readonly keys: readonly number[] }
 );
@@ -128,6 +130,8 @@ export class Injector {
         return trouble.flip(disk, fault.bits);
       case 'misdirected_write':
         return trouble.misdirect();
+      case 'lost_file':
+        return trouble.loseFile(fault.of);
     }
   }
 
@@ -172,6 +176,6 @@ export const FAULT_MOST = {
 } as const;
 
 /** Faults after which a disk may not have what it said to have: its node may be lost by them. */
-export const DAMAGES: readonly string[] = ['lost_sync', 'bit_flip', 'misdirected_write'];
+export const DAMAGES: readonly string[] = ['lost_sync', 'bit_flip', 'misdirected_write', 'lost_file'];
 /** Faults after which durations on a node are not those of true time. */
 export const BENDS_TIME: readonly string[] = ['clock_freeze', 'clock_drift'];

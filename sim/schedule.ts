@@ -6,7 +6,7 @@ import { type ConsumerRules, TEMPER_NAMES } from './clients/consumer.ts';
 import type { CapabilityRules } from './clients/issuer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
-import { ERRORS_OF, type ErrorOf, TEARS, type Tear } from './disk-trouble.ts';
+import { ERRORS_OF, type ErrorOf, LOSSES_OF, type LossOf, TEARS, type Tear } from './disk-trouble.ts';
 import { FAULT_MOST } from './fault.ts';
 import type { Direction } from './network.ts';
 import { DEFECTS } from './node.ts';
@@ -67,6 +67,7 @@ export type PlannedFault = { readonly atMs: number; readonly everyMs: Range } & 
   | ({ readonly kind: 'short_write' | 'lost_sync'; readonly forMs: Range } & OnNode)
   | ({ readonly kind: 'bit_flip'; readonly bits: number } & OnNode)
   | ({ readonly kind: 'misdirected_write' } & OnNode)
+  | ({ readonly kind: 'lost_file'; readonly of: LossOf } & OnNode)
   | ({ readonly kind: 'shard_kill' /** Null: chance says which. */; readonly shard: number | null } & OnNode)
   | { readonly kind: 'burst' | 'replay_storm'; readonly messages: number }
   | { readonly kind: 'dedup_flood'; readonly messages: number; readonly forMs: Range }
@@ -208,7 +209,7 @@ export const PLANNED_KINDS = [
   ...(['clock_step', 'clock_freeze', 'clock_drift', 'connection_flood', 'burst', 'replay_storm'] as const),
   ...(['dedup_flood', 'hot_topic', 'authority_down', 'revoke', 'rollover', 'auth_failures'] as const),
   ...(['power_cut', 'disk_error', 'disk_full', 'short_write', 'lost_sync', 'bit_flip', 'misdirected_write'] as const),
-  'shard_kill',
+  ...(['shard_kill', 'lost_file'] as const),
 ] satisfies readonly PlannedKind[];
 
 function faultOf(f: Fields, { nodes, shards, durationMs }: Setup): PlannedFault {
@@ -269,6 +270,8 @@ function paramsOf(kind: PlannedKind, f: Fields, { onNode, onLinks, onShard }: Pl
       return { ...onNode(), bits: f.whole('bits', 1, FAULT_MOST.bits, 1) };
     case 'misdirected_write':
       return onNode();
+    case 'lost_file':
+      return { ...onNode(), of: f.oneOf('of', LOSSES_OF, 'missing') };
     case 'shard_kill':
       return onShard();
     case 'burst':

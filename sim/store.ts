@@ -107,6 +107,7 @@ export class SimStore {
   /** The shipped recovery over what the disk holds. @throws Breach when it is not what it must be */
   open(): Opened | Beyond | 'no_space' {
     const { parts, trouble } = this;
+    trouble.beforeStart(this.disk);
     this.waiting = [];
     this.isAppending = false;
     let found: { readonly journal: EmbeddedJournal; readonly records: number } | null;

@@ -37,10 +37,12 @@ function checkKind(stat: Stats): void {
   if (!stat.isFile()) throw new FileRefused(`not a regular file, but ${kindOf(stat)}`);
 }
 
-function kindOf(stat: Stats): string {
-  if (stat.isDirectory()) return 'a directory';
-  if (stat.isFIFO()) return 'a FIFO';
-  return stat.isSocket() ? 'a socket' : 'a device';
+/** What it is, when it is no regular file. */
+export function kindOf(of: Pick<Stats, 'isSymbolicLink' | 'isFIFO' | 'isSocket' | 'isDirectory'>): string {
+  if (of.isSymbolicLink()) return 'a symbolic link';
+  if (of.isFIFO()) return 'a FIFO';
+  if (of.isSocket()) return 'a socket';
+  return of.isDirectory() ? 'a directory' : 'a device';
 }
 
 function readAll(fd: number, size: number): Buffer {

@@ -46,6 +46,8 @@ export function fire(generator: Generator, fault: PlannedFault, random: Draws): 
       return inject({ kind: fault.kind, node, bits: fault.bits });
     case 'misdirected_write':
       return inject({ kind: fault.kind, node });
+    case 'lost_file':
+      return inject({ kind: fault.kind, node, of: fault.of });
     case 'shard_kill':
       return inject({ kind: fault.kind, node, shard: fault.shard ?? random.below(setup.shards) });
     case 'burst':

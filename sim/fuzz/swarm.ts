@@ -2,7 +2,7 @@ import { PARK_MS_MAX } from '../../spec/shard.machine.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { PLENTY } from '../capabilities.ts';
 import { TEMPER_NAMES } from '../clients/consumer.ts';
-import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
+import { ERRORS_OF, LOSSES_OF, TEARS } from '../disk-trouble.ts';
 import { DAMAGES } from '../fault.ts';
 import { type Draws, type Range, Stream } from '../random.ts';
 import { type NetworkRules, PLANNED_KINDS, type PlannedFault, type PlannedKind, type Schedule } from '../schedule.ts';
@@ -35,13 +35,28 @@ export function swarmSchedule(seed: number): Schedule {
       lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
       quotaOps: random.chance(0.15) ? 1 + random.below(20) : PLENTY,
     },
-    faults: PLANNED_KINDS.filter((kind) => random.chance(DAMAGES.includes(kind) ? 0.06 : 0.25)).map((kind) =>
-      faultOf(kind, random, setup),
-    ),
+    faults: [
+      ...faultsOf(
+        PLANNED_KINDS.filter((kind) => !ALONE.includes(kind)),
+        random,
+        setup,
+      ),
+      ...alone(seed, setup),
+    ],
     goals: {},
     violates: null,
   };
 }
+
+const faultsOf = (kinds: readonly PlannedKind[], random: Draws, setup: Setup): PlannedFault[] =>
+  kinds
+    .filter((kind) => random.chance(DAMAGES.includes(kind) ? 0.06 : 0.25))
+    .map((kind) => faultOf(kind, random, setup));
+
+/** Drawn each from a stream of its own, as every kind that comes to these: none moves what is drawn for another. */
+const ALONE: readonly PlannedKind[] = ['lost_file'];
+const alone = (seed: number, setup: Setup): PlannedFault[] =>
+  ALONE.flatMap((kind) => faultsOf([kind], new Stream(seed, `swarm, ${kind}`), setup));
 
 function limitsOf(random: Draws): Limits {
   const some = <T>(plain: T, ...others: readonly T[]): T => (random.chance(0.5) ? random.pick(others) : plain);
@@ -199,6 +214,8 @@ function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
       return { node, bits: random.pick([1, 1, 20, 1_000]) };
     case 'misdirected_write':
       return { node };
+    case 'lost_file':
+      return { node, of: random.pick(LOSSES_OF) };
     case 'shard_kill':
       return { node, shard: null };
     case 'burst':

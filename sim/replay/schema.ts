@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
 import { RULE_NAMES } from '../checkers/breach.ts';
 import { GOAL_NAMES } from '../checkers/tally.ts';
-import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
+import { ERRORS_OF, LOSSES_OF, TEARS } from '../disk-trouble.ts';
 import { FAULT_MOST } from '../fault.ts';
 import { DEFECTS } from '../node.ts';
 import { SETTLE_BY } from '../setup.ts';
@@ -80,6 +80,7 @@ export const FAULTS = [
   object({ node, kind: kind('short_write', 'lost_sync'), forMs: ms }),
   object({ node, kind: kind('bit_flip'), bits: whole(1, FAULT_MOST.bits) }),
   object({ node, kind: kind('misdirected_write') }),
+  object({ node, kind: kind('lost_file'), of: kind(...LOSSES_OF) }),
   object({ node, kind: kind('shard_kill'), shard: Type.Integer({ minimum: 0, maximum: 63 }) }),
   object({
     node,

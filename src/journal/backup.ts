@@ -15,6 +15,7 @@ import { checkFolder, FOLDER_MODE, FolderError, holdFolder, LOCK } from './folde
 import { filesOf, INCOMPLETE, PAYLOADS, payloadFile, segmentFile, snapshotFile } from './layout.ts';
 import { mustRecover } from './look.ts';
 import type { Recovered, RecoverOptions } from './recover.ts';
+import { sizeOf } from './regular-file.ts';
 import { copySteps } from './segment-file.ts';
 import { runNow, writeAll } from './steps.ts';
 
@@ -92,11 +93,12 @@ function link(data: string, target: string, { snapshot, tail, apart, salt }: Rec
 const NO_LINK = ['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'];
 
 function linkOrCopy(from: string, to: string, file: string): void {
+  sizeOf(from, file);
   try {
     linkSync(join(from, file), join(to, file));
   } catch (error) {
     if (!NO_LINK.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    copyWhole(join(from, file), join(to, file));
+    copyWhole(from, to, file);
   }
 }
 
@@ -115,7 +117,7 @@ export function restore(backup: string, data: string, recovering: RecoverOptions
       const { segments, snapshots } = filesOf(source);
       const names = [...segments.map(segmentFile), ...snapshots.map(snapshotFile)];
       for (const file of [...names, ...source.files(PAYLOADS).map((name) => `${PAYLOADS}/${name}`)]) {
-        copyWhole(join(backup, file), join(data, file));
+        copyWhole(backup, data, file);
       }
       sync(join(data, PAYLOADS));
       return copiedIn(data, found);
@@ -148,9 +150,11 @@ function whole(target: string, fill: () => Copied): Copied {
   }
 }
 
-function copyWhole(from: string, to: string): void {
-  copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  sync(to);
+/** @throws NotRegular: nothing else is opened, for that may never end */
+function copyWhole(from: string, to: string, file: string): void {
+  sizeOf(from, file);
+  copyFileSync(join(from, file), join(to, file), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  sync(join(to, file));
 }
 
 function sync(path: string): void {

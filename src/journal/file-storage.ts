@@ -5,12 +5,10 @@ import {
   fsync,
   fsyncSync,
   ftruncateSync,
-  openSync,
   readdirSync,
   readSync,
   rename,
   renameSync,
-  statSync,
   truncate,
   unlink,
   unlinkSync,
@@ -19,10 +17,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Storage, StorageOp } from '../ports.ts';
+import { openRegular, sizeOf } from './regular-file.ts';
 
 const MODE = 0o600;
-const WRITE = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+const WRITE = constants.O_RDWR | constants.O_CREAT;
 const DURABLE = WRITE | constants.O_DSYNC;
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
 
 type Done = (error: Error | null, result: number) => void;
 
@@ -57,11 +57,11 @@ export class FileStorage implements Storage {
   }
 
   size(file: string): number {
-    return statSync(this.path(file)).size;
+    return sizeOf(this.folder, file);
   }
 
   read(file: string, at: number, bytes: number): Uint8Array {
-    return this.withFile(file, constants.O_RDONLY | constants.O_NOFOLLOW, (fd) => {
+    return this.withFile(file, constants.O_RDONLY, (fd) => {
       const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(bytes, fstatSync(fd).size - at)));
       let read = 0;
       while (read < buffer.length) {
@@ -73,8 +73,12 @@ export class FileStorage implements Storage {
     });
   }
 
+  private open(file: string, flags: number): number {
+    return openRegular(this.folder, file, flags, MODE);
+  }
+
   private withFile<T>(file: string, flags: number, use: (fd: number) => T): T {
-    const fd = openSync(this.path(file), flags, MODE);
+    const fd = this.open(file, flags);
     try {
       return use(fd);
     } finally {
@@ -99,7 +103,7 @@ export class FileStorage implements Storage {
         unlinkSync(this.path(op.file));
         return 0;
       case 'sync_folder':
-        this.withFile(op.folder, constants.O_RDONLY, fsyncSync);
+        this.withFile(op.folder, FOLDER, fsyncSync);
         return 0;
     }
   }
@@ -112,7 +116,7 @@ export class FileStorage implements Storage {
       case 'sync':
         return this.syncLater(op.file, constants.O_RDWR, finish);
       case 'sync_folder':
-        return this.syncLater(op.folder, constants.O_RDONLY, finish);
+        return this.syncLater(op.folder, FOLDER, finish);
       case 'truncate':
         return truncate(this.path(op.file), op.size, finish);
       case 'rename':
@@ -126,7 +130,7 @@ export class FileStorage implements Storage {
   private opened(file: string, flags: number, done: Done, use: (fd: number) => void): void {
     let fd: number;
     try {
-      fd = openSync(this.path(file), flags, MODE);
+      fd = this.open(file, flags);
     } catch (error) {
       setImmediate(done, error as Error, 0);
       return;

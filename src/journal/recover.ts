@@ -2,6 +2,7 @@ import type { Fact } from '../core/facts.ts';
 import type { ShardState } from '../core/state.ts';
 import type { StorageReader } from '../ports.ts';
 import { Reader } from './bytes.ts';
+import { PAYLOAD_BYTES_MAX } from './fields.ts';
 import { type Frame, NO_HASH, readFrame, type Secret } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
@@ -19,6 +20,7 @@ import { atOnce, type Pieces } from './pieces.ts';
 import { type Head, readRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { isRefusal, missing, type Refusal } from './refusal.ts';
+import { NotRegular } from './regular-file.ts';
 import { Replica } from './replica.ts';
 import { openSegment } from './segment-file.ts';
 import { type LogEnd, START, type Tail, type WalkOptions, walk } from './walk.ts';
@@ -77,6 +79,21 @@ export const recover = (source: StorageReader, options: RecoverOptions): Recover
 
 /** The same, a frame at a time. */
 export function* recovering(source: StorageReader, options: RecoverOptions): Pieces<Recovered | Refused | Empty> {
+  const found = yield* unlessIrregular(recoveringFiles(source, options));
+  return isRefusal(found) ? { kind: 'refused', ...found } : found;
+}
+
+/** Something else than a file is a refusal like any other. */
+function* unlessIrregular<T>(work: Pieces<T>): Pieces<T | Refusal> {
+  try {
+    return yield* work;
+  } catch (error) {
+    if (error instanceof NotRegular) return { file: error.file, at: 0, why: `${error.what}, not a regular file` };
+    throw error;
+  }
+}
+
+function* recoveringFiles(source: StorageReader, options: RecoverOptions): Pieces<Recovered | Refused | Empty> {
   const files = filesOf(source);
   const upTo = options.upTo ?? options.end?.segment ?? Number.POSITIVE_INFINITY;
   const segments = files.segments.filter((segment) => segment <= upTo);
@@ -129,6 +146,8 @@ function* follow(
     const because = next === undefined ? undefined : `${segmentFile(next)} is there`;
     return { kind: 'refused', ...missing(segmentFile(from + Math.max(0, gap)), because) };
   }
+  const to = options.upTo ?? options.end?.segment;
+  if (to !== undefined && to >= from && segments.at(-1) !== to) return { kind: 'refused', ...missing(segmentFile(to)) };
   const { check } = options;
   options.begun?.(replica);
   if (check !== undefined) replica.before = (shard, fact) => check(replica, shard, fact);
@@ -157,7 +176,10 @@ function* follow(
 export const loadSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash']): Loaded | Refusal =>
   atOnce(loadingSnapshot(source, sequence, hash));
 
-function* loadingSnapshot(
+const loadingSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash'], shard?: number) =>
+  unlessIrregular(loadingReplica(source, sequence, hash, shard));
+
+function* loadingReplica(
   source: StorageReader,
   sequence: number,
   hash: Secret['hash'],
@@ -247,11 +269,12 @@ function* checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: 
   return damaged;
 }
 
-/** Null when there is no such file. */
+/** Null when there is no such file; one that is longer than any payload is not read. */
 export function readPayload(source: StorageReader, hash: string): Uint8Array | null {
   const file = payloadFile(hash);
   try {
-    return source.read(file, 0, source.size(file));
+    const bytes = source.size(file);
+    return bytes > PAYLOAD_BYTES_MAX ? DAMAGED : source.read(file, 0, bytes);
   } catch (error) {
     // A disk that cannot be read is no reason to give a message up.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

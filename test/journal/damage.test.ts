@@ -76,7 +76,7 @@ describe('damage', () => {
   });
 
   it('a missing, shortened or foreign segment: refused', () => {
-    const { bench } = written(63, 2048);
+    const { bench } = written(66, 2048);
     const recovered = recover(bench.disk, RECOVERING) as Recovered;
     const needed = (recovered.snapshot?.segment ?? 0) as number;
     expect(needed).toBeGreaterThan(2);

@@ -1,4 +1,15 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DurableServer } from '../support/durable.ts';
@@ -107,8 +118,10 @@ describe('data directory', () => {
     expect([code, err]).toEqual([1, expect.stringContaining(what)]);
   };
 
-  it('made private; a second process on it refuses, and the first serves on (journal rule 7, B14)', async () => {
+  it('made private; a second process on it refuses, with the lock file deleted too, and the first serves on (journal rule 7, B14)', async () => {
     await server.start();
+    await refused('in use by another process');
+    rmSync(join(server.data, 'lock'));
     await refused('in use by another process');
     expect((await send('a')).status).toBe(200);
     expect(statSync(server.data).mode & 0o777).toBe(0o700);
@@ -136,6 +149,22 @@ describe('data directory', () => {
     await server.process.crash();
     symlinkSync('/etc/passwd', join(server.data, 'log-000000000000009'));
     await refused('a symbolic link');
+  });
+
+  it('something else in place of a payload or a segment: refuses, and does not wait for it (journal rule 3)', async () => {
+    await server.start();
+    expect((await send('a', { payload_b64: Buffer.alloc(100_000, 1).toString('base64') })).status).toBe(200);
+    await server.process.crash();
+    const [payload] = readdirSync(join(server.data, 'payloads'));
+    for (const file of [join('payloads', payload as string), 'log-000000000000001']) {
+      const path = join(server.data, file);
+      renameSync(path, join(server.folder, 'aside'));
+      execFileSync('mkfifo', ['-m', '600', path]);
+      await refused(`${path}: a FIFO, not a regular file`);
+      renameSync(join(server.folder, 'aside'), path);
+    }
+    await server.start();
+    expect((await recv()).idem_key).toBe('a');
   });
 
   it('no flock program: refuses rather than serve unlocked (journal rule 7)', async () => {

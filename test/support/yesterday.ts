@@ -50,7 +50,7 @@ export function storyOf(replica: Replica): object {
  * A journal with every kind of record in it, in a snapshot, in the log, and in files of payloads. Run once a format, by
  * `tsx test/support/yesterday.ts DIRECTORY`: what it wrote then is what every later version must read.
  */
-class Yesterday {
+export class Yesterday {
   readonly queue = new Queue();
   readonly disk = new Disk({ schedule: this.queue.schedule });
   readonly shards = Array.from({ length: SHARDS }, (_, i) => new ShardState(i, LIMITS));
@@ -159,15 +159,15 @@ class Yesterday {
     return this;
   }
 
-  /** Segments made beforehand hold nothing, and the last one nothing after its end. */
+  /** Segments made beforehand hold nothing. */
   save(folder: string): void {
-    const { segment, at } = this.journal.end;
+    const { segment } = this.journal.end;
     const names = this.disk.files('').filter((name) => name.startsWith('log-') || name.startsWith('snapshot-'));
     for (const file of [...names, ...this.disk.files(PAYLOADS).map((name) => `${PAYLOADS}/${name}`)]) {
       const number = file.startsWith('log-') ? Number(file.slice(4)) : 0;
       if (number > segment) continue;
       mkdirSync(dirname(join(folder, file)), { recursive: true });
-      writeFileSync(join(folder, file), this.disk.read(file, 0, number === segment ? at : this.disk.size(file)));
+      writeFileSync(join(folder, file), this.disk.read(file, 0, this.disk.size(file)));
     }
     const found = recover(this.disk, RECOVERING);
     if (found.kind !== 'recovered') throw new Error(found.kind);

@@ -89,7 +89,7 @@ export const PLANTED: readonly PlantedBug[] = [
     'torn-tail-accepted',
     'any damaged last frame is taken for one that was cut off (journal rule 3)',
     'src/journal/walk.ts',
-    "const torn = found.kind === 'none' || found.torn || options.acceptTornTail;",
+    "const torn = found.kind === 'none' || found.torn || acceptTornTail;",
     'const torn = true;',
   ),
   // ---- leases
