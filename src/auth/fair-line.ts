@@ -12,6 +12,11 @@ export class FairLine<T> {
     return this.counts.get(source) ?? 0;
   }
 
+  /** How many of them on this connection. */
+  lengthOf(source: string, connection: object): number {
+    return this.sources.get(source)?.get(connection)?.length ?? 0;
+  }
+
   add(source: string, connection: object, item: T): void {
     let connections = this.sources.get(source);
     if (connections === undefined) {

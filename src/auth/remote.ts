@@ -17,9 +17,10 @@ const DOUBTED = 2;
 type Rank = typeof VOUCHED | typeof NEW | typeof DOUBTED;
 /** How many of those questions may be of this rank or a lower one: there is always room for a better one. */
 const ASKED_OF_RANK = [ASKED_MAX, 24, 12] as const;
-/** Questions that may wait of each rank, in all and for one sender, and for how long. */
+/** Questions that may wait of each rank, in all, for one sender and for one of its connections, and for how long. */
 export const WAITING_MAX = 2048;
-export const WAITING_PER_SOURCE = 512;
+export const WAITING_PER_SOURCE = 1024;
+export const WAITING_PER_CONNECTION = 256;
 export const WAIT_MS_MAX = 4_000;
 /** Tokens remembered as once vouched for. */
 const VOUCHED_MAX = 4096;
@@ -94,8 +95,10 @@ export class RemoteVerifier {
       return 'asked';
     }
     const line = this.lines[rank];
-    if (line.size >= WAITING_MAX || line.sizeOf(source) >= WAITING_PER_SOURCE) {
-      if (rank === DOUBTED) return 'crowded';
+    const isFlooding = line.lengthOf(source, connection) >= WAITING_PER_CONNECTION;
+    // Only who has failed, and sends far too much itself, is told so.
+    if (isFlooding && rank === DOUBTED) return 'crowded';
+    if (isFlooding || line.size >= WAITING_MAX || line.sizeOf(source) >= WAITING_PER_SOURCE) {
       told(null, nowMs);
       return 'asked';
     }

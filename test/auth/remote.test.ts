@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { type AuthFailure, type Capability, freshSession, type Session } from '../../src/auth/authorize.ts';
 import { FairLine } from '../../src/auth/fair-line.ts';
 import { parseToken } from '../../src/auth/macaroon.ts';
-import { type Verdict, WAIT_MS_MAX, WAITING_MAX, WAITING_PER_SOURCE } from '../../src/auth/remote.ts';
+import {
+  type Verdict,
+  WAIT_MS_MAX,
+  WAITING_MAX,
+  WAITING_PER_CONNECTION,
+  WAITING_PER_SOURCE,
+} from '../../src/auth/remote.ts';
 import { AuthorityBench, FULL, START_S } from '../support/authority.ts';
 
 /** An authority whose verifier answers when the test says so. */
@@ -276,25 +282,25 @@ describe('remote verifier', () => {
 
   it('line: bounded in all, by sender and in time; connections that are gone are not asked for (D4)', () => {
     const bench = new RemoteBench();
-    for (let i = 0; i < 700; i++) bench.request(bench.token(...FULL), '10.0.0.1', i);
+    for (let i = 0; i < 1_200; i++) bench.request(bench.token(...FULL), '10.0.0.1', i);
     expect([bench.asked.length, bench.got.length, new Set(bench.got)]).toEqual([
       24,
-      700 - 24 - WAITING_PER_SOURCE,
+      1_200 - 24 - WAITING_PER_SOURCE,
       new Set(['unavailable']),
     ]);
     bench.close('10.0.0.1');
     bench.answer({ valid: true });
     expect(bench.asked).toHaveLength(23);
-    expect(bench.got.filter((got) => got === 'unavailable')).toHaveLength(676);
+    expect(bench.got.filter((got) => got === 'unavailable')).toHaveLength(1_176);
     for (let i = 0; i < 3_000; i++) bench.request(bench.token(...FULL), `10.1.${i >> 8}.${i & 255}`);
     const before = bench.got.length;
-    expect([bench.asked.length, before]).toEqual([24, 677 + 3_000 - WAITING_MAX - 1]);
+    expect([bench.asked.length, before]).toEqual([24, 1_177 + 3_000 - WAITING_MAX - 1]);
     bench.pass(WAIT_MS_MAX);
     bench.authority.tick(bench.now);
     expect(bench.got.length - before).toBe(WAITING_MAX);
     while (bench.asked.length > 0) bench.answer({ valid: true });
     expect(bench.authority.remote?.openCount).toBe(0);
-    bench.request(bench.token(...FULL), '10.0.0.1', 1_000);
+    bench.request(bench.token(...FULL), '10.0.0.1', 5_000);
     expect(bench.asked).toHaveLength(1);
   });
 
@@ -302,8 +308,8 @@ describe('remote verifier', () => {
     const bench = new RemoteBench();
     bench.request(bench.token(...FULL), '10.6.6.6', 0);
     bench.answer({ valid: false });
-    for (let i = 0; i < 600; i++) bench.request(bench.token(...FULL), '10.6.6.6', 0);
-    expect(bench.got.filter((got) => got === 'crowded')).toHaveLength(600 - 12 - WAITING_PER_SOURCE);
+    for (let i = 0; i < 300; i++) bench.request(bench.token(...FULL), '10.6.6.6', 0);
+    expect(bench.got.filter((got) => got === 'crowded')).toHaveLength(300 - 12 - WAITING_PER_CONNECTION);
     const good = bench.token(...FULL);
     bench.request(good, '10.6.6.6', 1);
     expect(bench.asked.at(-1)?.token).toBe(good);
