@@ -78,6 +78,7 @@ function json(cap: string): Costly[] {
   const to = (name: string, body: string): Costly => ({ name: `send: ${name}`, bytes: request(cap, '/v1/send', body) });
   const escapes = (piece: string): string => upTo('{"topic":"', piece, '"}');
   return [
+    to('a duplicate of 786 kB, nothing wrong with it', field('payload_b64', 'A'.repeat(1_048_000))),
     to('deep lists', upTo('', '[', '')),
     to('deep objects', upTo('', '{"a":', '')),
     to('a list of numbers', upTo('[1', ',1', ']')),

@@ -20,6 +20,8 @@ export interface Capability {
   readonly quotaOps: number;
   /** Signed with another key than it says. */
   readonly forged: boolean;
+  /** Quotas that its holder has added to what it was given; none without. */
+  readonly added?: readonly string[];
 }
 
 const FOREVER_S = 10 * 365 * 86_400;
@@ -66,10 +68,10 @@ export function headerOf(capability: Capability): string {
 }
 
 /** The token of a capability, signed as it says. */
-function sign({ key, nonce, ops, topic, expiresS, quotaOps, forged }: Capability): string {
+function sign({ key, nonce, ops, topic, expiresS, quotaOps, forged, added = [] }: Capability): string {
   const until = Math.floor(EPOCH_MS / 1000) + Math.min(expiresS, FOREVER_S);
   const where = topic.endsWith('.') ? `topic prefix ${topic}` : `topic = ${topic}`;
-  const caveats = [where, `op = ${ops.join(',')}`, `expires = ${until}`, `quota_ops = ${quotaOps}/1`];
+  const caveats = [where, `op = ${ops.join(',')}`, `expires = ${until}`, `quota_ops = ${quotaOps}/1`, ...added];
   return mintToken(secretOf(forged ? FORGERY : key), keyId(key), nonce, caveats);
 }
 

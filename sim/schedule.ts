@@ -74,7 +74,12 @@ export type PlannedFault = { readonly atMs: number; readonly everyMs: Range } & 
   | { readonly kind: 'hot_topic' | 'authority_down'; readonly forMs: Range }
   | { readonly kind: 'revoke'; readonly of: Group; readonly reissueMs: number }
   | { readonly kind: 'rollover'; readonly overlapMs: number }
-  | { readonly kind: 'auth_failures'; readonly calls: number; readonly forged: number }
+  | {
+      readonly kind: 'auth_failures';
+      readonly calls: number;
+      readonly forged: number;
+      readonly attenuated: number;
+    }
 );
 export type PlannedKind = PlannedFault['kind'];
 
@@ -287,6 +292,10 @@ function paramsOf(kind: PlannedKind, f: Fields, { onNode, onLinks, onShard }: Pl
     case 'rollover':
       return { overlapMs: f.duration('overlap') };
     case 'auth_failures':
-      return { calls: f.whole('calls', 1, 100_000), forged: f.share('forged', 0.5) };
+      return {
+        calls: f.whole('calls', 1, 100_000),
+        forged: f.share('forged', 0.5),
+        attenuated: f.share('attenuated', 0),
+      };
   }
 }

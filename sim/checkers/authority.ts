@@ -14,6 +14,7 @@ export class AuthorityChecker {
   private revoked = new Set<string>();
   /** Those that a client was told of. */
   private readonly answeredOf = new Set<string>();
+  /** By nonce and the chain of quotas down to one. */
   private readonly quotas = new Map<string, { used: number; endMs: number }>();
 
   constructor(clock: NodeClock) {
@@ -46,17 +47,23 @@ export class AuthorityChecker {
     return nowS > expiresS + TOLERANCE_S ? 'AU1' : null;
   }
 
-  /** Counts an operation of this capability: false when its quota refuses it (AU2). */
-  charge({ nonce, quotaOps }: Capability): boolean {
-    if (quotaOps >= PLENTY) return true;
+  /** Counts an operation of this capability: false when one of its quotas refuses it (AU2). What others made of it counts nothing (AU6). */
+  charge({ nonce, quotaOps, added = [] }: Capability): boolean {
+    if (quotaOps >= PLENTY && added.length === 0) return true;
     const nowMs = this.clock.nowMs();
-    const window = this.quotas.get(nonce);
-    if (window === undefined || nowMs >= window.endMs) {
-      this.quotas.set(nonce, { used: 1, endMs: nowMs + 1000 });
-      return true;
+    let key = nonce;
+    const windows = [`quota_ops = ${quotaOps}/1`, ...added].map((line) => {
+      key += ` ${line}`;
+      const [max, seconds] = line.slice('quota_ops = '.length).split('/').map(Number) as [number, number];
+      const known = this.quotas.get(key);
+      const isRunning = known !== undefined && nowMs < known.endMs;
+      return { key, max, window: isRunning ? known : { used: 0, endMs: nowMs + 1000 * seconds } };
+    });
+    if (windows.some(({ max, window }) => window.used >= max)) return false;
+    for (const { key, window } of windows) {
+      window.used++;
+      this.quotas.set(key, window);
     }
-    if (window.used >= quotaOps) return false;
-    window.used++;
     return true;
   }
 }

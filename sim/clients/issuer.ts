@@ -10,6 +10,8 @@ const LOAD_MS_MAX = 500;
 const SWITCH_MS = 1_000;
 /** Some get their new capability so much after the old key is gone. */
 const LATE_MS = 2_000;
+/** With the one that it has, as many as a capability may have. */
+const QUOTAS_ADDED = 7;
 
 export interface CapabilityRules {
   /** 0 for ever. */
@@ -26,6 +28,7 @@ export class Issuer {
   private readonly port: Port;
   private readonly current = new Map<string, Capability>();
   private issued = 0;
+  private made = 0;
   private newestKey = 1;
   private isDown = false;
   private waiting: (() => void)[] = [];
@@ -77,6 +80,14 @@ export class Issuer {
     const capability = { ...this.of('consumers', ''), name: `${forgery}#0`, forged: true };
     this.current.set(forgery, capability);
     return capability;
+  }
+
+  /** What a consumer has made of its own: the same, with quotas of 115 days that no other has. */
+  attenuated(): Capability {
+    const own = this.of('consumers', '');
+    const first = 1 + QUOTAS_ADDED * ++this.made;
+    const added = Array.from({ length: QUOTAS_ADDED }, (_, i) => `quota_ops = ${first + i}/9999999`);
+    return { ...own, name: `${own.name}/${this.made}`, added };
   }
 
   // ---- what happens to it, and what it does

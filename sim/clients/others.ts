@@ -63,7 +63,10 @@ export class Admin {
   }
 }
 
-/** Tries what it may not, with a capability that is good for something else, or that is no good at all. */
+/**
+ * Tries what it may not, with a capability that is good for something else, or that is no good at all; and what it may, with one that
+ * it has attenuated again for every call.
+ */
 export class Stranger {
   private readonly port: Port;
 
@@ -71,10 +74,20 @@ export class Stranger {
     this.port = port;
   }
 
-  /** So many calls at once, `forged` of them by nobody (0..1). */
-  storm(calls: number, forged: number): void {
+  /** So many calls at once: shares of them attenuated and, of the others, forged (0..1). */
+  storm(calls: number, forged: number, attenuated: number): void {
     const { port } = this;
-    for (let i = 0; i < calls; i++) port.later(1 + port.random.below(500), () => this.call(port.random.chance(forged)));
+    const call = (): void => {
+      if (attenuated > 0 && port.random.chance(attenuated)) this.look();
+      else this.call(port.random.chance(forged));
+    };
+    for (let i = 0; i < calls; i++) port.later(1 + port.random.below(500), call);
+  }
+
+  private look(): void {
+    const { port } = this;
+    const capability = port.generator.issuer.attenuated();
+    port.generator.call(port, port.topic, { verb: 'stats', topic: port.topic }, [], TIMEOUT_MS, () => {}, capability);
   }
 
   private call(forged: boolean): void {

@@ -80,6 +80,6 @@ export function fire(generator: Generator, fault: PlannedFault, random: Draws): 
     }
     case 'auth_failures':
       faults.began(fault.kind, loop.nowMs, 500);
-      return stranger[random.below(stranger.length)]?.storm(fault.calls, fault.forged);
+      return stranger[random.below(stranger.length)]?.storm(fault.calls, fault.forged, fault.attenuated);
   }
 }

@@ -234,6 +234,6 @@ function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
     case 'rollover':
       return { overlapMs: random.pick([1, 1_000, 10_000]) };
     case 'auth_failures':
-      return { calls: random.pick([3, 20]), forged: random.pick([0, 0.5, 1]) };
+      return { calls: random.pick([3, 20]), forged: random.pick([0, 0.5, 1]), attenuated: 0 };
   }
 }

@@ -61,6 +61,9 @@ const capability = object({
   expiresS: orNull(ms),
   quotaOps: count(1),
   forged: Type.Boolean(),
+  added: Type.Optional(
+    Type.Array(Type.String({ pattern: '^quota_ops = [1-9][0-9]{0,14}/[1-9][0-9]{0,6}$' }), { maxItems: 7 }),
+  ),
 });
 
 const node = Type.Integer({ minimum: 0, maximum: 15 });

@@ -36,10 +36,22 @@ export interface Session {
   readonly waiting: (() => void)[];
   /** Who stood behind a request of it last. */
   holder: Capability | null;
+  /** The last question for it at a remote verifier was answered with no, or not at all. */
+  doubted: boolean;
+  /** It is closed. */
+  gone: boolean;
 }
 
 /** What a connection starts with. */
-export const freshSession = (): Session => ({ header: '', entry: null, held: false, waiting: [], holder: null });
+export const freshSession = (): Session => ({
+  header: '',
+  entry: null,
+  held: false,
+  waiting: [],
+  holder: null,
+  doubted: false,
+  gone: false,
+});
 
 export interface AuthorityOptions {
   /** Formats that are accepted (P2); all by default. */
@@ -79,7 +91,7 @@ export class Authority implements Judge {
     this.clock = clock;
     this.cache = new CapabilityCache(cacheTtlMs, CACHE_CAPACITY);
     this.formats = options.formats ?? CAP_FORMATS;
-    this.remote = options.remote === undefined ? null : new RemoteVerifier(options.remote);
+    this.remote = options.remote === undefined ? null : new RemoteVerifier(options.remote, clock, PROBE_TOKEN);
     this.throttle = new FailureThrottle(options.failureBurst ?? 100);
     this.onPurge = options.onPurge ?? (() => {});
     if (options.onBarred !== undefined) this.quotas.onBarred = options.onBarred;
@@ -136,12 +148,14 @@ export class Authority implements Judge {
     return this.cache.get(token, this.clock.nowMs()) !== undefined;
   }
 
-  /** Asks the remote verifier about a header that is `unverified`; `peer` is its sender; `done` is called once, perhaps before this returns. */
-  ask(header: string, peer: string, done: (verdict: Capability | AuthFailure) => void): void {
+  /**
+   * Asks the remote verifier about a header that is `unverified`, which came from `peer` on the connection of `session`; `done` is
+   * called once, perhaps before this returns.
+   */
+  ask(header: string, peer: string, session: Session, done: (verdict: Capability | AuthFailure) => void): void {
     const token = tokenOf(header);
     if (token === null || this.remote === null) return done('malformed');
-    const nowMs = this.clock.nowMs();
-    const asked = this.remote.verify(token, sourceOf(peer), nowMs, (verdict, askedMs) =>
+    const asked = this.remote.verify(token, sourceOf(peer), session, (verdict, askedMs) =>
       done(this.answered(token, askedMs, verdict)),
     );
     if (asked === 'crowded') done('crowded');
@@ -156,6 +170,7 @@ export class Authority implements Judge {
     if (typeof capability === 'string') return capability;
     if (known === undefined) {
       capability.vouchedUntilMs = this.cache.put(token, capability, askedMs, verdict.ttlMs).untilMs;
+      this.remote?.witness({ nonce: capability.nonce, token, isGood: () => isGood(capability) });
     }
     return capability.failure() ?? capability;
   }
@@ -194,12 +209,13 @@ export class Authority implements Judge {
   }
 
   /**
-   * Counts a failed authentication: 0, else ms for which its sender is held back (AU5). A spike of them purges the cache (K6).
+   * Counts a failed authentication: 0, else ms for which its sender is held back (AU5). A spike of them purges the cache (K6), but not
+   * while nobody could be asked again: what is remembered is all there is then.
    */
   failed(failure: AuthFailure, peer: string): number {
     if (failure === 'unavailable' || failure === 'crowded') return 0;
     const nowMs = this.clock.nowMs();
-    if (failure !== 'missing' && this.spikes.failed(nowMs)) {
+    if (failure !== 'missing' && this.spikes.failed(nowMs) && this.remote?.healthy !== false) {
       this.purges++;
       this.onPurge(this.cache.size);
       this.cache.clear();
@@ -223,8 +239,14 @@ export class Authority implements Judge {
 
   /** Looks after the remote verifier; to be called now and then. */
   tick(nowMs: number): void {
-    this.remote?.probe(PROBE_TOKEN, nowMs);
+    this.remote?.tick(nowMs);
   }
+}
+
+/** Whether nothing that is known here speaks against it. */
+function isGood(capability: Capability): boolean {
+  const failure = capability.failure();
+  return failure === null || failure === 'unverified';
 }
 
 /** The token of `Bearer <token>`; null for what cannot be one, before any work is done on it. */

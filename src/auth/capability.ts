@@ -109,11 +109,12 @@ export class Capability {
     if (this.judgedVersion !== this.judge.version) this.rejudge();
     if (this.over !== null) return this.over;
     const { clock } = this.judge;
-    if (this.root === null && clock.nowMs() >= this.vouchedUntilMs) return 'unverified';
     const nowS = clock.wallMs() / 1000;
     if (nowS > this.keyEndsS) return 'key_expired';
     if (nowS > this.scope.expiresS + TOLERANCE_S) return 'expired';
-    return nowS < this.scope.notBeforeS - TOLERANCE_S ? 'not_yet_valid' : null;
+    if (nowS < this.scope.notBeforeS - TOLERANCE_S) return 'not_yet_valid';
+    // Last: it says that nothing is known against it, and that somebody else has to be asked.
+    return this.root === null && clock.nowMs() >= this.vouchedUntilMs ? 'unverified' : null;
   }
 
   /** What only revocations and keys decide. */

@@ -23,6 +23,7 @@ export class Connection {
     this.socket = socket;
     this.session = session;
     socket.once('close', () => {
+      session.gone = true;
       for (const callback of this.leaving) callback();
     });
   }

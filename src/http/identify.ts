@@ -8,6 +8,9 @@ import { type Answer, refuse } from './reply.ts';
 /** How long the answer to a sender that fails too often is held back. */
 export const HELD_MS = 1000;
 
+/** One request may bring so many that fail before others in it suffer for it: somebody else behind its address may have failed before. */
+const FAILURES_OF_ONE = 8;
+
 /** Who stands behind a token, or why nobody does. */
 export type Verdict = Capability | AuthFailure;
 export type Verdicts = ReadonlyMap<string, Verdict>;
@@ -32,7 +35,8 @@ export class Identification {
     }
     const verdict = this.authority.authenticate(header, session);
     if (verdict === 'unverified') {
-      this.authority.ask(header as string, peerOf(way.req.socket), (answer) => done(this.judge(way, answer)));
+      const peer = peerOf(way.req.socket);
+      this.authority.ask(header as string, peer, session, (answer) => done(this.judge(way, answer)));
     } else done(this.judge(way, verdict));
   }
 
@@ -57,25 +61,28 @@ export class Identification {
   }
 
   /**
-   * Who stands behind each of these tokens, for requests that bring several. Failures count as any others: of a sender that
-   * fails too often no further token is verified that is not remembered, and its answer is to be `held` back (AU5).
+   * Who stands behind each of these tokens, for requests that bring several. Failures count as any others: where some have failed
+   * and their sender fails too often, no further token is verified that is not remembered, and the answer is to be `held` back (AU5).
    */
   identifyAll(way: Way, tokens: ReadonlySet<string>, done: (found: Verdicts, held: boolean) => void): void {
     const { authority } = this;
     const found = new Map<string, Verdict>();
     const peer = peerOf(way.req.socket);
     let held = false;
+    let failures = 0;
     const take = (token: string, verdict: Verdict): void => {
       found.set(token, verdict);
+      if (typeof verdict === 'string') failures++;
       if (typeof verdict === 'string' && authority.failed(verdict, peer) > 0) held = true;
       if (found.size === tokens.size) done(found, held);
     };
     if (tokens.size === 0) return done(found, held);
     for (const token of tokens) {
       const header = `Bearer ${token}`;
-      const verdict = held && !authority.knows(token) ? 'crowded' : authority.authenticate(header);
+      const isFlood = held && failures > FAILURES_OF_ONE;
+      const verdict = isFlood && !authority.knows(token) ? 'crowded' : authority.authenticate(header);
       if (verdict !== 'unverified') take(token, verdict);
-      else authority.ask(header, peer, (answer) => take(token, answer));
+      else authority.ask(header, peer, way.sink.session, (answer) => take(token, answer));
     }
   }
 }

@@ -24,7 +24,9 @@ export function auditNode({ authority, session, question, held, inside, clock }:
   if (remote === null) return question === null ? null : 'a question where the keys are';
   const open = question === null ? 0 : 1;
   const waiting = [...remote.open.values()].reduce((sum, one) => sum + one.waiting.length, 0);
-  if (remote.open.size !== open || remote.bySource.size !== open) return 'the line at the node with the keys';
+  const asked = remote.asked.reduce((sum, count) => sum + count, 0);
+  if (remote.open.size !== open || asked !== open || remote.lines.some(({ size }) => size > 0))
+    return 'the line at the node with the keys';
   if (waiting !== open + (question !== null && question.joinedMs !== null ? 1 : 0)) return 'who waits for an answer';
   return null;
 }

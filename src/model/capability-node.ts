@@ -39,7 +39,8 @@ interface InsideAuthority {
   readonly refused: ReadonlyMap<string, { readonly untilMs: number }>;
   readonly remote: {
     readonly open: ReadonlyMap<string, { readonly waiting: readonly unknown[] }>;
-    readonly bySource: ReadonlyMap<string, number>;
+    readonly asked: readonly number[];
+    readonly lines: readonly { readonly size: number }[];
     readonly misses: number;
   } | null;
 }
@@ -110,7 +111,7 @@ export class CapabilityNode {
   ask(capability: number, header: string): void {
     this.asking = capability;
     const { question } = this;
-    this.authority.ask(header, PEER, (answer) => this.answers.push(answer));
+    this.authority.ask(header, PEER, this.session, (answer) => this.answers.push(answer));
     if (question !== null) question.joinedMs = this.clock.nowMs();
   }
 

@@ -3,7 +3,8 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { AskRemote, Verdict } from '../auth/remote.ts';
 
 const ANSWER_BYTES_MAX = 4096;
-const SOCKETS_MAX = 32;
+/** More than are asked at a time: no question waits for a socket while its time runs. */
+const SOCKETS_MAX = 64;
 
 /**
  * The remote verifier over HTTP(S) (B8): `POST {"capability": ".."}` is answered `200 {"valid": true, "ttl_ms"?: n}` or
@@ -20,17 +21,21 @@ export function askOverHttp(url: URL, timeoutMs: number): AskRemote {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     const req = start(url, { method: 'POST', agent, headers });
     let open = true;
+    let isReached = false;
     const finish = (verdict: Verdict): void => {
       if (!open) return;
       open = false;
       clearTimeout(deadline);
       if (verdict === null) req.destroy();
-      done(verdict);
+      done(verdict, isReached);
     };
     // Absolute: an answer that drips is none.
     const deadline = setTimeout(() => finish(null), timeoutMs);
     req.on('error', () => finish(null));
-    req.on('response', (res) => readAnswer(res, finish));
+    req.on('response', (res) => {
+      isReached = true;
+      readAnswer(res, finish);
+    });
     req.end(body);
   };
 }

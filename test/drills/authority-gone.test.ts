@@ -74,6 +74,9 @@ describe('drill: authority gone', () => {
     expect(refused.map(({ status, body }) => [status, body.code, body.reason])).toEqual(
       Array(4).fill([503, 'E_UNAVAILABLE', 'verifier']),
     );
+    const noticed = new Loop(() => caller.ask('GET', '/readyz', null));
+    await noticed.until(() => noticed.statuses.has(503));
+    await noticed.stop();
     expect((await caller.ask('GET', '/readyz', null)).body).toMatchObject({ ready: false, missing: ['verifier'] });
     expect((await stats(token)).status).toBe(200);
     expect((await send(token, 'k')).body).toMatchObject({ code: 'E_UNAVAILABLE', reason: 'degraded_writes' });

@@ -10,6 +10,8 @@ export class TestVerifier {
   readonly keyring = new Keyring([freshKey('a1', Date.now())]);
   readonly authority = new Authority(this.keyring, new ServiceClock(systemTime, null), 5_000);
   asked = 0;
+  /** What becomes of a question about a token that is not valid. */
+  refusal: 'no' | 'error' | 'silence' | { readonly noAfterMs: number } = 'no';
   private server: Server | null = null;
   private port = 0;
 
@@ -27,7 +29,10 @@ export class TestVerifier {
         this.asked++;
         const { capability } = JSON.parse(text) as { capability: string };
         const valid = typeof this.authority.authenticate(`Bearer ${capability}`) !== 'string';
-        res.end(JSON.stringify({ valid }));
+        const { refusal } = this;
+        if (valid || refusal === 'no') res.end(JSON.stringify({ valid }));
+        else if (refusal === 'error') res.writeHead(500).end();
+        else if (refusal !== 'silence') setTimeout(() => res.end('{"valid":false}'), refusal.noAfterMs);
       });
     });
     this.server = server;
