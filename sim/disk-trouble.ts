@@ -25,6 +25,7 @@ export class DiskTrouble {
   private tear: Tear = 'sector';
   private shortUntilMs = -1;
   private lostUntilMs = -1;
+  private closedUntilMs = -1;
   private error: ErrorOf | null = null;
   private misdirects = false;
   /** The frame at hand is written in pieces, which end within sectors; */
@@ -41,10 +42,11 @@ export class DiskTrouble {
   end(disk: Disk): void {
     this.shortUntilMs = -1;
     this.lostUntilMs = -1;
+    this.closedUntilMs = -1;
     this.error = null;
     this.misdirects = false;
     disk.crashAt = 0;
-    disk.capacityBytes = Number.POSITIVE_INFINITY;
+    disk.makeRoom();
   }
 
   // ---- what is to go wrong
@@ -55,6 +57,11 @@ export class DiskTrouble {
 
   loseSyncs(untilMs: number): void {
     this.lostUntilMs = Math.max(this.lostUntilMs, untilMs);
+  }
+
+  /** The process has no descriptor left: nothing can be opened. */
+  openNothing(untilMs: number): void {
+    this.closedUntilMs = Math.max(this.closedUntilMs, untilMs);
   }
 
   /** The next write that must be durable. */
@@ -95,6 +102,7 @@ export class DiskTrouble {
   /** Asked before every op. */
   of(op: StorageOp, disk: Disk): DiskFault | null {
     const { nowMs } = this.loop;
+    if (nowMs < this.closedUntilMs && disk.opens(op)) return { kind: 'unbegun', code: 'EMFILE' };
     if (op.op === 'sync') this.inPieces = false;
     if (isFrame(op)) {
       const fault = this.ofFrame(disk);

@@ -5,7 +5,10 @@ export const FAULT_FAMILIES = {
   clock: ['clock_forward', 'clock_back', 'clock_freeze', 'clock_drift'],
   load: ['burst', 'poison', 'replay_storm', 'hot_topic', 'dedup_flood', 'connection_flood'],
   authority: ['revoke', 'rollover', 'expired', 'authority_down', 'auth_failures'],
-  disk: ['power_cut', 'disk_error', 'disk_full', 'short_write', 'lost_sync', 'bit_flip', 'misdirected_write'],
+  disk: [
+    ...(['power_cut', 'disk_error', 'disk_full', 'short_write', 'lost_sync', 'bit_flip', 'misdirected_write'] as const),
+    'descriptors',
+  ],
 } as const;
 export type FaultKind = (typeof FAULT_FAMILIES)[keyof typeof FAULT_FAMILIES][number];
 export const FAULT_KINDS = Object.values(FAULT_FAMILIES).flat() as FaultKind[];

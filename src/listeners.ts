@@ -1,6 +1,7 @@
 import { readSecretFile } from './auth/secret-file.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
+import type { DescriptorBudget } from './descriptors.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import type { Gateway } from './http/gateway.ts';
 import { type ConnectionRules, Doors, type Listener } from './http/server.ts';
@@ -9,6 +10,9 @@ import { listenUnix, UnixSocketError } from './http/unix.ts';
 import type { Log } from './observe/log.ts';
 
 const PEM_BYTES_MAX = 256 * 1024;
+
+/** The limit of open files may be changed from outside: it is looked at so often. */
+const LOOK_MS = 1000;
 
 /** The ways in that the settings ask for. */
 export interface Listeners {
@@ -22,13 +26,18 @@ export interface Listeners {
   close(): Promise<void>;
 }
 
-const connectionRules = (s: Settings): ConnectionRules => ({
-  readTimeoutMs: s.read_timeout,
-  writeTimeoutMs: s.write_timeout,
-  idleTimeoutMs: s.idle_timeout,
-  connectionsMax: s.max_connections,
-  requestsPerSocket: s.requests_per_socket,
-});
+/** As the settings have it, as far as the limit of open files allows. */
+function connectionRules(s: Settings, descriptors: DescriptorBudget, log: Log): ConnectionRules {
+  const reason = descriptors.shortage(s.max_connections);
+  if (reason !== null) log.warn('process.descriptors', { limit: descriptors.limit, reason });
+  return {
+    readTimeoutMs: s.read_timeout,
+    writeTimeoutMs: s.write_timeout,
+    idleTimeoutMs: s.idle_timeout,
+    connectionsMax: descriptors.connections(s.max_connections),
+    requestsPerSocket: s.requests_per_socket,
+  };
+}
 
 /** Whom the Unix socket lets in: the user the server runs as, unless a list says otherwise. */
 const allowedUids = ({ allow_uids }: Settings): readonly number[] => allow_uids ?? [process.getuid?.() ?? -1];
@@ -37,10 +46,11 @@ const allowedUids = ({ allow_uids }: Settings): readonly number[] => allow_uids 
 export async function openListeners(
   gateway: Gateway,
   settings: Settings,
+  descriptors: DescriptorBudget,
   log: Log,
   dispatch: DispatchMode,
 ): Promise<Listeners> {
-  const doors = new Doors(gateway, connectionRules(settings), dispatch);
+  const doors = new Doors(gateway, connectionRules(settings, descriptors, log), dispatch);
   const open: Listener[] = [];
   let inForce = settings;
   const close = async (deadlineMs: number): Promise<void> => {
@@ -66,12 +76,20 @@ export async function openListeners(
     } finally {
       renewed?.key.fill(0);
     }
-    doors.apply(connectionRules(next));
+    doors.apply(connectionRules(next, descriptors, log));
     inForce = next;
   };
+  const looking = setInterval(() => {
+    if (descriptors.look()) doors.apply(connectionRules(inForce, descriptors, log));
+  }, LOOK_MS);
+  looking.unref();
   const { address } = open[0] as Listener;
   const connections = (): number => doors.connections;
-  return { http: address, uds: settings.uds, connections, apply, close: () => close(inForce.drain_deadline) };
+  const closing = (): Promise<void> => {
+    clearInterval(looking);
+    return close(inForce.drain_deadline);
+  };
+  return { http: address, uds: settings.uds, connections, apply, close: closing };
 }
 
 /** The certificate and its key, checked; null without. The caller overwrites the key. @throws ConfigError */

@@ -4,13 +4,15 @@ import { limitsOf } from './config/limits.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
 import type { Limits } from './core/limits.ts';
+import { DescriptorBudget } from './descriptors.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import { Gateway, type GatewayRules } from './http/gateway.ts';
 import { type Condition, Readiness } from './http/readiness.ts';
 import { ROUTES } from './http/routes.ts';
-import { listenMetrics } from './http/server.ts';
+import { listenMetrics, METRICS_CONNECTIONS_MAX } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from './integrity/signature.ts';
+import { JOURNAL_DESCRIPTORS } from './journal/durable.ts';
 import { openListeners } from './listeners.ts';
 import { KeyWatch } from './observe/key-watch.ts';
 import type { Log } from './observe/log.ts';
@@ -22,7 +24,7 @@ import { openStore, type Store } from './store.ts';
 import { supervise } from './supervise.ts';
 import { systemClock, systemRandom } from './system.ts';
 import { TraceFile } from './trace/file.ts';
-import { askOverHttp } from './verifier/http.ts';
+import { askOverHttp, VERIFIER_SOCKETS_MAX } from './verifier/http.ts';
 
 /** Time is looked at at least this often: deadlines are met within it, whatever the load. */
 const TICK_MS_MAX = 20;
@@ -68,10 +70,17 @@ const gatewayRules = (s: Settings): GatewayRules => ({
   heartbeatMs: s.stream_heartbeat,
 });
 
+/** Descriptors that may be open besides those of the process itself and of the connections of the service. */
+const othersThanConnections = ({ profile, verifier_url }: Settings): number =>
+  METRICS_CONNECTIONS_MAX +
+  (verifier_url === null ? 0 : VERIFIER_SOCKETS_MAX) +
+  (profile === 'micronode' ? 0 : JOURNAL_DESCRIPTORS);
+
 /** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
 export async function startServer(options: ServerOptions): Promise<Running> {
   const { settings, log, dispatch } = options;
   const clock = systemClock();
+  const descriptors = new DescriptorBudget(othersThanConnections(settings));
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
     settings.topic_classes,
@@ -79,6 +88,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   );
   const store = openStore({
     settings,
+    clock,
     log,
     metrics,
     acceptTornTail: options.acceptTornTail ?? false,
@@ -145,12 +155,14 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   });
   await takeOver(service, store, clock.nowMs(), limitsOf(settings));
   const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
-  const listeners = await openListeners(gateway, settings, log, dispatch ?? 'hot-direct').catch(async (error) => {
-    readiness.stop();
-    store.close();
-    await scrape.close(0);
-    throw error;
-  });
+  const listeners = await openListeners(gateway, settings, descriptors, log, dispatch ?? 'hot-direct').catch(
+    async (error) => {
+      readiness.stop();
+      store.close();
+      await scrape.close(0);
+      throw error;
+    },
+  );
   metrics.watch({
     shards: service.shards,
     inflight: () => service.inflight,
@@ -255,7 +267,7 @@ function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch
   for (const { shard, retryAfterMs } of service.down.list(authority.clock.nowMs())) {
     found.push({ name: `shard_${shard}`, kind: 'partial', retryAfterMs });
   }
-  if (!store.hasRoom) unhealthy('disk_space', 1_000);
+  if (store.lack !== null) unhealthy(store.lack, 1_000);
   if (authority.remote?.healthy === false) unhealthy('verifier', 1_000);
   const { keyring, clock } = authority;
   if (keyring !== null && keyWatch.look(keyring, clock.wallMs()) === 'overdue') unhealthy('keyring', 60_000);

@@ -20,7 +20,7 @@ export function swarmSchedule(seed: number): Schedule {
   const random = new Stream(seed, 'swarm');
   const durationMs = random.pick([2_000, 5_000, 10_000, 20_000]);
   const limits = limitsOf(random);
-  const setup = setupOf(random, durationMs, limits);
+  const setup = onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits));
   return {
     file: `swarm#${seed}`,
     name: `swarm-${seed}`,
@@ -35,13 +35,29 @@ export function swarmSchedule(seed: number): Schedule {
       lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
       quotaOps: random.chance(0.15) ? 1 + random.below(20) : PLENTY,
     },
-    faults: PLANNED_KINDS.filter((kind) => random.chance(DAMAGES.includes(kind) ? 0.06 : 0.25)).map((kind) =>
-      faultOf(kind, random, setup),
-    ),
+    faults: [...faultsOf(KINDS, random, setup), ...faultsOf(LATER_KINDS, new Stream(seed, 'swarm later'), setup)],
     goals: {},
     violates: null,
   };
 }
+
+/** Kinds that came later are drawn from a stream of their own: worlds that were found to be of use stay what they were. */
+const LATER_KINDS: readonly PlannedKind[] = ['descriptors'];
+const KINDS = PLANNED_KINDS.filter((kind) => !LATER_KINDS.includes(kind));
+
+const faultsOf = (kinds: readonly PlannedKind[], random: Draws, setup: Setup): PlannedFault[] =>
+  kinds
+    .filter((kind) => random.chance(DAMAGES.includes(kind) ? 0.06 : 0.25))
+    .map((kind) => faultOf(kind, random, setup));
+
+/** Some have a small disk; never one that dead letters fill up, which nobody consumes. */
+function onDisk(random: Draws, setup: Setup): Setup {
+  const diskBytes = random.pick([1_200_000, 2_000_000]);
+  if (!random.chance(0.3) || setup.limits.dlqMaxPerTopic > 10) return setup;
+  return { ...setup, diskBytes, settleMs: setup.settleMs + 2 * setup.limits.tReplayMs + ROOM_MS };
+}
+/** Most that it takes until a disk is looked at again on which nothing happens. */
+const ROOM_MS = 120_000;
 
 function limitsOf(random: Draws): Limits {
   const some = <T>(plain: T, ...others: readonly T[]): T => (random.chance(0.5) ? random.pick(others) : plain);
@@ -84,6 +100,7 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
     skewMs: Array.from({ length: nodes }, () => random.pick(SKEWS_MS)),
     cacheTtlMs: random.pick([5_000, 30_000]),
     connectionsMax: random.chance(0.15) ? 8 + random.below(6) : 1024,
+    diskBytes: null,
     defect: null,
   };
   return { ...setup, settleMs: boundMs(setup) };
@@ -188,9 +205,10 @@ function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
     case 'disk_error':
       return { node, of: random.pick(ERRORS_OF) };
     case 'disk_full':
-      return { node, forMs, bytes: random.pick([0, 1_000, 100_000, 200_000]) };
+      return { node, forMs, bytes: random.pick([0, 1_000, 100_000, 200_000]), of: 'space' };
     case 'short_write':
     case 'lost_sync':
+    case 'descriptors':
       return { node, forMs };
     case 'bit_flip':
       return { node, bits: random.pick([1, 1, 20, 1_000]) };

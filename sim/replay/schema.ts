@@ -2,6 +2,7 @@ import Type, { type TSchema } from 'typebox';
 import { OPS } from '../../spec/vocabulary.ts';
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
+import { FULL_OF } from '../disk.ts';
 import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
 import { DEFECTS } from '../node.ts';
 import { SETTLE_BY } from '../setup.ts';
@@ -30,6 +31,7 @@ const setup = object({
   skewMs: Type.Array(Type.Integer(), { maxItems: 16 }),
   cacheTtlMs: ms,
   connectionsMax: count(1),
+  diskBytes: Type.Optional(orNull(count(1))),
   defect: orNull(Type.Enum([...DEFECTS])),
 });
 
@@ -57,8 +59,8 @@ const fault = Type.Union([
   object({ node, kind: kind('connection_flood'), connections: count(1), forMs: ms }),
   object({ node, kind: kind('power_cut'), ops: count(1), tear: kind(...TEARS), downMs: ms }),
   object({ node, kind: kind('disk_error'), of: kind(...ERRORS_OF) }),
-  object({ node, kind: kind('disk_full'), bytes: count(0), forMs: ms }),
-  object({ node, kind: kind('short_write', 'lost_sync'), forMs: ms }),
+  object({ node, kind: kind('disk_full'), bytes: count(0), of: Type.Optional(kind(...FULL_OF)), forMs: ms }),
+  object({ node, kind: kind('short_write', 'lost_sync', 'descriptors'), forMs: ms }),
   object({ node, kind: kind('bit_flip'), bits: count(1) }),
   object({ node, kind: kind('misdirected_write') }),
   object({ node, kind: kind('shard_kill'), shard: Type.Integer({ minimum: 0, maximum: 63 }) }),

@@ -6,6 +6,7 @@ import { readSecretFile } from '../auth/secret-file.ts';
 import { type Config, differences, flagOf, loadConfig } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
+import { needDescriptors } from '../descriptors.ts';
 import { keepMemoryPrivate } from '../dumps.ts';
 import { type Signer, signerOf } from '../integrity/signature.ts';
 import type { Running } from '../main.ts';
@@ -62,6 +63,7 @@ export function addServe(program: Command): void {
     const isDumped = await keepMemoryPrivate();
     if (isDumped !== null) log.warn('process.dumps', { reason: isDumped });
     const secrets = readSecrets(settings, null);
+    needDescriptors();
     // Loaded here, so that the other commands start without the server.
     const { startServer } = await import('../main.ts');
     let onFailed = (): void => {};

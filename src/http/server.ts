@@ -7,6 +7,7 @@ import { createDispatch, type DispatchMode } from './dispatch.ts';
 import type { Gateway } from './gateway.ts';
 import { Newcomers } from './newcomers.ts';
 import { onParserError } from './parser-errors.ts';
+import { Pausable } from './pausable.ts';
 import { peerOf } from './peer.ts';
 import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
 
@@ -23,7 +24,7 @@ export interface ConnectionRules {
 /** Timeouts are looked at this often; Node's own default of 30 s would make them meaningless. */
 const CHECK_INTERVAL_MS = 500;
 const HEADER_BYTES_MAX = 16 * 1024;
-const METRICS_CONNECTIONS_MAX = 16;
+export const METRICS_CONNECTIONS_MAX = 16;
 
 /** A listening server. */
 export interface Listener {
@@ -40,6 +41,7 @@ export class Doors {
   private readonly servers = new Set<Server | TlsServer>();
   private rules: ConnectionRules;
   private readonly newcomers = new Newcomers(isKnown);
+  private readonly pausables: Pausable[] = [];
   private isClosing = false;
   private open = 0;
 
@@ -64,6 +66,14 @@ export class Doors {
   apply(rules: ConnectionRules): void {
     this.rules = rules;
     for (const server of this.servers) this.bound(server);
+    for (let over = this.open - rules.connectionsMax; over > 0; over--) this.turnOut(this.newcomers.takeOldest());
+    for (const pausable of this.pausables) pausable.pause(rules.connectionsMax === 0);
+  }
+
+  private turnOut(socket: Socket | undefined): void {
+    if (socket === undefined) return;
+    this.gateway.ledger.cut(peerOf(socket), 'max_connections', 'saturated');
+    socket.destroy();
   }
 
   /** Another certificate for the handshakes to come; connections that stand keep theirs. @throws when it is no pair */
@@ -103,6 +113,7 @@ export class Doors {
     });
     const address = await listening(server, where);
     this.servers.add(server);
+    if (where.path === undefined) this.pausables.push(new Pausable(server));
     return { address, close: (deadlineMs) => this.close(server, deadlineMs) };
   }
 
@@ -136,8 +147,7 @@ export class Doors {
     socket.on('error', () => socket.destroy());
     if (this.open >= this.rules.connectionsMax) {
       const leaving = this.newcomers.takeOldest() ?? socket;
-      this.gateway.ledger.cut(peerOf(leaving), 'max_connections', 'saturated');
-      leaving.destroy();
+      this.turnOut(leaving);
       if (leaving === socket) return;
     }
     this.open++;
@@ -156,6 +166,7 @@ export class Doors {
 
   private close(server: Server | TlsServer, deadlineMs: number): Promise<void> {
     this.isClosing = true;
+    this.pausables.length = 0;
     this.servers.delete(server);
     return close(server, deadlineMs);
   }

@@ -8,10 +8,13 @@ import { FileStorage } from './file-storage.ts';
 import { holdFolder } from './folder.ts';
 import { SALT_BYTES } from './layout.ts';
 import type { RecoverOptions } from './recover.ts';
-import { workerCompactor } from './worker-compactor.ts';
+import { type LendDescriptors, THREAD_DESCRIPTORS, workerCompactor } from './worker-compactor.ts';
 
 /** How real journals are read: with the hashes of the wire. */
 export const RECOVERING: RecoverOptions = { hash: blake3, payloadHashOf };
+
+/** What the journal opens at once at most: a few files, and those of a thread. They are kept back before anybody connects (rule 4). */
+export const JOURNAL_DESCRIPTORS = 8 + THREAD_DESCRIPTORS;
 
 export interface DurableOptions {
   readonly folder: string;
@@ -28,6 +31,7 @@ export interface DurableJournal {
   readonly journal: EmbeddedJournal;
   /** The shards it says there are; null in a new directory. */
   readonly shards: ShardState[] | null;
+  readonly lend: LendDescriptors;
   /** Lets the directory go; nothing may be under way. */
   close(): void;
 }
@@ -35,14 +39,15 @@ export interface DurableJournal {
 /** Takes a data directory and opens the journal in it. @throws FolderError, JournalRefused */
 export function openDurable({ folder, segmentBytes, acceptTornTail, events, onSync }: DurableOptions): DurableJournal {
   const held = holdFolder(folder);
-  const storage = new FileStorage(held.path, onSync);
+  const storage = new FileStorage(held.path, { onDurableWrite: onSync, heldDescriptors: JOURNAL_DESCRIPTORS });
+  const lend: LendDescriptors = (count) => storage.lendDescriptors(count);
   try {
     const journal = new EmbeddedJournal({
       storage,
       recovering: { ...RECOVERING, acceptTornTail },
       segmentBytes,
       freshSalt: () => randomBytes(SALT_BYTES),
-      compactor: workerCompactor(held.path),
+      compactor: workerCompactor(held.path, lend),
       events,
     });
     const shards = journal.recovered?.replica.shards ?? [];
@@ -50,6 +55,7 @@ export function openDurable({ folder, segmentBytes, acceptTornTail, events, onSy
       path: held.path,
       journal,
       shards: shards.length > 0 ? shards : null,
+      lend,
       close: () => {
         journal.close();
         storage.close();
@@ -57,6 +63,7 @@ export function openDurable({ folder, segmentBytes, acceptTornTail, events, onSy
       },
     };
   } catch (error) {
+    storage.close();
     held.release();
     throw error;
   }

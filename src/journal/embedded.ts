@@ -1,15 +1,17 @@
 import type { Batch, Journal, Storage } from '../ports.ts';
 import { Compaction, type Compactor, type JournalEvents } from './compaction.ts';
 import { NO_HASH, type Secret } from './frame.ts';
-import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from './layout.ts';
+import { FILE_HEADER_BYTES, filesOf, RESERVE, segmentFile, snapshotFile } from './layout.ts';
 import { create, mend } from './mend.ts';
 import { INLINE_BYTES_MAX } from './payloads.ts';
 import { type Recovered, type RecoverOptions, recover } from './recover.ts';
+import type { Replica } from './replica.ts';
 import { Room } from './room.ts';
-import { FRAME_BYTES, SegmentLog } from './segment-log.ts';
-import { snapshotsIn } from './snapshot.ts';
+import { FRAME_BYTES, isEnd, SegmentLog } from './segment-log.ts';
+import { type Snapshot, snapshotsIn } from './snapshot.ts';
+import { SnapshotSpace } from './snapshot-space.ts';
 import { runNow } from './steps.ts';
-import type { Refusal } from './walk.ts';
+import type { LogEnd, Refusal } from './walk.ts';
 
 /** The journal that was found is not opened: the message names file, place and reason. */
 export class JournalRefused extends Error {
@@ -48,7 +50,16 @@ export class EmbeddedJournal implements Journal {
 
   /** Recovers, mends and opens. Synchronous: nothing is served before. @throws JournalRefused */
   constructor(options: JournalOptions) {
-    const { storage, recovering, segmentBytes, freshSalt, compactor, events } = options;
+    const { storage, segmentBytes, freshSalt, compactor, events } = options;
+    const since = { sends: 0, ends: 0 };
+    const recovering: RecoverOptions = {
+      ...options.recovering,
+      check: (replica, shard, fact) => {
+        if (fact.name === 'sent') since.sends++;
+        if (isEnd(fact)) since.ends++;
+        options.recovering.check?.(replica, shard, fact);
+      },
+    };
     const found = recover(storage, recovering);
     if (found.kind === 'refused') throw new JournalRefused(found);
     const recovered = found.kind === 'recovered' ? found : null;
@@ -60,20 +71,32 @@ export class EmbeddedJournal implements Journal {
     const { tail } = recovered ?? { tail: { segment: 1, at: FILE_HEADER_BYTES, sequence: 0, hash: NO_HASH } };
     const secret: Secret = { salt, hash: recovering.hash };
     const files = filesOf(storage);
-    const capacities = new Map(
-      files.segments.filter((n) => n >= tail.segment).map((n) => [n, storage.size(segmentFile(n))]),
+    const bytesOf = new Map(files.segments.map((segment) => [segment, storage.size(segmentFile(segment))]));
+    const damaged = recovered?.damagedSnapshots.map(({ file }) => file) ?? [];
+    const snapshots = snapshotsIn(storage, recovering.hash).filter(
+      ({ sequence }) => !damaged.includes(snapshotFile(sequence)),
     );
-    const { hasReserve } = files;
+    const newest = snapshots.at(-1);
+    const live = recovered === null ? 0 : liveIn(recovered.replica);
+    const space = new SnapshotSpace({
+      segmentBytes,
+      newest,
+      logBytes: logBytes(bytesOf, tail, newest),
+      ...since,
+      live,
+    });
     this.room = new Room({
       storage,
       salt,
       segmentBytes,
       current: tail.segment,
-      capacities,
-      hasReserve,
+      capacities: new Map([...bytesOf].filter(([segment]) => segment >= tail.segment)),
+      reserveBytes: files.hasReserve ? storage.size(RESERVE) : 0,
+      space,
       events: {
-        room: (enough) => events.room(enough),
-        sealed: (segment) => this.compaction.sealed(segment),
+        room: (lack) => events.room(lack),
+        wanting: () => this.compaction.makeRoom(this.log.end),
+        sealed: (segment, sequence) => this.compaction.sealed(segment, sequence),
         failed: (error) => this.log.fail(error),
       },
     });
@@ -82,17 +105,15 @@ export class EmbeddedJournal implements Journal {
     const position = { segment, at, sequence, hash };
     const { inlineBytesMax = INLINE_BYTES_MAX, frameBytes = FRAME_BYTES } = options;
     const { epoch, room } = this;
-    this.log = new SegmentLog({ storage, secret, epoch, position, room, apart, inlineBytesMax, frameBytes });
-    const damaged = recovered?.damagedSnapshots.map(({ file }) => file) ?? [];
+    this.log = new SegmentLog({ storage, secret, epoch, position, room, space, apart, inlineBytesMax, frameBytes });
     this.compaction = new Compaction({
       storage,
       compactor,
       room: this.room,
+      space,
       events,
       segmentBytes,
-      snapshots: snapshotsIn(storage, recovering.hash).filter(
-        ({ sequence }) => !damaged.includes(snapshotFile(sequence)),
-      ),
+      snapshots,
       sealed: files.segments.filter((number) => number < tail.segment),
     });
     this.room.fill();
@@ -102,10 +123,10 @@ export class EmbeddedJournal implements Journal {
     this.log.append(batches, done);
   }
 
-  /** Tries again what could not be had: to be called about once a second. */
-  retry(): void {
+  /** Tries again what could not be had: to be called about once a second, with the service's clock. */
+  retry(nowMs: number): void {
+    this.compaction.tick(nowMs, this.log.isIdle);
     this.room.fill();
-    if (this.room.isShort) this.compaction.start();
   }
 
   /** Where the log ends, durably. */
@@ -124,3 +145,13 @@ export class EmbeddedJournal implements Journal {
     this.compaction.close();
   }
 }
+
+/** What the log since a snapshot takes, at most: the last segment as far as it is written, the others whole. */
+function logBytes(bytesOf: ReadonlyMap<number, number>, end: LogEnd, since: Snapshot | undefined): number {
+  let bytes = end.at - (since?.segment === end.segment ? since.at : 0);
+  for (const [segment, size] of bytesOf) if (segment >= (since?.segment ?? 0) && segment < end.segment) bytes += size;
+  return bytes;
+}
+
+const liveIn = ({ shards }: Replica): number =>
+  shards.reduce((sum, { slots }) => sum + slots.filter((message) => message?.payload != null).length, 0);

@@ -1,5 +1,6 @@
 import type { Storage, StorageReader } from '../ports.ts';
-import { isZero } from './frame.ts';
+import { HEADER_BYTES, isZero } from './frame.ts';
+import { lackOf } from './lack.ts';
 import {
   FILE_HEADER_BYTES,
   filesOf,
@@ -13,7 +14,7 @@ import {
 } from './layout.ts';
 import type { Recovered } from './recover.ts';
 import { segmentSteps } from './room.ts';
-import { createWhole, isNoSpace, removeQuietly, type Steps, writeAll, writeZeros } from './steps.ts';
+import { createWhole, removeQuietly, type Steps, writeAll, writeZeros } from './steps.ts';
 import type { Tail } from './walk.ts';
 
 /** What a crash cut off while it was made. */
@@ -25,9 +26,7 @@ export function* removeTemporaries(source: StorageReader): Steps {
 export function* mend(storage: Storage, { tail, salt, apart }: Recovered, segmentBytes: number): Steps {
   yield* removeTemporaries(storage);
   if (tail.tornEnd > tail.at) yield* withReserve(() => putAside(storage, tail));
-  const file = segmentFile(tail.segment);
-  const size = tail.tornEnd > tail.at ? tail.at : storage.size(file);
-  if (size < segmentBytes) yield* refill(file, tail.at, segmentBytes);
+  yield* refill(storage, tail, segmentBytes);
   yield* rewriteLast(storage, tail);
   yield* removeDirtySpares(storage, tail.segment, salt);
   yield* removeOrphans(storage, new Set([...apart.values()].map((hash) => hash.slice(3))));
@@ -38,7 +37,7 @@ function* withReserve(work: () => Steps): Steps {
   try {
     yield* work();
   } catch (error) {
-    if (!isNoSpace(error)) throw error;
+    if (lackOf(error) !== 'disk_space') throw error;
     yield* removeQuietly(RESERVE);
     yield* work();
   }
@@ -51,11 +50,27 @@ function* putAside(storage: Storage, { segment, at, tornEnd }: Tail): Steps {
   yield* createWhole(file, temporary(file), writeAll(temporary(file), 0, torn));
 }
 
-/** Zeros again from `at` on: truncated first, so that a crash on the way leaves nothing that was there. */
-function* refill(file: string, at: number, segmentBytes: number): Steps {
-  yield { op: 'truncate', file, size: at };
-  yield* writeZeros(file, at, segmentBytes);
-  yield { op: 'sync', file };
+/**
+ * Zeros again where a write was cut off; in place, for a full disk has no other space. The last byte of its header goes first: with
+ * that it is cut off, whatever a crash on the way makes of the rest. A segment that is shorter than they are made now grows, if
+ * there is space for that.
+ */
+function* refill(storage: Storage, { segment, at, tornEnd }: Tail, segmentBytes: number): Steps {
+  const file = segmentFile(segment);
+  const size = storage.size(file);
+  if (tornEnd > at) {
+    const last = Math.min(at + HEADER_BYTES, size) - 1;
+    yield* writeZeros(file, last, last + 1);
+    yield { op: 'sync', file };
+    yield* writeZeros(file, at, tornEnd);
+  }
+  try {
+    yield* writeZeros(file, size, segmentBytes);
+  } catch (error) {
+    if (lackOf(error) !== 'disk_space') throw error;
+    yield { op: 'truncate', file, size };
+  }
+  if (tornEnd > at || size < segmentBytes) yield { op: 'sync', file };
 }
 
 /**

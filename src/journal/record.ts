@@ -4,6 +4,7 @@ import type { Image, MessageImage } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Batch, ProcessFact } from '../ports.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
+import { FILE_HEADER_BYTES } from './layout.ts';
 import { readMessage, writeMessage } from './record-message.ts';
 import {
   APART,
@@ -46,6 +47,8 @@ export const KINDS = {
   settled: 68,
   head: 96,
   end: 97,
+  /** The head of a snapshot that ends within a segment. */
+  head_within: 98,
 } as const;
 const NAME_OF = new Map(Object.entries(KINDS).map(([name, kind]) => [kind as number, name as keyof typeof KINDS]));
 const PROCESS = 0xffff;
@@ -58,8 +61,10 @@ export interface Head {
   readonly epoch: number;
   /** Hash of the frame with this sequence, 64 hex digits. */
   readonly hash: string;
-  /** The segment after the last one it covers. */
+  /** Where the log goes on after it: this segment, */
   readonly segment: number;
+  /** from this place on. */
+  readonly at: number;
   readonly shards: number;
   readonly limits: Limits;
 }
@@ -84,11 +89,16 @@ export function writeBatch(w: Writer, batch: Batch, isApart: (fact: Sent) => boo
 
 export function writeRecord(w: Writer, shard: number | null, item: Item, apart = false): void {
   const start = w.length;
-  w.u8(KINDS[apart ? (`${item.name as 'sent' | 'message'}_apart` as const) : item.name]);
+  w.u8(KINDS[kindOf(item, apart)]);
   w.u16(shard ?? PROCESS);
   w.u32(0);
   write(w, item, apart);
   w.u32At(start + 3, w.length - start - PREFIX_BYTES);
+}
+
+function kindOf(item: Item, apart: boolean): keyof typeof KINDS {
+  if (item.name === 'head' && item.at !== FILE_HEADER_BYTES) return 'head_within';
+  return apart ? `${item.name as 'sent' | 'message'}_apart` : item.name;
 }
 
 /** @throws BytesError for what is no record of this version */
@@ -199,7 +209,9 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
       w.text(item.hash);
       w.f64(item.segment);
       w.u16(item.shards);
-      return writeLimits(w, item.limits);
+      writeLimits(w, item.limits);
+      if (item.at !== FILE_HEADER_BYTES) w.f64(item.at);
+      return;
     case 'end':
       w.f64(item.records);
   }
@@ -252,7 +264,7 @@ function read(r: Reader, name: keyof typeof KINDS): Item {
   }
 }
 
-type RestName = Exclude<Item, Fact | MessageImage>['name'];
+type RestName = Exclude<Item, Fact | MessageImage>['name'] | 'head_within';
 
 function readRest(r: Reader, name: RestName): Item {
   switch (name) {
@@ -278,19 +290,23 @@ function readRest(r: Reader, name: RestName): Item {
         untilMs: r.f64(),
       };
     case 'head':
-      return {
-        name,
-        sequence: r.f64(),
-        epoch: r.f64(),
-        hash: r.text(),
-        segment: r.f64(),
-        shards: r.u16(),
-        limits: readLimits(r),
-      };
+      return { ...readHead(r), at: FILE_HEADER_BYTES };
+    case 'head_within':
+      return { ...readHead(r), at: r.f64() };
     case 'end':
       return { name, records: r.f64() };
   }
 }
+
+const readHead = (r: Reader): Omit<Head, 'at'> => ({
+  name: 'head',
+  sequence: r.f64(),
+  epoch: r.f64(),
+  hash: r.text(),
+  segment: r.f64(),
+  shards: r.u16(),
+  limits: readLimits(r),
+});
 
 function writeSent(w: Writer, fact: Sent, apart: boolean): void {
   w.f64(fact.atMs);

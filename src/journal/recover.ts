@@ -45,8 +45,6 @@ export interface RecoverOptions {
   /** `b3:..` of a payload. */
   readonly payloadHashOf: (payload: Uint8Array) => string;
   readonly acceptTornTail?: boolean;
-  /** Only as far as this segment, whose end is not looked at. */
-  readonly upTo?: number;
   /** Only as far as this place in the log. */
   readonly end?: LogEnd;
   /** Only what happened to this shard; the others stay empty. */
@@ -68,7 +66,7 @@ export interface RecoverOptions {
 /** Bytes in, state or refusal out: the newest whole snapshot, then the log. Writes nothing. */
 export function recover(source: StorageReader, options: RecoverOptions): Recovered | Refused | Empty {
   const files = filesOf(source);
-  const upTo = options.upTo ?? options.end?.segment ?? Number.POSITIVE_INFINITY;
+  const upTo = options.end?.segment ?? Number.POSITIVE_INFINITY;
   const segments = files.segments.filter((segment) => segment <= upTo);
   if (segments.length === 0 && files.snapshots.length === 0) return { kind: 'empty' };
   const damagedSnapshots: Refusal[] = [];
@@ -111,6 +109,7 @@ function follow(
   if (check !== undefined) replica.before = (shard, fact) => check(replica, shard, fact);
   const tail = walk(source, {
     segments,
+    at: head?.at ?? FILE_HEADER_BYTES,
     sequence: head?.sequence ?? START.sequence,
     hash: head === null ? START.hash : Buffer.from(head.hash, 'hex'),
     secret: { salt, hash: options.hash },

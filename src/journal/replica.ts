@@ -1,3 +1,4 @@
+import { advance } from '../core/advance.ts';
 import { apply } from '../core/apply.ts';
 import type { Fact } from '../core/facts.ts';
 import { type Image, imagesOf, Restoration } from '../core/image.ts';
@@ -88,6 +89,16 @@ export class Replica {
   private useLimits(limits: Limits): void {
     this.limits = limits;
     for (const state of this.shards) state.limits = limits;
+  }
+
+  /** Time passes without a fact, up to what `untilMs` says of a shard; one of which no fact tells has none. */
+  pass(untilMs: (shard: number) => number): void {
+    for (const state of this.shards) {
+      const ms = untilMs(state.shard);
+      if (state.nowMs === 0 || ms <= state.nowMs) continue;
+      advance(state, ms);
+      this.nowMs = Math.max(this.nowMs, ms);
+    }
   }
 
   /** Revocations, and the quota windows that are not over. */

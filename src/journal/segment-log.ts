@@ -1,11 +1,13 @@
-import type { Fact, Sent } from '../core/facts.ts';
+import type { Acked, Fact, Purged, Sent } from '../core/facts.ts';
 import type { Batch, Journal, Storage } from '../ports.ts';
 import { Writer } from './bytes.ts';
 import { beginFrame, frameBytes, HEADER_BYTES, type Secret, sealFrame } from './frame.ts';
+import { lackAtStart } from './lack.ts';
 import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
 import { type Outgoing, PayloadFiles } from './payloads.ts';
 import { writeBatch } from './record.ts';
 import type { Room } from './room.ts';
+import type { SnapshotSpace } from './snapshot-space.ts';
 import { runLater, writeAll } from './steps.ts';
 
 /** Where the next frame goes, and what it continues. */
@@ -18,6 +20,9 @@ export interface LogPosition {
 
 /** An append of more than this is split between decisions: a frame holds so much and one decision more. */
 export const FRAME_BYTES = 4 << 20;
+
+/** With this its message is no more. */
+export const isEnd = (fact: Fact): fact is Acked | Purged => fact.name === 'acked' || fact.name === 'purged';
 
 interface Append {
   readonly batches: readonly Batch[];
@@ -34,6 +39,7 @@ export class SegmentLog implements Journal {
   private readonly secret: Secret;
   private readonly epoch: number;
   private readonly room: Room;
+  private readonly space: SnapshotSpace;
   private readonly payloads: PayloadFiles;
   private readonly inlineBytesMax: number;
   private readonly frameBytes: number;
@@ -48,6 +54,7 @@ export class SegmentLog implements Journal {
     readonly epoch: number;
     readonly position: LogPosition;
     readonly room: Room;
+    readonly space: SnapshotSpace;
     /** Messages whose payload is in a file of its own. */
     readonly apart: ReadonlyMap<string, string>;
     /** Payloads beyond this get one. */
@@ -60,6 +67,7 @@ export class SegmentLog implements Journal {
     this.epoch = parts.epoch;
     this.position = parts.position;
     this.room = parts.room;
+    this.space = parts.space;
     this.inlineBytesMax = parts.inlineBytesMax;
     this.frameBytes = parts.frameBytes;
     this.payloads = new PayloadFiles(parts.storage, parts.apart);
@@ -68,6 +76,11 @@ export class SegmentLog implements Journal {
   /** Where the log ends, durably. */
   get end(): Readonly<LogPosition> {
     return this.position;
+  }
+
+  /** No append is under way. */
+  get isIdle(): boolean {
+    return this.outstanding === null;
   }
 
   append(batches: readonly Batch[], done: (error: Error | null) => void): void {
@@ -79,7 +92,8 @@ export class SegmentLog implements Journal {
     if (outgoing.length === 0) return this.encode(append, []);
     this.payloads.write(outgoing, (error, without) => {
       if (error !== null) return this.fail(error);
-      if (without.length > 0) this.room.lost();
+      const [first] = without;
+      if (first !== undefined) this.room.lost(first.lack, first.bytes.byteLength);
       this.encode(append, without);
     });
   }
@@ -138,27 +152,40 @@ export class SegmentLog implements Journal {
     }
     const sequence = position.sequence + 1;
     const hash = sealFrame(w, position.at, { sequence, epoch: this.epoch, previous: position.hash }, this.secret);
-    const steps = writeAll(segmentFile(position.segment), position.at, w.buffer.subarray(0, w.length), true);
-    runLater(this.storage, steps, (error) => {
-      if (error !== null) return this.fail(error);
+    this.write(w, () => {
       position.at += bytes;
       position.sequence = sequence;
       position.hash = hash;
+      this.space.wrote(bytes);
       this.spareWriters.push(w);
       this.writeNext(append);
     });
   }
 
+  /** Writes a frame at the end of the log. What could not be begun is begun again later; what was and failed is the end. */
+  private write(w: Writer, written: () => void): void {
+    const { segment, at } = this.position;
+    const steps = writeAll(segmentFile(segment), at, w.buffer.subarray(0, w.length), true);
+    runLater(this.storage, steps, (error) => {
+      if (error === null) return written();
+      const lack = lackAtStart(error);
+      if (lack === null) return this.fail(error);
+      if (this.poison === null) this.room.postpone(lack, () => this.write(w, written));
+    });
+  }
+
   private finish({ batches, done }: Append): void {
     this.outstanding = null;
-    for (const { shard, facts } of batches) {
-      if (shard !== null) for (const fact of facts) this.releasePayload(fact);
-    }
+    for (const { shard, facts } of batches) if (shard !== null) for (const fact of facts) this.count(fact);
+    this.room.grown();
     done(null);
   }
 
-  private releasePayload(fact: Fact): void {
-    if (fact.name === 'acked' || fact.name === 'purged') this.payloads.release(fact.msgId);
+  private count(fact: Fact): void {
+    if (fact.name === 'sent') this.space.entered();
+    if (!isEnd(fact)) return;
+    this.space.left();
+    this.payloads.release(fact.msgId);
   }
 
   /** Nothing is written any more; what is outstanding gets the error, and so does everything after it. */

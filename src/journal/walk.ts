@@ -23,8 +23,10 @@ export interface Tail {
 }
 
 export interface WalkOptions {
-  /** Segments there are, ascending; the first is where to begin. */
+  /** Segments there are, ascending; the first is where to begin, */
   readonly segments: readonly number[];
+  /** at this place in it. */
+  readonly at: number;
   /** The frame before the first one to visit. */
   readonly sequence: number;
   readonly hash: Uint8Array;
@@ -63,7 +65,7 @@ export function walk(source: StorageReader, options: WalkOptions): Tail | Refusa
     const salt = readFileHeader(range, 'segment', segment);
     if (typeof salt === 'string') return { file, at: 0, why: salt };
     if (Buffer.compare(salt, secret.salt) !== 0) return { file, at: 0, why: 'of another journal' };
-    let at = FILE_HEADER_BYTES;
+    let at = i === 0 ? options.at : FILE_HEADER_BYTES;
     const isEnd = (): boolean => segment === end?.segment && at >= end.at;
     const next = () => (isEnd() ? ({ kind: 'none' } as const) : frameAt(at));
     let found = next();

@@ -106,7 +106,7 @@ const ofProcess = fc.oneof(
   named('limited', { limits }),
   named('revoked', { kind: fc.constantFrom('nonce', 'key_id'), value: id, atMs: time }),
   named('charged', { nonce: id, line: text, used: count, endMs: time, windowMs: time }),
-  named('head', { sequence: count, epoch: count, hash: id, segment: count, shards: fc.nat(1024), limits }),
+  named('head', { sequence: count, epoch: count, hash: id, segment: count, at: count, shards: fc.nat(1024), limits }),
   named('end', { records: count }),
 ) as fc.Arbitrary<Item>;
 const ofShard = fc.oneof(
