@@ -43,6 +43,7 @@ export interface NodeParts {
   readonly limits: Limits;
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
+  readonly diskBytes: number;
   readonly defect: Defect | null;
 }
 
@@ -75,9 +76,19 @@ export class MailboxNode implements Host {
     this.index = parts.index;
     this.clock = parts.clock;
     this.door = new Door(parts, this);
-    const { index, loop, random, syncMs, shards, limits, mayBeDamaged, defect } = parts;
+    const { index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes, defect } = parts;
     this.store = new SimStore({
-      ...{ index, loop, random, syncMs, shards, limits, mayBeDamaged, forgetsAcks: defect === 'forget_acks' },
+      ...{
+        index,
+        loop,
+        random,
+        syncMs,
+        shards,
+        limits,
+        mayBeDamaged,
+        diskBytes,
+        forgetsAcks: defect === 'forget_acks',
+      },
       live: (run) => this.live(run),
       events: { room: (enough) => this.hasRoom(enough), compacted: () => parts.watch.compacted() },
     });
@@ -275,7 +286,7 @@ export class MailboxNode implements Host {
     const isParked = this.parts.mayBeDamaged && this.service !== null && this.service.down.size > 0;
     if (this.service?.isFailed || isParked) this.died(false, null);
     this.start();
-    this.live(() => this.store.retry());
+    this.live(() => this.store.retry(this.clock.nowMs()));
     this.useKeys(keys);
     this.clockChanged();
   }
@@ -335,7 +346,7 @@ export class MailboxNode implements Host {
     this.heedRoom();
     const retry = (): void => {
       if (generation !== this.generation || !this.isShort) return;
-      this.live(() => this.store.retry());
+      this.live(() => this.store.retry(this.clock.nowMs()));
       this.parts.loop.after(RETRY_MS, 'end', this.timerId(), retry);
     };
     if (!enough) this.parts.loop.after(RETRY_MS, 'end', this.timerId(), retry);

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { AskRemote, Verdict } from '../auth/remote.ts';
 
 const ANSWER_BYTES_MAX = 4096;
-const SOCKETS_MAX = 32;
+export const VERIFIER_SOCKETS_MAX = 32;
 
 /**
  * The remote verifier over HTTP(S) (B8): `POST {"capability": ".."}` is answered `200 {"valid": true, "ttl_ms"?: n}` or
@@ -12,7 +12,7 @@ const SOCKETS_MAX = 32;
  */
 export function askOverHttp(url: URL, timeoutMs: number): AskRemote {
   const secure = url.protocol === 'https:';
-  const pool = { keepAlive: true, maxSockets: SOCKETS_MAX };
+  const pool = { keepAlive: true, maxSockets: VERIFIER_SOCKETS_MAX };
   const agent = secure ? new HttpsAgent({ ...pool, minVersion: 'TLSv1.3' }) : new HttpAgent(pool);
   const start = secure ? httpsRequest : httpRequest;
   return (capability, done) => {
