@@ -64,6 +64,8 @@ export class MailboxNode implements Host {
   private wakes = 0;
   private isDraining = false;
   private isShort = false;
+  /** It has not heard yet what became of an append. */
+  private isWaiting = false;
   /** How deep we are in what the process does. */
   private depth = 0;
   /** How long the machine is away when it stops at an op of its disk. */
@@ -129,6 +131,7 @@ export class MailboxNode implements Host {
     if (defect === 'stuck_clock') this.clock.freeze(true);
     this.isDraining = false;
     this.isShort = false;
+    this.isWaiting = false;
     const opened = this.store.open();
     // It gives up with an error; whoever watches it tries again.
     if (opened === 'no_space') return this.parts.loop.after(FAILED_DOWN_MS, 'end', this.timerId(), () => this.start());
@@ -303,9 +306,11 @@ export class MailboxNode implements Host {
     const { service, generation } = this;
     const { loop, defect, watch } = this.parts;
     watch.appending(this.index);
+    this.isWaiting = true;
     const hear = (): void => {
       if (generation !== this.generation) return;
       if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), () => this.live(hear));
+      this.isWaiting = false;
       service?.durable();
       this.watchIdle();
       this.arm();
@@ -415,8 +420,8 @@ export class MailboxNode implements Host {
   }
 
   private watchIdle(): void {
-    const { service, store } = this;
-    if (service !== null && !service.isFailed && !store.isAppending) this.parts.watch.idle(this.index);
+    const { service } = this;
+    if (service !== null && !service.isFailed && !this.isWaiting) this.parts.watch.idle(this.index);
   }
 
   /** The clock runs differently from now on: wake-ups are planned anew. */

@@ -81,7 +81,6 @@ export class SimStore {
   private journal: EmbeddedJournal | null = null;
   /** Appended, and not known to be durable. */
   private inDoubt: readonly Batch[] = [];
-  isAppending = false;
   /** Of the last frame that is known to be durable. */
   private sequence = 0;
   private ops = 0;
@@ -110,7 +109,6 @@ export class SimStore {
   open(): Opened | Beyond | 'no_space' {
     const { parts, trouble } = this;
     trouble.beforeStart(this.disk);
-    this.isAppending = false;
     let found: { readonly journal: EmbeddedJournal; readonly records: number } | null;
     try {
       // After a tear within a sector nobody but the operator can say that it was one.
@@ -206,11 +204,9 @@ export class SimStore {
   append(batches: readonly Batch[], done: (error: Error | null) => void): void {
     const journal = this.journal as EmbeddedJournal;
     this.inDoubt = batches;
-    this.isAppending = true;
     journal.append(
       batches.map((batch) => this.written(batch)),
       (error) => {
-        this.isAppending = false;
         if (lackOf(error) !== null) throw new Breach('JR4', `the journal failed: ${error?.message}`);
         if (error === null) {
           this.inDoubt = [];
