@@ -6,6 +6,7 @@ const suite = process.env['SUITE'];
 /** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy. */
 const SYSTEM = [
   'test/journal/system-faults.test.ts',
+  'test/journal/system-descriptors.test.ts',
   'test/drills/amnesia.test.ts',
   'test/drills/wall-clock.test.ts',
   'test/cli/readme.test.ts',

@@ -98,10 +98,10 @@ export function benchSnapshot({ messages = 1_000_000, payloadBytes = 256, quietS
     let beganMs = 0;
     let made: Snapshot | null = null;
     let endedMs = 0;
-    const compactor: Compactor = (upTo, done) => {
+    const compactor: Compactor = (covered, done) => {
       if (!allowed || beganMs > 0) return done(new Error('not now'), null);
       beganMs = performance.now();
-      real(upTo, done);
+      real(covered, done);
     };
     const journal = open(folder, 8 * MIB, compactor, (snapshot) => {
       made = snapshot;

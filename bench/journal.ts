@@ -58,7 +58,7 @@ const EVENTS: JournalEvents = {
 function openWhole(folder: string, syncs: number[] = []): EmbeddedJournal {
   mkdirSync(join(folder, PAYLOADS), { recursive: true });
   return new EmbeddedJournal({
-    storage: new FileStorage(folder, (seconds) => syncs.push(seconds)),
+    storage: new FileStorage(folder, { onDurableWrite: (seconds) => syncs.push(seconds) }),
     recovering: RECOVERING,
     segmentBytes: SEGMENT_BYTES,
     freshSalt: () => randomBytes(SALT_BYTES),

@@ -29,8 +29,11 @@ export class DiskTrouble {
   private tear: Tear = 'sector';
   private shortUntilMs = -1;
   private lostUntilMs = -1;
+  private closedUntilMs = -1;
   private error: ErrorOf | null = null;
   private misdirects = false;
+  /** It is not a process that does something to the disk. */
+  private isLosing = false;
   private loses: LossOf | null = null;
   /** The frame at hand is written in pieces, which end within sectors; */
   private inPieces = false;
@@ -46,11 +49,12 @@ export class DiskTrouble {
   end(disk: Disk): void {
     this.shortUntilMs = -1;
     this.lostUntilMs = -1;
+    this.closedUntilMs = -1;
     this.error = null;
     this.misdirects = false;
     this.loses = null;
     disk.crashAt = 0;
-    disk.capacityBytes = Number.POSITIVE_INFINITY;
+    disk.makeRoom();
   }
 
   // ---- what is to go wrong
@@ -61,6 +65,11 @@ export class DiskTrouble {
 
   loseSyncs(untilMs: number): void {
     this.lostUntilMs = Math.max(this.lostUntilMs, untilMs);
+  }
+
+  /** The process has no descriptor left: nothing can be opened. */
+  openNothing(untilMs: number): void {
+    this.closedUntilMs = Math.max(this.closedUntilMs, untilMs);
   }
 
   /** The next write that must be durable. */
@@ -110,13 +119,17 @@ export class DiskTrouble {
     const file = random.pick(used);
     if (loses === 'shortened') return disk.shorten(file, random.below(disk.size(file)));
     const gone = random.chance(0.5) ? segments.filter((other) => other >= file) : [file];
+    this.isLosing = true;
     for (const name of gone) disk.now({ op: 'remove', file: name });
     disk.now({ op: 'sync_folder', folder: '' });
+    this.isLosing = false;
   }
 
   /** Asked before every op. */
   of(op: StorageOp, disk: Disk): DiskFault | null {
+    if (this.isLosing) return null;
     const { nowMs } = this.loop;
+    if (nowMs < this.closedUntilMs && disk.opens(op)) return { kind: 'unbegun', code: 'EMFILE' };
     if (op.op === 'sync') this.inPieces = false;
     if (isFrame(op)) {
       const fault = this.ofFrame(disk);

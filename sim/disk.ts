@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+import { NotBegun } from '../src/journal/lack.ts';
 import type { Storage, StorageOp } from '../src/ports.ts';
 import { Inode, type Loss } from './inode.ts';
 
@@ -7,13 +9,21 @@ export type DiskFault =
    * It fails. Nothing of it happened, or with `cached` a write is in the system's cache, which takes it for written; a sync
    * that fails is forgotten by the system in any case.
    */
-  | { readonly kind: 'error'; readonly code: 'EIO' | 'ENOSPC'; readonly cached?: boolean }
+  | { readonly kind: 'error'; readonly code: ErrorCode; readonly cached?: boolean }
+  /** It could not even be begun. */
+  | { readonly kind: 'unbegun'; readonly code: ErrorCode }
   /** Fewer bytes are written than were asked for. */
   | { readonly kind: 'short'; readonly bytes: number }
   /** It says that it is on the disk, and it is in a cache. */
   | { readonly kind: 'lost_sync' }
   /** It is written, but somewhere else. */
   | { readonly kind: 'misdirected'; readonly file: string; readonly at: number };
+
+type ErrorCode = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE' | 'ENFILE' | 'ENOMEM';
+
+/** What says that there is no more space: the disk, or the quota of its user. */
+export const FULL_OF = ['space', 'quota'] as const;
+export type FullOf = (typeof FULL_OF)[number];
 
 export interface DiskOptions {
   /** Runs what an op that was begun leads to, later. */
@@ -51,6 +61,9 @@ export class Disk implements Storage {
   /** A write at which the process dies is in the cache by then. */
   crashesWithin = false;
   capacityBytes: number;
+  fullOf: FullOf = 'space';
+  /** What durable writes go to stays open. */
+  private openFile: string | null = null;
   readonly injected: Record<string, number> = {};
 
   constructor(options: DiskOptions) {
@@ -113,6 +126,7 @@ export class Disk implements Storage {
     }
     const fault = this.options.fault?.(op) ?? null;
     if (fault !== null) this.injected[fault.kind] = (this.injected[fault.kind] ?? 0) + 1;
+    if (fault?.kind === 'unbegun') throw new NotBegun(failure(fault.code, op.op));
     if (fault?.kind === 'error') {
       if (op.op === 'sync') this.names.get(op.file)?.forget();
       if (op.op === 'write' && fault.cached === true) this.write(op, { kind: 'lost_sync' })();
@@ -158,10 +172,12 @@ export class Disk implements Storage {
       this.name({ from: null, to: target.file, inode });
     }
     const used = this.capacityBytes === Number.POSITIVE_INFINITY ? 0 : this.used();
-    const room = this.capacityBytes - used + Math.max(0, inode.length - target.at);
+    // What is written over has its space, however full the disk is.
+    const room = Math.max(0, this.capacityBytes - used) + Math.max(0, inode.length - target.at);
     const asked = fault?.kind === 'short' ? Math.min(fault.bytes, op.bytes.byteLength) : op.bytes.byteLength;
     const fits = Math.min(asked, Math.max(0, room));
-    if (fits === 0 && asked > 0) throw failure('ENOSPC', op.file);
+    if (fits === 0 && asked > 0) throw failure(this.fullOf === 'quota' ? 'EDQUOT' : 'ENOSPC', op.file);
+    if (op.durable) this.openFile = op.file;
     const written = inode;
     const dirty = written.write(target.at, op.bytes.subarray(0, fits));
     return () => {
@@ -169,6 +185,24 @@ export class Disk implements Storage {
       else if (op.durable) written.store(dirty);
       return fits;
     };
+  }
+
+  /** Whether a file or folder has to be opened for it. */
+  opens(op: StorageOp): boolean {
+    if (op.op === 'rename' || op.op === 'remove') return false;
+    return op.op !== 'write' || !op.durable || op.file !== this.openFile;
+  }
+
+  /** Its whole size is there again. */
+  makeRoom(): void {
+    this.capacityBytes = this.options.capacityBytes ?? Number.POSITIVE_INFINITY;
+    this.fullOf = 'space';
+  }
+
+  /** So many bytes more fit, then no more. */
+  leave(bytes: number, fullOf: FullOf): void {
+    this.capacityBytes = Math.min(this.used() + bytes, this.options.capacityBytes ?? Number.POSITIVE_INFINITY);
+    this.fullOf = fullOf;
   }
 
   /** Bytes of all files. */
@@ -195,6 +229,7 @@ export class Disk implements Storage {
   /** The process dies, the system goes on: the cache is as it was, nothing under way answers. */
   kill(): void {
     this.generation++;
+    this.openFile = null;
     this.crashAt = 0;
   }
 
@@ -249,6 +284,9 @@ function rename(names: Map<string, Inode>, { from, to, inode }: NameOp): void {
   if (to !== null) names.set(to, inode);
 }
 
+/** As Node has it: there is no name for EDQUOT. */
 function failure(code: string, what: string): Error {
-  return Object.assign(new Error(`${code}: ${what}`), { code });
+  const errno = -constants.errno[code as 'EIO'];
+  const known = code === 'EDQUOT' ? `Unknown system error ${errno}` : code;
+  return Object.assign(new Error(`${known}: ${what}`), { code: known, errno });
 }

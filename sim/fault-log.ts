@@ -14,6 +14,7 @@ export const FAULT_FAMILIES = {
     'bit_flip',
     'misdirected_write',
     'lost_file',
+    'descriptors',
   ],
 } as const;
 export type FaultKind = (typeof FAULT_FAMILIES)[keyof typeof FAULT_FAMILIES][number];

@@ -1,5 +1,6 @@
 import type { Group } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
+import type { FullOf } from './disk.ts';
 import type { ErrorOf, LossOf, Tear } from './disk-trouble.ts';
 import type { FAULT_FAMILIES, FaultLog } from './fault-log.ts';
 import type { Loop } from './loop.ts';
@@ -28,7 +29,9 @@ export type Fault = { readonly node: number } & (
   | { readonly kind: 'power_cut'; readonly ops: number; readonly tear: Tear; readonly downMs: number }
   /** The next write that must be durable fails. */
   | { readonly kind: 'disk_error'; readonly of: ErrorOf }
-  | { readonly kind: 'disk_full'; readonly bytes: number; readonly forMs: number }
+  | { readonly kind: 'disk_full'; readonly bytes: number; readonly of?: FullOf; readonly forMs: number }
+  /** No file can be opened. */
+  | { readonly kind: 'descriptors'; readonly forMs: number }
   | { readonly kind: 'short_write' | 'lost_sync'; readonly forMs: number }
   | { readonly kind: 'bit_flip'; readonly bits: number }
   /** The next write that must be durable goes elsewhere. */
@@ -118,10 +121,10 @@ export class Injector {
       case 'disk_error':
         return trouble.fail(fault.of);
       case 'disk_full':
-        disk.capacityBytes = disk.used() + fault.bytes;
-        return end(fault.forMs, () => {
-          disk.capacityBytes = Number.POSITIVE_INFINITY;
-        });
+        disk.leave(fault.bytes, fault.of ?? 'space');
+        return end(fault.forMs, () => disk.makeRoom());
+      case 'descriptors':
+        return trouble.openNothing(loop.nowMs + fault.forMs);
       case 'short_write':
         return trouble.writeShort(loop.nowMs + fault.forMs);
       case 'lost_sync':

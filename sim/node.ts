@@ -43,6 +43,7 @@ export interface NodeParts {
   readonly limits: Limits;
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
+  readonly diskBytes: number;
   readonly defect: Defect | null;
 }
 
@@ -63,6 +64,8 @@ export class MailboxNode implements Host {
   private wakes = 0;
   private isDraining = false;
   private isShort = false;
+  /** It has not heard yet what became of an append. */
+  private isWaiting = false;
   /** How deep we are in what the process does. */
   private depth = 0;
   /** How long the machine is away when it stops at an op of its disk. */
@@ -75,9 +78,19 @@ export class MailboxNode implements Host {
     this.index = parts.index;
     this.clock = parts.clock;
     this.door = new Door(parts, this);
-    const { index, loop, random, syncMs, shards, limits, mayBeDamaged, defect } = parts;
+    const { index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes, defect } = parts;
     this.store = new SimStore({
-      ...{ index, loop, random, syncMs, shards, limits, mayBeDamaged, forgetsAcks: defect === 'forget_acks' },
+      ...{
+        index,
+        loop,
+        random,
+        syncMs,
+        shards,
+        limits,
+        mayBeDamaged,
+        diskBytes,
+        forgetsAcks: defect === 'forget_acks',
+      },
       live: (run) => this.live(run),
       events: { room: (enough) => this.hasRoom(enough), compacted: () => parts.watch.compacted() },
     });
@@ -118,6 +131,7 @@ export class MailboxNode implements Host {
     if (defect === 'stuck_clock') this.clock.freeze(true);
     this.isDraining = false;
     this.isShort = false;
+    this.isWaiting = false;
     const opened = this.store.open();
     // It gives up with an error; whoever watches it tries again.
     if (opened === 'no_space') return this.parts.loop.after(FAILED_DOWN_MS, 'end', this.timerId(), () => this.start());
@@ -275,7 +289,7 @@ export class MailboxNode implements Host {
     const isParked = this.parts.mayBeDamaged && this.service !== null && this.service.down.size > 0;
     if (this.service?.isFailed || isParked) this.died(false, null);
     this.start();
-    this.live(() => this.store.retry());
+    this.live(() => this.store.retry(this.clock.nowMs()));
     this.useKeys(keys);
     this.clockChanged();
   }
@@ -292,9 +306,11 @@ export class MailboxNode implements Host {
     const { service, generation } = this;
     const { loop, defect, watch } = this.parts;
     watch.appending(this.index);
+    this.isWaiting = true;
     const hear = (): void => {
       if (generation !== this.generation) return;
       if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), () => this.live(hear));
+      this.isWaiting = false;
       service?.durable();
       this.watchIdle();
       this.arm();
@@ -335,7 +351,7 @@ export class MailboxNode implements Host {
     this.heedRoom();
     const retry = (): void => {
       if (generation !== this.generation || !this.isShort) return;
-      this.live(() => this.store.retry());
+      this.live(() => this.store.retry(this.clock.nowMs()));
       this.parts.loop.after(RETRY_MS, 'end', this.timerId(), retry);
     };
     if (!enough) this.parts.loop.after(RETRY_MS, 'end', this.timerId(), retry);
@@ -404,8 +420,8 @@ export class MailboxNode implements Host {
   }
 
   private watchIdle(): void {
-    const { service, store } = this;
-    if (service !== null && !service.isFailed && !store.isAppending) this.parts.watch.idle(this.index);
+    const { service } = this;
+    if (service !== null && !service.isFailed && !this.isWaiting) this.parts.watch.idle(this.index);
   }
 
   /** The clock runs differently from now on: wake-ups are planned anew. */

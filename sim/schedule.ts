@@ -6,6 +6,7 @@ import { type ConsumerRules, TEMPER_NAMES } from './clients/consumer.ts';
 import type { CapabilityRules } from './clients/issuer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
+import { FULL_OF, type FullOf } from './disk.ts';
 import { ERRORS_OF, type ErrorOf, LOSSES_OF, type LossOf, TEARS, type Tear } from './disk-trouble.ts';
 import { FAULT_MOST } from './fault.ts';
 import type { Direction } from './network.ts';
@@ -63,7 +64,8 @@ export type PlannedFault = { readonly atMs: number; readonly everyMs: Range } & 
   | ({ readonly kind: 'connection_flood'; readonly connections: number; readonly forMs: Range } & OnNode)
   | ({ readonly kind: 'power_cut'; readonly ops: Range; readonly tear: Tear; readonly downMs: Range } & OnNode)
   | ({ readonly kind: 'disk_error'; readonly of: ErrorOf } & OnNode)
-  | ({ readonly kind: 'disk_full'; readonly bytes: number; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'disk_full'; readonly bytes: number; readonly of: FullOf; readonly forMs: Range } & OnNode)
+  | ({ readonly kind: 'descriptors'; readonly forMs: Range } & OnNode)
   | ({ readonly kind: 'short_write' | 'lost_sync'; readonly forMs: Range } & OnNode)
   | ({ readonly kind: 'bit_flip'; readonly bits: number } & OnNode)
   | ({ readonly kind: 'misdirected_write' } & OnNode)
@@ -132,6 +134,7 @@ function setupOf(f: Fields): Setup {
     skewMs: f.shifts('skew', nodes),
     cacheTtlMs: f.duration('cap_cache_ttl', 30_000, 5_000, 120_000),
     connectionsMax: f.whole('max_connections', 1, 1_000_000, 1024),
+    diskBytes: f.has('disk') ? f.whole('disk', 1_000_000, 1_000_000_000) : null,
     defect: f.has('defect') ? f.oneOf('defect', DEFECTS) : null,
   };
 }
@@ -214,7 +217,7 @@ export const PLANNED_KINDS = [
   ...(['clock_step', 'clock_freeze', 'clock_drift', 'connection_flood', 'burst', 'replay_storm'] as const),
   ...(['dedup_flood', 'hot_topic', 'authority_down', 'revoke', 'rollover', 'auth_failures'] as const),
   ...(['power_cut', 'disk_error', 'disk_full', 'short_write', 'lost_sync', 'bit_flip', 'misdirected_write'] as const),
-  ...(['shard_kill', 'lost_file'] as const),
+  ...(['shard_kill', 'lost_file', 'descriptors'] as const),
 ] satisfies readonly PlannedKind[];
 
 function faultOf(f: Fields, { nodes, shards, durationMs }: Setup): PlannedFault {
@@ -267,9 +270,15 @@ function paramsOf(kind: PlannedKind, f: Fields, { onNode, onLinks, onShard }: Pl
     case 'disk_error':
       return { ...onNode(), of: f.oneOf('of', ERRORS_OF, 'write') };
     case 'disk_full':
-      return { ...onNode(), bytes: f.whole('bytes', 0, FAULT_MOST.bytes, 0), forMs: f.range('for') };
+      return {
+        ...onNode(),
+        bytes: f.whole('bytes', 0, FAULT_MOST.bytes, 0),
+        of: f.oneOf('of', FULL_OF, 'space'),
+        forMs: f.range('for'),
+      };
     case 'short_write':
     case 'lost_sync':
+    case 'descriptors':
       return { ...onNode(), forMs: f.range('for') };
     case 'bit_flip':
       return { ...onNode(), bits: f.whole('bits', 1, FAULT_MOST.bits, 1) };

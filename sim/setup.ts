@@ -24,6 +24,8 @@ export interface Setup {
   readonly skewMs: readonly number[];
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
+  /** Size of the disk of each node, all the time; null for one that is never full by itself. */
+  readonly diskBytes: number | null;
   readonly defect: Defect | null;
 }
 

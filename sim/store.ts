@@ -3,11 +3,12 @@ import type { Limits } from '../src/core/limits.ts';
 import type { Message, ShardState } from '../src/core/state.ts';
 import { Reader } from '../src/journal/bytes.ts';
 import { EmbeddedJournal, JournalRefused } from '../src/journal/embedded.ts';
+import { lackOf } from '../src/journal/lack.ts';
 import { readRecord } from '../src/journal/record.ts';
 import type { Recovered } from '../src/journal/recover.ts';
 import { imagesIn, shardPieces } from '../src/journal/shard-images.ts';
 import { compact } from '../src/journal/snapshot.ts';
-import { isNoSpace, runLater } from '../src/journal/steps.ts';
+import { runLater } from '../src/journal/steps.ts';
 import type { Batch, Clocks, ProcessFact, StorageOp } from '../src/ports.ts';
 import { Service } from '../src/service/service.ts';
 import { Breach } from './checkers/breach.ts';
@@ -43,6 +44,7 @@ export interface StoreParts {
   readonly limits: Limits;
   /** The disk may be damaged in this run: what was appended is kept, to be held against what is left of it. */
   readonly mayBeDamaged: boolean;
+  readonly diskBytes: number;
   /** The defect: acks are not written. */
   readonly forgetsAcks: boolean;
   /** Runs what an op of the disk leads to; the process may die in it. */
@@ -79,10 +81,8 @@ export class SimStore {
   private journal: EmbeddedJournal | null = null;
   /** Appended, and not known to be durable. */
   private inDoubt: readonly Batch[] = [];
-  isAppending = false;
   /** Of the last frame that is known to be durable. */
   private sequence = 0;
-  private waiting: (() => void)[] = [];
   private ops = 0;
 
   constructor(parts: StoreParts) {
@@ -90,6 +90,7 @@ export class SimStore {
     this.prefix = parts.mayBeDamaged ? new PrefixLog(parts.shards, parts.limits) : null;
     this.trouble = new DiskTrouble(parts.loop, parts.random);
     this.disk = new Disk({
+      capacityBytes: parts.diskBytes,
       schedule: (op, run) => this.schedule(op, run),
       fault: (op) => this.trouble.of(op, this.disk),
     });
@@ -108,14 +109,12 @@ export class SimStore {
   open(): Opened | Beyond | 'no_space' {
     const { parts, trouble } = this;
     trouble.beforeStart(this.disk);
-    this.waiting = [];
-    this.isAppending = false;
     let found: { readonly journal: EmbeddedJournal; readonly records: number } | null;
     try {
       // After a tear within a sector nobody but the operator can say that it was one.
       found = this.tryOpen(false) ?? (trouble.toreBytes && !trouble.hasLied ? this.tryOpen(true) : null);
     } catch (error) {
-      if (isNoSpace(error)) return 'no_space';
+      if (lackOf(error) !== null) return 'no_space';
       if (!(error instanceof JournalRefused)) throw error;
       found = null;
       if (!trouble.hasLied) throw new Breach('PrefixProp', `a sound journal is refused: ${error.message}`);
@@ -161,10 +160,9 @@ export class SimStore {
         frameBytes: FRAME_BYTES,
         inlineBytesMax: INLINE_BYTES_MAX,
         freshSalt: () => new Uint8Array(SALT_BYTES).fill(parts.index + 1),
-        // It is another thread's: it takes its time, and begins after the append that filled the segment.
-        compactor: (upTo, done) => this.whenIdle(() => runLater(disk, compact(disk, upTo, RECOVERING), done)),
+        compactor: (covered, done) => runLater(disk, compact(disk, covered, RECOVERING), done),
         events: {
-          room: parts.events.room,
+          room: (lack) => parts.events.room(lack === null),
           compacted: parts.events.compacted,
           // It will be tried again; whether the log is whole is found out by the next process.
           compactionFailed: () => {},
@@ -206,18 +204,16 @@ export class SimStore {
   append(batches: readonly Batch[], done: (error: Error | null) => void): void {
     const journal = this.journal as EmbeddedJournal;
     this.inDoubt = batches;
-    this.isAppending = true;
     journal.append(
       batches.map((batch) => this.written(batch)),
       (error) => {
-        this.isAppending = false;
+        if (lackOf(error) !== null) throw new Breach('JR4', `the journal failed: ${error?.message}`);
         if (error === null) {
           this.inDoubt = [];
           this.sequence = journal.end.sequence;
           this.prefix?.appended(this.sequence, batches);
         }
         done(error);
-        for (const run of this.waiting.splice(0)) run();
       },
     );
   }
@@ -225,11 +221,6 @@ export class SimStore {
   private written(batch: Batch): Batch {
     if (!this.parts.forgetsAcks || batch.shard === null) return batch;
     return { ...batch, facts: batch.facts.filter(({ name }) => name !== 'acked') };
-  }
-
-  private whenIdle(run: () => void): void {
-    if (this.isAppending) this.waiting.push(run);
-    else run();
   }
 
   /** What the disk has of a shard as far as all is durable now, read when it is asked for. */
@@ -253,8 +244,8 @@ export class SimStore {
   }
 
   /** Tries again what could not be had for want of space. */
-  retry(): void {
-    this.journal?.retry();
+  retry(nowMs: number): void {
+    this.journal?.retry(nowMs);
   }
 
   // ---- a process ends

@@ -3,6 +3,7 @@ import type { Session } from './auth/authorize.ts';
 import { readSecretFile } from './auth/secret-file.ts';
 import { SETTINGS, type Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
+import type { DescriptorBudget } from './descriptors.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import type { Gateway } from './http/gateway.ts';
 import type { Ledger } from './http/ledger.ts';
@@ -13,6 +14,9 @@ import { listenUnix, UnixSocketError } from './http/unix.ts';
 import type { Log } from './observe/log.ts';
 
 const PEM_BYTES_MAX = 256 * 1024;
+
+/** The limit of open files may be changed from outside: it is looked at so often. */
+const LOOK_MS = 1000;
 
 /** The ways in that the settings ask for. */
 export interface Listeners {
@@ -34,6 +38,7 @@ export interface Listeners {
 
 export interface ListenersOptions {
   readonly settings: Settings;
+  readonly descriptors: DescriptorBudget;
   readonly log: Log;
   readonly ledger: Ledger;
   /** What a connection starts with. */
@@ -41,20 +46,27 @@ export interface ListenersOptions {
   readonly metrics: Registry;
 }
 
-const connectionRules = (s: Settings): ConnectionRules => ({
-  readTimeoutMs: s.read_timeout,
-  writeTimeoutMs: s.write_timeout,
-  idleTimeoutMs: s.idle_timeout,
-  connectionsMax: s.max_connections,
-  requestsPerSocket: s.requests_per_socket,
-});
+/** As the settings have it, as far as the limit of open files allows. */
+function connectionRules(s: Settings, descriptors: DescriptorBudget, log: Log): ConnectionRules {
+  const reason = descriptors.shortage(s.max_connections);
+  if (reason !== null) log.warn('process.descriptors', { limit: descriptors.limit, reason });
+  return {
+    readTimeoutMs: s.read_timeout,
+    writeTimeoutMs: s.write_timeout,
+    idleTimeoutMs: s.idle_timeout,
+    connectionsMax: descriptors.connections(s.max_connections),
+    requestsPerSocket: s.requests_per_socket,
+  };
+}
 
 /** Whom the Unix socket lets in: the user the server runs as, unless a list says otherwise. */
 const allowedUids = ({ allow_uids }: Settings): readonly number[] => allow_uids ?? [process.getuid?.() ?? -1];
 
 /** Opens all of them or none. @throws ConfigError, ListenError */
-export async function openListeners({ settings, log, metrics, ...door }: ListenersOptions): Promise<Listeners> {
-  const doors = new Doors({ ...door, rules: connectionRules(settings) });
+export async function openListeners(options: ListenersOptions): Promise<Listeners> {
+  const { settings, descriptors, log, metrics, ...door } = options;
+  const rulesOf = (next: Settings): ConnectionRules => connectionRules(next, descriptors, log);
+  const doors = new Doors({ ...door, rules: rulesOf(settings) });
   const open: Listener[] = [];
   let inForce = settings;
   const close = async (listeners: readonly Listener[], deadlineMs: number): Promise<void> => {
@@ -80,10 +92,13 @@ export async function openListeners({ settings, log, metrics, ...door }: Listene
     return () => {
       if (renewed !== null) doors.renew(renewed);
       renewed?.key.fill(0);
-      doors.apply(connectionRules(next));
+      doors.apply(rulesOf(next));
       inForce = next;
     };
   };
+  const looking = setInterval(() => {
+    if (descriptors.look()) doors.apply(rulesOf(inForce));
+  }, LOOK_MS).unref();
   const [http, scrape, ...unix] = open as [Listener, Listener, ...Listener[]];
   return {
     http: http.address,
@@ -93,7 +108,10 @@ export async function openListeners({ settings, log, metrics, ...door }: Listene
     serve: (gateway, dispatch) => doors.serve(gateway, dispatch),
     prepare,
     drain: () => close([http, ...unix], inForce.drain_deadline),
-    close: () => close(open, 0),
+    close: () => {
+      clearInterval(looking);
+      return close(open, 0);
+    },
   };
 }
 

@@ -3,13 +3,16 @@ import type { Keyring } from './auth/keyring.ts';
 import { limitsOf } from './config/limits.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
+import { DescriptorBudget } from './descriptors.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import { Gateway, type GatewayRules } from './http/gateway.ts';
 import { Ledger } from './http/ledger.ts';
 import { type Condition, Readiness } from './http/readiness.ts';
 import { ROUTES } from './http/routes.ts';
+import { METRICS_CONNECTIONS_MAX } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from './integrity/signature.ts';
+import { JOURNAL_DESCRIPTORS } from './journal/durable.ts';
 import { FolderError } from './journal/folder.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { ClockWatch } from './observe/clock-watch.ts';
@@ -25,7 +28,7 @@ import { openStore, type Store } from './store.ts';
 import { supervise } from './supervise.ts';
 import { systemRandom, systemTime } from './system.ts';
 import { TraceFile } from './trace/file.ts';
-import { askOverHttp } from './verifier/http.ts';
+import { askOverHttp, VERIFIER_SOCKETS_MAX } from './verifier/http.ts';
 
 /** Time is looked at at least this often: deadlines are met within it, whatever the load. */
 const TICK_MS_MAX = 20;
@@ -77,6 +80,12 @@ const gatewayRules = (s: Settings): GatewayRules => ({
   heartbeatMs: s.stream_heartbeat,
 });
 
+/** Descriptors that may be open besides those of the process itself and of the connections of the service. */
+const othersThanConnections = ({ profile, verifier_url }: Settings): number =>
+  METRICS_CONNECTIONS_MAX +
+  (verifier_url === null ? 0 : VERIFIER_SOCKETS_MAX) +
+  (profile === 'micronode' ? 0 : JOURNAL_DESCRIPTORS);
+
 /**
  * Wires clock, randomness, journal and sockets to the service and starts it. All addresses are ours before the journal is touched:
  * a start that is refused for one of them has said nothing durable. @throws ConfigError, ListenError, FolderError, JournalRefused, or
@@ -84,6 +93,7 @@ const gatewayRules = (s: Settings): GatewayRules => ({
  */
 export async function startServer(options: ServerOptions): Promise<Running> {
   const { settings, log } = options;
+  const descriptors = new DescriptorBudget(othersThanConnections(settings));
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
     settings.topic_classes,
@@ -92,7 +102,9 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   metrics.watchLog(options.droppedLines ?? (() => NOTHING_DROPPED));
   const ledger = new Ledger(metrics, log);
   const { registry } = metrics;
-  const listeners = await openListeners({ settings, log, ledger, newSession: freshSession, metrics: registry });
+  const listeners = await openListeners({
+    ...{ settings, descriptors, log, ledger, newSession: freshSession, metrics: registry },
+  });
   log.info('server.starting', { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds ?? undefined });
   try {
     // A signal is heard in a turn of the event loop, of which the start may not have had any.
@@ -120,6 +132,7 @@ async function startService(options: ServerOptions, metrics: Metrics, listeners:
     onRoom: () => readiness.look(),
   });
   const clock = new ServiceClock(options.time ?? systemTime, store.clocks);
+  store.keepTrying(clock);
   if (store.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
   const clockWatch = new ClockWatch(log, clock.aheadMs());
   const trace = traceOf(options, store);
@@ -305,7 +318,7 @@ function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch
   for (const { shard, retryAfterMs } of service.down.list(authority.clock.nowMs())) {
     found.push({ name: `shard_${shard}`, kind: 'partial', retryAfterMs });
   }
-  if (!store.hasRoom) unhealthy('disk_space', 1_000);
+  if (store.lack !== null) unhealthy(store.lack, 1_000);
   if (authority.remote?.healthy === false) unhealthy('verifier', 1_000);
   const { keyring, clock } = authority;
   if (keyring !== null && keyWatch.look(keyring, clock.wallMs()) === 'overdue') unhealthy('keyring', 60_000);

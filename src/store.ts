@@ -4,13 +4,14 @@ import { ConfigError } from './config/values.ts';
 import { imagesOf } from './core/image.ts';
 import type { ShardState } from './core/state.ts';
 import { openDurable } from './journal/durable.ts';
+import type { Lack } from './journal/lack.ts';
 import { memoryJournal } from './journal/memory.ts';
 import type { Recovered } from './journal/recover.ts';
 import { restoreLater } from './journal/shard-images.ts';
 import { replayProgram, replayShard } from './journal/worker-replay.ts';
 import type { Log } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
-import type { Batch, Clocks, ProcessFact } from './ports.ts';
+import type { Batch, Clock, Clocks, ProcessFact } from './ports.ts';
 import { Service } from './service/service.ts';
 
 /** What a profile keeps things in: the journal, and what it knew when it was opened. */
@@ -23,8 +24,10 @@ export interface Store {
   /** Of this process; null where nothing outlives one. */
   readonly epoch: number | null;
   append(batches: readonly Batch[], done: (error: Error | null) => void): void;
-  /** False while there is no space for what comes next: sends are to be refused (journal rule 5). */
-  readonly hasRoom: boolean;
+  /** What is wanting for what comes next, so that sends are to be refused (journal rule 5); null for nothing. */
+  readonly lack: Lack | null;
+  /** Asks again and again for what is wanting, until it is closed. */
+  keepTrying(clock: Clock): void;
   /** Makes a shard anew of what it is kept in, a piece at a time: nothing of it may be under way. */
   rebuild(shard: ShardState, done: (error: Error | null, state: ShardState | null) => void): void;
   /** Nothing may be under way. */
@@ -37,13 +40,19 @@ export interface StoreOptions {
   readonly metrics: Metrics;
   /** The operator takes a damaged last frame for a torn one. */
   readonly acceptTornTail: boolean;
-  /** `hasRoom` has changed. */
+  /** `lack` has changed. */
   readonly onRoom: () => void;
   /** Opening ends with its reason when it is aborted. */
   readonly ended: AbortSignal;
 }
 
-/** Space that was short is asked for again so often. */
+const LACKING: Readonly<Record<Lack, string>> = {
+  disk_space: 'the disk is full, or the quota of its user is used up',
+  descriptors: 'no file can be opened, for all descriptors are in use',
+  memory: 'the system has no memory to open a file',
+};
+
+/** What was wanting is asked for again so often. */
 const RETRY_MS = 1000;
 
 /** @throws ConfigError, FolderError, JournalRefused, or the reason of `ended` */
@@ -57,7 +66,8 @@ const inMemory = (settings: Settings): Store => ({
   clocks: null,
   epoch: null,
   append: memoryJournal.append,
-  hasRoom: true,
+  lack: null,
+  keepTrying: () => {},
   // There is nothing else than the messages themselves: what can be found by way of them is put together again.
   rebuild: (state, done) => restoreLater(imagesOf(state), state.shard, state.limits, done),
   close: () => {},
@@ -65,8 +75,8 @@ const inMemory = (settings: Settings): Store => ({
 
 async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }: StoreOptions): Promise<Store> {
   const startedMs = performance.now();
-  let hasRoom = true;
-  const { path, journal, shards, close } = await openDurable({
+  let lack: Lack | null = null;
+  const { path, journal, shards, lend, close } = await openDurable({
     ended,
     folder: settings.data,
     segmentBytes: settings.segment_size,
@@ -76,10 +86,10 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
       metrics.journalBytes.add(0, bytes);
     },
     events: {
-      room: (enough) => {
-        hasRoom = enough;
-        if (enough) log.info('journal.room', { reason: 'there is space again' });
-        else log.error('journal.room', { decision: 'denied', reason: 'the disk is full: sends are refused' });
+      room: (wanting) => {
+        lack = wanting;
+        if (wanting === null) log.info('journal.room', { reason: 'there is room again' });
+        else log.error('journal.room', { decision: 'denied', reason: `${LACKING[wanting]}: sends are refused` });
         onRoom();
       },
       compacted: ({ sequence, segment, bytes }) => {
@@ -106,20 +116,22 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
     latency_ms: Math.round(performance.now() - startedMs),
   });
   const replaying = replayProgram();
-  const retrying = setInterval(() => journal.retry(), RETRY_MS);
-  retrying.unref();
+  let retrying: NodeJS.Timeout | undefined;
   return {
     shards: shards ?? Service.empty(settings.ready_shards, limitsOf(settings)),
     processFacts: recovered?.replica.processFacts() ?? [],
     clocks: recovered?.replica.clocks ?? null,
     epoch,
     append: (batches, done) => journal.append(batches, done),
+    keepTrying: (clock) => {
+      retrying = setInterval(() => journal.retry(clock.nowMs()), RETRY_MS).unref();
+    },
     rebuild: ({ shard, limits }, done) => {
       const { segment, at, sequence } = journal.end;
-      replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, done);
+      replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, lend, done);
     },
-    get hasRoom() {
-      return hasRoom;
+    get lack() {
+      return lack;
     },
     close: () => {
       clearInterval(retrying);

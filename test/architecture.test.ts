@@ -20,7 +20,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     packages: ['@napi-rs/blake-hash', 'hash-wasm'],
   },
   // Recovery is the reducer run over what the journal holds, with the hashes of the wire.
-  'src/journal': { may: ['spec', 'src/core', 'src/integrity', 'src/ports.ts', 'src/journal'], packages: [] },
+  'src/journal': {
+    may: ['spec', 'src/core', 'src/integrity', 'src/ports.ts', 'src/regular-file.ts', 'src/journal'],
+    packages: [],
+  },
   'src/observe': {
     may: ['spec', 'types of src/core', 'src/ports.ts', 'src/observe', 'src/visible.ts'],
     packages: ['prom-client', 'consola', 'uuidv7'],
@@ -64,6 +67,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   'src/supervisor.ts': { may: ['spec'], packages: ['xstate'] },
   // Limits of a process that Node does not set.
   'src/dumps.ts': { may: [], packages: ['koffi'] },
+  'src/descriptors.ts': { may: ['src/config'], packages: [] },
   'src/client': { may: ['spec', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts'], packages: [] },
   // The page of a report: it runs in a browser, and shares types with what writes it.
   'sim/report/ui': { may: ['sim/report/ui', 'types of sim'], packages: ['preact', '@preact/signals'] },

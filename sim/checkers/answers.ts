@@ -77,7 +77,7 @@ const LOST = only('LE3', 'lease_lost');
 const UNKNOWN = only('LE3', 'not_found');
 const FORGOTTEN = only('LE3', 'lease_lost', 'not_found');
 /** One that goes at a rate is refused when too many go on, and ends early with its capability. */
-const PACED: readonly Outcome[] = ['ok', 'quota', 'cap_auth'];
+const PACED: readonly Outcome[] = ['ok', 'quota', 'cap_auth', 'saturated_redrives'];
 
 const quota = ({ charge }: Situation): Expected | null => (charge() ? null : only('AU2', 'quota'));
 

@@ -11,6 +11,7 @@ export const RULES = {
   DL2: 'a dead letter comes back at most max_redrives times',
   DL3: 'a dead letter is purged for age, for count (the oldest), or because an admin says so',
   IN1: 'a payload is what was sent',
+  JR4: 'a journal fails when its disk does, and for want of nothing',
   LE1: 'recv gives the available messages with the lowest sequence numbers',
   LE3: 'the current receipt settles its lease until the deadline',
   LE4: 'the verb that settled a lease, said again, gets its first answer',

@@ -38,9 +38,10 @@ export function fire(generator: Generator, fault: PlannedFault, random: Draws): 
     case 'disk_error':
       return inject({ kind: fault.kind, node, of: fault.of });
     case 'disk_full':
-      return inject({ kind: fault.kind, node, bytes: fault.bytes, forMs: ms(fault.forMs) });
+      return inject({ kind: fault.kind, node, bytes: fault.bytes, of: fault.of, forMs: ms(fault.forMs) });
     case 'short_write':
     case 'lost_sync':
+    case 'descriptors':
       return inject({ kind: fault.kind, node, forMs: ms(fault.forMs) });
     case 'bit_flip':
       return inject({ kind: fault.kind, node, bits: fault.bits });

@@ -20,7 +20,7 @@ export function swarmSchedule(seed: number): Schedule {
   const random = new Stream(seed, 'swarm');
   const durationMs = random.pick([2_000, 5_000, 10_000, 20_000]);
   const limits = limitsOf(random);
-  const setup = setupOf(random, durationMs, limits);
+  const setup = onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits));
   return {
     file: `swarm#${seed}`,
     name: `swarm-${seed}`,
@@ -54,9 +54,18 @@ const faultsOf = (kinds: readonly PlannedKind[], random: Draws, setup: Setup): P
     .map((kind) => faultOf(kind, random, setup));
 
 /** Drawn each from a stream of its own, as every kind that comes to these: none moves what is drawn for another. */
-const ALONE: readonly PlannedKind[] = ['lost_file'];
+const ALONE: readonly PlannedKind[] = ['lost_file', 'descriptors'];
 const alone = (seed: number, setup: Setup): PlannedFault[] =>
   ALONE.flatMap((kind) => faultsOf([kind], new Stream(seed, `swarm, ${kind}`), setup));
+
+/** Some have a small disk; never one that dead letters fill up, which nobody consumes. */
+function onDisk(random: Draws, setup: Setup): Setup {
+  const diskBytes = random.pick([1_200_000, 2_000_000]);
+  if (!random.chance(0.3) || setup.limits.dlqMaxPerTopic > 10) return setup;
+  return { ...setup, diskBytes, settleMs: setup.settleMs + 2 * setup.limits.tReplayMs + ROOM_MS };
+}
+/** Most that it takes until a disk is looked at again on which nothing happens. */
+const ROOM_MS = 120_000;
 
 function limitsOf(random: Draws): Limits {
   const some = <T>(plain: T, ...others: readonly T[]): T => (random.chance(0.5) ? random.pick(others) : plain);
@@ -99,6 +108,7 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
     skewMs: Array.from({ length: nodes }, () => random.pick(SKEWS_MS)),
     cacheTtlMs: random.pick([5_000, 30_000]),
     connectionsMax: random.chance(0.15) ? 8 + random.below(6) : 1024,
+    diskBytes: null,
     defect: null,
   };
   return { ...setup, settleMs: boundMs(setup) };
@@ -206,9 +216,10 @@ function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
     case 'disk_error':
       return { node, of: random.pick(ERRORS_OF) };
     case 'disk_full':
-      return { node, forMs, bytes: random.pick([0, 1_000, 100_000, 200_000]) };
+      return { node, forMs, bytes: random.pick([0, 1_000, 100_000, 200_000]), of: 'space' };
     case 'short_write':
     case 'lost_sync':
+    case 'descriptors':
       return { node, forMs };
     case 'bit_flip':
       return { node, bits: random.pick([1, 1, 20, 1_000]) };

@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
 import { RULE_NAMES } from '../checkers/breach.ts';
 import { GOAL_NAMES } from '../checkers/tally.ts';
+import { FULL_OF } from '../disk.ts';
 import { ERRORS_OF, LOSSES_OF, TEARS } from '../disk-trouble.ts';
 import { FAULT_MOST } from '../fault.ts';
 import { DEFECTS } from '../node.ts';
@@ -48,6 +49,7 @@ const setup = object({
   skewMs: Type.Array(shift, { maxItems: 16 }),
   cacheTtlMs: ms,
   connectionsMax: count(1),
+  diskBytes: Type.Optional(orNull(count(1))),
   defect: orNull(Type.Enum([...DEFECTS])),
 });
 
@@ -79,8 +81,14 @@ export const FAULTS = [
   object({ node, kind: kind('connection_flood'), connections: whole(1, FAULT_MOST.connections), forMs: ms }),
   object({ node, kind: kind('power_cut'), ops: whole(1, FAULT_MOST.ops), tear: kind(...TEARS), downMs: ms }),
   object({ node, kind: kind('disk_error'), of: kind(...ERRORS_OF) }),
-  object({ node, kind: kind('disk_full'), bytes: whole(0, FAULT_MOST.bytes), forMs: ms }),
-  object({ node, kind: kind('short_write', 'lost_sync'), forMs: ms }),
+  object({
+    node,
+    kind: kind('disk_full'),
+    bytes: whole(0, FAULT_MOST.bytes),
+    of: Type.Optional(kind(...FULL_OF)),
+    forMs: ms,
+  }),
+  object({ node, kind: kind('short_write', 'lost_sync', 'descriptors'), forMs: ms }),
   object({ node, kind: kind('bit_flip'), bits: whole(1, FAULT_MOST.bits) }),
   object({ node, kind: kind('misdirected_write') }),
   object({ node, kind: kind('lost_file'), of: kind(...LOSSES_OF) }),

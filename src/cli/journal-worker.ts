@@ -7,7 +7,7 @@ import { payloadHashOf } from '../integrity/hash-chain.ts';
 import { FileStorage } from '../journal/file-storage.ts';
 import { compact } from '../journal/snapshot.ts';
 import { runNow } from '../journal/steps.ts';
-import type { Failed, Job, Made } from '../journal/worker-compactor.ts';
+import { type Failed, failedBy, type Job, type Made } from '../journal/worker-compactor.ts';
 
 /** Low, but not so low that a machine that is always busy would never get to it: the log grows meanwhile. */
 const BACKGROUND = 5;
@@ -20,14 +20,13 @@ function yieldToOthers(): void {
   } catch {}
 }
 
-function run({ folder, upTo }: Job): Made | Failed {
+function run({ folder, covered }: Job): Made | Failed {
   yieldToOthers();
   try {
     const storage = new FileStorage(folder);
-    return { snapshot: runNow(storage, compact(storage, upTo, { hash: blake3, payloadHashOf })) };
+    return { snapshot: runNow(storage, compact(storage, covered, { hash: blake3, payloadHashOf })) };
   } catch (error) {
-    const { message, code } = error as NodeJS.ErrnoException;
-    return { message, code };
+    return failedBy(error);
   }
 }
 

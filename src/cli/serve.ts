@@ -5,6 +5,7 @@ import { readSecretFile } from '../auth/secret-file.ts';
 import { type Config, flagOf, loadConfig } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS, type Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
+import { needDescriptors } from '../descriptors.ts';
 import { keepMemoryPrivate } from '../dumps.ts';
 import { type Signer, signerOf } from '../integrity/signature.ts';
 import { serverProcess } from './server-process.ts';
@@ -76,6 +77,7 @@ async function serve(options: Record<string, unknown>): Promise<void> {
   const isDumped = await keepMemoryPrivate();
   if (isDumped !== null) log.warn('process.dumps', { reason: isDumped });
   const secrets = readSecrets(settings, null);
+  needDescriptors();
   // Loaded here, so that the other commands start without the server.
   const { startServer } = await import('../main.ts');
   let onFailed = (): void => {};

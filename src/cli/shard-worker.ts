@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { RECOVERING } from '../journal/durable.ts';
 import { FileStorage } from '../journal/file-storage.ts';
 import { shardPieces } from '../journal/shard-images.ts';
+import { failedBy } from '../journal/worker-compactor.ts';
 import type { ReplayJob, ReplaySaid } from '../journal/worker-replay.ts';
 
 function run({ folder, shard, end }: ReplayJob): void {
@@ -11,8 +12,7 @@ function run({ folder, shard, end }: ReplayJob): void {
     for (const piece of shardPieces(new FileStorage(folder), shard, end, RECOVERING)) say(piece, [piece.buffer]);
     say('whole');
   } catch (error) {
-    const { message, code } = error as NodeJS.ErrnoException;
-    say({ message, code });
+    say(failedBy(error));
   }
 }
 

@@ -10,6 +10,7 @@ import type { Ledger } from './ledger.ts';
 import { Lingering } from './lingering.ts';
 import { Newcomers } from './newcomers.ts';
 import { onParserError } from './parser-errors.ts';
+import { Pausable } from './pausable.ts';
 import { peerOf } from './peer.ts';
 import { misdirected, Scrapers } from './scrapers.ts';
 import type { SinkOptions } from './sink.ts';
@@ -29,7 +30,7 @@ export interface ConnectionRules {
 /** Timeouts are looked at this often; Node's own default of 30 s would make them meaningless. */
 const CHECK_INTERVAL_MS = 500;
 const HEADER_BYTES_MAX = 16 * 1024;
-const METRICS_CONNECTIONS_MAX = 16;
+export const METRICS_CONNECTIONS_MAX = 16;
 
 /** An address, or a socket that is bound to one. */
 type Where = ListenOptions | { readonly fd: number };
@@ -58,6 +59,7 @@ export class Doors {
   private rules: ConnectionRules;
   private readonly newcomers = new Newcomers(isKnown);
   private readonly lingering = new Lingering(() => this.rules);
+  private readonly pausables: Pausable[] = [];
   private isClosing = false;
   private open = 0;
 
@@ -91,6 +93,14 @@ export class Doors {
   apply(rules: ConnectionRules): void {
     this.rules = rules;
     for (const server of this.servers) this.bound(server);
+    for (let over = this.open - rules.connectionsMax; over > 0; over--) this.turnOut(this.newcomers.takeOldest());
+    for (const pausable of this.pausables) pausable.pause(rules.connectionsMax === 0);
+  }
+
+  private turnOut(socket: Socket | undefined): void {
+    if (socket === undefined) return;
+    this.ledger.cut(peerOf(socket), 'max_connections', 'saturated');
+    socket.destroy();
   }
 
   /** Another certificate for the handshakes to come; connections that stand keep theirs. @throws when it is no pair */
@@ -135,6 +145,7 @@ export class Doors {
     });
     const address = await listening(server, where);
     this.servers.add(server);
+    if ('port' in where) this.pausables.push(new Pausable(server));
     return { address, close: (deadlineMs) => this.close(server, deadlineMs) };
   }
 
@@ -168,8 +179,7 @@ export class Doors {
     socket.on('error', () => socket.destroy());
     if (this.open >= this.rules.connectionsMax && !this.lingering.makeRoom()) {
       const leaving = this.newcomers.takeOldest() ?? socket;
-      this.ledger.cut(peerOf(leaving), 'max_connections', 'saturated');
-      leaving.destroy();
+      this.turnOut(leaving);
       if (leaving === socket) return;
     }
     this.open++;
@@ -188,6 +198,7 @@ export class Doors {
 
   private close(server: Server | TlsServer, deadlineMs: number): Promise<void> {
     this.isClosing = true;
+    this.pausables.length = 0;
     this.servers.delete(server);
     const closed = close(server, deadlineMs);
     // Node takes them for busy, and would wait for them.

@@ -1,46 +1,78 @@
 import type { Storage } from '../ports.ts';
+import type { Lack } from './lack.ts';
+import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from './layout.ts';
 import type { Room } from './room.ts';
 import { removeOld, type Snapshot } from './snapshot.ts';
-import { isNoSpace, runLater } from './steps.ts';
+import type { SnapshotSpace } from './snapshot-space.ts';
+import { runLater } from './steps.ts';
+import type { LogEnd } from './walk.ts';
 
 /** What the journal tells of itself: for logs, metrics and readiness. */
 export interface JournalEvents {
-  /** Whether there is space for what comes next; without it sends must be refused (journal rule 5). */
-  room(enough: boolean): void;
+  /** What is wanting for what comes next: without it sends must be refused (journal rule 5). Null: nothing any more. */
+  room(lack: Lack | null): void;
   compacted(snapshot: Snapshot): void;
   /** A snapshot could not be made; it will be tried again. */
   compactionFailed(error: Error): void;
 }
 
-/** Makes a snapshot of everything up to the end of a segment, off the serving path. */
-export type Compactor = (upTo: number, done: (error: Error | null, snapshot: Snapshot | null) => void) => void;
+/** What a snapshot is to be of: everything up to a place in the log, between two frames that are durable. */
+export interface Covered extends LogEnd {
+  /** Of the last frame before it. */
+  readonly sequence: number;
+  /** Nothing after that place is earlier than this: windows and receipts that are over by then are left out. 0: not known. */
+  readonly asOfMs: number;
+}
+
+/** Makes a snapshot off the serving path. */
+export type Compactor = (covered: Covered, done: (error: Error | null, snapshot: Snapshot | null) => void) => void;
 
 /** Two snapshots are kept (journal rule 6): should one be damaged, the other and the log after it say the same. */
 const KEPT = 2;
 /** A snapshot is made when so many segments, and no less than half of the last snapshot's size, have filled since. */
 const SEGMENTS_MIN = 2;
 const SNAPSHOT_SHARE = 0.5;
+/** On a full disk where nothing is consumed one is made now and then all the same: what is remembered ends with time alone. */
+const IDLE_TICKS = 30;
+const IDLE_REST = 20;
+/** On a full disk so many times as long as a snapshot took goes by until the next, while it empties slowly. */
+const REST = 2;
 
 /**
- * When to make snapshots, and what may go then. The log since a snapshot grows to half of its size at most, so
- * that space and work stay in proportion to what is live.
+ * When to make snapshots, and what may go then. The log since a snapshot grows to half of its size at most, so that space and
+ * work stay in proportion to what is live. On a full disk one is made as soon as something was consumed.
  */
 export class Compaction {
   private readonly storage: Storage;
   private readonly compactor: Compactor;
   private readonly room: Room;
+  private readonly space: SnapshotSpace;
   private readonly events: JournalEvents;
   private readonly segmentBytes: number;
   private snapshots: Snapshot[];
-  /** Full segments that no snapshot covers. */
-  private uncovered: number[];
+  /** Full segments of which the newest snapshot does not cover all. */
+  private uncovered: readonly number[];
+  /** What there is besides the newest snapshot and the log since. */
+  private oldBytes = 0;
   private running = false;
   private closed = false;
+  /** What may go could not be removed yet. */
+  private untidy = false;
+  /** The last frame that a snapshot was to cover which could not be made. */
+  private failedAt = 0;
+  /** Ticks since a snapshot was begun, and how many must be for the next one that is made for want of space. */
+  private ticks = 0;
+  private rest = 0;
+  private idleRest = IDLE_TICKS;
+  /** Whatever is not in the log yet is no earlier than this. */
+  private asOfMs = 0;
+  private tickedMs = 0;
 
   constructor(parts: {
     readonly storage: Storage;
     readonly compactor: Compactor;
     readonly room: Room;
+    readonly space: SnapshotSpace;
     readonly events: JournalEvents;
     readonly segmentBytes: number;
     readonly snapshots: readonly Snapshot[];
@@ -49,54 +81,130 @@ export class Compaction {
     this.storage = parts.storage;
     this.compactor = parts.compactor;
     this.room = parts.room;
+    this.space = parts.space;
     this.events = parts.events;
     this.segmentBytes = parts.segmentBytes;
     this.snapshots = [...parts.snapshots];
-    const covered = this.snapshots.at(-1)?.segment ?? 0;
-    this.uncovered = parts.sealed.filter((segment) => segment >= covered);
+    this.uncovered = parts.sealed;
+    this.covered();
   }
 
-  /** This segment is full. */
-  sealed(segment: number): void {
-    this.uncovered.push(segment);
-    const last = SNAPSHOT_SHARE * (this.snapshots.at(-1)?.bytes ?? 0);
-    if (this.uncovered.length * this.segmentBytes >= Math.max(SEGMENTS_MIN * this.segmentBytes, last)) this.start();
+  private get newest(): Snapshot | undefined {
+    return this.snapshots.at(-1);
   }
 
-  /** Makes a snapshot of all that is full, unless there is nothing, or one is being made. */
-  start(): void {
-    const upTo = this.uncovered.at(-1);
-    if (this.running || this.closed || upTo === undefined) return;
+  private covered(): void {
+    this.uncovered = this.uncovered.filter((segment) => segment >= (this.newest?.segment ?? 0));
+    this.keeps(oldBytes(this.storage, this.newest));
+  }
+
+  private keeps(oldBytes: number): void {
+    this.oldBytes = oldBytes;
+    this.space.keeps(oldBytes, this.uncovered.length * this.segmentBytes);
+  }
+
+  /** This segment is full, and this was its last frame. */
+  sealed(segment: number, sequence: number): void {
+    this.uncovered = [...this.uncovered, segment];
+    this.keeps(this.oldBytes);
+    const last = SNAPSHOT_SHARE * (this.newest?.bytes ?? 0);
+    if (this.uncovered.length * this.segmentBytes < Math.max(SEGMENTS_MIN * this.segmentBytes, last)) return;
+    this.start({ segment: segment + 1, at: FILE_HEADER_BYTES, sequence });
+  }
+
+  /** To be called about once a second, with the service's clock; `isIdle`: no append is under way. */
+  tick(nowMs: number, isIdle: boolean): void {
+    this.ticks++;
+    // What was decided before the last tick was appended before this one.
+    if (isIdle) this.asOfMs = this.tickedMs;
+    this.tickedMs = nowMs;
+    if (this.untidy && !this.running && !this.closed) this.tidy();
+  }
+
+  /** Makes room on a full disk, if there is anything to make it of. */
+  makeRoom(end: Omit<Covered, 'asOfMs'>): void {
+    if (this.running || this.closed || this.untidy || this.room.wants !== 'disk_space') return;
+    if (this.space.idleBytes() > this.space.stepBytes) return this.keepOne();
+    const isNew = end.sequence !== this.newest?.sequence && end.sequence !== this.failedAt;
+    if (this.room.isStuck ? this.isWayOut(isNew) : isNew && this.isWorthwhile()) return this.start(end, this.asOfMs);
+    if (this.ticks >= this.idleRest) this.start(end, this.asOfMs);
+  }
+
+  /** However slowly the disk empties, and however large they are, snapshots are not all that is done. */
+  private isWorthwhile(): boolean {
+    return this.space.gainBytes() > 0 && (this.space.hasHalved || this.ticks >= this.rest);
+  }
+
+  /** Nothing can be appended: a snapshot that frees something, else the reserve, else whatever snapshot there can be. */
+  private isWayOut(isNew: boolean): boolean {
+    if (isNew && this.space.freedBytes() > 0) return true;
+    return !this.room.giveUpReserve() && isNew;
+  }
+
+  private start(end: Omit<Covered, 'asOfMs'>, asOfMs = 0): void {
+    if (this.running || this.closed) return;
     this.running = true;
-    this.compactor(upTo, (error, snapshot) => {
-      if (snapshot !== null) return this.made(snapshot);
-      if (!isNoSpace(error)) return this.ended(error);
-      // The reserve is for this: what a snapshot frees is more than it takes.
-      runLater(this.storage, this.room.releaseReserve(), () =>
-        this.compactor(upTo, (again, second) => (second === null ? this.ended(again) : this.made(second))),
-      );
-    });
+    this.ticks = 0;
+    this.space.begin();
+    const { segment, at, sequence } = end;
+    this.room.lend(() =>
+      this.compactor({ segment, at, sequence, asOfMs }, (error, snapshot) => {
+        this.rest = Math.max(1, (1 + REST) * this.ticks);
+        this.idleRest = Math.max(IDLE_TICKS, (1 + IDLE_REST) * this.ticks);
+        if (snapshot !== null) return this.made(snapshot);
+        this.failedAt = sequence;
+        this.ended(error);
+      }),
+    );
   }
 
   private made(snapshot: Snapshot): void {
-    // On a full disk one must do: what the second would keep is the space that everything waits for.
-    this.snapshots = [...this.snapshots, snapshot].slice(this.room.isShort ? -1 : -KEPT);
-    this.uncovered = this.uncovered.filter((segment) => segment >= snapshot.segment);
+    this.space.made(snapshot);
+    const others = this.snapshots.filter(({ sequence }) => sequence !== snapshot.sequence);
+    this.snapshots = [...others, snapshot].slice(-KEPT);
     this.events.compacted(snapshot);
     if (this.closed) return;
-    const enough = this.snapshots.length === KEPT || this.room.isShort;
-    if (!enough) return this.ended(null);
-    runLater(this.storage, removeOld(this.storage, this.snapshots), (error) => this.ended(error));
+    // On a full disk one must do: what the second would keep is the space that everything waits for.
+    if (this.room.wants === 'disk_space') return this.keepOne();
+    if (this.snapshots.length === KEPT) return this.tidy();
+    this.ended(null);
   }
 
-  private ended(error: Error | null): void {
+  private keepOne(): void {
+    this.snapshots = this.snapshots.slice(-1);
+    this.tidy();
+  }
+
+  /** Removes what no recovery from the snapshots that are kept would need. */
+  private tidy(): void {
+    this.running = true;
+    runLater(this.storage, removeOld(this.storage, this.snapshots), (error) => this.ended(error, error !== null));
+  }
+
+  private ended(error: Error | null, untidy = false): void {
     this.running = false;
     if (this.closed) return;
+    this.untidy = untidy;
     if (error !== null) this.events.compactionFailed(error);
-    this.room.fill();
+    try {
+      this.covered();
+    } catch {
+      this.untidy = true;
+    }
+    this.room.takeBack(error === null);
   }
 
   close(): void {
     this.closed = true;
   }
+}
+
+function oldBytes(storage: Storage, newest: Snapshot | undefined): number {
+  if (newest === undefined) return 0;
+  const { segments, snapshots } = filesOf(storage);
+  const old = [
+    ...snapshots.filter((sequence) => sequence !== newest.sequence).map(snapshotFile),
+    ...segments.filter((segment) => segment < newest.segment).map(segmentFile),
+  ];
+  return old.reduce((sum, file) => sum + storage.size(file), 0);
 }

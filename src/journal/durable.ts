@@ -9,10 +9,13 @@ import { holdFolder } from './folder.ts';
 import { SALT_BYTES } from './layout.ts';
 import { inTurns } from './pieces.ts';
 import { type RecoverOptions, recovering } from './recover.ts';
-import { workerCompactor } from './worker-compactor.ts';
+import { type LendDescriptors, THREAD_DESCRIPTORS, workerCompactor } from './worker-compactor.ts';
 
 /** How real journals are read: with the hashes of the wire. */
 export const RECOVERING: RecoverOptions = { hash: blake3, payloadHashOf };
+
+/** What the journal opens at once at most: a few files, and those of a thread. They are kept back before anybody connects (rule 4). */
+export const JOURNAL_DESCRIPTORS = 8 + THREAD_DESCRIPTORS;
 
 export interface DurableOptions {
   readonly folder: string;
@@ -31,6 +34,7 @@ export interface DurableJournal {
   readonly journal: EmbeddedJournal;
   /** The shards it says there are; null in a new directory. */
   readonly shards: ShardState[] | null;
+  readonly lend: LendDescriptors;
   /** Lets the directory go; nothing may be under way. */
   close(): void;
 }
@@ -42,7 +46,8 @@ export interface DurableJournal {
 export async function openDurable(options: DurableOptions): Promise<DurableJournal> {
   const { folder, segmentBytes, acceptTornTail, events, onSync, ended } = options;
   const held = holdFolder(folder);
-  const storage = new FileStorage(held.path, onSync);
+  const storage = new FileStorage(held.path, { onDurableWrite: onSync, heldDescriptors: JOURNAL_DESCRIPTORS });
+  const lend: LendDescriptors = (count) => storage.lendDescriptors(count);
   const how = { ...RECOVERING, acceptTornTail };
   try {
     const journal = new EmbeddedJournal({
@@ -51,7 +56,7 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
       found: await inTurns(recovering(storage, how), ended),
       segmentBytes,
       freshSalt: () => randomBytes(SALT_BYTES),
-      compactor: workerCompactor(held.path),
+      compactor: workerCompactor(held.path, lend),
       events,
     });
     const shards = journal.recovered?.replica.shards ?? [];
@@ -59,6 +64,7 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
       path: held.path,
       journal,
       shards: shards.length > 0 ? shards : null,
+      lend,
       close: () => {
         journal.close();
         storage.close();
@@ -66,6 +72,7 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
       },
     };
   } catch (error) {
+    storage.close();
     held.release();
     throw error;
   }

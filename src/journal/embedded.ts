@@ -1,16 +1,19 @@
 import type { Batch, Journal, Storage } from '../ports.ts';
 import { Compaction, type Compactor, type JournalEvents } from './compaction.ts';
 import { NO_HASH, type Secret } from './frame.ts';
-import { FILE_HEADER_BYTES, filesOf, snapshotFile } from './layout.ts';
+import { FILE_HEADER_BYTES, filesOf, RESERVE, segmentFile, snapshotFile } from './layout.ts';
 import { create, mend } from './mend.ts';
 import { INLINE_BYTES_MAX } from './payloads.ts';
 import { type Recovered, type RecoverOptions, recover } from './recover.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
+import type { Replica } from './replica.ts';
 import { Room } from './room.ts';
 import { openSegment, type SegmentFile } from './segment-file.ts';
 import { FRAME_BYTES, SegmentLog } from './segment-log.ts';
-import { snapshotsIn } from './snapshot.ts';
+import { type Snapshot, snapshotsIn } from './snapshot.ts';
+import { SnapshotSpace } from './snapshot-space.ts';
 import { runNow } from './steps.ts';
+import type { LogEnd } from './walk.ts';
 
 /** The journal that was found is not opened: the message names file, place and reason. */
 export class JournalRefused extends Error {
@@ -74,17 +77,33 @@ export class EmbeddedJournal implements Journal {
     const ready = files.segments.filter((number) => number >= tail.segment).map((number) => mustOpen(storage, number));
     const capacities = new Map(ready.map(({ number, capacity }) => [number, capacity]));
     const sealsFrom = 1 + Math.max(0, ...ready.filter(({ canBeSealed }) => !canBeSealed).map(({ number }) => number));
-    const { hasReserve } = files;
+    const bytesOf = new Map(files.segments.map((segment) => [segment, storage.size(segmentFile(segment))]));
+    const damaged = recovered?.damagedSnapshots.map(({ file }) => file) ?? [];
+    const snapshots = snapshotsIn(storage, recovering.hash).filter(
+      ({ sequence }) => !damaged.includes(snapshotFile(sequence)),
+    );
+    const newest = snapshots.at(-1);
+    const live = recovered === null ? 0 : liveIn(recovered.replica);
+    const space = new SnapshotSpace({
+      segmentBytes,
+      newest,
+      logBytes: logBytes(bytesOf, tail, newest),
+      sends: recovered?.replica.entered ?? 0,
+      ends: recovered?.replica.left ?? 0,
+      live,
+    });
     this.room = new Room({
       storage,
       salt,
       segmentBytes,
       current: tail.segment,
       capacities,
-      hasReserve,
+      reserveBytes: files.hasReserve ? storage.size(RESERVE) : 0,
+      space,
       events: {
-        room: (enough) => events.room(enough),
-        sealed: (segment) => this.compaction.sealed(segment),
+        room: (lack) => events.room(lack),
+        wanting: () => this.compaction.makeRoom(this.log.end),
+        sealed: (segment, sequence) => this.compaction.sealed(segment, sequence),
         failed: (error) => this.log.fail(error),
       },
     });
@@ -93,17 +112,17 @@ export class EmbeddedJournal implements Journal {
     const position = { segment, at, sequence, hash };
     const { inlineBytesMax = INLINE_BYTES_MAX, frameBytes = FRAME_BYTES } = options;
     const { epoch, room } = this;
-    this.log = new SegmentLog({ storage, secret, epoch, position, room, apart, inlineBytesMax, frameBytes, sealsFrom });
-    const damaged = recovered?.damagedSnapshots.map(({ file }) => file) ?? [];
+    this.log = new SegmentLog({
+      ...{ storage, secret, epoch, position, room, space, apart, inlineBytesMax, frameBytes, sealsFrom },
+    });
     this.compaction = new Compaction({
       storage,
       compactor,
       room: this.room,
+      space,
       events,
       segmentBytes,
-      snapshots: snapshotsIn(storage, recovering.hash).filter(
-        ({ sequence }) => !damaged.includes(snapshotFile(sequence)),
-      ),
+      snapshots,
       sealed: files.segments.filter((number) => number < tail.segment),
     });
     this.room.fill();
@@ -113,10 +132,10 @@ export class EmbeddedJournal implements Journal {
     this.log.append(batches, done);
   }
 
-  /** Tries again what could not be had: to be called about once a second. */
-  retry(): void {
+  /** Tries again what could not be had: to be called about once a second, with the service's clock. */
+  retry(nowMs: number): void {
+    this.compaction.tick(nowMs, this.log.isIdle);
     this.room.fill();
-    if (this.room.isShort) this.compaction.start();
   }
 
   /** Where the log ends, durably. */
@@ -135,3 +154,13 @@ export class EmbeddedJournal implements Journal {
     this.compaction.close();
   }
 }
+
+/** What the log since a snapshot takes, at most: the last segment as far as it is written, the others whole. */
+function logBytes(bytesOf: ReadonlyMap<number, number>, end: LogEnd, since: Snapshot | undefined): number {
+  let bytes = end.at - (since?.segment === end.segment ? since.at : 0);
+  for (const [segment, size] of bytesOf) if (segment >= (since?.segment ?? 0) && segment < end.segment) bytes += size;
+  return bytes;
+}
+
+const liveIn = ({ shards }: Replica): number =>
+  shards.reduce((sum, { slots }) => sum + slots.filter((message) => message?.payload != null).length, 0);

@@ -58,6 +58,8 @@ export const FIELDS = {
   shards: new U16('shards', 1, SHARDS_MAX),
   sequence: counter('sequence', 1),
   segment: new F64('segment', 1, SEGMENTS_MAX),
+  /** A place in a segment, of the largest that can be. */
+  at: new F64('at', 0, 256 << 20),
   records: counter('records', 1),
   lastSeq: counter('last_seq'),
   lastNumber: counter('last_number'),

@@ -4,12 +4,12 @@ import {
   fstatSync,
   fsync,
   fsyncSync,
+  ftruncate,
   ftruncateSync,
   readdirSync,
   readSync,
   rename,
   renameSync,
-  truncate,
   unlink,
   unlinkSync,
   write,
@@ -17,7 +17,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Storage, StorageOp } from '../ports.ts';
-import { openRegular, sizeOf } from './regular-file.ts';
+import { HeldDescriptors } from './held-descriptors.ts';
+import { NotBegun } from './lack.ts';
+import { NotRegular, openRegular, sizeOf } from './regular-file.ts';
 
 const MODE = 0o600;
 const WRITE = constants.O_RDWR | constants.O_CREAT;
@@ -33,12 +35,21 @@ type Done = (error: Error | null, result: number) => void;
 export class FileStorage implements Storage {
   private readonly folder: string;
   private readonly onDurableWrite: (seconds: number, bytes: number) => void;
+  private readonly held: HeldDescriptors;
   /** The file that durable writes go to, kept open. */
   private durable: { readonly file: string; readonly fd: number } | null = null;
 
-  constructor(folder: string, onDurableWrite: (seconds: number, bytes: number) => void = () => {}) {
+  constructor(
+    folder: string,
+    options: {
+      readonly onDurableWrite?: (seconds: number, bytes: number) => void;
+      /** So many descriptors are kept back for what is opened here. */
+      readonly heldDescriptors?: number;
+    } = {},
+  ) {
     this.folder = folder;
-    this.onDurableWrite = onDurableWrite;
+    this.onDurableWrite = options.onDurableWrite ?? (() => {});
+    this.held = new HeldDescriptors(options.heldDescriptors ?? 0);
   }
 
   private path(file: string): string {
@@ -47,12 +58,12 @@ export class FileStorage implements Storage {
 
   files(folder: string): readonly string[] {
     try {
-      return readdirSync(this.path(folder), { withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => entry.name);
+      const entries = this.held.open(() => readdirSync(this.path(folder), { withFileTypes: true }));
+      this.held.refill();
+      return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
+      throw new NotBegun(error);
     }
   }
 
@@ -73,8 +84,18 @@ export class FileStorage implements Storage {
     });
   }
 
+  /** @throws NotBegun where there is none to be had; NotRegular */
   private open(file: string, flags: number): number {
-    return openRegular(this.folder, file, flags, MODE);
+    try {
+      return this.held.open(() => openRegular(this.folder, file, flags, MODE));
+    } catch (error) {
+      throw error instanceof NotRegular ? error : new NotBegun(error);
+    }
+  }
+
+  private shut(fd: number): void {
+    closeSync(fd);
+    this.held.refill();
   }
 
   private withFile<T>(file: string, flags: number, use: (fd: number) => T): T {
@@ -82,7 +103,7 @@ export class FileStorage implements Storage {
     try {
       return use(fd);
     } finally {
-      closeSync(fd);
+      this.shut(fd);
     }
   }
 
@@ -114,11 +135,13 @@ export class FileStorage implements Storage {
       case 'write':
         return op.durable ? this.writeDurably(op.file, op.bytes, op.at, done) : this.writeLater(op, done);
       case 'sync':
-        return this.syncLater(op.file, constants.O_RDWR, finish);
+        return this.syncLater(op.file, constants.O_RDWR, done);
       case 'sync_folder':
-        return this.syncLater(op.folder, FOLDER, finish);
+        return this.syncLater(op.folder, FOLDER, done);
       case 'truncate':
-        return truncate(this.path(op.file), op.size, finish);
+        return this.onFile(op.file, constants.O_RDWR, done, (fd, end) =>
+          ftruncate(fd, op.size, (error) => end(error, 0)),
+        );
       case 'rename':
         return rename(this.path(op.file), this.path(op.to), finish);
       case 'remove':
@@ -138,43 +161,50 @@ export class FileStorage implements Storage {
     use(fd);
   }
 
-  private writeLater({ file, bytes, at }: { file: string; bytes: Uint8Array; at: number }, done: Done): void {
-    this.opened(file, WRITE, done, (fd) =>
-      write(fd, bytes, 0, bytes.byteLength, at, (error, written) => {
-        closeSync(fd);
-        done(error, written);
+  /** Opens it, does one thing with it, shuts it. */
+  private onFile(file: string, flags: number, done: Done, use: (fd: number, end: Done) => void): void {
+    this.opened(file, flags, done, (fd) =>
+      use(fd, (error, result) => {
+        this.shut(fd);
+        done(error, result);
       }),
     );
   }
 
-  private syncLater(file: string, flags: number, finish: (error: Error | null) => void): void {
-    this.opened(file, flags, finish, (fd) =>
-      fsync(fd, (error) => {
-        closeSync(fd);
-        finish(error);
-      }),
-    );
+  private writeLater({ file, bytes, at }: { file: string; bytes: Uint8Array; at: number }, done: Done): void {
+    this.onFile(file, WRITE, done, (fd, end) => write(fd, bytes, 0, bytes.byteLength, at, end));
+  }
+
+  private syncLater(file: string, flags: number, done: Done): void {
+    this.onFile(file, flags, done, (fd, end) => fsync(fd, (error) => end(error, 0)));
   }
 
   private writeDurably(file: string, bytes: Uint8Array, at: number, done: Done): void {
-    const onFile = (fd: number): void => {
+    const onLog = (fd: number): void => {
       const startedMs = performance.now();
       write(fd, bytes, 0, bytes.byteLength, at, (error, written) => {
         this.onDurableWrite((performance.now() - startedMs) / 1000, written);
         done(error, written);
       });
     };
-    if (this.durable?.file === file) return onFile(this.durable.fd);
+    if (this.durable?.file === file) return onLog(this.durable.fd);
     this.opened(file, DURABLE, done, (fd) => {
-      this.close();
+      const before = this.durable;
       this.durable = { file, fd };
-      onFile(fd);
+      if (before !== null) this.shut(before.fd);
+      onLog(fd);
     });
   }
 
-  /** Lets the log's file go; nothing may be under way. */
+  /** Lets so many descriptors go that are kept back, for another thread. What is returned takes them back. */
+  lendDescriptors(count: number): () => void {
+    return this.held.lend(count);
+  }
+
+  /** Lets the log's file go, and what is kept back; nothing may be under way. */
   close(): void {
     if (this.durable !== null) closeSync(this.durable.fd);
     this.durable = null;
+    this.held.close();
   }
 }

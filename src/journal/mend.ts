@@ -1,9 +1,10 @@
 import type { Storage, StorageReader } from '../ports.ts';
 import { HEADER_END_AT } from './frame.ts';
+import { lackOf } from './lack.ts';
 import { filesOf, PAYLOADS, RESERVE, segmentFile, temporary, tornFile } from './layout.ts';
 import type { Recovered } from './recover.ts';
 import { segmentSteps } from './room.ts';
-import { createWhole, isNoSpace, removeQuietly, type Steps, writeAll, writeZeros } from './steps.ts';
+import { createWhole, removeQuietly, type Steps, writeAll, writeZeros } from './steps.ts';
 import type { Tail } from './walk.ts';
 
 /** What a crash cut off while it was made. */
@@ -27,7 +28,7 @@ function* withReserve(work: () => Steps): Steps {
   try {
     yield* work();
   } catch (error) {
-    if (!isNoSpace(error)) throw error;
+    if (lackOf(error) !== 'disk_space') throw error;
     yield* removeQuietly(RESERVE);
     yield* work();
   }

@@ -1,6 +1,7 @@
 import type { Storage } from '../ports.ts';
+import { type Lack, lackOf } from './lack.ts';
 import { PAYLOADS, payloadFile } from './layout.ts';
-import { isNoSpace, removeQuietly, runLater, type Steps, writeAll } from './steps.ts';
+import { removeQuietly, runLater, type Steps, writeAll } from './steps.ts';
 
 /** Payloads beyond this many bytes are kept in files of their own, by their hash. */
 export const INLINE_BYTES_MAX = 64 * 1024;
@@ -15,6 +16,11 @@ type Work = (done: Done) => void;
 export interface Outgoing {
   readonly hash: string;
   readonly bytes: Uint8Array;
+}
+
+/** One for which there was no room. */
+export interface LeftOut extends Outgoing {
+  readonly lack: Lack;
 }
 
 /**
@@ -68,10 +74,10 @@ export class PayloadFiles {
   }
 
   /**
-   * Makes these durable. `done` gets those for which there was no space, or the error that ended it.
+   * Makes these durable. `done` gets those for which something was wanting, or the error that ended it.
    */
-  write(outgoing: readonly Outgoing[], done: (error: Error | null, without: readonly Outgoing[]) => void): void {
-    const without: Outgoing[] = [];
+  write(outgoing: readonly Outgoing[], done: (error: Error | null, without: readonly LeftOut[]) => void): void {
+    const without: LeftOut[] = [];
     this.run(
       (ended) => this.writeEach(outgoing, without, ended),
       (error) => done(error, without),
@@ -79,7 +85,7 @@ export class PayloadFiles {
   }
 
   /** The first error ends it, when those that were under way have come to their end too. */
-  private writeEach(outgoing: readonly Outgoing[], without: Outgoing[], done: Done): void {
+  private writeEach(outgoing: readonly Outgoing[], without: LeftOut[], done: Done): void {
     let next = 0;
     let underWay = 0;
     let failure: Error | null = null;
@@ -94,21 +100,36 @@ export class PayloadFiles {
       failure ??= error;
       if (failure === null && next < outgoing.length) more();
       else if (underWay === 0 && failure !== null) done(failure);
-      else if (underWay === 0) runLater(this.storage, syncNames(), done);
+      else if (underWay === 0) runLater(this.storage, this.syncNames(outgoing, without), done);
     };
     more();
   }
 
-  private *writeOne(payload: Outgoing, without: Outgoing[]): Steps {
+  private *writeOne(payload: Outgoing, without: LeftOut[]): Steps {
     const file = payloadFile(payload.hash);
     try {
       yield* writeAll(file, 0, payload.bytes);
       yield { op: 'sync', file };
     } catch (error) {
-      if (!isNoSpace(error)) throw error;
-      yield* removeQuietly(file);
-      without.push(payload);
+      yield* this.leaveOut(payload, without, error);
     }
+  }
+
+  private *syncNames(outgoing: readonly Outgoing[], without: LeftOut[]): Steps {
+    try {
+      yield { op: 'sync_folder', folder: PAYLOADS };
+    } catch (error) {
+      for (const payload of outgoing)
+        if (!without.some(({ hash }) => hash === payload.hash)) yield* this.leaveOut(payload, without, error);
+    }
+  }
+
+  /** What was wanting for a file takes nothing from the log: the payload goes there, and nothing needs what there is of the file. */
+  private *leaveOut(payload: Outgoing, without: LeftOut[], error: unknown): Steps {
+    const lack = lackOf(error);
+    if (lack === null) throw error;
+    yield* removeQuietly(payloadFile(payload.hash));
+    without.push({ ...payload, lack });
   }
 
   private run(work: Work, done: Done): void {
@@ -126,8 +147,4 @@ export class PayloadFiles {
       this.next();
     });
   }
-}
-
-function* syncNames(): Steps {
-  yield { op: 'sync_folder', folder: PAYLOADS };
 }

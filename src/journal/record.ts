@@ -1,11 +1,12 @@
 import { PURGE_REASONS, STATES, type State } from '../../spec/vocabulary.ts';
-import type { Fact, Nacked, Sent } from '../core/facts.ts';
+import type { Acked, Fact, Nacked, Purged, Sent } from '../core/facts.ts';
 import type { Image, MessageImage } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Batch, Charged, ProcessFact } from '../ports.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
 import { anyOf, Choice, FLAG } from './field-types.ts';
 import { FIELDS as F, SHARDS_MAX } from './fields.ts';
+import { FILE_HEADER_BYTES } from './layout.ts';
 import { readMessage, writeMessage } from './record-message.ts';
 import {
   APART,
@@ -53,6 +54,8 @@ export const KINDS = {
   settled: 68,
   head: 96,
   end: 97,
+  /** The head of a snapshot that ends within a segment. */
+  head_within: 98,
 } as const;
 const NAME_OF = new Map(Object.entries(KINDS).map(([name, kind]) => [kind as number, name as keyof typeof KINDS]));
 const PROCESS = 0xffff;
@@ -60,7 +63,7 @@ const PREFIX_BYTES = 7;
 /** Kinds of the process, and those that begin and end a snapshot, belong to no shard; all others do. */
 const OF_PROCESS: ReadonlySet<string> = new Set([
   ...['started', 'limited', 'revoked', 'charged', 'clocks', 'charged_link', 'barred'],
-  ...['head', 'end'],
+  ...['head', 'head_within', 'end'],
 ]);
 
 /** Where a message goes that comes back, and where a lease that was settled left it. */
@@ -77,8 +80,10 @@ export interface Head {
   readonly epoch: number;
   /** Hash of the frame with this sequence, 64 hex digits. */
   readonly hash: string;
-  /** The segment after the last one it covers. */
+  /** Where the log goes on after it: this segment, */
   readonly segment: number;
+  /** from this place on. */
+  readonly at: number;
   readonly shards: number;
   readonly limits: Limits;
 }
@@ -90,6 +95,8 @@ export interface End {
 export type Item = Fact | ProcessFact | Image | Head | End;
 /** What happened to a shard. */
 export const isFact = ({ name }: Item): boolean => KINDS[name] <= KINDS.recovered;
+/** With this its message is no more. */
+export const isEnd = (fact: Fact): fact is Acked | Purged => fact.name === 'acked' || fact.name === 'purged';
 /** What happened to the process. */
 export const isProcessFact = (item: Item): item is ProcessFact =>
   KINDS[item.name] >= KINDS.started && KINDS[item.name] <= KINDS.barred;
@@ -120,6 +127,7 @@ export function writeRecord(w: Writer, shard: number | null, item: Item, apart =
 }
 
 function kindOf(item: Item, apart: boolean): keyof typeof KINDS {
+  if (item.name === 'head' && item.at !== FILE_HEADER_BYTES) return 'head_within';
   if (apart) return `${item.name as 'sent' | 'message'}_apart`;
   return item.name === 'charged' && item.chain !== undefined ? 'charged_link' : item.name;
 }
@@ -250,7 +258,9 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
       F.hash.write(w, item.hash);
       F.segment.write(w, item.segment);
       F.shards.write(w, item.shards);
-      return writeLimits(w, item.limits);
+      writeLimits(w, item.limits);
+      if (item.at !== FILE_HEADER_BYTES) F.at.write(w, item.at);
+      return;
     case 'end':
       F.records.write(w, item.records);
   }
@@ -305,7 +315,7 @@ function read(r: Reader, name: keyof typeof KINDS): Item {
   }
 }
 
-type RestName = Exclude<Item, Fact | MessageImage>['name'];
+type RestName = Exclude<Item, Fact | MessageImage>['name'] | 'head_within';
 
 function readRest(r: Reader, name: RestName): Item {
   switch (name) {
@@ -353,15 +363,9 @@ function readRest(r: Reader, name: RestName): Item {
         untilMs: F.untilMs.read(r),
       };
     case 'head':
-      return {
-        name,
-        sequence: F.sequence.read(r),
-        epoch: F.headEpoch.read(r),
-        hash: F.hash.read(r),
-        segment: F.segment.read(r),
-        shards: F.shards.read(r),
-        limits: readLimits(r),
-      };
+      return { ...readHead(r), at: FILE_HEADER_BYTES };
+    case 'head_within':
+      return { ...readHead(r), at: F.at.read(r) };
     case 'end':
       return { name, records: F.records.read(r) };
   }
@@ -374,6 +378,16 @@ const readCharged = (r: Reader): Charged => ({
   used: F.used.read(r),
   endMs: F.endMs.read(r),
   windowMs: F.windowMs.read(r),
+});
+
+const readHead = (r: Reader): Omit<Head, 'at'> => ({
+  name: 'head',
+  sequence: F.sequence.read(r),
+  epoch: F.headEpoch.read(r),
+  hash: F.hash.read(r),
+  segment: F.segment.read(r),
+  shards: F.shards.read(r),
+  limits: readLimits(r),
 });
 
 function writeSent(w: Writer, fact: Sent, apart: boolean): void {

@@ -53,8 +53,6 @@ export interface RecoverOptions {
   /** `b3:..` of a payload. */
   readonly payloadHashOf: (payload: Uint8Array) => string;
   readonly acceptTornTail?: boolean;
-  /** Only as far as this segment, whose end is not looked at. */
-  readonly upTo?: number;
   /** Only as far as this place in the log. */
   readonly end?: LogEnd;
   /** Only what happened to this shard; the others stay empty. */
@@ -95,7 +93,7 @@ function* unlessIrregular<T>(work: Pieces<T>): Pieces<T | Refusal> {
 
 function* recoveringFiles(source: StorageReader, options: RecoverOptions): Pieces<Recovered | Refused | Empty> {
   const files = filesOf(source);
-  const upTo = options.upTo ?? options.end?.segment ?? Number.POSITIVE_INFINITY;
+  const upTo = options.end?.segment ?? Number.POSITIVE_INFINITY;
   const segments = files.segments.filter((segment) => segment <= upTo);
   if (segments.length === 0 && files.snapshots.length === 0) return nothing(source, files);
   const damagedSnapshots: Refusal[] = [];
@@ -146,14 +144,15 @@ function* follow(
     const because = next === undefined ? undefined : `${segmentFile(next)} is there`;
     return { kind: 'refused', ...missing(segmentFile(from + Math.max(0, gap)), because) };
   }
-  const to = options.upTo ?? options.end?.segment;
+  const to = options.end?.segment;
   if (to !== undefined && to >= from && segments.at(-1) !== to) return { kind: 'refused', ...missing(segmentFile(to)) };
   const { check } = options;
   options.begun?.(replica);
   if (check !== undefined) replica.before = (shard, fact) => check(replica, shard, fact);
   const tail = yield* walk(source, {
     segments,
-    mayGoOn: options.upTo !== undefined || options.end !== undefined,
+    at: head?.at ?? FILE_HEADER_BYTES,
+    mayGoOn: options.end !== undefined,
     sequence: head?.sequence ?? START.sequence,
     hash: head === null ? START.hash : Buffer.from(head.hash, 'hex'),
     secret: { salt, hash: options.hash },

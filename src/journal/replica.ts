@@ -1,3 +1,4 @@
+import { advance } from '../core/advance.ts';
 import { apply } from '../core/apply.ts';
 import type { Fact } from '../core/facts.ts';
 import { imagesOf, Restoration } from '../core/image.ts';
@@ -6,7 +7,7 @@ import { shardOf } from '../core/msg-id.ts';
 import { ShardState } from '../core/state.ts';
 import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports.ts';
 import { BytesError, Reader } from './bytes.ts';
-import { type Entry, type Head, isFact, isImage, isProcessFact, readRecord } from './record.ts';
+import { type Entry, type Head, isEnd, isFact, isImage, isProcessFact, readRecord } from './record.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
 
 /** What a journal says: shards and process, made by the reducer that made them in the process that wrote it. */
@@ -17,6 +18,9 @@ export class Replica {
   limits: Limits | null = null;
   /** Facts taken. */
   facts = 0;
+  /** Messages that entered and that left with them. */
+  entered = 0;
+  left = 0;
   /** Sees every fact of a shard before it is applied, and may throw. */
   before: (shard: ShardState, fact: Fact) => void = () => {};
   private readonly revoked = new Map<string, Revoked>();
@@ -48,6 +52,8 @@ export class Replica {
     if (fact.name === 'sent' && shardOf(fact.msgId) !== shard)
       throw new BytesError(`${fact.msgId} is not of shard ${shard}`);
     this.nowMs = fact.atMs;
+    if (fact.name === 'sent') this.entered++;
+    if (isEnd(fact)) this.left++;
     this.before(state, fact);
     apply(state, fact);
   }
@@ -112,6 +118,16 @@ export class Replica {
   private useLimits(limits: Limits): void {
     this.limits = limits;
     for (const state of this.shards) state.limits = limits;
+  }
+
+  /** Time passes without a fact, up to what `untilMs` says of a shard; one of which no fact tells has none. */
+  pass(untilMs: (shard: number) => number): void {
+    for (const state of this.shards) {
+      const ms = untilMs(state.shard);
+      if (state.nowMs === 0 || ms <= state.nowMs) continue;
+      advance(state, ms);
+      this.nowMs = Math.max(this.nowMs, ms);
+    }
   }
 
   /** Revocations, and the quota windows that are not over. */

@@ -1,15 +1,19 @@
 import type { Storage } from '../ports.ts';
+import { type Lack, lackOf } from './lack.ts';
 import { FILE_HEADER_BYTES, fileHeader, RESERVE, segmentFile, temporary } from './layout.ts';
 import { capacityOf } from './segment-file.ts';
-import { createWhole, isNoSpace, removeQuietly, runLater, type Steps, writeAll, writeZeros } from './steps.ts';
+import type { SnapshotSpace } from './snapshot-space.ts';
+import { createWhole, removeQuietly, runLater, type Steps, writeAll, writeZeros } from './steps.ts';
 
 /** What is written as it happens and can be told to others. */
 export interface RoomEvents {
-  /** False: there is no space for what is needed beforehand, sends are to be refused; true: there is again. */
-  room(enough: boolean): void;
+  /** What is wanting for what comes next, so that sends are to be refused; null: nothing is any more. */
+  room(lack: Lack | null): void;
+  /** It has been tried, and it is still wanting. */
+  wanting(): void;
   /** A segment is full and will not be written any more. */
   sealed(segment: number, sequence: number): void;
-  /** A disk failed otherwise than for want of space. */
+  /** A disk failed: nothing was wanting. */
   failed(error: Error): void;
 }
 
@@ -27,40 +31,55 @@ function* zeroFilled(segment: number, bytes: number, salt: Uint8Array): Steps {
 }
 
 /**
- * Space for what is still to come (journal rule 5): segments are filled before they are needed, so that a write into one
- * cannot want for space, and a reserve of the same size lets a snapshot be taken on a full disk. While any of it cannot
- * be had, sends are refused; everything else has the last spare segment.
+ * Space for what is still to come (journal rule 5): segments are filled before they are needed, so that a write into one cannot
+ * want for space, and a reserve is kept that the next snapshot can be made with on a full disk, however much is live. While any
+ * of it cannot be had, sends are refused; everything else has the last spare segment, and then what that snapshot frees.
  */
 export class Room {
   readonly segmentBytes: number;
   private readonly storage: Storage;
   private readonly salt: Uint8Array;
   private readonly events: RoomEvents;
+  private readonly space: SnapshotSpace;
   /** Where frames end in each segment that is in use or ready. */
   private readonly capacities: Map<number, number>;
   private current: number;
-  private hasReserve: boolean;
+  private reserveBytes: number;
+  /** What a snapshot that failed took from the reserve: it gets it back before anything else gets space. */
+  private owedBytes = 0;
+  /** It is of more use as the next segment. */
+  private isGivenUp = false;
   private filling = false;
-  private short = false;
   private closed = false;
+  private lack: Lack | null = null;
+  /** The append that waits for the next segment. */
   private waiting: (() => void) | null = null;
+  /** A write that could not be begun. */
+  private unbegun: (() => void) | null = null;
+  /** A payload for which there was no room was as large as this: as much must be there for sends to be taken again. */
+  private probeBytes = 0;
+  /** A snapshot is under way, and takes from the reserve what it needs. */
+  private isLent = false;
+  private borrower: (() => void) | null = null;
 
   constructor(parts: {
     readonly storage: Storage;
     readonly salt: Uint8Array;
     readonly segmentBytes: number;
     readonly events: RoomEvents;
+    readonly space: SnapshotSpace;
     readonly current: number;
     readonly capacities: ReadonlyMap<number, number>;
-    readonly hasReserve: boolean;
+    readonly reserveBytes: number;
   }) {
     this.storage = parts.storage;
     this.salt = parts.salt;
     this.segmentBytes = parts.segmentBytes;
     this.events = parts.events;
+    this.space = parts.space;
     this.current = parts.current;
     this.capacities = new Map(parts.capacities);
-    this.hasReserve = parts.hasReserve;
+    this.reserveBytes = parts.reserveBytes;
   }
 
   capacityOf(segment: number): number {
@@ -80,71 +99,168 @@ export class Room {
     ready();
   }
 
+  /** The log has grown: the reserve must, as the next snapshot may. */
+  grown(): void {
+    if (this.lack === null && this.reserveBytes < this.space.reserveBytes()) this.fill();
+  }
+
   /** Gets what is missing, in the background. Called again later when it could not be had. */
   fill(): void {
     if (this.filling || this.closed) return;
+    if (this.unbegun !== null) return this.beginAgain();
+    // What comes free belongs to the snapshot that is under way.
+    if (this.isLent && this.lack !== null) return;
     const steps = this.missing();
-    if (steps === null) return this.tell(true);
+    if (steps === null) return this.tell(null);
     this.filling = true;
     runLater(this.storage, steps, (error) => {
       this.filling = false;
+      this.lendNow();
       if (this.closed) return;
-      if (error === null) {
-        const { waiting } = this;
-        this.waiting = null;
-        waiting?.();
-        return this.fill();
-      }
-      if (!isNoSpace(error)) return this.events.failed(error);
-      this.tell(false);
+      if (error === null) return this.got();
+      const lack = lackOf(error);
+      if (lack === null) return this.events.failed(error);
+      this.tell(lack);
+      this.events.wanting();
     });
+  }
+
+  private got(): void {
+    const { waiting } = this;
+    this.waiting = null;
+    waiting?.();
+    this.fill();
+  }
+
+  private beginAgain(): void {
+    const { unbegun } = this;
+    this.unbegun = null;
+    unbegun?.();
   }
 
   /** What would bring the next thing that is missing; null when all is there. */
   private missing(): Steps | null {
-    const { current } = this;
-    if (!this.capacities.has(current + 1)) return this.addSegment(current + 1);
-    if (!this.hasReserve) return this.addReserve();
+    const { current, space, isLent, reserveBytes } = this;
+    if (!isLent && reserveBytes < this.owedBytes) return this.growReserve(this.owedBytes);
+    if (!this.capacities.has(current + 1)) return this.addSegment(current + 1, this.isGivenUp);
+    if (!isLent && reserveBytes < space.reserveBytes()) return this.growReserve(space.reserveNextBytes());
     for (let segment = current + 2; segment <= current + SPARES; segment++) {
       if (!this.capacities.has(segment)) return this.addSegment(segment);
     }
-    return null;
+    if (!isLent && reserveBytes > space.reserveMostBytes()) return this.cutReserve(space.reserveBytes());
+    return this.probeBytes > 0 ? this.probe() : null;
   }
 
-  private *addSegment(segment: number): Steps {
+  private *addSegment(segment: number, ofReserve = false): Steps {
+    if (ofReserve) yield* this.cutReserve(Math.max(0, this.reserveBytes - this.segmentBytes));
+    this.isGivenUp = false;
     yield* segmentSteps(segment, this.segmentBytes, this.salt);
     this.capacities.set(segment, capacityOf(this.segmentBytes));
   }
 
-  private *addReserve(): Steps {
-    yield* createWhole(RESERVE, temporary(RESERVE), writeZeros(temporary(RESERVE), 0, this.segmentBytes));
-    this.hasReserve = true;
+  /** What there was space for stays, even if it was not enough. */
+  private *growReserve(bytes: number): Steps {
+    try {
+      yield* writeZeros(RESERVE, this.reserveBytes, bytes);
+      yield { op: 'sync', file: RESERVE };
+      this.owedBytes = 0;
+    } finally {
+      this.reserveBytes = reserveIn(this.storage);
+    }
   }
 
-  /** Gives the reserve up, so that something that frees more can be done; it is made again by `fill`. */
-  *releaseReserve(): Steps {
-    if (!this.hasReserve) return;
-    this.hasReserve = false;
-    yield* removeQuietly(RESERVE);
+  private *cutReserve(bytes: number): Steps {
+    if (this.reserveBytes > 0) yield { op: 'truncate', file: RESERVE, size: bytes };
+    this.reserveBytes = bytes;
   }
 
-  get isShort(): boolean {
-    return this.short;
+  private *probe(): Steps {
+    try {
+      yield* writeZeros(temporary(RESERVE), 0, this.probeBytes);
+      this.probeBytes = 0;
+    } finally {
+      yield* removeQuietly(temporary(RESERVE));
+    }
   }
 
-  /** A write elsewhere found the disk full. */
-  lost(): void {
-    this.tell(false);
+  // ---- snapshots
+
+  /** Calls back when a snapshot may take from the reserve; nothing else gets space from then on while it is short. */
+  lend(ready: () => void): void {
+    this.borrower = ready;
+    if (!this.filling) this.lendNow();
   }
 
-  private tell(enough: boolean): void {
-    if (this.short === !enough) return;
-    this.short = !enough;
-    this.events.room(enough);
+  private lendNow(): void {
+    const { borrower } = this;
+    if (borrower === null) return;
+    this.borrower = null;
+    this.isLent = true;
+    borrower();
+  }
+
+  /** The snapshot is made, or could not be: then the reserve gets back what it took. */
+  takeBack(made: boolean): void {
+    this.isLent = false;
+    this.owedBytes = made ? 0 : Math.max(this.owedBytes, this.reserveBytes);
+    this.reserveBytes = reserveIn(this.storage);
+    this.fill();
+  }
+
+  /**
+   * No snapshot can free anything, and an append waits for a segment: better a segment than a reserve that was too small. What is
+   * acked in it makes the next snapshot smaller. False: there is none.
+   */
+  giveUpReserve(): boolean {
+    if (this.reserveBytes === 0) return false;
+    this.owedBytes = 0;
+    this.isGivenUp = true;
+    this.fill();
+    return true;
+  }
+
+  // ---- what is wanting
+
+  /** What was wanting last, null for nothing. */
+  get wants(): Lack | null {
+    return this.lack;
+  }
+
+  /** An append waits for a segment that cannot be had. */
+  get isStuck(): boolean {
+    return this.waiting !== null && this.lack !== null;
+  }
+
+  /** For want of this nothing was done: `again` is called when it is to be tried again. */
+  postpone(lack: Lack, again: () => void): void {
+    this.unbegun = again;
+    this.tell(lack);
+  }
+
+  /** There was no room for a payload of so many bytes. */
+  lost(lack: Lack, bytes: number): void {
+    this.probeBytes = Math.max(this.probeBytes, bytes);
+    this.tell(lack);
+  }
+
+  private tell(lack: Lack | null): void {
+    if (this.lack === lack) return;
+    this.lack = lack;
+    this.events.room(lack);
   }
 
   close(): void {
     this.closed = true;
     this.waiting = null;
+    this.unbegun = null;
+  }
+}
+
+/** How much is kept back. Where that cannot be seen nothing is counted on: it is written again. */
+function reserveIn(storage: Storage): number {
+  try {
+    return storage.files('').includes(RESERVE) ? storage.size(RESERVE) : 0;
+  } catch {
+    return 0;
   }
 }

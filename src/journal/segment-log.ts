@@ -2,12 +2,14 @@ import type { Fact, Sent } from '../core/facts.ts';
 import type { Batch, Journal, Storage } from '../ports.ts';
 import { Writer } from './bytes.ts';
 import { beginFrame, frameBytes, HEADER_BYTES, type Secret, sealFrame } from './frame.ts';
+import { lackAtStart } from './lack.ts';
 import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
 import { type Outgoing, PayloadFiles } from './payloads.ts';
-import { writeBatch } from './record.ts';
+import { isEnd, writeBatch } from './record.ts';
 import type { Room } from './room.ts';
 import { capacityOf, sealSteps } from './segment-file.ts';
-import { runLater, writeAll } from './steps.ts';
+import type { SnapshotSpace } from './snapshot-space.ts';
+import { runLater, type Steps, writeAll } from './steps.ts';
 
 /** Where the next frame goes, and what it continues. */
 export interface LogPosition {
@@ -35,6 +37,7 @@ export class SegmentLog implements Journal {
   private readonly secret: Secret;
   private readonly epoch: number;
   private readonly room: Room;
+  private readonly space: SnapshotSpace;
   private readonly payloads: PayloadFiles;
   private readonly inlineBytesMax: number;
   private readonly frameBytes: number;
@@ -50,6 +53,7 @@ export class SegmentLog implements Journal {
     readonly epoch: number;
     readonly position: LogPosition;
     readonly room: Room;
+    readonly space: SnapshotSpace;
     /** Messages whose payload is in a file of its own. */
     readonly apart: ReadonlyMap<string, string>;
     /** Payloads beyond this get one. */
@@ -64,6 +68,7 @@ export class SegmentLog implements Journal {
     this.epoch = parts.epoch;
     this.position = parts.position;
     this.room = parts.room;
+    this.space = parts.space;
     this.inlineBytesMax = parts.inlineBytesMax;
     this.frameBytes = parts.frameBytes;
     this.sealsFrom = parts.sealsFrom;
@@ -75,6 +80,11 @@ export class SegmentLog implements Journal {
     return this.position;
   }
 
+  /** No append is under way. */
+  get isIdle(): boolean {
+    return this.outstanding === null;
+  }
+
   append(batches: readonly Batch[], done: (error: Error | null) => void): void {
     if (this.poison !== null) return done(this.poison);
     if (this.outstanding !== null) throw new Error('journal: two appends at once');
@@ -84,7 +94,8 @@ export class SegmentLog implements Journal {
     if (outgoing.length === 0) return this.encode(append, []);
     this.payloads.write(outgoing, (error, without) => {
       if (error !== null) return this.fail(error);
-      if (without.length > 0) this.room.lost();
+      const [first] = without;
+      if (first !== undefined) this.room.lost(first.lack, first.bytes.byteLength);
       this.encode(append, without);
     });
   }
@@ -143,12 +154,13 @@ export class SegmentLog implements Journal {
     }
     const sequence = position.sequence + 1;
     const hash = sealFrame(w, position.at, { sequence, epoch: this.epoch, previous: position.hash }, this.secret);
-    const steps = writeAll(segmentFile(position.segment), position.at, w.buffer.subarray(0, w.length), true);
-    runLater(this.storage, steps, (error) => {
-      if (error !== null) return this.fail(error);
+    const { segment, at } = position;
+    const steps = () => writeAll(segmentFile(segment), at, w.buffer.subarray(0, w.length), true);
+    this.write(steps, () => {
       position.at += bytes;
       position.sequence = sequence;
       position.hash = hash;
+      this.space.wrote(bytes);
       this.spareWriters.push(w);
       this.writeNext(append);
     });
@@ -159,28 +171,40 @@ export class SegmentLog implements Journal {
     const { position, secret } = this;
     const { segment } = position;
     const capacity = this.room.capacityOf(segment);
-    const turn = (error: Error | null): void => {
-      if (error !== null) return this.fail(error);
+    const turn = (): void => {
       position.segment = segment + 1;
       position.at = FILE_HEADER_BYTES;
       this.writeNext(append);
     };
     this.room.nextSegment(segment, position.sequence, () => {
-      if (segment < this.sealsFrom) turn(null);
-      else runLater(this.storage, sealSteps(segment, capacity, position, secret), turn);
+      if (segment < this.sealsFrom) turn();
+      else this.write(() => sealSteps(segment, capacity, position, secret), turn);
+    });
+  }
+
+  /** Writes at the end of the log. What could not be begun is begun again later; what was and failed is the end. */
+  private write(steps: () => Steps, written: () => void): void {
+    runLater(this.storage, steps(), (error) => {
+      if (this.poison !== null) return;
+      if (error === null) return written();
+      const lack = lackAtStart(error);
+      if (lack === null) return this.fail(error);
+      this.room.postpone(lack, () => this.write(steps, written));
     });
   }
 
   private finish({ batches, done }: Append): void {
     this.outstanding = null;
-    for (const { shard, facts } of batches) {
-      if (shard !== null) for (const fact of facts) this.releasePayload(fact);
-    }
+    for (const { shard, facts } of batches) if (shard !== null) for (const fact of facts) this.count(fact);
+    this.room.grown();
     done(null);
   }
 
-  private releasePayload(fact: Fact): void {
-    if (fact.name === 'acked' || fact.name === 'purged') this.payloads.release(fact.msgId);
+  private count(fact: Fact): void {
+    if (fact.name === 'sent') this.space.entered();
+    if (!isEnd(fact)) return;
+    this.space.left();
+    this.payloads.release(fact.msgId);
   }
 
   /** Nothing is written any more; what is outstanding gets the error, and so does everything after it. */

@@ -1,10 +1,12 @@
 import type { Storage, StorageReader } from '../ports.ts';
 import { BytesError, Reader, Writer } from './bytes.ts';
+import type { Covered } from './compaction.ts';
 import { beginFrame, NO_HASH, readFrame, type Secret, sealFrame } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
   fileHeader,
   filesOf,
+  RESERVE,
   readFileHeader,
   segmentFile,
   snapshotFile,
@@ -17,6 +19,7 @@ import { type Recovered, type RecoverOptions, readSnapshot, recover } from './re
 import { isRefusal, type Refusal } from './refusal.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
 import { createWhole, type Steps, writeAll } from './steps.ts';
+import type { LogEnd } from './walk.ts';
 
 /** The log is not what was written: found while a snapshot was made of it. */
 export class DamageError extends Error {
@@ -28,29 +31,61 @@ export class DamageError extends Error {
 /** A snapshot that is there. */
 export interface Snapshot {
   readonly sequence: number;
-  /** The segment after the last one it covers. */
+  /** Where the log goes on after it. */
   readonly segment: number;
+  readonly at: number;
   readonly bytes: number;
 }
 
 const FRAME_BYTES = 256 << 10;
 /** Synced so often on the way, so that the disk is never asked for much at once. */
 const SYNC_BYTES = 512 << 10;
+/** So much of the reserve is given up at once. */
+const PAID_BYTES = 4 << 20;
 
 /**
- * Makes a snapshot of everything up to the end of segment `upTo`, which must be full. It comes from the log itself, by
- * the code that recovers: the serving process has nothing to do with it, and a log that could not be recovered is found.
+ * Makes a snapshot of everything up to a place in the log, between two frames that are durable. It comes from the log itself, by
+ * the code that recovers: the serving process has nothing to do with it, and a log that could not be recovered is found. On a
+ * full disk it takes the space of what it makes needless, then as much of the reserve as it needs (journal rule 5).
  */
-export function* compact(storage: Storage, upTo: number, options: RecoverOptions): Steps<Snapshot> {
-  const found = recover(storage, { ...options, upTo, withoutPayloads: true });
+export function* compact(
+  storage: Storage,
+  { segment, at, sequence, asOfMs }: Covered,
+  options: RecoverOptions,
+): Steps<Snapshot> {
+  const end: LogEnd = { segment, at };
+  const found = recover(storage, { ...options, end, withoutPayloads: true });
   if (found.kind === 'empty') throw new Error('compaction: there is no journal');
   if (found.kind === 'refused') throw new DamageError(found);
-  const { sequence } = found.tail;
+  const { tail, replica } = found;
+  if (tail.sequence !== sequence) {
+    const why = `the log ends with frame ${tail.sequence}, not ${sequence}`;
+    throw new DamageError({ file: segmentFile(tail.segment), at: tail.at, why });
+  }
+  replica.pass(() => asOfMs);
   const file = snapshotFile(sequence);
-  const bytes = yield* whole(file, writeSnapshot(found, upTo + 1, options.hash));
+  const secret: Secret = { salt: found.salt, hash: options.hash };
+  const bytes = yield* whole(file, writeSnapshot(found, end, secret, payer(storage, found.snapshot)));
   const damage = problemOf(storage, sequence, options.hash);
   if (damage !== null) throw new DamageError(damage);
-  return { sequence, segment: upTo + 1, bytes };
+  return { sequence, ...end, bytes };
+}
+
+/** Frees space that may go: what is older than the snapshot that was just read, then the reserve. False: there is none left. */
+function payer(storage: Storage, read: Head | null): () => Steps<boolean> {
+  let hasOld = read !== null;
+  return function* () {
+    if (hasOld) {
+      hasOld = false;
+      yield* removeOld(storage, [read as Head]);
+      return true;
+    }
+    if (!filesOf(storage).hasReserve) return false;
+    const left = storage.size(RESERVE) - PAID_BYTES;
+    if (left > 0) yield { op: 'truncate', file: RESERVE, size: left };
+    else yield { op: 'remove', file: RESERVE };
+    return true;
+  };
 }
 
 /** What is wrong with a snapshot, null for nothing. */
@@ -78,8 +113,12 @@ function* whole(file: string, content: Steps<number>): Steps<number> {
   return bytes;
 }
 
-function* writeSnapshot(found: Recovered, segment: number, hash: Secret['hash']): Steps<number> {
-  const { replica, tail, salt } = found;
+function* writeSnapshot(
+  { replica, tail }: Recovered,
+  { segment, at }: LogEnd,
+  secret: Secret,
+  pay: () => Steps<boolean>,
+): Steps<number> {
   if (replica.limits === null) throw new Error('compaction: no process has started yet');
   const file = temporary(snapshotFile(tail.sequence));
   const head: Head = {
@@ -87,12 +126,13 @@ function* writeSnapshot(found: Recovered, segment: number, hash: Secret['hash'])
     sequence: tail.sequence,
     epoch: replica.epoch,
     hash: Buffer.from(tail.hash).toString('hex'),
-    segment,
+    ...{ segment, at },
     shards: replica.shards.length,
     limits: replica.limits,
   };
-  yield* writeAll(file, 0, fileHeader('snapshot', tail.sequence, salt));
-  return yield* writeFrames(file, withEnds(head, replica.entries()), { salt, hash }, replica.epoch);
+  const write = (at: number, bytes: Uint8Array): Steps => writeAll(file, at, bytes, false, pay);
+  yield* write(0, fileHeader('snapshot', tail.sequence, secret.salt));
+  return yield* writeFrames(file, write, withEnds(head, replica.entries()), secret, replica.epoch);
 }
 
 function* withEnds(head: Head, entries: Iterable<Entry>): Generator<Entry> {
@@ -106,7 +146,13 @@ function* withEnds(head: Head, entries: Iterable<Entry>): Generator<Entry> {
 }
 
 /** A chain of frames of its own: the last, with the end in it, holds the hash of all before. Gives the length of the file. */
-function* writeFrames(file: string, entries: Iterable<Entry>, secret: Secret, epoch: number): Steps<number> {
+function* writeFrames(
+  file: string,
+  write: (at: number, bytes: Uint8Array) => Steps,
+  entries: Iterable<Entry>,
+  secret: Secret,
+  epoch: number,
+): Steps<number> {
   const w = new Writer(2 * FRAME_BYTES);
   let at = FILE_HEADER_BYTES;
   let syncedAt = at;
@@ -114,7 +160,7 @@ function* writeFrames(file: string, entries: Iterable<Entry>, secret: Secret, ep
   let previous = NO_HASH;
   function* flush(): Steps {
     previous = sealFrame(w, at, { sequence: ++sequence, epoch, previous }, secret);
-    yield* writeAll(file, at, w.buffer.subarray(0, w.length));
+    yield* write(at, w.buffer.subarray(0, w.length));
     at += w.length;
     beginFrame(w);
   }
@@ -141,7 +187,7 @@ export function snapshotsIn(source: StorageReader, hash: Secret['hash']): Snapsh
     const found = readFrame(range, FILE_HEADER_BYTES, { salt: header.salt, hash });
     if (found.kind !== 'frame') return [];
     const head = headIn(found.frame.body);
-    return head === null ? [] : [{ sequence, segment: head.segment, bytes: source.size(file) }];
+    return head === null ? [] : [{ sequence, segment: head.segment, at: head.at, bytes: source.size(file) }];
   });
 }
 
@@ -159,7 +205,7 @@ function headIn(body: Uint8Array): Head | null {
  * Removes what no recovery needs: all snapshots but these, and the segments that all of these cover. In this order, so
  * that a crash leaves too much and never too little.
  */
-export function* removeOld(source: StorageReader, kept: readonly Snapshot[]): Steps {
+export function* removeOld(source: StorageReader, kept: readonly Pick<Snapshot, 'sequence' | 'segment'>[]): Steps {
   const { segments, snapshots } = filesOf(source);
   const covered = Math.min(...kept.map(({ segment }) => segment));
   const old = snapshots.filter((sequence) => !kept.some((snapshot) => snapshot.sequence === sequence));

@@ -1,4 +1,5 @@
 import type { Storage, StorageOp } from '../ports.ts';
+import { lackOf, NotBegun } from './lack.ts';
 
 /**
  * A piece of work on files, one step after the other: yields what to do and gets its result, or has its error thrown
@@ -43,11 +44,26 @@ export function runLater<T>(
   go(() => steps.next(0));
 }
 
-/** Writes all of it, however little each write takes (journal rule 5). */
-export function* writeAll(file: string, at: number, bytes: Uint8Array, durable = false): Steps {
+/**
+ * Writes all of it, however little each write takes (journal rule 5). When there is no space, `pay` may make some, until it says
+ * that it cannot. What is thrown is `NotBegun` only if nothing was written.
+ */
+export function* writeAll(
+  file: string,
+  at: number,
+  bytes: Uint8Array,
+  durable = false,
+  pay: (() => Steps<boolean>) | null = null,
+): Steps {
   for (let written = 0; written < bytes.byteLength; ) {
     const rest = written === 0 ? bytes : bytes.subarray(written);
-    const more = yield { op: 'write', file, at: at + written, bytes: rest, durable };
+    let more: number;
+    try {
+      more = yield { op: 'write', file, at: at + written, bytes: rest, durable };
+    } catch (error) {
+      if (pay !== null && lackOf(error) === 'disk_space' && (yield* pay())) continue;
+      throw written > 0 && error instanceof NotBegun ? (error.cause as Error) : error;
+    }
     if (more <= 0) throw Object.assign(new Error(`nothing of ${rest.byteLength} bytes was written`), { code: 'EIO' });
     written += more;
   }
@@ -80,7 +96,3 @@ export function* removeQuietly(file: string): Steps {
     yield { op: 'remove', file };
   } catch {}
 }
-
-/** No space left, or none left for this user: what passes when something is removed (journal rule 5). */
-export const isNoSpace = (error: unknown): boolean =>
-  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');

@@ -25,6 +25,8 @@ export interface WalkOptions {
   readonly segments: readonly number[];
   /** There may be others beyond them, which are not looked at. */
   readonly mayGoOn: boolean;
+  /** Where in that to begin. */
+  readonly at: number;
   /** The frame before the first one to visit. */
   readonly sequence: number;
   readonly hash: Uint8Array;
@@ -51,7 +53,8 @@ export function* walk(source: StorageReader, options: WalkOptions): Pieces<Tail 
   for (const number of options.segments) {
     const segment = openSegment(source, number);
     if (isRefusal(segment)) return segment;
-    const end = yield* log.through(segment, FILE_HEADER_BYTES);
+    const from = number === options.segments[0] ? options.at : FILE_HEADER_BYTES;
+    const end = yield* log.through(segment, from);
     if (end !== null) return end;
   }
   return missing(segmentFile(options.segments[0] ?? 1));

@@ -2,7 +2,7 @@ import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
 import { type LoadedProgram, loadProgram } from './loaded-program.ts';
 import { imagesIn, restoreLater, type ServedEnd } from './shard-images.ts';
-import type { Failed } from './worker-compactor.ts';
+import { errorOf, type Failed, failedBy, type LendDescriptors, THREAD_DESCRIPTORS } from './worker-compactor.ts';
 
 /** What the thread is to replay. */
 export interface ReplayJob {
@@ -21,10 +21,12 @@ export function replayShard(
   program: LoadedProgram,
   job: ReplayJob,
   limits: Limits,
+  lend: LendDescriptors,
   done: (error: Error | null, state: ShardState | null) => void,
 ): void {
   const pieces: Uint8Array[] = [];
-  let failed: Failed | null = { message: 'the worker ended without a word', code: undefined };
+  let failed: Failed | null = { message: 'the worker ended without a word' };
+  const takeBack = lend(THREAD_DESCRIPTORS);
   const worker = program.start(job);
   worker.unref();
   worker.on('message', (said: ReplaySaid) => {
@@ -32,11 +34,12 @@ export function replayShard(
     else if (said instanceof Uint8Array) pieces.push(said);
     else failed = said;
   });
-  worker.on('error', ({ message }) => {
-    failed = { message, code: undefined };
+  worker.on('error', (error) => {
+    failed = failedBy(error);
   });
   worker.on('exit', () => {
+    takeBack();
     if (failed === null) restoreLater(imagesIn(pieces), job.shard, limits, done);
-    else done(Object.assign(new Error(failed.message), { code: failed.code }), null);
+    else done(errorOf(failed), null);
   });
 }

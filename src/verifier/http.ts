@@ -4,7 +4,7 @@ import type { AskRemote, Verdict } from '../auth/remote.ts';
 
 const ANSWER_BYTES_MAX = 4096;
 /** More than are asked at a time: no question waits for a socket while its time runs. */
-const SOCKETS_MAX = 64;
+export const VERIFIER_SOCKETS_MAX = 64;
 
 /**
  * The remote verifier over HTTP(S) (B8): `POST {"capability": ".."}` is answered `200 {"valid": true, "ttl_ms"?: n}` or
@@ -13,7 +13,7 @@ const SOCKETS_MAX = 64;
  */
 export function askOverHttp(url: URL, timeoutMs: number): AskRemote {
   const secure = url.protocol === 'https:';
-  const pool = { keepAlive: true, maxSockets: SOCKETS_MAX };
+  const pool = { keepAlive: true, maxSockets: VERIFIER_SOCKETS_MAX };
   const agent = secure ? new HttpsAgent({ ...pool, minVersion: 'TLSv1.3' }) : new HttpAgent(pool);
   const start = secure ? httpsRequest : httpRequest;
   return (capability, done) => {

@@ -7,6 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freshSession } from '../../src/auth/authorize.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { DescriptorBudget } from '../../src/descriptors.ts';
 import { Ledger } from '../../src/http/ledger.ts';
 import { ListenError } from '../../src/http/listen-error.ts';
 import { type Listeners, openListeners } from '../../src/listeners.ts';
@@ -76,7 +77,15 @@ describe('before there is a service', () => {
     const metrics = new Metrics(['/v1/send'], [], 1);
     const { settings } = loadConfig({ bind: '127.0.0.1:0', metrics_bind: '127.0.0.1:0' }, {});
     const ledger = new Ledger(metrics, log);
-    listeners = await openListeners({ settings, log, ledger, newSession: freshSession, metrics: metrics.registry });
+    const descriptors = new DescriptorBudget(0);
+    listeners = await openListeners({
+      settings,
+      descriptors,
+      log,
+      ledger,
+      newSession: freshSession,
+      metrics: metrics.registry,
+    });
   });
   afterAll(() => listeners.close());
 

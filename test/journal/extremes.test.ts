@@ -51,6 +51,7 @@ function mustBeASnapshot(state: ShardState, limits: Limits): void {
     epoch: 1,
     hash: '0'.repeat(64),
     segment: 1,
+    at: 768,
     shards: SHARD + 1,
     limits,
   } as const;

@@ -36,7 +36,7 @@ describe('disk faults', () => {
       second = error;
     });
     bench.queue.run();
-    bench.journal.retry();
+    bench.tick();
     bench.queue.run();
     expect(second).toMatchObject({ code: 'EIO' });
     expect(bench.disk.ops).toBe(ops);
@@ -77,16 +77,16 @@ describe('disk faults', () => {
     const bench = serving(() => null);
     bench.disk.capacityBytes = 4096 * 4;
     steps(bench, 30);
-    expect(bench.events.filter((event) => event.startsWith('room'))).toEqual(['room false']);
+    expect(bench.events.filter((event) => event.startsWith('room'))).toEqual(['room disk_space']);
     expect(bench.durable).toBe(bench.states.length);
     expect(bench.look()).toBe(bench.states.at(-1));
-    bench.journal.retry();
+    bench.tick();
     bench.queue.run();
-    expect(bench.events.filter((event) => event.startsWith('room'))).toEqual(['room false']);
+    expect(bench.events.filter((event) => event.startsWith('room'))).toEqual(['room disk_space']);
     bench.disk.capacityBytes = Number.POSITIVE_INFINITY;
-    bench.journal.retry();
+    bench.tick();
     bench.queue.run();
-    expect(bench.events.filter((event) => event.startsWith('room'))).toEqual(['room false', 'room true']);
+    expect(bench.events.filter((event) => event.startsWith('room'))).toEqual(['room disk_space', 'room again']);
     steps(bench, 30);
     expect(bench.look()).toBe(bench.states.at(-1));
   });
@@ -99,14 +99,15 @@ describe('disk faults', () => {
     bench.queue.clear();
     bench.disk.crash({ keeps: (sector) => sector === 0 });
     bench.disk.capacityBytes = bench.disk.used();
+    const kept = bench.disk.size(RESERVE);
     bench.open();
     expect(bench.look()).toBe(acknowledged);
     expect(bench.disk.files('').filter((file) => file.startsWith('torn-'))).toHaveLength(1);
-    expect(bench.disk.files('')).not.toContain(RESERVE);
+    expect(bench.disk.size(RESERVE)).toBeLessThan(kept);
     bench.disk.capacityBytes = Number.POSITIVE_INFINITY;
-    bench.journal.retry();
+    bench.tick();
     bench.queue.run();
-    expect(bench.disk.files('')).toContain(RESERVE);
+    expect(bench.disk.size(RESERVE)).toBeGreaterThanOrEqual(kept);
   });
 
   it('a full disk and no segment left: appends wait, and are durable when there is space', () => {
@@ -117,7 +118,7 @@ describe('disk faults', () => {
     const waiting = bench.states.at(-1);
     expect(bench.look()).toBe(bench.states.at(-2));
     bench.disk.capacityBytes = Number.POSITIVE_INFINITY;
-    bench.journal.retry();
+    bench.tick();
     bench.queue.run();
     expect(bench.durable).toBe(bench.states.length);
     expect(bench.look()).toBe(waiting);
@@ -130,15 +131,15 @@ describe('disk faults', () => {
     const used = bench.disk.files('').reduce((sum, file) => sum + bench.disk.size(file), 0);
     bench.disk.capacityBytes = used + 512;
     const before = bench.events.length;
-    for (let i = 0; i < 4000 && !bench.events.slice(before).includes('room true'); i++) {
+    for (let i = 0; i < 4000 && !bench.events.slice(before).includes('room again'); i++) {
       steps(bench, 1, 190);
-      if (i % 20 === 0) bench.journal.retry();
+      if (i % 20 === 0) bench.tick();
       bench.queue.run();
     }
     const events = bench.events.slice(before);
-    expect(events[0]).toBe('room false');
+    expect(events[0]).toBe('room disk_space');
     expect(events.filter((event) => event.startsWith('compacted')).length).toBeGreaterThan(0);
-    expect(events.at(-1)).toBe('room true');
+    expect(events.at(-1)).toBe('room again');
     expect(bench.durable).toBe(bench.states.length);
     expect(bench.look()).toBe(bench.states.at(-1));
   });
@@ -184,7 +185,7 @@ describe('disk faults', () => {
     );
     steps(bench, 40, 600);
     expect(bench.durable).toBe(bench.states.length);
-    expect(bench.events).toContain('room false');
+    expect(bench.events).toContain('room disk_space');
     expect(bench.disk.files('payloads')).toEqual([]);
     expect(bench.look()).toBe(bench.states.at(-1));
     expect(bench.disk.files('')).toContain(RESERVE);

@@ -151,7 +151,7 @@ describe('fields', () => {
           for (const value of outside) {
             const found = read(put(bytes, place, value));
             expect('why' in found ? found.why : `${path} is taken as ${value}`).toMatch(
-              new RegExp(`^${entry.item.name}(_apart|_link)?: ${saidOf(path)} is `),
+              new RegExp(`^${entry.item.name}(_apart|_link|_within)?: ${saidOf(path)} is `),
             );
           }
           refused.add(path.replace(/\[\d+\]/, '[]'));
@@ -179,7 +179,7 @@ describe('fields', () => {
             changed[at + (where % length)] = bad;
             const found = read(changed);
             expect('why' in found ? found.why : `${path} is taken with ${bad}`).toMatch(
-              new RegExp(`^${entry.item.name}(_apart|_link)?: ${saidOf(path)} is no `),
+              new RegExp(`^${entry.item.name}(_apart|_link|_within)?: ${saidOf(path)} is no `),
             );
           }
           // Its length, said to be more than any.

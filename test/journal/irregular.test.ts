@@ -128,11 +128,12 @@ describe('something else in place of a file', () => {
 
   it('a compaction that meets one: says which segment it lacks', () => {
     const data = copyOfIt();
-    const { segment } = (recover(new FileStorage(data), RECOVERING) as Recovered).tail;
+    const { segment, at, sequence } = (recover(new FileStorage(data), RECOVERING) as Recovered).tail;
+    const covered = { segment, at, sequence, asOfMs: 0 };
     const last = segmentFile(segment);
     rmSync(join(data, last));
     (KINDS['a FIFO'] as (path: string) => void)(join(data, last));
-    expect(() => runNow(new FileStorage(data), compact(new FileStorage(data), segment, RECOVERING))).toThrow(last);
+    expect(() => runNow(new FileStorage(data), compact(new FileStorage(data), covered, RECOVERING))).toThrow(last);
   });
 
   it('what is not ours is left alone: a socket or a folder of another name', async () => {

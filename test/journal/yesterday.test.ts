@@ -151,7 +151,7 @@ describe.each(VERSIONS)("yesterday's files: %s", (version, later: readonly strin
     };
     recover(storage, { ...RECOVERING, oldest: true, visit: ({ body }) => note(body) });
     for (const sequence of filesOf(storage).snapshots) readSnapshot(storage, sequence, RECOVERING.hash, note);
-    const apart = Object.keys(KINDS).filter((kind) => kind.endsWith('_apart'));
+    const apart = Object.keys(KINDS).filter((kind) => /_(apart|within)$/.test(kind));
     expect([...kinds, ...apart, ...later].sort()).toEqual(Object.keys(KINDS).sort());
     expect(found(of(version)).apart.size).toBeGreaterThan(1);
   });

@@ -28,6 +28,8 @@ process.on('SIGUSR2', () => {
   if (++signals === 1) {
     const from = Buffer.from;
     Buffer.from = (...args) => {
+      // Of a request, not of the log that is written beside it.
+      if (args[1] !== 'base64') return from(...args);
       Buffer.from = from;
       throw Object.assign(new Error('line\\n    at ${PAYLOAD} (file:///x:1:1)\\n' + args[0]), { capability: '${token}' });
     };

@@ -197,10 +197,10 @@ describe('swarm', () => {
     expect(new Set(drawn).size).toBe(200);
   });
 
-  it('seeds 1..150 hold, and reach all but a few goals and cells of the coverage matrix between them', () => {
+  it('seeds 1..200 hold, and reach all but a few goals and cells of the coverage matrix between them', () => {
     const reached = new Set<string>();
     const matrix = new Array<number>(ACTIONS.length * FAULT_KINDS.length).fill(0);
-    for (let seed = 1; seed <= 150; seed++) {
+    for (let seed = 1; seed <= 200; seed++) {
       const result = runSchedule(swarmSchedule(seed));
       expect(result.verdict, `mailbox sim run swarm#${seed}`).toEqual({ kind: 'held' });
       for (const goal of Object.keys(result.tally)) reached.add(goal);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PLANTED } from '../sim/planted/bugs.ts';
-import { find } from '../sim/planted/find.ts';
+import { FOUND_BY_SCHEDULE, PLANTED } from '../sim/planted/bugs.ts';
+import { find, foundBy } from '../sim/planted/find.ts';
 
 describe('planted bugs, all of them', () => {
   const sizes: number[] = [];
@@ -18,4 +18,12 @@ describe('planted bugs, all of them', () => {
     expect(sizes).toHaveLength(PLANTED.length);
     expect(sizes[sizes.length >> 1]).toBeLessThanOrEqual(12);
   });
+});
+
+describe('planted bugs that take a world of their own', () => {
+  for (const { bug, schedule, rule } of FOUND_BY_SCHEDULE) {
+    it(`${bug.name}: the shipped schedule ${schedule} finds it`, async () => {
+      expect(await foundBy(bug, schedule)).toBe(rule);
+    }, 240_000);
+  }
 });

@@ -94,12 +94,18 @@ export class JournalBench {
   readonly events: string[] = [];
   readonly segmentBytes: number;
   /** What a service makes of the journal's word about space. */
-  private takesSends = true;
+  takesSends = true;
   private readonly heedsRoom: boolean;
+  /** The state after each append is not asked for: it takes longer than the append. */
+  private readonly isQuick: boolean;
   private nowMs = 1_000_000;
   private drawn = 0;
 
-  constructor(seed: number, options: Partial<DiskOptions> & { segmentBytes?: number; heedsRoom?: boolean } = {}) {
+  constructor(
+    seed: number,
+    options: Partial<DiskOptions> & { segmentBytes?: number; heedsRoom?: boolean; isQuick?: boolean } = {},
+  ) {
+    this.isQuick = options.isQuick ?? false;
     this.heedsRoom = options.heedsRoom ?? true;
     this.random = new Stream(seed, 'journal bench');
     this.disk = new Disk({ schedule: this.queue.schedule, ...options });
@@ -109,17 +115,18 @@ export class JournalBench {
   /** Opens what is on the disk and takes it over, as a process does. */
   open(more: Partial<RecoverOptions> = {}): this {
     const recovering = { ...RECOVERING, ...more };
+    this.takesSends = true;
     this.journal = new EmbeddedJournal({
       storage: this.disk,
       recovering,
       segmentBytes: this.segmentBytes,
       inlineBytesMax: INLINE_BYTES_MAX,
       freshSalt: () => SALT,
-      compactor: (upTo, done) => runLater(this.disk as Storage, compact(this.disk, upTo, recovering), done),
+      compactor: (covered, done) => runLater(this.disk as Storage, compact(this.disk, covered, recovering), done),
       events: {
-        room: (enough) => {
-          this.takesSends = enough || !this.heedsRoom;
-          this.events.push(`room ${enough}`);
+        room: (lack) => {
+          this.takesSends = lack === null || !this.heedsRoom;
+          this.events.push(`room ${lack ?? 'again'}`);
         },
         compacted: ({ sequence }) => this.events.push(`compacted ${sequence}`),
         compactionFailed: (error) => this.events.push(`compaction failed ${error.message}`),
@@ -173,12 +180,17 @@ export class JournalBench {
     return facts;
   }
 
+  /** What a process does every second. */
+  tick(nowMs = this.nowMs): void {
+    this.journal.retry(nowMs);
+  }
+
   append(batches: readonly Batch[], then: (error: Error | null) => void = () => {}): void {
     for (const batch of batches) {
       if (batch.shard === null) continue;
       for (const fact of batch.facts) apply(this.mirror[batch.shard] as ShardState, fact);
     }
-    this.states.push(digestOf(this.mirror));
+    this.states.push(this.isQuick ? '' : digestOf(this.mirror));
     this.journal.append(batches, (error) => {
       if (error === null) this.durable++;
       else this.events.push(`failed ${error.message}`);

@@ -2,6 +2,7 @@ import { DEAD_REASONS, PURGE_REASONS, STATES } from '../../spec/vocabulary.ts';
 import { PLACES } from '../../src/core/image.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { FIELDS as F, LIMIT_FIELDS, MESSAGE_FIELDS as M } from '../../src/journal/fields.ts';
+import { FILE_HEADER_BYTES } from '../../src/journal/layout.ts';
 import type { Entry, Item } from '../../src/journal/record.ts';
 import fc from './properties.ts';
 
@@ -142,6 +143,7 @@ const ofProcess = [
     epoch: number(F.headEpoch),
     hash: hash.map((prefixed) => prefixed.slice(3)),
     segment: number(F.segment),
+    at: fc.oneof(fc.constant(FILE_HEADER_BYTES), number(F.at)),
     shards: number(F.shards),
     limits,
   }),

@@ -65,7 +65,7 @@ export class Yesterday {
       segmentBytes: SEGMENT_BYTES,
       inlineBytesMax: INLINE_BYTES_MAX,
       freshSalt: () => new Uint8Array(16).map((_, i) => i + 1),
-      compactor: (upTo, done) => runLater(this.disk, compact(this.disk, upTo, RECOVERING), done),
+      compactor: (covered, done) => runLater(this.disk, compact(this.disk, covered, RECOVERING), done),
       events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
     });
     this.append(takenOver(this.shards, this.journal.epoch, this.nowMs, LIMITS));

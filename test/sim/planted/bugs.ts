@@ -82,8 +82,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'write-error-ignored',
     'an error of a write is taken for its end (journal rule 4)',
     SEGMENT_LOG,
-    '      if (error !== null) return this.fail(error);\n      position.at += bytes;',
-    '      position.at += bytes;',
+    '      if (lack === null) return this.fail(error);',
+    '      if (lack === null) return written();',
   ),
   bug(
     'torn-tail-accepted',
@@ -343,4 +343,45 @@ export const PLANTED: readonly PlantedBug[] = [
     'topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix))',
     'topics.every((only) => only === topic)',
   ),
+];
+
+/** These take a world of their own: a schedule that ships finds each. */
+export const FOUND_BY_SCHEDULE: readonly {
+  readonly bug: PlantedBug;
+  readonly schedule: string;
+  readonly rule: string;
+}[] = [
+  {
+    bug: bug(
+      'want-poisons',
+      'an open that fails for want of descriptors is taken for a write that failed (journal rule 4)',
+      'src/journal/lack.ts',
+      '(error instanceof NotBegun ? lackOf(error) : null)',
+      'null',
+    ),
+    schedule: 'descriptors-run-out',
+    rule: 'JR4',
+  },
+  {
+    bug: bug(
+      'open-segment-left-out',
+      'a snapshot for want of space covers full segments only: what was acked since frees nothing (journal rule 5)',
+      'src/journal/compaction.ts',
+      'this.compactor({ segment, at, sequence, asOfMs }',
+      'this.compactor({ segment, at: FILE_HEADER_BYTES, asOfMs: 0 }',
+    ),
+    schedule: 'disk-consumed',
+    rule: 'DeliveredLive',
+  },
+  {
+    bug: bug(
+      'reserve-never-grows',
+      'the reserve is a segment, however much is live (journal rule 5)',
+      'src/journal/snapshot-space.ts',
+      '    return this.reserveBeside(this.mostBytes(), this.oldBytes);',
+      '    return this.segmentBytes;',
+    ),
+    schedule: 'disk-consumed',
+    rule: 'DeliveredLive',
+  },
 ];

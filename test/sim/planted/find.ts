@@ -62,6 +62,20 @@ export async function find(bug: PlantedBug, args: readonly string[] = ['--durati
   }
 }
 
+/** The rule that a shipped schedule sees broken; null when it holds. Where it is built the schedules are found as from a package. */
+export async function foundBy(bug: PlantedBug, schedule: string): Promise<string | null> {
+  const folder = join(ROOT, 'dist/planted');
+  mkdirSync(folder, { recursive: true });
+  const program = join(folder, `${bug.name}.mjs`);
+  await bundlePatched('src/cli/mailbox.ts', program, bug.patches);
+  try {
+    const { verdict } = JSON.parse(await run([program, 'sim', 'run', schedule, '--json']));
+    return verdict.kind === 'liveness' ? 'DeliveredLive' : (verdict.rule ?? null);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 function run(args: readonly string[]): Promise<string> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';

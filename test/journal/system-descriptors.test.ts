@@ -1,0 +1,153 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DurableServer } from '../support/durable.ts';
+import { until } from '../support/server.ts';
+import { needStrace, watching } from '../support/strace.ts';
+
+const SMALL = Buffer.alloc(60_000, 7).toString('base64');
+/** In a file of its own. */
+const LARGE = Buffer.alloc(100_000, 8).toString('base64');
+
+let server: DurableServer;
+let cap = '';
+/** What ends the flood. */
+let calm = (): void => {};
+beforeEach(() => {
+  server = new DurableServer();
+  cap = server.cap('topic = t', 'op = send,recv,ack,stats').token;
+});
+afterEach(async () => {
+  calm();
+  calm = () => {};
+  await server.end();
+});
+
+const send = (key: string, payload_b64 = 'aGk=') =>
+  server.caller.post('/v1/send', cap, { topic: 't', idem_key: key, payload_b64 });
+const open = (): number => readdirSync(`/proc/${server.process.child.pid}/fd`).length;
+const limited = (limit: number): string[] => ['prlimit', `--nofile=${limit}:${limit}`];
+
+/** So many connections that say nothing, each made again when it is cut. */
+function silence(count: number): void {
+  const port = Number(/"http":"[^"]+:(\d+)"/.exec(server.process.out)?.[1]);
+  const flood = new Set<Socket>();
+  let isOver = false;
+  const one = (): void => {
+    if (isOver) return;
+    const socket = connect(port, '127.0.0.1');
+    flood.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      flood.delete(socket);
+      setTimeout(one, 20);
+    });
+  };
+  for (let i = 0; i < count; i++) one();
+  calm = () => {
+    isOver = true;
+    for (const socket of flood) socket.destroy();
+  };
+}
+
+/** Small and large ones over two segments, each taken and acked. */
+async function exchange(rounds: number): Promise<void> {
+  for (let i = 0; i < rounds; i++) {
+    expect((await send(`small-${i}`, SMALL)).status, `small ${i}`).toBe(200);
+    if (i % 20 === 0) expect((await send(`large-${i}`, LARGE)).status, `large ${i}`).toBe(200);
+    const taken = (await server.caller.post('/v1/recv', cap, { topic: 't', max_messages: 2 })).body.messages;
+    for (const { msg_id, receipt } of taken) {
+      expect((await server.caller.post(`/v1/ack/${msg_id}`, cap, { receipt })).status).toBe(200);
+    }
+  }
+}
+
+describe('descriptors of the process (journal rule 4)', () => {
+  it('1,100 silent connections under a limit of 1,024: honest clients lose nothing, and the log says what was lowered', async () => {
+    server.under = limited(1024);
+    await server.start();
+    expect((await send('before')).status).toBe(200);
+    silence(1100);
+    await until(() => open() > 900, 60_000);
+    await exchange(300);
+    // Somebody new gets in as well.
+    expect((await fetch(`http://${(await server.process.logged('server.ready'))['http']}/healthz`)).status).toBe(200);
+    expect(server.process.child.exitCode).toBeNull();
+    expect(server.process.out).not.toContain('"journal.failed"');
+    expect(await server.process.logged('process.descriptors')).toMatchObject({
+      limit: 1024,
+      reason: expect.stringMatching(/^max_connections is 1024, but the limit .* is 1024 .* \d+ connections are let in/),
+    });
+  }, 240_000);
+
+  it('a limit lowered under it, and peers that hold every descriptor: the journal goes on, segment after segment, snapshots too', async () => {
+    await server.start();
+    expect((await send('before')).status).toBe(200);
+    const limit = open() + 20;
+    execFileSync('prlimit', ['--pid', String(server.process.child.pid), `--nofile=${limit}:${limit}`]);
+    silence(60);
+    await until(() => open() >= limit - 1, 60_000);
+    await exchange(330);
+    await server.process.logged('journal.snapshot');
+    expect(server.process.out).not.toMatch(/"journal\.(failed|room)"/);
+  }, 240_000);
+
+  it('a limit lowered below what is in use: nobody new gets in, nothing ends; raised again, all is as before', async () => {
+    await server.start();
+    expect((await send('before')).status).toBe(200);
+    const { pid } = server.process.child;
+    execFileSync('prlimit', ['--pid', String(pid), '--nofile=10:']);
+    silence(5);
+    await until(() => server.process.out.includes('0 connections are let in at once'), 30_000);
+    // Those that are in are served on. Nobody listens: the system has nobody to report again and again.
+    expect((await server.caller.ask('GET', '/v1/stats?topic=t', cap)).status).toBe(200);
+    expect(await fetchOk('/healthz')).toBe(0);
+    execFileSync('prlimit', ['--pid', String(pid), '--nofile=1024:']);
+    await until(async () => (await fetchOk('/healthz')) === 200, 30_000);
+    await until(async () => (await send('after')).status === 200, 30_000);
+    expect(server.process.out).not.toMatch(/"(journal|process)\.failed"/);
+  }, 240_000);
+
+  it('too few for the server: the start is refused with the limit and what is needed; with 256 it serves', async () => {
+    server.under = limited(200);
+    const { code, err } = await server.begin().finished;
+    expect([code, err]).toEqual([
+      2,
+      expect.stringContaining(
+        'the limit of open files (RLIMIT_NOFILE) is 200, the server needs 256 at least: raise it',
+      ),
+    ]);
+    server.under = limited(256);
+    await server.start();
+    await exchange(3);
+  }, 120_000);
+
+  it('a quota that is used up while a spare segment is made is lack of room: sends are refused until there is some (rule 5)', async () => {
+    needStrace();
+    const spare = [
+      '-P',
+      join(server.data, 'log-000000000000003.tmp'),
+      '-P',
+      join(server.data, 'log-000000000000002.tmp'),
+    ];
+    server.under = watching('/dev/null', ['pwrite64'], ...spare, '-e', 'inject=pwrite64:error=EDQUOT:when=1..3');
+    await server.start();
+    server.under = [];
+    await until(
+      async () => (await send(`${Math.random()}`)).status === 200 && server.process.out.includes('again'),
+      60_000,
+    );
+    expect(server.process.out).toMatch(/"journal.room".*quota/);
+    expect(server.process.out).not.toContain('"journal.failed"');
+  }, 120_000);
+});
+
+async function fetchOk(path: string): Promise<number> {
+  const { http } = await server.process.logged('server.ready');
+  return fetch(`http://${http}${path}`).then(
+    ({ status }) => status,
+    () => 0,
+  );
+}
