@@ -595,14 +595,18 @@ SingleLeaseProp ==
         ELSE \/ state'[m] # "leased" /\ UNCHANGED <<receipt[m], epoch[m]>>
              \/ LeaseBegins(m)]_vars
 
+AckEnds(m) == state[m] = "leased" /\ LeaseEnds(m) /\ Settles(m, "ack")
+
 \* The trace of a purge says what the message was (DL3), and its idempotency window goes on (ID4).
+PurgeEnds(m) == up /\ state[m] = "dead_lettered" /\ UNCHANGED <<attempt[m], epoch[m], redrives[m], window[m]>>
+
 EndsProp ==
     [][\A m \in Msgs :
         /\ m \in accepted => m \in accepted'
         /\ state'[m] = "absent" => state[m] = "absent"
-        /\ state'[m] = "acked" => state[m] = "acked" \/ (state[m] = "leased" /\ LeaseEnds(m) /\ Settles(m, "ack"))
-        /\ state'[m] = "purged" => state[m] = "purged" \/
-            (up /\ state[m] = "dead_lettered" /\ UNCHANGED <<attempt[m], epoch[m], redrives[m], window[m]>>)]_vars
+        /\ state'[m] = "acked" => state[m] = "acked" \/ AckEnds(m)
+        /\ state'[m] = "purged" => state[m] = "purged" \/ PurgeEnds(m)
+        /\ state[m] \in {"acked", "purged"} => state'[m] = state[m]]_vars
 
 AckFinalProp == [][\A m \in Msgs : state[m] = "acked" => state'[m] = "acked"]_vars
 
