@@ -3,8 +3,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
-/** strace and leave to trace; openssl and curl. */
-const SYSTEM = ['test/journal/system-faults.test.ts', 'test/drills/amnesia.test.ts', 'test/cli/readme.test.ts'];
+/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy. */
+const SYSTEM = [
+  'test/journal/system-faults.test.ts',
+  'test/drills/amnesia.test.ts',
+  'test/drills/wall-clock.test.ts',
+  'test/cli/readme.test.ts',
+  'test/cli/terminal.test.ts',
+  'test/http/proxies.test.ts',
+];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 
 /** They take longest: begun last, one of them would run alone for minutes. */

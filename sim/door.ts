@@ -127,7 +127,7 @@ export class Door {
       const deliveries = reply.deliveries ?? [];
       if (deliveries.length > 0 && (exchange.closed || !caller.isValid(this.parts.clock.nowMs()))) {
         this.parts.watch.released(this.parts.index, deliveries);
-        service?.release(deliveries, this.parts.clock.nowMs());
+        service?.release(deliveries, this.parts.clock.nowMs(), caller);
         this.host.arm();
         return this.leave(exchange, { outcome: 'cap_auth' });
       }

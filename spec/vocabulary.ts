@@ -131,6 +131,16 @@ export const OUTCOMES = {
   saturated_streams: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'streams' },
   /** The bodies being read, or the payloads held, take all the memory they may. */
   saturated_memory: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'memory' },
+  /** As many redrives at a rate go on as may. */
+  saturated_redrives: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'redrives' },
+  /** As many revocations are remembered as may be: room comes with the next rotation of the root keys. */
+  saturated_revocations: {
+    family: 'refused',
+    status: 429,
+    code: 'E_SATURATED',
+    retryable: true,
+    reason: 'revocations',
+  },
 } as const satisfies Record<string, OutcomeRow>;
 export type Outcome = keyof typeof OUTCOMES;
 

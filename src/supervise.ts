@@ -1,7 +1,7 @@
 import type { ShardState } from './core/state.ts';
-import { type Log, placeOf } from './observe/log.ts';
+import { fieldsOf, type Log, placeOf } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
-import type { Clock } from './ports.ts';
+import type { Cause, Clock } from './ports.ts';
 import type { Service } from './service/service.ts';
 import type { Store } from './store.ts';
 import { Supervisor } from './supervisor.ts';
@@ -18,7 +18,7 @@ interface Parts {
 
 /** Makes shards anew that fell, from what the store has, and tells of it: log, metrics, readiness. */
 export function supervise({ service, store, clock, metrics, log, onChange }: Parts): {
-  readonly fell: (shard: number, error: unknown) => void;
+  readonly fell: (shard: number, error: unknown, cause: Cause | null) => void;
   readonly stop: () => void;
 } {
   const fellMs = new Map<number, number>();
@@ -42,11 +42,11 @@ export function supervise({ service, store, clock, metrics, log, onChange }: Par
     },
   });
   return {
-    fell: (shard, error) => {
+    fell: (shard, error, cause) => {
       fellMs.set(shard, performance.now());
       metrics.internalErrors.add();
       metrics.shardFailures.add(shard);
-      log.error('shard.failed', { shard, ...placeOf(error) });
+      log.error('shard.failed', { shard, ...fieldsOf(cause), ...placeOf(error) });
       supervisor.fell(shard, error);
       onChange();
     },

@@ -1,6 +1,8 @@
 import Type, { type TSchema } from 'typebox';
 import { DEAD_REASONS, OUTCOMES, type Outcome, STATES } from '../spec/vocabulary.ts';
 import { SCHEMAS } from '../src/http/schemas.ts';
+import { BODIES } from './bodies.ts';
+import { LINKS, type Link } from './links.ts';
 
 /** What the interface says beyond its request schemas: answers, and which refusals each route has. Read by `openapi.ts`. */
 const closed = { additionalProperties: false } as const;
@@ -108,11 +110,21 @@ export interface Described {
   readonly type?: string;
   /** Refusals of its own, beside those that every route of its kind has. */
   readonly refusals: readonly Outcome[];
+  /** Refusals of a body of one unit of frames, whose status is that of the answer. */
+  readonly unitRefusals?: readonly Outcome[];
+  /** Where to go on from a 200. */
+  readonly links?: Readonly<Record<string, Link>>;
   /** An answer that is no error and not 200. */
   readonly other?: { readonly status: number; readonly answer: TSchema };
 }
 
-const LEASE: readonly Outcome[] = ['not_found', 'lease_lost'];
+/** Of whatever asks a shard: the shard may be made anew, the journal may have failed. */
+const SHARD: readonly Outcome[] = ['starting', 'journal'];
+const LEASE: readonly Outcome[] = ['not_found', 'lease_lost', ...SHARD];
+const SENDING: readonly Outcome[] = [
+  ...(['integrity', 'duplicate', 'idem_mismatch', 'saturated_dedup', 'saturated_shard'] as const),
+  ...(['degraded_writes', 'draining', ...SHARD] as const),
+];
 const settled = Type.Object({ ok: Type.Literal(true), state: Type.Enum([...STATES]) }, closed);
 
 /** Every route, by method and path. */
@@ -120,12 +132,10 @@ export const API: Readonly<Record<string, Described>> = {
   'POST /v1/send': {
     id: 'send',
     summary: 'Accept a message for good, once an idem_key',
-    body: SCHEMAS.send,
+    body: BODIES.send,
     answer: Type.Object({ msg_id, duplicate: Type.Boolean(), payload_hash: hash, hash_chain: hash }, closed),
-    refusals: [
-      ...(['integrity', 'duplicate', 'idem_mismatch', 'saturated_dedup', 'saturated_shard'] as const),
-      ...(['degraded_writes', 'draining', 'journal', 'not_owner', 'starting'] as const),
-    ],
+    refusals: SENDING,
+    links: LINKS.send,
   },
   'POST /v1/recv': {
     id: 'recv',
@@ -138,14 +148,17 @@ export const API: Readonly<Record<string, Described>> = {
       },
       closed,
     ),
-    refusals: ['saturated_inflight', 'journal'],
+    refusals: ['saturated_inflight', ...SHARD],
+    links: LINKS.recv,
   },
   'POST /v1/send/batch': {
     id: 'sendBatch',
     summary: 'Send up to 256 messages; each item is the body of POST /v1/send, and succeeds or fails alone',
-    body: SCHEMAS.send_batch,
+    body: BODIES.sendBatch,
     answer: results(Type.Object({ msg_id, duplicate: Type.Boolean() }, closed)),
-    refusals: ['journal'],
+    refusals: [],
+    unitRefusals: ['quota', ...SENDING],
+    links: LINKS.sendBatch,
   },
   'POST /v1/recv/stream': {
     id: 'recvStream',
@@ -153,70 +166,74 @@ export const API: Readonly<Record<string, Described>> = {
     body: SCHEMAS.stream,
     type: 'application/x-ndjson',
     answer: shared('StreamLine'),
-    refusals: ['saturated_streams', 'draining', 'journal'],
+    refusals: ['saturated_streams', 'draining', ...SHARD],
   },
   'POST /v1/ack/batch': {
     id: 'ackBatch',
     summary: 'Settle up to 256 leases; each item is {msg_id, receipt}, and succeeds or fails alone',
-    body: SCHEMAS.ack_batch,
+    body: BODIES.ackBatch,
     answer: results(Type.Object({ msg_id, ok: Type.Literal(true) }, closed)),
-    refusals: ['journal'],
+    refusals: [],
+    unitRefusals: ['quota', ...LEASE],
   },
   'POST /v1/nack/batch': {
     id: 'nackBatch',
     summary: 'Give up to 256 messages back; each item is msg_id and the body of POST /v1/nack/{msg_id}',
-    body: SCHEMAS.nack_batch,
+    body: BODIES.nackBatch,
     answer: results(Type.Object({ msg_id, ok: Type.Literal(true), state: Type.Enum([...STATES]) }, closed)),
-    refusals: ['journal'],
+    refusals: [],
+    unitRefusals: ['quota', ...LEASE],
   },
   'POST /v1/ack/{msg_id}': {
     id: 'ack',
     summary: 'Done with a message',
     body: SCHEMAS.ack,
     answer: ok,
-    refusals: [...LEASE, 'journal'],
+    refusals: LEASE,
   },
   'POST /v1/nack/{msg_id}': {
     id: 'nack',
     summary: 'Give a message back, or up',
     body: SCHEMAS.nack,
     answer: settled,
-    refusals: [...LEASE, 'journal'],
+    refusals: LEASE,
   },
   'POST /v1/extend/{msg_id}': {
     id: 'extend',
     summary: 'Keep a lease for longer',
     body: SCHEMAS.extend,
     answer: Type.Object({ ok: Type.Literal(true), deadline_in_ms: count }, closed),
-    refusals: [...LEASE, 'journal'],
+    refusals: LEASE,
   },
   'GET /v1/dlq': {
     id: 'listDeadLetters',
     summary: 'Dead letters of a topic, oldest first',
     query: SCHEMAS.dlq,
     answer: Type.Object({ dead_letters: Type.Array(shared('DeadLetter')), next: nullable(Type.String()) }, closed),
-    refusals: ['journal'],
+    refusals: SHARD,
+    links: LINKS.deadLetters,
   },
   'POST /v1/dlq/reprocess': {
     id: 'reprocess',
     summary: 'Put dead letters back in the queue',
-    body: SCHEMAS.reprocess,
+    body: BODIES.reprocess,
     answer: Type.Object({ moved: count, skipped: count, failed: count }, closed),
-    refusals: ['journal'],
+    refusals: ['saturated_redrives', ...SHARD],
+    links: LINKS.reprocess,
   },
   'POST /v1/dlq/purge': {
     id: 'purge',
     summary: 'Delete dead letters for good, with a trace',
-    body: SCHEMAS.purge,
+    body: BODIES.purge,
     answer: Type.Object({ purged: count }, closed),
-    refusals: ['journal'],
+    refusals: SHARD,
   },
   'POST /v1/admin/revoke': {
     id: 'revoke',
     summary: 'End a capability, or all of a root key, at once',
-    body: SCHEMAS.revoke,
+    body: BODIES.revoke,
     answer: ok,
-    refusals: ['journal'],
+    refusals: ['saturated_revocations', 'journal'],
   },
   'GET /v1/stats': {
     id: 'stats',
@@ -234,7 +251,7 @@ export const API: Readonly<Record<string, Described>> = {
       },
       closed,
     ),
-    refusals: ['journal'],
+    refusals: SHARD,
   },
   'GET /v1/keys': {
     id: 'keys',

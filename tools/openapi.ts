@@ -8,6 +8,7 @@ import type { TSchema } from 'typebox';
 import { OUTCOMES, type Outcome } from '../spec/vocabulary.ts';
 import { ROUTES, type Route } from '../src/http/routes.ts';
 import { API, COMPONENTS, type Described } from './api.ts';
+import { argumentsOf } from './arguments.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 export const OPENAPI_FILE = resolve(ROOT, 'docs/openapi.json');
@@ -15,7 +16,7 @@ export const OPENAPI_FILE = resolve(ROOT, 'docs/openapi.json');
 /** Refusals that any route may give, that any with a capability may, and that any with a body may. */
 const ANY: readonly Outcome[] = ['schema', 'internal'];
 const AUTHORIZED: readonly Outcome[] = ['cap_auth', 'cap_scope', 'auth_flood', 'quota', 'verifier'];
-const WITH_BODY: readonly Outcome[] = ['too_large', 'media_type', 'saturated_memory'];
+const WITH_BODY: readonly Outcome[] = ['too_large', 'media_type', 'timeout', 'saturated_memory'];
 const FRAMES = { 'application/oap1': { schema: { type: 'string', contentMediaType: 'application/oap1' } } };
 
 /** Every outcome that refuses on this route. */
@@ -38,6 +39,7 @@ function responsesOf(route: Route, described: Described): Record<string, unknown
     200: {
       description: 'Done',
       headers,
+      ...(described.links === undefined ? {} : { links: described.links }),
       content:
         described.type === undefined ? json(described.answer) : { [described.type]: { schema: described.answer } },
     },
@@ -47,27 +49,44 @@ function responsesOf(route: Route, described: Described): Record<string, unknown
     const waiting = { ...headers, 'Retry-After': { $ref: '#/components/headers/RetryAfter' } };
     found[other.status] = { description: 'Not now', headers: waiting, content: json(other.answer) };
   }
-  const byStatus = new Map<number, Outcome[]>();
-  for (const outcome of new Set(refusalsOf(route, described))) {
-    const { status } = OUTCOMES[outcome];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), outcome]);
-  }
-  for (const [status, outcomes] of [...byStatus].sort(([a], [b]) => a - b)) {
-    const rows = outcomes.map((outcome) => OUTCOMES[outcome] as { code: string; reason?: string });
-    const codes = [...new Set(rows.map(({ code }) => code))];
-    const reasons = rows.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
-    const narrowed = {
-      properties: { code: { enum: codes }, ...(reasons.length > 0 ? { reason: { enum: reasons } } : {}) },
-      ...(reasons.length > 0 ? { required: ['reason'] } : {}),
-    };
-    const waits = status === 429 || status === 503;
-    found[status] = {
-      description: [...codes, ...(reasons.length > 0 ? [`(${reasons.join(', ')})`] : [])].join(' '),
-      headers: waits ? { ...headers, 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : headers,
-      content: json({ allOf: [{ $ref: '#/components/schemas/Error' }, narrowed] }),
-    };
+  const refusals = byStatus(refusalsOf(route, described));
+  for (const [status, outcomes] of refusals) found[status] = refused(status, outcomes, json, headers);
+  // Of a batch in JSON every item has its own result; a body of one unit has that unit's status.
+  const ofUnit = byStatus(described.unitRefusals ?? []);
+  for (const [status, outcomes] of ofUnit) {
+    if (!refusals.has(status)) found[status] = refused(status, outcomes, () => FRAMES, headers);
   }
   return found;
+}
+
+function byStatus(outcomes: readonly Outcome[]): Map<number, Outcome[]> {
+  const found = new Map<number, Outcome[]>();
+  for (const outcome of new Set(outcomes)) {
+    const { status } = OUTCOMES[outcome];
+    found.set(status, [...(found.get(status) ?? []), outcome]);
+  }
+  return found;
+}
+
+function refused(
+  status: number,
+  outcomes: readonly Outcome[],
+  content: (schema: unknown) => unknown,
+  headers: Readonly<Record<string, unknown>>,
+): unknown {
+  const rows = outcomes.map((outcome) => OUTCOMES[outcome] as { code: string; reason?: string });
+  const codes = [...new Set(rows.map(({ code }) => code))];
+  const reasons = rows.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
+  const narrowed = {
+    properties: { code: { enum: codes }, ...(reasons.length > 0 ? { reason: { enum: reasons } } : {}) },
+    ...(reasons.length > 0 ? { required: ['reason'] } : {}),
+  };
+  const waits = status === 429 || status === 503;
+  return {
+    description: [...codes, ...(reasons.length > 0 ? [`(${reasons.join(', ')})`] : [])].join(' '),
+    headers: waits ? { ...headers, 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : headers,
+    content: content({ allOf: [{ $ref: '#/components/schemas/Error' }, narrowed] }),
+  };
 }
 
 function parametersOf(route: Route, { query }: Described): unknown[] {
@@ -157,4 +176,7 @@ export function openapi(): Record<string, unknown> {
 
 export const openapiText = (): string => `${JSON.stringify(openapi(), null, 2)}\n`;
 
-if (process.argv[1] === import.meta.filename) writeFileSync(OPENAPI_FILE, openapiText());
+if (process.argv[1] === import.meta.filename) {
+  argumentsOf('npm run openapi: writes docs/openapi.json from the routes and schemas', {});
+  writeFileSync(OPENAPI_FILE, openapiText());
+}

@@ -13,8 +13,8 @@ import { type Case, type Handling, JUDGES } from './rules.ts';
 import type { Tally } from './tally.ts';
 import { askedUntilMs, View } from './view.ts';
 
-/** What a fact changed: one message, or by a restart all times of a shard. */
-type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number; readonly byMs: number };
+/** What a fact changed: one message, or by a restart nothing. */
+type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number };
 
 const GONE_MAX = 10_000;
 
@@ -276,10 +276,9 @@ export class LifecycleChecker {
   rollBack(): void {
     for (let i = this.undo.length - 1; i >= this.undoFrom; i--) {
       const undo = this.undo[i]!;
-      if ('before' in undo) {
-        undo.message.live.copyFrom(undo.before);
-        this.spare.push(undo.before);
-      } else this.setBack(undo.shard, -undo.byMs);
+      if (!('before' in undo)) continue;
+      undo.message.live.copyFrom(undo.before);
+      this.spare.push(undo.before);
     }
     this.undo.length = 0;
     this.undoFrom = 0;
@@ -326,19 +325,14 @@ export class LifecycleChecker {
     for (const message of shard.slots) if (message !== undefined) this.need(message.msgId);
   }
 
-  /** A process takes a shard over at its own time: with a clock set back, all times move back by as much (TM1). */
+  /** A process takes a shard over at its own time, which is never before the last fact (TM1). */
   private recovered(shard: ShardState, nowMs: number): void {
-    const byMs = Math.max(0, this.replayedMs[shard.shard]! - nowMs);
-    this.undo.push({ shard: shard.shard, byMs });
-    this.setBack(shard.shard, byMs);
+    const byMs = this.replayedMs[shard.shard]! - nowMs;
+    if (byMs > 0) throw new Breach('TM1', `a restart sets shard ${shard.shard} back by ${byMs} ms`);
+    this.undo.push({ shard: shard.shard });
     for (const message of this.messages.values()) {
       if (message.shard === shard.shard && message.live.isPending) this.same(shard, message);
     }
-  }
-
-  private setBack(shard: number, byMs: number): void {
-    if (byMs === 0) return;
-    for (const message of this.messages.values()) if (message.shard === shard) message.live.setBack(byMs);
   }
 
   /** The dead in the order of their deaths, which is not that of their sends. */

@@ -10,6 +10,8 @@ export type Command = Send | Recv | Ack | Nack | Extend | Release | Expire | Rep
 export interface Send {
   readonly name: 'send';
   readonly atMs: number;
+  /** The wall clock, for people: `ts`, which the msg_id carries (TM3); whole, 0 .. 2^48-1. */
+  readonly tsMs: number;
   readonly topic: string;
   readonly idemKey: string;
   readonly payload: Uint8Array;

@@ -72,7 +72,7 @@ function decideSend(state: ShardState, c: Send): Decision {
     {
       name: 'sent',
       atMs: c.atMs,
-      msgId: formatMsgId(c.atMs, state.shard, c.random, slot),
+      msgId: formatMsgId(c.tsMs, state.shard, c.random, slot),
       topic: c.topic,
       idemKey: c.idemKey,
       payload: c.payload,

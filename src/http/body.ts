@@ -9,10 +9,10 @@ const SMALL_BYTES = 64 * 1024;
  * Pieces that a body may come in, each of at least one byte. Node makes a buffer of each chunk of a chunked body: 1 MiB of chunks of a
  * byte would stop everyone else for seconds.
  */
-export const PIECES_MAX = 4096;
+export const PIECES_MAX = 2048;
 
 /** Why a body was not read to its end. */
-export type BodyFault = 'too_large' | 'ratio' | 'malformed' | 'memory' | 'pieces';
+export type BodyFault = 'too_large' | 'ratio' | 'malformed' | 'memory' | 'pieces' | 'timeout';
 
 /** Bounds of one body, and of all that are being read at once (D2, D3, D4). */
 export interface BodyRules {
@@ -37,6 +37,7 @@ export const bodyBytesHeld = (): number => held;
 /**
  * Reads the body of a request, expanding it when it is encoded, and calls back once: with all of it, or with the
  * first rule that it breaks. A client that leaves, and a `peek` that stops, get no callback.
+ * @returns who is to be told when time is up; null where there is no body to wait for
  */
 export function readBody(
   req: IncomingMessage,
@@ -44,14 +45,14 @@ export function readBody(
   rules: BodyRules,
   peek: Peek | null,
   done: (body: Buffer | BodyFault) => void,
-): void {
+): { late(): void } | null {
   if (!hasBody(head)) {
     req.resume();
     if (peek === null) req.once('end', () => done(EMPTY));
     else peek(EMPTY, (go) => go && done(EMPTY));
-    return;
+    return null;
   }
-  new BodyReader(req, head, rules, peek, done);
+  return new BodyReader(req, head, rules, peek, done);
 }
 
 class BodyReader {
@@ -70,6 +71,7 @@ class BodyReader {
   private isWaiting = false;
   /** All of the body is there. */
   private isComplete = false;
+  private isLate = false;
 
   constructor(
     req: IncomingMessage,
@@ -132,8 +134,15 @@ class BodyReader {
     this.isWaiting = false;
     this.peek = null;
     if (!go) return this.stop();
+    if (this.isLate) return this.finish('timeout');
     this.req.resume();
     if (this.isComplete) this.finish(null);
+  }
+
+  /** It has not come in time. What is being decided is decided first. */
+  late(): void {
+    if (this.isWaiting) this.isLate = true;
+    else this.finish('timeout');
   }
 
   /** Counts what it holds against what all may hold. */

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Session } from '../auth/authorize.ts';
 
@@ -11,6 +12,10 @@ export class Connection {
   readonly socket: Socket;
   /** After this response the connection goes: what was pipelined behind it is not taken. */
   isClosing = false;
+  /** Answers the last of its requests. */
+  last: ServerResponse | null = null;
+  private reader: { late(): void } | null = null;
+  private isLate = false;
   private readonly leaving = new Set<() => void>();
   private unanswered = 0;
 
@@ -22,13 +27,42 @@ export class Connection {
     });
   }
 
-  /** Counts one more request; false when there is one too many. */
-  takes(): boolean {
+  /** Counts one more request, by its response; false when there is one too many. */
+  takes(response: ServerResponse): boolean {
+    this.last = response;
     return ++this.unanswered <= PIPELINED_MAX;
   }
 
+  /** This response is its last. */
+  refuses(response: ServerResponse): void {
+    this.last = response;
+    this.isClosing = true;
+  }
+
+  /** How far the last of its requests is: still being read, answered before it was read, or read. */
+  get reading(): 'unanswered' | 'answered' | 'whole' {
+    const { last } = this;
+    if (last === null || last.req.complete) return 'whole';
+    return last.writableEnded ? 'answered' : 'unanswered';
+  }
+
   answered(): void {
+    this.reader = null;
     this.unanswered--;
+  }
+
+  /** The reader of the last request's body is told when that has not come in time; at once when it is so already. */
+  onLate(reader: { late(): void }): void {
+    if (this.isLate) reader.late();
+    else this.reader = reader;
+  }
+
+  /** Time is up for the request that is being read. True when there is one, and it will be answered for that. */
+  late(): boolean {
+    if (this.reading !== 'unanswered') return false;
+    this.isLate = true;
+    this.reader?.late();
+    return true;
   }
 
   /** Calls back when the connection closes, until `off`. */
@@ -42,11 +76,18 @@ export class Connection {
 
 const connections = new WeakMap<Socket, Connection>();
 
-/** Whether the last response of this connection is on its way. */
-export const isClosing = (socket: Socket): boolean => connections.get(socket)?.isClosing === true;
+/** What is known of a connection; undefined before its first request. */
+export const knownConnection = (socket: Socket): Connection | undefined => connections.get(socket);
 
-/** Whether someone has stood behind a request of this connection. */
-export const isKnown = (socket: Socket): boolean => connections.get(socket)?.session.known === true;
+/**
+ * Whether someone stands behind this connection: no more once that capability is revoked, expired or of a key that is gone. That a
+ * remote verifier would have to be asked again says nothing against it.
+ */
+export function isKnown(socket: Socket): boolean {
+  const holder = connections.get(socket)?.session.holder ?? null;
+  const failure = holder === null ? 'missing' : holder.failure();
+  return failure === null || failure === 'unverified';
+}
 
 export function connectionOf(socket: Socket, newSession: () => Session): Connection {
   let connection = connections.get(socket);

@@ -25,7 +25,7 @@ export function createDispatch(options: DispatchOptions): NodeRequestHandler {
   return (req, res) => {
     const connection = connectionOf(req.socket, newSession);
     if (connection.isClosing) return;
-    if (!connection.takes()) {
+    if (!connection.takes(res)) {
       gateway.ledger.cut(peerOf(req.socket), 'pipelining');
       connection.isClosing = true;
       req.socket.destroy();

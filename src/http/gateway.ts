@@ -9,17 +9,18 @@ import type { Clock } from '../ports.ts';
 import type { BatchItem, Delivery, Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
 import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
+import { RequestCaller } from './caller.ts';
 import { isCoding } from './expand.ts';
 import { OAP_TYPE } from './frames.ts';
 import { type Head, hasBody, headOf } from './head.ts';
 import { HELD_MS, Identification } from './identify.ts';
-import { Malformed, parseJson } from './json.ts';
+import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
 import { Ledger, type Way as Seen } from './ledger.ts';
 import { fillIn, itemsOf } from './many.ts';
 import { FramesExchange, firstCapability, framed } from './oap.ts';
 import { OwnRoutes } from './own-routes.ts';
 import type { Readiness } from './readiness.ts';
-import { type Answer, refusal, refuse } from './reply.ts';
+import { type Answer, endOf, refusal, refuse } from './reply.ts';
 import type { Found, Input, Match, Route } from './routes.ts';
 import { NdjsonStream, type StreamOut } from './stream.ts';
 
@@ -51,6 +52,8 @@ export interface GatewayOptions {
 export interface Sink {
   /** What this connection presented before. */
   readonly session: Session;
+  /** What is asked: told of when its client is cut. */
+  serves(way: Seen): void;
   /** Writes the response; called once. False while some of it waits for its reader. */
   respond(answer: Answer, corrId: string): boolean;
   /** Writes the head of a response whose lines follow. */
@@ -61,6 +64,8 @@ export interface Sink {
   cut(): void;
   /** Tells a client that waits for it to send its body (100-continue). */
   proceed(): void;
+  /** Tells the reader of the body when it does not come in time. */
+  onLate(reader: { late(): void }): void;
   /** Calls back when the client leaves before all of the response was written. */
   onGone(callback: () => void): void;
   /** Calls back when a response that had to wait is written, or never will be: whether nothing at all of it was. */
@@ -129,6 +134,7 @@ export class Gateway {
       leased: NOTHING_LEASED,
       holders: NOBODY,
     };
+    sink.serves(way);
     this.guarded(way, () => {
       const refused = this.place(way);
       if (refused !== null) this.finish(way, refused);
@@ -181,8 +187,8 @@ export class Gateway {
 
   private admit(way: Way): Answer | null {
     const { head } = way;
-    if (head.contentLength > this.rules.bytesMax) return refuse(way, 'too_large', { message: tooLarge(this.rules) });
     if (way.route?.method === 'GET') return hasBody(head) ? refuse(way, 'schema', NO_BODY) : null;
+    if (head.contentLength > this.rules.bytesMax) return refuse(way, 'too_large', { message: tooLarge(this.rules) });
     if (head.query !== '') return refuse(way, 'schema', { message: 'query: none is taken here' });
     return isReadable(way) ? null : refuse(way, 'media_type');
   }
@@ -193,17 +199,18 @@ export class Gateway {
     const route = way.route as Route;
     if (route.method === 'GET') return this.serve(way, route.ops === null ? null : queryOf(way.head.query));
     way.sink.proceed();
-    readBody(way.req, way.head, this.rules, this.peekAt(way), (body) => {
+    const reader = readBody(way.req, way.head, this.rules, this.peekAt(way), (body) => {
       this.guarded(way, () => {
         if (typeof body === 'string') this.finish(way, unread(body, this.rules, way.corrId));
         else if (way.isFrames) this.serveFrames(way, body);
         else {
-          const value = parseJson(body);
+          const value = parseJson(body, way.route?.many === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
           if (this.options.overwrites) body.fill(0);
           this.serve(way, value);
         }
       });
     });
+    if (reader !== null) way.sink.onLate(reader);
   }
 
   /** Without a capability in the head no more is read than the first frame's own. */
@@ -228,7 +235,7 @@ export class Gateway {
     const ended = way.capability?.failure() ?? null;
     if (ended === null) return false;
     this.ledger.denied(way, way.route?.ops?.[0] as Op, ended);
-    this.finish(way, refusal('cap_auth', way.corrId));
+    this.finish(way, refusal(endOf(ended), way.corrId));
     return true;
   }
 
@@ -256,7 +263,7 @@ export class Gateway {
     const finish = (answer: Answer): void => this.finish(way, answer);
     const { ledger, rules } = this;
     const stream = new NdjsonStream({ service, clock, ledger, rules, way, request, finish });
-    service.stream(request, caller, clock.nowMs(), stream);
+    service.stream(request, new RequestCaller(caller, way, ledger), clock.nowMs(), stream);
   }
 
   private serveFrames(way: Way, body: Buffer): void {
@@ -291,7 +298,7 @@ export class Gateway {
       waits = false;
       then(this.handedOut(way, capability, request, answer));
     };
-    service.request(request, capability, nowMs, reply);
+    service.request(request, new RequestCaller(capability, way, this.ledger), nowMs, reply);
     if (waits) way.sink.onGone(() => service.cancel(reply));
   }
 
@@ -299,7 +306,11 @@ export class Gateway {
   private askAll(way: Way, items: readonly BatchItem[], then: (replies: readonly Reply[]) => void): void {
     if (items.length === 0) return then([]);
     if (items.length === 1) return this.ask(way, items[0] as BatchItem, (reply) => then([reply]));
-    this.options.service.batch(items, this.options.clock.nowMs(), (replies) => {
+    const asked = items.map(({ request, caller }) => ({
+      request,
+      caller: new RequestCaller(caller as Capability, way, this.ledger),
+    }));
+    this.options.service.batch(asked, this.options.clock.nowMs(), (replies) => {
       const handedOut = (reply: Reply, i: number): Reply => {
         const { caller, request } = items[i] as BatchItem;
         return this.handedOut(way, caller as Capability, request, reply);
@@ -311,18 +322,22 @@ export class Gateway {
   /** What a reply comes to now: no payload goes to a client that left, or under a capability that ended meanwhile. */
   private handedOut(way: Way, capability: Capability, request: Request, reply: Reply): Reply {
     if (reply.deliveries !== undefined && reply.deliveries.length > 0) {
-      const ended = !capability.isValid();
-      if (ended || way.sink.gone()) {
-        this.options.service.release(reply.deliveries, this.options.clock.nowMs());
-        if (!ended) return { outcome: 'ok' };
+      const ended = capability.failure();
+      if (ended !== null || way.sink.gone()) {
+        const caller = new RequestCaller(capability, way, this.ledger);
+        this.options.service.release(reply.deliveries, this.options.clock.nowMs(), caller);
+        if (ended === null) return { outcome: 'ok' };
         this.ledger.denied(way, 'recv', 'ended');
-        return { outcome: 'cap_auth' };
+        return { outcome: endOf(ended) };
       }
       way.leased = way.leased.length === 0 ? reply.deliveries : [...way.leased, ...reply.deliveries];
       way.holders = way.holders.length === 0 ? [capability] : [...way.holders, capability];
     }
     if (reply.outcome === 'cap_scope' || reply.outOfScope === true) this.ledger.denied(way, opOf(request), 'topic');
-    else if (reply.outcome === 'cap_auth') this.ledger.denied(way, opOf(request), 'ended');
+    else if (reply.outcome === 'cap_auth') {
+      this.ledger.denied(way, opOf(request), 'ended');
+      return { ...reply, outcome: endOf(capability.failure() ?? 'revoked') };
+    }
     return reply;
   }
 
@@ -350,13 +365,15 @@ export class Gateway {
   }
 
   /** Until its reader has taken it: cut when the capability ends, taken back when nothing of it could be written. */
-  private watch({ sink, leased, holders }: Way): void {
+  private watch(way: Way): void {
+    const { sink, leased, holders } = way;
     const { service, clock } = this.options;
     const entry: Unwritten = { holders, sink };
     this.unwritten.add(entry);
     sink.onWritten((nothing) => {
       this.unwritten.delete(entry);
-      if (nothing) service.release(leased, clock.nowMs());
+      if (nothing)
+        service.release(leased, clock.nowMs(), new RequestCaller(holders[0] as Capability, way, this.ledger));
     });
   }
 }
@@ -366,6 +383,7 @@ const NOBODY: readonly Capability[] = [];
 const opOf = ({ verb }: Request): Op =>
   verb === 'dlq_list' || verb === 'reprocess' || verb === 'purge' ? 'admin' : verb;
 
+const LATE = 'body: did not arrive in time';
 const MUCH_READ = 'body: too many large ones are being read';
 const MANY_PIECES = `body: in more than ${PIECES_MAX} pieces`;
 const NO_PATH = { message: 'no such path' };
@@ -391,6 +409,7 @@ function isReadable({ head, isFrames }: Way): boolean {
 /** Why a body could not be read. */
 function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
   if (fault === 'too_large') return refusal('too_large', corrId, { message: tooLarge(rules), close: true });
+  if (fault === 'timeout') return refusal('timeout', corrId, { message: LATE, close: true });
   if (fault === 'memory') return refusal('saturated_memory', corrId, { message: MUCH_READ, close: true });
   if (fault === 'pieces') return refusal('schema', corrId, { message: MANY_PIECES, close: true });
   if (fault === 'malformed') return refusal('schema', corrId, { message: 'body: its encoding is broken', close: true });

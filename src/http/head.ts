@@ -12,6 +12,8 @@ export interface Head {
   contentLength: number;
   contentEncoding: string | undefined;
   chunked: boolean;
+  /** Waits for leave to send its body. */
+  expects: boolean;
   corrId: string | undefined;
   idemMode: string | undefined;
   /** Why the head is refused although Node's parser took it, or null. */
@@ -22,6 +24,16 @@ export interface Head {
 const FIELDS_MAX = 100;
 
 export const hasBody = ({ chunked, contentLength }: Head): boolean => chunked || contentLength > 0;
+
+/** A body that is refused and no longer than this costs less to read than another connection. */
+const CHEAP_BYTES = 64 * 1024;
+
+/**
+ * Whether a body that is refused unread ends the connection. Whoever waits for leave to send it may send it now or send the next
+ * request: nobody could tell.
+ */
+export const endsConnection = (head: Head): boolean =>
+  hasBody(head) && (head.chunked || head.expects || head.contentLength > CHEAP_BYTES);
 
 /**
  * Reads the head from the raw headers: Node keeps the first of two Authorization or Host headers without a word, and takes
@@ -40,6 +52,7 @@ export function headOf(req: IncomingMessage): Head {
     contentLength: 0,
     contentEncoding: undefined,
     chunked: false,
+    expects: false,
     corrId: undefined,
     idemMode: undefined,
     fault: null,
@@ -74,7 +87,12 @@ interface Field {
 const HOST = 1;
 const SINGULAR: readonly Omit<Field, 'bit'>[] = [
   { name: 'host' },
-  { name: 'expect' },
+  {
+    name: 'expect',
+    take: (head) => {
+      head.expects = true;
+    },
+  },
   {
     name: 'upgrade',
     take: (head) => {

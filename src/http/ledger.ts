@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { Capability } from '../auth/authorize.ts';
-import { type Log, placeOf } from '../observe/log.ts';
+import { fieldsOf, type Log, placeOf } from '../observe/log.ts';
 import type { Metrics, RejectedReason } from '../observe/metrics.ts';
+import type { Cause } from '../ports.ts';
 import { peerOf } from './peer.ts';
 import type { Answer } from './reply.ts';
 import type { Route } from './routes.ts';
@@ -31,12 +32,12 @@ export class Ledger {
   }
 
   context(way: Way) {
-    return {
-      corr_id: way.corrId,
-      peer_addr: peerOf(way.req.socket),
-      cap_scope: way.capability?.label ?? NONE,
-      route: way.route?.path ?? NONE,
-    };
+    return { ...fieldsOf(this.causeOf(way)), route: way.route?.path ?? NONE };
+  }
+
+  /** The request as what it brings about is told of: under its own capability, or that of one of its units. */
+  causeOf(way: Way, capability = way.capability): Cause {
+    return { corrId: way.corrId, peer: peerOf(way.req.socket), scope: capability?.label ?? NONE };
   }
 
   /** Nobody, or someone who may not: counted by what it was for. */
@@ -108,11 +109,12 @@ export class Ledger {
     if (outcome === 'integrity') integrityFailures.add(integrityFailures.slot('send'));
   }
 
-  /** A connection is cut, or refused before it makes a request. */
-  cut(peer: string, reason: string, counted: RejectedReason = 'schema'): void {
+  /** A connection is cut, or refused before it makes a request; `way` is the request that it is cut in. */
+  cut(peer: string, reason: string, counted: RejectedReason = 'schema', way: Way | null = null): void {
     const { rejected } = this.metrics;
     rejected.add(rejected.slot(counted));
-    this.log.warn('connection.refused', { peer_addr: peer, cap_scope: NONE, decision: 'denied', reason });
+    const who = way === null ? { peer_addr: peer, cap_scope: NONE } : this.context(way);
+    this.log.warn('connection.refused', { ...who, decision: 'denied', reason });
   }
 
   /** `code` is Node's name for what went wrong. */
@@ -137,6 +139,7 @@ const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
   400: 'schema',
   401: 'unauth',
   403: 'unauth',
+  408: 'schema',
   413: 'oversize',
   415: 'schema',
   422: 'integrity',

@@ -52,6 +52,9 @@ export function refusedItems(
   return { ...(refused.length > 0 ? { refusedItems: refused } : {}), ...(waitS > 0 ? { retryAfterS: waitS } : {}) };
 }
 
+/** Acks that rode along, as acks alone: they are refused like those (LE8). */
+export const riddenAcks = ({ ackOutcomes = [] }: Reply): Reply[] => ackOutcomes.map((outcome) => ({ outcome }));
+
 /**
  * `{"results": [..]}`. `result` makes that of an item that succeeded; `named` gives the msg_id that an item was about,
  * where the item names one.

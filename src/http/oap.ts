@@ -7,7 +7,7 @@ import type { BodyRules } from './body.ts';
 import { Answering, type FrameCodec, frameExpander, helloBody, OAP_TYPE } from './frames.ts';
 import type { Head } from './head.ts';
 import type { Verdicts } from './identify.ts';
-import { type Ask, asked, isRefused, refusedItems } from './many.ts';
+import { type Ask, asked, isRefused, refusedItems, riddenAcks } from './many.ts';
 import { type Answer, errorOf, original, refuses } from './reply.ts';
 import type { Match, Route } from './routes.ts';
 
@@ -169,9 +169,9 @@ export class FramesExchange {
 
   /** A body of one unit has that unit's status; of several, each has its own and the response is 200. */
   private response(body: Buffer, replies: readonly Reply[]): Answer {
-    const refused = refusedItems(replies, this.flag200);
-    const base = { body, type: OAP_TYPE, ...refused };
-    const [only] = refused.refusedItems ?? [];
+    const counted = refusedItems([...replies, ...replies.flatMap(riddenAcks)], this.flag200);
+    const base = { body, type: OAP_TYPE, ...counted };
+    const [only] = refusedItems(replies, this.flag200).refusedItems ?? [];
     const isOne = this.slots.length + (this.broken === null ? 0 : 1) === 1;
     if (!isOne || only === undefined) return { ...base, status: 200, outcome: 'ok' };
     const rejected = this.broken?.error.fault === 'ratio' ? { rejected: 'ratio_cap' as const } : {};

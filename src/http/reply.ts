@@ -1,7 +1,8 @@
 import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
+import type { AuthFailure } from '../auth/authorize.ts';
 import type { RejectedReason } from '../observe/metrics.ts';
 import type { Reply } from '../service/messages.ts';
-import { type Head, hasBody } from './head.ts';
+import { endsConnection, type Head } from './head.ts';
 
 /** A response, before it is written. */
 export interface Answer {
@@ -56,7 +57,13 @@ const MESSAGES: Readonly<Record<Refusing, string>> = {
   internal: 'an error on our side',
   saturated_streams: 'too many streams are open',
   saturated_memory: 'too much memory is in use',
+  saturated_redrives: 'too many redrives at a rate go on',
+  saturated_revocations: 'the revocation list is full: nothing was revoked',
 };
+
+/** Why a capability that was valid has ended: its own end, or that of a verifier's word, which may be given again. */
+export const endOf = (failure: AuthFailure): 'cap_auth' | 'verifier' =>
+  failure === 'unverified' ? 'verifier' : 'cap_auth';
 
 export interface RefusalDetail {
   readonly message?: string | undefined;
@@ -113,12 +120,12 @@ export const done = (body: string, outcome: Outcome = 'ok'): Answer => ({ status
 export const original = ({ outcome, msgId }: Reply): string | undefined =>
   outcome === 'duplicate' ? msgId : undefined;
 
-/** A refusal before the body was read: whatever is left of it goes with the connection. */
+/** A refusal before the body was read: it is read and thrown away, or goes with the connection. */
 export const refuse = (
   { head, corrId }: { readonly head: Head; readonly corrId: string },
   outcome: Refusing,
   detail: RefusalDetail = {},
-): Answer => refusal(outcome, corrId, { ...detail, close: hasBody(head) });
+): Answer => refusal(outcome, corrId, { ...detail, close: endsConnection(head) });
 
 /** The service's reply as a response; `write` makes the body of a success. */
 export function answerOf(reply: Reply, corrId: string, write: (reply: Reply) => string): Answer {

@@ -13,13 +13,9 @@ import type {
   StreamRequest,
 } from '../service/messages.ts';
 import { Malformed } from './json.ts';
-import type { Body } from './schemas.ts';
+import { type Body, PACED_S_MAX, REPROCESS_MAX, TEXT_BYTES_MAX } from './schemas.ts';
 
 /** Checked bodies become the service's requests; what a schema cannot say is checked here. */
-const ATTR_BYTES_MAX = 1024;
-const REASON_BYTES_MAX = 1024;
-/** A response may be waited for so long. */
-const PACED_S_MAX = 60;
 const NO_ATTRS = Object.freeze({});
 
 /** Canonical base64 only: an encoding has one spelling. @throws Malformed */
@@ -29,8 +25,9 @@ function payloadOf(text: string): Buffer {
   return payload;
 }
 
-function checkText(field: string, text: string, bytesMax: number): void {
-  if (Buffer.byteLength(text) > bytesMax) throw new Malformed(`${field}: at most ${bytesMax} bytes`);
+/** @throws Malformed */
+export function checkText(field: string, text: string): void {
+  if (Buffer.byteLength(text) > TEXT_BYTES_MAX) throw new Malformed(`${field}: at most ${TEXT_BYTES_MAX} bytes`);
   if (!text.isWellFormed()) throw new Malformed(`${field}: a lone surrogate`);
 }
 
@@ -40,7 +37,7 @@ export const sendOf = (body: Body<'send'>, corrId: string): SendRequest =>
 /** `payload` is kept as it is: it must not be a view of something much larger. */
 export function sendWith(body: Body<'send_frame'>, payload: Buffer, corrId: string): SendRequest {
   if (body.attrs !== undefined) {
-    for (const key of Object.keys(body.attrs)) checkText(`attrs.${key}`, body.attrs[key] as string, ATTR_BYTES_MAX);
+    for (const key of Object.keys(body.attrs)) checkText(`attrs.${key}`, body.attrs[key] as string);
   }
   return {
     verb: 'send',
@@ -87,7 +84,7 @@ export const ackOf = (body: Body<'ack'>, msgId: string): AckRequest => ({
 });
 
 export function nackOf(body: Body<'nack'>, msgId: string): NackRequest {
-  if (body.reason !== undefined) checkText('reason', body.reason, REASON_BYTES_MAX);
+  if (body.reason !== undefined) checkText('reason', body.reason);
   return {
     verb: 'nack',
     msgId,
@@ -106,7 +103,7 @@ export const extendOf = (body: Body<'extend'>, msgId: string): ExtendRequest => 
 });
 
 export function reprocessOf(body: Body<'reprocess'>): ReprocessRequest {
-  const most = Math.min(1000, (body.rate_per_s ?? 1000) * PACED_S_MAX);
+  const most = Math.min(REPROCESS_MAX, (body.rate_per_s ?? REPROCESS_MAX) * PACED_S_MAX);
   const limit = body.limit ?? body.msg_ids?.length ?? most;
   if (limit > most) {
     throw new Malformed(`rate_per_s: limit (${limit}) must be reached within ${PACED_S_MAX} s`);

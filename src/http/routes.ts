@@ -2,7 +2,7 @@ import { type EventName, type Op, ROUTE_OF } from '../../spec/vocabulary.ts';
 import type { AckRequest, NackRequest, Reply, Request, StreamRequest } from '../service/messages.ts';
 import * as bodies from './bodies.ts';
 import { ackFrames, type FrameCodec, nackFrames, recvFrames, sendFrames } from './frames.ts';
-import { type Ask, asked, resultsAnswer } from './many.ts';
+import { type Ask, asked, refusedItems, resultsAnswer, riddenAcks } from './many.ts';
 import { type Answer, answerOf, done } from './reply.ts';
 import * as requests from './requests.ts';
 import { check, type SchemaName } from './schemas.ts';
@@ -76,7 +76,12 @@ function recv({ value }: Input): Exchange {
   const msgIds = request.acks.map((item) => item.msgId);
   return {
     request,
-    answer: (reply, corrId, nowMs) => answerOf(reply, corrId, () => bodies.receivedBody(reply, msgIds, nowMs)),
+    answer: (reply, corrId, nowMs) => {
+      const answer = answerOf(reply, corrId, () => bodies.receivedBody(reply, msgIds, nowMs));
+      return msgIds.length === 0 || answer.status !== 200
+        ? answer
+        : { ...answer, ...refusedItems(riddenAcks(reply), false) };
+    },
   };
 }
 

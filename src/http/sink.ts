@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Session } from '../auth/authorize.ts';
 import type { Connection } from './connection.ts';
 import type { Sink } from './gateway.ts';
+import type { Way } from './ledger.ts';
 import type { Answer } from './reply.ts';
 import type { StreamOut } from './stream.ts';
 
@@ -14,7 +15,7 @@ export interface SinkOptions {
   readonly closing: () => boolean;
   readonly rules: () => { readonly writeTimeoutMs: number };
   /** A reader is cut because it does not read. */
-  readonly onSlowReader: (socket: Socket) => void;
+  readonly onSlowReader: (socket: Socket, way: Way | null) => void;
 }
 
 /** Writes the response to one request of node:http, and knows whether its client is still there. */
@@ -26,6 +27,7 @@ export class NodeSink implements Sink {
   /** Behind the response to an earlier request of the connection: nothing of it can be written yet. */
   private isQueued: boolean;
   private leave: (() => void) | null = null;
+  private way: Way | null = null;
 
   constructor(req: IncomingMessage, res: ServerResponse, connection: Connection, options: SinkOptions) {
     this.req = req;
@@ -40,6 +42,10 @@ export class NodeSink implements Sink {
     }
   }
 
+  serves(way: Way): void {
+    this.way = way;
+  }
+
   get session(): Session {
     return this.connection.session;
   }
@@ -48,7 +54,7 @@ export class NodeSink implements Sink {
     const { res, connection } = this;
     if (answer.heldMs !== undefined) return this.hold(answer, corrId, answer.heldMs);
     this.settle();
-    if (res.headersSent || connection.socket.destroyed) return true;
+    if (res.headersSent || connection.socket.writableEnded || connection.socket.destroyed) return true;
     const close = answer.close === true || this.options.closing();
     if (close) connection.isClosing = true;
     this.write(answer, headersOf(answer, corrId, close));
@@ -62,9 +68,12 @@ export class NodeSink implements Sink {
     const { socket } = this.connection;
     socket.pause();
     const held = setTimeout(() => {
-      this.session.held = false;
+      const { session } = this;
+      session.held = false;
       socket.resume();
       this.respond(answer, corrId);
+      // One after the other: the next that fails is held back like this one.
+      while (!session.held && !this.connection.isClosing && session.waiting.length > 0) session.waiting.shift()?.();
     }, heldMs);
     this.onGone(() => clearTimeout(held));
     return true;
@@ -103,7 +112,7 @@ export class NodeSink implements Sink {
   private deadline(): NodeJS.Timeout {
     const { rules, onSlowReader } = this.options;
     return setTimeout(() => {
-      onSlowReader(this.connection.socket);
+      onSlowReader(this.connection.socket, this.way);
       this.cut();
     }, rules().writeTimeoutMs);
   }
@@ -144,6 +153,10 @@ export class NodeSink implements Sink {
 
   cut(): void {
     this.connection.socket.destroy();
+  }
+
+  onLate(reader: { late(): void }): void {
+    this.connection.onLate(reader);
   }
 
   proceed(): void {

@@ -7,11 +7,14 @@ import type { Stream, StreamConsumer } from '../service/streams.ts';
 import { ackResultsBody, envelope } from './bodies.ts';
 import type { Way } from './gateway.ts';
 import type { Ledger } from './ledger.ts';
-import { type Answer, answerOf, done, errorOf, refuses } from './reply.ts';
+import { refusedItems, riddenAcks } from './many.ts';
+import { type Answer, answerOf, done, endOf, errorOf, refuses } from './reply.ts';
 
 const TYPE = 'application/x-ndjson';
 /** Lines go to the socket in pieces of about this size, the next when the one before is written. */
 const PIECE_CHARS = 16 * 1024;
+
+const ABANDONED = 'every message that the credit allows has run out unsettled';
 
 /** A response that is written bit by bit. */
 export interface StreamOut {
@@ -49,6 +52,7 @@ export class NdjsonStream implements StreamConsumer {
   /** Why it ends, once what is being written is. */
   private ending: Outcome | null = null;
   private isOver = false;
+  private opening: Reply = { outcome: 'ok' };
   private heartbeat: NodeJS.Timeout | null = null;
 
   constructor(parts: Parts) {
@@ -64,6 +68,7 @@ export class NdjsonStream implements StreamConsumer {
     }
     if (reply.outOfScope === true) ledger.denied(way, 'ack', 'topic');
     this.stream = stream;
+    this.opening = reply;
     this.out = way.sink.stream(TYPE, way.corrId);
     way.sink.onGone(() => this.over('ok'));
     if (way.sink.gone()) return this.over('ok');
@@ -82,7 +87,8 @@ export class NdjsonStream implements StreamConsumer {
 
   ended(outcome: Outcome): void {
     if (this.isOver) return;
-    this.ending = outcome;
+    const { capability } = this.parts.way;
+    this.ending = outcome === 'cap_auth' ? endOf(capability?.failure() ?? 'revoked') : outcome;
     if (outcome === 'cap_auth') this.parts.ledger.denied(this.parts.way, 'recv', 'ended');
     // What was not handed to the socket is not sent any more, and what was is not waited for.
     if (outcome === 'cap_auth' && this.isWriting) return this.parts.way.sink.cut();
@@ -127,7 +133,8 @@ export class NdjsonStream implements StreamConsumer {
   private close(): void {
     const outcome = this.ending as Outcome;
     const { way } = this.parts;
-    const error = refuses(outcome) ? `${JSON.stringify(errorOf(outcome, undefined, way.corrId))}\n` : '';
+    const message = outcome === 'lease_lost' ? ABANDONED : undefined;
+    const error = refuses(outcome) ? `${JSON.stringify(errorOf(outcome, message, way.corrId))}\n` : '';
     this.out?.end(error);
     this.over(outcome);
   }
@@ -140,6 +147,7 @@ export class NdjsonStream implements StreamConsumer {
     if (this.heartbeat !== null) clearInterval(this.heartbeat);
     service.closeStream(this.stream as Stream, this.waiting, clock.nowMs());
     this.waiting = [];
-    finish({ ...done('', refuses(outcome) ? outcome : 'ok'), status: 200 });
+    const acks = refusedItems(riddenAcks(this.opening), false);
+    finish({ ...done('', refuses(outcome) ? outcome : 'ok'), status: 200, ...acks });
   }
 }

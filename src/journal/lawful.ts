@@ -3,7 +3,7 @@ import { advance } from '../core/advance.ts';
 import type { Command } from '../core/commands.ts';
 import { decide } from '../core/decide.ts';
 import type { MessageFact } from '../core/facts.ts';
-import { randomOf } from '../core/msg-id.ts';
+import { randomOf, timeOf } from '../core/msg-id.ts';
 import type { Message, ShardState } from '../core/state.ts';
 
 /** Half of one part in a backoff: jitter that lands in the middle of the part it was drawn from. */
@@ -41,7 +41,7 @@ function commandOf(shards: readonly ShardState[], shard: ShardState, fact: Messa
       const { topic, idemKey, payload, payloadHash, hashChain, attrs, corrId } = fact;
       const content = { topic, idemKey, payload, payloadHash, hashChain, attrs, corrId };
       const times = { delayMs: fact.notBeforeMs - atMs, ttlMs: fact.ttlAtMs - atMs };
-      return { name: 'send', atMs, ...content, ...times, random: randomOf(msgId) };
+      return { name: 'send', atMs, tsMs: timeOf(msgId), ...content, ...times, random: randomOf(msgId) };
     }
     case 'received': {
       const { visibilityMs } = fact;

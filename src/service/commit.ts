@@ -1,5 +1,5 @@
 import type { Fact } from '../core/facts.ts';
-import type { Batch, ProcessFact } from '../ports.ts';
+import type { Batch, Cause, ProcessFact } from '../ports.ts';
 
 /** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
 export interface Effects {
@@ -12,11 +12,13 @@ export interface Effects {
   readonly soon?: (flush: () => void) => void;
   /** What else should be remembered with this append: sums of what happened since the last one. */
   readonly notes?: () => readonly ProcessFact[];
+  /** What every append says first. */
+  readonly stamp?: () => ProcessFact;
   /**
-   * Something in this shard threw. It serves nothing until `revive`, and what else the input came to goes on. Without it
-   * whoever brought the input gets the error.
+   * Something in this shard threw, at this request if it was one. It serves nothing until `revive`, and what else the input came to
+   * goes on. Without it whoever brought the input gets the error.
    */
-  readonly fell?: ((shard: number, error: unknown) => void) | undefined;
+  readonly fell?: ((shard: number, error: unknown, cause: Cause | null) => void) | undefined;
 }
 
 /** Called with true when what it waits for is durable, with false when that will never be known. */
@@ -79,6 +81,18 @@ export class GroupCommit {
     this.pump();
   }
 
+  /** Appends what the stamp says, alone unless something else waits to be appended. */
+  stampAlone(): void {
+    if (this.failed) return;
+    if (this.open.length === 0) this.open.push({ shard: null, facts: [] });
+    this.pump();
+  }
+
+  /** Something is being appended, or will be. */
+  get isBusy(): boolean {
+    return this.outstanding !== null || this.open.length > 0;
+  }
+
   private takeNotes(): void {
     const facts = this.effects.notes?.() ?? [];
     if (facts.length > 0) this.open.push({ shard: null, facts });
@@ -86,6 +100,8 @@ export class GroupCommit {
 
   private flush(): void {
     this.takeNotes();
+    const { stamp } = this.effects;
+    if (stamp !== undefined) this.open.unshift({ shard: null, facts: [stamp()] });
     const batches = this.open;
     this.outstanding = this.held;
     this.held = [];

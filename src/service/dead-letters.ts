@@ -26,7 +26,7 @@ export class DeadLetters {
     if (refusal !== null) return refusal;
     const { limit, ratePerS } = request;
     if (ratePerS !== null && this.paced.size >= PACED_MAX) {
-      return { outcome: 'quota', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
+      return { outcome: 'saturated_redrives', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
     }
     const shard = this.spine.shardFor(request.topic);
     const paced: Paced = {
@@ -51,7 +51,7 @@ export class DeadLetters {
 
   /** Time has passed: those that go at a rate go on. */
   tick(nowMs: number): void {
-    for (const paced of this.paced) this.spine.attempt(() => this.move(paced, nowMs), undefined);
+    for (const paced of this.paced) this.spine.attempt(() => this.move(paced, nowMs), undefined, paced.caller);
   }
 
   nextWakeMs(): number {
@@ -71,7 +71,7 @@ export class DeadLetters {
 
   private reprocessNext(paced: Paced, nowMs: number): void {
     const msgId = paced.msgIds[paced.tried++] as string;
-    const { outcome } = this.spine.run(paced.shard, { name: 'reprocess', atMs: nowMs, msgId });
+    const { outcome } = this.spine.run(paced.shard, { name: 'reprocess', atMs: nowMs, msgId }, paced.caller);
     paced.count[outcome === 'ok' ? 'moved' : outcome === 'skipped' ? 'skipped' : 'failed']++;
   }
 
@@ -101,7 +101,8 @@ export class DeadLetters {
     const shard = this.spine.shardFor(request.topic);
     let purged = 0;
     for (const msgId of this.chosenDead(shard, { ...request, reason: null }, nowMs)) {
-      if (this.spine.run(shard, { name: 'purge', atMs: nowMs, msgId, reason: 'admin' }).outcome === 'ok') purged++;
+      const { outcome } = this.spine.run(shard, { name: 'purge', atMs: nowMs, msgId, reason: 'admin' }, caller);
+      if (outcome === 'ok') purged++;
     }
     return { outcome: 'ok', purged };
   }
@@ -156,7 +157,10 @@ export class DeadLetters {
         break;
       }
       last = message.ageNumber;
-      deadLetters.push(deadLetterOf(message, shard.shard, request.withPayload && this.spine.isIntact(message)));
+      // What is there for its damage was told when it came.
+      const isKnown = message.deadReason === 'integrity';
+      const withPayload = request.withPayload && !isKnown && this.spine.isShown(shard, message, caller);
+      deadLetters.push(deadLetterOf(message, shard.shard, this.spine.instantOf(message.deadAtMs), withPayload));
     }
     return { outcome: 'ok', deadLetters, next };
   }

@@ -1,5 +1,6 @@
 import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
+import type { Cause } from '../ports.ts';
 
 /**
  * What the service knows of who asks. Capabilities implement it; the simulator and tests bring their own.
@@ -11,6 +12,8 @@ export interface Caller {
   charge(bytes: number, nowMs: number): number;
   /** False once revoked or expired (AU3). */
   isValid(nowMs: number): boolean;
+  /** The request itself, for the log (O2). */
+  readonly cause?: Cause;
 }
 
 export interface AckItem {

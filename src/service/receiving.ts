@@ -27,14 +27,14 @@ export class Receiving {
   constructor(spine: Spine, settling: Settling) {
     this.spine = spine;
     this.settling = settling;
-    this.streams = new Streams(spine.polls, (deliveries) => this.release(deliveries, spine.nowMs));
+    this.streams = new Streams(spine.polls, (deliveries, caller) => this.release(deliveries, spine.nowMs, caller));
   }
 
   recv(request: RecvRequest, caller: Caller, nowMs: number, reply: (reply: Reply) => void): Reply | null {
     const refusal = this.spine.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
     const acks = this.settling.ackItems(request.acks, caller, nowMs);
-    const { outcome, deliveries } = this.lease(request, nowMs);
+    const { outcome, deliveries } = this.lease(request, caller, nowMs);
     const found = deliveries.length > 0;
     if (!found && request.waitMs > 0 && outcome === 'empty' && this.spine.writesRefused !== 'draining') {
       const endMs = nowMs + request.waitMs;
@@ -59,7 +59,12 @@ export class Receiving {
   }
 
   /** Leases up to the request's bounds, lowest sequence numbers first; damaged payloads go to the dead letters (IN1). */
-  private lease(request: RecvRequest, nowMs: number, firstAlways = true): { outcome: Outcome; deliveries: Delivery[] } {
+  private lease(
+    request: RecvRequest,
+    caller: Caller,
+    nowMs: number,
+    firstAlways = true,
+  ): { outcome: Outcome; deliveries: Delivery[] } {
     const shard = this.spine.shardFor(request.topic);
     this.spine.advance(shard, nowMs);
     const deliveries: Delivery[] = [];
@@ -74,6 +79,7 @@ export class Receiving {
       const decision = this.spine.take(
         shard,
         decide(shard, { name: 'recv', atMs, topic, receipt, visibilityMs, bytesMax, inflightElsewhere }),
+        caller,
       );
       if (decision.outcome !== 'ok') return { outcome: decision.outcome, deliveries };
       const message = decision.message as Message;
@@ -90,6 +96,7 @@ export class Receiving {
             damaged: true,
             reason: 'integrity',
           }),
+          caller,
         );
         continue;
       }
@@ -99,14 +106,14 @@ export class Receiving {
     return { outcome: 'ok', deliveries };
   }
 
-  /** Leases whose bytes were provably never written go back at once (LE7). */
-  release(deliveries: readonly Delivery[], nowMs: number): void {
+  /** Leases of this caller whose bytes were provably never written go back at once (LE7). */
+  release(deliveries: readonly Delivery[], nowMs: number, caller: Caller): void {
     if (this.spine.failed) return;
     for (const { msgId, receipt } of deliveries) {
       const shard = this.spine.shards[shardOf(msgId)] as ShardState;
       if (this.spine.down.has(shard.shard)) continue;
       const command: Command = { name: 'release', atMs: nowMs, msgId, receipt, jitter: this.spine.jitter() };
-      this.spine.attempt(() => this.spine.run(shard, command), null);
+      this.spine.attempt(() => this.spine.run(shard, command, caller), null, caller);
     }
     this.serve(nowMs);
     this.spine.commit.pump();
@@ -123,7 +130,7 @@ export class Receiving {
       for (const poll of polls) {
         if (this.spine.isDown(poll.request.topic)) break;
         if (!poll.caller.isValid(nowMs)) this.endPoll(poll, 'cap_auth', []);
-        else if (!this.spine.attempt(() => this.servePoll(poll, nowMs), false)) break;
+        else if (!this.spine.attempt(() => this.servePoll(poll, nowMs), false, poll.caller)) break;
       }
     }
     for (let poll = this.spine.polls.takeEnded(nowMs); poll !== undefined; poll = this.spine.polls.takeEnded(nowMs)) {
@@ -135,7 +142,7 @@ export class Receiving {
   private servePoll(poll: LongPoll, nowMs: number): boolean {
     const { stream } = poll;
     const step = stream?.step();
-    const { outcome, deliveries } = this.lease(step ?? poll.request, nowMs, step?.firstAlways);
+    const { outcome, deliveries } = this.lease(step ?? poll.request, poll.caller, nowMs, step?.firstAlways);
     if (outcome === 'saturated_inflight') this.starved = true;
     // A stream may have found what is next too large for its credit: another one may take it.
     if (deliveries.length === 0) return stream !== null;

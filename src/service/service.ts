@@ -52,7 +52,7 @@ export class Service {
 
   // ---- inputs
 
-  /** Takes over shards that were replayed: their clock may have been set either way since (RT4, TM1). */
+  /** Takes over shards that were replayed, at the time that it is by the service clock, which went on since (RT4, TM1). */
   start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
     if (started !== undefined) {
       this.spine.commit.note(started);
@@ -86,7 +86,7 @@ export class Service {
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
   request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
     if (this.spine.failed) return reply(JOURNAL_FAILED);
-    const answer = this.spine.attempt(() => this.handle(request, caller, nowMs, reply), FELL);
+    const answer = this.spine.attempt(() => this.handle(request, caller, nowMs, reply), FELL, caller);
     if (answer !== null) this.spine.answer(reply, answer);
     this.receiving.serve(nowMs);
     this.spine.commit.pump();
@@ -100,7 +100,7 @@ export class Service {
     if (this.spine.failed) return reply(items.map(() => JOURNAL_FAILED));
     const replies = items.map(
       ({ request, caller }) =>
-        this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL) ?? mayNotWait(),
+        this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL, caller) ?? mayNotWait(),
     );
     this.spine.commit.whenDurable((durable) => reply(durable ? replies : items.map(() => JOURNAL_FAILED)));
     this.receiving.serve(nowMs);
@@ -112,7 +112,7 @@ export class Service {
     const stream = new Stream(request, caller, consumer);
     const opened = this.spine.failed
       ? JOURNAL_FAILED
-      : this.spine.attempt(() => this.receiving.open(stream, nowMs), FELL);
+      : this.spine.attempt(() => this.receiving.open(stream, nowMs), FELL, caller);
     this.spine.answer((reply) => consumer.opened(reply, stream), opened);
     this.receiving.serve(nowMs);
     this.spine.commit.pump();
@@ -129,7 +129,7 @@ export class Service {
   /** The consumer is gone; `unwritten` is what it provably never got (LE7). */
   closeStream(stream: Stream, unwritten: readonly Delivery[], nowMs: number): void {
     this.receiving.streams.remove(stream);
-    this.release(unwritten, nowMs);
+    this.release(unwritten, nowMs, stream.caller);
   }
 
   /** The journal has made the outstanding append durable. */
@@ -156,19 +156,28 @@ export class Service {
     this.receiving.streams.watch(nowMs);
     this.receiving.serve(nowMs);
     this.spine.commit.pumpNotes(nowMs);
+    if (this.spine.stamps?.isDue(nowMs) === true) this.spine.commit.stampAlone();
     this.spine.commit.pump();
+  }
+
+  /** Has the journal say what both clocks show: the last thing that a process does (TM1). */
+  stampClocks(nowMs: number): void {
+    this.spine.nowMs = nowMs;
+    if (this.spine.stamps !== null) this.spine.commit.stampAlone();
   }
 
   /** When `tick` is next needed, Infinity for never. */
   nextWakeMs(): number {
-    let wakeMs = Math.min(this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs());
+    const { stamps, commit } = this.spine;
+    const stampMs = stamps === null || commit.isBusy ? Number.POSITIVE_INFINITY : stamps.dueMs;
+    let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs());
     for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     return wakeMs;
   }
 
-  /** Leases whose bytes were provably never written go back at once (LE7). */
-  release(deliveries: readonly Delivery[], nowMs: number): void {
-    this.receiving.release(deliveries, nowMs);
+  /** Leases of this caller whose bytes were provably never written go back at once (LE7). */
+  release(deliveries: readonly Delivery[], nowMs: number, caller: Caller): void {
+    this.receiving.release(deliveries, nowMs, caller);
   }
 
   /** Sends are refused from now on with this outcome, or taken again with null (BD3). */

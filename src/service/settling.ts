@@ -7,6 +7,8 @@ import { itemOf, NACK, type Spine } from './spine.ts';
 const NOT_FOUND: Reply = { outcome: 'not_found' };
 const OUT_OF_SCOPE: Reply = { outcome: 'not_found', outOfScope: true };
 
+const HELD_TOO_LONG = 'visibility_ms: beyond the longest time that a lease may be held (inflight_factor)';
+
 /** Ends leases, or makes them longer (LE3, LE4, LE5). */
 export class Settling {
   private readonly spine: Spine;
@@ -30,9 +32,11 @@ export class Settling {
       ...itemOf(request),
       visibilityMs: request.visibilityMs,
     }));
-    if (reply.outcome !== 'ok') return reply;
-    const message = this.spine.find(request.msgId) as Message;
-    return { outcome: 'ok', deadlineInMs: message.timerAtMs - nowMs };
+    const message = this.spine.find(request.msgId);
+    if (reply.outcome === 'ok') return { outcome: 'ok', deadlineInMs: (message as Message).timerAtMs - nowMs };
+    // In force, and not to be held for so long (LE5).
+    const isHeld = reply.outcome === 'lease_lost' && message?.state === 'leased' && message.receipt === request.receipt;
+    return isHeld ? { ...reply, message: HELD_TOO_LONG } : reply;
   }
 
   private settle(item: AckItem, caller: Caller, nowMs: number, command: (atMs: number) => Command): Reply {
@@ -42,7 +46,7 @@ export class Settling {
     if (found === null) return this.spine.find(item.msgId) === undefined ? NOT_FOUND : OUT_OF_SCOPE;
     const refusal = this.spine.admit(caller, found.topic.name, 0, nowMs);
     if (refusal !== null) return refusal;
-    const { outcome, settled } = this.spine.run(found.shard, command(nowMs));
+    const { outcome, settled } = this.spine.run(found.shard, command(nowMs), caller);
     return settled === null ? { outcome } : { outcome, state: settled };
   }
 
@@ -67,6 +71,6 @@ export class Settling {
     if (found === null) return 'not_found';
     // An ack is an operation, whether it comes alone or rides on a recv (AU2).
     if (caller.charge(0, nowMs) > 0) return 'quota';
-    return this.spine.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }).outcome;
+    return this.spine.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }, caller).outcome;
   }
 }

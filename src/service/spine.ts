@@ -8,6 +8,7 @@ import type { Fact } from '../core/facts.ts';
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState, Topic } from '../core/state.ts';
 import type { Integrity, Observer, Random } from '../ports.ts';
+import { ClockStamps } from './clock-stamps.ts';
 import { type Effects, GroupCommit } from './commit.ts';
 import { DownShards } from './down-shards.ts';
 import { type BoundName, Drains } from './drain.ts';
@@ -45,6 +46,10 @@ export interface SpineOptions {
   readonly integrity: Integrity;
   readonly observer: Observer;
   readonly effects: Effects;
+  /** What the wall clock shows at a time of the service clock (`ServiceClock`); without it the two are one. */
+  readonly instantOf?: (atMs: number) => number;
+  /** Each append says what both clocks show (journal rule 10): for a profile whose journal outlives the process. */
+  readonly stampsClocks?: boolean;
   /** Payloads are overwritten when their message is over: for a profile whose journal keeps no reference to them (I1). */
   readonly overwrites?: boolean;
 }
@@ -71,6 +76,8 @@ export class Spine {
   readonly random: Random;
   readonly integrity: Integrity;
   readonly commit: GroupCommit;
+  readonly instantOf: (atMs: number) => number;
+  readonly stamps: ClockStamps | null;
   /** The latest time that any input brought. */
   nowMs = 0;
   writesRefused: WritesRefused = null;
@@ -90,7 +97,16 @@ export class Spine {
     this.observer = options.observer;
     this.effects = options.effects;
     this.informed = informed;
-    this.commit = new GroupCommit(options.effects);
+    this.instantOf = options.instantOf ?? ((atMs) => atMs);
+    const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
+    this.stamps = stamps;
+    const { effects } = options;
+    this.commit = new GroupCommit({
+      append: (batches) => effects.append(batches),
+      ...(effects.soon === undefined ? {} : { soon: effects.soon }),
+      ...(effects.notes === undefined ? {} : { notes: effects.notes }),
+      ...(stamps === null ? {} : { stamp: () => stamps.take(this.nowMs) }),
+    });
   }
 
   // ---- admit
@@ -115,34 +131,35 @@ export class Spine {
 
   /**
    * Everything due before the command, then the command: decided, journaled, applied; then what is due by it, like a message
-   * that returns with its ttl over. Time passes only when nothing is due (`tla/Mailbox.tla MayPass`).
+   * that returns with its ttl over. Time passes only when nothing is due (`tla/Mailbox.tla MayPass`). `by` asked for the command,
+   * and for nothing that is due.
    */
-  run(shard: ShardState, command: Command): Decision {
+  run(shard: ShardState, command: Command, by: Caller): Decision {
     this.advance(shard, command.atMs);
-    const decision = this.take(shard, decide(shard, command));
+    const decision = this.take(shard, decide(shard, command), by);
     this.takeDue(shard);
     return decision;
   }
 
-  take(shard: ShardState, decision: Decision): Decision {
+  take(shard: ShardState, decision: Decision, by: Caller | null): Decision {
     const { facts, message } = decision;
-    if (facts.length > 0) this.make(shard, facts, message);
+    if (facts.length > 0) this.make(shard, facts, message, by);
     if (this.polls.size > 0) for (const { msgId } of facts) this.polls.touch(shard.find(msgId)?.topic.name);
     return decision;
   }
 
   /** All of them or, when one does not fit, none that the journal would know of. */
-  make(shard: ShardState, facts: readonly Fact[], message?: Message): void {
-    for (const fact of facts) this.apply(shard, fact, message);
+  make(shard: ShardState, facts: readonly Fact[], message?: Message, by: Caller | null = null): void {
+    for (const fact of facts) this.apply(shard, fact, message, by);
     this.commit.add(shard.shard, facts);
   }
 
-  private apply(shard: ShardState, fact: Fact, message?: Message): void {
+  private apply(shard: ShardState, fact: Fact, message: Message | undefined, by: Caller | null): void {
     const spent = payloadSpentBy(fact, shard, message);
     apply(shard, fact, message);
     if (fact.name === 'sent') this.payloads.hold(fact.payload);
     else if (spent != null) this.payloads.spend(spent);
-    this.observer.fact(shard, fact);
+    this.observer.fact(shard, fact, by?.cause ?? null);
     this.drains.note(fact, shard.shard);
     this.informed.fact(fact);
   }
@@ -160,7 +177,7 @@ export class Spine {
 
   private takeDue(shard: ShardState): void {
     for (let next = due(shard, 0); next !== null; next = due(shard, 0)) {
-      this.take(shard, decide(shard, next.name === 'expire' ? { ...next, jitter: this.jitter() } : next));
+      this.take(shard, decide(shard, next.name === 'expire' ? { ...next, jitter: this.jitter() } : next), null);
     }
   }
 
@@ -205,6 +222,13 @@ export class Spine {
     return payload !== null && this.integrity.payloadHashOf(payload) === payloadHash;
   }
 
+  /** As `isIntact`, for a payload that somebody asks to see: one that is not is told. */
+  isShown(shard: ShardState, message: Message, by: Caller): boolean {
+    if (this.isIntact(message)) return true;
+    this.observer.damaged?.(shard, message, by.cause ?? null);
+    return false;
+  }
+
   get inflight(): number {
     let leased = 0;
     for (const shard of this.shards) leased += shard.leases.size;
@@ -215,28 +239,28 @@ export class Spine {
 
   /**
    * One step alone: what is thrown in a shard is a bug, and takes that shard down and no other (`effects.fell`). What it had
-   * decided is in the journal; what it is by now nobody knows.
+   * decided is in the journal; what it is by now nobody knows. `by` asked for the step.
    */
-  attempt<T>(step: () => T, fell: T): T {
+  attempt<T>(step: () => T, fell: T, by: Caller | null = null): T {
     const outer = this.entered;
     this.entered = null;
     try {
       return step();
     } catch (error) {
-      this.fall(error);
+      this.fall(error, by);
       return fell;
     } finally {
       this.entered = outer;
     }
   }
 
-  private fall(error: unknown): void {
+  private fall(error: unknown, by: Caller | null): void {
     const state = this.entered;
     const { fell } = this.effects;
     if (state === null || fell === undefined) throw error;
     this.down.add(state.shard, this.nowMs);
     this.informed.fell(state);
-    fell(state.shard, error);
+    fell(state.shard, error, by?.cause ?? null);
   }
 
   isDown(topic: string): boolean {

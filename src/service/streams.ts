@@ -103,10 +103,10 @@ export class Streams {
   /** Those that may have something to do. */
   private touched = new Set<Stream>();
   private readonly polls: LongPolls;
-  private readonly release: (deliveries: readonly Delivery[]) => void;
+  private readonly release: (deliveries: readonly Delivery[], caller: Caller) => void;
 
   /** `release`: leases that no one will get go back at once (LE7). */
-  constructor(polls: LongPolls, release: (deliveries: readonly Delivery[]) => void) {
+  constructor(polls: LongPolls, release: (deliveries: readonly Delivery[], caller: Caller) => void) {
     this.polls = polls;
     this.release = release;
   }
@@ -190,7 +190,7 @@ export class Streams {
 
   /** A step is over, and what it leased is durable. */
   private stepped(stream: Stream, { outcome, deliveries = [] }: Reply): void {
-    if (stream.closed) return this.release(deliveries);
+    if (stream.closed) return this.release(deliveries, stream.caller);
     stream.poll = null;
     if (outcome !== 'ok' || deliveries.length === 0) return this.end(stream, outcome);
     stream.paid = false;

@@ -26,11 +26,8 @@ const attack = (name: string, sends: () => string, gets: string, logs: string | 
   logs: logs === null ? [] : [logs],
   stays: true,
 });
-/** Not allowed to: told before the body is read, so that the connection goes with it. */
-const early = (name: string, sends: () => string, logs = 'auth.denied op'): Attack => ({
-  ...attack(name, sends, '403 E_CAP_SCOPE', logs),
-  stays: false,
-});
+/** Not allowed to: told before the body is read. */
+const early = (name: string, sends: () => string): Attack => attack(name, sends, '403 E_CAP_SCOPE', 'auth.denied op');
 const settle = (name: string, verb: string, body: () => object, cap: () => string, gets: string, logs: string | null) =>
   attack(name, () => post(`/v1/${verb}/${victim.msgId}`, cap(), body()), gets, logs);
 

@@ -60,15 +60,15 @@ const SLOW: Attack[] = [
   {
     name: 'bodies that drip, thirty at once: cut with 408 by an absolute deadline (D1)',
     does: () => times(30, () => drip(request('POST', '/v1/send', [bearer(), JSON_TYPE, 'Content-Length: 1000']))),
-    gets: ['408'],
-    logs: ['connection.refused timeout'],
+    gets: ['408 E_TIMEOUT'],
+    logs: ['request.refused timeout'],
     many: true,
   },
   {
     name: 'leave is given for a body that never comes: cut with 408 (D1)',
     sends: () => request('POST', '/v1/send', [bearer(), JSON_TYPE, 'Content-Length: 9', 'Expect: 100-continue']),
-    gets: ['408'],
-    logs: ['connection.refused timeout'],
+    gets: ['408 E_TIMEOUT'],
+    logs: ['request.refused timeout'],
   },
   {
     name: 'connections that say nothing, two hundred of them: they push out each other, and nobody else (D4, D1)',
@@ -89,12 +89,19 @@ const SLOW: Attack[] = [
       const admin = target.cap(`topic = ${LARGE}`, 'op = admin');
       const ask = request('GET', `/v1/dlq?topic=${LARGE}&include=payload`, [`Authorization: Bearer ${admin}`]);
       const from = target.process.out.length;
+      const told = (): string =>
+        target.process.out
+          .slice(from)
+          .split('\n')
+          .find((line) => /slow_reader.*}$/.test(line)) ?? '';
       const gone = await byHand((socket) => {
         socket.pause();
         socket.write(ask.repeat(15));
         // It would never hear of it: it does not read.
-        until(() => target.process.out.slice(from).includes('slow_reader'), 10_000).finally(() => socket.destroy());
+        until(() => told() !== '', 10_000).finally(() => socket.destroy());
       });
+      const scope = new RegExp(`^admin on ${LARGE} by `);
+      expect(JSON.parse(told())).toMatchObject({ route: '/v1/dlq', cap_scope: expect.stringMatching(scope) });
       return gone.subarray(gone.length);
     },
     gets: [],
@@ -167,8 +174,8 @@ const BODIES: Attack[] = [
           ),
         ),
       ),
-    gets: ['408', '429 E_SATURATED'],
-    logs: ['connection.refused timeout', 'request.refused saturated_memory'],
+    gets: ['408 E_TIMEOUT', '429 E_SATURATED'],
+    logs: ['request.refused saturated_memory', 'request.refused timeout'],
     many: true,
   },
 ];
@@ -248,7 +255,7 @@ const FLOODS: Attack[] = [
   },
   {
     name: 'thirty-five forged capabilities: from the twenty-first on the answers are held back (AU5)',
-    does: () => times(35, (n) => target.exchange(post('/v1/send', forged(victim.cap, n), {}))),
+    does: () => times(35, (n) => target.exchange(post('/v1/send', forged(victim.cap, n), {}, 'Connection: close'))),
     gets: ['401 E_CAP_AUTH', '429 E_SATURATED'],
     logs: ['auth.denied forged'],
     many: true,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mint } from '../../src/auth/mint.ts';
+import { LineReader } from '../support/lines.ts';
 import { type MailboxProcess, serve } from '../support/process.ts';
 import { Caller, Loop } from '../support/traffic.ts';
 import { TestVerifier } from '../support/verifier.ts';
@@ -21,9 +22,9 @@ afterAll(async () => {
   await verifier.stop();
 });
 
-const cap = () =>
+const cap = (topic = 'g') =>
   mint(verifier.keyring, [
-    'topic = g',
+    `topic = ${topic}`,
     'op = send,recv,ack,stats',
     'quota_ops = 1000000/1',
     `expires = ${Math.floor(Date.now() / 1000) + 3600}`,
@@ -40,6 +41,13 @@ describe('drill: authority gone', () => {
     verifier.authority.revoke('nonce', nonce);
     const revokedMs = performance.now();
     const poll = caller.post('/v1/recv', token, { topic: 'g', wait_ms: 20_000 });
+    const [host = '', port] = ((await server.logged('server.ready'))['http'] as string).split(':');
+    const asked = '{"topic":"g.none"}';
+    const head = `POST /v1/recv/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${cap('g.none').token}`;
+    const stream = new LineReader(
+      { host, port: Number(port) },
+      `${head}\r\nContent-Type: application/json\r\nContent-Length: ${asked.length}\r\n\r\n${asked}`,
+    );
     let lastMs = 0;
     const loop = new Loop(async () => {
       const answer = await stats(token);
@@ -50,6 +58,9 @@ describe('drill: authority gone', () => {
     await loop.stop();
     expect(lastMs - revokedMs).toBeLessThanOrEqual(TTL_MS + 200);
     expect((await poll).body.messages ?? []).toEqual([]);
+    // Nobody ended this one: the verifier may be asked again.
+    expect(await stream.atLeast(1)).toMatchObject([{ code: 'E_UNAVAILABLE', reason: 'verifier' }]);
+    stream.socket.destroy();
     await send(other, 'after');
     expect((await caller.post('/v1/recv', other, { topic: 'g' })).body.messages).toMatchObject([{ attempt: 1 }]);
   });

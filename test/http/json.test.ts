@@ -74,6 +74,30 @@ describe('json', () => {
     reached.atLeast({ taken: 150, refused: 100 });
   });
 
+  it('texts: any quotes, backslashes and shapes in them, short and long, are read as JSON.parse reads them', () => {
+    const piece = fc.constantFrom('\\\\', '\\"', '\\u0022', 'a', 'é', '😀', '[', ':', ',', '}', ' ', 'x'.repeat(70));
+    const text = fc.array(piece, { maxLength: 120, size: 'max' }).map((pieces) => `"${pieces.join('')}"`);
+    fc.assert(
+      fc.property(text, text, fc.boolean(), (one, other, isCut) => {
+        const whole = `{"k":${one},"l":[${other},{"m":${one}}],"n":1}`;
+        if (isCut) expect(() => parseJson(bytes(whole.slice(0, -9)))).toThrow(Malformed);
+        else expect(parseJson(bytes(whole))).toEqual(JSON.parse(whole));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('parts: the fullest batch is read; more members, lists or items are refused before they are made (D9)', () => {
+    const attrs = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`a${i}`, 'x']));
+    const item = { topic: 't', idem_key: 'k', payload_b64: '', payload_hash: 'h', delay_ms: 1, ttl_ms: 1, attrs };
+    const fullest = { messages: Array(256).fill(item) };
+    expect(parseJson(bytes(JSON.stringify(fullest)))).toEqual(fullest);
+    const many = (piece: string): Buffer => bytes(`[${Array(10_754).fill(piece).join()}]`);
+    for (const piece of ['{}', '[]', '{"a":1}'])
+      expect(() => parseJson(many(piece))).toThrow('more than 10752 members');
+    for (const piece of ['1', '""', 'null']) expect(() => parseJson(many(piece))).toThrow('more than 10752 commas');
+  });
+
   it('keys: one that is there twice is refused, at any depth and however it is written', () => {
     for (const text of ['{"a":1,"a":1}', '{"x":[{"b":1,"c":2,"b":3}]}', '{"a":1,"\\u0061":2}', '{"a:b":1,"a:b":2}']) {
       expect(() => parseJson(bytes(text)), text).toThrow('a key is there twice');

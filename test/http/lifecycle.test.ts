@@ -105,6 +105,7 @@ describe('http lifecycle', () => {
     expect(extended.body).toEqual({ ok: true, deadline_in_ms: 9000 });
     const tooFar = await server.post(`/v1/extend/${first.msg_id}`, { receipt: first.receipt, visibility_ms: 60_000 });
     expect([tooFar.status, tooFar.body.code]).toEqual([409, 'E_LEASE_LOST']);
+    expect(tooFar.body.message).toContain('visibility_ms: beyond the longest time');
     const back = await server.post(`/v1/nack/${first.msg_id}`, { receipt: first.receipt, reason: 'not now' });
     expect(back.body).toEqual({ ok: true, state: 'redelivered' });
     const second = await lease('t.dead');

@@ -1,79 +1,39 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { Validator } from '@seriousme/openapi-schema-validator';
+
 import { Compile } from 'typebox/schema';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { attenuateToken } from '../../src/auth/macaroon.ts';
-import { match } from '../../src/http/routes.ts';
+import { Revocations } from '../../src/auth/revocation.ts';
+import { OwnRoutes } from '../../src/http/own-routes.ts';
+import { memoryJournal } from '../../src/journal/memory.ts';
+import { FactObserver } from '../../src/observe/observer.ts';
+import { Service } from '../../src/service/service.ts';
+import { APP_PROTO } from '../../src/wire/frame.ts';
 import { OPENAPI_FILE, openapiText } from '../../tools/openapi.ts';
-import { type Answer, TestServer, until } from '../support/server.ts';
+import {
+  allowed,
+  askHeld,
+  askRaw,
+  document,
+  guarded,
+  hold,
+  NO_MSG,
+  type Operation,
+  operationOf,
+  operations,
+  promised,
+  refused,
+  requestFor,
+  seen,
+} from '../support/contract.ts';
+import { unitsBody } from '../support/frames.ts';
+import fc from '../support/properties.ts';
+import { TestServer, until } from '../support/server.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: a document of a foreign format
-type Json = any;
-const document: Json = JSON.parse(readFileSync(OPENAPI_FILE, 'utf8'));
-
-/** A schema with everything it points to in place. */
-function resolved(node: Json): Json {
-  if (Array.isArray(node)) return node.map(resolved);
-  if (typeof node !== 'object' || node === null) return node;
-  if (typeof node.$ref === 'string') {
-    const at = (node.$ref as string).slice(2).split('/');
-    return resolved(at.reduce((found, key) => found[key], document));
-  }
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolved(value)]));
-}
-
-interface Operation {
-  readonly name: string;
-  readonly path: string;
-  readonly body: Json;
-  readonly parameters: Json[];
-  readonly responses: Record<string, Json>;
-}
-const operations: Operation[] = Object.entries(document.paths).flatMap(([path, item]) =>
-  Object.entries(item as Json).map(([method, operation]: [string, Json]) => ({
-    name: `${method.toUpperCase()} ${path}`,
-    path,
-    body: resolved(operation.requestBody?.content['application/json'].schema),
-    parameters: resolved(operation.parameters),
-    responses: resolved(operation.responses),
-  })),
-);
-
-/** What only a fault of the surroundings brings about; each has a test that brings it about elsewhere. */
-const NOT_HERE = new Set([
-  'E_INTERNAL',
-  'journal',
-  'not_owner',
-  'starting',
-  'draining',
-  'verifier',
-  'degraded_writes',
-  'auth',
-  'memory',
-]);
-
-const seen = new Set<string>();
-const MSG = '01J8ZC4V2N6Q9R0S3T5W7X8Y1A';
-
-/** Holds an answer to the document: a status, headers and a body that it has for this route. */
-function hold(method: string, url: string, answer: Answer): Answer {
-  const found = match(method, url);
-  if (found === null || typeof found === 'string') return answer;
-  const name = `${method} ${found.route.path}`;
-  const operation = operations.find((known) => known.name === name);
-  const response = operation?.responses[answer.status];
-  expect(response, `${name}: ${answer.status} ${JSON.stringify(answer.body)}`).toBeDefined();
-  const content = response.content[answer.headers.get('content-type') ?? 'none'];
-  expect(content, `${name}: ${answer.headers.get('content-type')}`).toBeDefined();
-  for (const header of Object.keys(response.headers))
-    expect(answer.headers.get(header), `${name} ${header}`).not.toBeNull();
-  // A stream may end without a line.
-  const errors = answer.body === null ? [] : Compile(content.schema).Errors(answer.body)[1];
-  expect(errors, `${name}: ${answer.status} ${JSON.stringify(answer.body)}`).toEqual([]);
-  seen.add(`${name} ${answer.status}`);
-  if (answer.body?.code !== undefined) seen.add(`${name} ${answer.body.reason ?? answer.body.code}`);
-  return answer;
-}
+const message = (idem_key: string) => ({ topic: 't', idem_key, payload_b64: 'aGVsbG8=' });
+const withBodies = operations.filter(({ body }) => body !== undefined);
 
 describe('openapi', () => {
   let server: TestServer;
@@ -86,6 +46,7 @@ describe('openapi', () => {
     admin = server.cap('topic = t', 'op = admin');
   });
   afterAll(() => server.stop());
+  afterEach(() => vi.restoreAllMocks());
 
   const ask = async (
     method: string,
@@ -95,7 +56,7 @@ describe('openapi', () => {
     headers = {},
   ) => hold(method, url, await server.ask(method, url, body, { cap, headers }));
   const post = (url: string, body: unknown, cap?: string | null, headers = {}) => ask('POST', url, body, cap, headers);
-  const message = (idem_key: string) => ({ topic: 't', idem_key, payload_b64: 'aGVsbG8=' });
+  const lease = async () => (await post('/v1/recv', { topic: 't', max_messages: 1 })).body.messages?.[0];
 
   it('document: what the script writes now, and a valid OpenAPI 3.1 document', async () => {
     expect(readFileSync(OPENAPI_FILE, 'utf8') === openapiText(), 'npm run openapi').toBe(true);
@@ -103,8 +64,9 @@ describe('openapi', () => {
     expect([valid, errors]).toEqual([true, undefined]);
   });
 
-  it('contract: every answer to real requests is one the document has, and every one it has is given', async () => {
-    const lease = async () => (await post('/v1/recv', { topic: 't', max_messages: 1 })).body.messages[0];
+  // ---- every answer to real requests is one the document has: `hold` sees to that. The last test looks whether all were given.
+
+  it('contract: a message all the way round, and all that refuses it on its way', async () => {
     await post('/v1/send', message('k1'));
     await post('/v1/send', message('k1'));
     await post('/v1/send', message('k1'), undefined, { 'x-idempotency-mode': '200-flag' });
@@ -118,7 +80,7 @@ describe('openapi', () => {
     const again = await lease();
     const acks = [
       { msg_id: again.msg_id, receipt: again.receipt },
-      { msg_id: MSG, receipt: 'x' },
+      { msg_id: NO_MSG, receipt: 'x' },
     ];
     await post('/v1/recv', { topic: 't', acks });
     await post('/v1/dlq/purge', { topic: 't', older_than_ms: 0 }, admin);
@@ -127,172 +89,331 @@ describe('openapi', () => {
     await post(`/v1/ack/${second.msg_id}`, { receipt: second.receipt });
     for (const verb of ['ack', 'nack', 'extend']) {
       await post(`/v1/${verb}/${second.msg_id}`, { receipt: 'stale' });
-      await post(`/v1/${verb}/${MSG}`, { receipt: 'x' });
+      await post(`/v1/${verb}/${NO_MSG}`, { receipt: 'x' });
     }
     await post('/v1/send/batch', { messages: [message('b1'), message('b1'), {}] });
     const streamed = (await post('/v1/recv/stream', { topic: 't', max_messages: 1 })).body;
     const item = { msg_id: streamed.msg_id, receipt: streamed.receipt };
-    await post('/v1/nack/batch', { nacks: [item, { ...item, msg_id: MSG }] });
+    await post('/v1/nack/batch', { nacks: [item, { ...item, msg_id: NO_MSG }] });
     await post('/v1/ack/batch', { acks: [item, {}] });
-    await ask('GET', '/v1/stats?topic=t');
-    await ask('GET', '/v1/keys', undefined, null);
-    await ask('GET', '/healthz', undefined, null);
-    await ask('GET', '/readyz', undefined, null);
-    await post('/v1/admin/revoke', { nonce: MSG, reason: '' }, server.cap('topic = mailbox.admin', 'op = admin'));
-
-    for (const { name, path, body, parameters } of operations) {
-      const [method, template] = name.split(' ') as [string, string];
-      const url = template.replace('{msg_id}', MSG);
-      const query = parameters.some((parameter) => parameter.in === 'query') ? '?topic=t' : '';
-      const valid = body === undefined ? undefined : minimal(body);
-      if (path.startsWith('/v1/') && path !== '/v1/keys') {
-        const isAdmin = path.startsWith('/v1/dlq') || path.startsWith('/v1/admin');
-        const wrong = server.cap(
-          'topic = t',
-          isAdmin ? 'op = send' : path === '/v1/stats' ? 'op = send' : 'op = admin',
-        );
-        const op = isAdmin ? 'admin' : path === '/v1/stats' ? 'stats' : (template.split('/')[2] as string);
-        const topic = path === '/v1/admin/revoke' ? 'mailbox.admin' : 't';
-        await ask(method, url + query, valid, null);
-        await ask(method, url + query, valid, wrong);
-        const spent = server.cap(`topic = ${topic}`, `op = ${op}`, 'quota_ops = 1/1000');
-        const known = server.cap(`topic = ${topic}`, `op = ${op}`);
-        const target = /\{msg_id\}/.test(template) ? url.replace(MSG, first.msg_id) : url;
-        for (let i = 0; i < 2; i++) await ask(method, target + query, valid, spent);
-        await ask(method, `${url}?topic=t&colour=red`, valid, known);
-        if (body !== undefined) {
-          await ask(method, url, 'x'.repeat(1_048_577), known);
-          await ask(method, url, '{}', known, { 'content-type': 'text/plain' });
-        }
-      } else hold(method, url, await withBody(server, url));
+    await post('/v1/admin/revoke', { nonce: NO_MSG, reason: '' }, server.cap('topic = mailbox.admin', 'op = admin'));
+    for (const { path } of operations.filter(({ ops }) => ops.length === 0)) {
+      await ask('GET', path, undefined, null);
+      hold(
+        'GET',
+        path,
+        await askRaw(server, `GET ${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}`),
+      );
     }
-    // A server without admin routes, and with room for one idem_key.
+    await ask('GET', '/v1/stats?topic=t');
+
+    // One unit of frames has the status of its body, on batches too.
+    const units = async (verb: 'send' | 'ack' | 'nack', json: object) => {
+      const url = `/v1/${verb}/batch`;
+      const body = unitsBody([{ json }], APP_PROTO[verb]);
+      const { status, headers } = await server.postBytes(url, body, { 'content-type': 'application/oap1' });
+      hold('POST', url, { status, headers, body: null });
+    };
+    await units('send', { topic: 't', idem_key: 'k3' });
+    await units('send', { topic: 't', idem_key: 'k9', payload_hash: `b3:${'0'.repeat(64)}` });
+    for (const verb of ['ack', 'nack'] as const) {
+      await units(verb, { msg_id: NO_MSG, receipt: 'x' });
+      await units(verb, { msg_id: second.msg_id, receipt: 'stale' });
+    }
+  });
+
+  it('contract: capabilities, quotas, bodies that are none', async () => {
+    await post('/v1/send', message('named'));
+    const { msg_id } = await lease();
+    for (const operation of guarded) {
+      const { method, url, body, cap } = requestFor(operation, server);
+      const topic = operation.path === '/v1/admin/revoke' ? 'mailbox.admin' : 't';
+      const [op] = operation.ops;
+      const spent = server.cap(`topic = ${topic}`, `op = ${op}`, 'quota_ops = 1/1000');
+      const wrong = server.cap('topic = t', op === 'send' ? 'op = ack' : 'op = send');
+      await ask(method, url, body, null);
+      await ask(method, url, body, wrong);
+      const named = url.replace(NO_MSG, msg_id);
+      for (let i = 0; i < 2; i++) await ask(method, named, body, spent);
+      await ask(method, `${url.split('?')[0]}?topic=t&colour=red`, body, cap);
+      if (body === undefined) continue;
+      await ask(method, url, 'x'.repeat(1_048_577), cap);
+      await ask(method, url, '{}', cap, { 'content-type': 'text/plain' });
+    }
+    await post('/v1/send', message('late'), attenuateToken(server.capability, ['op = recv']));
+  });
+
+  it('contract: bounds', async () => {
     const plain = await TestServer.start({
       ...{ enable_admin: 'false', ready_shards: '1', dedup_capacity: '1', max_streams: '1' },
     });
     const stream = plain.stream({ topic: 't' });
     await until(() => stream.head !== '');
-    hold('POST', '/v1/recv/stream', await plain.post('/v1/recv/stream', { topic: 't' }));
+    await askHeld(plain, requestFor(operationOf('recvStream'), plain));
     stream.socket.destroy();
     for (const key of ['a', 'b']) hold('POST', '/v1/send', await plain.post('/v1/send', message(key)));
-    for (const { name, body } of operations.filter(({ name }) => /dlq|admin/.test(name))) {
-      const [method, url] = name.split(' ') as [string, string];
-      hold(method, url, await plain.ask(method, url, body === undefined ? undefined : minimal(body)));
+    for (const operation of guarded.filter(({ ops }) => ops.includes('admin') && !ops.includes('recv'))) {
+      await askHeld(plain, requestFor(operation, plain));
     }
     await plain.stop();
-    for (let i = 0; i < 5; i++) await post('/v1/recv', { topic: 't', max_messages: 1 }, undefined);
+    for (let i = 0; i < 5; i++) await lease();
     for (let i = 0; i < 20; i++) await post('/v1/send', message(`fill-${i}`));
-    for (let i = 0; i < 5; i++) await post('/v1/recv', { topic: 't', max_messages: 1 }, undefined);
+    for (let i = 0; i < 5; i++) await lease();
     await ask('GET', '/readyz', undefined, null);
-
-    const promised = operations.flatMap(({ name, responses }) =>
-      Object.entries(responses).flatMap(([status, response]) => {
-        const narrowed = response.content['application/json']?.schema.allOf?.[1]?.properties;
-        if (narrowed === undefined) return [`${name} ${status}`];
-        const codes: string[] = narrowed.reason?.enum ?? narrowed.code.enum;
-        return codes.filter((code) => !NOT_HERE.has(code)).map((code) => `${name} ${code}`);
-      }),
-    );
-    expect(promised.filter((promise) => !seen.has(promise))).toEqual([]);
   });
 
-  it.each(operations.filter(({ body }) => body !== undefined).map((operation) => [operation.name, operation] as const))(
+  it('contract: a 17th redrive at a rate says redrives; a full revocation list says revocations, and nothing was revoked', async () => {
+    const busy = await TestServer.start({ max_attempts: '1' });
+    const cap = busy.cap('topic = t', 'op = admin');
+    const leaving = new AbortController();
+    const redrive = { topic: 't', rate_per_s: 1, msg_ids: Array(60).fill(NO_MSG) };
+    const headers = { authorization: `Bearer ${cap}`, 'content-type': 'application/json' };
+    const init = { method: 'POST', headers, body: JSON.stringify(redrive), signal: leaving.signal };
+    const all = Array.from({ length: 17 }, () => fetch(`${busy.url}/v1/dlq/reprocess`, init));
+    // Sixteen take a minute.
+    const first = await Promise.race(all);
+    const answer = { status: first.status, headers: first.headers, body: await first.json() };
+    const one = hold('POST', '/v1/dlq/reprocess', answer);
+    expect(one.body).toMatchObject({ code: 'E_SATURATED', reason: 'redrives' });
+    leaving.abort();
+    await Promise.allSettled(all);
+
+    vi.spyOn(Revocations.prototype, 'add').mockReturnValue(false);
+    const full = await askHeld(busy, requestFor(operationOf('revoke'), busy));
+    expect([full.status, full.body]).toMatchObject([429, { code: 'E_SATURATED', reason: 'revocations' }]);
+    expect(full.body.message).toContain('nothing was revoked: revoke the key_id');
+    expect(busy.lines.filter(({ event }) => event === 'capability.revoked')).toEqual([]);
+    await busy.stop();
+  });
+
+  it('contract: bodies that do not come, and too many that do', async () => {
+    const slow = await TestServer.start({ read_timeout: '500ms' });
+    const begun = async (operation: Operation) => {
+      const { url, cap } = requestFor(operation, slow);
+      const head = [
+        `POST ${url} HTTP/1.1`,
+        'Host: h',
+        `Authorization: Bearer ${cap}`,
+        'Content-Type: application/json',
+      ];
+      const answer = await askRaw(slow, `${head.join('\r\n')}\r\nContent-Length: 9\r\n\r\n{`);
+      expect(hold('POST', url, answer)).toMatchObject({ status: 408, body: { code: 'E_TIMEOUT' } });
+    };
+    await Promise.all(withBodies.map(begun));
+    await slow.stop();
+
+    const small = await TestServer.start({ max_body_memory: '1MiB', read_timeout: '60s' });
+    const head = `POST /v1/send HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${small.capability}\r\nContent-Type: application/json`;
+    const hold900k = () => {
+      const socket = connect(small.where);
+      socket.on('error', () => {});
+      // Answered: another body came first, and this one was too much.
+      socket.on('data', () => socket.destroy());
+      socket.write(`${head}\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(900_000)}`);
+      return socket;
+    };
+    let held = hold900k();
+    for (const operation of withBodies) {
+      const asked = { ...requestFor(operation, small), body: 'x'.repeat(400_000) };
+      await until(async () => {
+        if (held.destroyed) held = hold900k();
+        return (await askHeld(small, asked)).status === 429;
+      });
+    }
+    held.destroy();
+    await small.stop();
+  });
+
+  it('contract: a sender who fails too often, a verifier that does not answer', async () => {
+    const strict = await TestServer.start({ auth_failure_burst: '1' });
+    const forged = strict.capability.replace(/.{8}$/, 'AAAAAAAA');
+    await strict.ask('GET', '/v1/stats?topic=t', undefined, { cap: forged });
+    await Promise.all(guarded.map((operation) => askHeld(strict, { ...requestFor(operation, strict), cap: forged })));
+    await strict.stop();
+
+    const asking = await TestServer.start({ verifier_url: 'http://127.0.0.1:9', verifier_timeout: '1s' });
+    for (const operation of guarded) await askHeld(asking, requestFor(operation, asking));
+    await asking.stop();
+  });
+
+  it('contract: a shard that fell, a journal that failed, writes refused, a drain', async () => {
+    const fallen = await TestServer.start({ ready_shards: '1' });
+    const { msg_id } = (await fallen.send('t', 'k')).body;
+    vi.spyOn(Service.prototype, 'revive').mockImplementation(() => {});
+    vi.spyOn(FactObserver.prototype, 'fact').mockImplementationOnce(() => {
+      throw new Error('a bug');
+    });
+    await askHeld(fallen, requestFor(operationOf('send'), fallen));
+    for (const operation of guarded) await askHeld(fallen, requestFor(operation, fallen, msg_id));
+    await fallen.stop();
+    vi.restoreAllMocks();
+
+    const failing = vi.spyOn(memoryJournal, 'append').mockImplementation((_, done) => done(new Error('disk')));
+    const failed = await TestServer.start();
+    await failed.send('t', 'k');
+    expect(failing).toHaveBeenCalledOnce();
+    for (const operation of [...guarded, operationOf('readiness')])
+      await askHeld(failed, requestFor(operation, failed));
+    expect(failed.lines).toContainEqual(expect.objectContaining({ route: '/readyz', status: 503, reason: 'journal' }));
+    await failed.stop();
+    vi.restoreAllMocks();
+
+    const { refuseWrites } = Service.prototype;
+    vi.spyOn(Service.prototype, 'refuseWrites').mockImplementation(function (this: Service) {
+      refuseWrites.call(this, 'degraded_writes');
+    });
+    const degraded = await TestServer.start();
+    await askHeld(degraded, requestFor(operationOf('send'), degraded));
+    await degraded.stop();
+    vi.restoreAllMocks();
+
+    const drained = await TestServer.start({ drain_deadline: '5s' });
+    const cap = drained.capability;
+    const finish = ['send', 'recvStream'].map((id) => {
+      const { url, body } = requestFor(operationOf(id), drained);
+      const text = JSON.stringify(body);
+      const socket = connect(drained.where);
+      const head = `POST ${url} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${cap}\r\nContent-Type: application/json`;
+      socket.write(`${head}\r\nExpect: 100-continue\r\nContent-Length: ${text.length}\r\n\r\n`);
+      let answer = '';
+      socket.on('data', (chunk) => {
+        answer += chunk;
+      });
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      return { url, socket, text, closed, answer: () => answer };
+    });
+    await until(() => finish.every(({ answer }) => answer().includes('100 Continue')));
+    const stopped = drained.stop();
+    for (const { url, socket, text, closed, answer } of finish) {
+      socket.write(text);
+      await closed;
+      expect(answer(), url).toMatch(/HTTP\/1\.1 503 .*"E_UNAVAILABLE".*"reason":"draining"/s);
+      seen.add(`POST ${url} draining`);
+    }
+    await stopped;
+  });
+
+  it('contract: what we get wrong', async () => {
+    const bug = (): never => {
+      throw new Error('a bug');
+    };
+    for (const name of ['request', 'batch', 'stream'] as const)
+      vi.spyOn(Service.prototype, name).mockImplementation(bug);
+    vi.spyOn(OwnRoutes.prototype, 'answer').mockImplementation(bug);
+    const wrong = await TestServer.start();
+    for (const operation of operations) {
+      const { body, ...asked } = requestFor(operation, wrong);
+      // Two items: one is asked like a request that is alone.
+      const both = body === undefined ? {} : { body: many(operation, body) };
+      expect((await askHeld(wrong, { ...asked, ...both })).status, operation.name).toBe(500);
+    }
+    await wrong.stop();
+  });
+
+  it('contract: every answer that the document has was given', () => {
+    expect(promised().filter((promise) => !seen.has(promise))).toEqual([]);
+  });
+
+  // ---- what is taken
+
+  it.each(withBodies.map((operation) => [operation.name, operation] as const))(
     '%s: the body the schema allows is read, each one that it does not is 400 (T4)',
-    async (_name, { name, body }) => {
-      const [method, template] = name.split(' ') as [string, string];
-      const url = template.replace('{msg_id}', MSG);
-      const cap = server.cap(
-        template.includes('admin') ? 'topic = other' : 'topic = other',
-        `op = ${/dlq|admin/.test(template) ? 'admin' : template.split('/')[2]}`,
-      );
-      const status = async (value: unknown) => (await ask(method, url, value, cap)).status;
-      for (const value of allowed(body)) expect(await status(value), JSON.stringify(value)).not.toBe(400);
-      for (const value of refused(body)) expect(await status(value), JSON.stringify(value)).toBe(400);
+    async (_name, operation) => {
+      const { method, path, body, ops } = operation;
+      const url = path.replace('{msg_id}', NO_MSG);
+      const cap = server.cap('topic = other', `op = ${ops[0]}`);
+      const isValid = Compile(body);
+      for (const value of allowed(body)) {
+        expect(isValid.Check(value), JSON.stringify(value)).toBe(true);
+        expect((await ask(method, url, value, cap)).status, JSON.stringify(value)).not.toBe(400);
+      }
+      for (const value of refused(body)) {
+        expect(isValid.Check(JSON.parse(JSON.stringify(value))), JSON.stringify(value)).toBe(false);
+        expect((await ask(method, url, value, cap)).status, JSON.stringify(value)).toBe(400);
+      }
     },
   );
 
-  it('attenuated capabilities are answered by the same document', async () => {
-    await post('/v1/send', message('late'), attenuateToken(server.capability, ['op = recv']));
+  it('payload_b64: the pattern is what the server takes, bytes of any length and every slip of them', async () => {
+    const { pattern } = operationOf('send').body.properties.payload_b64;
+    const encoded = fc.uint8Array({ maxLength: 40, size: 'max' }).map((bytes) => Buffer.from(bytes).toString('base64'));
+    const slips = fc
+      .tuple(encoded, fc.nat(60), fc.constantFrom('', '=', '==', 'A', 'B', 'w', '-', '_', ' ', '\n', 'é'), fc.nat(2))
+      .map(([text, at, by, cut]) => text.slice(0, at) + by + text.slice(at + cut));
+    const lengths: number[] = [];
+    const texts = fc.sample(fc.oneof(encoded, slips), 400);
+    const messages = texts.map((payload_b64, i) => ({ topic: 't.none', idem_key: `p${i}`, payload_b64 }));
+    const cap = server.cap('topic = t.other', 'op = send');
+    const taken: boolean[] = [];
+    for (let i = 0; i < messages.length; i += 200) {
+      const { results } = (await post('/v1/send/batch', { messages: messages.slice(i, i + 200) }, cap)).body;
+      // Outside the capability: what is malformed is refused before.
+      for (const { code } of results) taken.push(code !== 'E_SCHEMA');
+    }
+    texts.forEach((text, i) => {
+      lengths.push(text.length);
+      expect(new RegExp(pattern).test(text), JSON.stringify(text)).toBe(taken[i]);
+    });
+    expect(Math.max(...lengths)).toBeGreaterThan(40);
+    expect(new Set(taken)).toEqual(new Set([true, false]));
+  });
+
+  it('payload_b64: the longest that a body has room for, and no longer', async () => {
+    const { maxLength } = operationOf('send').body.properties.payload_b64;
+    const status = async (payload_b64: string) =>
+      (await post('/v1/send', { topic: 'a', idem_key: 'a', payload_b64 }, server.cap('topic = b', 'op = send'))).status;
+    expect(await status('A'.repeat(maxLength))).toBe(403);
+    expect(await status('A'.repeat(maxLength + 4))).toBe(413);
+  });
+
+  it('reprocess: the rule over rate and limit is that of the server', async () => {
+    const { body } = operationOf('reprocess');
+    const isValid = Compile(body);
+    const ids = (count: number) => ({ msg_ids: Array(count).fill(NO_MSG) });
+    const cap = server.cap('topic = other', 'op = admin');
+    for (const more of [
+      ...[
+        { rate_per_s: 1, limit: 60 },
+        { rate_per_s: 1, limit: 61 },
+        { rate_per_s: 16, limit: 960 },
+      ],
+      ...[
+        { rate_per_s: 16, limit: 961 },
+        { rate_per_s: 17, limit: 1000 },
+        { rate_per_s: 1, ...ids(60) },
+      ],
+      ...[{ rate_per_s: 1, ...ids(61) }, { rate_per_s: 1, ...ids(61), limit: 60 }, ids(1000), { limit: 1000 }],
+    ]) {
+      const asked = { topic: 't', ...more };
+      const { status } = await post('/v1/dlq/reprocess', asked, cap);
+      expect(status, JSON.stringify({ ...more, msg_ids: '..' })).toBe(isValid.Check(asked) ? 403 : 400);
+    }
+  });
+
+  it('links: each leads to an operation that there is, with what that takes', () => {
+    const linked = new Set<string>();
+    for (const { responses } of operations) {
+      for (const link of Object.values<{ operationId: string; parameters?: object; requestBody?: object }>(
+        responses['200'].links ?? {},
+      )) {
+        const { id, parameters, body } = operationOf(link.operationId);
+        linked.add(id);
+        const named = parameters.filter((one) => one.in !== 'header').map(({ name }) => name);
+        for (const name of Object.keys(link.parameters ?? {})) expect(named, id).toContain(name);
+        if (typeof link.requestBody !== 'object') continue;
+        for (const name of Object.keys(link.requestBody)) expect(Object.keys(body.properties), id).toContain(name);
+        for (const name of body.required) expect(Object.keys(link.requestBody), id).toContain(name);
+      }
+    }
+    for (const id of ['recv', 'ack', 'nack', 'extend', 'listDeadLetters', 'reprocess', 'purge'])
+      expect(linked).toContain(id);
   });
 });
 
-/** A GET with a body, which fetch would not send. */
-async function withBody(server: TestServer, url: string): Promise<Answer> {
-  const text = await server.raw(`GET ${url} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}`);
-  const end = text.indexOf('\r\n\r\n');
-  const [head, body] = [text.slice(0, end), text.slice(end)];
-  const [line, ...fields] = head.split('\r\n') as [string, ...string[]];
-  const headers = new Headers(fields.map((field) => field.split(': ') as [string, string]));
-  return {
-    status: Number(line.split(' ')[1]),
-    headers,
-    body: JSON.parse(body.slice(body.indexOf('{'), body.lastIndexOf('}') + 1)),
-  };
-}
-
-// ---- values by schema
-
-/** A value for a property, at its least. */
-function least(name: string, schema: Json): unknown {
-  if (schema.enum !== undefined) return schema.enum[0];
-  if (schema.type === 'integer') return schema.minimum;
-  if (schema.type === 'boolean') return false;
-  if (schema.type === 'array') return Array.from({ length: schema.minItems ?? 0 }, () => least(name, schema.items));
-  if (schema.type === 'object') return minimal(schema);
-  return { payload_hash: `b3:${'0'.repeat(64)}`, payload_b64: '', reason: '', nonce: MSG }[name] ?? TEXT[name] ?? MSG;
-}
-const TEXT: Readonly<Record<string, string>> = {
-  topic: 't',
-  idem_key: 'minimal',
-  receipt: 'r',
-  key_id: 'k0',
-  msg_ids: MSG,
-};
-
-/** Rules over two fields, which the schema cannot say: one of them is chosen. */
-const CHOSEN: Readonly<Record<string, string>> = { older_than_ms: 'msg_ids', nonce: 'key_id' };
-
-function minimal(schema: Json): Record<string, unknown> {
-  const properties = schema.properties ?? {};
-  const required: string[] = [...(schema.required ?? [])];
-  for (const [one, other] of Object.entries(CHOSEN)) {
-    if (one in properties && other in properties) required.push(one);
-  }
-  // A stream that waits for ever would be no answer.
-  if ('credit' in properties) required.push('wait_ms');
-  return Object.fromEntries(required.map((name) => [name, least(name, properties[name])]));
-}
-
-/** The minimal value, and with each optional property at its least and its most. */
-function* allowed(schema: Json): Generator<unknown> {
-  const base = minimal(schema);
-  yield base;
-  for (const [name, property] of Object.entries<Json>(schema.properties)) {
-    if (name in base || Object.values(CHOSEN).includes(name) || name === 'payload_hash') continue;
-    yield { ...base, [name]: least(name, property) };
-    if (property.maximum !== undefined && name !== 'wait_ms') yield { ...base, [name]: property.maximum };
-  }
-}
-
-/** Each required property left out, each property of another type or beyond its bounds, and one too many. */
-function* refused(schema: Json): Generator<unknown> {
-  const base = minimal(schema);
-  for (const name of schema.required ?? []) yield { ...base, [name]: undefined };
-  yield { ...base, colour: 'red' };
-  yield [base];
-  yield null;
-  for (const [name, property] of Object.entries<Json>(schema.properties)) {
-    // Items of a batch may be anything: each is answered alone.
-    const isBatch = property.type === 'array' && property.items.type === undefined;
-    const wrong: unknown[] = [null, { a: {} }, ...(isBatch ? [] : [[[]]])];
-    if (property.minItems === 1) wrong.push([]);
-    if (property.minimum !== undefined) wrong.push(property.minimum - 1);
-    if (property.maximum !== undefined) wrong.push(property.maximum + 1, property.minimum + 0.5);
-    if (property.pattern !== undefined) wrong.push('\u0000', 7);
-    if (property.enum !== undefined) wrong.push('neither');
-    if (property.maxItems !== undefined) {
-      wrong.push(Array.from({ length: property.maxItems + 1 }, () => least(name, property.items)));
-    }
-    for (const value of wrong) yield { ...base, [name]: value };
-  }
+/** The body of a batch with two items instead of one; any other as it is. */
+function many({ path }: Operation, body: Record<string, unknown>): unknown {
+  if (!path.endsWith('/batch')) return body;
+  const [[name, items] = ['', []]] = Object.entries(body);
+  const [first] = items as unknown[];
+  return { [name]: [first, first] };
 }

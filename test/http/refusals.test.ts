@@ -196,6 +196,9 @@ describe('refusals', () => {
     const chunked = await raw(posting('Transfer-Encoding: chunked'), chunk.repeat(17));
     expect(chunked).toMatch(/^HTTP\/1\.1 413 .*connection: close.*E_FRAME_TOO_LARGE/is);
     expect(await server.metric('rejected_total{reason="oversize"}')).toBe(2);
+    // Where none is taken its size is not what is wrong.
+    const got = await raw(['GET /v1/stats?topic=t HTTP/1.1', 'Host: x', authorized(), 'Content-Length: 2000000']);
+    expect(got).toMatch(/^HTTP\/1\.1 400 .*body: none is taken here/s);
   });
 
   const heads: [string, string[], RegExp][] = [

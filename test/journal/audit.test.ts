@@ -104,7 +104,7 @@ function verdictOn(lawless: (known: { msgId: string; receipt: string; atMs: numb
   const payloadHash = hashOf(payload);
   const sent = bench.run(0, {
     name: 'send',
-    ...{ atMs, topic, idemKey: 'k', payload, payloadHash, hashChain: payloadHash, attrs: {} },
+    ...{ atMs, tsMs: atMs, topic, idemKey: 'k', payload, payloadHash, hashChain: payloadHash, attrs: {} },
     ...{ corrId: 'c', delayMs: 0, ttlMs: Number.POSITIVE_INFINITY, random: 77 },
   });
   const { msgId } = sent[0] as MessageFact;

@@ -282,7 +282,7 @@ describe('service', () => {
     bench.now(send('a', 'k'));
     const lost = bench.now(recv('a')).deliveries ?? [];
     const poll = bench.ask(recv('a', { waitMs: 1000 }));
-    bench.service.release(lost, bench.nowMs);
+    bench.service.release(lost, bench.nowMs, everyone);
     bench.sync();
     expect(poll.reply?.deliveries).toMatchObject([{ attempt: 1, epoch: 2 }]);
     expect(bench.now({ verb: 'ack', msgId: lost[0]!.msgId, receipt: lost[0]!.receipt }).outcome).toBe('lease_lost');

@@ -206,7 +206,7 @@ export class Interleavings {
       this.ask({ verb: 'nack', msgId, receipt, ...how }, `nack ${receipt}`);
     });
     may('extend', receipt, () => this.ask({ verb: 'extend', msgId, receipt, visibilityMs: null }, `extend ${receipt}`));
-    may('release', receipt, () => this.service.release([lease as Delivery], this.nowMs));
+    may('release', receipt, () => this.service.release([lease as Delivery], this.nowMs, CALLER));
   }
 
   private send(idemKey: string): void {

@@ -49,7 +49,7 @@ export class WatchedShard {
 
   seen(facts: readonly Fact[]): void {
     for (const fact of facts) {
-      this.observer.fact(this.shard, fact);
+      this.observer.fact(this.shard, fact, null);
       this.drains.note(fact, 0);
     }
   }

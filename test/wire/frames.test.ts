@@ -188,6 +188,19 @@ describe('units', () => {
     }
   });
 
+  it('frames: 4,096 in a body, and no more are looked at (D9)', () => {
+    const frame = (flags: number, payload: string): Buffer =>
+      encodeFrame({ ...unitOf(1), flags: FLAG.REQ | flags, payload: Buffer.from(payload) });
+    const body = (chunks: number): Buffer =>
+      Buffer.concat([frame(FLAG.START, '{}'), ...Array<Buffer>(chunks).fill(frame(0, 'x')), frame(FLAG.END, '')]);
+    expect(readUnits(body(4_094), REQUESTS)).toMatchObject({
+      units: [{ payload: Buffer.alloc(4_094, 'x') }],
+      broken: null,
+    });
+    expect(firstError(body(4_095))).toBe('body: at most 4096 frames');
+    expect(firstError(body(20_000))).toBe('body: at most 4096 frames');
+  });
+
   it('an empty last frame is taken; more units than the bound are not', () => {
     expect(readUnits(chunked(1, { size: 3 }, { size: 0 }), REQUESTS).units[0]?.payload).toHaveLength(3);
     const many = Buffer.concat(Array.from({ length: 257 }, (_, i) => chunked(i, { size: 1 })));

@@ -50,10 +50,17 @@ export const PLANTED: readonly PlantedBug[] = [
     '  for (const m of state.leases.values()) m.attempt = 0;\n  advance(state, nowMs);\n}\n\n/** All times',
   ),
   bug(
-    'deadline-by-wall-clock',
-    'a clock that was set back holds leases and delays after a restart (TM1)',
-    'src/core/recover.ts',
-    '    m.timerAtMs -= byMs;\n',
+    'step-taken-for-downtime',
+    'a process begins at the wall clock, whatever that was set by while the one before ran (TM1)',
+    'src/service/service-clock.ts',
+    'last === null ? wallMs : last.serviceMs + this.downMs',
+    'wallMs',
+  ),
+  bug(
+    'step-not-written-down',
+    'a wall clock that is set while nothing else is to say is not told to the journal (TM1)',
+    'src/service/service.ts',
+    '    if (this.spine.stamps?.isDue(nowMs) === true) this.spine.commit.stampAlone();\n',
     '',
   ),
   // ---- the journal
@@ -297,8 +304,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'fact-before-it-fits',
     'the journal gets a decision before memory has taken all of it: a shard that falls over it has it all the same (V4)',
     SPINE,
-    '    for (const fact of facts) this.apply(shard, fact, message);\n    this.commit.add(shard.shard, facts);\n',
-    '    this.commit.add(shard.shard, facts);\n    for (const fact of facts) this.apply(shard, fact, message);\n',
+    '    for (const fact of facts) this.apply(shard, fact, message, by);\n    this.commit.add(shard.shard, facts);\n',
+    '    this.commit.add(shard.shard, facts);\n    for (const fact of facts) this.apply(shard, fact, message, by);\n',
   ),
   // ---- authority
   bug(
