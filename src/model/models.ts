@@ -97,6 +97,7 @@ export const MODELS: readonly Model[] = [
       'DebugPurgedInv',
     ],
   }),
+  only('MCKept', 'a dead letter that is not due may stay for ever', { kind: 'reaches', names: ['DebugKeptLive'] }),
   only('MCCapabilityReached', 'what the properties of capabilities speak of happens', {
     kind: 'reaches',
     names: [
