@@ -129,7 +129,13 @@ export const MODELS: readonly Model[] = [
   only('NegPurgeWaiting', 'purge of what is no dead letter', violates('EndsProp')),
   only('NegPurgedReturns', 'reprocess of what was purged', violates('EndsProp')),
   only('NegReplyEarly', 'reply before sync', violates('ReplyDurableInv')),
+  only('NegAckEarly', 'ack answered before sync', violates('AckFinalProp')),
+  only('NegMemoryKept', 'recovery that finds what was not durable', violates('PrefixProp')),
+  only('NegTornFact', 'half of a fact taken for one', violates('Refines')),
   only('NegNoTtl', 'capability cache without a TTL', violates('RevokedProp')),
+  only('NegNotAskedAgain', 'cached capability let in after its time', violates('ExpiredInv')),
+  only('NegRefusalSpreads', 'refused capability that has others refused', violates('GoodInv')),
+  only('NegWiderChild', 'attenuated capability that outlives its parent', violates('NarrowerInv')),
   only('NegUnfairTick', 'time may stand still', violates('DeliveredLive')),
   only('NegUnfairRecover', 'a process may stay down', violates('DeliveredLive')),
   only('NegUnfairExpire', 'a lease need never end', violates('DeliveredLive')),
@@ -157,12 +163,15 @@ export interface Subject {
 const nothing = (): null => null;
 
 /** What a model is of: where no graph is compared, its module says. */
-export const specificationOf = ({ name, graph }: Model, folder: string = TLA): Specification =>
-  graph ?? (modulesOf(name, folder).includes('Durability') ? 'Durability' : 'Mailbox');
+export function specificationOf({ name, graph }: Model, folder: string = TLA): Specification {
+  const modules = modulesOf(name, folder);
+  return graph ?? (['Durability', 'Capability'] as const).find((one) => modules.includes(one)) ?? 'Mailbox';
+}
 
 /** @throws Error naming file and constant */
 export function subjectOf(model: Model, folder: string = TLA): Subject {
-  if (specificationOf(model, folder) === 'Durability') {
+  const specification = specificationOf(model, folder);
+  if (specification === 'Durability') {
     const constants = readDurabilityConstants(folder, model.name);
     return {
       variables: durabilityVariables(constants),
@@ -171,7 +180,7 @@ export function subjectOf(model: Model, folder: string = TLA): Subject {
       wrongWith: nothing,
     };
   }
-  if (model.graph === 'Capability') {
+  if (specification === 'Capability') {
     const constants = readCapabilityConstants(folder, model.name);
     return {
       variables: capabilityVariables(constants),
