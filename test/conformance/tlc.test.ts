@@ -17,11 +17,11 @@ const holds = { kind: 'holds' } as const;
 /** What every model of a specification must check. */
 const CHECKED: Readonly<Record<Specification, readonly string[]>> = {
   Mailbox: [
-    ...['NoLossInv', 'AttemptsBoundedInv', 'IdempotentInv', 'CapacityInv'],
+    ...['TypeOK', 'NoLossInv', 'AttemptsBoundedInv', 'IdempotentInv', 'CapacityInv'],
     ...['SingleLeaseProp', 'EndsProp', 'AckFinalProp', 'EpochMonotoneProp', 'WindowProp'],
   ],
-  Durability: ['ReplyDurableInv', 'PrefixProp', 'AckFinalProp', 'Refines'],
-  Capability: ['RevokedProp', 'ExpiredInv', 'GoodInv', 'NarrowerInv'],
+  Durability: ['TypeOK', 'ReplyDurableInv', 'PrefixProp', 'AckFinalProp', 'Refines'],
+  Capability: ['TypeOK', 'RevokedProp', 'ExpiredInv', 'GoodInv', 'NarrowerInv'],
 };
 
 /** Stands for `java`: says where it may unpack, after it has written there. */
