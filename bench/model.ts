@@ -62,7 +62,7 @@ async function tlcStatesPerSecond(name: string): Promise<number> {
     const startedMs = performance.now();
     const args = ['-workers', String(TLC_WORKERS), '-config', `${model}.cfg`];
     const output = await spawnTlc(tlcJar(), TLA, args, model);
-    return { ms: performance.now() - startedMs, distinct: parseTlc(output, null).distinct };
+    return { ms: performance.now() - startedMs, distinct: parseTlc(output, null, TLA).distinct };
   };
   const start = await timed(START);
   const run = await timed(name);

@@ -80,7 +80,7 @@ LastErrors == {"none", "expired", "nacked", "released"}
 
 Max(a, b) == IF a > b THEN a ELSE b
 Min(a, b) == IF a < b THEN a ELSE b
-Less(n, d) == IF n > d THEN n - d ELSE 0
+Less(n, d) == Max(n - d, 0)
 Error(name) == IF Errors THEN name ELSE "none"
 
 InState(states) == {m \in Msgs : state[m] \in states}
@@ -163,13 +163,13 @@ First(m) ==
 \* settledBefore (LE4): this verb settled a lease, with this outcome
 SettledBy(verb, to) == \E i \in DOMAIN settled : settled[i][3] = verb /\ settled[i][4] = to
 
-\* due.ts: nothing that time alone asks for stands out before d ticks have passed
-MayPass(d) ==
+\* due.ts: nothing that time alone asks for stands out
+MayPass ==
     \A m \in Msgs :
-        /\ state[m] = "leased" => timer[m] >= d
-        /\ state[m] \in Waiting /\ ttl[m] # NoTtl => ttl[m] >= d
-        /\ state[m] \in Waiting /\ ReadyRetention > 0 => keep[m] >= d
-        /\ state[m] = "dead_lettered" /\ DlqRetention > 0 => keep[m] >= d
+        /\ ~LeaseIsOver(m)
+        /\ ~TtlIsOver(m)
+        /\ ~RetentionIsOver(m)
+        /\ ~PurgeIsDue(m)
 
 -----------------------------------------------------------------------------
 (* Updates: spec/lifecycle.ts updates and src/core/apply.ts *)
@@ -390,15 +390,12 @@ Purge(m) ==
     /\ End(m, "purged")
     /\ UNCHANGED <<settled, up, crashes, accepted, delivered>>
 
-\* d ticks pass; what is due is done first
-Pass(d) ==
-    /\ MayPass(d)
-    /\ LetPass(d)
-    /\ UNCHANGED <<up, crashes, accepted, delivered>>
-
+\* Time passes; what is due is done first.
 Tick ==
     /\ up
-    /\ Pass(1)
+    /\ MayPass
+    /\ LetPass(1)
+    /\ UNCHANGED <<up, crashes, accepted, delivered>>
 
 \* The process dies. What was answered is durable (AC1), so nothing of it changes.
 Crash ==
@@ -595,14 +592,18 @@ SingleLeaseProp ==
         ELSE \/ state'[m] # "leased" /\ UNCHANGED <<receipt[m], epoch[m]>>
              \/ LeaseBegins(m)]_vars
 
+AckEnds(m) == state[m] = "leased" /\ LeaseEnds(m) /\ Settles(m, "ack")
+
 \* The trace of a purge says what the message was (DL3), and its idempotency window goes on (ID4).
+PurgeEnds(m) == up /\ state[m] = "dead_lettered" /\ UNCHANGED <<attempt[m], epoch[m], redrives[m], window[m]>>
+
 EndsProp ==
     [][\A m \in Msgs :
         /\ m \in accepted => m \in accepted'
         /\ state'[m] = "absent" => state[m] = "absent"
-        /\ state'[m] = "acked" => state[m] = "acked" \/ (state[m] = "leased" /\ LeaseEnds(m) /\ Settles(m, "ack"))
-        /\ state'[m] = "purged" => state[m] = "purged" \/
-            (up /\ state[m] = "dead_lettered" /\ UNCHANGED <<attempt[m], epoch[m], redrives[m], window[m]>>)]_vars
+        /\ state'[m] = "acked" => state[m] = "acked" \/ AckEnds(m)
+        /\ state'[m] = "purged" => state[m] = "purged" \/ PurgeEnds(m)
+        /\ state[m] \in {"acked", "purged"} => state'[m] = state[m]]_vars
 
 AckFinalProp == [][\A m \in Msgs : state[m] = "acked" => state'[m] = "acked"]_vars
 
@@ -630,4 +631,6 @@ DebugReprocessedInv == \A m \in Msgs : redrives[m] = 0
 DebugReleasedInv == \A m \in Msgs : releases[m] = 0
 DebugForgottenInv == \A m \in Msgs : state[m] # "absent" => Known(m)
 DebugDownInv == up
+\* Fairness asks for no purge that is not due: where dead letters are kept for ever one may stay.
+DebugKeptLive == \A m \in Msgs : state[m] = "dead_lettered" ~> state[m] # "dead_lettered"
 =============================================================================

@@ -36,7 +36,7 @@ Wait ==
     /\ ~waited
     /\ Step.action # "Recover"
     /\ Step.wait > 0
-    /\ MayPass(1)
+    /\ MayPass
     /\ LetPass(Step.wait)
     /\ waited' = TRUE
     /\ UNCHANGED <<up, crashes, accepted, delivered, trace, line>>

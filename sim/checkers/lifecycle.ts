@@ -24,9 +24,9 @@ const ENDS_LEASE: Readonly<Record<MessageFact['name'], LeaseEnd | null>> = {
   ...{ acked: 'holder', nacked: 'holder', expired: 'deadline', released: 'release' },
 };
 
-/** The trace of a purge says which message it was, and which payload (DL3). */
-const isTraceOf = (fact: MessageFact, { msgId, payloadHash }: Tracked): boolean =>
-  fact.name === 'purged' && fact.msgId === msgId && fact.payloadHash === payloadHash;
+/** The trace of a purge says which payload the message had (DL3). */
+const isTraceOf = (fact: MessageFact, { payloadHash }: Tracked): boolean =>
+  fact.name === 'purged' && fact.payloadHash === payloadHash;
 
 /**
  * Watches one process: each fact must be one that may come about, the core's message must be what the facts say, and

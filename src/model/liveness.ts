@@ -16,7 +16,8 @@ function column({ variables, width, rows }: Graph, name: string, m: number): (st
   return (state) => rows[state * width + offset] as number;
 }
 
-const stateOf = (graph: Graph, m: number): ((state: number) => State) => {
+/** The state of message m, in each state of a graph. */
+export const stateOf = (graph: Graph, m: number): ((state: number) => State) => {
   const of = column(graph, 'state', m);
   return (state) => STATES[of(state)] as State;
 };

@@ -97,6 +97,7 @@ export const MODELS: readonly Model[] = [
       'DebugPurgedInv',
     ],
   }),
+  only('MCKept', 'a dead letter that is not due may stay for ever', { kind: 'reaches', names: ['DebugKeptLive'] }),
   only('MCCapabilityReached', 'what the properties of capabilities speak of happens', {
     kind: 'reaches',
     names: [
@@ -113,6 +114,10 @@ export const MODELS: readonly Model[] = [
   }),
   only('NegResetAttempts', 'recovery that resets attempts', violates('AttemptsBoundedInv')),
   only('NegEvictedEarly', 'idempotency entry evicted early', violates('WindowProp')),
+  only('NegAckForgotten', 'recovery that forgets acks', violates('AckFinalProp')),
+  only('NegEpochAnew', 'reprocess that counts epochs anew', violates('EpochMonotoneProp')),
+  only('NegKeyTwice', 'send under a live key', violates('IdempotentInv')),
+  only('NegDeadUnbounded', 'dead letters without a bound', violates('CapacityInv')),
   only('NegNoLeaseCap', 'extension without a cap', violates('DeliveredLive')),
   only('NegStaleReceipt', 'stale receipt accepted', violates('SingleLeaseProp')),
   only('NegLeasedTwice', 'recv leases what is leased', violates('SingleLeaseProp')),
@@ -122,8 +127,18 @@ export const MODELS: readonly Model[] = [
   only('NegExpireDrops', 'expiry that drops a message', violates('EndsProp')),
   only('NegRecoverAcks', 'recovery that takes what is leased for acked', violates('EndsProp')),
   only('NegPurgeWaiting', 'purge of what is no dead letter', violates('EndsProp')),
+  only('NegPurgedReturns', 'reprocess of what was purged', violates('EndsProp')),
+  only('NegDeadStays', 'purge that leaves its message among the dead letters', violates('TypeOK')),
   only('NegReplyEarly', 'reply before sync', violates('ReplyDurableInv')),
+  only('NegAckEarly', 'ack answered before sync', violates('AckFinalProp')),
+  only('NegMemoryKept', 'recovery that finds what was not durable', violates('PrefixProp')),
+  only('NegTornFact', 'half of a fact taken for one', violates('Refines')),
+  only('NegFactLost', 'fact told that no disk has', violates('TypeOK')),
   only('NegNoTtl', 'capability cache without a TTL', violates('RevokedProp')),
+  only('NegLongWord', 'answer that counts longer than the TTL', violates('TypeOK')),
+  only('NegNotAskedAgain', 'cached capability let in after its time', violates('ExpiredInv')),
+  only('NegRefusalSpreads', 'refused capability that has others refused', violates('GoodInv')),
+  only('NegWiderChild', 'attenuated capability that outlives its parent', violates('NarrowerInv')),
   only('NegUnfairTick', 'time may stand still', violates('DeliveredLive')),
   only('NegUnfairRecover', 'a process may stay down', violates('DeliveredLive')),
   only('NegUnfairExpire', 'a lease need never end', violates('DeliveredLive')),
@@ -151,12 +166,15 @@ export interface Subject {
 const nothing = (): null => null;
 
 /** What a model is of: where no graph is compared, its module says. */
-export const specificationOf = ({ name, graph }: Model, folder: string = TLA): Specification =>
-  graph ?? (modulesOf(name, folder).includes('Durability') ? 'Durability' : 'Mailbox');
+export function specificationOf({ name, graph }: Model, folder: string = TLA): Specification {
+  const modules = modulesOf(name, folder);
+  return graph ?? (['Durability', 'Capability'] as const).find((one) => modules.includes(one)) ?? 'Mailbox';
+}
 
 /** @throws Error naming file and constant */
 export function subjectOf(model: Model, folder: string = TLA): Subject {
-  if (specificationOf(model, folder) === 'Durability') {
+  const specification = specificationOf(model, folder);
+  if (specification === 'Durability') {
     const constants = readDurabilityConstants(folder, model.name);
     return {
       variables: durabilityVariables(constants),
@@ -165,7 +183,7 @@ export function subjectOf(model: Model, folder: string = TLA): Subject {
       wrongWith: nothing,
     };
   }
-  if (model.graph === 'Capability') {
+  if (specification === 'Capability') {
     const constants = readCapabilityConstants(folder, model.name);
     return {
       variables: capabilityVariables(constants),

@@ -78,7 +78,7 @@ export async function runModel(jar: string, model: Model, folder: string = TLA):
     else args.push('-workers', '1', '-dump', 'dot,actionlabels', dump);
     const output = await spawnTlc(jar, folder, args, model.name);
     const config = readFileSync(join(folder, `${model.name}.cfg`), 'utf8');
-    const result = parseTlc(output, livenessOf(config));
+    const result = parseTlc(output, livenessOf(config), folder);
     const surprised = surprise(result, model.expected);
     const graph = model.graph === null || surprised !== null ? null : readDump(dump, subjectOf(model, folder), result);
     return { model, seconds: (performance.now() - startedMs) / 1000, output, result, surprise: surprised, graph };

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Expected } from './models.ts';
 
 /** What a run of TLC said. */
@@ -6,27 +8,33 @@ export interface TlcResult {
   readonly version: string;
   readonly generated: number;
   readonly distinct: number;
-  /** Null when the search stopped at a violation. */
+  /** Of the states seen; TLC may print it after a violation, too. */
   readonly depth: number | null;
   /** Names of violated invariants and properties, each once. */
   readonly violated: readonly string[];
   /** True when TLC came to the end of its work, with or without a violation. */
   readonly finished: boolean;
+  /** TLC says itself that all it was asked holds. */
+  readonly clean: boolean;
 }
 
+const CLEAN = 'Model checking completed. No error has been found.';
 const LIVENESS = 'Error: Temporal properties were violated.';
+/** TLC names what is an invariant or one step property; what is made of several it knows by its place. */
+const VIOLATED =
+  /^Error: (?:Invariant|Property|Action property) (?:(\w+)|line (\d+), .* of module (\w+)) is violated/gm;
 
 /**
- * Reads TLC's output. TLC does not name the liveness property that failed: `liveness` is the one the config has.
+ * Reads TLC's output. TLC does not name the liveness property that failed: `liveness` is the one the config has. `folder` holds the modules.
  * @throws Error when there is no count of states: a run that did not happen is not a pass.
  */
-export function parseTlc(output: string, liveness: string | null): TlcResult {
+export function parseTlc(output: string, liveness: string | null, folder: string): TlcResult {
   const counts = [...output.matchAll(/^([0-9]+) states generated, ([0-9]+) distinct states found/gm)].at(-1);
   if (counts === undefined)
     throw new Error(`TLC did not get to a state:\n${output.trim().split('\n').slice(-15).join('\n')}`);
   const depth = /^The depth of the complete state graph search is ([0-9]+)\./m.exec(output);
-  const named = [...output.matchAll(/^Error: (?:Invariant|Action property) (\w+) is violated/gm)].map(
-    (match) => match[1] as string,
+  const named = [...output.matchAll(VIOLATED)].map(
+    ([, name, line, module]) => name ?? definitionAt(Number(line), join(folder, `${module}.tla`)),
   );
   const violated = new Set(named);
   if (output.includes(LIVENESS)) violated.add(liveness ?? 'an unnamed liveness property');
@@ -37,7 +45,15 @@ export function parseTlc(output: string, liveness: string | null): TlcResult {
     depth: depth === null ? null : Number(depth[1]),
     violated: [...violated],
     finished: /^Finished in /m.test(output),
+    clean: output.includes(CLEAN),
   };
+}
+
+/** The definition that a line of a module is part of. */
+function definitionAt(line: number, file: string): string {
+  const until = readFileSync(file, 'utf8').split('\n').slice(0, line).join('\n');
+  const name = [...until.matchAll(/^(\w+)(?:\(.*\))? ==/gm)].at(-1)?.[1];
+  return name ?? `line ${line} of ${file}`;
 }
 
 /** Null when TLC said what it must, else what surprises. */
@@ -48,7 +64,7 @@ export function surprise(result: TlcResult, expected: Expected): string | null {
   const extra = result.violated.filter((name) => !wanted.includes(name));
   if (extra.length > 0) return `violated: ${extra.join(', ')}`;
   if (missing.length > 0) return `not violated: ${missing.join(', ')}`;
-  return expected.kind === 'holds' && result.depth === null ? 'the search is not complete' : null;
+  return expected.kind === 'holds' && !result.clean ? 'TLC does not say that no error has been found' : null;
 }
 
 /** The liveness property among a config's PROPERTIES, if there is one. */

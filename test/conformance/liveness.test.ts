@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FairCycles } from '../../src/model/fair-cycles.ts';
 import type { Graph } from '../../src/model/graph.ts';
-import { explainUndelivered, fairnessOf, undelivered } from '../../src/model/liveness.ts';
+import { explainUndelivered, fairnessOf, stateOf, undelivered } from '../../src/model/liveness.ts';
 import { type MailboxConstants, readMailboxConstants } from '../../src/model/mailbox.ts';
 import { graphFile, MODELS, subjectOf, TLA } from '../../src/model/models.ts';
 import { decodeGraph } from '../../src/model/record.ts';
@@ -66,6 +67,19 @@ describe('liveness, on the recorded graphs', () => {
       /state = <<"(leased|queued|redelivered)", "dead_lettered">>|state = <<"dead_lettered", "\w+">>/,
     );
     expect(text).toMatch(/it may stay here for ever, and message \d is neither acked nor dead-lettered$/);
+  });
+
+  it('fair purges are those that are due: where dead letters are kept for ever one may stay, elsewhere none does (DL3)', () => {
+    const kept = new Map<string, boolean>();
+    for (const name of ['MCTinyOne', 'MCTinyLease', 'MCTinyTimes', 'MCTinyAgain']) {
+      const { graph, c } = recorded(name);
+      const is = stateOf(graph, 1);
+      const dead = Uint8Array.from({ length: graph.count }, (_, state) => (is(state) === 'dead_lettered' ? 1 : 0));
+      expect(dead).toContain(1);
+      kept.set(name, new FairCycles(graph, fairnessOf(graph, c)).find(dead) !== null);
+      expect(kept.get(name), name).toBe(c.DlqRetention === 0);
+    }
+    expect([...new Set(kept.values())]).toEqual([true, false]);
   });
 
   it('a consumer that extends without end is found by it (LE5)', () => {

@@ -12,9 +12,21 @@ import { weave } from '../../tools/mutation/schema.ts';
 import { missingKinds, staleParts } from '../../tools/mutation/score.ts';
 import { SPEC_FILES, specMutants } from '../../tools/mutation/spec.ts';
 import { specMutantsOf } from '../../tools/mutation/spec-mutants.ts';
+import { definitionsOf, tokensOf } from '../../tools/mutation/tla-tokens.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const SAMPLE: Choice = { sample: 8, seed: 3, match: '', lanes: 1, thorough: false, fresh: true };
+
+/** These definitions of a module and all that they are made of. */
+function usedBy(names: readonly string[], module: string): string[] {
+  const bodies = new Map(
+    definitionsOf(tokensOf(module)).map(({ name, body }) => [name, body.map(({ text }) => text)] as const),
+  );
+  const found = new Set(names);
+  // A set is walked in the order of insertion, those found on the way included.
+  for (const name of found) for (const word of bodies.get(name) ?? []) if (bodies.has(word)) found.add(word);
+  return [...found];
+}
 
 describe('mutation', () => {
   it('mutants: every guard, comparison, update and target of a source has some', () => {
@@ -71,6 +83,15 @@ describe('mutation', () => {
       expect(actions.length, module).toBeGreaterThan(10);
       for (const action of actions) expect([...mutated], module).toContain(`${file} ${action}`);
     }
+  });
+
+  it('mutants: what is mutated of the specification is part of its steps: of what fairness alone uses no graph could tell', () => {
+    const mutated = new Set(specMutants().map(({ file, definition }) => `${file} ${definition}`));
+    const inSteps = Object.values(SPEC_FILES).flatMap((file) =>
+      usedBy(['Init', 'Next'], readFileSync(join(ROOT, file), 'utf8')).map((name) => `${file} ${name}`),
+    );
+    expect(mutated.size).toBeGreaterThan(60);
+    expect([...mutated].filter((definition) => !inSteps.includes(definition))).toEqual([]);
   });
 
   it('the score on record is one of these sources, and the one that the documents show (npm run mutate -- --write)', () => {

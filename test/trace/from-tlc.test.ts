@@ -42,6 +42,14 @@ describe('counterexamples of TLC, driven through the code', () => {
     expect([summary.matched, summary.parts, trace]).toEqual([1, 'Send', null]);
   });
 
+  it('an attenuated capability that outlives its parent: the code makes one that does not (AU6)', () => {
+    const { summary, text, trace } = replayed('NegWiderChild');
+    expect([summary.matched, summary.parts, trace]).toEqual([3, 'Attenuate', null]);
+    expect(text).toContain(
+      'the counterexample Attenuate\n    /\\ life = <<1, 2>>\n    /\\ key = <<1, 1>>\nthe code Attenuate\n    /\\ life = <<1, 1>>',
+    );
+  });
+
   it('what is not a counterexample of this model is refused in one line (T4)', () => {
     const refused = (output: string, model: string): string => {
       try {

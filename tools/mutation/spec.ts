@@ -126,7 +126,7 @@ export class SpecLane {
       writeFileSync(join(folder, `${model.name}.cfg`), config);
       const args = ['-config', `${model.name}.cfg`, '-workers', '1'];
       const output = await spawnTlc(this.jar, folder, args, model.name, SHORT, TIMEOUT_MS);
-      return parseTlc(output, livenessOf(config)).violated[0] ?? null;
+      return parseTlc(output, livenessOf(config), folder).violated[0] ?? null;
     });
   }
 
@@ -174,7 +174,7 @@ const constantsOnly = (config: string): string => config.replace(/^(INVARIANTS?|
 /** The mutant in whose graph TLC met what it cannot evaluate, and what it said. @throws Error when there is none to blame */
 function stoppedBy(output: string): { number: number; why: string } | null {
   const error = /^Error: ([\s\S]*?)$/m.exec(output);
-  if (error === null && parseTlc(output, null).finished) return null;
+  if (error === null && parseTlc(output, null, TLA).finished) return null;
   const number = [...output.matchAll(new RegExp(`^/\\\\ ${CHOICE} = (\\d+)`, 'gm'))].at(-1)?.[1];
   if (number === undefined)
     throw new Error(`mutation: TLC does not run the woven module:\n${output.split('\n').slice(-30).join('\n')}`);
