@@ -3,12 +3,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
-/** strace and leave to trace; openssl and curl; nginx and haproxy. */
+/** strace and leave to trace; openssl and curl; nginx and haproxy; python3. */
 const SYSTEM = [
   'test/journal/system-faults.test.ts',
   'test/drills/amnesia.test.ts',
   'test/cli/readme.test.ts',
   'test/http/proxies.test.ts',
+  'test/http/schemathesis.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 
