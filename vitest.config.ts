@@ -3,11 +3,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
-/** strace and leave to trace; openssl and curl; nginx and haproxy; python3. */
+/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis. */
 const SYSTEM = [
   'test/journal/system-faults.test.ts',
   'test/drills/amnesia.test.ts',
+  'test/drills/wall-clock.test.ts',
   'test/cli/readme.test.ts',
+  'test/cli/terminal.test.ts',
   'test/http/proxies.test.ts',
   'test/http/schemathesis.test.ts',
 ];

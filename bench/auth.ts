@@ -6,7 +6,8 @@ import { Authority } from '../src/auth/authorize.ts';
 import { freshKey, Keyring } from '../src/auth/keyring.ts';
 import { attenuateToken } from '../src/auth/macaroon.ts';
 import { mint } from '../src/auth/mint.ts';
-import { systemClock } from '../src/system.ts';
+import { ServiceClock } from '../src/service/service-clock.ts';
+import { systemTime } from '../src/system.ts';
 import { median } from './measure.ts';
 
 const TOKENS = 5_000;
@@ -19,7 +20,7 @@ export interface AuthResult {
 }
 
 export function benchAuth(rounds = 7): AuthResult[] {
-  const clock = systemClock();
+  const clock = new ServiceClock(systemTime, null);
   const keyring = new Keyring([freshKey('k1', Date.now())]);
   const authority = new Authority(keyring, clock, 30_000);
   const expires = `expires = ${Math.floor(Date.now() / 1000) + 3600}`;

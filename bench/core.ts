@@ -33,6 +33,7 @@ class Driver {
     const outcome = execute(this.state, {
       name: 'send',
       atMs: this.atMs,
+      tsMs: this.atMs,
       topic: 'orders',
       idemKey: KEYS[this.sent++ % INPUTS] as string,
       payload,

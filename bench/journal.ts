@@ -117,6 +117,7 @@ export class Life {
     const sent = this.take(state, {
       name: 'send',
       atMs,
+      tsMs: atMs,
       topic: TOPIC,
       idemKey,
       payload,

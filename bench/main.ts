@@ -1,4 +1,5 @@
 /** `npm run bench -- [NAME..]`, see `BENCHES`: every figure the documents quote comes from here. */
+import { argumentsOf } from '../tools/arguments.ts';
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchDurable } from './durable.ts';
@@ -8,6 +9,7 @@ import { benchAppend, benchRecovery } from './journal.ts';
 import { benchSnapshot, benchSpace } from './journal-space.ts';
 import { benchSync } from './journal-sync.ts';
 import { benchExplorer, benchTraceCheck } from './model.ts';
+import { benchRefusals, REFUSAL_AIM_MS } from './refusals.ts';
 import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
@@ -25,6 +27,12 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     const { quietP99Ms, floodP99Ms, refusedPerHonest } = await benchFlood();
     row('quiet p99 ms', 'flood p99 ms', 'ratio', 'refused per honest');
     row(number(quietP99Ms, 2), number(floodP99Ms, 2), number(floodP99Ms / quietP99Ms, 2), number(refusedPerHonest, 1));
+  },
+  refusals: async () => {
+    row('CPU ms', 'aim', 'bytes', 'status', 'request');
+    for (const { name, status, bytes, ms } of await benchRefusals(6, 8, process.env['ONLY'])) {
+      row(number(ms, 2), number(REFUSAL_AIM_MS), number(bytes), number(status), name);
+    }
   },
   core: () => {
     for (const window of [1_000, 60_000]) {
@@ -119,18 +127,18 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
   },
 };
 
-async function run(asked: readonly string[]): Promise<void> {
-  for (const name of asked.length > 0 ? asked : Object.keys(BENCHES)) {
-    const bench = BENCHES[name];
-    if (bench === undefined) {
-      console.error(`bench: one of ${Object.keys(BENCHES).join(', ')}`);
-      process.exit(2);
-    }
+const USAGE = `npm run bench [-- NAME..]: measures everything, or what is named; takes minutes
+  ${Object.keys(BENCHES).join(', ')}
+MESSAGES=N and ROUNDS=N in the environment make space, snapshot and durable shorter or longer.`;
+
+async function run(): Promise<void> {
+  const { positionals } = argumentsOf(USAGE, {}, Object.keys(BENCHES));
+  for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
     console.log(`\n${name}`);
-    await bench();
+    await BENCHES[name]?.();
   }
 }
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === CORE_CHILD) console.log(runCore(Number(rest[0]), Number(rest[1])));
-else await run(process.argv.slice(2));
+else await run();

@@ -1,53 +1,61 @@
-import type { Clock } from '../src/ports.ts';
+import type { Clock, Clocks, TimeSource } from '../src/ports.ts';
+import { ServiceClock } from '../src/service/service-clock.ts';
 import type { Loop } from './loop.ts';
 
 /** Wall time when a simulation begins; any value does. */
 export const EPOCH_MS = 1_800_000_000_000;
 
 /**
- * The clocks of one machine: an oscillator that may drift or stand still, and a wall clock that may be set besides.
- * A process anchors its own clock to the wall once, when it starts (TM1); steps of the wall reach it with its next start.
+ * The clocks of one machine: an oscillator that may drift or stand still, and a wall clock that may be set besides. Of both the
+ * process that runs makes its service clock, by the shipped code.
  */
-export class NodeClock implements Clock {
+export class NodeClock implements Clock, TimeSource {
+  /** By how much the wall clock was set so far, in all. */
+  setByMs = 0;
   private readonly loop: Loop;
+  private readonly wallOffsetMs: number;
   /** What the oscillator showed at `sinceMs` of true time, and how fast it has run since. */
   private shownMs = 0;
   private sinceMs = 0;
   private rate = 1;
   private frozen = false;
-  private wallOffsetMs: number;
-  private anchorMs = EPOCH_MS;
+  private service: ServiceClock;
 
   constructor(loop: Loop, skewMs: number) {
     this.loop = loop;
     this.wallOffsetMs = EPOCH_MS + skewMs;
+    this.service = new ServiceClock(this, null);
   }
 
-  private oscillator(): number {
+  monotonicMs(): number {
     const passedMs = this.loop.nowMs - this.sinceMs;
     return this.frozen ? this.shownMs : this.shownMs + passedMs * this.rate;
   }
 
   wallMs(): number {
-    return Math.floor(this.oscillator() + this.wallOffsetMs);
+    return Math.floor(this.monotonicMs() + this.wallOffsetMs + this.setByMs);
   }
 
   nowMs(): number {
-    return Math.floor(this.oscillator() + this.anchorMs);
+    return this.service.nowMs();
   }
 
-  /** A process starts: its clock begins at the wall clock as it stands. */
-  anchor(): void {
-    this.anchorMs = this.wallOffsetMs;
+  instantOf(atMs: number): number {
+    return this.service.instantOf(atMs);
+  }
+
+  /** A process starts, and goes on from what its journal says of the clocks. */
+  begin(last: Clocks | null): void {
+    this.service = new ServiceClock(this, last);
   }
 
   /** Someone sets the wall clock. */
   step(byMs: number): void {
-    this.wallOffsetMs += byMs;
+    this.setByMs += byMs;
   }
 
   private turn(change: () => void): void {
-    this.shownMs = this.oscillator();
+    this.shownMs = this.monotonicMs();
     this.sinceMs = this.loop.nowMs;
     change();
   }

@@ -1,3 +1,4 @@
+import { visible } from '../src/visible.ts';
 import { type Happening, Narrator } from './narrate.ts';
 import type { RunObserver } from './watch.ts';
 import type { RunResult, World } from './world.ts';
@@ -46,4 +47,4 @@ export function partingStep(a: readonly number[], b: readonly number[]): number 
 }
 
 export const formatHappening = ({ step, atMs, lane, text }: Happening): string =>
-  `${String(step).padStart(7)} ${`${atMs} ms`.padStart(12)}  ${lane.padEnd(12)} ${text}`;
+  visible(`${String(step).padStart(7)} ${`${atMs} ms`.padStart(12)}  ${lane.padEnd(12)} ${text}`);

@@ -76,18 +76,12 @@ export class DiskTrouble {
 
   /** Turns a few bits of what is written. */
   flip(disk: Disk, bits: number): void {
+    const places = new Places(disk);
     for (let i = 0; i < bits; i++) {
-      const at = this.place(disk);
+      const at = places.pick(this.random);
       if (at !== null) disk.flip(at.file, at.at, this.random.below(8));
     }
     this.hasLied = true;
-  }
-
-  private place(disk: Disk): { readonly file: string; readonly at: number } | null {
-    const files = disk.allFiles().filter((file) => disk.size(file) > 0);
-    if (files.length === 0) return null;
-    const file = this.random.pick(files);
-    return { file, at: this.random.below(writtenOf(disk.read(file, 0, disk.size(file)))) };
   }
 
   // ---- what goes wrong
@@ -129,7 +123,7 @@ export class DiskTrouble {
       this.error = null;
       return { kind: 'error', code: 'EIO', cached };
     }
-    const place = this.misdirects ? this.place(disk) : null;
+    const place = this.misdirects ? new Places(disk).pick(this.random) : null;
     if (place === null) return null;
     this.misdirects = false;
     this.hasLied = true;
@@ -155,9 +149,22 @@ export class DiskTrouble {
   }
 }
 
-/** How much of a file was written, without the zeros at its end; at least 1. */
-function writtenOf(bytes: Uint8Array): number {
-  let end = bytes.byteLength;
-  while (end > 1 && bytes[end - 1] === 0) end--;
-  return end;
+/** The bytes of a disk where something was written. While they are picked from, they may change and not become more. */
+class Places {
+  private readonly files: readonly { readonly file: string; readonly bytes: Uint8Array; end: number }[];
+
+  constructor(disk: Disk) {
+    this.files = disk
+      .allFiles()
+      .filter((file) => disk.size(file) > 0)
+      .map((file) => ({ file, bytes: disk.read(file, 0, disk.size(file)), end: disk.size(file) }));
+  }
+
+  pick(random: Draws): { readonly file: string; readonly at: number } | null {
+    if (this.files.length === 0) return null;
+    const one = random.pick(this.files);
+    // Without the zeros at its end, and at least 1.
+    while (one.end > 1 && one.bytes[one.end - 1] === 0) one.end--;
+    return { file: one.file, at: random.below(one.end) };
+  }
 }

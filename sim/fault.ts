@@ -145,7 +145,8 @@ export class Injector {
     switch (fault.kind) {
       case 'clock_step':
         faults.began(fault.byMs < 0 ? 'clock_back' : 'clock_forward', loop.nowMs);
-        return clock.step(fault.byMs);
+        clock.step(fault.byMs);
+        return node.wallSet();
       case 'clock_freeze':
         faults.began(fault.kind, loop.nowMs, fault.forMs);
         change(() => clock.freeze(true));
@@ -160,7 +161,17 @@ export class Injector {
 
 type DiskFaultPlan = Extract<Fault, { kind: (typeof FAULT_FAMILIES)['disk'][number] }>;
 
+/** The most of each that a schedule or a replay may ask for at once. */
+export const FAULT_MOST = {
+  connections: 1_000_000,
+  bits: 1_000_000,
+  ops: 10_000,
+  bytes: 1_000_000_000,
+  /** How far a clock is set. */
+  stepMs: 86_400_000,
+} as const;
+
 /** Faults after which a disk may not have what it said to have: its node may be lost by them. */
 export const DAMAGES: readonly string[] = ['lost_sync', 'bit_flip', 'misdirected_write'];
 /** Faults after which durations on a node are not those of true time. */
-export const BENDS_TIME: readonly string[] = ['clock_step', 'clock_freeze', 'clock_drift'];
+export const BENDS_TIME: readonly string[] = ['clock_freeze', 'clock_drift'];

@@ -1,5 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { readBounded, TooLarge } from '../src/bounded.ts';
+import { visible } from '../src/visible.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
 import { ScheduleError } from './yaml.ts';
 
@@ -14,12 +16,21 @@ export function readSchedule(name: string): Schedule {
   const path = existsSync(name) ? name : shipped;
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    throw new ScheduleError(`${name}: no such schedule; shipped are ${shippedNames().join(', ')}`);
+    text = readBounded(path, SCHEDULE_BYTES_MAX).toString();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      throw new ScheduleError(`${visible(name)}: no such schedule; shipped are ${shippedNames().join(', ')}`);
+    throw new ScheduleError(`${visible(name)}: ${whyUnreadable(error)}`);
   }
   return parseSchedule(text, name);
 }
+
+/** Far more than anyone writes down. */
+const SCHEDULE_BYTES_MAX = 1024 ** 2;
+
+export const whyUnreadable = (error: unknown): string =>
+  error instanceof TooLarge ? error.message : `cannot be read (${(error as NodeJS.ErrnoException).code})`;
 
 export const shippedNames = (): string[] =>
   readdirSync(SCHEDULES)

@@ -75,6 +75,7 @@ export abstract class Narrator implements RunObserver {
 
   noted(node: number, facts: readonly ProcessFact[]): void {
     for (const fact of facts) {
+      if (fact.name === 'clocks') continue;
       const text = fact.name === 'revoked' ? `that ${fact.value} is revoked` : 'that this process is the one';
       this.say('sync', `node ${node}`, `${text} is durable`);
     }

@@ -15,13 +15,18 @@ import { type Opened, SimStore } from './store.ts';
 import type { Watch } from './watch.ts';
 
 /** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
-export const DEFECTS = ['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const;
+export const DEFECTS = [
+  ...(['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const),
+  'forget_clocks',
+] as const;
 export type Defect = (typeof DEFECTS)[number];
 
 /** So that the timers of all nodes have ids of their own. */
 const NODES_MAX = 16;
 /** A process whose journal failed is of no more use; whoever watches it starts another so much later. */
 const FAILED_DOWN_MS = 500;
+/** Time is looked at at least this often, as in `src/main.ts`; here only where that could matter. */
+const TICK_MS = 20;
 /** Space that was short is asked for again so often, as in `src/store.ts`. */
 const RETRY_MS = 1_000;
 
@@ -110,7 +115,6 @@ export class MailboxNode implements Host {
   private begin(): void {
     const { defect, watch, loop } = this.parts;
     loop.record(RECORDS.start, this.index, this.generation);
-    this.clock.anchor();
     if (defect === 'stuck_clock') this.clock.freeze(true);
     this.isDraining = false;
     this.isShort = false;
@@ -122,6 +126,7 @@ export class MailboxNode implements Host {
       this.isGone = true;
       return;
     }
+    this.clock.begin(defect === 'forget_clocks' ? null : opened.clocks);
     this.kept(opened.survived);
     watch.started(this.index, opened, this.generation === 0);
     this.takeOver(opened);
@@ -137,6 +142,8 @@ export class MailboxNode implements Host {
       shards,
       random,
       integrity,
+      instantOf: (atMs) => this.clock.instantOf(atMs),
+      stampsClocks: true,
       observer: {
         fact: (shard, fact) => {
           killed()?.fact(shard, fact);
@@ -226,10 +233,16 @@ export class MailboxNode implements Host {
       service.refuseWrites('draining');
       service.endWaiting(this.clock.nowMs(), true);
     });
-    this.parts.loop.after(forMs, 'end', this.timerId(), () => {
+    const { loop } = this.parts;
+    const gone = (): void => {
       if (generation !== this.generation) return;
       this.died(false, null);
       exit();
+    };
+    loop.after(forMs, 'end', this.timerId(), () => {
+      if (generation !== this.generation) return;
+      this.live(() => service.stampClocks(this.clock.nowMs()));
+      service.whenDurable(() => loop.after(0, 'end', this.timerId(), gone));
     });
   }
 
@@ -277,16 +290,19 @@ export class MailboxNode implements Host {
 
   private append(batches: readonly Batch[]): void {
     const { service, generation } = this;
-    const { loop, defect } = this.parts;
+    const { loop, defect, watch } = this.parts;
+    watch.appending(this.index);
     const hear = (): void => {
       if (generation !== this.generation) return;
       if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), () => this.live(hear));
       service?.durable();
+      this.watchIdle();
       this.arm();
     };
     this.store.append(batches, (error) => {
       loop.mark('sync', this.index);
       if (error !== null) return this.failed();
+      watch.appended(this.index);
       this.kept(batches);
       if (defect !== 'reply_before_sync') hear();
     });
@@ -369,6 +385,27 @@ export class MailboxNode implements Host {
       this.tick();
     };
     loop.after(delayMs, 'wake', id, wake);
+  }
+
+  /** Someone set the wall clock: the process sees it with its next look at the time. */
+  wallSet(): void {
+    const { generation } = this;
+    const { loop } = this.parts;
+    const id = this.timerId();
+    const look = (): void => {
+      if (generation !== this.generation) return;
+      if (this.isPaused) return loop.at(this.pausedUntilMs, 'wake', id, look);
+      loop.mark('wake', this.index);
+      this.tick();
+      this.parts.watch.looked(this.index);
+      this.watchIdle();
+    };
+    loop.after(TICK_MS, 'wake', id, look);
+  }
+
+  private watchIdle(): void {
+    const { service, store } = this;
+    if (service !== null && !service.isFailed && !store.isAppending) this.parts.watch.idle(this.index);
   }
 
   /** The clock runs differently from now on: wake-ups are planned anew. */

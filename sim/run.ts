@@ -1,4 +1,5 @@
 import { Generator } from './clients/generator.ts';
+import { type Conclusion, conclude } from './conclusion.ts';
 import { BENDS_TIME, DAMAGES } from './fault.ts';
 import type { Schedule } from './schedule.ts';
 import type { RunObserver } from './watch.ts';
@@ -8,8 +9,7 @@ import { type RunResult, World } from './world.ts';
 export interface SimResult extends RunResult {
   readonly schedule: Schedule;
   readonly seed: number;
-  /** Goals of the schedule that were not reached, with what was. */
-  readonly missed: readonly string[];
+  readonly conclusion: Conclusion;
 }
 
 export interface RunOptions {
@@ -36,12 +36,9 @@ export function runSchedule(schedule: Schedule, seed = schedule.seed, options: R
   return resultOf(schedule, seed, world.run(driver));
 }
 
-export function resultOf(schedule: Schedule, seed: number, run: RunResult): SimResult {
-  const missed =
-    run.verdict.kind === 'held'
-      ? Object.entries(schedule.goals)
-          .filter(([goal, least]) => (run.tally[goal] ?? 0) < least)
-          .map(([goal, least]) => `${goal} ${run.tally[goal] ?? 0} of ${least}`)
-      : [];
-  return { schedule, seed, missed, ...run };
-}
+export const resultOf = (schedule: Schedule, seed: number, run: RunResult): SimResult => ({
+  schedule,
+  seed,
+  conclusion: conclude(run, schedule),
+  ...run,
+});

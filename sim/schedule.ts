@@ -7,6 +7,7 @@ import type { CapabilityRules } from './clients/issuer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
 import { ERRORS_OF, type ErrorOf, TEARS, type Tear } from './disk-trouble.ts';
+import { FAULT_MOST } from './fault.ts';
 import type { Direction } from './network.ts';
 import { DEFECTS } from './node.ts';
 import type { Range } from './random.ts';
@@ -249,23 +250,23 @@ function paramsOf(kind: PlannedKind, f: Fields, { onNode, onLinks, onShard }: Pl
     case 'clock_drift':
       return { ...onNode(), rate: f.number('rate', 0.1, 10), forMs: f.range('for') };
     case 'connection_flood':
-      return { ...onNode(), connections: f.whole('connections', 1, 1_000_000), forMs: f.range('for') };
+      return { ...onNode(), connections: f.whole('connections', 1, FAULT_MOST.connections), forMs: f.range('for') };
     case 'power_cut':
       return {
         ...onNode(),
-        ops: f.wholeRange('ops', 10_000, { min: 1, max: 20 }),
+        ops: f.wholeRange('ops', FAULT_MOST.ops, { min: 1, max: 20 }),
         tear: f.oneOf('tear', TEARS, 'sector'),
         downMs: f.range('down'),
       };
     case 'disk_error':
       return { ...onNode(), of: f.oneOf('of', ERRORS_OF, 'write') };
     case 'disk_full':
-      return { ...onNode(), bytes: f.whole('bytes', 0, 1_000_000_000, 0), forMs: f.range('for') };
+      return { ...onNode(), bytes: f.whole('bytes', 0, FAULT_MOST.bytes, 0), forMs: f.range('for') };
     case 'short_write':
     case 'lost_sync':
       return { ...onNode(), forMs: f.range('for') };
     case 'bit_flip':
-      return { ...onNode(), bits: f.whole('bits', 1, 1_000_000, 1) };
+      return { ...onNode(), bits: f.whole('bits', 1, FAULT_MOST.bits, 1) };
     case 'misdirected_write':
       return onNode();
     case 'shard_kill':

@@ -8,7 +8,7 @@ import type { Recovered } from '../src/journal/recover.ts';
 import { imagesIn, shardPieces } from '../src/journal/shard-images.ts';
 import { compact } from '../src/journal/snapshot.ts';
 import { isNoSpace, runLater } from '../src/journal/steps.ts';
-import type { Batch, ProcessFact, StorageOp } from '../src/ports.ts';
+import type { Batch, Clocks, ProcessFact, StorageOp } from '../src/ports.ts';
 import { Service } from '../src/service/service.ts';
 import { Breach } from './checkers/breach.ts';
 import { PrefixLog } from './checkers/prefix.ts';
@@ -57,6 +57,7 @@ export interface StoreParts {
 export interface Opened {
   readonly shards: readonly ShardState[];
   readonly processFacts: readonly ProcessFact[];
+  readonly clocks: Clocks | null;
   readonly epoch: number;
   /** Of the append that was under way: what is there after all. */
   readonly survived: readonly Batch[];
@@ -78,7 +79,7 @@ export class SimStore {
   private journal: EmbeddedJournal | null = null;
   /** Appended, and not known to be durable. */
   private inDoubt: readonly Batch[] = [];
-  private isAppending = false;
+  isAppending = false;
   /** Of the last frame that is known to be durable. */
   private sequence = 0;
   private waiting: (() => void)[] = [];
@@ -133,6 +134,7 @@ export class SimStore {
     return {
       shards: shards.length > 0 ? shards : Service.empty(parts.shards, parts.limits),
       processFacts: recovered?.replica.processFacts() ?? [],
+      clocks: recovered?.replica.clocks ?? null,
       epoch: journal.epoch,
       survived,
       torn: recovered !== null && recovered.tail.tornEnd > recovered.tail.at,

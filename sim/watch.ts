@@ -112,6 +112,25 @@ export class Watch {
     this.loop.record(RECORDS.fact + 256 * FACT_CODE[fact.name], node * 256 + shard.shard, what);
   }
 
+  appending(node: number): void {
+    this.nodes[node]?.time.appending();
+  }
+
+  /** The process has looked at its clocks. */
+  looked(node: number): void {
+    this.nodes[node]?.time.looked();
+  }
+
+  /** The process has nothing to append. */
+  idle(node: number): void {
+    this.nodes[node]?.time.idle();
+  }
+
+  /** All that was appended is durable. */
+  appended(node: number): void {
+    this.nodes[node]?.time.durable();
+  }
+
   synced(node: number, shard: number, facts: readonly Fact[]): void {
     this.nodes[node]?.lifecycle.synced(facts);
     for (const observer of this.observers) observer.synced?.(node, shard, facts);
@@ -157,7 +176,7 @@ export class Watch {
 
   started(node: number, opened: Opened, first: boolean): void {
     for (const observer of this.observers) observer.started?.(node, opened.shards, first);
-    this.nodes[node]?.started(opened, first);
+    this.history.gained(node, this.nodes[node]?.started(opened, first) ?? 0, this.loop.nowMs);
   }
 
   fell(node: number, shard: number): void {

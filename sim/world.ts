@@ -1,9 +1,10 @@
 import type { State } from '../spec/vocabulary.ts';
-import { Breach, type RuleName } from './checkers/breach.ts';
+import { Breach } from './checkers/breach.ts';
 import { HistoryChecker, type HistoryCounts } from './checkers/history.ts';
 import { NodeChecker } from './checkers/node.ts';
 import { Tally } from './checkers/tally.ts';
 import { NodeClock } from './clock.ts';
+import type { Verdict } from './conclusion.ts';
 import { Injector } from './fault.ts';
 import { FaultLog } from './fault-log.ts';
 import { Loop } from './loop.ts';
@@ -14,12 +15,6 @@ import { Settlement } from './settle.ts';
 import { isHealed, nodeOfTopic, type Setup } from './setup.ts';
 import { type RunObserver, Watch } from './watch.ts';
 import { ScheduleError } from './yaml.ts';
-
-export type Verdict =
-  | { readonly kind: 'held' }
-  | { readonly kind: 'safety'; readonly rule: RuleName; readonly detail: string; readonly msgId: string | null }
-  | { readonly kind: 'liveness'; readonly detail: string; readonly msgId: string | null }
-  | { readonly kind: 'crashed'; readonly detail: string };
 
 /** How a run came out. */
 export interface RunResult {
@@ -85,7 +80,8 @@ export class World {
     const { loop, faults } = this;
     if (options.fingerprint === true) loop.fingerprint();
     this.tally = new Tally(loop, faults);
-    this.history = new HistoryChecker(setup.limits, options.clocksAreTrue);
+    const { limits } = setup;
+    this.history = new HistoryChecker(limits, options.clocksAreTrue, (topic) => nodeOfTopic(setup, topic));
     this.watch = new Watch(loop, this.history, this.tally, options.observers ?? []);
     for (let i = 0; i < setup.nodes; i++) this.addNode(i, options);
     this.network = new Network(loop, this.nodes, faults, this.watch);

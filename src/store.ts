@@ -7,10 +7,10 @@ import { openDurable } from './journal/durable.ts';
 import { memoryJournal } from './journal/memory.ts';
 import type { Recovered } from './journal/recover.ts';
 import { restoreLater } from './journal/shard-images.ts';
-import { replayShard } from './journal/worker-replay.ts';
+import { replayProgram, replayShard } from './journal/worker-replay.ts';
 import type { Log } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
-import type { Batch, ProcessFact } from './ports.ts';
+import type { Batch, Clocks, ProcessFact } from './ports.ts';
 import { Service } from './service/service.ts';
 
 /** What a profile keeps things in: the journal, and what it knew when it was opened. */
@@ -18,6 +18,8 @@ export interface Store {
   readonly shards: ShardState[];
   /** Revocations and quota windows of before. */
   readonly processFacts: readonly ProcessFact[];
+  /** What the clocks showed when they were last written down; null where no process ran before. */
+  readonly clocks: Clocks | null;
   /** Of this process; null where nothing outlives one. */
   readonly epoch: number | null;
   append(batches: readonly Batch[], done: (error: Error | null) => void): void;
@@ -37,19 +39,22 @@ export interface StoreOptions {
   readonly acceptTornTail: boolean;
   /** `hasRoom` has changed. */
   readonly onRoom: () => void;
+  /** Opening ends with its reason when it is aborted. */
+  readonly ended: AbortSignal;
 }
 
 /** Space that was short is asked for again so often. */
 const RETRY_MS = 1000;
 
-/** @throws ConfigError, FolderError, JournalRefused */
-export function openStore(options: StoreOptions): Store {
+/** @throws ConfigError, FolderError, JournalRefused, or the reason of `ended` */
+export async function openStore(options: StoreOptions): Promise<Store> {
   return options.settings.profile === 'micronode' ? inMemory(options.settings) : durable(options);
 }
 
 const inMemory = (settings: Settings): Store => ({
   shards: Service.empty(settings.ready_shards, limitsOf(settings)),
   processFacts: [],
+  clocks: null,
   epoch: null,
   append: memoryJournal.append,
   hasRoom: true,
@@ -58,10 +63,11 @@ const inMemory = (settings: Settings): Store => ({
   close: () => {},
 });
 
-function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOptions): Store {
+async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }: StoreOptions): Promise<Store> {
   const startedMs = performance.now();
   let hasRoom = true;
-  const { path, journal, shards, close } = openDurable({
+  const { path, journal, shards, close } = await openDurable({
+    ended,
     folder: settings.data,
     segmentBytes: settings.segment_size,
     acceptTornTail,
@@ -88,6 +94,7 @@ function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOption
     close();
     throw new ConfigError(
       `ready_shards: ${settings.data} has ${shards.length}, and that is fixed for a data directory`,
+      'ready_shards',
     );
   }
   if (recovered !== null) report(recovered, log, metrics);
@@ -98,16 +105,18 @@ function durable({ settings, log, metrics, acceptTornTail, onRoom }: StoreOption
     facts: recovered?.replica.facts ?? 0,
     latency_ms: Math.round(performance.now() - startedMs),
   });
+  const replaying = replayProgram();
   const retrying = setInterval(() => journal.retry(), RETRY_MS);
   retrying.unref();
   return {
     shards: shards ?? Service.empty(settings.ready_shards, limitsOf(settings)),
     processFacts: recovered?.replica.processFacts() ?? [],
+    clocks: recovered?.replica.clocks ?? null,
     epoch,
     append: (batches, done) => journal.append(batches, done),
     rebuild: ({ shard, limits }, done) => {
       const { segment, at, sequence } = journal.end;
-      replayShard({ folder: path, shard, end: { segment, at, sequence } }, limits, done);
+      replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, done);
     },
     get hasRoom() {
       return hasRoom;

@@ -1,5 +1,5 @@
-import { randomBytes, randomFillSync } from 'node:crypto';
-import type { Clock, Random } from './ports.ts';
+import { randomFillSync } from 'node:crypto';
+import type { Random, TimeSource } from './ports.ts';
 
 const POOL_BYTES = 16 * 1024;
 const pool = Buffer.alloc(POOL_BYTES);
@@ -23,14 +23,15 @@ export const systemRandom: Random = {
     return pool.readUIntBE(draw(6), 6) % below;
   },
   token(bytes) {
-    if (bytes > 1024) return randomBytes(bytes).toString('base64url');
-    const at = draw(bytes);
-    return pool.toString('base64url', at, at + bytes);
+    // A character beyond those that `bytes` need makes up for the two that may not be the first.
+    const chars = Math.floor((8 * bytes) / 6) + 1;
+    for (;;) {
+      const at = draw(bytes + 1);
+      const text = pool.toString('base64url', at, at + bytes + 1).slice(0, chars);
+      if (text[0] !== '-' && text[0] !== '_') return text;
+    }
   },
 };
 
-/** Milliseconds that never go back, anchored to the wall clock when the process started (TM1). */
-export function systemClock(): Clock {
-  const anchorMs = Date.now() - performance.now();
-  return { nowMs: () => Math.floor(anchorMs + performance.now()), wallMs: () => Date.now() };
-}
+/** The machine's clocks. The monotonic one is CLOCK_MONOTONIC on Linux: it stands still while the machine is suspended. */
+export const systemTime: TimeSource = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };

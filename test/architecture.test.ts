@@ -9,8 +9,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   spec: { may: ['spec'], packages: ['xstate'] },
   'src/core': { may: ['spec', 'src/core'], packages: [] },
   'src/ports.ts': { may: ['types of src/core'], packages: [] },
+  // What settings name, read without waiting for anybody.
+  'src/regular-file.ts': { may: [], packages: [] },
   'src/auth': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/auth'],
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/regular-file.ts', 'src/auth'],
     packages: ['macaroons.js', 'hash-wasm'],
   },
   'src/integrity': {
@@ -20,7 +22,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   // Recovery is the reducer run over what the journal holds, with the hashes of the wire.
   'src/journal': { may: ['spec', 'src/core', 'src/integrity', 'src/ports.ts', 'src/journal'], packages: [] },
   'src/observe': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/observe'],
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/observe', 'src/visible.ts'],
     packages: ['prom-client', 'consola', 'uuidv7'],
   },
   'src/service': {
@@ -48,8 +50,15 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/model'],
     packages: [],
   },
-  'src/trace': { may: ['spec', 'src/core', 'src/model', 'src/ports.ts', 'src/trace'], packages: [] },
-  'src/config': { may: ['spec', 'src/core', 'src/config'], packages: ['smol-toml'] },
+  'src/trace': { may: ['spec', 'src/core', 'src/model', 'src/ports.ts', 'src/trace', 'src/visible.ts'], packages: [] },
+  'src/config': {
+    may: ['spec', 'src/core', 'src/regular-file.ts', 'src/config', 'src/visible.ts'],
+    packages: ['smol-toml'],
+  },
+  // Files of others, never more of them than is asked for.
+  'src/bounded.ts': { may: [], packages: [] },
+  // What a terminal would act on, made visible.
+  'src/visible.ts': { may: [], packages: [] },
   'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
   'src/supervisor.ts': { may: ['spec'], packages: ['xstate'] },
@@ -69,6 +78,8 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'src/config',
       'src/supervisor.ts',
       'src/trace',
+      'src/bounded.ts',
+      'src/visible.ts',
       'sim',
     ],
     packages: ['yaml', 'typebox'],

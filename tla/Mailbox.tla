@@ -102,7 +102,9 @@ Valid(m, r) ==
     /\ state[m] = "leased"
     /\ r = receipt[m]
     /\ timer[m] > 0
-Holds(m) == \E r \in 0..epoch[m] : Valid(m, r)
+\* What may be presented: any receipt that m ever had, and 0 for one that nobody was given
+Receipts(m) == 0..epoch[m]
+Holds(m) == \E r \in Receipts(m) : Valid(m, r)
 
 \* guards.leaseIsOver (RT3)
 LeaseIsOver(m) ==
@@ -118,6 +120,12 @@ TtlIsOver(m) ==
 RetentionIsOver(m) ==
     /\ state[m] \in Waiting
     /\ ReadyRetention > 0
+    /\ keep[m] = 0
+
+\* due.ts: a dead letter is kept no longer (DL3)
+PurgeIsDue(m) ==
+    /\ state[m] = "dead_lettered"
+    /\ DlqRetention > 0
     /\ keep[m] = 0
 
 \* guards.attemptsLeft (RT1)
@@ -231,15 +239,18 @@ TakeBack(m) ==
 \* backoffMs (RT1, D6): full jitter, 0 .. min(backoff_max, backoff_base x 2^attempt)
 Backoffs(m) == 0..Min(BackoffMax, BackoffBase * 2^attempt[m])
 
+\* A nack may say itself how long, and BackoffMax does not bound that (RT1)
+NackBackoffs(m) == Backoffs(m) \cup RetryAfters
+
 \* m, whose lease ends with this error, returns after one of these backoffs: decided at the return itself (RT1, RT2)
 Return(m, backoffs, last) ==
     IF AttemptsLeft(m)
     THEN \E backoff \in backoffs : GiveBack(m, backoff, last)
     ELSE DeadLetter(m, "max_attempts", last)
 
-\* remember (LE4): who settled the lease, and how; the oldest is forgotten when there are too many
-Remember(m, verb, to) ==
-    LET all == Append(settled, <<m, receipt[m], verb, to, TReplay>>)
+\* remember (LE4): which receipt settled the lease, and how; the oldest is forgotten when there are too many
+Remember(m, r, verb, to) ==
+    LET all == Append(settled, <<m, r, verb, to, TReplay>>)
     IN  settled' = IF Len(all) > SettledCapacity THEN Tail(all) ELSE all
 
 \* advance.ts: d ticks pass
@@ -314,19 +325,19 @@ Recv(m) ==
 \* decideAck (LE3, LE4)
 Ack(m) ==
     /\ up
-    /\ Holds(m)
+    /\ \E r \in Receipts(m) : Valid(m, r) /\ Remember(m, r, "ack", "acked")
     /\ End(m, "acked")
-    /\ Remember(m, "ack", "acked")
     /\ UNCHANGED <<up, crashes, accepted, delivered>>
 
 \* decideNack (LE3, LE4, RT1, IN1): given back, to the dead letters for want of attempts, or there because the nack asks for it
 Nack(m) ==
     /\ up
-    /\ Holds(m)
-    /\ \/ /\ Return(m, Backoffs(m) \cup {Min(wanted, BackoffMax) : wanted \in RetryAfters}, Error("nacked"))
-          /\ Remember(m, "nack", IF AttemptsLeft(m) THEN "redelivered" ELSE "dead_lettered")
-       \/ /\ \E why \in Asked : DeadLetter(m, why, Error("nacked"))
-          /\ Remember(m, "nack", "dead_lettered")
+    /\ \E r \in Receipts(m) :
+        /\ Valid(m, r)
+        /\ \/ /\ Return(m, NackBackoffs(m), Error("nacked"))
+              /\ Remember(m, r, "nack", IF AttemptsLeft(m) THEN "redelivered" ELSE "dead_lettered")
+           \/ /\ \E why \in Asked : DeadLetter(m, why, Error("nacked"))
+              /\ Remember(m, r, "nack", "dead_lettered")
     /\ UNCHANGED <<up, crashes, accepted, delivered>>
 
 \* decideExtend (LE3, LE5): by a visibility of its own, or by the recv's
@@ -477,11 +488,13 @@ Next ==
     \/ RefuseEmpty \/ RefuseSaturatedInflight \/ RefuseLeaseLost \/ RefuseNotFound \/ RefuseSkipped
     \/ AckAgain \/ NackAgainRedelivered \/ NackAgainDeadLettered
 
-\* Nothing is assumed of consumers: they may never ack.
+\* Nothing is assumed of what consumers do with a lease: they may never ack. What time asks for, expiries and purges, is done:
+\* time waits for it (MayPass).
 Fairness ==
     /\ WF_vars(Tick)
     /\ WF_vars(Recover)
     /\ \A m \in Msgs : WF_vars(Expire(m))
+    /\ \A m \in Msgs : WF_vars(PurgeIsDue(m) /\ Purge(m))
     /\ \A m \in Msgs : SF_vars(Recv(m))
 
 Spec == Init /\ [][Next]_vars /\ Fairness
@@ -513,9 +526,11 @@ TypeOK ==
     /\ accepted \subseteq Msgs
     /\ delivered \in [Msgs -> Nat]
 
-NoLossInv == \A m \in accepted : state[m] # "absent"
-
-SingleLeaseInv == \A m \in Msgs : Cardinality({r \in 0..epoch[m] : Valid(m, r)}) <= 1
+\* What was accepted is there, and a dead letter among the dead letters. How it may end, no state tells: EndsProp.
+NoLossInv ==
+    \A m \in accepted :
+        /\ state[m] # "absent"
+        /\ state[m] = "dead_lettered" => \E i \in DOMAIN dlq : dlq[i] = m
 
 AttemptsBoundedInv ==
     \A m \in Msgs :
@@ -534,6 +549,60 @@ CapacityInv ==
     /\ Len(settled) <= SettledCapacity
     /\ Len(dlq) <= DlqCapacity
     /\ \A m \in Msgs : Len(DeadOf(m)) <= DlqMaxPerTopic
+
+\* The step settled the lease of m, by this verb and under the receipt in force. It shows where settled receipts are remembered.
+Settles(m, verb) ==
+    /\ timer[m] > 0
+    /\ SettledCapacity > 0 =>
+        /\ settled' # <<>>
+        /\ settled'[Len(settled')] = <<m, receipt[m], verb, state'[m], TReplay>>
+
+\* The step gave m back unread (LE7): uncounted, or counted after too many in a row.
+GivesBackUnread(m) ==
+    /\ timer[m] > 0
+    /\ settled' = settled
+    /\ IF releases[m] < ReleasesMax
+       THEN releases'[m] = releases[m] + 1 /\ attempt'[m] = attempt[m] - 1 /\ state'[m] \in Waiting
+       ELSE error'[m] = Error("released") /\ state'[m] \in {"redelivered", "dead_lettered"}
+
+LeaseBegins(m) ==
+    /\ up
+    /\ state[m] \in Waiting
+    /\ timer[m] = 0
+    /\ state'[m] = "leased"
+    /\ epoch'[m] = epoch[m] + 1
+    /\ receipt'[m] = epoch'[m]
+
+\* By its deadline, by its holder, or by a release.
+LeaseEnds(m) ==
+    /\ up
+    /\ receipt'[m] = 0
+    /\ \/ timer[m] = 0 /\ state'[m] \in {"redelivered", "dead_lettered"}
+       \/ Settles(m, "ack") /\ state'[m] = "acked"
+       \/ Settles(m, "nack") /\ state'[m] \in {"redelivered", "dead_lettered"}
+       \/ GivesBackUnread(m)
+
+\* Its deadline comes nearer as time passes, and moves by an extension alone (LE5).
+LeaseLasts(m) ==
+    /\ UNCHANGED <<state[m], receipt[m]>>
+    /\ \/ \E d \in IF up THEN {0, 1} ELSE Elapsed : timer'[m] = Less(timer[m], d)
+       \/ up /\ timer[m] > 0 /\ timer'[m] \in Visibilities \cup {visibility[m]} /\ timer'[m] <= left[m]
+
+SingleLeaseProp ==
+    [][\A m \in Msgs :
+        IF state[m] = "leased"
+        THEN (LeaseLasts(m) \/ LeaseEnds(m)) /\ UNCHANGED epoch[m]
+        ELSE \/ state'[m] # "leased" /\ UNCHANGED <<receipt[m], epoch[m]>>
+             \/ LeaseBegins(m)]_vars
+
+\* The trace of a purge says what the message was (DL3), and its idempotency window goes on (ID4).
+EndsProp ==
+    [][\A m \in Msgs :
+        /\ m \in accepted => m \in accepted'
+        /\ state'[m] = "absent" => state[m] = "absent"
+        /\ state'[m] = "acked" => state[m] = "acked" \/ (state[m] = "leased" /\ LeaseEnds(m) /\ Settles(m, "ack"))
+        /\ state'[m] = "purged" => state[m] = "purged" \/
+            (up /\ state[m] = "dead_lettered" /\ UNCHANGED <<attempt[m], epoch[m], redrives[m], window[m]>>)]_vars
 
 AckFinalProp == [][\A m \in Msgs : state[m] = "acked" => state'[m] = "acked"]_vars
 

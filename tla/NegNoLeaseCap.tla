@@ -4,6 +4,6 @@ EXTENDS Mailbox
 MCTopicOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
-MCTtls == {NoTtl}
+MCTtls == {NoTtl, 1}
 AlwaysExtend(m, length) == TRUE
 ====

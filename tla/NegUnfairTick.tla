@@ -4,11 +4,12 @@ EXTENDS Mailbox
 MCTopicOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
-MCTtls == {NoTtl}
+MCTtls == {NoTtl, 1}
 UnfairSpec ==
     /\ Init
     /\ [][Next]_vars
     /\ WF_vars(Recover)
     /\ \A m \in Msgs : WF_vars(Expire(m))
+    /\ \A m \in Msgs : WF_vars(PurgeIsDue(m) /\ Purge(m))
     /\ \A m \in Msgs : SF_vars(Recv(m))
 ====

@@ -23,6 +23,8 @@ Changed(name, old) == IF name \in DOMAIN Step.changes THEN Step.changes[name] EL
 HintedBackoffs(m) ==
     LET most == IF attempt[m] > 15 THEN BackoffMax ELSE Min(BackoffMax, BackoffBase * 2^attempt[m])
     IN  {backoff \in {Changed("timer", timer[m])} : backoff <= most}
+HintedNackBackoffs(m) ==
+    {backoff \in {Changed("timer", timer[m])} : backoff \in HintedBackoffs(m) \/ \E most \in RetryAfters : backoff <= most}
 
 TraceInit ==
     /\ Init

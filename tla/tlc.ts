@@ -9,6 +9,7 @@ import { checkJava, tlcJar } from '../src/model/jar.ts';
 import { GRAPHS, graphFile, MODELS, type Model, stampOf } from '../src/model/models.ts';
 import { encodeGraph } from '../src/model/record.ts';
 import { runModel, type TlcRun } from '../src/model/run-tlc.ts';
+import { argumentsOf, refuse, whole } from '../tools/arguments.ts';
 
 /** Models at a time: a dump is made by one worker. */
 const LANES = 2;
@@ -66,20 +67,39 @@ async function check(jar: string, model: Model, record: boolean): Promise<boolea
 const sizeOf = (model: Model): number =>
   model.graph === null || !existsSync(graphFile(model)) ? 0 : statSync(graphFile(model)).size;
 
-async function main(args: readonly string[]): Promise<boolean> {
-  const record = args.includes('--record');
-  const within = args.includes('--within') ? Number(args[args.indexOf('--within') + 1]) : Number.POSITIVE_INFINITY;
-  if (Number.isNaN(within)) throw new Error('--within: a number of minutes');
-  const names = args.filter((arg, i) => !arg.startsWith('--') && args[i - 1] !== '--within');
-  const unknown = names.filter((name) => !MODELS.some((model) => model.name === name));
-  if (unknown.length > 0)
-    throw new Error(`no model ${unknown.join(', ')}; there are ${MODELS.map((m) => m.name).join(', ')}`);
+const USAGE = `npm run tlc [-- OPTIONS MODEL..]: checks every model with TLC, or those that are named; needs Java 11
+  --record           write the state graphs to tla/graphs instead of comparing them
+  --within MINUTES   begin no model after that, and say what is left out
+Exit: 0 all came out as they must, 1 some did not, 2 wrongly called.`;
+
+interface Asked {
+  readonly record: boolean;
+  readonly within: number;
+  readonly names: readonly string[];
+}
+
+function asked(): Asked {
+  const options = { record: { type: 'boolean' }, within: { type: 'string' } } as const;
+  const { values, positionals } = argumentsOf(
+    USAGE,
+    options,
+    MODELS.map(({ name }) => name),
+  );
+  try {
+    const within = whole('within', values.within, 0, 100_000) ?? Number.POSITIVE_INFINITY;
+    return { record: values.record === true, within, names: positionals };
+  } catch (error) {
+    return refuse(error, USAGE);
+  }
+}
+
+async function main({ record, within, names }: Asked): Promise<boolean> {
   checkJava();
   const jar = tlcJar();
   cells('model', 'distinct', 'depth', 'seconds', 'verdict');
   const endMs = performance.now() + within * 60_000;
-  const asked = MODELS.filter(({ name }) => names.length === 0 || names.includes(name));
-  const left = asked.sort((one, other) => sizeOf(one) - sizeOf(other));
+  const chosen = MODELS.filter(({ name }) => names.length === 0 || names.includes(name));
+  const left = chosen.sort((one, other) => sizeOf(one) - sizeOf(other));
   let good = true;
   const lane = async (): Promise<void> => {
     for (let model = left.shift(); model !== undefined; model = left.shift()) {
@@ -92,7 +112,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   return good;
 }
 
-main(process.argv.slice(2)).then(
+main(asked()).then(
   (good) => {
     process.exitCode = good ? 0 : 1;
   },

@@ -8,6 +8,7 @@ import type { TSchema } from 'typebox';
 import { OUTCOMES, type Outcome } from '../spec/vocabulary.ts';
 import { ROUTES, type Route } from '../src/http/routes.ts';
 import { API, COMPONENTS, type Described } from './api.ts';
+import { argumentsOf } from './arguments.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 export const OPENAPI_FILE = resolve(ROOT, 'docs/openapi.json');
@@ -175,4 +176,7 @@ export function openapi(): Record<string, unknown> {
 
 export const openapiText = (): string => `${JSON.stringify(openapi(), null, 2)}\n`;
 
-if (process.argv[1] === import.meta.filename) writeFileSync(OPENAPI_FILE, openapiText());
+if (process.argv[1] === import.meta.filename) {
+  argumentsOf('npm run openapi: writes docs/openapi.json from the routes and schemas', {});
+  writeFileSync(OPENAPI_FILE, openapiText());
+}

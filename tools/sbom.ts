@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { argumentsOf } from './arguments.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 export const SBOM_FILE = resolve(ROOT, 'docs/sbom/svc-mailbox.cdx.json');
@@ -36,6 +37,7 @@ function sbomText(): string {
 }
 
 if (process.argv[1] === import.meta.filename) {
+  argumentsOf('npm run sbom: writes the bill of materials, docs/sbom/svc-mailbox.cdx.json', {});
   mkdirSync(dirname(SBOM_FILE), { recursive: true });
   writeFileSync(SBOM_FILE, sbomText());
 }

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { argumentsOf } from './arguments.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -96,4 +97,7 @@ function main(): void {
   if (bad || problems.length > 0) process.exitCode = 1;
 }
 
-if (process.argv[1] === import.meta.filename) main();
+if (process.argv[1] === import.meta.filename) {
+  argumentsOf('npm run supply-chain: advisories, licences and the deny list, of every package of the lockfile', {});
+  main();
+}

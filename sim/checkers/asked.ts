@@ -2,7 +2,8 @@ import type { RuleName } from './breach.ts';
 
 const EVERY_FACT: readonly RuleName[] = [
   ...([
-    'SingleLeaseInv',
+    'SingleLeaseProp',
+    'EndsProp',
     'AckFinalProp',
     'EpochMonotoneProp',
     'AttemptsBoundedInv',
@@ -22,10 +23,10 @@ export const ASKED: Readonly<Record<string, readonly RuleName[]>> = {
   released: ['LE3', 'LE7', 'RT1'],
   expired: ['RT1', 'RT3', 'DL1'],
   reprocessed: ['DL2'],
-  purged: ['NoLossInv', 'DL3'],
+  purged: ['EndsProp', 'DL3'],
   arrival: ['AU1', 'RevokedProp'],
   reply: ['ReplyDurableInv', 'AU1', 'RevokedProp', 'BD2', 'LE1', 'LE3', 'LE4', 'IN1'],
-  answer: ['AckFinalProp', 'EpochMonotoneProp', 'SingleLeaseInv', 'IdempotentInv', 'IN1'],
+  answer: ['AckFinalProp', 'EpochMonotoneProp', 'SingleLeaseProp', 'IdempotentInv', 'IN1'],
   start: ['NoLossInv', 'PrefixProp', 'WindowProp', 'RT4', 'AckFinalProp'],
   end: ['DeliveredLive', 'NoLossInv'],
 };
@@ -33,7 +34,8 @@ export const ASKED: Readonly<Record<string, readonly RuleName[]>> = {
 /** What the invariants say, in a line each; the rules have their own. */
 export const INVARIANT_TEXT: Readonly<Record<string, string>> = {
   NoLossInv: 'an accepted message is somewhere, or was acked or purged by a fact',
-  SingleLeaseInv: 'at most one receipt of a message is valid at a time',
+  SingleLeaseProp: 'a lease begins where none is in force, and ends by its holder, its deadline or a release',
+  EndsProp: 'a message ends by an ack of its lease, or as a dead letter that was purged with a trace',
   AckFinalProp: 'acked is for ever: nothing is delivered after the reply to its ack',
   EpochMonotoneProp: "a message's epoch never falls",
   AttemptsBoundedInv: 'attempt is at most max_attempts; at the bound the next return is a dead letter',

@@ -20,7 +20,7 @@ export const RULES = {
   RT1: 'a return waits out its backoff, and dead-letters without an attempt left',
   RT3: 'an expiry acts when its deadline has passed',
   RT4: 'a restart keeps attempts, epochs and what is left of a lease',
-  TM1: 'after a restart a time ahead is at most its duration away',
+  TM1: 'the service clock goes on over a restart by the downtime: what the wall clock was set by is none',
 } as const;
 export type RuleName = InvariantName | keyof typeof RULES;
 export const RULE_NAMES = [...INVARIANTS, ...Object.keys(RULES)] as RuleName[];

@@ -80,11 +80,29 @@ export class HistoryChecker {
   private readonly messages = new Map<string, Known>();
   /** Their answers may still be on the way. */
   private readonly purgedLately = new Set<string>();
+  /** By how much the clock of a node ran ahead of true time at once, and when: by a restart under a wall clock that nobody saw being set. */
+  private readonly gains: { readonly node: number; readonly byMs: number; readonly atMs: number }[] = [];
+  private readonly nodeOf: (topic: string) => number;
   private settled: { readonly known: Known; readonly atMs: number }[] = [];
 
-  constructor(limits: Limits, clocksAreTrue: boolean) {
+  constructor(limits: Limits, clocksAreTrue: boolean, nodeOf: (topic: string) => number = () => 0) {
     this.limits = limits;
+    this.nodeOf = nodeOf;
     this.clocksAreTrue = clocksAreTrue;
+  }
+
+  gained(node: number, byMs: number, atMs: number): void {
+    if (byMs > 0) this.gains.push({ node, byMs, atMs });
+  }
+
+  /** How much longer a stretch of true time was for the node that serves the topic. */
+  private gain(topic: string, fromMs: number, toMs: number): number {
+    const node = this.nodeOf(topic);
+    let sumMs = 0;
+    for (const gain of this.gains) {
+      if (gain.node === node && gain.atMs >= fromMs && gain.atMs <= toMs) sumMs += gain.byMs;
+    }
+    return sumMs;
   }
 
   called({ ask }: Call): void {
@@ -134,7 +152,8 @@ export class HistoryChecker {
     sent.unknown = false;
     if (accepted?.msgId !== msgId) {
       if (accepted !== null && this.clocksAreTrue) {
-        const apartMs = Math.max(nowMs - accepted.askedMs, accepted.answeredMs - decidedMs);
+        const mostMs = Math.max(nowMs - accepted.askedMs, accepted.answeredMs - decidedMs);
+        const apartMs = mostMs + this.gain(sent.topic, Math.min(accepted.askedMs, decidedMs), nowMs);
         must('IdempotentInv', apartMs >= this.limits.tReplayMs, `its key was accepted as ${accepted.msgId} too`, msgId);
       }
       sent.accepted = { msgId, askedMs: decidedMs, answeredMs: nowMs };
@@ -154,7 +173,12 @@ export class HistoryChecker {
   private acked(msgId: string, receipt: string, nowMs: number): void {
     const known = this.messages.get(msgId);
     if (known === undefined) return;
-    must('SingleLeaseInv', known.ackReceipt === null || known.ackReceipt === receipt, 'acked with two receipts', msgId);
+    must(
+      'SingleLeaseProp',
+      known.ackReceipt === null || known.ackReceipt === receipt,
+      'acked with two receipts',
+      msgId,
+    );
     known.ackReceipt = receipt;
     if (known.ackedMs !== Number.POSITIVE_INFINITY) return;
     known.ackedMs = nowMs;
@@ -189,9 +213,9 @@ export class HistoryChecker {
     }
     if (lease !== null && epoch <= lease.epoch) return;
     if (lease !== null && !lease.settling && this.clocksAreTrue) {
-      const until = lease.askedMs + lease.visibilityMs;
+      const until = lease.askedMs + lease.visibilityMs - this.gain(topic, lease.askedMs, times.answeredMs);
       must(
-        'SingleLeaseInv',
+        'SingleLeaseProp',
         times.answeredMs >= until,
         `leased anew ${until - times.answeredMs} ms before its lease ends`,
         msgId,

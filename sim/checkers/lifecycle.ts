@@ -1,3 +1,4 @@
+import type { LeaseEnd } from '../../spec/invariants.ts';
 import * as invariants from '../../spec/invariants.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Fact, MessageFact, Sent } from '../../src/core/facts.ts';
@@ -12,10 +13,20 @@ import { type Case, type Handling, JUDGES } from './rules.ts';
 import type { Tally } from './tally.ts';
 import { askedUntilMs, View } from './view.ts';
 
-/** What a fact changed: one message, or by a restart all times of a shard. */
-type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number; readonly byMs: number };
+/** What a fact changed: one message, or by a restart nothing. */
+type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number };
 
 const GONE_MAX = 10_000;
+
+/** Whom a fact ends a lease for; that an ack or a nack came from the holder is asked by its rule. */
+const ENDS_LEASE: Readonly<Record<MessageFact['name'], LeaseEnd | null>> = {
+  ...{ sent: null, received: null, extended: null, reprocessed: null, purged: null },
+  ...{ acked: 'holder', nacked: 'holder', expired: 'deadline', released: 'release' },
+};
+
+/** The trace of a purge says which message it was, and which payload (DL3). */
+const isTraceOf = (fact: MessageFact, { msgId, payloadHash }: Tracked): boolean =>
+  fact.name === 'purged' && fact.msgId === msgId && fact.payloadHash === payloadHash;
 
 /**
  * Watches one process: each fact must be one that may come about, the core's message must be what the facts say, and
@@ -116,8 +127,11 @@ export class LifecycleChecker {
     view.follow(fact, this.limits);
     message.changedBy = this.decided;
     if (fact.name === 'received') message.leasedBy = this.decided;
-    if (!invariants.SingleLeaseInv(before, view))
-      this.broken('SingleLeaseInv', 'leased while it is leased', message, fact);
+    const by = ENDS_LEASE[fact.name];
+    if (!invariants.SingleLeaseProp(before, view, fact.atMs, by))
+      this.broken('SingleLeaseProp', 'a lease begins or ends that may not', message, fact);
+    if (!invariants.EndsProp(before, view, by, isTraceOf(fact, message)))
+      this.broken('EndsProp', 'it ends without an ack of its lease or a trace of its purge', message, fact);
     if (!invariants.AckFinalProp(before, view)) this.broken('AckFinalProp', 'acked, and goes on', message, fact);
     if (!invariants.EpochMonotoneProp(before, view)) this.broken('EpochMonotoneProp', 'its epoch falls', message, fact);
     if (!invariants.AttemptsBoundedInv(view, this.limits.maxAttempts))
@@ -262,10 +276,9 @@ export class LifecycleChecker {
   rollBack(): void {
     for (let i = this.undo.length - 1; i >= this.undoFrom; i--) {
       const undo = this.undo[i]!;
-      if ('before' in undo) {
-        undo.message.live.copyFrom(undo.before);
-        this.spare.push(undo.before);
-      } else this.setBack(undo.shard, -undo.byMs);
+      if (!('before' in undo)) continue;
+      undo.message.live.copyFrom(undo.before);
+      this.spare.push(undo.before);
     }
     this.undo.length = 0;
     this.undoFrom = 0;
@@ -312,19 +325,14 @@ export class LifecycleChecker {
     for (const message of shard.slots) if (message !== undefined) this.need(message.msgId);
   }
 
-  /** A process takes a shard over at its own time: with a clock set back, all times move back by as much (TM1). */
+  /** A process takes a shard over at its own time, which is never before the last fact (TM1). */
   private recovered(shard: ShardState, nowMs: number): void {
-    const byMs = Math.max(0, this.replayedMs[shard.shard]! - nowMs);
-    this.undo.push({ shard: shard.shard, byMs });
-    this.setBack(shard.shard, byMs);
+    const byMs = this.replayedMs[shard.shard]! - nowMs;
+    if (byMs > 0) throw new Breach('TM1', `a restart sets shard ${shard.shard} back by ${byMs} ms`);
+    this.undo.push({ shard: shard.shard });
     for (const message of this.messages.values()) {
       if (message.shard === shard.shard && message.live.isPending) this.same(shard, message);
     }
-  }
-
-  private setBack(shard: number, byMs: number): void {
-    if (byMs === 0) return;
-    for (const message of this.messages.values()) if (message.shard === shard) message.live.setBack(byMs);
   }
 
   /** The dead in the order of their deaths, which is not that of their sends. */

@@ -15,11 +15,13 @@ import { AuthorityChecker, allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import { LifecycleChecker } from './lifecycle.ts';
 import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
+import { TimeChecker } from './time.ts';
 
 /** Everything that is checked about one node. */
 export class NodeChecker {
   readonly lifecycle: LifecycleChecker;
   readonly authority: AuthorityChecker;
+  readonly time: TimeChecker;
   private readonly clock: NodeClock;
   private readonly tally: Tally;
   private isDraining = false;
@@ -31,6 +33,8 @@ export class NodeChecker {
   /** Those that were down when the request at hand came. */
   private downBefore: ReadonlySet<number> = new Set();
   private wasKnown = false;
+  /** Facts that the process found. */
+  private found = 0;
   /** The same of each ack that rides on a recv. */
   private acksKnown: readonly boolean[] = [];
   /** Facts decided before the request at hand. */
@@ -39,23 +43,28 @@ export class NodeChecker {
   constructor(limits: Limits, shards: number, clock: NodeClock, tally: Tally) {
     this.lifecycle = new LifecycleChecker(limits, shards, tally);
     this.authority = new AuthorityChecker(clock);
+    this.time = new TimeChecker(clock);
     this.clock = clock;
     this.tally = tally;
   }
 
   // ---- the process
 
-  started({ shards, processFacts, damaged, torn }: Opened, first: boolean): void {
+  /** @returns ms that its clock gained by the restart, for want of knowing better */
+  started({ shards, processFacts, clocks, damaged, torn }: Opened, first: boolean): number {
     this.isDraining = false;
     this.hasFailed = false;
     this.down.clear();
     this.lifecycle.rollBack();
+    this.found = this.lifecycle.decided;
     this.lifecycle.start(shards, damaged);
     if (torn) this.tally.count('torn_tails');
-    if (first) return;
+    const gainedMs = this.time.started(clocks === null);
+    if (first) return 0;
     this.tally.action(WORLD_ROW.recover);
     this.lifecycle.restarted(shards);
     this.authority.restarted(processFacts);
+    return gainedMs;
   }
 
   /** What is not durable is gone; how much that is, only the next start will say. */
@@ -238,12 +247,14 @@ export class NodeChecker {
     message.ackPromised = true;
   }
 
-  private count(ask: Ask, { outcome, deliveries }: Reply): void {
+  private count(ask: Ask, { outcome, deliveries, msgId }: Reply): void {
     const { tally } = this;
     if (outcome === 'ok') {
       if (ask.verb === 'send') tally.count('accepted');
       if (deliveries !== undefined && deliveries.length > 0) tally.count('delivered', deliveries.length);
     } else {
+      const original = outcome === 'duplicate' ? this.lifecycle.messages.get(msgId as string) : undefined;
+      if (original !== undefined && original.sentBy <= this.found) tally.count('remembered');
       const goal = GOAL_OF[outcome];
       if (goal !== undefined) tally.count(goal);
     }

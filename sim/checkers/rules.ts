@@ -33,6 +33,7 @@ type FactOf<Name extends MessageFact['name']> = MessageFact & { readonly name: N
 /** Whether a fact may come about at all: each rule as `docs/lifecycle.md` puts it, not as the core decides it. */
 export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: (c: Case<FactOf<Name>>) => void } = {
   received({ message, view, fact, limits, must }) {
+    must('SingleLeaseProp', view.state !== 'leased', 'leased while a lease is in force');
     must('LE1', view.isWaiting, 'leased while it does not wait');
     must('RT1', view.timerAtMs <= fact.atMs, 'leased before its time');
     must('AC2', fact.atMs < view.ttlAtMs, 'leased after its ttl');
@@ -46,7 +47,7 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
   },
   acked({ message, view, fact, handling, limits, must }) {
     held(view, fact, must);
-    must('SingleLeaseInv', presents(handling.ask, 'ack', message, view), 'acked without its current receipt');
+    must('SingleLeaseProp', presents(handling.ask, 'ack', message, view), 'acked without its current receipt');
     must('LE4', fact.settledUntilMs - fact.atMs >= limits.tReplayMs, 'its receipt is not remembered long enough');
   },
   nacked({ message, view, fact, handling, limits, must }) {
@@ -57,19 +58,18 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
       const damaged = handling.damaged.has(message.msgId);
       return must('IN1', damaged && fact.reason === 'integrity', 'nacked, and nobody asked for it');
     }
-    must('SingleLeaseInv', presents(ask, 'nack', message, view), 'nacked without its current receipt');
+    must('SingleLeaseProp', presents(ask, 'nack', message, view), 'nacked without its current receipt');
     if (ask.deadLetter) {
       return must('DL1', fact.to === 'dead_lettered' && fact.reason === 'rejected', 'rejected, and goes elsewhere');
     }
     returned(view, fact, limits, must);
     if (fact.to === 'dead_lettered') return must('DL1', fact.lastError === ask.reason, 'its last error is another');
     if (ask.retryAfterMs === null) return backoff(view, fact, limits, must);
-    const askedMs = Math.min(ask.retryAfterMs, limits.backoffMaxMs);
-    must('RT1', fact.notBeforeMs - fact.atMs === askedMs, 'comes back in another time than asked for');
+    must('RT1', fact.notBeforeMs - fact.atMs === ask.retryAfterMs, 'comes back in another time than asked for');
   },
   extended({ message, view, fact, handling, must }) {
     held(view, fact, must);
-    must('SingleLeaseInv', presents(handling.ask, 'extend', message, view), 'extended without its current receipt');
+    must('SingleLeaseProp', presents(handling.ask, 'extend', message, view), 'extended without its current receipt');
     must('LE5', fact.atMs + fact.visibilityMs <= view.leaseEndsMs, 'extended beyond the longest lease');
   },
   released({ message, view, fact, handling, limits, must }) {
@@ -107,7 +107,7 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
     must('DL2', view.redrives < limits.maxRedrives, 'reprocessed without a redrive left');
   },
   purged({ message, view, fact, handling, limits, deadInShard, must }) {
-    must('NoLossInv', view.state === 'dead_lettered', 'purged, and was no dead letter');
+    must('EndsProp', view.state === 'dead_lettered', 'purged, and was no dead letter');
     if (fact.reason === 'admin')
       return must('DL3', handling.ask?.verb === 'purge', 'purged, and no admin asked for it');
     if (fact.reason === 'age') {

@@ -8,6 +8,7 @@ import type { View } from './view.ts';
 export const GOALS = {
   accepted: 'sends answered 200',
   duplicates: 'sends answered as duplicates of an accepted one',
+  remembered: 'sends answered as duplicates of one that an earlier process accepted',
   mismatches: 'sends of a live key with another payload, refused',
   delivered: 'messages that left in a reply',
   redelivered: 'leases of a message that was leased before',
@@ -43,6 +44,8 @@ export const GOALS = {
 } as const;
 export type Goal = keyof typeof GOALS;
 export const GOAL_NAMES = Object.keys(GOALS) as Goal[];
+/** What the clients themselves count: a replay has none of them, only what they said. */
+export const CLIENT_GOALS: readonly Goal[] = ['send_retries', 'settle_retries', 'renewed'];
 
 /** The actions of `tla/Mailbox.tla`: the rows of the coverage matrix. */
 export const ACTIONS = [...EVENTS.map((event) => ACTION_OF[event]), ...WORLD_ACTIONS];

@@ -84,17 +84,6 @@ export class View {
     return this.state === 'acked' || this.state === 'purged';
   }
 
-  /** A restart under a clock that was set back: every time moves with it (TM1). */
-  setBack(byMs: number): void {
-    this.timerAtMs -= byMs;
-    this.leaseEndsMs -= byMs;
-    this.ttlAtMs -= byMs;
-    this.readyAtMs -= byMs;
-    this.idemUntilMs -= byMs;
-    this.deadAtMs -= byMs;
-    this.settled = setBack(this.settled, byMs);
-  }
-
   follow(fact: MessageFact, limits: Limits): void {
     switch (fact.name) {
       case 'sent':
@@ -175,9 +164,6 @@ export class View {
     return null;
   }
 }
-
-const setBack = (entry: SettledBy | null, byMs: number): SettledBy | null =>
-  entry === null ? null : { ...entry, untilMs: entry.untilMs - byMs, older: setBack(entry.older, byMs) };
 
 /** Until when something about a message that is over may be asked: a duplicate (ID4), a settled receipt (LE4). */
 export function askedUntilMs({ idemUntilMs, settled }: View): number {

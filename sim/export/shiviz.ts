@@ -1,3 +1,4 @@
+import { visible } from '../../src/visible.ts';
 import { type Happening, Narrator } from '../narrate.ts';
 
 /**
@@ -17,7 +18,7 @@ export class ShiVizLog extends Narrator {
 
   protected override tell(happening: Happening): void {
     const { kind, lane, call, copy, atMs, text } = happening;
-    const host = lane.replaceAll(' ', '-');
+    const host = lane.replaceAll(/\s/g, '-');
     const clock = this.clocks.get(host) ?? {};
     const heard = kind === 'arrival' ? `call ${call}` : kind === 'answer' ? `reply ${call} ${copy}` : null;
     for (const [other, time] of Object.entries(this.carried.get(heard ?? '') ?? {})) {
@@ -27,7 +28,7 @@ export class ShiVizLog extends Narrator {
     this.clocks.set(host, clock);
     if (kind === 'call') this.carried.set(`call ${call}`, { ...clock });
     if (kind === 'reply') this.carried.set(`reply ${call} ${copy}`, { ...clock });
-    this.lines.push(`${atMs} ms: ${text}\n${host} ${JSON.stringify(clock)}`);
+    this.lines.push(`${atMs} ms: ${visible(text)}\n${visible(host)} ${JSON.stringify(clock)}`);
   }
 
   text(): string {

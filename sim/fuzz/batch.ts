@@ -13,24 +13,27 @@ export interface BatchCounts {
   readonly tally: Record<string, number>;
   readonly injected: Record<string, number>;
   readonly matrix: number[];
+  /** Runs that broke the rule which their schedule says must be broken, by rule. */
+  readonly expected: Record<string, number>;
   /** The most that one run reached of each goal of a named schedule: `crash-restart recoveries`. */
   readonly goals: Record<string, number>;
 }
 
 export const noCounts = (): BatchCounts => ({
-  ...{ runs: 0, steps: 0, simulatedMs: 0, tally: {}, injected: {}, matrix: [], goals: {} },
+  ...{ runs: 0, steps: 0, simulatedMs: 0, tally: {}, injected: {}, matrix: [], expected: {}, goals: {} },
 });
 
 type Part = Pick<RunResult, 'steps' | 'simulatedMs' | 'tally' | 'injected' | 'matrix'> &
-  Partial<Pick<BatchCounts, 'runs' | 'goals'>>;
+  Partial<Pick<BatchCounts, 'runs' | 'goals' | 'expected'>>;
 
 export function add(to: BatchCounts, part: Part): void {
-  const { runs = 1, steps, simulatedMs, tally, injected, matrix, goals = {} } = part;
+  const { runs = 1, steps, simulatedMs, tally, injected, matrix, goals = {}, expected = {} } = part;
   to.runs += runs;
   to.steps += steps;
   to.simulatedMs += simulatedMs;
   for (const [name, count] of Object.entries(tally)) to.tally[name] = (to.tally[name] ?? 0) + count;
   for (const [name, count] of Object.entries(injected)) to.injected[name] = (to.injected[name] ?? 0) + count;
+  for (const [rule, count] of Object.entries(expected)) to.expected[rule] = (to.expected[rule] ?? 0) + count;
   for (const [i, count] of matrix.entries()) to.matrix[i] = (to.matrix[i] ?? 0) + count;
   for (const [name, most] of Object.entries(goals)) to.goals[name] = Math.max(to.goals[name] ?? 0, most);
 }

@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Conclusion, conclude } from '../conclusion.ts';
 import { formatHappening, stepsBetween } from '../diff.ts';
-import { replayOf, writeReplay } from '../replay/file.ts';
+import { expectationsOf, replayOf, writeReplay } from '../replay/file.ts';
 import { play } from '../replay/player.ts';
 import { Recorder } from '../replay/recorder.ts';
-import { failureOf, Shrinker } from '../replay/shrink.ts';
-import { asDeclared, verdictLine } from '../report/text.ts';
+import { Shrinker } from '../replay/shrink.ts';
+import { commandOf } from '../report/text.ts';
 import { runSchedule, type SimResult, worldOf } from '../run.ts';
 import type { Schedule } from '../schedule.ts';
 import { swarmSchedule } from './swarm.ts';
@@ -21,7 +22,7 @@ export interface Catch {
   readonly what: string;
   /** The command that makes the whole run again. */
   readonly whole: string;
-  readonly verdict: ReturnType<typeof failureOf>;
+  readonly verdict: Pick<Conclusion, 'kind' | 'rule' | 'exit'>;
   /** How it went, in a line. */
   readonly line: string;
   /** Null when it could not be repeated. */
@@ -34,6 +35,8 @@ export interface Catch {
     /** What happens in it, to its end: the last lines of it. */
     readonly story: readonly string[];
   } | null;
+  /** Why it was not saved, '' when it was. */
+  readonly unsaved: string;
 }
 
 export interface HuntOptions {
@@ -54,26 +57,25 @@ export function chase(prey: Prey): SimResult {
   return runSchedule({ ...scheduleOf(prey), goals: {} }, prey.seed);
 }
 
-export const isCaught = (result: SimResult): boolean => !asDeclared(result);
-
 /** What went wrong is run once more and written down, shrunk, and saved with what it takes to repeat it. */
 export function bring(prey: Prey, result: SimResult, options: HuntOptions): Catch {
   const schedule = { ...scheduleOf(prey), goals: {} };
   const { seed } = prey;
+  const { kind, rule, exit, line } = result.conclusion;
+  const drawn = prey.schedule === null;
+  const caught = {
+    what: drawn ? `seed ${seed}` : `seed ${seed} of ${schedule.name}`,
+    whole: commandOf(drawn ? { file: `swarm#${seed}` } : schedule, seed),
+    ...{ verdict: { kind, rule, exit }, line, saved: null, unsaved: '' },
+  };
+  if (result.verdict.kind === 'held') return { ...caught, unsaved: 'nothing was broken, so nothing can be shrunk' };
   const recorder = new Recorder();
   const { world, driver } = worldOf(schedule, seed, { observers: [recorder] });
   world.run(driver);
   const script = recorder.script(world);
-  const drawn = prey.schedule === null;
-  const caught = {
-    what: drawn ? `seed ${seed}` : `seed ${seed} of ${schedule.name}`,
-    whole: drawn ? `mailbox sim run swarm#${seed}` : `mailbox sim run ${schedule.file} --seed ${seed}`,
-    verdict: failureOf(result.verdict),
-    line: verdictLine(result),
-  };
   const endMs = options.nowMs() + options.shrinkMs;
   const whole = play(script);
-  if (whole.run.verdict.kind === 'held') return { ...caught, saved: null };
+  if (whole.run.verdict.kind === 'held') return { ...caught, unsaved: 'it could not be repeated as a script' };
   const shrunk = new Shrinker(script, { playsMax: PLAYS_MAX, isLate: () => options.nowMs() > endMs }).run();
   const { minimal } = shrunk;
   const [name, from] = drawn ? ['swarm', 'swarm'] : [schedule.name, schedule.file];
@@ -83,14 +85,17 @@ export function bring(prey: Prey, result: SimResult, options: HuntOptions): Catc
     from: `${from}#${seed}`,
     version: options.version,
     minimal,
+    expects: expectationsOf(schedule),
   });
   mkdirSync(options.folder, { recursive: true });
   writeReplay(file, replay);
-  const line = verdictLine({ ...result, verdict: shrunk.run.verdict });
   const happenings = stepsBetween((again) => play(shrunk.script, again), 1, Number.POSITIVE_INFINITY);
   const story = happenings.slice(-STORY_LINES_MAX).map(formatHappening);
   return {
     ...caught,
-    saved: { file, elements: shrunk.script.elements.length, of: script.elements.length, minimal, line, story },
+    saved: {
+      ...{ file, elements: shrunk.script.elements.length, of: script.elements.length, minimal, story },
+      line: conclude(shrunk.run, schedule).line,
+    },
   };
 }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { SIM_EXIT } from '../conclusion.ts';
 import { add, type BatchCounts, noCounts } from './batch.ts';
 import type { Catch } from './hunt.ts';
 import type { Field, Message, Orders } from './worker.ts';
@@ -115,7 +116,8 @@ function cpuMs(): number {
 const hanging = ({ from, to }: Field): Catch => ({
   what: `seeds ${from}..${to}`,
   whole: `mailbox sim fuzz --seeds ${from}..${to} --workers 1`,
-  verdict: { kind: 'crashed', rule: null },
+  verdict: { kind: 'crashed', rule: null, exit: SIM_EXIT.crashed },
   line: `HANGS: a run of seeds ${from}..${to} goes on for ever`,
   saved: null,
+  unsaved: 'a run that never ends cannot be written down',
 });

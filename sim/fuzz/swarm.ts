@@ -175,7 +175,10 @@ function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
     case 'slow_reader':
       return { node, who, forMs, byMs: random.pick([range(1, 100), range(100, 3_000), range(5_000, 6_000)]) };
     case 'clock_step':
-      return { node, byMs: random.pick([1, -1]) * random.pick([500, 5_000, 60_000, 119_000, 150_000, 3_600_000]) };
+      return {
+        node,
+        byMs: random.pick([1, -1]) * random.pick([500, 5_000, 60_000, 119_000, 150_000, 3_600_000, 86_400_000]),
+      };
     case 'clock_drift':
       return { node, forMs, rate: random.pick([0.5, 0.9, 1.01, 1.5, 3]) };
     case 'connection_flood':

@@ -1,7 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
+import { asDeclared } from '../conclusion.ts';
 import { readSchedule } from '../files.ts';
 import { add, type BatchCounts, goalsReached, noCounts } from './batch.ts';
-import { bring, type Catch, chase, isCaught } from './hunt.ts';
+import { bring, type Catch, chase } from './hunt.ts';
 
 /** What a worker is to do all along. */
 export interface Orders {
@@ -30,8 +31,10 @@ export function work(port: MessagePort, orders: Orders): void {
     for (let seed = from; seed <= to; seed++) {
       for (const schedule of schedules) {
         const result = chase({ schedule, seed });
-        add(counts, schedule === null ? result : { ...result, goals: goalsReached(schedule, result.tally) });
-        if (!isCaught(result)) continue;
+        const { expected, rule } = result.conclusion;
+        const goals = schedule === null ? {} : goalsReached(schedule, result.tally);
+        add(counts, { ...result, goals, expected: expected && rule !== null ? { [rule]: 1 } : {} });
+        if (asDeclared(result.conclusion)) continue;
         say({ counts });
         counts = noCounts();
         say({ caught: bring({ schedule, seed }, result, options) });

@@ -1,10 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { Compile } from 'typebox/compile';
-import type { RunResult, Verdict, World } from '../world.ts';
+import { readBounded } from '../../src/bounded.ts';
+import { visible } from '../../src/visible.ts';
+import { CLIENT_GOALS } from '../checkers/tally.ts';
+import { type Conclusion, conclude, type Expectations, NOTHING_MORE } from '../conclusion.ts';
+import { whyUnreadable } from '../files.ts';
+import type { RunResult, World } from '../world.ts';
 import { ScheduleError } from '../yaml.ts';
+import { explain } from './explain.ts';
 import { replaySchema } from './schema.ts';
 import type { Element, Script } from './script.ts';
-import { type Failure, failureOf } from './shrink.ts';
 
 export const REPLAY_FORMAT = 'svc-mailbox replay 1';
 
@@ -14,7 +19,8 @@ export interface Replay {
   /** Where it comes from: a schedule and a seed. */
   readonly from: string;
   readonly version: string;
-  readonly verdict: Failure & { readonly detail: string };
+  readonly verdict: Pick<Conclusion, 'kind' | 'rule' | 'detail'>;
+  readonly expects: Expected;
   /** Shrunk until nothing could be taken out any more. */
   readonly minimal: boolean;
   readonly hash: string;
@@ -23,24 +29,32 @@ export interface Replay {
   readonly script: Script;
 }
 
+/** What the run had to show, with what its clients counted of it: a script has their calls and not them. */
+export interface Expected extends Expectations {
+  readonly counted: Readonly<Record<string, number>>;
+}
+
+/** What a script must show that comes from a schedule; `tally` is of the whole run, whose goals are asked for. */
+export function expectationsOf({ goals, violates }: Expectations, tally: RunResult['tally'] = {}): Expected {
+  const counted = CLIENT_GOALS.filter((goal) => goal in goals).map((goal) => [goal, tally[goal] ?? 0]);
+  return { goals, violates, counted: Object.fromEntries(counted) };
+}
+
+/** How a run of a script came out, by what it had to show. */
+export const concludeReplay = ({ verdict, tally }: RunResult, expects: Expected): Conclusion =>
+  conclude({ verdict, tally: { ...tally, ...expects.counted } }, expects);
+
 /** What a finished run leaves to be saved. */
 export function replayOf(
   script: Script,
   { world, run }: { readonly world: World; readonly run: RunResult },
-  about: Pick<Replay, 'title' | 'from' | 'version' | 'minimal'>,
+  about: Pick<Replay, 'title' | 'from' | 'version' | 'minimal' | 'expects'>,
 ): Replay {
-  const { verdict, hash } = run;
-  return {
-    ...about,
-    verdict: { ...failureOf(verdict), detail: detailOf(verdict) },
-    hash,
-    prints: world.loop.prints ?? [],
-    script,
-  };
+  const { title, from, version, minimal, expects } = about;
+  const { kind, rule, detail } = concludeReplay(run, expects);
+  const verdict = { kind, rule, detail: detail.split('\n')[0] || kind };
+  return { title, from, version, minimal, expects, verdict, hash: run.hash, prints: world.loop.prints ?? [], script };
 }
-
-const detailOf = (verdict: Verdict): string =>
-  'detail' in verdict ? (verdict.detail.split('\n')[0] as string) : 'held';
 
 /** One element a line, so that two files can be compared line by line. */
 export function formatReplay({ prints, script, ...rest }: Replay): string {
@@ -61,16 +75,26 @@ export function writeReplay(path: string, replay: Replay): void {
 
 const schema = Compile(replaySchema);
 
+/** As a file has it; those of earlier versions do not say what was expected. */
+interface Given {
+  readonly format: string;
+  readonly prints: string;
+  readonly expects?: Expected;
+}
+
 /** @throws ScheduleError naming the file and what is wrong in it */
 export function readReplay(path: string): Replay {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readBounded(path, REPLAY_BYTES_MAX).toString();
   } catch (error) {
-    throw new ScheduleError(`${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    throw new ScheduleError(`${visible(path)}: ${whyUnreadable(error)}`);
   }
-  return parseReplay(text, path);
+  return parseReplay(text, visible(path));
 }
+
+/** A day of simulated time under load takes a tenth of it. */
+const REPLAY_BYTES_MAX = 256 * 1024 ** 2;
 
 /** @throws ScheduleError */
 export function parseReplay(text: string, path: string): Replay {
@@ -78,60 +102,40 @@ export function parseReplay(text: string, path: string): Replay {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ScheduleError(`${path}: not JSON: ${(error as Error).message}`);
+    throw new ScheduleError(`${path}: not JSON: ${visible((error as Error).message)}`);
   }
   if ((value as { format?: unknown } | null)?.format !== REPLAY_FORMAT) {
     throw new ScheduleError(`${path}: format: must be "${REPLAY_FORMAT}"; is this a replay file?`);
   }
   if (!schema.Check(value)) throw new ScheduleError(`${path}: ${explain(value)}`);
-  const {
-    format: _,
-    prints,
-    ...rest
-  } = value as unknown as Omit<Replay, 'prints'> & { format: string; prints: string };
+  const { format: _, prints, ...rest } = value as unknown as Omit<Replay, 'prints' | 'expects'> & Given;
   const bytes = new Uint8Array(Buffer.from(prints, 'base64'));
   const { script } = rest;
   const capabilities = script.capabilities.map((c) => ({ ...c, expiresS: c.expiresS ?? Number.POSITIVE_INFINITY }));
   const replay = {
     ...rest,
+    expects: rest.expects ?? { ...NOTHING_MORE, counted: {} },
     script: { ...script, capabilities },
     prints: [...new Uint32Array(bytes.buffer, 0, bytes.length >> 2)],
   };
-  for (const [i, element] of script.elements.entries()) check(replay.script, element, `${path}: script.elements[${i}]`);
+  checkSetup(replay.script, path);
+  for (const i of script.elements.keys()) check(replay.script, i, `${path}: script.elements[${i}]`);
   return replay;
 }
 
+/** @throws ScheduleError */
+function checkSetup({ setup: { syncMs } }: Script, path: string): void {
+  if (syncMs.max < syncMs.min) throw new ScheduleError(`${path}: script.setup.syncMs: max must be at least min`);
+}
+
 /** What no schema says: numbers that name something must name something that is there. */
-function check({ setup, capabilities, elements }: Script, element: Element, where: string): void {
+function check({ setup, capabilities, elements }: Script, i: number, where: string): void {
+  const element = elements[i] as Element;
   const node = 'call' in element ? element.call.node : element.fault.node;
   if (node >= setup.nodes) throw new ScheduleError(`${where}: node: must be below the number of nodes, ${setup.nodes}`);
   if ('call' in element && element.call.capability >= capabilities.length) {
     throw new ScheduleError(`${where}: call.capability: there are only ${capabilities.length}`);
   }
-  const before = elements[elements.indexOf(element) - 1];
+  const before = elements[i - 1];
   if (before !== undefined && before.atMs > element.atMs) throw new ScheduleError(`${where}: atMs: goes back`);
 }
-
-interface Fault {
-  readonly keyword: string;
-  readonly instancePath: string;
-  readonly params: object;
-  readonly message: string;
-}
-
-function explain(value: unknown): string {
-  const faults = schema.Errors(value) as readonly Fault[];
-  // Of a union every branch complains; the one that got farthest is the one that was meant.
-  const deepest = faults
-    .filter(({ keyword }) => keyword !== 'boolean' && keyword !== 'anyOf')
-    .toSorted((a, b) => depth(b) - depth(a))[0];
-  const error = deepest ?? faults[0];
-  if (error === undefined) return 'does not fit';
-  const path = error.instancePath.slice(1).replaceAll('/', '.');
-  const { additionalProperties, requiredProperties } = error.params as Record<string, string[] | undefined>;
-  if (additionalProperties !== undefined) return `${path}.${additionalProperties[0]}: unknown field`;
-  if (requiredProperties !== undefined) return `${path}.${requiredProperties[0]}: missing`;
-  return `${path}: ${error.message}`;
-}
-
-const depth = ({ instancePath }: Fault): number => instancePath.split('/').length;

@@ -1,8 +1,11 @@
 import Type, { type TSchema } from 'typebox';
 import { OPS } from '../../spec/vocabulary.ts';
-import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
+import { RULE_NAMES } from '../checkers/breach.ts';
+import { GOAL_NAMES } from '../checkers/tally.ts';
 import { ERRORS_OF, TEARS } from '../disk-trouble.ts';
+import { FAULT_MOST } from '../fault.ts';
 import { DEFECTS } from '../node.ts';
 import { SETTLE_BY } from '../setup.ts';
 
@@ -11,23 +14,38 @@ const closed = { additionalProperties: false } as const;
 const ms = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const count = (minimum: number): TSchema => Type.Integer({ minimum, maximum: 1_000_000_000 });
 const word = Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 });
-const text = Type.String({ maxLength: 1000 });
+/** In one line: it is told in lines. */
+const text = Type.String({ maxLength: 1000, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' });
 const object = (fields: Record<string, TSchema>): TSchema => Type.Object(fields, closed);
 const orNull = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()]);
 const range = object({ min: ms, max: ms });
 const who = Type.Enum(['all', ...GROUP_NAMES]);
 
+const whole = (minimum: number, maximum: number): TSchema => Type.Integer({ minimum, maximum });
+const shift = whole(-FAULT_MOST.stepMs, FAULT_MOST.stepMs);
+/** Bounds that nothing is held to, or that nobody can reach, would make time stand still. */
+const LIMITS: Readonly<Record<keyof Limits, TSchema>> = {
+  ...(Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((key) => [key, whole(1, Number.MAX_SAFE_INTEGER)])) as Record<
+    keyof Limits,
+    TSchema
+  >),
+  maxAttempts: whole(1, 1000),
+  maxRedrives: whole(1, 1000),
+  releasesMax: whole(0, 1000),
+  inflightFactor: whole(1, 100),
+};
+
 const setup = object({
   nodes: Type.Integer({ minimum: 1, maximum: 16 }),
   shards: Type.Integer({ minimum: 1, maximum: 64 }),
   topics: Type.Integer({ minimum: 1, maximum: 1000 }),
-  limits: object(Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((key) => [key, ms]))),
+  limits: object(LIMITS),
   durationMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   settleMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   settleBy: Type.Enum([...SETTLE_BY]),
   heals: orNull(Type.Array(Type.Integer({ minimum: 0, maximum: 15 }), { minItems: 1 })),
   syncMs: range,
-  skewMs: Type.Array(Type.Integer(), { maxItems: 16 }),
+  skewMs: Type.Array(shift, { maxItems: 16 }),
   cacheTtlMs: ms,
   connectionsMax: count(1),
   defect: orNull(Type.Enum([...DEFECTS])),
@@ -47,19 +65,20 @@ const capability = object({
 
 const node = Type.Integer({ minimum: 0, maximum: 15 });
 const kind = (...names: readonly string[]): TSchema => Type.Enum([...names]);
-const fault = Type.Union([
+/** One of each, by what it says it is. */
+export const FAULTS = [
   object({ node, kind: kind('crash', 'drain'), downMs: ms }),
   object({ node, kind: kind('pause', 'clock_freeze'), forMs: ms }),
   object({ node, kind: kind('partition'), who, direction: kind('both', 'requests', 'replies'), forMs: ms }),
   object({ node, kind: kind('delay', 'slow_reader'), who, byMs: ms, forMs: ms }),
-  object({ node, kind: kind('clock_step'), byMs: Type.Integer() }),
+  object({ node, kind: kind('clock_step'), byMs: shift }),
   object({ node, kind: kind('clock_drift'), rate: Type.Number({ minimum: 0.1, maximum: 10 }), forMs: ms }),
-  object({ node, kind: kind('connection_flood'), connections: count(1), forMs: ms }),
-  object({ node, kind: kind('power_cut'), ops: count(1), tear: kind(...TEARS), downMs: ms }),
+  object({ node, kind: kind('connection_flood'), connections: whole(1, FAULT_MOST.connections), forMs: ms }),
+  object({ node, kind: kind('power_cut'), ops: whole(1, FAULT_MOST.ops), tear: kind(...TEARS), downMs: ms }),
   object({ node, kind: kind('disk_error'), of: kind(...ERRORS_OF) }),
-  object({ node, kind: kind('disk_full'), bytes: count(0), forMs: ms }),
+  object({ node, kind: kind('disk_full'), bytes: whole(0, FAULT_MOST.bytes), forMs: ms }),
   object({ node, kind: kind('short_write', 'lost_sync'), forMs: ms }),
-  object({ node, kind: kind('bit_flip'), bits: count(1) }),
+  object({ node, kind: kind('bit_flip'), bits: whole(1, FAULT_MOST.bits) }),
   object({ node, kind: kind('misdirected_write') }),
   object({ node, kind: kind('shard_kill'), shard: Type.Integer({ minimum: 0, maximum: 63 }) }),
   object({
@@ -67,11 +86,11 @@ const fault = Type.Union([
     kind: kind('keyring'),
     keys: Type.Array(Type.Integer({ minimum: 1, maximum: 200 }), { minItems: 1 }),
   }),
-]);
+];
 
-const topic = text;
+const topic = Type.String({ pattern: '^[a-z0-9][a-z0-9._:-]{0,127}$' });
 const verb = (name: string, fields: Record<string, TSchema>): TSchema => object({ verb: Type.Enum([name]), ...fields });
-const ask = Type.Union([
+export const ASKS = [
   verb('send', {
     topic,
     idemKey: text,
@@ -97,41 +116,64 @@ const ask = Type.Union([
   verb('dlq_list', { topic, reason: orNull(text), limit: count(1), after: ms, withPayload: Type.Boolean() }),
   verb('stats', { topic }),
   verb('revoke', { nonce: text }),
-]);
+];
 
-const call = object({
-  id: Type.Integer({ minimum: 1, maximum: 2 ** 28 - 1 }),
-  by: text,
-  group: Type.Enum([...GROUP_NAMES]),
-  node,
-  capability: ms,
-  ask,
-  refs: Type.Array(object({ topic, idemKey: text, epoch: ms, nth: Type.Optional(ms) })),
-  timeoutMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
-  copies: Type.Array(
-    object({
-      outMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
-      backMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
-      end: kind('answered', 'lost', 'gone'),
+const callWith = (ask: TSchema): TSchema =>
+  object({
+    id: Type.Integer({ minimum: 1, maximum: 2 ** 28 - 1 }),
+    by: text,
+    group: Type.Enum([...GROUP_NAMES]),
+    node,
+    capability: ms,
+    ask,
+    refs: Type.Array(object({ topic, idemKey: text, epoch: ms, nth: Type.Optional(ms) })),
+    timeoutMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
+    copies: Type.Array(
+      object({
+        outMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
+        backMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
+        end: kind('answered', 'lost', 'gone'),
+      }),
+      { maxItems: 4 },
+    ),
+  });
+
+const goals = (least: number): TSchema =>
+  object(Object.fromEntries(GOAL_NAMES.map((goal) => [goal, Type.Optional(count(least))])));
+
+const replayWith = (element: TSchema): TSchema =>
+  object({
+    format: Type.Enum(['svc-mailbox replay 1']),
+    title: text,
+    from: text,
+    version: text,
+    verdict: object({
+      kind: kind('held', 'safety', 'liveness', 'crashed', 'goals_missed', 'not_violated'),
+      rule: orNull(text),
+      detail: Type.String(),
     }),
-    { maxItems: 4 },
-  ),
-});
+    expects: Type.Optional(
+      object({ goals: goals(1), violates: orNull(Type.Enum([...RULE_NAMES])), counted: goals(0) }),
+    ),
+    minimal: Type.Boolean(),
+    hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    prints: Type.String({ pattern: '^[A-Za-z0-9+/]*=*$' }),
+    script: object({
+      setup,
+      clocksAreTrue: Type.Boolean(),
+      capabilities: Type.Array(capability),
+      tapes: Type.Array(Type.Array(word)),
+      elements: Type.Array(element),
+    }),
+  });
 
-export const replaySchema = object({
-  format: Type.Enum(['svc-mailbox replay 1']),
-  title: text,
-  from: text,
-  version: text,
-  verdict: object({ kind: kind('held', 'safety', 'liveness', 'crashed'), rule: orNull(text), detail: Type.String() }),
-  minimal: Type.Boolean(),
-  hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-  prints: Type.String({ pattern: '^[A-Za-z0-9+/]*=*$' }),
-  script: object({
-    setup,
-    clocksAreTrue: Type.Boolean(),
-    capabilities: Type.Array(capability),
-    tapes: Type.Array(Type.Array(word)),
-    elements: Type.Array(Type.Union([object({ atMs: ms, call }), object({ atMs: ms, fault })])),
-  }),
-});
+const called = (ask: TSchema): TSchema => object({ atMs: ms, call: callWith(ask) });
+const struck = (fault: TSchema): TSchema => object({ atMs: ms, fault });
+export const replaySchema = replayWith(Type.Union([called(Type.Union(ASKS)), struck(Type.Union(FAULTS))]));
+
+/** The same a part at a time, so that what is wrong can be named: of a union every branch complains. */
+export const PARTS = {
+  head: replayWith(Type.Unknown()),
+  called: called(Type.Unknown()),
+  struck: struck(Type.Unknown()),
+};

@@ -1,7 +1,8 @@
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
+import type { Verdict } from '../conclusion.ts';
 import type { Fault } from '../fault.ts';
 import { isHealed, type Setup } from '../setup.ts';
-import type { RunResult, Verdict } from '../world.ts';
+import type { RunResult } from '../world.ts';
 import { play } from './player.ts';
 import type { Element, Script, ScriptCall } from './script.ts';
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReportData } from './model.ts';
 
@@ -29,7 +29,7 @@ export function formatHtml(data: ReportData): string {
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`,
-    `<title>${escaped(`${data.title}: ${data.verdict.kind}`)}</title>`,
+    `<title>${escaped(`${data.title}: ${data.verdict.badge}`)}</title>`,
     `<style>${style}</style>`,
     '</head>',
     '<body>',
@@ -42,5 +42,3 @@ export function formatHtml(data: ReportData): string {
     '',
   ].join('\n');
 }
-
-export const writeHtml = (path: string, data: ReportData): void => writeFileSync(path, formatHtml(data));

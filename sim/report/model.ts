@@ -1,6 +1,10 @@
 /** What a report file holds: one run, in columns, as the page in it reads it. Types only: both sides share them. */
+import type { Conclusion } from '../conclusion.ts';
 
-/** A message as the process has it after a fact. Times are ms of simulated time. */
+/**
+ * A message as the process has it. Times are ms of simulated time, as the node's clock stood when they were set: one that drifts or
+ * stops comes to them sooner or later.
+ */
 export interface Seen {
   readonly state: string;
   readonly attempt: number;
@@ -13,6 +17,9 @@ export interface Seen {
   readonly timerMs: number | null;
   readonly reason: string | null;
 }
+
+/** Number in `messages`, and what it became. */
+export type Numbered = readonly [number, Seen];
 
 export interface ReportMessage {
   readonly id: string;
@@ -35,8 +42,8 @@ export interface ReportRows {
   readonly text: string[];
   /** How long a fault lasts, by row. */
   readonly lastsMs: Record<number, number>;
-  /** The message of a fact after it, by row. */
-  readonly seen: Record<number, Seen>;
+  /** Messages that a row changed, by their numbers, as they are after it: the one of a fact, any number by a restart. */
+  readonly changes: Record<number, readonly Numbered[]>;
 }
 
 /** One arrow of the lifecycle. */
@@ -53,12 +60,7 @@ export interface ReportData {
   readonly version: string;
   /** The command that makes this run again. */
   readonly repeat: string;
-  readonly verdict: {
-    readonly kind: string;
-    readonly rule: string | null;
-    readonly line: string;
-    readonly msgId: string | null;
-  };
+  readonly verdict: Pick<Conclusion, 'kind' | 'expected' | 'rule' | 'detail' | 'msgId' | 'line' | 'badge'>;
   readonly steps: number;
   readonly simulatedMs: number;
   readonly hash: string;
@@ -70,9 +72,10 @@ export interface ReportData {
     readonly actions: readonly string[];
     readonly rows: readonly { readonly kind: string; readonly counts: readonly number[] }[];
   };
-  readonly goals: readonly { readonly goal: string; readonly least: number; readonly reached: number }[];
-  /** Rows that were left out at the beginning, because there were too many. */
+  readonly goals: Conclusion['goals'];
+  /** Rows that were left out at the beginning, because there were too many, and what messages were after them. */
   readonly leftOut: number;
+  readonly before: readonly Numbered[];
   /** The row where it went wrong; -1 when it did not. */
   readonly failingRow: number;
   readonly kinds: readonly string[];

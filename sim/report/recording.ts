@@ -1,84 +1,102 @@
 import { rowsOf } from '../../spec/table.ts';
 import type { Fact } from '../../src/core/facts.ts';
-import type { Message, ShardState } from '../../src/core/state.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import { ASKED, INVARIANT_TEXT } from '../checkers/asked.ts';
 import { RULES } from '../checkers/breach.ts';
 import { ACTIONS } from '../checkers/tally.ts';
 import { EPOCH_MS } from '../clock.ts';
+import type { Conclusion } from '../conclusion.ts';
 import { FAULT_KINDS } from '../fault-log.ts';
 import { HAPPENINGS, type Happening, Narrator } from '../narrate.ts';
 import type { RunResult, World } from '../world.ts';
 import type { Arrow, ReportData, ReportMessage, ReportRows, Seen } from './model.ts';
-import { lineOfVerdict } from './text.ts';
+import { type Change, SeenTable } from './seen.ts';
 
 /** More rows than this make a file that is slow to open; the last ones are the ones that matter. */
 const ROWS_MAX = 60_000;
 
-export type About = Pick<ReportData, 'title' | 'description' | 'seed' | 'version' | 'repeat' | 'goals'>;
+export type About = Pick<ReportData, 'title' | 'description' | 'seed' | 'version' | 'repeat'>;
 
 interface Row extends Happening {
-  readonly seen: Seen | null;
+  readonly changes: readonly Change[];
 }
+const NONE: readonly Change[] = [];
 
 /** Keeps everything that happens in a run, for a report. */
 export class Recording extends Narrator {
-  private rows: Row[] = [];
+  private readonly rows: Row[] = [];
   private leftOut = 0;
-  private pending: Seen | null = null;
+  /** What messages were after the rows that were left out. */
+  private readonly before = new Map<string, Seen>();
+  /** What the row at hand changes. */
+  private pending = NONE;
   private readonly keys = new Map<string, ReportMessage>();
+  private readonly table = new SeenTable((node) => this.aheadMs(node));
   private world!: World;
+  private readonly rowsMax: number;
+
+  constructor(rowsMax = ROWS_MAX) {
+    super();
+    this.rowsMax = rowsMax;
+  }
 
   override begin(world: World): void {
     super.begin(world);
     this.world = world;
   }
 
-  override fact(node: number, shard: ShardState, fact: Fact): void {
-    if (fact.name !== 'recovered') {
-      this.pending = this.seenOf(node, fact, shard.find(fact.msgId));
-      if (fact.name === 'sent') {
-        const { msgId, topic, idemKey } = fact;
-        this.keys.set(msgId, { id: msgId, topic, idemKey });
-      }
-    }
-    super.fact(node, shard, fact);
-    this.pending = null;
+  private aheadMs(node: number): number {
+    return (this.world.nodes[node]?.clock.nowMs() ?? EPOCH_MS) - this.world.loop.nowMs;
   }
 
-  /** The message as the process has it; it may be over and forgotten already. */
-  private seenOf(node: number, fact: Fact, message: Message | undefined): Seen {
-    if (message === undefined) {
-      const state = fact.name === 'purged' ? 'purged' : 'acked';
-      return { state, attempt: 0, epoch: 0, redrives: 0, releases: 0, receipt: null, timerMs: null, reason: null };
+  /** Tells a row that brings these changes with it. */
+  private with(changes: readonly Change[], tell: () => void): void {
+    this.pending = changes;
+    tell();
+    this.pending = NONE;
+  }
+
+  override fact(node: number, shard: ShardState, fact: Fact): void {
+    if (fact.name === 'sent') {
+      const { msgId, topic, idemKey } = fact;
+      this.keys.set(msgId, { id: msgId, topic, idemKey });
     }
-    const { state, attempt, epoch, redrives, releases, receipt, timerAtMs, deadReason } = message;
-    const waits = state === 'leased' || state === 'queued' || state === 'redelivered';
-    const offMs = (this.world.nodes[node]?.clock.nowMs() ?? EPOCH_MS) - this.world.loop.nowMs;
-    const timerMs = waits ? timerAtMs - offMs : null;
-    return {
-      state,
-      attempt,
-      epoch,
-      redrives,
-      releases,
-      receipt: receipt?.slice(0, 8) ?? null,
-      timerMs,
-      reason: deadReason,
-    };
+    this.with(this.table.fact(node, shard, fact), () => super.fact(node, shard, fact));
+  }
+
+  override synced(node: number, shard: number, facts: readonly Fact[]): void {
+    this.table.synced(node, shard, facts);
+    super.synced(node, shard, facts);
+  }
+
+  override started(node: number, shards: readonly ShardState[], first: boolean): void {
+    const changes = shards.flatMap((shard) => this.table.taken(node, shard, false));
+    this.with(changes, () => super.started(node, shards, first));
+  }
+
+  override revived(node: number, shard: ShardState): void {
+    this.with(this.table.taken(node, shard), () => super.revived(node, shard));
   }
 
   protected override tell(happening: Happening): void {
-    this.rows.push({ ...happening, seen: this.pending });
-    if (this.rows.length < 2 * ROWS_MAX) return;
-    this.leftOut += this.rows.length - ROWS_MAX;
-    this.rows = this.rows.slice(-ROWS_MAX);
+    this.rows.push({ ...happening, changes: this.pending });
+    if (this.rows.length < 2 * this.rowsMax) return;
+    this.cut();
+  }
+
+  /** Leaves out all but the last rows. */
+  private cut(): void {
+    const count = Math.max(0, this.rows.length - this.rowsMax);
+    for (const { changes } of this.rows.splice(0, count))
+      for (const { msgId, seen } of changes) this.before.set(msgId, seen);
+    this.leftOut += count;
   }
 
   /** The report of the run, which is over. */
-  data(run: RunResult, about: About): ReportData {
+  data(run: RunResult, conclusion: Conclusion, about: About): ReportData {
     const { verdict, steps, simulatedMs, hash, tally, injected, history } = run;
-    const cut = Math.max(0, this.rows.length - ROWS_MAX);
-    const kept = this.rows.slice(cut);
+    this.cut();
+    const { rows: kept, leftOut } = this;
     const lanes = lanesOf(kept);
     const numbers = new Map<string, number>();
     const messages: ReportMessage[] = [];
@@ -91,18 +109,20 @@ export class Recording extends Narrator {
       }
       return number;
     };
-    const msgId = 'msgId' in verdict ? verdict.msgId : null;
-    const rule = verdict.kind === 'safety' ? verdict.rule : verdict.kind === 'liveness' ? 'DeliveredLive' : null;
+    const rows = columnsOf(kept, lanes, numberOf);
+    const { kind, expected, rule, detail, msgId, line, badge, goals } = conclusion;
     return {
       ...about,
-      verdict: { kind: verdict.kind, rule, line: lineOfVerdict(verdict), msgId },
+      verdict: { kind, expected, rule, detail, msgId, line, badge },
+      goals,
       ...{ steps, simulatedMs, hash, tally, injected, history: { ...history } },
       coverage: coverageOf(run.matrix),
-      leftOut: this.leftOut + cut,
+      leftOut,
+      before: [...this.before].filter(([id]) => numbers.has(id)).map(([id, seen]) => [numberOf(id), seen] as const),
       failingRow: verdict.kind === 'held' ? -1 : kept.length - 1,
       kinds: HAPPENINGS,
       lanes,
-      rows: columnsOf(kept, lanes, numberOf),
+      rows,
       messages,
       machine: arrows(),
       rules: { ...INVARIANT_TEXT, ...RULES },
@@ -135,7 +155,7 @@ function columnsOf(rows: readonly Row[], lanes: readonly string[], numberOf: (id
   const laneNumbers = new Map(lanes.map((lane, i) => [lane, i]));
   const kindNumbers = new Map(HAPPENINGS.map((kind, i) => [kind, i]));
   const columns: ReportRows = {
-    ...{ step: [], atMs: [], kind: [], lane: [], call: [], copy: [], messages: [], text: [], lastsMs: {}, seen: {} },
+    ...{ step: [], atMs: [], kind: [], lane: [], call: [], copy: [], messages: [], text: [], lastsMs: {}, changes: {} },
   };
   for (const [i, row] of rows.entries()) {
     columns.step.push(row.step);
@@ -147,7 +167,7 @@ function columnsOf(rows: readonly Row[], lanes: readonly string[], numberOf: (id
     columns.messages.push(row.msgIds.map(numberOf));
     columns.text.push(row.text);
     if (row.lastsMs !== undefined && row.lastsMs > 0) columns.lastsMs[i] = row.lastsMs;
-    if (row.seen !== null) columns.seen[i] = row.seen;
+    if (row.changes.length > 0) columns.changes[i] = row.changes.map(({ msgId, seen }) => [numberOf(msgId), seen]);
   }
   return columns;
 }

@@ -1,57 +1,15 @@
-import { RULES, type RuleName } from '../checkers/breach.ts';
+import { shellWord, visible } from '../../src/visible.ts';
+import { RULES } from '../checkers/breach.ts';
 import type { HistoryCounts } from '../checkers/history.ts';
 import { ACTIONS, emptyCells } from '../checkers/tally.ts';
+import { type Conclusion, SIM_EXIT } from '../conclusion.ts';
 import { FAULT_FAMILIES, FAULT_KINDS, type FaultKind } from '../fault-log.ts';
 import { type BatchCounts, JUDGED_FROM, neverReached } from '../fuzz/batch.ts';
 import type { Catch } from '../fuzz/hunt.ts';
 import type { Replay } from '../replay/file.ts';
 import type { SimResult } from '../run.ts';
-import type { RunResult, Verdict } from '../world.ts';
-
-/** Exit codes of `mailbox sim`. */
-export const SIM_EXIT = { held: 0, usage: 2, safety: 10, liveness: 11, nondeterministic: 12, crashed: 13 } as const;
-
-export const exitCodeOfVerdict = ({ kind }: Pick<Verdict, 'kind'>): number => SIM_EXIT[kind];
-
-/** A goal that was not reached, or a violation that did not come, is a run that proved nothing: it fails as liveness does. */
-export function exitCodeOf({ verdict, missed, schedule }: SimResult): number {
-  const proved = missed.length === 0 && schedule.violates === null;
-  return verdict.kind === 'held' && !proved ? SIM_EXIT.liveness : exitCodeOfVerdict(verdict);
-}
-
-/** True when the run came out as its schedule says it must. */
-export function asDeclared({ verdict, missed, schedule }: SimResult): boolean {
-  if (schedule.violates === null) return verdict.kind === 'held' && missed.length === 0;
-  return brokenRule(verdict) === schedule.violates;
-}
-
-/** The rule that a verdict says is broken, or null. */
-function brokenRule(verdict: Verdict): RuleName | null {
-  if (verdict.kind === 'safety') return verdict.rule;
-  return verdict.kind === 'liveness' ? 'DeliveredLive' : null;
-}
-
-export function lineOfVerdict(verdict: Verdict, note = ''): string {
-  switch (verdict.kind) {
-    case 'held':
-      return 'held';
-    case 'safety':
-      return `SAFETY VIOLATED${note}: ${verdict.detail}`;
-    case 'liveness':
-      return `LIVENESS VIOLATED${note}: DeliveredLive: ${verdict.detail}`;
-    case 'crashed':
-      return `CRASHED: ${verdict.detail}`;
-  }
-}
-
-export function verdictLine({ verdict, missed, schedule }: Pick<SimResult, 'verdict' | 'missed' | 'schedule'>): string {
-  const broken = brokenRule(verdict);
-  if (broken !== null || verdict.kind !== 'held') {
-    return lineOfVerdict(verdict, broken === schedule.violates ? ', as this schedule expects' : '');
-  }
-  if (missed.length > 0) return `GOALS MISSED: ${missed.join(', ')}`;
-  return schedule.violates === null ? 'held' : `NOT CAUGHT: ${schedule.violates} must be violated and was not`;
-}
+import type { Schedule } from '../schedule.ts';
+import type { RunResult } from '../world.ts';
 
 const number = (value: number): string => Math.round(value).toLocaleString('en');
 
@@ -62,8 +20,7 @@ const list = (counts: Readonly<Record<string, number>>): string =>
     .join(', ') || 'none';
 
 /** What a rule says, where its name does not. */
-function meaning(verdict: Verdict): string[] {
-  const rule = brokenRule(verdict);
+function meaning({ rule }: Conclusion): string[] {
   return rule !== null && rule in RULES ? [`rule       ${rule}: ${RULES[rule as keyof typeof RULES]}`] : [];
 }
 
@@ -73,13 +30,14 @@ const speed = (steps: number, simulatedMs: number, seconds: number): string =>
 const historyLine = (history: HistoryCounts): string =>
   `${number(history.operations)} operations: ${list({ ...history, operations: 0 }).replace(/(, )?operations 0(, )?/, '$1')}`;
 
+const goalsLine = ({ goals }: Conclusion): string =>
+  goals.map(({ goal, least, reached }) => `${goal} ${reached}/${least}`).join(', ') || 'none';
+
 /** A run in lines; `seconds` is how long it took, measured by the caller. */
 export function formatResult(result: SimResult, seconds: number, version = ''): string {
-  const { schedule, seed, steps, simulatedMs, hash, tally, injected, history, verdict } = result;
-  const goals = Object.entries(schedule.goals).map(([goal, least]) => `${goal} ${tally[goal] ?? 0}/${least}`);
-  const repeat = schedule.file.startsWith('swarm#') ? schedule.file : `${schedule.file} --seed ${seed}`;
+  const { schedule, seed, steps, simulatedMs, hash, tally, injected, history, conclusion } = result;
   return [
-    `schedule   ${schedule.name}: ${schedule.description}`,
+    visible(`schedule   ${schedule.name}: ${schedule.description}`),
     `seed       ${seed}`,
     ...(version === '' ? [] : [`version    ${version}`]),
     `events     ${number(steps)} in ${(simulatedMs / 1000).toFixed(1)} s of simulated time`,
@@ -87,35 +45,52 @@ export function formatResult(result: SimResult, seconds: number, version = ''): 
     `faults     ${list(injected)}`,
     `happened   ${list(tally)}`,
     `history    ${historyLine(history)}`,
-    `goals      ${goals.join(', ') || 'none'}`,
+    `goals      ${goalsLine(conclusion)}`,
     `hash       ${hash}`,
-    `verdict    ${verdictLine(result)}`,
-    ...meaning(verdict),
-    `repeat     mailbox sim run ${repeat}`,
+    `verdict    ${conclusion.line}`,
+    ...meaning(conclusion),
+    `repeat     ${commandOf(schedule, seed)}`,
   ].join('\n');
 }
 
+/** The command that makes the run again. */
+export const commandOf = ({ file }: Pick<Schedule, 'file'>, seed: number): string =>
+  file.startsWith('swarm#') ? `mailbox sim run ${file}` : `mailbox sim run ${shellWord(file)} --seed ${seed}`;
+
 /** The same for machines. */
-export function jsonOf({ schedule, matrix, ...result }: SimResult, seconds: number): object {
+export function jsonOf({ schedule, matrix, conclusion, ...result }: SimResult, seconds: number): object {
   const coverage = Object.fromEntries(
     ACTIONS.map((action, row) => [
       action,
       Object.fromEntries(FAULT_KINDS.map((kind, column) => [kind, matrix[row * FAULT_KINDS.length + column] ?? 0])),
     ]),
   );
-  return { schedule: schedule.name, ...result, coverage, seconds, exit: exitCodeOf({ schedule, matrix, ...result }) };
+  return { schedule: schedule.name, ...result, ...concluded(conclusion), coverage, seconds };
 }
 
-export function formatReplay(file: string, recorded: Replay, run: RunResult, seconds: number): string {
+/** How a run came out, for machines. */
+export const concluded = ({ exit, ...verdict }: Conclusion): object => ({ verdict, exit });
+
+export function formatReplay(
+  file: string,
+  recorded: Replay,
+  run: RunResult,
+  conclusion: Conclusion,
+  seconds: number,
+): string {
   const { elements } = recorded.script;
+  const { kind, detail } = recorded.verdict;
   return [
-    `replay     ${file}: ${elements.length} elements of ${recorded.from}${recorded.minimal ? ', minimal' : ''}`,
-    `recorded   by ${recorded.version}: ${recorded.verdict.kind} ${recorded.verdict.detail}`,
+    visible(
+      `replay     ${file}: ${elements.length} elements of ${recorded.from}${recorded.minimal ? ', minimal' : ''}`,
+    ),
+    visible(`recorded   by ${recorded.version}: ${kind === detail ? kind : `${kind} ${detail}`}`),
     `events     ${number(run.steps)} in ${(run.simulatedMs / 1000).toFixed(1)} s of simulated time`,
     `speed      ${speed(run.steps, run.simulatedMs, seconds)}`,
     `hash       ${run.hash}`,
-    `verdict    ${lineOfVerdict(run.verdict)}`,
-    ...meaning(run.verdict),
+    ...(conclusion.goals.length === 0 ? [] : [`goals      ${goalsLine(conclusion)}`]),
+    `verdict    ${conclusion.line}`,
+    ...meaning(conclusion),
   ].join('\n');
 }
 
@@ -139,40 +114,54 @@ const isJudged = ({ counts, schedules }: Batch): boolean => schedules.length > 0
 const missing = ({ counts, schedules, missed }: Batch): readonly string[] =>
   schedules.length > 0 ? missed : neverReached(counts);
 
-export function exitCodeOfBatch(batch: Batch): number {
-  const [first] = batch.caught;
-  if (first !== undefined) return exitCodeOfVerdict(first.verdict);
-  return isJudged(batch) && missing(batch).length > 0 ? SIM_EXIT.liveness : SIM_EXIT.held;
+/** What a batch came to, for its exit code, its last line and its JSON. */
+export interface BatchConclusion {
+  readonly kind: 'held' | 'as_expected' | 'violated' | 'never_reached';
+  readonly line: string;
+  readonly exit: number;
 }
 
-export function formatCatch({ what, whole, line, saved }: Catch): string {
+export function concludeBatch(batch: Batch): BatchConclusion {
+  const { caught, counts } = batch;
+  const [first] = caught;
+  if (first !== undefined) {
+    const broken = [...new Set(caught.map(({ verdict: { kind, rule } }) => nameOf(kind, rule)))].join(', ');
+    const line = `${caught.length} ${caught.length === 1 ? 'violation' : 'violations'}: ${broken}`;
+    return { kind: 'violated', line, exit: first.verdict.exit };
+  }
+  if (isJudged(batch) && missing(batch).length > 0)
+    return { kind: 'never_reached', line: 'NEVER REACHED, see above', exit: SIM_EXIT.liveness };
+  const expected = Object.entries(counts.expected);
+  const seen = expected.map(([rule, runs]) => `${rule} in ${number(runs)} of ${number(counts.runs)} runs`).join(', ');
+  if (expected.length === 0) return { kind: 'held', line: 'held', exit: SIM_EXIT.held };
+  return { kind: 'as_expected', line: `VIOLATED, as the schedules expect: ${seen}`, exit: SIM_EXIT.held };
+}
+
+const nameOf = (kind: Conclusion['kind'], rule: string | null): string =>
+  kind === 'not_violated' ? `${rule} not caught` : (rule ?? kind);
+
+export function formatCatch({ what, whole, line, saved, unsaved }: Catch): string {
   const head = `${what}\n  ${line}`;
-  if (saved === null) return `${head}\n  not saved: it could not be repeated as a script\n  repeat   ${whole}\n`;
+  if (saved === null) return `${head}\n  not saved: ${unsaved}\n  repeat   ${whole}\n`;
   const proof = saved.minimal ? 'minimal' : 'not minimal: its time was over';
   return [
     head,
     `  shrunk   ${saved.of} elements to ${saved.elements}, ${proof}: ${saved.line}`,
     ...saved.story,
-    `  repeat   mailbox sim replay ${saved.file}`,
+    `  repeat   mailbox sim replay ${shellWord(saved.file)}`,
     `  whole    ${whole}\n`,
   ].join('\n');
 }
 
 export function formatBatch(batch: Batch): string {
-  const { counts, caught, fromSeed, lastSeed, schedules, seconds, workers, version } = batch;
+  const { counts, fromSeed, lastSeed, schedules, seconds, workers, version } = batch;
   const unreached = missing(batch);
   const judged = isJudged(batch);
-  const verdict =
-    caught.length > 0
-      ? `${caught.length} ${caught.length === 1 ? 'violation' : 'violations'}: ${[...new Set(caught.map(({ verdict: { kind, rule } }) => rule ?? kind))].join(', ')}`
-      : judged && unreached.length > 0
-        ? 'NEVER REACHED, see above'
-        : 'held';
   const note = judged
     ? unreached.join(', ')
     : `${unreached.length} (not judged: fewer than ${number(JUDGED_FROM)} runs)`;
   return [
-    `seeds      ${fromSeed}..${lastSeed}${schedules.length === 0 ? ', swarm' : ` of ${schedules.join(', ')}`}`,
+    `seeds      ${fromSeed}..${lastSeed}${schedules.length === 0 ? ', swarm' : ` of ${visible(schedules.join(', '))}`}`,
     `version    ${version}`,
     `runs       ${number(counts.runs)} in ${seconds.toFixed(1)} s on ${workers} threads, ${number(counts.runs / seconds)}/s`,
     `events     ${number(counts.steps)} in ${number(counts.simulatedMs / 1000)} s of simulated time`,
@@ -181,7 +170,7 @@ export function formatBatch(batch: Batch): string {
     `happened   ${list(counts.tally)}`,
     `coverage   ${coverageLine(counts.matrix)}`,
     `unreached  ${unreached.length === 0 ? 'nothing' : note}`,
-    `verdict    ${verdict}`,
+    `verdict    ${concludeBatch(batch).line}`,
   ].join('\n');
 }
 

@@ -30,11 +30,16 @@ const PROBE_TOKEN =
 export interface Session {
   header: string;
   entry: CacheEntry<Capability> | null;
-  /** An answer to it is held back (AU5): what comes meanwhile is refused unread. */
+  /** An answer to it is held back (AU5): what comes meanwhile waits. */
   held: boolean;
-  /** Someone has stood behind a request of it. */
-  known: boolean;
+  /** What was sent ahead on it, to go on when nothing is held back any more. */
+  readonly waiting: (() => void)[];
+  /** Who stood behind a request of it last. */
+  holder: Capability | null;
 }
+
+/** What a connection starts with. */
+export const freshSession = (): Session => ({ header: '', entry: null, held: false, waiting: [], holder: null });
 
 export interface AuthorityOptions {
   /** Formats that are accepted (P2); all by default. */
@@ -45,6 +50,8 @@ export interface AuthorityOptions {
   readonly failureBurst?: number;
   /** The cache was purged because failures spiked (K6). */
   readonly onPurge?: (entries: number) => void;
+  /** Too many quotas were added to capabilities of this nonce: some of them are refused for so many ms (AU6). */
+  readonly onBarred?: (nonce: string, forMs: number) => void;
 }
 
 /**
@@ -75,6 +82,7 @@ export class Authority implements Judge {
     this.remote = options.remote === undefined ? null : new RemoteVerifier(options.remote);
     this.throttle = new FailureThrottle(options.failureBurst ?? 100);
     this.onPurge = options.onPurge ?? (() => {});
+    if (options.onBarred !== undefined) this.quotas.onBarred = options.onBarred;
   }
 
   get keyring(): Keyring | null {
@@ -92,11 +100,13 @@ export class Authority implements Judge {
     // Those of keys that went let go of them (K7).
     this.cache.each((capability) => capability.failure());
     const oldestMs = Math.min(...this.ring.keys.map((key) => key.createdMs));
-    this.revocations.forgetNonces(Math.min(oldestMs, this.clock.wallMs() - KEY_AGE_MAX_MS) - DAY_MS);
+    // Keys are dated by the wall clock, revocations by the service clock: ages can be compared, dates can not.
+    const ageMs = Math.max(KEY_AGE_MAX_MS, this.clock.wallMs() - oldestMs) + DAY_MS;
+    this.revocations.forgetNonces(this.clock.nowMs() - ageMs);
   }
 
   newSession(): Session {
-    return { header: '', entry: null, held: false, known: false };
+    return freshSession();
   }
 
   /** The capability of an `Authorization` header, or why there is none. `unverified`: it takes a question, see `ask`. */

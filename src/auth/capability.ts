@@ -1,6 +1,7 @@
 import type { Op } from '../../spec/vocabulary.ts';
 import type { Clock } from '../ports.ts';
 import type { Scope } from './caveats.ts';
+import { type Link, linksOf } from './chain.ts';
 import type { Keyring, RootKey } from './keyring.ts';
 import type { Quotas } from './quota.ts';
 import type { Revocations } from './revocation.ts';
@@ -51,6 +52,8 @@ export class Capability {
   private isOrphan = false;
   private readonly scope: Scope;
   private readonly judge: Judge;
+  /** Made when it is first charged. */
+  private links: readonly Link[] | null = null;
   private judgedVersion = -1;
   private over: AuthFailure | null = null;
   private keyEndsS = Number.POSITIVE_INFINITY;
@@ -87,7 +90,8 @@ export class Capability {
 
   /** Takes one operation and `bytes` from the quotas: 0, else ms until they may allow it (AU2). */
   charge(bytes: number, nowMs: number): number {
-    return this.judge.quotas.charge(this.nonce, this.scope.quotas, bytes, nowMs);
+    this.links ??= linksOf(this.nonce, this.scope.pieces);
+    return this.judge.quotas.charge(this.links, bytes, nowMs);
   }
 
   /** ms for which its verification still counts: what waits under it waits no longer (RevokedProp). Infinity with our own keys. */

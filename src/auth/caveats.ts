@@ -1,4 +1,5 @@
 import { OPS, type Op } from '../../spec/vocabulary.ts';
+import { Cutting, type Piece, type Quota } from './chain.ts';
 
 /** `wire`: Capabilities. One caveat, as its line of ASCII says it. */
 export type Caveat =
@@ -62,14 +63,6 @@ function quotaOf(unit: 'ops' | 'bytes', value: string): Caveat | null {
   return match === null ? null : { kind: 'quota', unit, max: Number(match[1]), windowS: Number(match[2]) };
 }
 
-/** One quota; `line` is the caveat's own text, the name its count goes by (AU2). */
-export interface Quota {
-  readonly line: string;
-  readonly unit: 'ops' | 'bytes';
-  readonly max: number;
-  readonly windowMs: number;
-}
-
 /** What all caveats of a capability together allow: every one must hold, so several of a kind intersect. */
 export interface Scope {
   readonly topics: readonly string[];
@@ -77,33 +70,92 @@ export interface Scope {
   readonly ops: ReadonlySet<Op>;
   readonly expiresS: number;
   readonly notBeforeS: number;
-  readonly quotas: readonly Quota[];
+  /** The chain down to the last quota. */
+  readonly pieces: readonly Piece[];
 }
 
-/** The scope of these caveats, or why there is none: one that is unknown, or a mandatory one missing (E1, K8). */
+/** Caveats of one kind that a capability may have. */
+const OF_A_KIND_MAX = 8;
+/** Every kind, as its line begins. */
+const KINDS = ['topic', 'topic prefix', 'op', 'expires', 'not_before', 'quota_ops', 'quota_bytes', 'role'] as const;
+const MANDATORY = ['op', 'expires', 'quota_ops'] as const;
+type Kind = (typeof KINDS)[number];
+type Counts = Record<Kind, number>;
+
+const kindOf = (caveat: Caveat): Kind =>
+  caveat.kind === 'quota' ? `quota_${caveat.unit}` : caveat.kind === 'topic_prefix' ? 'topic prefix' : caveat.kind;
+
+/**
+ * The scope of these caveats, or why there is none: one that is unknown, too many of a kind, a mandatory one missing, or some
+ * that never go together (E1, K8).
+ */
 export function scopeOf(lines: readonly string[]): Scope | string {
+  const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Counts;
   const topics: string[] = [];
   const prefixes: string[] = [];
-  const quotas: Quota[] = [];
-  let ops: Set<Op> | null = null;
+  const cutting = new Cutting();
+  let ops: readonly Op[] = OPS;
   let role: readonly Op[] = OPS;
+  let admins = 0;
   let expiresS = Number.POSITIVE_INFINITY;
   let notBeforeS = 0;
   for (const line of lines) {
     const caveat = parseCaveat(line);
     if (caveat === null) return 'unknown caveat';
+    counts[kindOf(caveat)]++;
     if (caveat.kind === 'topic') topics.push(caveat.topic);
     else if (caveat.kind === 'topic_prefix') prefixes.push(caveat.prefix);
-    else if (caveat.kind === 'op') ops = new Set(caveat.ops.filter((op) => ops?.has(op) ?? true));
-    else if (caveat.kind === 'role') role = role.filter((op) => ROLE_OPS[caveat.role].includes(op));
+    else if (caveat.kind === 'op') {
+      ops = ops.filter((op) => caveat.ops.includes(op));
+      if (caveat.ops.includes('admin')) admins++;
+    } else if (caveat.kind === 'role') role = role.filter((op) => ROLE_OPS[caveat.role].includes(op));
     else if (caveat.kind === 'expires') expiresS = Math.min(expiresS, caveat.atS);
     else if (caveat.kind === 'not_before') notBeforeS = Math.max(notBeforeS, caveat.atS);
-    else quotas.push({ line, unit: caveat.unit, max: caveat.max, windowMs: caveat.windowS * 1000 });
+    cutting.add(line, caveat.kind === 'quota' ? countedBy(caveat, line) : null, missingOf(counts) === null);
   }
-  if (topics.length + prefixes.length === 0) return 'no topic caveat';
-  if (ops === null) return 'no op caveat';
-  if (expiresS === Number.POSITIVE_INFINITY) return 'no expires caveat';
-  if (!quotas.some((quota) => quota.unit === 'ops')) return 'no quota_ops caveat';
-  if (ops.has('admin') && topics.length === 0) return 'op = admin needs a topic, not a prefix';
-  return { topics, prefixes, ops: new Set(role.filter((op) => ops.has(op))), expiresS, notBeforeS, quotas };
+  const wrong = refusalOf(counts, admins);
+  if (wrong !== null) return wrong;
+  return {
+    topics,
+    prefixes,
+    ops: new Set(role.filter((op) => ops.includes(op))),
+    expiresS,
+    notBeforeS,
+    pieces: cutting.done(),
+  };
+}
+
+const countedBy = ({ unit, max, windowS }: Extract<Caveat, { kind: 'quota' }>, line: string): Quota => ({
+  line,
+  unit,
+  max,
+  windowMs: windowS * 1000,
+});
+
+/** The first kind that every capability must have and that is not there yet, or null. */
+function missingOf(counts: Counts): Kind | null {
+  if (counts.topic + counts['topic prefix'] === 0) return 'topic';
+  return MANDATORY.find((kind) => counts[kind] === 0) ?? null;
+}
+
+/** What is wrong with so many of each kind, `admins` of the op caveats saying `op = admin`; or null. */
+function refusalOf(counts: Counts, admins: number): string | null {
+  for (const kind of KINDS) if (counts[kind] > OF_A_KIND_MAX) return `more than ${OF_A_KIND_MAX} ${kind} caveats`;
+  const missing = missingOf(counts);
+  if (missing !== null) return `no ${missing} caveat`;
+  if (admins === 0) return null;
+  if (counts['topic prefix'] > 0) return 'op = admin needs a topic, and never goes with a topic prefix';
+  return admins < counts.op ? 'op = admin goes with no other op' : null;
+}
+
+/** Why nobody could do anything under this scope, whatever the time; or null. A holder may narrow so far, nobody should be given it. */
+export function futility({ topics, prefixes, ops, expiresS, notBeforeS }: Scope): string | null {
+  if (ops.size === 0) return 'its op and role caveats have no operation in common';
+  const [one] = topics;
+  const others = topics.some((topic) => topic !== one);
+  const outside = one !== undefined && prefixes.some((prefix) => !one.startsWith(prefix));
+  const [longest = ''] = prefixes.toSorted((a, b) => b.length - a.length);
+  if (others || outside || prefixes.some((prefix) => !longest.startsWith(prefix)))
+    return 'its topic caveats have no topic in common';
+  return notBeforeS >= expiresS ? 'it expires before it begins' : null;
 }

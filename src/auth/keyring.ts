@@ -13,7 +13,9 @@ export interface RootKey {
 }
 
 /** Something is wrong with a keyring: the message says what, and never a byte of a key. */
-export class KeyringError extends Error {}
+export class KeyringError extends Error {
+  readonly setting = 'keyring';
+}
 
 /** `fresh`, `aging` (rotate soon) or `overdue` (K5). */
 export type KeyAge = 'fresh' | 'aging' | 'overdue';

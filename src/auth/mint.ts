@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { CapFormat } from '../../spec/vocabulary.ts';
-import { scopeOf } from './caveats.ts';
+import { futility, scopeOf } from './caveats.ts';
 import type { Keyring } from './keyring.ts';
-import { mintToken } from './macaroon.ts';
+import { attenuateToken, mintToken, parseToken } from './macaroon.ts';
 
 const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
@@ -13,15 +13,27 @@ function freshNonce(): string {
   return nonce;
 }
 
-/** A capability signed by the newest key. @throws Error when a mandatory caveat is missing or one is unknown (E1). */
+/** A capability signed by the newest key. @throws Error when no server would take it, or it would be good for nothing (E1). */
 export function mint(
   keyring: Keyring,
   caveats: readonly string[],
   format: CapFormat = 'v1',
 ): { readonly token: string; readonly nonce: string } {
-  const scope = scopeOf(caveats);
-  if (typeof scope === 'string') throw new Error(`capability: ${scope}`);
+  checkUsable(caveats);
   const { id, key } = keyring.newest;
   const nonce = freshNonce();
   return { token: mintToken(key, id, nonce, caveats, format), nonce };
+}
+
+/** The same capability with more caveats; needs no key. @throws Error as `mint`, or when it cannot be read */
+export function attenuate(token: string, caveats: readonly string[]): string {
+  const narrowed = attenuateToken(token, caveats);
+  checkUsable(parseToken(narrowed)?.caveats ?? []);
+  return narrowed;
+}
+
+function checkUsable(caveats: readonly string[]): void {
+  const scope = scopeOf(caveats);
+  const wrong = typeof scope === 'string' ? scope : futility(scope);
+  if (wrong !== null) throw new Error(`capability: ${wrong}`);
 }

@@ -1,122 +1,168 @@
-import type { Quota } from './caveats.ts';
+import type { Barred, Charged } from '../ports.ts';
+import type { Link, Quota } from './chain.ts';
+import { type Bounds, linksIn, type Node, QuotaTree, type Window } from './quota-tree.ts';
 
-/** Quota caveats counted per nonce; further ones deny, so that attenuating cannot use up memory. */
-const LINES_MAX = 64;
-/** Capabilities counted at a time; only holders of a root key can make this many. */
-const NONCES_MAX = 200_000;
-
-interface Window {
-  readonly nonce: string;
-  readonly line: string;
-  used: number;
-  endMs: number;
-  /** Used since `changes` was last asked. */
-  changed: boolean;
-}
-
-/** One window that runs, as it is persisted. Times: ms of the service clock. */
-export interface QuotaWindow {
-  readonly nonce: string;
-  /** The caveat it counts for. */
-  readonly line: string;
-  readonly used: number;
-  readonly endMs: number;
-  /** The window's whole length: what a restart clamps the rest to (TM1). */
-  readonly windowMs: number;
-}
+/** Who finds no room asks again after this time. */
+const NO_ROOM_MS = 10_000;
 
 /**
- * Counts per (nonce, caveat): however a capability is attenuated, the caveat it came with counts on (AU2).
- * Fixed windows that start with their first operation: at most `max` in each.
+ * Counts per (nonce, caveat): however a capability is attenuated, the caveat it came with counts on (AU2), and what its holder
+ * adds counts for itself (AU6). Fixed windows that start with their first operation: at most `max` in each.
  */
 export class Quotas {
-  private readonly byNonce = new Map<string, Map<string, Window>>();
-  private sweepAtMs = 0;
-  /** Windows used since they were last asked for; null while nobody asks. */
-  private changed: Window[] | null = null;
+  private readonly tree: QuotaTree;
+  /** By nonce and line: windows of an earlier version that still run. */
+  private readonly old = new Map<string, Window>();
+  /** What happened since it was last asked for; null while nobody asks. */
+  private changed: (Window | Node)[] | null = null;
+  /** So much was made from one capability of this nonce that nobody adds a quota to it for so many ms. */
+  onBarred: (nonce: string, forMs: number) => void = () => {};
 
-  /** Takes one operation and `bytes` from every quota, or from none: 0, else ms until the refusing window is over. */
-  charge(nonce: string, quotas: readonly Quota[], bytes: number, nowMs: number): number {
-    if (nowMs >= this.sweepAtMs) this.sweep(nowMs);
-    let windows = this.byNonce.get(nonce);
-    if (windows === undefined) {
-      if (this.byNonce.size >= NONCES_MAX) return this.sweepAtMs - nowMs;
-      windows = new Map();
-      this.byNonce.set(nonce, windows);
+  constructor(bounds: Partial<Bounds> = {}) {
+    this.tree = new QuotaTree(bounds);
+    this.tree.onBarred = (node, forMs) => {
+      this.changed?.push(node);
+      this.onBarred(this.tree.nonceOf(node), forMs);
+    };
+  }
+
+  /**
+   * Takes one operation and `bytes` from every quota of a chain, or from none: 0, else ms until what refuses is over. `links`:
+   * the nonce, then what is below it. For want of room only who has attenuated is refused, never whoever it comes from.
+   */
+  charge(links: readonly Link[], bytes: number, nowMs: number): number {
+    this.tree.sweep(1, nowMs);
+    if (this.old.size > 0) this.sweepOld(nowMs);
+    const waitMs = this.waitMs(links, bytes, nowMs);
+    if (waitMs > 0) return waitMs;
+    if (this.tree.find(links.at(-1)?.name ?? '') === undefined) {
+      if (!this.tree.makeRoom(links, nowMs)) return NO_ROOM_MS;
+      // Those who had to make it may have been these.
+      const barredMs = this.barredMs(links, nowMs);
+      if (barredMs > 0) return barredMs;
     }
-    for (const quota of quotas) {
-      const window = windows.get(quota.line);
-      const amount = quota.unit === 'ops' ? 1 : bytes;
-      if (window === undefined) {
-        if (windows.size >= LINES_MAX || amount > quota.max) return quota.windowMs;
-      } else if ((nowMs < window.endMs ? window.used : 0) + amount > quota.max) {
-        return nowMs < window.endMs ? window.endMs - nowMs : quota.windowMs;
-      }
-    }
-    for (const quota of quotas) this.take(nonce, windows, quota, quota.unit === 'ops' ? 1 : bytes, nowMs);
+    const nodes = this.tree.grow(links);
+    const nonce = links[0]?.name ?? '';
+    links.forEach(({ quota }, i) => {
+      if (quota === null) return;
+      const node = nodes[i] as Node;
+      const window = this.running(nonce, node, quota, nowMs) ?? begin(nonce, node, quota, nowMs);
+      this.use(window, amountOf(quota, bytes));
+    });
     return 0;
   }
 
-  private take(nonce: string, windows: Map<string, Window>, quota: Quota, amount: number, nowMs: number): void {
-    const { line } = quota;
-    let window = windows.get(line);
-    if (window === undefined) {
-      window = { nonce, line, used: amount, endMs: nowMs + quota.windowMs, changed: false };
-      windows.set(line, window);
-    } else if (nowMs < window.endMs) window.used += amount;
-    else {
-      window.used = amount;
-      window.endMs = nowMs + quota.windowMs;
+  /** 0 when all of its quotas allow it, else ms until the first that does not may. */
+  private waitMs(links: readonly Link[], bytes: number, nowMs: number): number {
+    const nonce = links[0]?.name ?? '';
+    for (const { name, quota } of links) {
+      if (quota === null) continue;
+      const window = this.running(nonce, this.tree.find(name), quota, nowMs);
+      if ((window?.used ?? 0) + amountOf(quota, bytes) <= quota.max) continue;
+      return window === null ? quota.windowMs : window.endMs - nowMs;
     }
+    return this.barredMs(links, nowMs);
+  }
+
+  /** ms for which nothing is counted on this chain below some link of it, else 0. */
+  private barredMs(links: readonly Link[], nowMs: number): number {
+    for (let i = 0; i < links.length - 1; i++) {
+      const node = this.tree.find((links[i] as Link).name);
+      if (node !== undefined && node.barredUntilMs > nowMs) return node.barredUntilMs - nowMs;
+    }
+    return 0;
+  }
+
+  /** The window that a quota counts in now. */
+  private running(nonce: string, node: Node | undefined, { line }: Quota, nowMs: number): Window | null {
+    const old = this.old.size === 0 ? undefined : this.old.get(`${nonce} ${line}`);
+    const window = old !== undefined && nowMs < old.endMs ? old : (node?.window ?? null);
+    return window !== null && nowMs < window.endMs ? window : null;
+  }
+
+  /** Looks at one, each in its turn. */
+  private sweepOld(nowMs: number): void {
+    for (const [key, window] of this.old) {
+      this.old.delete(key);
+      if (nowMs < window.endMs) this.old.set(key, window);
+      return;
+    }
+  }
+
+  private use(window: Window, amount: number): void {
+    window.used += amount;
     if (window.changed || this.changed === null) return;
     window.changed = true;
     this.changed.push(window);
   }
 
-  /** Windows used since the last call: what a journal remembers, once for all the operations of one commit. */
-  changes(): readonly QuotaWindow[] {
+  /** Windows used, and links barred, since the last call: what a journal remembers, once for all the operations of one commit. */
+  changes(): readonly (Charged | Barred)[] {
     const { changed } = this;
     this.changed = [];
-    return (changed ?? []).map((window) => {
-      window.changed = false;
-      const { nonce, line, used, endMs } = window;
-      return { nonce, line, used, endMs, windowMs: windowMsOf(line) };
+    return (changed ?? []).map((one) => {
+      if ('barredUntilMs' in one) return this.barred(one);
+      one.changed = false;
+      return this.charged(one);
     });
   }
 
-  /** Windows that run at `nowMs`: what a snapshot keeps. */
-  *list(nowMs: number): Generator<QuotaWindow> {
-    for (const [nonce, windows] of this.byNonce) {
-      for (const [line, { used, endMs }] of windows) {
-        if (endMs > nowMs) yield { nonce, line, used, endMs, windowMs: windowMsOf(line) };
+  /** What runs at `nowMs`: what `restore` takes back. */
+  *list(nowMs: number): Generator<Charged | Barred> {
+    for (const windows of [this.old.values(), this.tree.windows()]) {
+      for (const window of windows) if (window.endMs > nowMs) yield this.charged(window);
+    }
+    for (const node of this.tree.barred(nowMs)) yield this.barred(node);
+  }
+
+  /** Takes back what was kept: a restart resets no quota, and whatever the clock did lengthens none (AU2, TM1). */
+  restore(kept: Iterable<Charged | Barred>, nowMs: number): void {
+    for (const fact of kept) {
+      const endMs = Math.min(fact.endMs, nowMs + fact.windowMs);
+      if (endMs <= nowMs) continue;
+      const { nonce } = fact;
+      const node = fact.chain === undefined ? null : (this.tree.grow(linksIn(nonce, fact.chain)).at(-1) as Node);
+      if (fact.name === 'barred') (node as Node).barredUntilMs = endMs;
+      else {
+        const window: Window = { nonce, node, line: fact.line, used: fact.used, endMs, changed: false };
+        if (node === null) this.old.set(`${nonce} ${fact.line}`, window);
+        else node.window = window;
       }
     }
   }
 
-  /** Takes back what `list` gave: a restart resets no quota, and whatever the clock did lengthens none (AU2, TM1). */
-  restore(kept: Iterable<QuotaWindow>, nowMs: number): void {
-    for (const { nonce, line, used, endMs, windowMs } of kept) {
-      const endsMs = Math.min(endMs, nowMs + windowMs);
-      if (endsMs <= nowMs) continue;
-      const windows = this.byNonce.get(nonce) ?? new Map<string, Window>();
-      windows.set(line, { nonce, line, used, endMs: endsMs, changed: false });
-      this.byNonce.set(nonce, windows);
-    }
+  private charged({ nonce, node, line, used, endMs }: Window): Charged {
+    const chain = node === null ? {} : { chain: this.tree.chainOf(node) };
+    return { name: 'charged', nonce, ...chain, line, used, endMs, windowMs: windowMsOf(line) };
   }
 
-  /** Once a minute: forgets windows that are over. */
-  private sweep(nowMs: number): void {
-    this.sweepAtMs = nowMs + 60_000;
-    for (const [nonce, windows] of this.byNonce) {
-      for (const [line, window] of windows) if (window.endMs <= nowMs) windows.delete(line);
-      if (windows.size === 0) this.byNonce.delete(nonce);
-    }
+  private barred(node: Node): Barred {
+    const { barredUntilMs: endMs } = node;
+    return {
+      name: 'barred',
+      nonce: this.tree.nonceOf(node),
+      chain: this.tree.chainOf(node),
+      endMs,
+      windowMs: WINDOW_MS_MAX,
+    };
   }
 
+  /** Links that are kept, nonces among them. */
   get size(): number {
-    return this.byNonce.size;
+    return this.tree.size;
   }
 }
 
+const amountOf = ({ unit }: Quota, bytes: number): number => (unit === 'ops' ? 1 : bytes);
+
+function begin(nonce: string, node: Node, { line, windowMs }: Quota, nowMs: number): Window {
+  node.window ??= { nonce, node, line, used: 0, endMs: 0, changed: false };
+  node.window.used = 0;
+  node.window.endMs = nowMs + windowMs;
+  return node.window;
+}
+
+/** The longest window that a caveat can ask for. */
+const WINDOW_MS_MAX = 9_999_999_000;
 /** The length of a window by its caveat, `quota_ops = <n>/<seconds>`. */
 const windowMsOf = (line: string): number => Number(line.slice(line.indexOf('/') + 1)) * 1000;

@@ -37,8 +37,8 @@ export class Revocations {
   }
 
   /**
-   * Forgets nonces revoked before `beforeMs`, the time the oldest root key was made: whatever carries them was signed by a key
-   * that is gone. @returns how many
+   * Forgets nonces revoked before `beforeMs` of the service clock, when the oldest root key was made: whatever carries them was
+   * signed by a key that is gone. @returns how many
    */
   forgetNonces(beforeMs: number): number {
     let forgotten = 0;

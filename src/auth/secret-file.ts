@@ -1,7 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { FileRefused, readRegularFile } from '../regular-file.ts';
 
-const TYPE = 0o170000;
-const REGULAR = 0o100000;
 const OTHERS = 0o077;
 /** Others may read a public file, but not change it. */
 const OTHERS_WRITE = 0o022;
@@ -17,29 +16,22 @@ export interface SecretFileOptions {
 }
 
 /**
- * Reads a file that must be kept from others: a regular file of this user's or root's, mode 0600 (I3, K4). What is
- * checked is the open file, so that nothing can change between the check and the reading. The caller overwrites the
- * bytes after use.
+ * Reads a file that must be kept from others: a regular file of this user's or root's, mode 0600 (I3, K4). The caller overwrites
+ * the bytes after use.
  */
 export function readSecretFile(path: string, { what, bytesMax, isPublic, error }: SecretFileOptions): Buffer {
-  let file: number;
   try {
-    file = openSync(path, 'r');
+    return readRegularFile(path, bytesMax, (stat) => exposed(stat, isPublic === true));
   } catch (cause) {
-    throw error(`${what} ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'cannot be opened'}`);
+    throw cause instanceof FileRefused ? error(`${what} ${path}: ${cause.message}`) : cause;
   }
-  try {
-    const { mode, uid, size } = fstatSync(file);
-    if ((mode & TYPE) !== REGULAR) throw error(`${what} ${path}: not a regular file`);
-    if ((mode & (isPublic === true ? OTHERS_WRITE : OTHERS)) !== 0) {
-      const must = isPublic === true ? 'must not be writable by others (chmod 644)' : 'must be 0600 (chmod 600)';
-      throw error(`${what} ${path}: mode is 0${(mode & 0o777).toString(8)}, ${must}`);
-    }
-    if (uid !== 0 && uid !== process.getuid?.()) throw error(`${what} ${path}: belongs to uid ${uid}`);
-    if (size > bytesMax) throw error(`${what} ${path}: larger than ${bytesMax} bytes`);
-    const bytes = Buffer.allocUnsafeSlow(size);
-    return bytes.subarray(0, readSync(file, bytes, 0, size, 0));
-  } finally {
-    closeSync(file);
+}
+
+/** Who else may read it, or change it; null when nobody may. */
+function exposed({ mode, uid }: Stats, isPublic: boolean): string | null {
+  if ((mode & (isPublic ? OTHERS_WRITE : OTHERS)) !== 0) {
+    const must = isPublic ? 'must not be writable by others (chmod 644)' : 'must be 0600 (chmod 600)';
+    return `mode is 0${(mode & 0o777).toString(8)}, ${must}`;
   }
+  return uid !== 0 && uid !== process.getuid?.() ? `belongs to uid ${uid}` : null;
 }

@@ -1,12 +1,24 @@
 import { type Command, Option } from 'commander';
-import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
-import { parseCaveat, scopeOf } from '../auth/caveats.ts';
+import { CAP_FORMATS, type CapFormat, OPS } from '../../spec/vocabulary.ts';
+import { parseCaveat, ROLES, scopeOf } from '../auth/caveats.ts';
 import { KEY_AGE_MAX_MS } from '../auth/keyring.ts';
 import { readKeyringFile } from '../auth/keyring-file.ts';
-import { attenuateToken, parseToken } from '../auth/macaroon.ts';
-import { mint } from '../auth/mint.ts';
+import { parseToken } from '../auth/macaroon.ts';
+import { mint, attenuate as narrow } from '../auth/mint.ts';
 import { durationMs } from '../config/values.ts';
-import { clientOf, connecting, EXIT, examples, print, printJson, textOf, UsageError } from './shared.ts';
+import { echoed } from '../visible.ts';
+import {
+  type Connecting,
+  clientOf,
+  connecting,
+  EXIT,
+  examples,
+  print,
+  printJson,
+  say,
+  textOf,
+  UsageError,
+} from './shared.ts';
 
 interface CaveatOptions {
   readonly topic?: string;
@@ -19,38 +31,83 @@ interface CaveatOptions {
   readonly role?: string;
 }
 
-const withCaveats = (command: Command): Command =>
-  command
-    .option('--topic <topic>', 'this topic only')
-    .option('--topic-prefix <prefix>', 'topics that begin so')
-    .option('--op <ops>', 'send,recv,ack,nack,extend,stats, or admin alone')
-    .option('--expires <duration>', 'from now, like 1h')
-    .option('--not-before <duration>', 'from now')
-    .option('--quota-ops <n/seconds>', 'operations in a window, like 1000/1')
-    .option('--quota-bytes <n/seconds>', 'payload bytes in a window')
-    .option('--role <role>', 'producer, consumer or admin');
+const TOPIC = 'must be a lower-case letter or digit and up to 127 more of a-z 0-9 . _ : -';
+const QUOTA = 'must be N/SECONDS, like 1000/1';
+const DURATION = 'must be a duration, like 250ms 5s 1h 7d';
+/** An option that becomes a caveat: how it is described, what it must be, and the line it makes, null when it can be none. */
+interface CaveatOption {
+  readonly flag: string;
+  readonly of: keyof CaveatOptions;
+  readonly value: string;
+  readonly about: string;
+  readonly must: string;
+  readonly line: (value: string) => string | null;
+}
+const CAVEATS: readonly CaveatOption[] = [
+  {
+    ...{ flag: 'topic', of: 'topic', value: 'topic', about: 'this topic only', must: TOPIC },
+    line: (it) => `topic = ${it}`,
+  },
+  {
+    ...{ flag: 'topic-prefix', of: 'topicPrefix', value: 'prefix', about: 'topics that begin so', must: TOPIC },
+    line: (it) => `topic prefix ${it}`,
+  },
+  {
+    ...{ flag: 'op', of: 'op', value: 'ops', about: `${OPS.filter((op) => op !== 'admin').join(',')}, or admin alone` },
+    must: `must be ops of ${OPS.join(', ')}, each once, separated by commas; admin alone`,
+    line: (it) => `op = ${it}`,
+  },
+  {
+    ...{ flag: 'expires', of: 'expires', value: 'duration', about: 'from now, like 1h', must: DURATION },
+    line: (it) => timed('expires', it),
+  },
+  {
+    ...{ flag: 'not-before', of: 'notBefore', value: 'duration', about: 'from now', must: DURATION },
+    line: (it) => timed('not_before', it),
+  },
+  {
+    ...{ flag: 'quota-ops', of: 'quotaOps', value: 'n/seconds', about: 'operations in a window, like 1000/1' },
+    must: QUOTA,
+    line: (it) => `quota_ops = ${it}`,
+  },
+  {
+    ...{ flag: 'quota-bytes', of: 'quotaBytes', value: 'n/seconds', about: 'payload bytes in a window', must: QUOTA },
+    line: (it) => `quota_bytes = ${it}`,
+  },
+  {
+    ...{ flag: 'role', of: 'role', value: 'role', about: ROLES.join(', '), must: `must be one of ${ROLES.join(', ')}` },
+    line: (it) => `role = ${it}`,
+  },
+];
 
+function timed(kind: string, text: string): string | null {
+  const ms = durationMs(text);
+  return ms === null ? null : `${kind} = ${Math.floor((Date.now() + ms) / 1000)}`;
+}
+
+const withCaveats = (command: Command): Command => {
+  for (const { flag, value, about } of CAVEATS) command.option(`--${flag} <${value}>`, about);
+  return command;
+};
+
+/** @throws UsageError naming the option, what was given and what may be */
 function caveatsOf(options: CaveatOptions): string[] {
-  const at = (name: string, text: string): number => {
-    const ms = durationMs(text);
-    if (ms === null) throw new UsageError(`${name}: a duration, like 1h`);
-    return Math.floor((Date.now() + ms) / 1000);
-  };
-  const { topic, topicPrefix, op, expires, notBefore, quotaOps, quotaBytes, role } = options;
-  const lines = [
-    topic && `topic = ${topic}`,
-    topicPrefix && `topic prefix ${topicPrefix}`,
-    op && `op = ${op}`,
-    expires && `expires = ${at('expires', expires)}`,
-    notBefore && `not_before = ${at('not-before', notBefore)}`,
-    quotaOps && `quota_ops = ${quotaOps}`,
-    quotaBytes && `quota_bytes = ${quotaBytes}`,
-    role && `role = ${role}`,
-  ].filter((line): line is string => typeof line === 'string');
-  for (const line of lines) {
-    if (parseCaveat(line) === null) throw new UsageError(`${line}: not a caveat (see docs/protocol.md: Capabilities)`);
+  return CAVEATS.flatMap(({ flag, of, must, line }) => {
+    const value = options[of];
+    if (value === undefined) return [];
+    const made = line(value);
+    if (made === null || parseCaveat(made) === null) throw new UsageError(`--${flag} ${echoed(value)}: ${must}`);
+    return [made];
+  });
+}
+
+/** What was asked for cannot be made: that is for whoever asked to put right. */
+function asked<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
   }
-  return lines;
 }
 
 export function addCap(program: Command): void {
@@ -68,13 +125,16 @@ export function addCap(program: Command): void {
   minting.action((options: CaveatOptions & { keyring: string; format: CapFormat; json?: true }) => {
     const caveats = caveatsOf(options);
     const scope = scopeOf(caveats);
-    if (typeof scope === 'string') throw new UsageError(`capability: ${scope}`);
+    if (typeof scope === 'string')
+      throw new UsageError(
+        `capability: ${scope}; a capability needs --topic or --topic-prefix, --op, --expires and --quota-ops`,
+      );
     const keyring = readKeyringFile(options.keyring);
-    const { token, nonce } = mint(keyring, caveats, options.format);
+    const { token, nonce } = asked(() => mint(keyring, caveats, options.format));
     const { id, createdMs } = keyring.newest;
     if (scope.expiresS * 1000 > createdMs + KEY_AGE_MAX_MS) {
       const end = new Date(createdMs + KEY_AGE_MAX_MS).toISOString();
-      process.stderr.write(`mint: key ${id} ends ${end}, and this capability with it\n`);
+      say(`mint: key ${id} ends ${end}, and this capability with it`);
     }
     if (options.json) printJson({ capability: token, nonce, caveats });
     else print(token);
@@ -84,8 +144,11 @@ export function addCap(program: Command): void {
   examples(attenuate, 'mailbox cap attenuate "$MAILBOX_CAP" --op recv,ack --expires 5m').action(
     (token: string, options: CaveatOptions) => {
       const caveats = caveatsOf(options);
-      if (caveats.length === 0) throw new UsageError('attenuate: name at least one caveat');
-      print(attenuateToken(textOf(token), caveats));
+      if (caveats.length === 0) throw new UsageError('attenuate: name at least one caveat: --help lists them');
+      const given = textOf(token);
+      if (parseToken(given) === null)
+        throw new UsageError('attenuate: the token is no capability of this service; is it whole?');
+      print(asked(() => narrow(given, caveats)));
     },
   );
 
@@ -95,7 +158,7 @@ export function addCap(program: Command): void {
   inspect.option('--json', 'print JSON').action((token: string, { json }: { json?: true }) => {
     const parsed = parseToken(textOf(token));
     if (parsed === null) {
-      process.stderr.write('inspect: not a capability of this service\n');
+      say('inspect: not a capability of this service; is it whole?');
       process.exitCode = EXIT.failed;
       return;
     }
@@ -118,11 +181,14 @@ export function addCap(program: Command): void {
     .option('--key-id <id>', 'revoke everything a root key signed')
     .option('--reason <text>', 'for the log', 'revoked');
   examples(revoke, 'mailbox cap revoke 01J8ZC4V2N6Q9R0S3T5W7X8Y1A --reason leaked').action(
-    async (nonce: string | undefined, options: { keyId?: string; reason: string; url?: string; cap?: string }) => {
+    async (nonce: string | undefined, options: Connecting & { keyId?: string; reason: string }) => {
       const { keyId, reason } = options;
-      if ((nonce === undefined) === (keyId === undefined)) throw new UsageError('revoke: a nonce, or --key-id');
-      await clientOf(options).revoke({ ...(nonce ? { nonce } : {}), ...(keyId ? { key_id: keyId } : {}), reason });
-      print('revoked');
+      if ((nonce === undefined) === (keyId === undefined))
+        throw new UsageError('revoke: a nonce, or --key-id: one of them');
+      const which = { ...(nonce ? { nonce } : {}), ...(keyId ? { key_id: keyId } : {}) };
+      const answer = await clientOf(options).revoke({ ...which, reason });
+      if (options.json) printJson(answer);
+      else print('revoked');
     },
   );
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { loadConfig, shown } from '../config/load.ts';
+import { visible } from '../visible.ts';
 import { flagsOf, withSettings } from './serve.ts';
-import { print, printJson } from './shared.ts';
+import { examples, print, printJson } from './shared.ts';
 
 export function addConfig(program: Command): void {
   const config = program.command('config').description('the effective configuration');
@@ -15,6 +16,24 @@ export function addConfig(program: Command): void {
   show.option('--json', 'print JSON').action((options) => {
     const rows = shown(load(options));
     if (options.json) return printJson(rows);
-    for (const { name, value, origin } of rows) print(`${name.padEnd(20)}${value.padEnd(20)}${origin}`);
+    const cells = rows.map(({ name, value, origin, default: fallback, live, allowed }) =>
+      [name, value, origin, fallback, live ? 'live' : '', allowed].map(visible),
+    );
+    for (const line of table([HEAD, ...cells])) print(line);
   });
+  show.addHelpText('after', '\nlive: `kill -HUP` takes over a new value; the others need a restart.');
+  examples(show, 'mailbox config print --config mailbox.toml', 'mailbox config print --json');
+}
+
+const HEAD = ['setting', 'value', 'from', 'default', 'live', 'allowed'];
+
+/** Columns as wide as what is in them. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] as number))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -1,22 +1,30 @@
-import type { Command } from 'commander';
-import { durationMs } from '../config/values.ts';
+import { type Command, Option } from 'commander';
+import { DEAD_REASONS } from '../../spec/vocabulary.ts';
+import type { MailboxClient } from '../client/client.ts';
+import { payloadShown, visible } from '../visible.ts';
+import { writeBytes } from './files.ts';
 import {
   type Connecting,
   clientOf,
   connecting,
   EXIT,
   examples,
+  ms,
   print,
   printJson,
+  say,
   UsageError,
   wholeNumber,
 } from './shared.ts';
+import { writeOut } from './standard.ts';
 
 interface Options extends Connecting {
   readonly reason?: string;
   readonly limit?: number;
   readonly rate?: number;
-  readonly olderThan?: string;
+  readonly olderThan?: number;
+  readonly raw?: true;
+  readonly out?: string;
 }
 
 interface DeadLetter {
@@ -32,62 +40,95 @@ interface DeadLetter {
 export function addDlq(program: Command): void {
   const dlq = program.command('dlq').description('dead letters of a topic (needs an admin capability)');
   const list = connecting(dlq.command('list <topic>').description('oldest first'))
-    .option('--reason <reason>', 'only these')
-    .option('--limit <n>', 'at most so many', wholeNumber('limit', 1, 1000), 100);
+    .addOption(new Option('--reason <reason>', 'only these').choices([...DEAD_REASONS]))
+    .option('--limit <n>', 'at most so many', wholeNumber('--limit', 1, 1000), 100);
   examples(list, 'mailbox dlq list orders --reason max_attempts').action(async (topic: string, options: Options) => {
     const query = { topic, limit: String(options.limit), ...(options.reason ? { reason: options.reason } : {}) };
     const { dead_letters, next } = await clientOf(options).deadLetters(query);
     if (options.json) return printJson({ dead_letters, next });
     for (const dead of dead_letters as DeadLetter[]) {
-      print([dead.msg_id, dead.dead_at, dead.reason, `attempt ${dead.attempt}`, dead.last_error ?? ''].join('  '));
+      const { msg_id, dead_at, reason, attempt, last_error } = dead;
+      print(visible([msg_id, dead_at, reason, `attempt ${attempt}`, last_error ?? ''].join('  ')));
     }
     if (next !== null) print('(more)');
   });
 
-  const show = connecting(dlq.command('show <topic> <msg_id>').description('one dead letter with its payload'));
-  show.action(async (topic: string, msgId: string, options: Options) => {
-    const client = clientOf(options);
-    for (let cursor: string | null = '0'; cursor !== null; ) {
-      const page: { dead_letters: unknown[]; next: string | null } = await client.deadLetters({
-        topic,
-        cursor,
-        limit: '1000',
-        include: 'payload',
-      });
-      const found = (page.dead_letters as DeadLetter[]).find((dead) => dead.msg_id === msgId);
-      if (found !== undefined) return printJson(found);
-      cursor = page.next;
-    }
-    process.stderr.write('dlq show: no such dead letter\n');
-    process.exitCode = EXIT.failed;
-  });
+  const show = connecting(dlq.command('show <topic> <msg_id>').description('one dead letter with its payload'))
+    .option('--raw', 'the payload as it is, byte for byte and nothing else')
+    .option('--out <file>', 'the payload into a file, byte for byte');
+  examples(show, 'mailbox dlq show orders 01J8ZC4V2N6Q9R0S3T5W7X8Y1A --out order.json').action(showOne);
 
   const reprocess = connecting(dlq.command('reprocess <topic> [msg_ids...]').description('back into the queue'))
-    .option('--reason <reason>', 'only these')
-    .option('--limit <n>', 'at most so many', wholeNumber('limit', 1, 1000))
-    .option('--rate <n>', 'at most so many a second', wholeNumber('rate', 1, 100_000));
-  reprocess.action(async (topic: string, msgIds: string[], options: Options) => {
-    const { limit, rate, reason } = options;
-    const answer = await clientOf(options).reprocess({
-      topic,
-      ...(msgIds.length > 0 ? { msg_ids: msgIds } : {}),
-      ...(limit === undefined ? {} : { limit }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(rate === undefined ? {} : { rate_per_s: rate }),
-    });
-    if (options.json) printJson(answer);
-    else print(`moved ${answer.moved}, skipped ${answer.skipped}, failed ${answer.failed}`);
-  });
+    .addOption(new Option('--reason <reason>', 'only these').choices([...DEAD_REASONS]))
+    .option('--limit <n>', 'at most so many', wholeNumber('--limit', 1, 1000))
+    .option('--rate <n>', 'at most so many a second', wholeNumber('--rate', 1, 100_000));
+  reprocess.addHelpText('after', '\nExit: 0 all were moved or skipped, 1 some failed, 2 wrongly called.');
+  examples(reprocess, 'mailbox dlq reprocess orders --reason max_attempts --rate 100').action(
+    async (topic: string, msgIds: string[], options: Options) => {
+      const { limit, rate, reason } = options;
+      const answer = await clientOf(options).reprocess({
+        topic,
+        ...(msgIds.length > 0 ? { msg_ids: msgIds } : {}),
+        ...(limit === undefined ? {} : { limit }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(rate === undefined ? {} : { rate_per_s: rate }),
+      });
+      if (options.json) printJson(answer);
+      else print(`moved ${answer.moved}, skipped ${answer.skipped}, failed ${answer.failed}`);
+      if (answer.failed === 0) return;
+      say(`dlq reprocess: ${answer.failed} could not be moved and stay where they are: is there room in the shard?`);
+      process.exitCode = EXIT.failed;
+    },
+  );
 
   const purge = connecting(dlq.command('purge <topic> [msg_ids...]').description('delete dead letters for good'));
-  purge.option('--older-than <duration>', 'all that are older, like 7d');
+  purge.option('--older-than <duration>', 'all that are older, like 7d', ms('--older-than'));
+  examples(purge, 'mailbox dlq purge orders --older-than 7d');
   purge.action(async (topic: string, msgIds: string[], options: Options) => {
-    const olderThan = options.olderThan === undefined ? undefined : durationMs(options.olderThan);
-    if (olderThan === null) throw new UsageError('older-than: a duration, like 7d');
-    if (msgIds.length > 0 === (olderThan !== undefined)) throw new UsageError('purge: msg_ids, or --older-than');
+    const { olderThan } = options;
+    if (msgIds.length > 0 === (olderThan !== undefined))
+      throw new UsageError('dlq purge: msg_ids, or --older-than: one of them');
     const by = olderThan === undefined ? { msg_ids: msgIds } : { older_than_ms: olderThan };
     const answer = await clientOf(options).purge({ topic, ...by });
     if (options.json) printJson(answer);
     else print(`purged ${answer.purged}`);
   });
+}
+
+async function showOne(topic: string, msgId: string, options: Options): Promise<void> {
+  const { json, raw, out } = options;
+  if ([raw, out, json].filter((way) => way !== undefined).length > 1)
+    throw new UsageError('--raw, --out, --json: one of them');
+  const found = await find(clientOf(options), topic, msgId);
+  if (found === null) {
+    say(`dlq show: no dead letter ${visible(msgId)} of ${visible(topic)}`);
+    process.exitCode = EXIT.failed;
+    return;
+  }
+  if (json === true) return printJson(found);
+  const { payload_b64 = '', ...rest } = found;
+  const payload = Buffer.from(payload_b64, 'base64');
+  if (raw === true) return writeOut(payload);
+  for (const [name, value] of Object.entries(rest)) print(visible(`${name.padEnd(14)}${shown(value)}`));
+  if (out !== undefined) {
+    writeBytes('--out', out, payload);
+    return print(visible(`${'payload'.padEnd(14)}${payload.length} bytes in ${out}`));
+  }
+  const { as, text } = payloadShown(payload);
+  print(`${'payload'.padEnd(14)}${payload.length} bytes, ${as}`);
+  print(text);
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+async function find(client: MailboxClient, topic: string, msgId: string): Promise<DeadLetter | null> {
+  for (let cursor: string | null = '0'; cursor !== null; ) {
+    const page: { dead_letters: unknown[]; next: string | null } = await client.deadLetters({
+      ...{ topic, cursor, limit: '1000', include: 'payload' },
+    });
+    const found = (page.dead_letters as DeadLetter[]).find((dead) => dead.msg_id === msgId);
+    if (found !== undefined) return found;
+    cursor = page.next;
+  }
+  return null;
 }

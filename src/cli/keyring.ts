@@ -1,11 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { freshKey, KEY_AGE_MAX_MS, Keyring } from '../auth/keyring.ts';
 import { readKeyringFile, writeKeyringFile } from '../auth/keyring-file.ts';
-import { durationMs } from '../config/values.ts';
-import { examples, print, printJson, UsageError } from './shared.ts';
+import { visible } from '../visible.ts';
+import { examples, ms, print, printJson } from './shared.ts';
 
 const DAY_MS = 86_400_000;
-const KEY_DAYS_MAX = KEY_AGE_MAX_MS / DAY_MS;
 
 /** What to do about a key in this state. */
 const HINT: Readonly<Record<string, string>> = {
@@ -20,17 +19,19 @@ export function addKeyring(program: Command): void {
   const init = keyring.command('init <file>').description('make a keyring with one fresh key, mode 0600');
   examples(init, 'mailbox keyring init keyring.json').action((file: string) => {
     writeKeyringFile(file, new Keyring([freshKey('k1', Date.now())]), true);
-    print(`${file}: key k1`);
+    print(`${visible(file)}: key k1`);
   });
   const rotate = keyring.command('rotate <file>').description('add a fresh key; drop those past the overlap');
-  rotate.option('--keep <duration>', 'keep keys younger than this, at most 30d', `${KEY_DAYS_MAX}d`);
+  rotate.addOption(
+    new Option('--keep <duration>', 'keep keys younger than this, at most 30d')
+      .argParser(ms('--keep', 0, KEY_AGE_MAX_MS))
+      .default(KEY_AGE_MAX_MS, `${KEY_AGE_MAX_MS / DAY_MS}d`),
+  );
   examples(rotate, 'mailbox keyring rotate keyring.json --keep 30d').action((file: string, { keep }) => {
-    const keepMs = durationMs(keep);
-    if (keepMs === null || keepMs > KEY_AGE_MAX_MS) throw new UsageError('keep: a duration up to 30d, like 7d');
-    const rotated = readKeyringFile(file).rotated(Date.now(), keepMs);
+    const rotated = readKeyringFile(file).rotated(Date.now(), keep as number);
     writeKeyringFile(file, rotated, false);
     print(
-      `${file}: keys ${rotated.keys.map((key) => key.id).join(', ')}; capabilities are minted with ${rotated.newest.id}`,
+      `${visible(file)}: keys ${rotated.keys.map((key) => key.id).join(', ')}; capabilities are minted with ${rotated.newest.id}`,
     );
   });
   const list = keyring.command('list <file>').description('ids and ages, no key').option('--json', 'print JSON');

@@ -1,18 +1,18 @@
-#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { KeyringError } from '../auth/keyring.ts';
-import { MailboxError } from '../client/error.ts';
-import { ConfigError } from '../config/values.ts';
+import { visibleBlock } from '../visible.ts';
 import { addCap } from './cap.ts';
 import { addConfig } from './config.ts';
 import { addDlq } from './dlq.ts';
+import { CallError, complain } from './errors.ts';
 import { addJournal } from './journal.ts';
 import { addKeyring } from './keyring.ts';
 import { addMessages } from './messages.ts';
 import { addModel } from './model.ts';
+import { refuseStart } from './refusal.ts';
 import { addServe } from './serve.ts';
-import { EXIT, UsageError } from './shared.ts';
+import { EXIT } from './shared.ts';
+import { EndedEarly } from './signals.ts';
 import { addSim } from './sim.ts';
 import { addTrace } from './trace.ts';
 
@@ -29,9 +29,7 @@ function version(): string {
 const program = new Command('mailbox')
   .description('A secure store-and-forward mailbox whose behaviour is an executable formal model.')
   .version(version())
-  .showHelpAfterError('(--help shows how)')
-  .configureHelp({ showGlobalOptions: true })
-  .exitOverride();
+  .configureHelp({ showGlobalOptions: true });
 
 for (const add of [
   addServe,
@@ -47,36 +45,40 @@ for (const add of [
 ])
   add(program);
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
-for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError('(--help shows how)');
+const pathOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+for (const command of everyCommand(program)) {
+  command.exitOverride((error) => {
+    throw new CallError(error, pathOf(command));
+  });
+  // Errors are told in one way, by `complain`; help goes out as it is.
+  command.configureOutput({
+    outputError: () => {},
+    writeErr: (text) => process.stderr.write(visibleBlock(text)),
+  });
+}
 
-// The reader has what it wanted (`| head`): no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
-);
+const isServer = process.argv[2] === 'serve';
+// The reader has what it wanted (`| head`): no error of ours. A server goes on without one.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (!isServer) process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
+});
+process.stderr.on('error', () => {});
 
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = exitCodeOf(error);
+  process.exitCode = error instanceof EndedEarly ? EXIT.ok : complain(error, isJsonAsked(process.argv));
+  if (isServer && !isHelp(error)) refuseStart(error, process.exitCode);
 }
 
-/** One line about what went wrong, and the code to leave with. */
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof UsageError || error instanceof ConfigError || error instanceof KeyringError) {
-    process.stderr.write(`${error.message}\n`);
-    return EXIT.usage;
-  }
-  if (error instanceof MailboxError) {
-    const again = error.retryable ? ' (may succeed later)' : '';
-    process.stderr.write(`${error.code}: ${error.message}${again}\n`);
-    return EXIT.failed;
-  }
-  if ((error as Error).constructor.name === 'ScheduleError') {
-    process.stderr.write(`${(error as Error).message}\n`);
-    return EXIT.usage;
-  }
-  const { code, message } = error as NodeJS.ErrnoException;
-  process.stderr.write(`${code === undefined ? '' : `${code}: `}${message}\n`);
-  return EXIT.failed;
+/** Help and version end a command by an error, too. */
+function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}
+
+/** Errors are JSON where results are; what comes after `--` is no option. */
+function isJsonAsked(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(2, end < 0 ? undefined : end).includes('--json');
 }

@@ -1,25 +1,28 @@
 import type { Command } from 'commander';
+import { visible } from '../visible.ts';
 import { addRecv } from './recv.ts';
 import { addSend } from './send.ts';
-import { type Connecting, clientOf, connecting, examples, ms, print, printJson } from './shared.ts';
+import { type Connecting, clientOf, connecting, examples, ms, print, printJson, retrying } from './shared.ts';
 
 /** The verbs of producers and consumers, for people. */
 export function addMessages(program: Command): void {
   addSend(program);
   addRecv(program);
 
-  const ack = connecting(program.command('ack <msg_id> <receipt>').description('done with a message'));
-  examples(ack, 'mailbox ack 01J8ZC4V2N6Q9R0S3T5W7X8Y1A Xk3...').action(
-    async (msgId: string, receipt: string, options: Connecting) => {
-      const answer = await clientOf(options).ack(msgId, receipt);
-      if (options.json) printJson(answer);
-      else print('acked');
-    },
-  );
+  const ack = retrying(program.command('ack <msg_id> <receipt>').description('done with a message'));
+  examples(
+    ack,
+    'mailbox ack 01J8ZC4V2N6Q9R0S3T5W7X8Y1A Xk3...',
+    'mailbox ack 01J8ZC4V2N6Q9R0S3T5W7X8Y1A -- -86w...   (a receipt of an earlier version may begin with -)',
+  ).action(async (msgId: string, receipt: string, options: Connecting) => {
+    const answer = await clientOf(options).ack(msgId, receipt);
+    if (options.json) printJson(answer);
+    else print('acked');
+  });
 
-  const nack = connecting(program.command('nack <msg_id> <receipt>').description('give a message back'))
+  const nack = retrying(program.command('nack <msg_id> <receipt>').description('give a message back'))
     .option('--reason <text>', 'kept with a dead letter')
-    .option('--retry-after <duration>', 'instead of the backoff', ms('retry-after'))
+    .option('--retry-after <duration>', 'instead of the backoff, up to 12h', ms('--retry-after'))
     .option('--dead-letter', 'never again');
   nack.action(async (msgId: string, receipt: string, options: NackOptions) => {
     const { reason, retryAfter, deadLetter } = options;
@@ -34,7 +37,7 @@ export function addMessages(program: Command): void {
   });
 
   const extend = connecting(program.command('extend <msg_id> <receipt>').description('lease a message for longer'));
-  extend.option('--visibility <duration>', 'from now', ms('visibility'));
+  extend.option('--visibility <duration>', 'from now', ms('--visibility'));
   extend.action(async (msgId: string, receipt: string, options: Connecting & { visibility?: number }) => {
     const { visibility } = options;
     const more = visibility === undefined ? { receipt } : { receipt, visibility_ms: visibility };
@@ -47,7 +50,7 @@ export function addMessages(program: Command): void {
   stats.action(async (topic: string, options: Connecting) => {
     const answer = await clientOf(options).stats(topic);
     if (options.json) return printJson(answer);
-    for (const [name, value] of Object.entries(answer)) print(`${name.padEnd(16)}${value}`);
+    for (const [name, value] of Object.entries(answer)) print(visible(`${name.padEnd(16)}${value}`));
   });
 }
 

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Command } from 'commander';
-import { EXIT, examples, print, printJson, UsageError } from './shared.ts';
+import { type Command, Option } from 'commander';
+import { echoed } from '../visible.ts';
+import { EXIT, examples, print, printJson, UsageError, wholeNumber } from './shared.ts';
 
 export function addModel(program: Command): void {
   const model = program.command('model').description('the code against the TLA+ specification, state by state');
@@ -30,7 +31,8 @@ function addCheck(model: Command): void {
     const { Pair } = await import('../model/pair.ts');
     const graphs = MODELS.filter(({ graph }) => graph !== null);
     const chosen = graphs.filter((one) => name === undefined || one.name === name);
-    if (chosen.length === 0) throw new UsageError(`model: one of ${graphs.map((one) => one.name).join(', ')}`);
+    if (chosen.length === 0)
+      throw new UsageError(`model ${echoed(name ?? '')}: must be one of ${graphs.map((one) => one.name).join(', ')}`);
     const pair = new Pair();
     const results = [];
     if (json !== true) print(row('model', 'code states', 'steps', 'spec states', 'steps', 'seconds', 'verdict'));
@@ -40,6 +42,7 @@ function addCheck(model: Command): void {
         results.push(result);
         if (json === true) continue;
         print(row(one.name, ...sizes(result.code), ...sizes(result.spec), result.seconds.toFixed(1), result.verdict));
+        if (result.never.length > 0) print(`  never there: ${result.never.join(', ')}`);
         if (result.detail !== '') print(result.detail);
       }
     } finally {
@@ -56,9 +59,9 @@ function addMutate(model: Command): void {
     .description(
       'change code and specification one place at a time: the comparison of their graphs must see each change',
     )
-    .option('--only <code|spec>', 'mutants of one side')
-    .option('--sample <n>', 'so many, drawn by the seed')
-    .option('--seed <n>', 'of the sample')
+    .addOption(new Option('--only <side>', 'mutants of one side').choices(['code', 'spec']))
+    .option('--sample <n>', 'so many, drawn by the seed', number('--sample', 1, 100_000))
+    .option('--seed <n>', 'of the sample', number('--seed', 0, 2 ** 32 - 1))
     .option('--match <text>', 'those whose name holds this text')
     .option('--thorough', 'run what gets through the tiny models in the full ones, too')
     .option('--all', 'print each mutant and what killed it')
@@ -79,6 +82,9 @@ function addMutate(model: Command): void {
     process.exitCode = await runRig(args);
   });
 }
+
+/** Checked here, handed on as it is. */
+const number = (name: string, min: number, max: number) => (text: string) => String(wholeNumber(name, min, max)(text));
 
 /** The rig mutates sources and builds them, so it is no part of what is built: it is run from where the sources are. */
 async function runRig(args: readonly string[]): Promise<number> {
@@ -107,9 +113,10 @@ function addDiagram(model: Command): void {
       return;
     }
     const all = diagrams();
-    const one = all[name ?? ''];
-    if (one === undefined) throw new UsageError(`diagram: one of ${Object.keys(all).join(', ')}`);
-    process.stdout.write(one);
+    const one = Object.hasOwn(all, name ?? '') ? all[name ?? ''] : undefined;
+    if (one === undefined)
+      throw new UsageError(`diagram ${echoed(name ?? '')}: must be one of ${Object.keys(all).join(', ')}`);
+    print(one.trimEnd());
   });
 }
 

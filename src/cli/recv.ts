@@ -3,19 +3,22 @@ import type { MailboxClient } from '../client/client.ts';
 import type { Envelope } from '../client/types.ts';
 import type { PublicJwk } from '../integrity/signature.ts';
 import { verifyEnvelope } from '../integrity/verify.ts';
+import { payloadShown, visible } from '../visible.ts';
+import { readText, writeBytes } from './files.ts';
 import {
   type Connecting,
   clientOf,
   connecting,
   EXIT,
   examples,
-  fileText,
   ms,
   print,
   printJson,
+  say,
   UsageError,
   wholeNumber,
 } from './shared.ts';
+import { writeOut } from './standard.ts';
 
 interface RecvOptions extends Connecting {
   readonly max?: number;
@@ -25,6 +28,8 @@ interface RecvOptions extends Connecting {
   readonly stream?: true;
   readonly credit?: number;
   readonly signedBy?: string;
+  readonly raw?: true;
+  readonly out?: string;
 }
 
 const MAX = 1_000_000_000;
@@ -33,19 +38,31 @@ const RECV_WAIT_MS = 20_000;
 
 export function addRecv(program: Command): void {
   const recv = connecting(program.command('recv <topic>').description('lease messages; their hashes are verified'))
-    .option('--max <n>', 'at most so many: 1 and up to 256, with --stream no limit', wholeNumber('max', 1, MAX))
+    .option('--max <n>', 'at most so many: 1 and up to 256, with --stream no limit', wholeNumber('--max', 1, MAX))
     .option(
       '--wait <duration>',
       'for a first one up to 20s; with --stream it ends when none came for so long',
-      ms('wait'),
+      ms('--wait'),
     )
-    .option('--visibility <duration>', 'length of the lease', ms('visibility'))
+    .option('--visibility <duration>', 'length of the lease', ms('--visibility'))
     .option('--stream', 'go on as they come')
-    .option('--credit <n>', 'with --stream: most messages unsettled at once', wholeNumber('credit', 1, 256))
+    .option('--credit <n>', 'with --stream: most messages unsettled at once', wholeNumber('--credit', 1, 256))
     .option('--ack', 'acknowledge what was printed')
+    .option('--raw', 'payloads as they are, byte for byte and nothing else; the rest goes to standard error')
+    .option('--out <file>', 'the payload of one message into a file, byte for byte')
     .option('--signed-by <file>', 'only what a key of this file signed, as `GET /v1/keys` gave it');
-  examples(recv, 'mailbox recv demo --wait 20s --ack', 'mailbox recv demo --stream --ack --json');
+  recv.addHelpText(
+    'after',
+    '\nPayloads are shown as text, what does something to a terminal as \\u001b, or in base64 when they are no UTF-8.',
+  );
+  examples(
+    recv,
+    'mailbox recv demo --wait 20s --ack',
+    'mailbox recv demo --out invoice.pdf',
+    'mailbox recv demo --stream --ack --json',
+  );
   recv.action(async (topic: string, options: RecvOptions) => {
+    check(options);
     const client = clientOf(options);
     const keys = options.signedBy === undefined ? undefined : publicKeysIn(options.signedBy);
     for await (const envelope of options.stream ? streamed(client, topic, options) : received(client, topic, options)) {
@@ -54,13 +71,22 @@ export function addRecv(program: Command): void {
   });
 }
 
+/** Options that do not go together. @throws UsageError */
+function check({ max = 1, wait = 0, credit, stream, raw, out, json }: RecvOptions): void {
+  if (out !== undefined && (stream === true || max > 1))
+    throw new UsageError('--out: one message, without --stream and --max');
+  if ([raw, out, json].filter((way) => way !== undefined).length > 1)
+    throw new UsageError('--raw, --out, --json: one of them');
+  if (stream === true) return;
+  if (max > RECV_MAX) throw new UsageError(`--max ${max}: at most ${RECV_MAX} without --stream`);
+  if (wait > RECV_WAIT_MS) throw new UsageError(`--wait ${wait}ms: at most 20s without --stream`);
+  if (credit !== undefined) throw new UsageError('--credit: only with --stream');
+}
+
 const leaseOf = ({ visibility }: RecvOptions) => (visibility === undefined ? {} : { visibility_ms: visibility });
 
 async function* received(client: MailboxClient, topic: string, options: RecvOptions): AsyncGenerator<Envelope> {
-  const { max = 1, wait = 0, credit } = options;
-  if (max > RECV_MAX) throw new UsageError(`max: at most ${RECV_MAX} without --stream`);
-  if (wait > RECV_WAIT_MS) throw new UsageError('wait: at most 20s without --stream');
-  if (credit !== undefined) throw new UsageError('credit: only with --stream');
+  const { max = 1, wait = 0 } = options;
   const { messages } = await client.recv({ topic, max_messages: max, wait_ms: wait, ...leaseOf(options) });
   yield* messages;
 }
@@ -78,13 +104,12 @@ function streamed(client: MailboxClient, topic: string, options: RecvOptions): A
 
 /** The keys of a file as `GET /v1/keys` writes it. */
 function publicKeysIn(file: string): readonly PublicJwk[] {
+  const text = readText('--signed-by', file);
   try {
-    const { keys } = JSON.parse(fileText('signed-by', file)) as { keys: readonly PublicJwk[] };
+    const { keys } = JSON.parse(text) as { keys: readonly PublicJwk[] };
     if (keys.every(({ kid, x }) => typeof kid === 'string' && typeof x === 'string')) return keys;
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-  }
-  throw new UsageError('signed-by: no public keys in it');
+  } catch {}
+  throw new UsageError(`--signed-by ${visible(file)}: no public keys in it; curl $MAILBOX_URL/v1/keys gives them`);
 }
 
 async function show(
@@ -93,17 +118,40 @@ async function show(
   options: RecvOptions,
   keys: readonly PublicJwk[] | undefined,
 ): Promise<void> {
-  const broken = verifyEnvelope(envelope, keys);
+  const broken = brokenIn(envelope, keys);
   if (broken !== null) {
-    process.stderr.write(`recv: ${envelope.msg_id}: ${broken} does not hold\n`);
+    say(`recv: ${visible(String(envelope.msg_id))}: ${broken} does not hold`);
     process.exitCode = EXIT.failed;
     return;
   }
-  // A stream may go on for long: one object a line.
-  if (options.json) options.stream ? print(JSON.stringify(envelope)) : printJson(envelope);
-  else {
-    print(`${envelope.msg_id}  receipt ${envelope.receipt}  attempt ${envelope.attempt}  ${envelope.ts}`);
-    print(Buffer.from(envelope.payload_b64, 'base64').toString());
-  }
+  tell(envelope, options);
   if (options.ack) await client.ack(envelope.msg_id, envelope.receipt);
+}
+
+/** What does not hold of it; something else than a mailbox may have made it. */
+function brokenIn(envelope: Envelope, keys: readonly PublicJwk[] | undefined): string | null {
+  try {
+    return verifyEnvelope(envelope, keys);
+  } catch {
+    return 'its form';
+  }
+}
+
+function tell(envelope: Envelope, { json, stream, raw, out }: RecvOptions): void {
+  // A stream may go on for long: one object a line.
+  if (json === true) return stream === true ? print(JSON.stringify(envelope)) : printJson(envelope);
+  const payload = Buffer.from(envelope.payload_b64, 'base64');
+  const { as, text } = payloadShown(payload);
+  const { msg_id, receipt, attempt, ts } = envelope;
+  const head = `${msg_id}  receipt ${receipt}  attempt ${attempt}  ${ts}  ${payload.length} bytes`;
+  if (raw === true) {
+    say(visible(head));
+    return writeOut(payload);
+  }
+  if (out !== undefined) {
+    writeBytes('--out', out, payload);
+    return print(visible(`${head} in ${out}`));
+  }
+  print(visible(`${head}${as === 'text' ? '' : `, ${as}`}`));
+  print(text);
 }

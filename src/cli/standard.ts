@@ -1,4 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
+import { TooLarge } from '../bounded.ts';
+import { visibleBlock } from '../visible.ts';
 
 const [STDIN, STDOUT] = [0, 1];
 const PIECE_BYTES = 64 * 1024;
@@ -7,31 +9,41 @@ const PAUSE_MS = 2;
 /** The other end of a pipe is slower than we are: wait, for as long as it takes. */
 const pause = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
 
-/** All of standard input. Pipes may not block, whoever made them so: then there is nothing to read yet, which is no error. */
-export function standardInput(): Buffer {
+/** All of standard input, at most `max` bytes of it. Pipes may not block, whoever made them so: then there is nothing to read yet, which is no error. */
+export function standardInput(max = Number.POSITIVE_INFINITY): Buffer {
   const pieces: Buffer[] = [];
-  for (;;) {
+  for (let total = 0; ; ) {
     const piece = Buffer.alloc(PIECE_BYTES);
     const bytes = unlessBusy(() => readSync(STDIN, piece));
     if (bytes === null) continue;
     if (bytes === 0) return Buffer.concat(pieces);
+    total += bytes;
+    if (total > max) throw new TooLarge(max);
     pieces.push(piece.subarray(0, bytes));
   }
 }
 
-/** Standard output for a lot of text: no more of it waits in memory than a piece, however slow the reader is. */
+/** Bytes as they are, on standard output, however slow the reader is. */
+export function writeOut(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += unlessBusy(() => writeSync(STDOUT, bytes, at)) ?? 0;
+}
+
+/**
+ * Standard output for a lot of text, lines that do nothing to a terminal: no more of it waits in memory than a piece, however slow
+ * the reader is.
+ */
 export class Output {
   private text = '';
 
   write(text: string): void {
-    this.text += text;
+    this.text += visibleBlock(text);
     if (this.text.length >= PIECE_BYTES) this.flush();
   }
 
   flush(): void {
-    const bytes = Buffer.from(this.text);
+    const { text } = this;
     this.text = '';
-    for (let at = 0; at < bytes.length; ) at += unlessBusy(() => writeSync(STDOUT, bytes, at)) ?? 0;
+    writeOut(Buffer.from(text));
   }
 }
 

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { TraceStep } from '../trace/format.ts';
-import { EXIT, examples, print, printJson, UsageError } from './shared.ts';
-import { standardInput } from './standard.ts';
+import { visible } from '../visible.ts';
+import { LONGEST_BYTES, readText, writeText } from './files.ts';
+import { EXIT, examples, print, printJson, say, UsageError } from './shared.ts';
 
 export function addTrace(program: Command): void {
   const trace = program.command('trace').description('recorded behaviour against the specification');
@@ -23,7 +23,7 @@ function addCheck(trace: Command): void {
   check.action(async (file: string, { explain, tlc, json }: { explain?: true; tlc?: true; json?: true }) => {
     const { checkTrace, explainTrace } = await tracing();
     const text = textIn(file);
-    const result = asUsage(() => checkTrace(text));
+    const result = asUsage(file, () => checkTrace(text));
     const byTlc = tlc === true ? await askTlc(text) : null;
     if (json === true) printJson({ file, ...result, tlc: byTlc });
     else {
@@ -32,7 +32,7 @@ function addCheck(trace: Command): void {
         print(byTlc ? 'TLC: a behaviour of the specification' : 'TLC: not a behaviour of the specification');
     }
     const agree = byTlc === null || byTlc === (result.mismatch === null);
-    if (!agree) process.stderr.write('the two checkers disagree: one of them is wrong\n');
+    if (!agree) say('the two checkers disagree: one of them is wrong');
     process.exitCode = result.mismatch === null && agree ? EXIT.ok : EXIT.failed;
   });
 }
@@ -53,10 +53,11 @@ function addFromTlc(trace: Command): void {
   examples(fromTlc, 'mailbox trace from-tlc tlc.txt --model NegResetAttempts --trace bug.ndjson');
   fromTlc.action(async (file: string, options: { model: string; trace?: string; json?: true }) => {
     const { replayCounterexample } = await import('../trace/from-tlc.ts');
-    const replayed = asUsage(() => replayCounterexample(textIn(file), options.model));
+    const text = textIn(file);
+    const replayed = asUsage(file, () => replayCounterexample(text, options.model));
     if (options.trace !== undefined) {
       if (replayed.trace === null) throw new UsageError(`trace: ${options.model} is not a model of single messages`);
-      writeFileSync(options.trace, replayed.trace);
+      writeText('--trace', options.trace, replayed.trace);
     }
     if (options.json === true) printJson(replayed.summary);
     else print(replayed.text);
@@ -64,15 +65,16 @@ function addFromTlc(trace: Command): void {
   });
 }
 
-const textIn = (file: string): string => (file === '-' ? standardInput().toString() : readFileSync(file, 'utf8'));
+const textIn = (file: string): string => readText('trace', file, LONGEST_BYTES);
 
 /** A trace that cannot be read is a wrong call: one line, exit 2. */
-function asUsage<T>(read: () => T): T {
+function asUsage<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
     const { name, message } = error as Error;
-    if (name === 'TraceError' || name === 'CounterexampleError') throw new UsageError(message);
+    if (name === 'TraceError' || name === 'CounterexampleError')
+      throw new UsageError(`${visible(file)}: ${message}`, 'E_FILE');
     throw error;
   }
 }

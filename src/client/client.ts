@@ -1,6 +1,6 @@
 import type { PublicJwk } from '../integrity/signature.ts';
 import { APP_PROTO } from '../wire/frame.ts';
-import { errorOf, MailboxError } from './error.ts';
+import { errorOf, MailboxError, noMailbox, objectIn, retryAfterMsOf, type Wait } from './error.ts';
 import { framesOf, OAP_TYPE, receivedIn, resultsIn, sentIn, type UnitBody } from './frames.ts';
 import { linesOf } from './lines.ts';
 import type {
@@ -32,6 +32,10 @@ export interface ClientOptions {
   readonly attempts?: number;
   readonly backoffBaseMs?: number;
   readonly backoffMaxMs?: number;
+  /** Longest that a request waits altogether to be tried again; what would take longer fails at once. Default: no bound. */
+  readonly retryForMs?: number;
+  /** Called before each such wait. */
+  readonly onWait?: (wait: Wait) => void;
   /** For tests. */
   readonly fetch?: typeof fetch;
   readonly wait?: (ms: number) => Promise<void>;
@@ -82,9 +86,10 @@ export class MailboxClient {
     try {
       const response = await this.request('POST', '/v1/recv/stream', JSON.stringify(body), JSON_BODY, either);
       for await (const line of linesOf(response)) {
-        const value = JSON.parse(line) as Envelope & Record<string, unknown>;
+        const value = objectIn(line);
+        if (value === null) throw noMailbox(response.status);
         if ('code' in value) throw errorOf(response.status, value);
-        yield value;
+        yield value as unknown as Envelope;
       }
     } finally {
       leaving.abort();
@@ -130,12 +135,16 @@ export class MailboxClient {
   }
 
   private async get<T>(path: string, query: Readonly<Record<string, string>>): Promise<T> {
-    const response = await this.request('GET', `${path}?${new URLSearchParams(query)}`, null, {});
-    return (await response.json()) as T;
+    return this.read(await this.request('GET', `${path}?${new URLSearchParams(query)}`, null, {}));
   }
   private async post<T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
-    const response = await this.request('POST', path, JSON.stringify(body), { ...JSON_BODY, ...headers });
-    return (await response.json()) as T;
+    return this.read(await this.request('POST', path, JSON.stringify(body), { ...JSON_BODY, ...headers }));
+  }
+  /** @throws MailboxError when what answers is no mailbox */
+  private async read<T>(response: Response): Promise<T> {
+    const value = objectIn(await response.text());
+    if (value === null) throw noMailbox(response.status);
+    return value as T;
   }
   /** A refused unit is a result of its own; only what refuses the request as a whole throws. */
   private async postFrames(path: string, body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> {
@@ -163,21 +172,30 @@ export class MailboxClient {
       throw new MailboxError(0, 'E_UNREACHABLE', `${url}: ${cause?.code ?? code ?? 'no answer'}`, {}, 0);
     }
     if (response.ok || response.headers.get('content-type') === OAP_TYPE) return response;
-    const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-    throw errorOf(response.status, answer, Number(response.headers.get('retry-after') ?? 0) * 1000);
+    const corr = response.headers.get('x-corr-id');
+    const answer = { ...(corr === null ? {} : { corr_id: corr }), ...objectIn(await response.text()) };
+    throw errorOf(response.status, answer, retryAfterMsOf(response));
   }
 
   /** Exponential backoff with full jitter, and never sooner than the server asks for (D6). */
   private async retrying<T>(attempt: () => Promise<T>): Promise<T> {
     const { attempts = 5, backoffBaseMs = 100, backoffMaxMs = 10_000, random = Math.random } = this.options;
     const wait = this.options.wait ?? ((ms: number) => new Promise((resolve) => setTimeout(resolve, ms)));
+    let leftMs = this.options.retryForMs ?? Number.POSITIVE_INFINITY;
     for (let tried = 1; ; tried++) {
       try {
         return await attempt();
       } catch (error) {
         if (!(error instanceof MailboxError) || !error.retryable || tried >= attempts) throw error;
-        await wait(error.retryAfterMs + random() * Math.min(backoffMaxMs, backoffBaseMs * 2 ** tried));
+        const ms = error.retryAfterMs + random() * Math.min(backoffMaxMs, backoffBaseMs * 2 ** tried);
+        leftMs -= ms;
+        if (leftMs < 0 || ms > TIMER_MS_MAX) throw error;
+        this.options.onWait?.({ error, ms, leftMs });
+        await wait(ms);
       }
     }
   }
 }
+
+/** Timers of Node that are longer go off at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;

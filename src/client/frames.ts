@@ -1,6 +1,6 @@
 import { FLAG } from '../wire/frame.ts';
 import { readUnits, type Unit, UnitWriter } from '../wire/units.ts';
-import { errorOf, MailboxError } from './error.ts';
+import { errorOf, MailboxError, noMailbox, objectIn, retryAfterMsOf } from './error.ts';
 import type { AckResult, FrameEnvelope, FramesReceived, SendResult, Sent } from './types.ts';
 
 export const OAP_TYPE = 'application/oap1';
@@ -34,9 +34,13 @@ async function unitsIn(response: Response): Promise<readonly Unit[]> {
 }
 
 const failure = (unit: Unit, response: Response): MailboxError =>
-  errorOf(unit.code, jsonOf(unit), Number(response.headers.get('retry-after') ?? 0) * 1000);
+  errorOf(unit.code, jsonOf(unit), retryAfterMsOf(response));
 
-const jsonOf = ({ head }: Unit): Record<string, unknown> => JSON.parse(head.toString()) as Record<string, unknown>;
+function jsonOf({ head, code }: Unit): Record<string, unknown> {
+  const value = objectIn(head.toString());
+  if (value === null) throw noMailbox(code);
+  return value;
+}
 
 /** What the one unit that was sent came to. @throws MailboxError when it was refused */
 export async function sentIn(response: Response): Promise<Sent> {

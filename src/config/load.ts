@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
+import { FileRefused, readRegularFile } from '../regular-file.ts';
+import { echoed, named, visible, visibleBlock } from '../visible.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
 import { ConfigError, nearest } from './values.ts';
 
+/** Far more than all settings take. */
+const FILE_BYTES_MAX = 256 * 1024;
 const ENV_PREFIX = 'MAILBOX_';
 /** Variables of the command line client, which are no settings of the server. */
 const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CA', 'MAILBOX_CAP'] as const;
@@ -24,6 +27,15 @@ interface Given {
   readonly from: string;
 }
 
+/** A way in which settings are given. */
+interface Way {
+  readonly origin: Origin;
+  /** How a setting is called there. */
+  readonly call: (name: string) => string;
+  /** Where that is, for messages. */
+  readonly where: string;
+}
+
 /**
  * The effective configuration: flags over environment over file over defaults. Unknown keys and values out of range
  * refuse the start. @throws ConfigError naming the setting, its limit and where it was given.
@@ -34,15 +46,16 @@ export function loadConfig(
   file?: string,
 ): Config {
   const given = new Map<SettingName, Given>();
-  const take = (origin: Origin, from: (name: string) => string, entries: Iterable<[string, string]>) => {
+  const take = (way: Way, entries: Iterable<[string, string]>) => {
     for (const [name, text] of entries) {
-      if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(unknown(from(name), name, from));
-      given.set(name as SettingName, { text, origin, from: from(name) });
+      if (!Object.hasOwn(SETTINGS, name)) throw new ConfigError(unknown(name, way), name);
+      given.set(name as SettingName, { text, origin: way.origin, from: way.where + way.call(name) });
     }
   };
-  if (file !== undefined) take('file', (name) => `${file}: ${name}`, fileEntries(file));
-  take('environment', variableOf, variables(environment));
-  take('flag', flagOf, Object.entries(flags));
+  if (file !== undefined)
+    take({ origin: 'file', call: (name) => name, where: `${visible(file)}: ` }, fileEntries(file));
+  take({ origin: 'environment', call: variableOf, where: '' }, variables(environment));
+  take({ origin: 'flag', call: flagOf, where: '' }, Object.entries(flags));
 
   const settings: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
@@ -51,16 +64,20 @@ export function loadConfig(
     const entry = given.get(name);
     origins[name] = entry?.origin ?? 'default';
     settings[name] = entry === undefined ? fallback : kind.read(entry.text);
-    if (entry !== undefined && settings[name] === null) throw new ConfigError(`${entry.from}: must be ${kind.says}`);
+    if (entry !== undefined && settings[name] === null) {
+      const found = kind.isPrivate === true ? '' : ` ${echoed(entry.text)}`;
+      throw new ConfigError(`${entry.from}${found}: must be ${kind.says}`, name);
+    }
   }
   const config = { settings: settings as unknown as Settings, origins: origins as Record<SettingName, Origin> };
   together(config.settings);
   return config;
 }
 
-function unknown(shown: string, name: string, from: (name: string) => string): string {
+function unknown(name: string, { call, where }: Way): string {
   const near = nearest(name, SETTING_NAMES);
-  return `${shown}: no such setting${near === null ? '' : `; did you mean ${from(near)}?`}`;
+  const hint = near === null ? '; `mailbox config print` lists them' : `; did you mean ${call(near)}?`;
+  return `${where}${named(call(name))}: no such setting${hint}`;
 }
 
 function* variables(environment: Readonly<Record<string, string | undefined>>): Iterable<[string, string]> {
@@ -78,38 +95,66 @@ function* variables(environment: Readonly<Record<string, string | undefined>>): 
 function fileEntries(file: string): [string, string][] {
   let table: Record<string, unknown>;
   try {
-    table = parse(readFileSync(file, 'utf8'));
+    table = parse(readRegularFile(file, FILE_BYTES_MAX, () => null).toString());
   } catch (error) {
-    if (error instanceof TomlError) throw new ConfigError(`${file}: ${error.message}`);
-    throw new ConfigError(`${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    if (!(error instanceof TomlError || error instanceof FileRefused)) throw error;
+    throw new ConfigError(`${visible(file)}: ${visibleBlock(error.message)}`);
   }
   return Object.entries(table).map(([name, value]) => {
-    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return [name, value.join(',')];
-    if (typeof value === 'object') throw new ConfigError(`${file}: ${name}: must be a single value`);
+    if (Array.isArray(value) && value.every(isPlain)) return [name, value.join(',')];
+    if (typeof value === 'object') {
+      const must = 'must be a single value or a list of them, not a table or a date';
+      throw new ConfigError(`${visible(file)}: ${named(name)}: ${must}`, name);
+    }
     return [name, String(value)];
   });
 }
 
+const isPlain = (item: unknown): boolean => typeof item === 'string' || Number.isSafeInteger(item);
+
 /** Rules over two settings. */
 function together(s: Settings): void {
   if (s.t_replay < 2 * s.default_visibility) {
-    throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)');
+    throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)', 't_replay');
   }
-  if ((s.tls_cert === null) !== (s.tls_key === null)) throw new ConfigError('tls_cert, tls_key: both or neither');
+  if ((s.tls_cert === null) !== (s.tls_key === null)) {
+    const missing = s.tls_cert === null ? 'tls_cert' : 'tls_key';
+    throw new ConfigError(`tls_cert, tls_key: both or neither; ${missing} is missing`, missing);
+  }
   if (s.verifier_url !== null && s.keyring !== null) {
-    throw new ConfigError('verifier_url: holds the keys instead of a keyring; give one of the two');
+    throw new ConfigError('verifier_url: holds the keys instead of a keyring; give one of the two', 'verifier_url');
   }
-  if (s.backoff_max < s.backoff_base) throw new ConfigError('backoff_max: must be at least backoff_base');
+  if (s.backoff_max < s.backoff_base) {
+    throw new ConfigError('backoff_max: must be at least backoff_base', 'backoff_max');
+  }
+  if (s.bind.port !== 0 && s.bind.port === s.metrics_bind.port && s.bind.host === s.metrics_bind.host) {
+    throw new ConfigError('metrics_bind: must be another address than bind', 'metrics_bind');
+  }
 }
 
-/** Name, value and origin of every setting, as text. */
-export function shown({ settings, origins }: Config): { name: string; value: string; origin: Origin }[] {
-  return SETTING_NAMES.map((name) => {
-    const value = settings[name];
-    const text = value === null ? '' : (SETTINGS[name].kind.show as (value: unknown) => string)(value);
-    return { name, value: text, origin: origins[name] };
-  });
+/** A setting as people see it, all of it text. */
+export interface Shown {
+  readonly name: SettingName;
+  readonly value: string;
+  readonly origin: Origin;
+  /** '' where there is none. */
+  readonly default: string;
+  /** What it may be, with its range. */
+  readonly allowed: string;
+  /** Units in which a value is written, '' for what has none. */
+  readonly unit: string;
+  /** SIGHUP takes over a new value. */
+  readonly live: boolean;
+  readonly about: string;
 }
+
+export const shown = ({ settings, origins }: Config): Shown[] =>
+  SETTING_NAMES.map((name) => {
+    const { kind, fallback, live, about } = SETTINGS[name];
+    const text = (value: unknown): string => (value === null ? '' : (kind.show as (value: unknown) => string)(value));
+    const row = { name, value: text(settings[name]), origin: origins[name], default: text(fallback) };
+    return { ...row, allowed: kind.says, unit: kind.unit, live, about };
+  });
 
 /** What a reload finds changed, each as `name: before -> after`. */
 export interface Differences {
@@ -124,9 +169,7 @@ export function differences(before: Config, after: Config): Differences {
   const old = new Map(shown(before).map(({ name, value }) => [name, value]));
   const differ = shown(after).filter(({ name, value }) => old.get(name) !== value);
   const told = (live: boolean): string[] =>
-    differ
-      .filter(({ name }) => SETTINGS[name as SettingName].live === live)
-      .map(({ name, value }) => `${name}: ${old.get(name)} -> ${value}`);
+    differ.filter((row) => row.live === live).map(({ name, value }) => `${name}: ${old.get(name)} -> ${value}`);
   return { changed: told(true), restartNeeded: told(false) };
 }
 

@@ -5,17 +5,29 @@ import { durationMs, durationText, sizeBytes, sizeText } from './values.ts';
 /** One kind of value: how it is read from text, how it is shown. `read` gives null for what it cannot read. */
 interface Kind<T> {
   readonly says: string;
+  /** Units in which a value is written, '' for what has none. */
+  readonly unit: string;
+  /** A wrong value may hold a secret: no message repeats it. */
+  readonly isPrivate?: true;
   read(text: string): T | null;
   show(value: T): string;
 }
 
 const count = (min: number, max: number): Kind<number> => ({
   says: `a whole number ${min}..${max}`,
+  unit: '',
   read: (text) => (/^[0-9]{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : null),
   show: String,
 });
+/** Examples are values that are taken. */
+const like = (texts: readonly string[], isTaken: (text: string) => boolean): string =>
+  `like ${texts.filter(isTaken).join(' ')}`;
 const duration = (minMs: number, maxMs: number): Kind<number> => ({
-  says: `a duration ${durationText(minMs)}..${durationText(maxMs)}, like 250ms 5s 1h 7d`,
+  says: `a duration ${durationText(minMs)}..${durationText(maxMs)}, ${like(['250ms', '5s', '1h', '7d'], (text) => {
+    const ms = durationMs(text) as number;
+    return ms >= minMs && ms <= maxMs;
+  })}`,
+  unit: 'ms s m h d',
   read: (text) => {
     const ms = durationMs(text);
     return ms !== null && ms >= minMs && ms <= maxMs ? ms : null;
@@ -23,7 +35,11 @@ const duration = (minMs: number, maxMs: number): Kind<number> => ({
   show: durationText,
 });
 const size = (min: number, max: number): Kind<number> => ({
-  says: `a size ${sizeText(min)}..${sizeText(max)}, like 512KiB 1MiB 2GiB`,
+  says: `a size ${sizeText(min)}..${sizeText(max)}, ${like(['512KiB', '1MiB', '32MiB', '2GiB'], (text) => {
+    const bytes = sizeBytes(text) as number;
+    return bytes >= min && bytes <= max;
+  })}`,
+  unit: 'B KiB MiB GiB',
   read: (text) => {
     const bytes = sizeBytes(text);
     return bytes !== null && bytes >= min && bytes <= max ? bytes : null;
@@ -32,17 +48,25 @@ const size = (min: number, max: number): Kind<number> => ({
 });
 const oneOf = <T extends string>(...values: readonly T[]): Kind<T> => ({
   says: values.join(' or '),
+  unit: '',
   read: (text) => values.find((value) => value === text) ?? null,
   show: (value) => value,
 });
 const flag: Kind<boolean> = {
   says: 'true or false',
+  unit: '',
   read: (text) => (text === 'true' ? true : text === 'false' ? false : null),
   show: String,
 };
-const path: Kind<string> = { says: 'a path', read: (text) => (text === '' ? null : text), show: (value) => value };
+const path: Kind<string> = {
+  says: 'a path',
+  unit: '',
+  read: (text) => (text === '' ? null : text),
+  show: (value) => value,
+};
 const address: Kind<{ readonly host: string; readonly port: number }> = {
   says: 'host:port',
+  unit: '',
   read: (text) => {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})$/.exec(text);
     if (match === null || Number(match[3]) > 65_535) return null;
@@ -51,6 +75,7 @@ const address: Kind<{ readonly host: string; readonly port: number }> = {
   show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
 };
 const formats: Kind<readonly CapFormat[]> = {
+  unit: '',
   says: `one or more of ${CAP_FORMATS.join(', ')}, separated by commas`,
   read: (text) => {
     const list = text.split(',');
@@ -61,6 +86,8 @@ const formats: Kind<readonly CapFormat[]> = {
 };
 /** Capabilities travel to it: plain HTTP only where nobody is in between. */
 const verifierUrl: Kind<URL> = {
+  unit: '',
+  isPrivate: true,
   says: 'an https URL, or an http one of this machine (127.0.0.1, [::1], localhost), without a user',
   read: (text) => {
     const url = URL.canParse(text) ? new URL(text) : null;
@@ -71,6 +98,7 @@ const verifierUrl: Kind<URL> = {
   show: (value) => value.href,
 };
 const prefixes: Kind<readonly string[]> = {
+  unit: '',
   says: 'up to 32 topic prefixes, separated by commas',
   read: (text) => {
     const list = text === '' ? [] : text.split(',');
@@ -78,14 +106,37 @@ const prefixes: Kind<readonly string[]> = {
   },
   show: (value) => value.join(','),
 };
-
-const uids: Kind<readonly number[]> = {
-  says: 'up to 32 user ids, separated by commas; none lets nobody in',
+const hosts: Kind<readonly string[]> = {
+  unit: '',
+  says: 'up to 32 host names or addresses without ports, separated by commas, like metrics.internal,10.0.0.7',
   read: (text) => {
     const list = text === '' ? [] : text.split(',');
-    return list.length <= 32 && list.every((item) => /^(0|[1-9][0-9]{0,9})$/.test(item)) ? list.map(Number) : null;
+    const isHost = (item: string): boolean => /^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/.test(item);
+    return list.length <= 32 && list.every(isHost) ? list : null;
   },
   show: (value) => value.join(','),
+};
+
+const SOCKET_PATH_BYTES_MAX = 107;
+/** What the system would cut off, it would bind under another name. */
+const socketPath: Kind<string> = {
+  unit: '',
+  says: `a path of 1..${SOCKET_PATH_BYTES_MAX} bytes (the system's limit for sockets)`,
+  read: (text) => (text !== '' && Buffer.byteLength(text) <= SOCKET_PATH_BYTES_MAX ? text : null),
+  show: (value) => value,
+};
+/** The largest; 2^32-1 stands for no user. */
+const UID_MAX = 2 ** 32 - 2;
+const NO_UIDS = 'none';
+const uids: Kind<readonly number[]> = {
+  unit: '',
+  says: `up to 32 user ids 0..${UID_MAX}, separated by commas, or ${NO_UIDS} (lets nobody in)`,
+  read: (text) => {
+    const list = text === '' || text === NO_UIDS ? [] : text.split(',');
+    const isUid = (item: string): boolean => /^(0|[1-9][0-9]{0,9})$/.test(item) && Number(item) <= UID_MAX;
+    return list.length <= 32 && list.every(isUid) ? list.map(Number) : null;
+  },
+  show: (value) => (value.length === 0 ? NO_UIDS : value.join(',')),
 };
 
 interface Setting<T, F extends T | null = T> {
@@ -115,7 +166,8 @@ const d = DEFAULT_LIMITS;
 export const SETTINGS = {
   bind: setting(address, { host: '127.0.0.1', port: 9410 }, 'where the service listens; port 0 picks one'),
   metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
-  uds: optional(path, 'Unix socket to listen on as well, in a directory of mode 0700'),
+  metrics_hosts: live(hosts, [], 'names that the metrics are asked for by, besides loopback and the address itself'),
+  uds: optional(socketPath, 'Unix socket to listen on as well, in a directory of mode 0700'),
   allow_uids: optional(uids, 'users let in by the Unix socket; by default the one the server runs as', true),
   tls_cert: optional(path, 'certificate chain (PEM); with it `bind` speaks TLS 1.3 and nothing else', true),
   tls_key: optional(path, 'private key of the certificate (PEM, mode 0600)', true),

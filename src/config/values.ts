@@ -1,5 +1,13 @@
 /** A setting's text is wrong: the message names the setting, the limit and where the value came from. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  /** Which setting, where it is about one. */
+  readonly setting: string | null;
+
+  constructor(message: string, setting: string | null = null) {
+    super(message);
+    this.setting = setting;
+  }
+}
 
 const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE_BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
@@ -30,11 +38,14 @@ export function sizeText(bytes: number): string {
 /** Longer than any name: what is longer is near to none. */
 const NAME_CHARS_MAX = 64;
 
+/** How many slips of the hand a word of so many letters may have: more, and it is another word. */
+const slipsMax = (letters: number): number => (letters <= 4 ? 1 : letters <= 8 ? 2 : 3);
+
 /** The known name nearest to a misspelt one, or null when none is near. */
 export function nearest(name: string, known: readonly string[]): string | null {
   if (name.length > NAME_CHARS_MAX) return null;
   let best: string | null = null;
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  let least = slipsMax(name.length) + 1;
   for (const candidate of known) {
     const distance = edits(name, candidate);
     if (distance < least) {
@@ -45,16 +56,18 @@ export function nearest(name: string, known: readonly string[]): string | null {
   return best;
 }
 
-/** Levenshtein distance. */
+/** Letters left out, put in, changed, or swapped with their neighbour (optimal string alignment). */
 function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  let [before, row]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, i) => i)];
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1);
+      const change = (row![j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = isSwap ? (before![j - 2] as number) + 1 : change;
+      next[j] = Math.min(change, swap, (row![j] as number) + 1, (next[j - 1] as number) + 1);
     }
-    row = next;
+    [before, row] = [row, next];
   }
-  return row[b.length] as number;
+  return row![b.length] as number;
 }

@@ -10,6 +10,8 @@ export type Command = Send | Recv | Ack | Nack | Extend | Release | Expire | Rep
 export interface Send {
   readonly name: 'send';
   readonly atMs: number;
+  /** The wall clock, for people: `ts`, which the msg_id carries (TM3); whole, 0 .. 2^48-1. */
+  readonly tsMs: number;
   readonly topic: string;
   readonly idemKey: string;
   readonly payload: Uint8Array;
@@ -48,7 +50,7 @@ export interface Nack {
   readonly receipt: string;
   readonly jitter: number;
   readonly reason: string | null;
-  /** Replaces the backoff, capped at backoff_max (RT1). */
+  /** 0..12 h: replaces the backoff, whatever backoff_max is (RT1); null for the backoff. */
   readonly retryAfterMs: number | null;
   readonly deadLetter: boolean;
   /** True when the mailbox itself found the payload damaged (IN1). */

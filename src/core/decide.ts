@@ -72,7 +72,7 @@ function decideSend(state: ShardState, c: Send): Decision {
     {
       name: 'sent',
       atMs: c.atMs,
-      msgId: formatMsgId(c.atMs, state.shard, c.random, slot),
+      msgId: formatMsgId(c.tsMs, state.shard, c.random, slot),
       topic: c.topic,
       idemKey: c.idemKey,
       payload: c.payload,
@@ -127,8 +127,7 @@ function decideNack(state: ShardState, c: Nack): Decision {
   if (message === undefined) return refuse('not_found');
   const row = step(message.state, 'nack', message, c, limits);
   if (row === null) return settledBefore(message, c);
-  const delayMs =
-    c.retryAfterMs === null ? backoffMs(limits, message, c.jitter) : Math.min(c.retryAfterMs, limits.backoffMaxMs);
+  const delayMs = c.retryAfterMs ?? backoffMs(limits, message, c.jitter);
   const asked: DeadReason = c.damaged ? 'integrity' : 'rejected';
   return act(
     message,

@@ -73,7 +73,7 @@ export interface Reprocessed {
   readonly atMs: number;
   readonly msgId: string;
 }
-/** A process took over the shard at this time, which may be before the last fact when the clock was set back (TM1). */
+/** A process took over the shard at this time; in journals of earlier versions that may be before the last fact (TM1). */
 export interface Recovered {
   readonly name: 'recovered';
   readonly atMs: number;

@@ -1,7 +1,8 @@
 /**
- * `msg_id`: a ULID (AC3). 48 bits of time, then 80 bits: shard 16, random 34, slot 30. The slot is where the shard keeps
- * the message, so that finding one needs no hash table. Ids are unique: a slot is not used again within the
- * replay window, let alone the millisecond, and the random bits cover a clock that a restart set back.
+ * `msg_id`: a ULID (AC3). 48 bits of time, then 80 bits: shard 16, random 34, slot 30. The time is the message's `ts`, the wall
+ * clock when it was accepted (TM3), and is kept nowhere else. The slot is where the shard keeps the message, so that finding one
+ * needs no hash table. Ids are unique: a slot is not used again within the replay window, let alone the millisecond, and the
+ * random bits cover a wall clock that was set back.
  */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const PAIRS = Array.from({ length: 1024 }, (_, i) => ALPHABET[i >> 5]! + ALPHABET[i & 31]!);
@@ -32,11 +33,11 @@ function digits(value: number, pairs: number): string {
   return text;
 }
 
-/** Ranges: atMs 0 .. 2^48-1, shard 0 .. 65535, random 0 .. 2^34-1, slot 0 .. 2^30-1, all whole. */
-export function formatMsgId(atMs: number, shard: number, random: number, slot: number): string {
-  if (atMs !== timeMs) {
-    timeText = digits(atMs, TIME_DIGITS / 2);
-    timeMs = atMs;
+/** Ranges: tsMs 0 .. 2^48-1, shard 0 .. 65535, random 0 .. 2^34-1, slot 0 .. 2^30-1, all whole. */
+export function formatMsgId(tsMs: number, shard: number, random: number, slot: number): string {
+  if (tsMs !== timeMs) {
+    timeText = digits(tsMs, TIME_DIGITS / 2);
+    timeMs = tsMs;
   }
   const randomHigh = Math.floor(random / 2 ** 30);
   const low = random - randomHigh * 2 ** 30;
@@ -76,7 +77,7 @@ export function randomOf(msgId: string): number {
   return value < 0 ? -1 : value % 2 ** RANDOM_BITS;
 }
 
-/** The time of the send in ms, -1 when the text cannot be one of ours. */
+/** The `ts` of the message, ms since 1970, -1 when the text cannot be one of ours. */
 export function timeOf(msgId: string): number {
   return msgId.length === LENGTH ? parse(msgId, 0, TIME_DIGITS) : -1;
 }

@@ -9,7 +9,7 @@ const SMALL_BYTES = 64 * 1024;
  * Pieces that a body may come in, each of at least one byte. Node makes a buffer of each chunk of a chunked body: 1 MiB of chunks of a
  * byte would stop everyone else for seconds.
  */
-export const PIECES_MAX = 4096;
+export const PIECES_MAX = 2048;
 
 /** Why a body was not read to its end. */
 export type BodyFault = 'too_large' | 'ratio' | 'malformed' | 'memory' | 'pieces' | 'timeout';

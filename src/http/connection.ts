@@ -79,8 +79,15 @@ const connections = new WeakMap<Socket, Connection>();
 /** What is known of a connection; undefined before its first request. */
 export const knownConnection = (socket: Socket): Connection | undefined => connections.get(socket);
 
-/** Whether someone has stood behind a request of this connection. */
-export const isKnown = (socket: Socket): boolean => connections.get(socket)?.session.known === true;
+/**
+ * Whether someone stands behind this connection: no more once that capability is revoked, expired or of a key that is gone. That a
+ * remote verifier would have to be asked again says nothing against it.
+ */
+export function isKnown(socket: Socket): boolean {
+  const holder = connections.get(socket)?.session.holder ?? null;
+  const failure = holder === null ? 'missing' : holder.failure();
+  return failure === null || failure === 'unverified';
+}
 
 export function connectionOf(socket: Socket, newSession: () => Session): Connection {
   let connection = connections.get(socket);

@@ -3,7 +3,7 @@ import type { Delivery, RecvRequest, Reply, Request } from '../service/messages.
 import { APP_PROTO, CHUNK_BYTES_MAX, FRAME_BYTES_MAX, FRAME_VERSION, FrameError } from '../wire/frame.ts';
 import { UNITS_MAX, type Unit, type UnitWriter } from '../wire/units.ts';
 import * as bodies from './bodies.ts';
-import { Malformed, parseJson } from './json.ts';
+import { Malformed, PARTS_OF_ONE, parseJson } from './json.ts';
 import * as requests from './requests.ts';
 import { check } from './schemas.ts';
 
@@ -43,7 +43,7 @@ const NO_CONTENT = 204;
 export const sendFrames: FrameCodec = {
   app: APP_PROTO.send,
   ask: ({ head, payload }, _msgId, corrId) =>
-    requests.sendWith(check('send_frame', parseJson(head)), ownBytes(payload), corrId),
+    requests.sendWith(check('send_frame', parseJson(head, PARTS_OF_ONE)), ownBytes(payload), corrId),
   write: (reply, _request, to) => to.add(OK, bodies.sentBody(reply)),
 };
 
@@ -83,7 +83,7 @@ export const nackFrames: FrameCodec = {
 /** The JSON of a unit that carries nothing else. */
 function jsonOnly({ head, payload }: Unit): unknown {
   if (payload.length > 0) throw new Malformed('frame: no payload is taken here');
-  return parseJson(head);
+  return parseJson(head, PARTS_OF_ONE);
 }
 
 /** The message that the path names need not be named again, and no other may be. */
@@ -109,8 +109,8 @@ export const helloBody = (bodyBytesMax: number, ratio: number): string =>
     decompress_ratio: ratio,
   });
 
-/** Frames with COMP in one body: each costs a decompressor. */
-const COMPRESSED_MAX = 1024;
+/** Frames with COMP in one body, two for each unit that there may be: each costs a decompressor. */
+const COMPRESSED_MAX = 2 * UNITS_MAX;
 const NOT_GZIP = 'frame: not one member of gzip';
 
 /** Expands the compressed frames of one body: all of them together to at most `bytesMax`, each within the ratio (D3). */

@@ -14,7 +14,7 @@ import { isCoding } from './expand.ts';
 import { OAP_TYPE } from './frames.ts';
 import { type Head, hasBody, headOf } from './head.ts';
 import { HELD_MS, Identification } from './identify.ts';
-import { Malformed, parseJson } from './json.ts';
+import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
 import { Ledger, type Way as Seen } from './ledger.ts';
 import { fillIn, itemsOf } from './many.ts';
 import { FramesExchange, firstCapability, framed } from './oap.ts';
@@ -204,7 +204,7 @@ export class Gateway {
         if (typeof body === 'string') this.finish(way, unread(body, this.rules, way.corrId));
         else if (way.isFrames) this.serveFrames(way, body);
         else {
-          const value = parseJson(body);
+          const value = parseJson(body, way.route?.many === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
           if (this.options.overwrites) body.fill(0);
           this.serve(way, value);
         }

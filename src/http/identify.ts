@@ -25,8 +25,11 @@ export class Identification {
   /** Who sends this header (AU1), as `way.capability`; or the answer to whoever does. Calls back once, maybe at once. */
   identify(way: Way, header: string | undefined, done: (refused: Answer | null) => void): void {
     const { session } = way.sink;
-    // Someone held back who sends more on the same connection without waiting (AU5).
-    if (session.held) return done({ ...refuse(way, 'auth_flood'), close: true });
+    // Sent ahead on a connection that is held back (AU5): it has its turn, for it may be valid.
+    if (session.held) {
+      session.waiting.push(() => this.identify(way, header, done));
+      return;
+    }
     const verdict = this.authority.authenticate(header, session);
     if (verdict === 'unverified') {
       this.authority.ask(header as string, peerOf(way.req.socket), (answer) => done(this.judge(way, answer)));
@@ -36,7 +39,7 @@ export class Identification {
   private judge(way: Way, verdict: Verdict): Answer | null {
     if (typeof verdict === 'string') return this.unknown(way, verdict);
     way.capability = verdict;
-    way.sink.session.known = true;
+    way.sink.session.holder = verdict;
     const ops = way.route?.ops as readonly Op[];
     if (ops.some((op) => verdict.allowsOp(op))) return null;
     this.ledger.denied(way, ops[0] as Op, 'op');

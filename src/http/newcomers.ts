@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
 
 /**
- * Connections that nobody has stood behind yet, the oldest first. When there are as many connections as there may be, they make
+ * Connections, those that nobody stands behind among them, the oldest first. When there are as many connections as there may be, they make
  * room: whoever holds connections and says nothing keeps out others like it, and never those who have shown a capability (D4, AU5).
  */
 export class Newcomers {
   private readonly open = new Map<string, Socket>();
+  /** TLS connections whose handshake is not over. */
+  private readonly unsecured = new WeakSet<Socket>();
   private readonly isKnown: (socket: Socket) => boolean;
   private unnamed = 0;
 
@@ -13,7 +15,8 @@ export class Newcomers {
     this.isKnown = isKnown;
   }
 
-  add(socket: Socket): void {
+  add(socket: Socket, willBeSecured: boolean): void {
+    if (willBeSecured) this.unsecured.add(socket);
     const name = nameOf(socket) ?? `unix ${++this.unnamed}`;
     this.open.set(name, socket);
     socket.once('close', () => this.open.delete(name));
@@ -25,11 +28,20 @@ export class Newcomers {
     if (name !== null && this.open.has(name)) this.open.set(name, socket);
   }
 
-  /** Takes out the oldest that is still nobody's; undefined when all are somebody's. */
+  /** Ends those that have not begun a request: nobody waits for an answer on them. */
+  endSilent(): void {
+    for (const socket of this.open.values()) if (socket.bytesRead === 0 || this.unsecured.has(socket)) socket.destroy();
+  }
+
+  /** Takes out the oldest that is nobody's; undefined when all are somebody's. */
   takeOldest(): Socket | undefined {
+    let left = this.open.size;
     for (const [name, socket] of this.open) {
+      if (left-- === 0) return undefined;
       this.open.delete(name);
       if (!this.isKnown(socket)) return socket;
+      // To the end: it is somebody's now, and may be nobody's later.
+      this.open.set(name, socket);
     }
     return undefined;
   }

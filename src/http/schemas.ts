@@ -1,7 +1,8 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { DEAD_REASONS } from '../../spec/vocabulary.ts';
-import { Malformed } from './json.ts';
+import { DEAD_REASONS, RETRY_AFTER_MS_MAX } from '../../spec/vocabulary.ts';
+import { explain, type Fault } from './explain.ts';
+import { isCrowded, Malformed } from './json.ts';
 
 /** Request bodies and queries as JSON Schema (`wire`: HTTP, Limits). Closed: unknown fields are refused (T4). */
 const HOURS_12_MS = 12 * 3_600_000;
@@ -51,7 +52,7 @@ const receiving = {
 const nacking = {
   receipt,
   reason: Type.Optional(text),
-  retry_after_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: HOURS_12_MS })),
+  retry_after_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: RETRY_AFTER_MS_MAX })),
   dead_letter: Type.Optional(Type.Boolean()),
 };
 /** A batch. Its items are checked one by one, so that each fails alone. */
@@ -143,53 +144,36 @@ const MEANING: Readonly<Record<string, string>> = {
 
 const compiled = Object.fromEntries(
   Object.entries(SCHEMAS).map(([name, schema]) => [name, Compile(schema)]),
-) as unknown as {
-  [N in SchemaName]: { Check(value: unknown): boolean; Errors(value: unknown): readonly SchemaError[] };
-};
-
-interface SchemaError {
-  readonly keyword: string;
-  readonly instancePath: string;
-  readonly params: object;
-  readonly message: string;
-}
-
-/** More than any schema takes: what has more is not looked at any closer, for explaining costs far more than checking. */
-const ITEMS_MOST = 1000;
-const FIELDS_MOST = 64;
-
-/** @throws Malformed for a list or an object that is far too long */
-function refuseMany(value: unknown, path: string): void {
-  if (typeof value !== 'object' || value === null) return;
-  const isList = Array.isArray(value);
-  const entries = isList ? value : Object.values(value);
-  const most = isList ? ITEMS_MOST : FIELDS_MOST;
-  if (entries.length > most) throw new Malformed(`${path}: at most ${most} ${isList ? 'items' : 'fields'}`);
-  for (const entry of entries) refuseMany(entry, path);
-}
+) as unknown as { [N in SchemaName]: { Check(value: unknown): boolean } };
 
 /** The value as what the schema says it is. @throws Malformed naming the first field that is not. */
 export function check<N extends SchemaName>(name: N, value: unknown): Body<N> {
-  if (compiled[name].Check(value)) return value as Body<N>;
-  refuseMany(value, 'body');
-  throw new Malformed(explain(compiled[name].Errors(value)));
+  if (!isOverfull(value) && compiled[name].Check(value)) return value as Body<N>;
+  const fault = explain(SCHEMAS[name], value);
+  throw new Malformed(fault === null ? 'body: does not fit' : said(fault));
 }
 
-function explain(errors: readonly SchemaError[]): string {
-  const error = errors.find(({ keyword }) => keyword !== 'boolean') ?? errors[0];
-  if (error === undefined) return 'body: does not fit';
-  const path = error.instancePath.slice(1).replaceAll('/', '.');
-  const field = path.slice(0, 80) || 'body';
-  const { additionalProperties, requiredProperties } = error.params as Record<string, string[] | undefined>;
-  if (additionalProperties !== undefined) {
-    const name = [path, fieldName(additionalProperties[0] ?? '')].filter((part) => part !== '').join('.');
-    const hint = path === 'attrs' ? ' (keys are 1..64 of a-z 0-9 . _ -)' : '';
-    return `${name}: unknown field${hint}`;
+/** Whether it, or a part of it, has far more fields than any may have: what is compiled looks at them all before it counts them. */
+function isOverfull(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (isCrowded(value)) return true;
+  for (const name in value) {
+    const part = (value as Record<string, unknown>)[name];
+    if (typeof part === 'object' && part !== null && isCrowded(part)) return true;
   }
-  if (requiredProperties !== undefined) return `${[path, requiredProperties[0]].filter(Boolean).join('.')}: missing`;
-  const meaning = MEANING[path.split('.').findLast((part) => part in MEANING) ?? ''];
-  if (error.keyword === 'maxLength') return `${field}: at most ${TEXT_BYTES_MAX} bytes`;
-  return error.keyword === 'pattern' && meaning !== undefined ? `${field}: ${meaning}` : `${field}: ${error.message}`;
+  return false;
+}
+
+function said({ path, keyword, text }: Fault): string {
+  const above = path.slice(0, -1);
+  if (keyword === 'additionalProperties') {
+    const hint = above.join() === 'attrs' ? ' (keys are 1..64 of a-z 0-9 . _ -)' : '';
+    return `${[...above, fieldName(path.at(-1) as string)].join('.')}: ${text}${hint}`;
+  }
+  const field = path.join('.').slice(0, 80) || 'body';
+  const meaning = MEANING[path.findLast((part) => part in MEANING) ?? ''];
+  if (keyword === 'maxLength') return `${field}: at most ${TEXT_BYTES_MAX} bytes`;
+  return `${field}: ${keyword === 'pattern' ? (meaning ?? text) : text}`;
 }
 
 /** A caller's own word where it looks like the name of a field; anything else might be a secret that slipped (I2). */

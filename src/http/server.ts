@@ -2,13 +2,18 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { Session } from '../auth/authorize.ts';
 import { connectionOf, isKnown, knownConnection } from './connection.ts';
-import { createDispatch, type DispatchMode } from './dispatch.ts';
+import { createDispatch, type DispatchMode, type NodeRequestHandler } from './dispatch.ts';
 import type { Gateway } from './gateway.ts';
+import type { Ledger } from './ledger.ts';
 import { Lingering } from './lingering.ts';
 import { Newcomers } from './newcomers.ts';
 import { onParserError } from './parser-errors.ts';
 import { peerOf } from './peer.ts';
+import { misdirected, Scrapers } from './scrapers.ts';
+import type { SinkOptions } from './sink.ts';
+import { startingHandler } from './starting.ts';
 import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
 
 /** Bounds of connections, which may change while the server runs. */
@@ -26,18 +31,29 @@ const CHECK_INTERVAL_MS = 500;
 const HEADER_BYTES_MAX = 16 * 1024;
 const METRICS_CONNECTIONS_MAX = 16;
 
+/** An address, or a socket that is bound to one. */
+type Where = ListenOptions | { readonly fd: number };
+
 /** A listening server. */
 export interface Listener {
   /** As bound: `host:port`, or the path of a Unix socket. */
   readonly address: string;
-  /** Stops listening, lets answered connections go, and cuts the rest after the deadline. */
+  /** Stops listening, lets go connections without a request, and cuts the rest after the deadline. */
   close(deadlineMs: number): Promise<void>;
+}
+
+export interface DoorsOptions {
+  readonly ledger: Ledger;
+  /** What a connection starts with. */
+  readonly newSession: () => Session;
+  readonly rules: ConnectionRules;
 }
 
 /** What all listeners of the service share: the way in, its bounds, and who is in. */
 export class Doors {
-  readonly gateway: Gateway;
-  private readonly handler: ReturnType<typeof createDispatch>;
+  readonly ledger: Ledger;
+  private readonly newSession: () => Session;
+  private handler: NodeRequestHandler;
   private readonly servers = new Set<Server | TlsServer>();
   private rules: ConnectionRules;
   private readonly newcomers = new Newcomers(isKnown);
@@ -45,16 +61,25 @@ export class Doors {
   private isClosing = false;
   private open = 0;
 
-  constructor(gateway: Gateway, rules: ConnectionRules, mode: DispatchMode) {
-    this.gateway = gateway;
+  /** Whoever comes is told that the server is starting, until it serves. */
+  constructor({ ledger, newSession, rules }: DoorsOptions) {
+    this.ledger = ledger;
+    this.newSession = newSession;
     this.rules = rules;
-    this.handler = createDispatch({
-      gateway,
-      mode,
+    this.handler = startingHandler({ ledger, newSession, ...this.sink() });
+  }
+
+  /** From now on the gateway answers. */
+  serve(gateway: Gateway, mode: DispatchMode): void {
+    this.handler = createDispatch({ gateway, mode, ...this.sink() });
+  }
+
+  private sink(): SinkOptions {
+    return {
       closing: () => this.isClosing,
       rules: () => this.rules,
-      onSlowReader: (socket, way) => gateway.ledger.cut(peerOf(socket), 'slow_reader', 'saturated', way),
-    });
+      onSlowReader: (socket, way) => this.ledger.cut(peerOf(socket), 'slow_reader', 'saturated', way),
+    };
   }
 
   /** Open connections of all listeners. */
@@ -80,11 +105,12 @@ export class Doors {
    * Listens for HTTP/1.1, over TLS 1.3 when there is a pair (S1); every wait is bounded (D1). `welcome` sees a connection
    * before anything is read from it, and may destroy it.
    */
-  async listen(where: ListenOptions, pair: TlsPair | null, welcome?: (socket: Socket) => void): Promise<Listener> {
+  async listen(where: Where, pair: TlsPair | null, welcome?: (socket: Socket) => void): Promise<Listener> {
     const server = this.create(pair === null ? null : secureOptions(pair));
     this.bound(server);
-    const { handler, gateway } = this;
-    server.on('connection', (socket: Socket) => this.enter(socket, welcome));
+    const { ledger } = this;
+    const handler: NodeRequestHandler = (req, res) => this.handler(req, res);
+    server.on('connection', (socket: Socket) => this.enter(socket, pair !== null, welcome));
     server.on('secureConnection', (socket: Socket) => this.newcomers.secured(socket));
     server.on(pair === null ? 'connection' : 'secureConnection', (socket: Socket) =>
       this.lingering.adopt(socket, (each) => knownConnection(each)?.reading !== 'whole'),
@@ -93,18 +119,18 @@ export class Doors {
     // The body is asked for only once the capability has been accepted.
     server.on('checkContinue', handler);
     server.on('checkExpectation', (req, res) => {
-      gateway.ledger.cut(peerOf(req.socket), 'expect');
-      connectionOf(req.socket, () => gateway.newSession()).refuses(res);
+      ledger.cut(peerOf(req.socket), 'expect');
+      connectionOf(req.socket, this.newSession).refuses(res);
       res.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
     });
     server.on('dropRequest', ({ socket }) => this.full(socket));
     server.on('connect', (_req, socket: Socket) => {
-      gateway.ledger.cut(peerOf(socket), 'connect');
+      ledger.cut(peerOf(socket), 'connect');
       socket.destroy();
     });
-    server.on('clientError', onParserError(gateway.ledger, this.lingering));
+    server.on('clientError', onParserError(ledger, this.lingering));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      gateway.ledger.handshakeFailed(peerOf(socket), error.code ?? 'unknown');
+      ledger.handshakeFailed(peerOf(socket), error.code ?? 'unknown');
       socket.destroy();
     });
     const address = await listening(server, where);
@@ -137,44 +163,58 @@ export class Doors {
     server.maxRequestsPerSocket = requestsPerSocket;
   }
 
-  private enter(socket: Socket, welcome?: (socket: Socket) => void): void {
+  private enter(socket: Socket, isSecured: boolean, welcome?: (socket: Socket) => void): void {
     // A peer that resets must not take the process down.
     socket.on('error', () => socket.destroy());
     if (this.open >= this.rules.connectionsMax && !this.lingering.makeRoom()) {
       const leaving = this.newcomers.takeOldest() ?? socket;
-      this.gateway.ledger.cut(peerOf(leaving), 'max_connections', 'saturated');
+      this.ledger.cut(peerOf(leaving), 'max_connections', 'saturated');
       leaving.destroy();
       if (leaving === socket) return;
     }
     this.open++;
     socket.once('close', () => this.open--);
-    this.newcomers.add(socket);
+    this.newcomers.add(socket, isSecured);
     welcome?.(socket);
   }
 
   /** A request after the last that its connection may make: Node answers 503 and closes. Told once. */
   private full(socket: Socket): void {
-    const connection = connectionOf(socket, () => this.gateway.newSession());
+    const connection = connectionOf(socket, this.newSession);
     if (connection.isClosing) return;
     connection.isClosing = true;
-    this.gateway.ledger.cut(peerOf(socket), 'requests_per_socket', 'saturated');
+    this.ledger.cut(peerOf(socket), 'requests_per_socket', 'saturated');
   }
 
   private close(server: Server | TlsServer, deadlineMs: number): Promise<void> {
     this.isClosing = true;
     this.servers.delete(server);
-    return close(server, deadlineMs);
+    const closed = close(server, deadlineMs);
+    // Node takes them for busy, and would wait for them.
+    this.newcomers.endSilent();
+    return closed;
   }
 }
 
-/** Prometheus text on a listener of its own (B5): whoever may reach it may read it, so it binds loopback by default. */
-export async function listenMetrics(registry: Registry, host: string, port: number): Promise<Listener> {
+/**
+ * Prometheus text on a listener of its own (B5): whoever may reach it may read it, so it binds loopback by default. `hosts`: names
+ * that it goes by besides its address.
+ */
+export async function listenMetrics(
+  registry: Registry,
+  { host, port, hosts }: { host: string; port: number; hosts: () => readonly string[] },
+): Promise<Listener> {
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 500 });
-  server.maxConnections = METRICS_CONNECTIONS_MAX;
+  new Scrapers(METRICS_CONNECTIONS_MAX).watch(server);
   server.on('connection', (socket) => socket.on('error', () => socket.destroy()));
   const lingering = new Lingering(() => ({ readTimeoutMs: 5_000, connectionsMax: METRICS_CONNECTIONS_MAX }));
   server.on('connection', (socket) => lingering.adopt(socket, () => true));
   server.on('request', (req, res) => {
+    const stranger = misdirected(req, [host.includes(':') ? `[${host}]` : host, ...hosts()]);
+    if (stranger !== null) {
+      res.writeHead(421, { 'content-type': 'text/plain', connection: 'close' }).end(stranger);
+      return;
+    }
     if (req.method !== 'GET' || req.url !== '/metrics') {
       res.writeHead(req.method === 'GET' ? 404 : 405, { connection: 'close' }).end();
       return;
@@ -188,13 +228,14 @@ export async function listenMetrics(registry: Registry, host: string, port: numb
   return { address, close: (deadlineMs) => close(server, deadlineMs) };
 }
 
-function listening(server: Server | TlsServer, where: ListenOptions): Promise<string> {
+function listening(server: Server | TlsServer, where: Where): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(where, () => {
       server.off('error', reject);
-      const bound = server.address() as AddressInfo | string;
-      if (typeof bound === 'string') return resolve(bound);
+      const bound = server.address() as AddressInfo | null;
+      // What listens on a descriptor has no address that Node knows.
+      if (bound === null) return resolve('');
       resolve(`${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
     });
   });

@@ -68,9 +68,12 @@ export class NodeSink implements Sink {
     const { socket } = this.connection;
     socket.pause();
     const held = setTimeout(() => {
-      this.session.held = false;
+      const { session } = this;
+      session.held = false;
       socket.resume();
       this.respond(answer, corrId);
+      // One after the other: the next that fails is held back like this one.
+      while (!session.held && !this.connection.isClosing && session.waiting.length > 0) session.waiting.shift()?.();
     }, heldMs);
     this.onGone(() => clearTimeout(held));
     return true;

@@ -1,12 +1,15 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, realpathSync, type Stats, unlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { peerOf, rememberUid } from './peer.ts';
 import { peerCredentials } from './peer-credentials.ts';
 import type { Doors, Listener } from './server.ts';
+import { bindUnix } from './unix-bind.ts';
 
 /** The Unix socket cannot be offered safely: the message says why. */
-export class UnixSocketError extends Error {}
+export class UnixSocketError extends Error {
+  readonly setting = 'uds';
+}
 
 /** Nobody but its owner may reach the socket, whatever the umask is. */
 const UMASK = 0o177;
@@ -25,32 +28,79 @@ export async function listenUnix(doors: Doors, path: string, allowed: () => read
     const uid = credentialsOf(socket);
     if (uid !== null) rememberUid(socket, uid);
     if (uid !== null && allowed().includes(uid)) return;
-    doors.gateway.ledger.cut(peerOf(socket), 'peer_uid', 'unauth');
+    doors.ledger.cut(peerOf(socket), 'peer_uid', 'unauth');
     socket.destroy();
   };
-  const mask = process.umask(UMASK);
   try {
-    const listener = doors.listen({ path }, null, welcome);
-    process.umask(mask);
-    const bound = await listener;
-    chmodSync(path, 0o600);
-    return bound;
+    const { fd, bound } = await boundHere(path);
+    const listener = await doors.listen({ fd }, null, welcome);
+    let isNamed = true;
+    const close = (deadlineMs: number): Promise<void> => {
+      // Once, and while we listen: the system gives the number of a file that is gone to another.
+      if (isNamed) removeIfSame(path, bound);
+      isNamed = false;
+      return listener.close(deadlineMs);
+    };
+    return { address: path, close };
   } catch (error) {
     throw new UnixSocketError(`uds ${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot listen'}`);
+  }
+}
+
+/** The socket, bound, and the file that is its name. */
+async function boundHere(path: string): Promise<{ fd: number; bound: Stats }> {
+  const bind = await bindUnix();
+  const mask = process.umask(UMASK);
+  try {
+    const fd = bind(path);
+    chmodSync(path, 0o600);
+    return { fd, bound: lstatSync(path) };
   } finally {
     process.umask(mask);
   }
 }
+
+/** Somebody else may listen under the name by now. */
+function removeIfSame(path: string, { dev, ino }: Stats): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there !== undefined && there.dev === dev && there.ino === ino) unlinkSync(path);
+}
+
+const MODE_BITS = 0o7777;
+const octal = (mode: number): string => (mode & MODE_BITS).toString(8).padStart(4, '0');
 
 function checkDirectory(directory: string): void {
   const stat = lstatSync(directory, { throwIfNoEntry: false });
   if (stat === undefined) throw new UnixSocketError(`uds: directory ${directory}: ENOENT`);
   if (!stat.isDirectory()) throw new UnixSocketError(`uds: ${directory}: not a directory (a link is none)`);
   if (stat.uid !== process.getuid?.()) throw new UnixSocketError(`uds: ${directory}: belongs to uid ${stat.uid}`);
-  if ((stat.mode & 0o777) !== 0o700) {
-    const mode = (stat.mode & 0o777).toString(8).padStart(3, '0');
-    throw new UnixSocketError(`uds: ${directory}: mode is 0${mode}, must be 0700 (chmod 700)`);
+  if ((stat.mode & MODE_BITS) !== 0o700) {
+    throw new UnixSocketError(`uds: ${directory}: mode is ${octal(stat.mode)}, must be 0700 (chmod 0700)`);
   }
+  checkAbove(realpathSync(directory));
+}
+
+const OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+/** How a user namespace shows whoever it does not know, root outside of it above all. */
+const UNMAPPED_UID = 65_534;
+
+/** Who may rename the directory may put another in its place: nobody but this user and root may, all the way up. */
+function checkAbove(directory: string): void {
+  const above = dirname(directory);
+  if (above === directory) return;
+  const { mode, uid } = lstatSync(above);
+  if (![0, UNMAPPED_UID, process.getuid?.()].includes(uid)) {
+    throw new UnixSocketError(
+      `uds: ${above}, above the socket's directory, belongs to uid ${uid}, who could replace it`,
+    );
+  }
+  if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) {
+    throw new UnixSocketError(
+      `uds: ${above}, above the socket's directory: mode is ${octal(mode)}, so that others could replace it; chmod go-w or +t`,
+    );
+  }
+  checkAbove(above);
 }
 
 /** Removes what a process of ours left behind: only a socket, only our own, only when nobody answers on it. */

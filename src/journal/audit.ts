@@ -1,4 +1,5 @@
 import type { Fact, MessageFact } from '../core/facts.ts';
+import { timeOf } from '../core/msg-id.ts';
 import type { ShardState } from '../core/state.ts';
 import type { Integrity, StorageReader } from '../ports.ts';
 import { BytesError, Writer } from './bytes.ts';
@@ -90,9 +91,9 @@ function mustHold(shards: readonly ShardState[], shard: ShardState, fact: Fact, 
 /** A send says what it carries, twice (T1, T2). */
 function hashProblem(fact: MessageFact, { payloadHashOf, hashChainOf }: AuditOptions['integrity']): string | null {
   if (fact.name !== 'sent') return null;
-  const { msgId, topic, atMs, idemKey, payload, payloadHash, hashChain, attrs } = fact;
+  const { msgId, topic, idemKey, payload, payloadHash, hashChain, attrs } = fact;
   if (payload !== APART && payloadHashOf(payload) !== payloadHash) return `sent of ${msgId}: payload_hash`;
-  const chain = hashChainOf(topic, atMs, idemKey, payloadHash, attrs);
+  const chain = hashChainOf(topic, timeOf(msgId), idemKey, payloadHash, attrs);
   return chain === hashChain ? null : `sent of ${msgId}: hash_chain`;
 }
 

@@ -1,9 +1,10 @@
+import { isUtf8 } from 'node:buffer';
+
 /**
  * Numbers are little-endian; times are f64, for they may be Infinity. Texts are UTF-8 after their length in bytes: one
  * byte below 255, else 255 and a u32.
  */
 
-const SHORT_TEXT = 64;
 const LONG = 255;
 const HASH_PREFIX = 'b3:';
 export const HASH_BYTES = 32;
@@ -57,34 +58,34 @@ export class Writer {
 
   text(text: string): void {
     this.reserve(5 + 3 * text.length);
-    // Short ASCII, as ids are, is faster copied here than by a call into native code.
-    if (text.length <= SHORT_TEXT && this.ascii(text, this.length + 1)) {
-      this.buffer[this.length] = text.length;
-      this.length += 1 + text.length;
-      return;
-    }
-    const bytes = Buffer.byteLength(text);
-    if (bytes < LONG) this.u8(bytes);
-    else {
-      this.u8(LONG);
-      this.u32(bytes);
-    }
+    this.textLength(Buffer.byteLength(text));
     this.length += this.buffer.write(text, this.length);
   }
 
-  private ascii(text: string, start: number): boolean {
-    const { buffer } = this;
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (code > 0x7f) return false;
-      buffer[start + i] = code;
-    }
-    return true;
+  private textLength(bytes: number): void {
+    if (bytes < LONG) return this.u8(bytes);
+    this.u8(LONG);
+    this.u32(bytes);
   }
 
-  optionalText(text: string | null): void {
-    this.u8(text === null ? 0 : 1);
-    if (text !== null) this.text(text);
+  /** A text of such characters only: false, and nothing is written, when it has others. `allowed`: 1 for each that is. */
+  ascii(text: string, allowed: Uint8Array): boolean {
+    const { length } = text;
+    this.reserve(5 + length);
+    const start = this.length;
+    this.textLength(length);
+    const { buffer } = this;
+    // Short as they are, they are faster copied here than by a call into native code.
+    for (let i = 0, at = this.length; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (allowed[code] !== 1) {
+        this.length = start;
+        return false;
+      }
+      buffer[at + i] = code;
+    }
+    this.length += length;
+    return true;
   }
 
   /** `b3:` and 64 hex digits, as 32 bytes. */
@@ -95,11 +96,6 @@ export class Writer {
       throw new BytesError('a hash is not 32 bytes');
     }
     this.length += HASH_BYTES;
-  }
-
-  blob(bytes: Uint8Array): void {
-    this.u32(bytes.byteLength);
-    this.raw(bytes);
   }
 
   raw(bytes: Uint8Array): void {
@@ -148,22 +144,35 @@ export class Reader {
   f64(): number {
     return this.view.getFloat64(this.take(8), true);
   }
-  text(): string {
+  /** How long the text is that comes. */
+  private textLength(): number {
     const short = this.u8();
-    const bytes = short < LONG ? short : this.u32();
-    const at = this.take(bytes);
-    return this.buffer.toString('utf8', at, at + bytes);
+    return short < LONG ? short : this.u32();
   }
-  optionalText(): string | null {
-    return this.u8() === 0 ? null : this.text();
+  /** Null for what is no UTF-8, or longer than this. */
+  text(bytesMax: number): string | null {
+    const bytes = this.textLength();
+    if (bytes > bytesMax) return null;
+    const at = this.take(bytes);
+    const text = this.buffer.toString('utf8', at, at + bytes);
+    // What cannot be decoded comes as this character, which may also have been meant.
+    return text.includes('\ufffd') && !isUtf8(this.buffer.subarray(at, at + bytes)) ? null : text;
+  }
+  /** Null for what is longer, or has other characters. `allowed`: 1 for each that may be there. */
+  ascii(bytesMax: number, allowed: Uint8Array): string | null {
+    const bytes = this.textLength();
+    if (bytes > bytesMax) return null;
+    const at = this.take(bytes);
+    const { buffer } = this;
+    for (let i = at; i < at + bytes; i++) if (allowed[buffer[i] as number] !== 1) return null;
+    return buffer.toString('latin1', at, at + bytes);
   }
   hash(): string {
     const at = this.take(HASH_BYTES);
     return HASH_PREFIX + this.buffer.toString('hex', at, at + HASH_BYTES);
   }
-  /** A view: what keeps it longer than the bytes it was read from should take a copy. */
-  blob(): Uint8Array {
-    const bytes = this.u32();
+  /** What keeps it longer than the bytes it was read from should take a copy. */
+  bytes(bytes: number): Uint8Array {
     const at = this.take(bytes);
     return new Uint8Array(this.buffer.buffer, this.buffer.byteOffset + at, bytes);
   }

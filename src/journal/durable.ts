@@ -7,7 +7,8 @@ import { EmbeddedJournal } from './embedded.ts';
 import { FileStorage } from './file-storage.ts';
 import { holdFolder } from './folder.ts';
 import { SALT_BYTES } from './layout.ts';
-import type { RecoverOptions } from './recover.ts';
+import { inTurns } from './pieces.ts';
+import { type RecoverOptions, recovering } from './recover.ts';
 import { workerCompactor } from './worker-compactor.ts';
 
 /** How real journals are read: with the hashes of the wire. */
@@ -20,6 +21,8 @@ export interface DurableOptions {
   readonly events: JournalEvents;
   /** After each write and sync of the log. */
   readonly onSync: (seconds: number, bytes: number) => void;
+  /** Recovery ends with its reason when it is aborted. */
+  readonly ended: AbortSignal;
 }
 
 export interface DurableJournal {
@@ -32,14 +35,20 @@ export interface DurableJournal {
   close(): void;
 }
 
-/** Takes a data directory and opens the journal in it. @throws FolderError, JournalRefused */
-export function openDurable({ folder, segmentBytes, acceptTornTail, events, onSync }: DurableOptions): DurableJournal {
+/**
+ * Takes a data directory and opens the journal in it; reading it is done a while at a time, for it may take long. @throws FolderError,
+ * JournalRefused, or the reason of `ended`
+ */
+export async function openDurable(options: DurableOptions): Promise<DurableJournal> {
+  const { folder, segmentBytes, acceptTornTail, events, onSync, ended } = options;
   const held = holdFolder(folder);
   const storage = new FileStorage(held.path, onSync);
+  const how = { ...RECOVERING, acceptTornTail };
   try {
     const journal = new EmbeddedJournal({
       storage,
-      recovering: { ...RECOVERING, acceptTornTail },
+      recovering: how,
+      found: await inTurns(recovering(storage, how), ended),
       segmentBytes,
       freshSalt: () => randomBytes(SALT_BYTES),
       compactor: workerCompactor(held.path),

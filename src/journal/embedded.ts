@@ -13,6 +13,7 @@ import type { Refusal } from './walk.ts';
 
 /** The journal that was found is not opened: the message names file, place and reason. */
 export class JournalRefused extends Error {
+  readonly setting = 'data';
   readonly refusal: Refusal;
 
   constructor(refusal: Refusal) {
@@ -24,6 +25,8 @@ export class JournalRefused extends Error {
 export interface JournalOptions {
   readonly storage: Storage;
   readonly recovering: RecoverOptions;
+  /** What recovery found, where that is done already. */
+  readonly found?: ReturnType<typeof recover>;
   readonly segmentBytes: number;
   /** Payloads beyond this many bytes are kept in files of their own. */
   readonly inlineBytesMax?: number;
@@ -49,7 +52,7 @@ export class EmbeddedJournal implements Journal {
   /** Recovers, mends and opens. Synchronous: nothing is served before. @throws JournalRefused */
   constructor(options: JournalOptions) {
     const { storage, recovering, segmentBytes, freshSalt, compactor, events } = options;
-    const found = recover(storage, recovering);
+    const found = options.found ?? recover(storage, recovering);
     if (found.kind === 'refused') throw new JournalRefused(found);
     const recovered = found.kind === 'recovered' ? found : null;
     const salt = recovered?.salt ?? freshSalt();

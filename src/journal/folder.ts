@@ -15,7 +15,9 @@ import { join } from 'node:path';
 import { INCOMPLETE, PAYLOADS } from './layout.ts';
 
 /** The data directory is not used: the message says what is wrong with it and what would be right. */
-export class FolderError extends Error {}
+export class FolderError extends Error {
+  readonly setting = 'data';
+}
 
 export const FOLDER_MODE = 0o700;
 export const FILE_MODE = 0o600;

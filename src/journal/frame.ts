@@ -16,8 +16,8 @@ export const HEADER_BYTES = 64;
 const MAGIC = 0x3146424d;
 const MARK = 0x3145424d;
 const MARK_BYTES = 8;
-/** Longer ones are not believed. */
-const BODY_BYTES_MAX = 1 << 30;
+/** As long as the largest segment; longer ones are not believed. */
+const BODY_BYTES_MAX = 256 << 20;
 const PREVIOUS_AT = 20;
 const BODY_CRC_AT = 52;
 const HEADER_CRC_AT = 56;
@@ -169,7 +169,7 @@ export function readHeader(head: Uint8Array, salted: number): FrameHeader | null
   const previous = new Uint8Array(r.raw(HASH_BYTES));
   r.u32();
   const crc = r.u32();
-  if (r.u32() !== MAGIC || bodyBytes > BODY_BYTES_MAX) return null;
+  if (r.u32() !== MAGIC || bodyBytes > BODY_BYTES_MAX || !Number.isSafeInteger(sequence)) return null;
   if (crc32(head.subarray(0, HEADER_CRC_AT), salted) !== crc) return null;
   return { bodyBytes, sequence, epoch, zeroPieces, previous };
 }

@@ -1,8 +1,9 @@
+import { RETRY_AFTER_MS_MAX } from '../../spec/vocabulary.ts';
 import { advance } from '../core/advance.ts';
 import type { Command } from '../core/commands.ts';
 import { decide } from '../core/decide.ts';
 import type { MessageFact } from '../core/facts.ts';
-import { randomOf } from '../core/msg-id.ts';
+import { randomOf, timeOf } from '../core/msg-id.ts';
 import type { Message, ShardState } from '../core/state.ts';
 
 /** Half of one part in a backoff: jitter that lands in the middle of the part it was drawn from. */
@@ -18,6 +19,8 @@ export function unlawful(shards: readonly ShardState[], shard: ShardState, fact:
   if (fact.atMs > shard.nowMs) advance(shard, fact.atMs);
   const message = shard.find(fact.msgId);
   if (fact.name !== 'sent' && message === undefined) return `${fact.name}: no message ${fact.msgId}`;
+  if (fact.name === 'nacked' && !mayBeAskedFor(fact.notBeforeMs - fact.atMs))
+    return `nacked of ${fact.msgId}: it comes back in ${fact.notBeforeMs - fact.atMs} ms, a nack may ask for 0 to ${RETRY_AFTER_MS_MAX}`;
   const command = commandOf(shards, shard, fact, message as Message);
   const { outcome, facts } = decide(shard, command);
   if (outcome !== 'ok') return `${fact.name} of ${fact.msgId}: ${command.name} is ${outcome} here`;
@@ -27,6 +30,9 @@ export function unlawful(shards: readonly ShardState[], shard: ShardState, fact:
   return differs === null ? null : `${fact.name} of ${fact.msgId}: ${differs}`;
 }
 
+/** A nack says itself when its message comes back (RT1); no backoff is longer. */
+const mayBeAskedFor = (ms: number): boolean => ms >= 0 && ms <= RETRY_AFTER_MS_MAX;
+
 function commandOf(shards: readonly ShardState[], shard: ShardState, fact: MessageFact, message: Message): Command {
   const { atMs, msgId } = fact;
   const receipt = message?.receipt ?? '';
@@ -35,7 +41,7 @@ function commandOf(shards: readonly ShardState[], shard: ShardState, fact: Messa
       const { topic, idemKey, payload, payloadHash, hashChain, attrs, corrId } = fact;
       const content = { topic, idemKey, payload, payloadHash, hashChain, attrs, corrId };
       const times = { delayMs: fact.notBeforeMs - atMs, ttlMs: fact.ttlAtMs - atMs };
-      return { name: 'send', atMs, ...content, ...times, random: randomOf(msgId) };
+      return { name: 'send', atMs, tsMs: timeOf(msgId), ...content, ...times, random: randomOf(msgId) };
     }
     case 'received': {
       const { visibilityMs } = fact;

@@ -4,8 +4,12 @@ import type { Refusal } from './walk.ts';
 
 /** There is no journal to read, or none that can be read: the message says where and why. */
 export class UnreadableError extends Error {
+  /** There is none at all. */
+  readonly isAbsent: boolean;
+
   constructor(why: Refusal | null) {
     super(why === null ? 'there is no journal' : placed(why));
+    this.isAbsent = why === null;
   }
 }
 

@@ -1,74 +1,79 @@
-import { STATES } from '../../spec/vocabulary.ts';
+import { STATES, type State } from '../../spec/vocabulary.ts';
 import { type MessageFields, type MessageImage, PLACES } from '../core/image.ts';
 import type { Reader, Writer } from './bytes.ts';
-import { APART, indexOf, oneOf, readAttrs, reasonOf, writeAttrs } from './record-parts.ts';
+import { anyOf, Choice, FLAG } from './field-types.ts';
+import { FIELDS as F, MESSAGE_FIELDS as M } from './fields.ts';
+import { APART, REASON, readAttrs, readPayload, writeAttrs, writePayload } from './record-parts.ts';
+
+const AT = anyOf('at', PLACES);
+const STATE = new Choice<State>('state', STATES, STATES.slice(STATES.indexOf('queued')));
 
 export function writeMessage(w: Writer, { message: m, topic, at }: MessageImage, apart: boolean): void {
-  w.text(topic);
-  w.u8(PLACES.indexOf(at));
-  w.text(m.msgId);
-  w.u32(m.slot);
-  w.f64(m.seq);
-  w.text(m.idemKey);
+  F.topic.write(w, topic);
+  AT.write(w, at);
+  F.msgId.write(w, m.msgId);
+  F.slot.write(w, m.slot);
+  M.seq.write(w, m.seq);
+  F.idemKey.write(w, m.idemKey);
   w.hash(m.payloadHash);
   w.hash(m.hashChain);
   writeAttrs(w, m.attrs);
-  w.text(m.corrId);
-  w.u8(STATES.indexOf(m.state));
-  w.u32(m.attempt);
-  w.f64(m.epoch);
-  w.u32(m.redrives);
-  w.u32(m.releases);
-  w.optionalText(m.receipt);
-  w.f64(m.visibilityMs);
-  w.u8(indexOf(m.deadReason));
-  w.optionalText(m.lastError);
-  w.f64(m.ageNumber);
-  w.f64(m.place);
-  w.f64(m.ttlPlace);
-  w.f64(m.timerAtMs);
-  w.f64(m.leaseEndsMs);
-  w.f64(m.ttlAtMs);
-  w.f64(m.readyAtMs);
-  w.f64(m.idemUntilMs);
-  w.f64(m.deadAtMs);
+  F.corrId.write(w, m.corrId);
+  STATE.write(w, m.state);
+  M.attempt.write(w, m.attempt);
+  M.epoch.write(w, m.epoch);
+  M.redrives.write(w, m.redrives);
+  M.releases.write(w, m.releases);
+  F.receipt.writeOptional(w, m.receipt);
+  M.visibilityMs.write(w, m.visibilityMs);
+  REASON.write(w, m.deadReason);
+  F.lastError.writeOptional(w, m.lastError);
+  M.ageNumber.write(w, m.ageNumber);
+  M.place.write(w, m.place);
+  M.ttlPlace.write(w, m.ttlPlace);
+  M.timerAtMs.write(w, m.timerAtMs);
+  M.leaseEndsMs.write(w, m.leaseEndsMs);
+  M.ttlAtMs.write(w, m.ttlAtMs);
+  M.readyAtMs.write(w, m.readyAtMs);
+  F.idemUntilMs.write(w, m.idemUntilMs);
+  M.deadAtMs.write(w, m.deadAtMs);
   if (apart) return;
-  w.u8(m.payload === null ? 0 : 1);
-  if (m.payload !== null) w.blob(m.payload);
+  FLAG.write(w, m.payload !== null);
+  if (m.payload !== null) writePayload(w, m.payload);
 }
 
 /** One literal, whose fields are read in the order in which they are written. */
 export function readMessage(r: Reader, apart: boolean): MessageImage {
-  const topic = r.text();
-  const at = oneOf(PLACES, r.u8());
+  const topic = F.topic.read(r);
+  const at = AT.read(r);
   const message: MessageFields = {
-    msgId: r.text(),
-    slot: r.u32(),
-    seq: r.f64(),
-    idemKey: r.text(),
+    msgId: F.msgId.read(r),
+    slot: F.slot.read(r),
+    seq: M.seq.read(r),
+    idemKey: F.idemKey.read(r),
     payloadHash: r.hash(),
     hashChain: r.hash(),
     attrs: readAttrs(r),
-    corrId: r.text(),
-    state: oneOf(STATES, r.u8()),
-    attempt: r.u32(),
-    epoch: r.f64(),
-    redrives: r.u32(),
-    releases: r.u32(),
-    receipt: r.optionalText(),
-    visibilityMs: r.f64(),
-    deadReason: reasonOf(r.u8()),
-    lastError: r.optionalText(),
-    ageNumber: r.f64(),
-    place: r.f64(),
-    ttlPlace: r.f64(),
-    timerAtMs: r.f64(),
-    leaseEndsMs: r.f64(),
-    ttlAtMs: r.f64(),
-    readyAtMs: r.f64(),
-    idemUntilMs: r.f64(),
-    deadAtMs: r.f64(),
-    payload: apart ? APART : r.u8() === 0 ? null : r.blob(),
+    corrId: F.corrId.read(r),
+    state: STATE.read(r),
+    attempt: M.attempt.read(r),
+    epoch: M.epoch.read(r),
+    redrives: M.redrives.read(r),
+    releases: M.releases.read(r),
+    receipt: F.receipt.readOptional(r),
+    visibilityMs: M.visibilityMs.read(r),
+    deadReason: REASON.read(r),
+    lastError: F.lastError.readOptional(r),
+    ageNumber: M.ageNumber.read(r),
+    place: M.place.read(r),
+    ttlPlace: M.ttlPlace.read(r),
+    timerAtMs: M.timerAtMs.read(r),
+    leaseEndsMs: M.leaseEndsMs.read(r),
+    ttlAtMs: M.ttlAtMs.read(r),
+    readyAtMs: M.readyAtMs.read(r),
+    idemUntilMs: F.idemUntilMs.read(r),
+    deadAtMs: M.deadAtMs.read(r),
+    payload: apart ? APART : FLAG.read(r) ? readPayload(r) : null,
   };
   return { name: 'message', message, topic, at };
 }

@@ -2,74 +2,76 @@ import { DEAD_REASONS, type DeadReason } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
+import { anyOf } from './field-types.ts';
+import { FIELDS, LIMIT_FIELDS } from './fields.ts';
 
 /** Stands for a payload that is in a file of its own and has not been read. */
 export const APART: Uint8Array = new Uint8Array(0);
 
-export function oneOf<T>(list: readonly T[], index: number): T {
-  const value = list[index];
-  if (value === undefined) throw new BytesError(`${index} is none of ${list.length} values`);
-  return value;
-}
-
-export const indexOf = (reason: DeadReason | null): number => (reason === null ? 0 : DEAD_REASONS.indexOf(reason) + 1);
-export const reasonOf = (index: number): DeadReason | null => (index === 0 ? null : oneOf(DEAD_REASONS, index - 1));
+/** Why a message is a dead letter; null while it is none. */
+export const REASON = anyOf<DeadReason | null>('reason', [null, ...DEAD_REASONS]);
 
 /** The number that is said is not believed: nothing is made for slots that are not there. */
 export function readSlots(r: Reader): number[] {
   const slots: number[] = [];
-  for (let count = r.u32(); count > 0; count--) slots.push(r.u32());
+  for (let count = r.u32(); count > 0; count--) slots.push(FIELDS.slot.read(r));
   return slots;
+}
+
+export function writeSlots(w: Writer, slots: readonly number[]): void {
+  w.u32(slots.length);
+  for (const slot of slots) FIELDS.slot.write(w, slot);
+}
+
+/** Objects have it without being given it. */
+function mayBeKey(key: string): string {
+  if (key === '__proto__') throw new BytesError('a key of attrs is __proto__');
+  return key;
 }
 
 export function writeAttrs(w: Writer, attrs: Attrs): void {
   const keys = Object.keys(attrs);
-  w.u16(keys.length);
+  FIELDS.attrs.write(w, keys.length);
   for (const key of keys) {
-    w.text(key);
-    w.text(attrs[key] as string);
+    FIELDS.attrKey.write(w, mayBeKey(key));
+    FIELDS.attrValue.write(w, attrs[key] as string);
   }
 }
 
 const NO_ATTRS: Attrs = Object.freeze({});
 
 export function readAttrs(r: Reader): Attrs {
-  const count = r.u16();
+  const count = FIELDS.attrs.read(r);
   if (count === 0) return NO_ATTRS;
   const attrs: Record<string, string> = {};
-  for (let i = 0; i < count; i++) attrs[r.text()] = r.text();
+  for (let i = 0; i < count; i++) {
+    const key = mayBeKey(FIELDS.attrKey.read(r));
+    if (Object.hasOwn(attrs, key)) throw new BytesError('a key of attrs is there twice');
+    attrs[key] = FIELDS.attrValue.read(r);
+  }
   return attrs;
 }
 
-/** In this order on disk; append-only. */
-const LIMITS = [
-  'shardCapacity',
-  'globalInflight',
-  'dedupCapacity',
-  'settledCapacity',
-  'dlqMaxPerTopic',
-  'dlqCapacity',
-  'dlqRetentionMs',
-  'defaultVisibilityMs',
-  'backoffBaseMs',
-  'backoffMaxMs',
-  'tReplayMs',
-  'maxAttempts',
-  'maxRedrives',
-  'inflightFactor',
-  'readyRetentionMs',
-  'releasesMax',
-] as const satisfies readonly (keyof Limits)[];
+export function writePayload(w: Writer, payload: Uint8Array): void {
+  FIELDS.payloadBytes.write(w, payload.byteLength);
+  w.raw(payload);
+}
+
+/** A view: what keeps it longer than the bytes it was read from should take a copy. */
+export const readPayload = (r: Reader): Uint8Array => r.bytes(FIELDS.payloadBytes.read(r));
+
+const LIMITS = Object.keys(LIMIT_FIELDS) as (keyof Limits)[];
 
 export function writeLimits(w: Writer, limits: Limits): void {
   w.u16(LIMITS.length);
-  for (const name of LIMITS) w.f64(limits[name]);
+  for (const name of LIMITS) LIMIT_FIELDS[name].write(w, limits[name]);
 }
 
 /** Limits that the writer did not know yet have their defaults. */
 export function readLimits(r: Reader): Limits {
   const limits: Record<string, number> = { ...DEFAULT_LIMITS };
   const count = r.u16();
-  for (let i = 0; i < count; i++) limits[oneOf(LIMITS, i)] = r.f64();
+  if (count > LIMITS.length) throw new BytesError(`${count} limits, of which this version knows ${LIMITS.length}`);
+  for (const name of LIMITS.slice(0, count)) limits[name] = LIMIT_FIELDS[name].read(r);
   return limits as unknown as Limits;
 }

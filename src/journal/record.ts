@@ -2,19 +2,22 @@ import { PURGE_REASONS, STATES, type State } from '../../spec/vocabulary.ts';
 import type { Fact, Nacked, Sent } from '../core/facts.ts';
 import type { Image, MessageImage } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
-import type { Batch, ProcessFact } from '../ports.ts';
+import type { Batch, Charged, ProcessFact } from '../ports.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
+import { anyOf, Choice, FLAG } from './field-types.ts';
+import { FIELDS as F, SHARDS_MAX } from './fields.ts';
 import { readMessage, writeMessage } from './record-message.ts';
 import {
   APART,
-  indexOf,
-  oneOf,
+  REASON,
   readAttrs,
   readLimits,
+  readPayload,
   readSlots,
-  reasonOf,
   writeAttrs,
   writeLimits,
+  writePayload,
+  writeSlots,
 } from './record-parts.ts';
 
 /**
@@ -38,6 +41,10 @@ export const KINDS = {
   limited: 33,
   revoked: 34,
   charged: 35,
+  clocks: 36,
+  /** One that says the chain it counts on. */
+  charged_link: 37,
+  barred: 38,
   shard: 64,
   free_slots: 65,
   message: 66,
@@ -50,6 +57,18 @@ export const KINDS = {
 const NAME_OF = new Map(Object.entries(KINDS).map(([name, kind]) => [kind as number, name as keyof typeof KINDS]));
 const PROCESS = 0xffff;
 const PREFIX_BYTES = 7;
+/** Kinds of the process, and those that begin and end a snapshot, belong to no shard; all others do. */
+const OF_PROCESS: ReadonlySet<string> = new Set([
+  ...['started', 'limited', 'revoked', 'charged', 'clocks', 'charged_link', 'barred'],
+  ...['head', 'end'],
+]);
+
+/** Where a message goes that comes back, and where a lease that was settled left it. */
+const TO = new Choice<Returned['to']>('to', STATES, ['queued', 'redelivered', 'dead_lettered']);
+const LEFT = new Choice<State>('state', STATES, ['queued', 'redelivered', 'dead_lettered', 'acked']);
+const PURGE_REASON = anyOf('reason', PURGE_REASONS);
+const VERB = anyOf('verb', ['ack', 'nack'] as const);
+const REVOKED_KIND = anyOf('kind', ['nonce', 'key_id'] as const);
 
 /** The first record of a snapshot: what it holds everything up to. */
 export interface Head {
@@ -69,6 +88,15 @@ export interface End {
   readonly records: number;
 }
 export type Item = Fact | ProcessFact | Image | Head | End;
+/** What happened to a shard. */
+export const isFact = ({ name }: Item): boolean => KINDS[name] <= KINDS.recovered;
+/** What happened to the process. */
+export const isProcessFact = (item: Item): item is ProcessFact =>
+  KINDS[item.name] >= KINDS.started && KINDS[item.name] <= KINDS.barred;
+/** A part of a shard in a snapshot. */
+export const isImage = (item: Item): item is Image =>
+  KINDS[item.name] >= KINDS.shard && KINDS[item.name] <= KINDS.settled;
+
 /** One record; shard null for those of the process. */
 export interface Entry {
   readonly shard: number | null;
@@ -84,22 +112,36 @@ export function writeBatch(w: Writer, batch: Batch, isApart: (fact: Sent) => boo
 
 export function writeRecord(w: Writer, shard: number | null, item: Item, apart = false): void {
   const start = w.length;
-  w.u8(KINDS[apart ? (`${item.name as 'sent' | 'message'}_apart` as const) : item.name]);
+  w.u8(KINDS[kindOf(item, apart)]);
   w.u16(shard ?? PROCESS);
   w.u32(0);
   write(w, item, apart);
   w.u32At(start + 3, w.length - start - PREFIX_BYTES);
 }
 
-/** @throws BytesError for what is no record of this version */
+function kindOf(item: Item, apart: boolean): keyof typeof KINDS {
+  if (apart) return `${item.name as 'sent' | 'message'}_apart`;
+  return item.name === 'charged' && item.chain !== undefined ? 'charged_link' : item.name;
+}
+
+/** @throws BytesError for what is no record of this version, naming the first field that no decision can have made */
 export function readRecord(r: Reader): Entry {
   const kind = r.u8();
   const shard = r.u16();
-  const end = r.u32() + r.at;
+  const bytes = r.u32();
   const name = NAME_OF.get(kind);
   if (name === undefined) throw new BytesError(`record of kind ${kind}, which this version does not know`);
-  const item = read(r, name);
-  if (r.at !== end) throw new BytesError(`record ${name} is not as long as it says`);
+  if (OF_PROCESS.has(name) ? shard !== PROCESS : shard >= SHARDS_MAX)
+    throw new BytesError(`${name}: of shard ${shard}`);
+  const end = r.at + bytes;
+  if (end > r.end) throw new BytesError(`${name}: ends early`);
+  let item: Item;
+  try {
+    item = read(r, name);
+  } catch (error) {
+    throw error instanceof BytesError ? new BytesError(`${name}: ${error.message}`) : error;
+  }
+  if (r.at !== end) throw new BytesError(`${name}: not as long as it says`);
   return { shard: shard === PROCESS ? null : shard, item };
 }
 
@@ -108,45 +150,45 @@ function write(w: Writer, item: Item, apart: boolean): void {
     case 'sent':
       return writeSent(w, item, apart);
     case 'received':
-      w.f64(item.atMs);
-      w.text(item.msgId);
-      w.text(item.receipt);
-      w.f64(item.visibilityMs);
-      w.f64(item.leaseEndsMs);
+      F.atMs.write(w, item.atMs);
+      F.msgId.write(w, item.msgId);
+      F.receipt.write(w, item.receipt);
+      F.visibilityMs.write(w, item.visibilityMs);
+      F.leaseEndsMs.write(w, item.leaseEndsMs);
       return;
     case 'acked':
-      w.f64(item.atMs);
-      w.text(item.msgId);
-      w.f64(item.settledUntilMs);
+      F.atMs.write(w, item.atMs);
+      F.msgId.write(w, item.msgId);
+      F.settledUntilMs.write(w, item.settledUntilMs);
       return;
     case 'nacked':
       writeReturned(w, item);
-      w.f64(item.settledUntilMs);
+      F.settledUntilMs.write(w, item.settledUntilMs);
       return;
     case 'extended':
-      w.f64(item.atMs);
-      w.text(item.msgId);
-      w.f64(item.visibilityMs);
+      F.atMs.write(w, item.atMs);
+      F.msgId.write(w, item.msgId);
+      F.visibilityMs.write(w, item.visibilityMs);
       return;
     case 'released':
       writeReturned(w, item);
-      w.u8(item.counted ? 1 : 0);
+      FLAG.write(w, item.counted);
       return;
     case 'expired':
       return writeReturned(w, item);
     case 'reprocessed':
-      w.f64(item.atMs);
-      w.text(item.msgId);
+      F.atMs.write(w, item.atMs);
+      F.msgId.write(w, item.msgId);
       return;
     case 'purged':
-      w.f64(item.atMs);
-      w.text(item.msgId);
+      F.atMs.write(w, item.atMs);
+      F.msgId.write(w, item.msgId);
       w.hash(item.payloadHash);
       w.hash(item.hashChain);
-      w.u8(PURGE_REASONS.indexOf(item.reason));
+      PURGE_REASON.write(w, item.reason);
       return;
     case 'recovered':
-      w.f64(item.atMs);
+      F.atMs.write(w, item.atMs);
       return;
     case 'message':
       return writeMessage(w, item, apart);
@@ -158,50 +200,59 @@ function write(w: Writer, item: Item, apart: boolean): void {
 function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
   switch (item.name) {
     case 'started':
-      w.f64(item.atMs);
-      w.f64(item.epoch);
-      w.u16(item.shards);
+      F.atMs.write(w, item.atMs);
+      F.epoch.write(w, item.epoch);
+      F.shards.write(w, item.shards);
       return writeLimits(w, item.limits);
     case 'limited':
       return writeLimits(w, item.limits);
     case 'revoked':
-      w.u8(item.kind === 'nonce' ? 0 : 1);
-      w.text(item.value);
-      w.f64(item.atMs);
+      REVOKED_KIND.write(w, item.kind);
+      F.value.write(w, item.value);
+      F.atMs.write(w, item.atMs);
       return;
     case 'charged':
-      w.text(item.nonce);
-      w.text(item.line);
-      w.f64(item.used);
-      w.f64(item.endMs);
-      w.f64(item.windowMs);
+      if (item.chain !== undefined) F.chain.write(w, item.chain);
+      F.nonce.write(w, item.nonce);
+      F.line.write(w, item.line);
+      F.used.write(w, item.used);
+      F.endMs.write(w, item.endMs);
+      F.windowMs.write(w, item.windowMs);
+      return;
+    case 'clocks':
+      F.serviceMs.write(w, item.serviceMs);
+      F.wallMs.write(w, item.wallMs);
+      return;
+    case 'barred':
+      F.chain.write(w, item.chain);
+      F.nonce.write(w, item.nonce);
+      F.endMs.write(w, item.endMs);
+      F.windowMs.write(w, item.windowMs);
       return;
     case 'shard':
-      w.f64(item.nowMs);
-      w.f64(item.lastSeq);
-      w.f64(item.lastNumber);
-      w.u32(item.slots);
+      F.nowMs.write(w, item.nowMs);
+      F.lastSeq.write(w, item.lastSeq);
+      F.lastNumber.write(w, item.lastNumber);
+      F.slots.write(w, item.slots);
       return;
     case 'free_slots':
-      w.u32(item.slots.length);
-      for (const slot of item.slots) w.u32(slot);
-      return;
+      return writeSlots(w, item.slots);
     case 'settled':
-      w.u32(item.slot);
-      w.text(item.receipt);
-      w.u8(item.verb === 'ack' ? 0 : 1);
-      w.u8(STATES.indexOf(item.state));
-      w.f64(item.untilMs);
+      F.slot.write(w, item.slot);
+      F.receipt.write(w, item.receipt);
+      VERB.write(w, item.verb);
+      LEFT.write(w, item.state);
+      F.untilMs.write(w, item.untilMs);
       return;
     case 'head':
-      w.f64(item.sequence);
-      w.f64(item.epoch);
-      w.text(item.hash);
-      w.f64(item.segment);
-      w.u16(item.shards);
+      F.sequence.write(w, item.sequence);
+      F.headEpoch.write(w, item.epoch);
+      F.hash.write(w, item.hash);
+      F.segment.write(w, item.segment);
+      F.shards.write(w, item.shards);
       return writeLimits(w, item.limits);
     case 'end':
-      w.f64(item.records);
+      F.records.write(w, item.records);
   }
 }
 
@@ -214,39 +265,41 @@ function read(r: Reader, name: keyof typeof KINDS): Item {
     case 'received':
       return {
         name,
-        atMs: r.f64(),
-        msgId: r.text(),
-        receipt: r.text(),
-        visibilityMs: r.f64(),
-        leaseEndsMs: r.f64(),
+        atMs: F.atMs.read(r),
+        msgId: F.msgId.read(r),
+        receipt: F.receipt.read(r),
+        visibilityMs: F.visibilityMs.read(r),
+        leaseEndsMs: F.leaseEndsMs.read(r),
       };
     case 'acked':
-      return { name, atMs: r.f64(), msgId: r.text(), settledUntilMs: r.f64() };
+      return { name, atMs: F.atMs.read(r), msgId: F.msgId.read(r), settledUntilMs: F.settledUntilMs.read(r) };
     case 'nacked':
-      return { name, ...readReturned(r), settledUntilMs: r.f64() };
+      return { name, ...readReturned(r), settledUntilMs: F.settledUntilMs.read(r) };
     case 'extended':
-      return { name, atMs: r.f64(), msgId: r.text(), visibilityMs: r.f64() };
+      return { name, atMs: F.atMs.read(r), msgId: F.msgId.read(r), visibilityMs: F.visibilityMs.read(r) };
     case 'released':
-      return { name, ...readReturned(r), counted: r.u8() !== 0 };
+      return { name, ...readReturned(r), counted: FLAG.read(r) };
     case 'expired':
       return { name, ...readReturned(r) };
     case 'reprocessed':
-      return { name, atMs: r.f64(), msgId: r.text() };
+      return { name, atMs: F.atMs.read(r), msgId: F.msgId.read(r) };
     case 'purged':
       return {
         name,
-        atMs: r.f64(),
-        msgId: r.text(),
+        atMs: F.atMs.read(r),
+        msgId: F.msgId.read(r),
         payloadHash: r.hash(),
         hashChain: r.hash(),
-        reason: oneOf(PURGE_REASONS, r.u8()),
+        reason: PURGE_REASON.read(r),
       };
     case 'recovered':
-      return { name, atMs: r.f64() };
+      return { name, atMs: F.atMs.read(r) };
     case 'message':
       return readMessage(r, false);
     case 'message_apart':
       return readMessage(r, true);
+    case 'charged_link':
+      return { chain: F.chain.read(r), ...readCharged(r) };
     default:
       return readRest(r, name);
   }
@@ -257,92 +310,123 @@ type RestName = Exclude<Item, Fact | MessageImage>['name'];
 function readRest(r: Reader, name: RestName): Item {
   switch (name) {
     case 'started':
-      return { name, atMs: r.f64(), epoch: r.f64(), shards: r.u16(), limits: readLimits(r) };
+      return {
+        name,
+        atMs: F.atMs.read(r),
+        epoch: F.epoch.read(r),
+        shards: F.shards.read(r),
+        limits: readLimits(r),
+      };
     case 'limited':
       return { name, limits: readLimits(r) };
     case 'revoked':
-      return { name, kind: r.u8() === 0 ? 'nonce' : 'key_id', value: r.text(), atMs: r.f64() };
+      return { name, kind: REVOKED_KIND.read(r), value: F.value.read(r), atMs: F.atMs.read(r) };
     case 'charged':
-      return { name, nonce: r.text(), line: r.text(), used: r.f64(), endMs: r.f64(), windowMs: r.f64() };
+      return readCharged(r);
+    case 'clocks':
+      return { name, serviceMs: F.serviceMs.read(r), wallMs: F.wallMs.read(r) };
+    case 'barred':
+      return {
+        name,
+        chain: F.chain.read(r),
+        nonce: F.nonce.read(r),
+        endMs: F.endMs.read(r),
+        windowMs: F.windowMs.read(r),
+      };
     case 'shard':
-      return { name, nowMs: r.f64(), lastSeq: r.f64(), lastNumber: r.f64(), slots: r.u32() };
+      return {
+        name,
+        nowMs: F.nowMs.read(r),
+        lastSeq: F.lastSeq.read(r),
+        lastNumber: F.lastNumber.read(r),
+        slots: F.slots.read(r),
+      };
     case 'free_slots':
       return { name, slots: readSlots(r) };
     case 'settled':
       return {
         name,
-        slot: r.u32(),
-        receipt: r.text(),
-        verb: r.u8() === 0 ? 'ack' : 'nack',
-        state: oneOf(STATES, r.u8()),
-        untilMs: r.f64(),
+        slot: F.slot.read(r),
+        receipt: F.receipt.read(r),
+        verb: VERB.read(r),
+        state: LEFT.read(r),
+        untilMs: F.untilMs.read(r),
       };
     case 'head':
       return {
         name,
-        sequence: r.f64(),
-        epoch: r.f64(),
-        hash: r.text(),
-        segment: r.f64(),
-        shards: r.u16(),
+        sequence: F.sequence.read(r),
+        epoch: F.headEpoch.read(r),
+        hash: F.hash.read(r),
+        segment: F.segment.read(r),
+        shards: F.shards.read(r),
         limits: readLimits(r),
       };
     case 'end':
-      return { name, records: r.f64() };
+      return { name, records: F.records.read(r) };
   }
 }
 
+const readCharged = (r: Reader): Charged => ({
+  name: 'charged',
+  nonce: F.nonce.read(r),
+  line: F.line.read(r),
+  used: F.used.read(r),
+  endMs: F.endMs.read(r),
+  windowMs: F.windowMs.read(r),
+});
+
 function writeSent(w: Writer, fact: Sent, apart: boolean): void {
-  w.f64(fact.atMs);
-  w.text(fact.msgId);
-  w.text(fact.topic);
-  w.text(fact.idemKey);
+  F.atMs.write(w, fact.atMs);
+  F.msgId.write(w, fact.msgId);
+  F.topic.write(w, fact.topic);
+  F.idemKey.write(w, fact.idemKey);
   w.hash(fact.payloadHash);
   w.hash(fact.hashChain);
   writeAttrs(w, fact.attrs);
-  w.text(fact.corrId);
-  w.f64(fact.notBeforeMs);
-  w.f64(fact.ttlAtMs);
-  w.f64(fact.idemUntilMs);
-  if (!apart) w.blob(fact.payload);
+  F.corrId.write(w, fact.corrId);
+  F.notBeforeMs.write(w, fact.notBeforeMs);
+  F.ttlAtMs.write(w, fact.ttlAtMs);
+  F.idemUntilMs.write(w, fact.idemUntilMs);
+  if (!apart) writePayload(w, fact.payload);
 }
 
 function readSent(r: Reader, apart: boolean): Sent {
   return {
     name: 'sent',
-    atMs: r.f64(),
-    msgId: r.text(),
-    topic: r.text(),
-    idemKey: r.text(),
+    atMs: F.atMs.read(r),
+    msgId: F.msgId.read(r),
+    topic: F.topic.read(r),
+    idemKey: F.idemKey.read(r),
     payloadHash: r.hash(),
     hashChain: r.hash(),
     attrs: readAttrs(r),
-    corrId: r.text(),
-    notBeforeMs: r.f64(),
-    ttlAtMs: r.f64(),
-    idemUntilMs: r.f64(),
-    payload: apart ? APART : r.blob(),
+    corrId: F.corrId.read(r),
+    notBeforeMs: F.notBeforeMs.read(r),
+    ttlAtMs: F.ttlAtMs.read(r),
+    idemUntilMs: F.idemUntilMs.read(r),
+    payload: apart ? APART : readPayload(r),
   };
 }
 
 type Returned = Omit<Nacked, 'name' | 'settledUntilMs'>;
 
 function writeReturned(w: Writer, fact: Returned): void {
-  w.f64(fact.atMs);
-  w.text(fact.msgId);
-  w.u8(STATES.indexOf(fact.to));
-  w.f64(fact.notBeforeMs);
-  w.u8(indexOf(fact.reason));
-  w.optionalText(fact.lastError);
+  F.atMs.write(w, fact.atMs);
+  F.msgId.write(w, fact.msgId);
+  TO.write(w, fact.to);
+  F.notBeforeMs.write(w, fact.notBeforeMs);
+  REASON.write(w, fact.reason);
+  F.lastError.writeOptional(w, fact.lastError);
 }
 
 function readReturned(r: Reader): Returned {
   return {
-    atMs: r.f64(),
-    msgId: r.text(),
-    to: oneOf<State>(STATES, r.u8()) as Returned['to'],
-    notBeforeMs: r.f64(),
-    reason: reasonOf(r.u8()),
-    lastError: r.optionalText(),
+    atMs: F.atMs.read(r),
+    msgId: F.msgId.read(r),
+    to: TO.read(r),
+    notBeforeMs: F.notBeforeMs.read(r),
+    reason: REASON.read(r),
+    lastError: F.lastError.readOptional(r),
   };
 }

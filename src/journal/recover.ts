@@ -12,6 +12,7 @@ import {
   snapshotFile,
   windowOf,
 } from './layout.ts';
+import { atOnce, type Pieces } from './pieces.ts';
 import { type Head, readRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { Replica } from './replica.ts';
@@ -66,7 +67,11 @@ export interface RecoverOptions {
 }
 
 /** Bytes in, state or refusal out: the newest whole snapshot, then the log. Writes nothing. */
-export function recover(source: StorageReader, options: RecoverOptions): Recovered | Refused | Empty {
+export const recover = (source: StorageReader, options: RecoverOptions): Recovered | Refused | Empty =>
+  atOnce(recovering(source, options));
+
+/** The same, a frame at a time. */
+export function* recovering(source: StorageReader, options: RecoverOptions): Pieces<Recovered | Refused | Empty> {
   const files = filesOf(source);
   const upTo = options.upTo ?? options.end?.segment ?? Number.POSITIVE_INFINITY;
   const segments = files.segments.filter((segment) => segment <= upTo);
@@ -74,8 +79,8 @@ export function recover(source: StorageReader, options: RecoverOptions): Recover
   const damagedSnapshots: Refusal[] = [];
   const snapshots = options.oldest !== true ? files.snapshots.toReversed() : segments[0] === 1 ? [] : files.snapshots;
   for (const sequence of snapshots) {
-    const loaded = loadSnapshot(source, sequence, options.hash, options.shard);
-    if (!isRefusal(loaded)) return follow(source, segments, loaded, damagedSnapshots, options);
+    const loaded = yield* loadingSnapshot(source, sequence, options.hash, options.shard);
+    if (!isRefusal(loaded)) return yield* follow(source, segments, loaded, damagedSnapshots, options);
     damagedSnapshots.push(loaded);
   }
   const [first] = segments;
@@ -84,7 +89,13 @@ export function recover(source: StorageReader, options: RecoverOptions): Recover
   // Without a snapshot the log must be there from its beginning.
   const [damaged] = damagedSnapshots;
   if (first !== 1) return { kind: 'refused', ...(damaged ?? { file: segmentFile(1), at: 0, why: 'missing' }) };
-  return follow(source, segments, { replica: new Replica(options.shard), head: null, salt }, damagedSnapshots, options);
+  return yield* follow(
+    source,
+    segments,
+    { replica: new Replica(options.shard), head: null, salt },
+    damagedSnapshots,
+    options,
+  );
 }
 
 interface Loaded {
@@ -96,20 +107,20 @@ interface Loaded {
 const saltOf = (source: StorageReader, segment: number): Uint8Array | string =>
   readFileHeader(windowOf(source, segmentFile(segment), FILE_HEADER_BYTES), 'segment', segment);
 
-function follow(
+function* follow(
   source: StorageReader,
   all: readonly number[],
   { replica, head, salt }: Loaded,
   damagedSnapshots: readonly Refusal[],
   options: RecoverOptions,
-): Recovered | Refused {
+): Pieces<Recovered | Refused> {
   const from = head?.segment ?? 1;
   const segments = all.filter((segment) => segment >= from);
   if (segments[0] !== from) return { kind: 'refused', file: segmentFile(from), at: 0, why: 'missing' };
   const { check } = options;
   options.begun?.(replica);
   if (check !== undefined) replica.before = (shard, fact) => check(replica, shard, fact);
-  const tail = walk(source, {
+  const tail = yield* walk(source, {
     segments,
     sequence: head?.sequence ?? START.sequence,
     hash: head === null ? START.hash : Buffer.from(head.hash, 'hex'),
@@ -124,19 +135,23 @@ function follow(
   });
   if (isRefusal(tail)) return { kind: 'refused', ...tail };
   const apart = apartIn(replica);
-  const damagedPayloads = options.withoutPayloads === true ? [] : checkPayloads(source, replica, options.payloadHashOf);
+  const damagedPayloads =
+    options.withoutPayloads === true ? [] : yield* checkPayloads(source, replica, options.payloadHashOf);
   return { kind: 'recovered', replica, tail, salt, snapshot: head, damagedSnapshots, apart, damagedPayloads };
 }
 
 /** @returns what the snapshot says, or what is wrong with it */
-export function loadSnapshot(
+export const loadSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash']): Loaded | Refusal =>
+  atOnce(loadingSnapshot(source, sequence, hash));
+
+function* loadingSnapshot(
   source: StorageReader,
   sequence: number,
   hash: Secret['hash'],
   shard?: number,
-): Loaded | Refusal {
-  const restoring = Replica.restoring(shard);
-  const salt = readSnapshot(source, sequence, hash, (body) => {
+): Pieces<Loaded | Refusal> {
+  const restoring = Replica.restoring(sequence, source.size(snapshotFile(sequence)), shard);
+  const salt = yield* readingSnapshot(source, sequence, hash, (body) => {
     const r = new Reader(body);
     while (r.at < r.end) restoring.take(readRecord(r));
   });
@@ -149,12 +164,19 @@ export function loadSnapshot(
 }
 
 /** Follows the chain of a snapshot's frames to the end of its file. @returns its salt, or what is wrong with it */
-export function readSnapshot(
+export const readSnapshot = (
   source: StorageReader,
   sequence: number,
   hash: Secret['hash'],
   visit: (body: Uint8Array) => void,
-): Uint8Array | Refusal {
+): Uint8Array | Refusal => atOnce(readingSnapshot(source, sequence, hash, visit));
+
+function* readingSnapshot(
+  source: StorageReader,
+  sequence: number,
+  hash: Secret['hash'],
+  visit: (body: Uint8Array) => void,
+): Pieces<Uint8Array | Refusal> {
   const file = snapshotFile(sequence);
   const range = windowOf(source, file);
   const salt = readFileHeader(range, 'snapshot', sequence);
@@ -176,6 +198,7 @@ export function readSnapshot(
     }
     previous = frame.hash;
     at += frame.bytes;
+    yield;
   }
 }
 
@@ -194,11 +217,12 @@ function apartIn(replica: Replica): Map<string, string> {
  * Reads what is in files of its own, and verifies every payload that may yet be delivered (IN1). What came out of a frame gets
  * bytes of its own: one payload must not keep a megabyte of the log in memory.
  */
-function checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (payload: Uint8Array) => string) {
+function* checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (payload: Uint8Array) => string) {
   const damaged: { msgId: string; why: string }[] = [];
   for (const { slots } of replica.shards) {
     for (const message of slots) {
       if (message === undefined || message.payload === null) continue;
+      yield;
       const payload = message.payload === APART ? readPayload(source, message.payloadHash) : message.payload;
       const intact = payload !== null && payloadHashOf(payload) === message.payloadHash;
       message.payload = intact ? new Uint8Array(payload) : DAMAGED;

@@ -1,11 +1,13 @@
 import { apply } from '../core/apply.ts';
 import type { Fact } from '../core/facts.ts';
-import { type Image, imagesOf, Restoration } from '../core/image.ts';
+import { imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
+import { shardOf } from '../core/msg-id.ts';
 import { ShardState } from '../core/state.ts';
-import type { Charged, ProcessFact, Revoked, Started } from '../ports.ts';
+import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports.ts';
 import { BytesError, Reader } from './bytes.ts';
-import { type Entry, type Head, readRecord } from './record.ts';
+import { type Entry, type Head, isFact, isImage, isProcessFact, readRecord } from './record.ts';
+import { SnapshotCheck } from './snapshot-check.ts';
 
 /** What a journal says: shards and process, made by the reducer that made them in the process that wrote it. */
 export class Replica {
@@ -18,9 +20,10 @@ export class Replica {
   /** Sees every fact of a shard before it is applied, and may throw. */
   before: (shard: ShardState, fact: Fact) => void = () => {};
   private readonly revoked = new Map<string, Revoked>();
-  private readonly charged = new Map<string, Charged>();
+  private readonly charged = new Map<string, Charged | Barred>();
   /** Time of the last fact. */
   private nowMs = 0;
+  private said: Clocks | null = null;
   /** The one shard whose facts are taken; all of them without. */
   private readonly only: number | undefined;
 
@@ -35,18 +38,22 @@ export class Replica {
   }
 
   private take({ shard, item }: Entry): void {
-    this.facts++;
-    if (shard === null) return this.process(item as ProcessFact);
+    if (item.name !== 'clocks') this.facts++;
+    if (shard === null) return this.process(item);
     if (this.only !== undefined && shard !== this.only) return;
     const state = this.shards[shard];
     if (state === undefined) throw new BytesError(`no shard ${shard}`);
+    if (!isFact(item)) throw new BytesError(`${item.name}: in the log`);
     const fact = item as Fact;
+    if (fact.name === 'sent' && shardOf(fact.msgId) !== shard)
+      throw new BytesError(`${fact.msgId} is not of shard ${shard}`);
     this.nowMs = fact.atMs;
     this.before(state, fact);
     apply(state, fact);
   }
 
-  private process(fact: ProcessFact): void {
+  private process(fact: Entry['item']): void {
+    if (!isProcessFact(fact)) throw new BytesError(`${fact.name}: in the log`);
     switch (fact.name) {
       case 'started':
         return this.started(fact);
@@ -56,24 +63,41 @@ export class Replica {
         this.revoked.set(`${fact.kind} ${fact.value}`, fact);
         return;
       case 'charged':
-        this.charge(fact);
-        return;
-      default:
-        throw new BytesError('no fact of a process');
+      case 'barred':
+        return this.charge(fact);
+      case 'clocks':
+        return this.showed(fact);
     }
   }
 
+  private showed(clocks: Clocks): void {
+    const lastMs = Math.max(this.nowMs, this.said?.serviceMs ?? 0);
+    if (clocks.serviceMs < lastMs) throw new BytesError(`clocks: service_ms ${clocks.serviceMs} after ${lastMs}`);
+    this.said = clocks;
+  }
+
+  /**
+   * What both clocks showed last; null before the first process. Where no record says so, one clock was both: the facts of
+   * earlier versions stand at the wall clock.
+   */
+  get clocks(): Clocks | null {
+    const { said, nowMs } = this;
+    if (said !== null) return { ...said, serviceMs: Math.max(said.serviceMs, nowMs) };
+    return this.epoch === 0 ? null : { name: 'clocks', serviceMs: nowMs, wallMs: nowMs };
+  }
+
   /** In the order in which they were charged last, however much of it a snapshot left out. */
-  private charge(fact: Charged): void {
-    const key = `${fact.nonce} ${fact.line}`;
+  private charge(fact: Charged | Barred): void {
+    const key = keyOf(fact.nonce, fact.chain, fact.name === 'charged' ? fact.line : 'barred');
     this.charged.delete(key);
     this.charged.set(key, fact);
   }
 
-  private started({ shards, epoch, limits }: Started): void {
-    if (epoch <= this.epoch) throw new BytesError(`epoch ${epoch} after ${this.epoch}`);
+  private started({ shards, epoch, limits, atMs }: Started): void {
+    if (epoch !== this.epoch + 1) throw new BytesError(`started: epoch is ${epoch}, after ${this.epoch}`);
     this.open(shards, limits);
     this.epoch = epoch;
+    this.nowMs = atMs;
   }
 
   /** As many shards as the journal has, which never changes. */
@@ -92,41 +116,55 @@ export class Replica {
 
   /** Revocations, and the quota windows that are not over. */
   processFacts(): ProcessFact[] {
-    const running = [...this.charged.values()].filter(({ endMs }) => endMs > this.nowMs);
+    const running = [...this.charged.values()].filter((fact) => fact.endMs > this.nowMs && !this.isBelowBar(fact));
     return [...this.revoked.values(), ...running];
+  }
+
+  /** Whether a bar further up stands for it: one that does not end before it. */
+  private isBelowBar({ nonce, chain = '', endMs }: Charged | Barred): boolean {
+    for (let above = chain; above !== ''; ) {
+      above = above.slice(0, Math.max(0, above.lastIndexOf('.')));
+      const bar = this.charged.get(keyOf(nonce, above, 'barred'));
+      if (bar !== undefined && bar.endMs >= endMs) return true;
+    }
+    return false;
   }
 
   // ---- snapshots
 
   /** Everything, as records of a snapshot. */
   *entries(): Generator<Entry> {
+    if (this.said !== null) yield { shard: null, item: this.said };
     for (const fact of this.processFacts()) yield { shard: null, item: fact };
     for (const state of this.shards) {
       for (const image of imagesOf(state)) yield { shard: state.shard, item: image };
     }
   }
 
-  /** Takes a snapshot's records in their order, from its head on. */
-  static restoring(only?: number): { take: (entry: Entry) => void; done: () => { replica: Replica; head: Head } } {
+  /**
+   * Takes a snapshot's records in their order, from its head on: that of the frame `sequence`, in a file of so many bytes.
+   * Both throw on what does not fit.
+   */
+  static restoring(
+    sequence: number,
+    fileBytes: number,
+    only?: number,
+  ): { take: (entry: Entry) => void; done: () => { replica: Replica; head: Head } } {
     const replica = new Replica(only);
+    const check = new SnapshotCheck(sequence, fileBytes);
     const restorations: Restoration[] = [];
-    let head: Head | null = null;
-    let records = 0;
-    let whole = false;
-    const take = ({ shard, item }: Entry): void => {
-      if (head === null) {
-        if (item.name !== 'head') throw new BytesError('no snapshot: its head is missing');
-        head = item;
+    const take = (entry: Entry): void => {
+      check.take(entry);
+      const { shard, item } = entry;
+      if (item.name === 'head') {
         replica.open(item.shards, item.limits);
         replica.epoch = item.epoch;
         for (let i = 0; i < item.shards; i++) restorations.push(new Restoration(i, item.limits));
-      } else if (item.name === 'end') whole = item.records === records;
-      else if (shard === null) replica.process(item as ProcessFact);
-      else if (only === undefined || shard === only) (restorations[shard] as Restoration).take(item as Image);
-      records++;
+      } else if (isProcessFact(item)) replica.process(item);
+      else if (isImage(item) && (only === undefined || shard === only)) restorations[shard as number]?.take(item);
     };
     const done = () => {
-      if (head === null || !whole) throw new BytesError('not whole');
+      const head = check.done();
       for (const [shard, restoration] of restorations.entries()) {
         const state = restoration.done();
         replica.shards[shard] = state;
@@ -137,3 +175,5 @@ export class Replica {
     return { take, done };
   }
 }
+
+const keyOf = (nonce: string, chain = '', line: string): string => `${nonce} ${chain} ${line}`;

@@ -108,13 +108,18 @@ export class SegmentLog implements Journal {
       return true;
     };
     let w: Writer | null = null;
-    for (const batch of append.batches) {
-      if (w === null || w.length >= this.frameBytes) {
-        w = this.spareWriters.pop() ?? new Writer(64 * 1024);
-        beginFrame(w);
-        append.frames.push(w);
+    try {
+      for (const batch of append.batches) {
+        if (w === null || w.length >= this.frameBytes) {
+          w = this.spareWriters.pop() ?? new Writer(64 * 1024);
+          beginFrame(w);
+          append.frames.push(w);
+        }
+        writeBatch(w, batch, isApart);
       }
-      writeBatch(w, batch, isApart);
+    } catch (error) {
+      // What could never be read again is not written; the shards hold it already.
+      return this.fail(error as Error);
     }
     this.writeNext(append);
   }

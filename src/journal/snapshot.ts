@@ -1,5 +1,5 @@
 import type { Storage, StorageReader } from '../ports.ts';
-import { Reader, Writer } from './bytes.ts';
+import { BytesError, Reader, Writer } from './bytes.ts';
 import { beginFrame, NO_HASH, readFrame, type Secret, sealFrame } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
@@ -14,6 +14,7 @@ import {
 import { type Entry, type Head, readRecord, writeRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { type Recovered, type RecoverOptions, readSnapshot, recover } from './recover.ts';
+import { SnapshotCheck } from './snapshot-check.ts';
 import { createWhole, type Steps, writeAll } from './steps.ts';
 import { isRefusal, type Refusal } from './walk.ts';
 
@@ -47,9 +48,25 @@ export function* compact(storage: Storage, upTo: number, options: RecoverOptions
   const { sequence } = found.tail;
   const file = snapshotFile(sequence);
   const bytes = yield* whole(file, writeSnapshot(found, upTo + 1, options.hash));
-  const damage = readSnapshot(storage, sequence, options.hash, () => {});
-  if (isRefusal(damage)) throw new DamageError(damage);
+  const damage = problemOf(storage, sequence, options.hash);
+  if (damage !== null) throw new DamageError(damage);
   return { sequence, segment: upTo + 1, bytes };
+}
+
+/** What is wrong with a snapshot, null for nothing. */
+function problemOf(storage: StorageReader, sequence: number, hash: Secret['hash']): Refusal | null {
+  const file = snapshotFile(sequence);
+  const check = new SnapshotCheck(sequence, storage.size(file));
+  const read = readSnapshot(storage, sequence, hash, (body) => {
+    for (const r = new Reader(body); r.at < r.end; ) check.take(readRecord(r));
+  });
+  if (isRefusal(read)) return read;
+  try {
+    check.done();
+    return null;
+  } catch (error) {
+    return { file, at: 0, why: (error as Error).message };
+  }
 }
 
 function* whole(file: string, content: Steps<number>): Steps<number> {
@@ -123,9 +140,19 @@ export function snapshotsIn(source: StorageReader, hash: Secret['hash']): Snapsh
     if (typeof salt === 'string') return [];
     const found = readFrame(range, FILE_HEADER_BYTES, { salt, hash });
     if (found.kind !== 'frame') return [];
-    const { item } = readRecord(new Reader(found.frame.body));
-    return item.name === 'head' ? [{ sequence, segment: item.segment, bytes: source.size(file) }] : [];
+    const head = headIn(found.frame.body);
+    return head === null ? [] : [{ sequence, segment: head.segment, bytes: source.size(file) }];
   });
+}
+
+function headIn(body: Uint8Array): Head | null {
+  try {
+    const { item } = readRecord(new Reader(body));
+    return item.name === 'head' ? item : null;
+  } catch (error) {
+    if (error instanceof BytesError) return null;
+    throw error;
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { StorageReader } from '../ports.ts';
 import { type Found, type Frame, findHeader, isZero, NO_HASH, readFrame, type Secret } from './frame.ts';
 import { FILE_HEADER_BYTES, readFileHeader, segmentFile, windowOf } from './layout.ts';
+import type { Pieces } from './pieces.ts';
 
 /** Why a journal is not opened: which file, where in it, what is wrong. */
 export interface Refusal {
@@ -45,7 +46,7 @@ export interface LogEnd {
  * Follows the chain of frames to its end (journal rule 3). A bad frame with any valid one after it: refused, for what
  * was acknowledged is damaged. A bad last frame: torn when it shows zeros where a write was cut off, else refused.
  */
-export function walk(source: StorageReader, options: WalkOptions): Tail | Refusal {
+export function* walk(source: StorageReader, options: WalkOptions): Pieces<Tail | Refusal> {
   const { segments, secret, visit, end } = options;
   let { sequence, hash } = options;
   let last: Tail['last'] = null;
@@ -80,6 +81,7 @@ export function walk(source: StorageReader, options: WalkOptions): Tail | Refusa
       last = { segment, at, bytes: frame.bytes };
       ({ sequence, hash } = frame);
       at += frame.bytes;
+      yield;
     }
     if (isEnd()) return { segment, at, tornEnd: at, last, sequence, hash };
     const later = laterFrame(source, segments.slice(i), at, sequence + 1, secret);

@@ -1,7 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import type { Compactor } from './compaction.ts';
+import { loadProgram } from './loaded-program.ts';
 import type { Snapshot } from './snapshot.ts';
-import { workerProgram } from './worker-program.ts';
 
 export interface Job {
   readonly folder: string;
@@ -18,10 +17,11 @@ export interface Failed {
 
 /** Makes snapshots in a thread of its own. */
 export function workerCompactor(folder: string): Compactor {
+  const program = loadProgram('journal-worker');
   return (upTo, done) => {
     const job: Job = { folder, upTo };
     let result: Made | Failed = { message: 'the worker ended without a word', code: undefined };
-    const worker = new Worker(workerProgram('journal-worker'), { workerData: job });
+    const worker = program.start(job);
     worker.unref();
     worker.on('message', (message: Made | Failed) => {
       result = message;

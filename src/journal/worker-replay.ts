@@ -1,9 +1,8 @@
-import { Worker } from 'node:worker_threads';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
+import { type LoadedProgram, loadProgram } from './loaded-program.ts';
 import { imagesIn, restoreLater, type ServedEnd } from './shard-images.ts';
 import type { Failed } from './worker-compactor.ts';
-import { workerProgram } from './worker-program.ts';
 
 /** What the thread is to replay. */
 export interface ReplayJob {
@@ -14,15 +13,19 @@ export interface ReplayJob {
 /** What it says: pieces of the shard, then whether that was all of it. */
 export type ReplaySaid = Uint8Array | Failed | 'whole';
 
+/** The program of such threads, for `replayShard`. */
+export const replayProgram = (): LoadedProgram => loadProgram('shard-worker');
+
 /** Replays one shard in a thread of its own and makes it anew here, while the others are served. */
 export function replayShard(
+  program: LoadedProgram,
   job: ReplayJob,
   limits: Limits,
   done: (error: Error | null, state: ShardState | null) => void,
 ): void {
   const pieces: Uint8Array[] = [];
   let failed: Failed | null = { message: 'the worker ended without a word', code: undefined };
-  const worker = new Worker(workerProgram('shard-worker'), { workerData: job });
+  const worker = program.start(job);
   worker.unref();
   worker.on('message', (said: ReplaySaid) => {
     if (said === 'whole') failed = null;

@@ -2,17 +2,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import { compareGraphs } from './compare.ts';
 import { explain, explainTrail } from './explain.ts';
 import { ExplorationError, Explorer } from './explore.ts';
-import type { Graph } from './graph.ts';
+import { type Graph, neverTaken } from './graph.ts';
 import { graphFile, type Model, type Subject, stampOf, subjectOf } from './models.ts';
 import type { Pair } from './pair.ts';
 import { decodeGraph, headerOf } from './record.ts';
 
-/** What a comparison came to. `detail` says what differs, or what is wrong with the record. */
+/** What a comparison came to: equal graphs, of which liveness holds, or not. `detail` says what differs, or what is wrong. */
 export interface ModelCheck {
   readonly model: string;
-  readonly verdict: 'equal' | 'different' | 'no record' | 'stale record' | 'broken';
+  readonly verdict: 'equal' | 'different' | 'not live' | 'no record' | 'stale record' | 'broken';
   readonly code: { readonly states: number; readonly steps: number } | null;
   readonly spec: { readonly states: number; readonly steps: number } | null;
+  /** Actions and refusals of the specification that never happen in the bounds of this model. */
+  readonly never: readonly string[];
   readonly seconds: number;
   readonly detail: string;
 }
@@ -35,7 +37,10 @@ export function readRecord(model: Model, subject: Subject): Graph | Pick<ModelCh
   return decodeGraph(file, subject.variables, subject.actions);
 }
 
-/** Explores the code in this model and compares its graph, both ways, with the one TLC made of the specification. */
+/**
+ * Explores the code in this model and compares its graph, both ways, with the one TLC made of the specification; what must come in
+ * the end is asked of that same graph.
+ */
 export function checkModel(model: Model, onProgress: Progress = null, subject: Subject = subjectOf(model)): ModelCheck {
   const check = new Check(model, subject);
   if (check.spec === null) return check.result;
@@ -85,14 +90,16 @@ class Check {
   compare(code: Graph): ModelCheck {
     this.code = code;
     const difference = compareGraphs(code, this.spec as Graph);
-    if (difference === null) return this.conclude('equal', '');
-    return this.conclude('different', explain(this.subject.variables, difference));
+    if (difference !== null) return this.conclude('different', explain(this.subject.variables, difference));
+    const wrong = this.subject.wrongWith(code);
+    return wrong === null ? this.conclude('equal', '') : this.conclude('not live', wrong);
   }
 
   conclude(verdict: ModelCheck['verdict'], detail: string): ModelCheck {
     const { model, code, spec, startedMs } = this;
     const seconds = (performance.now() - startedMs) / 1000;
-    this.result = { model: model.name, verdict, code: sizeOf(code), spec: sizeOf(spec), seconds, detail };
+    const never = code === null ? [] : neverTaken(code);
+    this.result = { model: model.name, verdict, code: sizeOf(code), spec: sizeOf(spec), never, seconds, detail };
     return this.result;
   }
 }

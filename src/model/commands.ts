@@ -12,7 +12,7 @@ const JITTER_MAX = 1 - 2 ** -32;
 const EXTREMES = [0, JITTER_MAX];
 /** The fields of every command: objects of one shape are read fastest. */
 const ALL = {
-  ...{ name: '', atMs: 0, msgId: '', receipt: '', epoch: 0, jitter: 0, visibilityMs: 0 },
+  ...{ name: '', atMs: 0, tsMs: 0, msgId: '', receipt: '', epoch: 0, jitter: 0, visibilityMs: 0 },
   ...{
     topic: '',
     idemKey: '',
@@ -114,6 +114,7 @@ export class Commands {
     for (let i = 0; i < sends.length; i++) {
       const command = sends[i] as Mutable<Send>;
       command.atMs = atMs;
+      command.tsMs = atMs;
       attempt(command);
     }
   }

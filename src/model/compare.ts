@@ -80,7 +80,7 @@ function difference(code: readonly Step[], spec: readonly Step[]): Omit<Differen
 }
 
 /** Breadth-first over a graph, remembering the way. */
-class Search {
+export class Search {
   visited = 0;
   private readonly graph: Graph;
   private readonly queue: number[];

@@ -2,11 +2,14 @@ import { type Graph, GraphBuilder, readState, type Variables, widthOfState } fro
 import { TypeMismatch } from './values.ts';
 
 const NODE = /^(-?\d+) \[label="(.*?)"(,style = filled)?\];?$/;
+/** A state that stays, as a search for fair cycles adds it to each: no step of an action. */
+const STUTTER = /^(-?\d+) -> \1 \[style="dashed"\];$/;
 const EDGE = /^(-?\d+) -> (-?\d+) \[label="(\w+)"/;
 
 /**
  * Reads what `-dump dot,actionlabels` of TLC 2.18 writes, line by line: states are named by their fingerprint and carry
- * their variables as a conjunction, initial ones are filled. Parallel edges and self-loops are in it, implicit stuttering is not.
+ * their variables as a conjunction, initial ones are filled. Parallel edges and self-loops are in it; implicit
+ * stuttering is where TLC checks liveness, and is left out.
  */
 export class DumpReader {
   private readonly builder: GraphBuilder;
@@ -30,7 +33,8 @@ export class DumpReader {
     if (edge !== null) return this.edge(edge[1] as string, edge[3] as string, edge[2] as string);
     const node = NODE.exec(text);
     if (node !== null) return this.node(node[1] as string, node[2] as string, node[3] !== undefined);
-    if (/^-?\d/.test(text)) throw new TypeMismatch(`dump: neither a state nor a step: ${text.slice(0, 120)}`);
+    if (/^-?\d/.test(text) && !STUTTER.test(text))
+      throw new TypeMismatch(`dump: neither a state nor a step: ${text.slice(0, 120)}`);
   }
 
   private node(fingerprint: string, label: string, initial: boolean): void {

@@ -71,6 +71,12 @@ export interface Graph {
 export const rowOf = (graph: Graph, index: number): Uint8Array =>
   graph.rows.subarray(index * graph.width, (index + 1) * graph.width);
 
+/** Actions that no step of the graph is of. */
+export function neverTaken({ actions, actionOf }: Graph): string[] {
+  const taken = new Set(actionOf);
+  return actions.filter((_, action) => !taken.has(action));
+}
+
 export type Edges = Pick<Graph, 'offsets' | 'actionOf' | 'targetOf'>;
 
 /** The graph with those steps of `other` that are from states of which it has none; the states of both are the same. */

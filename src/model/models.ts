@@ -5,8 +5,9 @@ import { CapabilityDriver } from './capability.ts';
 import { CAPABILITY_ACTIONS, capabilityVariables, readCapabilityConstants } from './capability-constants.ts';
 import { DURABILITY_ACTIONS, DurabilityDriver, durabilityVariables } from './durability.ts';
 import type { Driver } from './explore.ts';
-import type { Variables } from './graph.ts';
+import type { Graph, Variables } from './graph.ts';
 import { LifecycleDriver } from './lifecycle.ts';
+import { explainUndelivered, fairnessOf, undelivered } from './liveness.ts';
 import { MAILBOX_ACTIONS, mailboxVariables, readDurabilityConstants, readMailboxConstants } from './mailbox.ts';
 
 /** What TLC must say of a model. */
@@ -52,14 +53,16 @@ const only = (name: string, about: string, expected: Expected): Model => ({
 });
 
 export const MODELS: readonly Model[] = [
-  graph('MCMailbox', 'the lifecycle: every action, two messages, a crash'),
+  graph('MCMailbox', 'the lifecycle: every action that changes something, two messages, a crash'),
   graph('MCIdempotency', 'shared keys, capacities below demand'),
   graph('MCCrash', 'crashes and recoveries, time passing between'),
   graph('MCDeadLetters', 'reprocess, purge, retention, full dead letters'),
   graph('MCLease', 'extensions, releases, delays, ttls'),
   graph('MCSettled', 'verbs said again'),
-  graph('MCDurability', 'a journal, replies that wait, crashes', 'Durability'),
-  graph('MCGroupCommit', 'two facts and more in one append', 'Durability'),
+  graph('MCLive', 'liveness: retentions, delays, ttls'),
+  graph('MCLiveForever', 'liveness where a message may wait for ever'),
+  graph('MCDurability', 'a journal, replies that wait, crashes; refines Mailbox', 'Durability'),
+  graph('MCGroupCommit', 'two facts and more in one append; refines Mailbox', 'Durability'),
   graph('MCCapability', 'a capability, a narrower one, a revocation, a node that asks', 'Capability'),
   graph('MCRollover', 'a rollover of the root key, revocations by nonce and by key', 'Capability'),
   graph('MCOverlap', 'capabilities of two root keys at a time', 'Capability'),
@@ -79,7 +82,6 @@ export const MODELS: readonly Model[] = [
   tiny('MCTinyJournal', 'one message, facts that are not durable yet', 'Durability'),
   tiny('MCTinyGather', 'facts that share an append', 'Durability'),
   tiny('MCTinyDie', 'all that a process can lose', 'Durability'),
-  only('MCLive', 'liveness', holds),
   only('MCReached', 'every state is reached', {
     kind: 'reaches',
     names: [
@@ -112,12 +114,20 @@ export const MODELS: readonly Model[] = [
   only('NegResetAttempts', 'recovery that resets attempts', violates('AttemptsBoundedInv')),
   only('NegEvictedEarly', 'idempotency entry evicted early', violates('WindowProp')),
   only('NegNoLeaseCap', 'extension without a cap', violates('DeliveredLive')),
-  only('NegStaleReceipt', 'stale receipt accepted', violates('SingleLeaseInv')),
+  only('NegStaleReceipt', 'stale receipt accepted', violates('SingleLeaseProp')),
+  only('NegLeasedTwice', 'recv leases what is leased', violates('SingleLeaseProp')),
+  only('NegExpireEarly', 'expiry before the deadline', violates('SingleLeaseProp')),
+  only('NegGivenBack', 'recovery that gives back what is leased', violates('SingleLeaseProp')),
+  only('NegSendKeepsNothing', 'send that keeps nothing', violates('NoLossInv')),
+  only('NegExpireDrops', 'expiry that drops a message', violates('EndsProp')),
+  only('NegRecoverAcks', 'recovery that takes what is leased for acked', violates('EndsProp')),
+  only('NegPurgeWaiting', 'purge of what is no dead letter', violates('EndsProp')),
   only('NegReplyEarly', 'reply before sync', violates('ReplyDurableInv')),
   only('NegNoTtl', 'capability cache without a TTL', violates('RevokedProp')),
   only('NegUnfairTick', 'time may stand still', violates('DeliveredLive')),
   only('NegUnfairRecover', 'a process may stay down', violates('DeliveredLive')),
   only('NegUnfairExpire', 'a lease need never end', violates('DeliveredLive')),
+  only('NegUnfairPurge', 'a purge that is due need never come', violates('DeliveredLive')),
   only('NegUnfairRecv', 'no strong fairness of Recv', violates('DeliveredLive')),
 ];
 
@@ -134,7 +144,11 @@ export interface Subject {
   readonly variables: Variables;
   readonly actions: readonly string[];
   driver(): Driver<unknown>;
+  /** What is wrong with a graph as a whole, or null: no state shows what never comes. */
+  wrongWith(graph: Graph): string | null;
 }
+
+const nothing = (): null => null;
 
 /** What a model is of: where no graph is compared, its module says. */
 export const specificationOf = ({ name, graph }: Model, folder: string = TLA): Specification =>
@@ -148,6 +162,7 @@ export function subjectOf(model: Model, folder: string = TLA): Subject {
       variables: durabilityVariables(constants),
       actions: DURABILITY_ACTIONS,
       driver: () => new DurabilityDriver(constants) as Driver<unknown>,
+      wrongWith: nothing,
     };
   }
   if (model.graph === 'Capability') {
@@ -156,6 +171,7 @@ export function subjectOf(model: Model, folder: string = TLA): Subject {
       variables: capabilityVariables(constants),
       actions: CAPABILITY_ACTIONS,
       driver: () => new CapabilityDriver(constants) as Driver<unknown>,
+      wrongWith: nothing,
     };
   }
   const constants = readMailboxConstants(folder, model.name);
@@ -163,6 +179,10 @@ export function subjectOf(model: Model, folder: string = TLA): Subject {
     variables: mailboxVariables(constants),
     actions: MAILBOX_ACTIONS,
     driver: () => new LifecycleDriver(constants) as Driver<unknown>,
+    wrongWith: (graph) => {
+      const found = undelivered(graph, constants, fairnessOf(graph, constants));
+      return found === null ? null : `DeliveredLive\n${explainUndelivered(graph, found)}`;
+    },
   };
 }
 

@@ -53,5 +53,5 @@ export function surprise(result: TlcResult, expected: Expected): string | null {
 
 /** The liveness property among a config's PROPERTIES, if there is one. */
 export function livenessOf(config: string): string | null {
-  return /\b(\w+Live)\b/.exec(config)?.[1] ?? null;
+  return /^PROPERT(?:Y|IES)\b.*\b(\w+Live)\b/m.exec(config)?.[1] ?? null;
 }

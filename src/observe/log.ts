@@ -1,5 +1,6 @@
 import { type ConsolaReporter, createConsola } from 'consola';
 import type { Cause } from '../ports.ts';
+import { visible } from '../visible.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -47,20 +48,28 @@ export function placeOf(error: unknown): { readonly error: string; readonly at: 
   return { error: error.constructor.name, at: frames.slice(0, FRAMES_MAX).map((line) => line.trim()) };
 }
 
+/** Lines are read at terminals, JSON too: what JSON does not escape by itself is beyond printable ASCII. */
+const shown = (line: string): string => (BEYOND.test(line) ? visible(line) : line);
+const BEYOND = /[^ -~]/;
+
 const CONSOLA_LEVEL: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 3, debug: 4 };
 const SERVICE = 'svc-mailbox';
 
-/** One JSON object a line (R1), or the same fields for people. `write` gets whole lines. */
-export function createLog(level: LogLevel, format: LogFormat, write: (line: string) => void): Log {
+/** Takes whole lines; `isDecision` for those of a security decision (O3). */
+export type WriteLine = (line: string, isDecision: boolean) => void;
+
+/** One JSON object a line (R1), or the same fields for people. */
+export function createLog(level: LogLevel, format: LogFormat, write: WriteLine): Log {
   const reporter: ConsolaReporter = {
     log: ({ date, type, args }) => {
       const [event, fields] = args as [string, LogFields | undefined];
+      const isDecision = fields?.decision !== undefined;
       if (format === 'json') {
-        write(`${JSON.stringify({ ts: date.toISOString(), level: type, service: SERVICE, event, ...fields })}\n`);
-        return;
+        const line = JSON.stringify({ ts: date.toISOString(), level: type, service: SERVICE, event, ...fields });
+        return write(`${shown(line)}\n`, isDecision);
       }
       const rest = Object.entries(fields ?? {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-      write(`${[date.toISOString(), type, event, ...rest].join(' ')}\n`);
+      write(`${shown([date.toISOString(), type, event, ...rest].join(' '))}\n`, isDecision);
     },
   };
   // Consola drops repeats of a line unless told not to.
@@ -81,31 +90,5 @@ export function createLog(level: LogLevel, format: LogFormat, write: (line: stri
     warn: (event, fields) => consola.warn(event, fields),
     info: (event, fields) => consola.info(event, fields),
     debug: (event, fields) => consola.debug(event, fields),
-  };
-}
-
-/** A buffer is written when it holds this many characters, or at the end of the loop's turn. */
-const BUFFER_CHARS = 16_384;
-
-/** Lines gathered into few writes: a system call a line would cost more than the line. `flush` before the process ends. */
-export class LineBuffer {
-  private lines = '';
-  private readonly out: (text: string) => void;
-
-  constructor(out: (text: string) => void) {
-    this.out = out;
-  }
-
-  readonly write = (line: string): void => {
-    if (this.lines === '') setImmediate(this.flush);
-    this.lines += line;
-    if (this.lines.length >= BUFFER_CHARS) this.flush();
-  };
-
-  readonly flush = (): void => {
-    if (this.lines === '') return;
-    const { lines } = this;
-    this.lines = '';
-    this.out(lines);
   };
 }

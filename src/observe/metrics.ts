@@ -2,7 +2,8 @@ import { Registry } from 'prom-client';
 import { SERVER_STATES, type ServerState } from '../../spec/readiness.machine.ts';
 import { DEAD_REASONS, OPS, OUTCOMES, PURGE_REASONS, ROUTE_OF } from '../../spec/vocabulary.ts';
 import type { ShardState } from '../core/state.ts';
-import { Counters, gauge, Histogram } from './series.ts';
+import type { DroppedLines } from './log-output.ts';
+import { Counters, counter, gauge, Histogram } from './series.ts';
 
 /** Why requests were refused, as `rejected_total` counts them. */
 export const REJECTED_REASONS = ['unauth', 'oversize', 'ratio_cap', 'saturated', 'schema', 'integrity'] as const;
@@ -148,6 +149,14 @@ export class Metrics {
   /** The configured class of a topic: the first prefix that fits, else `other`. */
   classOf(topic: string): string {
     return this.topicClasses.find((prefix) => topic.startsWith(prefix)) ?? OTHER;
+  }
+
+  /** Log lines that nobody could take, decision lines apart (O3). */
+  watchLog(dropped: () => DroppedLines): void {
+    counter(this.registry, 'log_lines_dropped_total', 'Log lines dropped, for nobody took them.', () => [
+      { labels: { kind: 'decision' }, value: dropped().decisions },
+      { labels: { kind: 'other' }, value: dropped().others },
+    ]);
   }
 
   /** Gauges over the running server. */

@@ -101,3 +101,8 @@ export class Histogram {
 export function gauge(registry: Registry, name: string, help: string, values: () => Value[]): void {
   register(registry, name, help, 'gauge', values);
 }
+
+/** The same of what only grows, and is counted elsewhere. */
+export function counter(registry: Registry, name: string, help: string, values: () => Value[]): void {
+  register(registry, name, help, 'counter', values);
+}

@@ -25,8 +25,8 @@ export function deliveryOf(message: Message, shard: number, sig: string | null):
   };
 }
 
-/** A dead letter; the payload only when asked for, and never one that is damaged (IN1). */
-export function deadLetterOf(message: Message, shard: number, withPayload: boolean): DeadLetter {
+/** A dead letter, and by the wall clock when it died; the payload only when asked for, and never one that is damaged (IN1). */
+export function deadLetterOf(message: Message, shard: number, deadMs: number, withPayload: boolean): DeadLetter {
   return {
     msgId: message.msgId,
     topic: message.topic.name,
@@ -41,7 +41,7 @@ export function deadLetterOf(message: Message, shard: number, withPayload: boole
     reason: message.deadReason as DeadReason,
     attempt: message.attempt,
     lastError: message.lastError,
-    deadAt: timestampOf(message.deadAtMs),
+    deadAt: timestampOf(deadMs),
     redrives: message.redrives,
     payload: withPayload && message.deadReason !== 'integrity' ? message.payload : null,
   };

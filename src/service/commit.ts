@@ -12,6 +12,8 @@ export interface Effects {
   readonly soon?: (flush: () => void) => void;
   /** What else should be remembered with this append: sums of what happened since the last one. */
   readonly notes?: () => readonly ProcessFact[];
+  /** What every append says first. */
+  readonly stamp?: () => ProcessFact;
   /**
    * Something in this shard threw, at this request if it was one. It serves nothing until `revive`, and what else the input came to
    * goes on. Without it whoever brought the input gets the error.
@@ -79,6 +81,18 @@ export class GroupCommit {
     this.pump();
   }
 
+  /** Appends what the stamp says, alone unless something else waits to be appended. */
+  stampAlone(): void {
+    if (this.failed) return;
+    if (this.open.length === 0) this.open.push({ shard: null, facts: [] });
+    this.pump();
+  }
+
+  /** Something is being appended, or will be. */
+  get isBusy(): boolean {
+    return this.outstanding !== null || this.open.length > 0;
+  }
+
   private takeNotes(): void {
     const facts = this.effects.notes?.() ?? [];
     if (facts.length > 0) this.open.push({ shard: null, facts });
@@ -86,6 +100,8 @@ export class GroupCommit {
 
   private flush(): void {
     this.takeNotes();
+    const { stamp } = this.effects;
+    if (stamp !== undefined) this.open.unshift({ shard: null, facts: [stamp()] });
     const batches = this.open;
     this.outstanding = this.held;
     this.held = [];

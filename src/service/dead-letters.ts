@@ -160,7 +160,7 @@ export class DeadLetters {
       // What is there for its damage was told when it came.
       const isKnown = message.deadReason === 'integrity';
       const withPayload = request.withPayload && !isKnown && this.spine.isShown(shard, message, caller);
-      deadLetters.push(deadLetterOf(message, shard.shard, withPayload));
+      deadLetters.push(deadLetterOf(message, shard.shard, this.spine.instantOf(message.deadAtMs), withPayload));
     }
     return { outcome: 'ok', deadLetters, next };
   }

@@ -29,16 +29,12 @@ export class Sending {
     if (refusal !== null) return refusal;
     const shard = spine.shardFor(request.topic);
     spine.advance(shard, nowMs);
-    const hashChain = spine.integrity.hashChainOf(
-      request.topic,
-      shard.nowMs,
-      request.idemKey,
-      payloadHash,
-      request.attrs,
-    );
+    const tsMs = spine.instantOf(shard.nowMs);
+    const hashChain = spine.integrity.hashChainOf(request.topic, tsMs, request.idemKey, payloadHash, request.attrs);
     const decision = decide(shard, {
       name: 'send',
       atMs: shard.nowMs,
+      tsMs,
       topic: request.topic,
       idemKey: request.idemKey,
       payload: request.payload,

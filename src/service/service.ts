@@ -52,7 +52,7 @@ export class Service {
 
   // ---- inputs
 
-  /** Takes over shards that were replayed: their clock may have been set either way since (RT4, TM1). */
+  /** Takes over shards that were replayed, at the time that it is by the service clock, which went on since (RT4, TM1). */
   start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
     if (started !== undefined) {
       this.spine.commit.note(started);
@@ -156,12 +156,21 @@ export class Service {
     this.receiving.streams.watch(nowMs);
     this.receiving.serve(nowMs);
     this.spine.commit.pumpNotes(nowMs);
+    if (this.spine.stamps?.isDue(nowMs) === true) this.spine.commit.stampAlone();
     this.spine.commit.pump();
+  }
+
+  /** Has the journal say what both clocks show: the last thing that a process does (TM1). */
+  stampClocks(nowMs: number): void {
+    this.spine.nowMs = nowMs;
+    if (this.spine.stamps !== null) this.spine.commit.stampAlone();
   }
 
   /** When `tick` is next needed, Infinity for never. */
   nextWakeMs(): number {
-    let wakeMs = Math.min(this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs());
+    const { stamps, commit } = this.spine;
+    const stampMs = stamps === null || commit.isBusy ? Number.POSITIVE_INFINITY : stamps.dueMs;
+    let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs());
     for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     return wakeMs;
   }

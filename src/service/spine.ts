@@ -8,6 +8,7 @@ import type { Fact } from '../core/facts.ts';
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState, Topic } from '../core/state.ts';
 import type { Integrity, Observer, Random } from '../ports.ts';
+import { ClockStamps } from './clock-stamps.ts';
 import { type Effects, GroupCommit } from './commit.ts';
 import { DownShards } from './down-shards.ts';
 import { type BoundName, Drains } from './drain.ts';
@@ -45,6 +46,10 @@ export interface SpineOptions {
   readonly integrity: Integrity;
   readonly observer: Observer;
   readonly effects: Effects;
+  /** What the wall clock shows at a time of the service clock (`ServiceClock`); without it the two are one. */
+  readonly instantOf?: (atMs: number) => number;
+  /** Each append says what both clocks show (journal rule 10): for a profile whose journal outlives the process. */
+  readonly stampsClocks?: boolean;
   /** Payloads are overwritten when their message is over: for a profile whose journal keeps no reference to them (I1). */
   readonly overwrites?: boolean;
 }
@@ -71,6 +76,8 @@ export class Spine {
   readonly random: Random;
   readonly integrity: Integrity;
   readonly commit: GroupCommit;
+  readonly instantOf: (atMs: number) => number;
+  readonly stamps: ClockStamps | null;
   /** The latest time that any input brought. */
   nowMs = 0;
   writesRefused: WritesRefused = null;
@@ -90,7 +97,16 @@ export class Spine {
     this.observer = options.observer;
     this.effects = options.effects;
     this.informed = informed;
-    this.commit = new GroupCommit(options.effects);
+    this.instantOf = options.instantOf ?? ((atMs) => atMs);
+    const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
+    this.stamps = stamps;
+    const { effects } = options;
+    this.commit = new GroupCommit({
+      append: (batches) => effects.append(batches),
+      ...(effects.soon === undefined ? {} : { soon: effects.soon }),
+      ...(effects.notes === undefined ? {} : { notes: effects.notes }),
+      ...(stamps === null ? {} : { stamp: () => stamps.take(this.nowMs) }),
+    });
   }
 
   // ---- admit

@@ -36,7 +36,9 @@ export interface TraceResult {
 export class TraceChecker {
   readonly header: TraceHeader;
   matched = 0;
-  private readonly shards: SpecShard[] = [];
+  private readonly shards = new Map<number, SpecShard>();
+  /** Leases of all shards. */
+  private inflight = 0;
   private readonly seen = new Set<string>();
 
   constructor(header: TraceHeader) {
@@ -50,8 +52,8 @@ export class TraceChecker {
         line,
         `seq: ${step.seq}, expected ${this.matched + 1}: a line is missing, double or out of order`,
       );
-    const shard = this.shards[step.shard] ?? new SpecShard(this.header.constants);
-    this.shards[step.shard] = shard;
+    const shard = this.shards.get(step.shard) ?? new SpecShard(this.header.constants);
+    this.shards.set(step.shard, shard);
     const begun = shard.isBegun;
     if (step.action !== FOUND) shard.isBegun = true;
     const mismatch =
@@ -78,7 +80,7 @@ export class TraceChecker {
     const wrong = unlikeAny(found);
     if (wrong !== null) return refuse(`${msgId} cannot be found so: ${wrong}`);
     if (found.window > 0 && shard.keys.has(message.key)) return refuse(`two live messages of key ${message.key}`);
-    shard.become(message, found);
+    this.become(shard, message, found);
     return null;
   }
 
@@ -106,11 +108,11 @@ export class TraceChecker {
     if (message === null) return mismatch(`${msgId} was never sent`);
     const before = shard.variablesOf(message);
     const after = { ...before, ...step.changes };
-    const asked: Asked = { shard, message, before, after, inflight: this.inflight() };
+    const asked: Asked = { shard, message, before, after, inflight: this.inflight };
     const branches = RULES[step.action] as readonly Branch[];
     for (const branch of branches) {
       if (refusal(branch, asked) !== null) continue;
-      shard.become(message, after);
+      this.become(shard, message, after);
       return null;
     }
     const refused = branches.map((branch) => refusal(branch, asked) as Refused);
@@ -127,15 +129,15 @@ export class TraceChecker {
     return shard.absent(msgId, topic as string, idem_key as string);
   }
 
-  private inflight(): number {
-    let leased = 0;
-    for (const shard of this.shards) if (shard !== undefined) leased += shard.inflight;
-    return leased;
+  private become(shard: SpecShard, message: SpecMessage, now: MessageVariables): void {
+    this.inflight -= shard.inflight;
+    shard.become(message, now);
+    this.inflight += shard.inflight;
   }
 }
 
 /**
- * What no message has in any state, whatever the constants were when it came to it (`tla/Mailbox.tla` TypeOK, SingleLeaseInv);
+ * What no message has in any state, whatever the constants were when it came to it (`tla/Mailbox.tla` TypeOK, SingleLeaseProp);
  * null for nothing.
  */
 function unlikeAny({

@@ -1,3 +1,4 @@
+import { visible } from '../visible.ts';
 import type { Mismatch, TraceResult } from './check.ts';
 import { VARIABLE_NAMES } from './format.ts';
 
@@ -5,7 +6,7 @@ import { VARIABLE_NAMES } from './format.ts';
 export function explainTrace({ matched, mismatch }: TraceResult, why: boolean): string {
   if (mismatch === null) return `a behaviour of the specification: ${matched.toLocaleString('en')} steps`;
   const verdict = `line ${mismatch.line}: not a behaviour of the specification: ${mismatch.says}`;
-  return why ? [verdict, ...reasons(matched, mismatch)].join('\n') : verdict;
+  return [verdict, ...(why ? reasons(matched, mismatch) : [])].map(visible).join('\n');
 }
 
 function reasons(matched: number, { step, before, refused, couldBe }: Mismatch): string[] {

@@ -1,3 +1,4 @@
+import { echoed, named } from '../visible.ts';
 import {
   CONSTANT_NAMES,
   FOUND,
@@ -23,6 +24,8 @@ export class TraceError extends Error {
 const HEADER_FIELDS = ['trace', 'version', 'producer', 'commit', 'constants'];
 const STEP_FIELDS = ['seq', 'at_ms', 'shard', 'action', 'msg_id', 'topic', 'idem_key', 'outcome', 'changes'];
 const TEXT_MAX = 128;
+/** As many as 16 nodes of the most shards that one may have. */
+const SHARDS_MAX = 16 * 1024;
 const CONSTANT_MIN: Readonly<Partial<Record<string, number>>> = { MaxAttempts: 1, InflightFactor: 1, BackoffBase: 0 };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -38,16 +41,24 @@ function objectOf(text: string, line: number): Fields {
   return value as Fields;
 }
 
+/** A value that is not what it should be; what is nested may be nested without end. */
+const told = (value: unknown): string =>
+  typeof value === 'string' ? echoed(value) : typeof value === 'object' && value !== null ? 'an object' : String(value);
+
 function refuseUnknown(fields: Fields, known: readonly string[], line: number, where = ''): void {
-  for (const name in fields) if (!known.includes(name)) throw new TraceError(line, `${where}${name}: unknown field`);
+  for (const name in fields)
+    if (!known.includes(name)) throw new TraceError(line, `${where}${named(name)}: unknown field`);
 }
 
-function wholeOf(fields: Fields, name: string, least: number, line: number, where = ''): number {
+function wholeOf(fields: Fields, name: string, least: number, line: number, where = '', most = MOST): number {
   const value = fields[name];
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least)
-    throw new TraceError(line, `${where}${name}: must be a whole number, at least ${least}`);
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most) {
+    const range = most === MOST ? `, at least ${least}` : ` ${least}..${most}`;
+    throw new TraceError(line, `${where}${name}: ${told(value)}: must be a whole number${range}`);
+  }
   return value;
 }
+const MOST = Number.MAX_SAFE_INTEGER;
 
 function textOf(fields: Fields, name: string, line: number): string {
   const value = fields[name];
@@ -62,13 +73,15 @@ export function parseHeader(text: string): TraceHeader {
   if (fields['trace'] !== 'svc-mailbox')
     throw new TraceError(1, 'trace: must be "svc-mailbox"; the first line is a header');
   if (fields['version'] !== TRACE_VERSION)
-    throw new TraceError(1, `version: ${String(fields['version'])}, this reads ${TRACE_VERSION}`);
+    throw new TraceError(1, `version: ${told(fields['version'])}, this reads ${TRACE_VERSION}`);
   refuseUnknown(fields, HEADER_FIELDS, 1);
   if (!(PRODUCERS as readonly unknown[]).includes(fields['producer']))
     throw new TraceError(1, `producer: must be one of ${PRODUCERS.join(', ')}`);
   const { commit, constants } = fields;
-  if (commit !== null && typeof commit !== 'string') throw new TraceError(1, 'commit: must be text or null');
-  if (typeof constants !== 'object' || constants === null) throw new TraceError(1, 'constants: must be an object');
+  if (commit !== null && (typeof commit !== 'string' || commit.length > TEXT_MAX))
+    throw new TraceError(1, `commit: must be text of at most ${TEXT_MAX} characters, or null`);
+  if (typeof constants !== 'object' || constants === null || Array.isArray(constants))
+    throw new TraceError(1, 'constants: must be an object');
   const given = constants as Fields;
   refuseUnknown(given, Object.keys(CONSTANT_NAMES), 1, 'constants.');
   for (const name of Object.keys(CONSTANT_NAMES)) wholeOf(given, name, CONSTANT_MIN[name] ?? 0, 1, 'constants.');
@@ -78,13 +91,13 @@ export function parseHeader(text: string): TraceHeader {
 /** @throws TraceError naming line and field */
 export function parseStep(text: string, line: number): TraceStep {
   const fields = objectOf(text, line);
-  for (const name in fields) if (!STEP_FIELDS.includes(name)) throw new TraceError(line, `${name}: unknown field`);
+  refuseUnknown(fields, STEP_FIELDS, line);
   wholeOf(fields, 'seq', 1, line);
   wholeOf(fields, 'at_ms', 0, line);
-  wholeOf(fields, 'shard', 0, line);
+  wholeOf(fields, 'shard', 0, line, '', SHARDS_MAX - 1);
   const { action, outcome } = fields;
   if (typeof action !== 'string' || !STEP_ACTIONS.includes(action))
-    throw new TraceError(line, `action: ${JSON.stringify(action)} is none of ${STEP_ACTIONS.join(', ')}`);
+    throw new TraceError(line, `action: ${told(action)} is none of ${STEP_ACTIONS.join(', ')}`);
   if (outcome !== 'ok') throw new TraceError(line, 'outcome: must be "ok"');
   if (action === 'Recover') {
     for (const name of ['msg_id', 'topic', 'idem_key', 'changes'])
@@ -104,8 +117,9 @@ function checkChanges(changes: unknown, line: number): void {
   if (typeof changes !== 'object' || changes === null || Array.isArray(changes))
     throw new TraceError(line, 'changes: must be an object');
   for (const name in changes) {
-    const kind = VARIABLES[name as VariableName];
-    if (kind === undefined) throw new TraceError(line, `changes.${name}: must be one of ${VARIABLE_NAMES.join(', ')}`);
+    const kind = Object.hasOwn(VARIABLES, name) ? VARIABLES[name as VariableName] : undefined;
+    if (kind === undefined)
+      throw new TraceError(line, `changes.${named(name)}: must be one of ${VARIABLE_NAMES.join(', ')}`);
     if (typeof kind === 'number') wholeOf(changes as Fields, name, kind, line, 'changes.');
     else if (!kind.includes((changes as Fields)[name] as string))
       throw new TraceError(line, `changes.${name}: must be one of ${kind.join(', ')}`);

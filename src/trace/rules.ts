@@ -1,3 +1,4 @@
+import { RETRY_AFTER_MS_MAX } from '../../spec/vocabulary.ts';
 import type { MessageVariables } from './format.ts';
 import type { SpecMessage, SpecShard } from './spec-shard.ts';
 
@@ -65,9 +66,10 @@ const dlqRoom = must('Len(dlq) < DlqCapacity', ({ shard }) => shard.dead.size < 
 const backoffWithin = must('backoff \\in Backoffs(m)', ({ after, before, shard }) => {
   return after.timer <= Math.min(shard.c.BackoffMax, shard.c.BackoffBase * 2 ** before.attempt);
 });
-const wantedWithin = must(
-  'backoff \\in {Min(wanted, BackoffMax) : ..}',
-  ({ after, shard }) => after.timer <= shard.c.BackoffMax,
+/** Which ones nacks ask for is not among the constants of a trace: the range of `retry_after_ms` bounds them. */
+const wantedOrBackoff = must(
+  'backoff \\in NackBackoffs(m)',
+  (asked) => asked.after.timer <= RETRY_AFTER_MS_MAX || backoffWithin.holds(asked),
 );
 const askedFor = must('why \\in Asked', ({ after }) => after.reason === 'rejected' || after.reason === 'integrity');
 
@@ -156,7 +158,7 @@ export const RULES: Readonly<Record<string, readonly Branch[]>> = {
   ],
   Ack: [{ name: 'Ack', guards: holds, becomes: ({ before }) => end(before, 'acked') }],
   Nack: [
-    ...returns('nacked', holds, wantedWithin),
+    ...returns('nacked', holds, wantedOrBackoff),
     {
       name: 'DeadLetter as asked',
       guards: [...holds, askedFor, ...room],

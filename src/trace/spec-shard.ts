@@ -80,6 +80,8 @@ class SpecTopic {
 export class SpecShard {
   readonly c: TraceConstants;
   nowMs = 0;
+  /** How far the shard's own time, which never goes back, is ahead of the trace's: every time below is its own. */
+  private aheadMs = 0;
   /** A step was taken: nothing more is found. */
   isBegun = false;
   depth = 0;
@@ -123,7 +125,7 @@ export class SpecShard {
 
   /** MayPass: what time alone asks for is done. */
   mayPass(): string | null {
-    const { nowMs } = this;
+    const nowMs = this.ownMs;
     const lease = this.leases.first();
     if (lease !== undefined && lease.timerAt <= nowMs) return `the lease of ${lease.msgId} is over and did not end`;
     const mortal = this.ttls.first();
@@ -134,9 +136,10 @@ export class SpecShard {
     return null;
   }
 
-  /** LetPass: it is `atMs` now. */
-  pass(atMs: number): void {
-    this.nowMs = atMs;
+  /** LetPass: it is `nowMs` now. */
+  pass(nowMs: number): void {
+    this.nowMs = nowMs;
+    const atMs = this.ownMs;
     for (let m = this.delayed.first(); m !== undefined && m.timerAt <= atMs; m = this.delayed.first()) {
       this.delayed.remove(m);
       m.topic.available.push(m);
@@ -153,21 +156,18 @@ export class SpecShard {
   }
 
   /** A clock that was set back: no time passed, and what is left of every time is what was (TM1). */
-  setBack(atMs: number): void {
-    const by = this.nowMs - atMs;
-    for (const m of this.messages.values()) {
-      m.timerAt -= by;
-      m.leftAt -= by;
-      m.ttlAt -= by;
-      m.keepAt -= by;
-      if (m.windowAt !== 0) m.windowAt -= by;
-    }
-    this.nowMs = atMs;
+  setBack(nowMs: number): void {
+    this.aheadMs += this.nowMs - nowMs;
+    this.nowMs = nowMs;
+  }
+
+  private get ownMs(): number {
+    return this.nowMs + this.aheadMs;
   }
 
   /** Its variables as they are now. */
   variablesOf(m: SpecMessage): MessageVariables {
-    const { nowMs } = this;
+    const nowMs = this.ownMs;
     const rest = (atMs: number): number => (atMs === NEVER || atMs <= nowMs ? 0 : atMs - nowMs);
     const { state, attempt, epoch, redrives, releases, receipt, visibility, reason, error } = m;
     const lives = state === 'leased' || m.waits;
@@ -193,7 +193,7 @@ export class SpecShard {
   become(m: SpecMessage, now: MessageVariables): void {
     if (m.state === 'absent') this.enter(m, now.window);
     else this.leave(m);
-    const { nowMs } = this;
+    const nowMs = this.ownMs;
     m.state = now.state;
     m.attempt = now.attempt;
     m.epoch = now.epoch;
@@ -210,8 +210,10 @@ export class SpecShard {
     this.join(m);
   }
 
+  /** A retention of 0 is one without an end. */
   private isKept(state: MessageVariables['state']): boolean {
-    return state === 'queued' || state === 'redelivered' || state === 'dead_lettered';
+    if (state === 'dead_lettered') return this.c.DlqRetention > 0;
+    return (state === 'queued' || state === 'redelivered') && this.c.ReadyRetention > 0;
   }
 
   private enter(m: SpecMessage, window: number): void {
@@ -219,7 +221,7 @@ export class SpecShard {
     this.messages.set(m.msgId, m);
     // Found after its window.
     if (window === 0) return;
-    m.windowAt = this.nowMs + window;
+    m.windowAt = this.ownMs + window;
     this.windows.push(m);
     this.keys.set(m.key, m);
   }
@@ -246,7 +248,7 @@ export class SpecShard {
       this.inflight++;
       this.depth++;
     } else if (m.waits) {
-      if (m.timerAt > this.nowMs) this.delayed.push(m);
+      if (m.timerAt > this.ownMs) this.delayed.push(m);
       else m.topic.available.push(m);
       if (m.ttlAt !== NEVER) this.ttls.push(m);
       this.depth++;

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RETRY_AFTER_MS_MAX } from '../../spec/vocabulary.ts';
 import { TLA } from '../model/models.ts';
 import { spawnTlc } from '../model/run-tlc.ts';
 import { FOUND, type TraceConstants, type TraceStep, VARIABLES, type VariableName } from './format.ts';
@@ -97,7 +98,7 @@ function traceModule({ traces: all, messages: longest }: Group, c: TraceConstant
     Delays: setOf(values('Send', 'timer', 0)),
     Visibilities: setOf(visibilities),
     Budgets: '{1}',
-    RetryAfters: setOf(values('Nack', 'timer', 0)),
+    RetryAfters: setOf([RETRY_AFTER_MS_MAX]),
     Asked: '{"rejected", "integrity"}',
     Elsewhere: 0,
     Elapsed: '{0}',
@@ -119,6 +120,7 @@ function traceModule({ traces: all, messages: longest }: Group, c: TraceConstant
       'CONSTANTS',
       ...constants,
       '    Backoffs <- HintedBackoffs',
+      '    NackBackoffs <- HintedNackBackoffs',
       'CHECK_DEADLOCK FALSE',
       '',
     ].join('\n'),

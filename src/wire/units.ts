@@ -2,6 +2,8 @@ import { CHUNK_BYTES_MAX, decodeFrame, FLAG, type Frame, FrameError, HEADER_BYTE
 
 /** Units in one body: as many as a batch may have messages, and the answers to one. */
 export const UNITS_MAX = 256;
+/** Frames in one body: chunks may be small, and not of a few bytes each. */
+const FRAMES_MAX = 4096;
 
 /** A request or an answer: frames from START to END with one `corr_id`, put together. */
 export interface Unit {
@@ -44,20 +46,25 @@ const KINDS = FLAG.REQ | FLAG.RESP | FLAG.EVENT;
 export function readUnits(body: Buffer, rules: UnitRules): Units {
   const units: Unit[] = [];
   let at = 0;
+  let frames = 0;
   let start: Frame | null = null;
+  const next = (): Frame => {
+    if (++frames > FRAMES_MAX) throw new FrameError(`body: at most ${FRAMES_MAX} frames`);
+    const frame = decodeFrame(body, at);
+    at += body.readUInt32BE(at);
+    return frame;
+  };
   try {
     while (at < body.length) {
       start = null;
       if (units.length >= rules.unitsMax) throw new FrameError(`body: at most ${rules.unitsMax} units`);
-      start = decodeFrame(body, at);
-      at += body.readUInt32BE(at);
+      start = next();
       if ((start.flags & FLAG.START) === 0) throw new FrameError('frame: a unit begins with START');
       const head = payloadOf(start, rules, Number.POSITIVE_INFINITY);
       const chunks: Buffer[] = [];
       for (let frame = start; (frame.flags & FLAG.END) === 0; ) {
         if (at >= body.length) throw new FrameError('body: the last unit has no END');
-        frame = decodeFrame(body, at);
-        at += body.readUInt32BE(at);
+        frame = next();
         checkGoesOn(frame, start);
         chunks.push(payloadOf(frame, rules, CHUNK_BYTES_MAX));
       }

@@ -1,5 +1,5 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attenuateToken, parseToken } from '../../src/auth/macaroon.ts';
 import { type Attack, attacked, MARKER_B64, post, request, type Victim, victimOf } from '../support/attack.ts';
 import { inSeconds, Target } from '../support/target.ts';
@@ -200,6 +200,20 @@ describe('attacks on capabilities', () => {
   it.each(ATTACKS.map((attack) => [attack.name, attack] as const))('%s', (_name, attack) =>
     attacked(target, attack, victim),
   );
+
+  it('a child that adds ever new quotas of 115 days: neither its parent nor a sibling notices (AU6)', async () => {
+    const topic = `${victim.topic}.quota`;
+    const parent = target.cap(`topic = ${topic}`, 'op = send,stats', 'quota_bytes = 9999/600');
+    const child = attenuateToken(parent, ['op = stats']);
+    const sibling = attenuateToken(parent, ['role = producer', 'quota_ops = 50/600']);
+    const stats = (cap: string) => target.ask('GET', `/v1/stats?topic=${topic}`, cap);
+    for (let n = 0; n < 40; n++) {
+      const lines = Array.from({ length: 7 }, (_, i) => `quota_ops = ${1e6 + 7 * n + i}/9999999`);
+      expect((await stats(attenuateToken(child, lines))).status).toBe(200);
+    }
+    for (const cap of [parent, sibling, child]) expect((await stats(cap)).status).toBe(200);
+    expect((await stats(attenuateToken(child, Array(26).fill('quota_ops = 1/9999999')))).status).toBe(401);
+  });
 
   it('revoked, and attenuated afterwards: neither is anybody any more (S3, AU3)', async () => {
     const cap = target.cap(`topic = ${victim.topic}`, 'op = send,recv');

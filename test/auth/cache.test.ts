@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createActor } from 'xstate';
 import { cacheEntryMachine } from '../../spec/cache-entry.machine.ts';
@@ -6,6 +5,7 @@ import { type CacheEntry, CapabilityCache, ENTRIES_PER_NONCE } from '../../src/a
 import { attenuateToken } from '../../src/auth/macaroon.ts';
 import { mint } from '../../src/auth/mint.ts';
 import { AuthorityBench, FULL } from '../support/authority.ts';
+import fc, { Reached } from '../support/properties.ts';
 
 const TTL = 10;
 const nonce = (name: string) => ({ nonce: name });
@@ -13,8 +13,10 @@ const nonce = (name: string) => ({ nonce: name });
 describe('cache', () => {
   it('entry: lives as the machine says, over any sequence of events (S3, K6)', () => {
     const event = fc.constantFrom('verify', 'ask', 'ttl', 'drop', 'clear', 'room');
+    const reached = new Reached('cache entry');
     fc.assert(
       fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+        reached.saw({ events: events.length });
         const cache = new CapabilityCache<{ nonce: string }>(TTL, 2);
         const actor = createActor(cacheEntryMachine).start();
         const put = () => cache.put('token', nonce('n'), now);
@@ -34,6 +36,7 @@ describe('cache', () => {
         }
       }),
     );
+    reached.atLeast({ events: 35 });
   });
 
   it('capacity: the oldest makes room; one capability has 64 spellings at most, its own oldest making room (AU5)', () => {

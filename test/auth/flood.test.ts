@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mint } from '../../src/auth/mint.ts';
 import { FailureThrottle, SPIKE_FAILURES, SPIKE_MS, SpikeDetector, sourceOf } from '../../src/auth/throttle.ts';
 import { AuthorityBench, FULL } from '../support/authority.ts';
+import fc, { Reached } from '../support/properties.ts';
 
 describe('flood of failed authentications', () => {
   it('throttle: a burst is free, then the sender waits, longer the longer it goes on, a minute at most (AU5)', () => {
@@ -23,18 +23,26 @@ describe('flood of failed authentications', () => {
   });
 
   it('throttle: whatever one sender does, another is not held back', () => {
+    const reached = new Reached('throttle');
+    const gapMs = fc.oneof({ arbitrary: fc.nat(4), weight: 9 }, { arbitrary: fc.nat(20_000), weight: 1 });
+    const failures = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), gapMs), { maxLength: 300 });
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(500)), { maxLength: 300 }), (failures) => {
-        const throttle = new FailureThrottle(50);
-        const alone = new FailureThrottle(50);
+      fc.property(failures, (all) => {
+        const throttle = new FailureThrottle(8);
+        const alone = new FailureThrottle(8);
         let nowMs = 0;
-        for (const [source, gapMs] of failures) {
+        let free = 0;
+        for (const [source, gapMs] of all) {
           nowMs += gapMs;
           const waited = throttle.failed(source, nowMs);
           if (source === 'b') expect(waited).toBe(alone.failed('b', nowMs));
+          free += Number(waited === 0);
+          reached.saw({ 'seconds held back': waited / 1000, free });
         }
+        reached.saw({ failures: all.length });
       }),
     );
+    reached.atLeast({ failures: 250, 'seconds held back': 10, free: 20 });
   });
 
   it.each([

@@ -91,20 +91,27 @@ describe('rollover', () => {
     ]);
   });
 
-  it('revocations: outlive a rotation; forgotten when no key can have signed what they name', () => {
-    const bench = new AuthorityBench();
-    bench.now = bench.wall;
-    const { token, nonce } = mint(bench.keyring, LONG);
-    bench.authority.revoke('nonce', nonce);
-    bench.authority.useKeyring(bench.keyring.rotated(bench.wall, KEY_AGE_MAX_MS));
-    expect(bench.ask(token)).toBe('revoked');
-    bench.pass(20 * DAY_MS);
-    bench.authority.useKeyring(new Keyring([freshKey('k8', bench.wall)]));
-    expect(bench.authority.revocations.size).toBe(1);
-    bench.pass(12 * DAY_MS);
-    bench.authority.useKeyring(new Keyring([freshKey('k9', bench.wall)]));
-    expect(bench.authority.revocations.size).toBe(0);
-  });
+  it.each([
+    ['at the wall clock', 0],
+    ['behind it, where the first boot was in 1970', -START_S * 1000],
+    ['ahead of it', 40 * DAY_MS],
+  ])(
+    'revocations: outlive a rotation, the service clock %s; forgotten when no key can have signed what they name (TM1, S3)',
+    (_, aheadMs) => {
+      const bench = new AuthorityBench();
+      bench.now = bench.wall + aheadMs;
+      const { token, nonce } = mint(bench.keyring, LONG);
+      bench.authority.revoke('nonce', nonce);
+      bench.authority.useKeyring(bench.keyring.rotated(bench.wall, KEY_AGE_MAX_MS));
+      expect(bench.ask(token)).toBe('revoked');
+      bench.pass(20 * DAY_MS);
+      bench.authority.useKeyring(new Keyring([freshKey('k8', bench.wall)]));
+      expect(bench.authority.revocations.size).toBe(1);
+      bench.pass(12 * DAY_MS);
+      bench.authority.useKeyring(new Keyring([freshKey('k9', bench.wall)]));
+      expect(bench.authority.revocations.size).toBe(0);
+    },
+  );
 });
 
 describe('formats', () => {

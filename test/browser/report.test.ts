@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
@@ -16,6 +16,7 @@ const SCHEMES = ['light', 'dark'] as const;
 let browser: Browser;
 const failing = join(FOLDER, 'failing.html');
 const long = join(FOLDER, 'long.html');
+const missed = join(FOLDER, 'missed.html');
 
 /** A page of a report; `problems` is what it complained of or fetched. */
 async function open(file: string, hash = '', scheme: (typeof SCHEMES)[number] = 'light') {
@@ -42,6 +43,13 @@ beforeAll(async () => {
   mkdirSync(FOLDER, { recursive: true });
   expect((await run(['sim', 'run', 'negative-deaf-to-revocation', '--report', failing])).code).toBe(10);
   expect((await run(['sim', 'run', 'clock-jumps', '--report', long])).code).toBe(0);
+  const happy = readFileSync(join(ROOT, 'sim/schedules/happy-path.yaml'), 'utf8').replace(
+    /^duration.*$/m,
+    'duration: 1s',
+  );
+  const schedule = join(FOLDER, 'missed.yaml');
+  writeFileSync(schedule, happy.replace(/^goals.*$/m, 'goals: { recoveries: 3 }'));
+  expect((await run(['sim', 'run', schedule, '--report', missed])).code).toBe(11);
   browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: [...ARGS, '--disable-component-update', '--disable-sync'],
@@ -77,7 +85,7 @@ describe('report page', () => {
 
   it('first says the verdict, the command that repeats it, and the first failing step before and after', async () => {
     const { page } = await open(failing);
-    expect(await page.locator('.badge').innerText()).toMatch(/safety violated/i);
+    expect(await page.locator('.badge').innerText()).toMatch(/^safety violated, as this schedule expects$/i);
     expect(await page.locator('#verdict').innerText()).toContain('RevokedProp');
     expect(await page.locator('#repeat').innerText()).toBe('mailbox sim run negative-deaf-to-revocation --seed 43');
     expect(await page.locator('#failing').innerText()).toMatch(/^First failing step: [\d,]+, at [\d,]+ ms$/);
@@ -88,6 +96,26 @@ describe('report page', () => {
       ),
     );
     expect(order).toEqual([...order].sort((a, b) => a - b));
+    await page.context().close();
+  });
+
+  it('a run that missed its goals says so, in the colour of what failed', async () => {
+    const { page } = await open(missed);
+    const badge = page.locator('header .badge');
+    expect(await badge.innerText()).toMatch(/^goals missed$/i);
+    expect(await page.locator('#verdict').innerText()).toBe('recoveries 0 of 3');
+    const colourOf = (name: string) =>
+      page.evaluate((of) => {
+        const probe = Object.assign(document.createElement('span'), { className: `badge ${of}` });
+        document.body.append(probe);
+        const { color } = getComputedStyle(probe);
+        probe.remove();
+        return color;
+      }, name);
+    expect(await colourOf('goals_missed')).toBe(await colourOf('safety'));
+    expect(await colourOf('goals_missed')).not.toBe(await colourOf('held'));
+    expect(await badge.getAttribute('class')).toBe('badge goals_missed');
+    expect(await page.locator('#failing').count()).toBe(0);
     await page.context().close();
   });
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MailboxProcess, run, serve } from '../support/process.ts';
+import { type Finished, type MailboxProcess, run, runMany, serve } from '../support/process.ts';
 
 let folder = '';
 let keyring = '';
@@ -58,7 +58,7 @@ describe('commands', () => {
     };
     const dlq = async (...args: string[]) => (await run(['dlq', ...args], admin)).out.trim();
     expect(await dlq('list', 'a')).toMatch(new RegExp(`^${id} .*max_attempts  attempt 1  bad$`));
-    expect(JSON.parse(await dlq('show', 'a', id)).payload_b64).toBe(Buffer.from('poison').toString('base64'));
+    expect(JSON.parse(await dlq('show', 'a', id, '--json')).payload_b64).toBe(Buffer.from('poison').toString('base64'));
     expect(await dlq('reprocess', 'a', id)).toBe('moved 1, skipped 0, failed 0');
     expect(await mailbox('nack', id, await lease(), '--dead-letter')).toBe('dead_lettered');
     expect(await dlq('purge', 'a', '--older-than', '0s')).toBe('purged 1');
@@ -82,23 +82,56 @@ describe('commands', () => {
   });
 
   it('keyring: rotate and list, ids and ages only', async () => {
-    expect(await mailbox('keyring', 'rotate', keyring)).toContain('minted with k2');
-    const listed = await mailbox('keyring', 'list', keyring, '--json');
+    const own = join(folder, 'rotated.json');
+    await mailbox('keyring', 'init', own);
+    expect(await mailbox('keyring', 'rotate', own)).toContain('minted with k2');
+    const listed = await mailbox('keyring', 'list', own, '--json');
     expect(JSON.parse(listed)).toMatchObject([
       { id: 'k1', age_days: 0, state: 'overlap' },
       { id: 'k2', age_days: 0, state: 'fresh' },
     ]);
     expect(Object.keys(JSON.parse(listed)[0])).toEqual(['id', 'created', 'age_days', 'state']);
-    expect((await run(['keyring', 'init', keyring])).code).toBe(2);
+    expect((await run(['keyring', 'init', own])).code).toBe(2);
   });
 
   it('config: check and print, with the origin of each value', async () => {
     expect(await mailbox('config', 'check')).toBe('configuration: ok');
     const { out } = await run(['config', 'print', '--json', '--max-attempts', '7'], { MAILBOX_T_REPLAY: '10m' });
     const rows = JSON.parse(out) as { name: string; value: string; origin: string }[];
-    expect(rows).toContainEqual({ name: 'max_attempts', value: '7', origin: 'flag' });
-    expect(rows).toContainEqual({ name: 't_replay', value: '10m', origin: 'environment' });
-    expect(rows).toContainEqual({ name: 'ready_shards', value: '8', origin: 'default' });
+    expect(rows).toContainEqual(
+      expect.objectContaining({ name: 'max_attempts', value: '7', origin: 'flag', live: true }),
+    );
+    expect(rows).toContainEqual(expect.objectContaining({ name: 't_replay', value: '10m', origin: 'environment' }));
+    expect(rows).toContainEqual(
+      expect.objectContaining({ name: 'ready_shards', value: '8', origin: 'default', live: false }),
+    );
+  });
+
+  it('config print: where each value comes from, its default, its range, and whether it is live (docs/operations.md)', async () => {
+    const text = await mailbox('config', 'print', '--max-attempts', '7');
+    expect(text).toMatch(/^setting +value +from +default +live +allowed$/m);
+    expect(text).toMatch(/^max_attempts +7 +flag +5 +live +a whole number 1\.\.1000$/m);
+    expect(text).toMatch(/^ready_shards +8 +default +8 {2,}a whole number 1\.\.1024$/m);
+    expect(text).toMatch(/^t_replay +5m +default +5m +live +a duration 500ms\.\.1d, like 5s 1h$/m);
+  });
+
+  it('quota: what would take longer than --retry-for fails at once; errors name reason, corr_id and what to do, as JSON too', async () => {
+    const huge = await cap('--topic', 'q', '--op', 'send,stats', '--quota-ops', '1/9999');
+    const with_ = (MAILBOX_CAP: string) => ({ ...env, MAILBOX_CAP });
+    const send = (it: string, ...more: string[]) => run(['send', 'q', 'x', ...more], with_(it));
+    expect(await send(huge)).toMatchObject({ code: 0, err: '' });
+    const late = await send(huge);
+    expect(late.code).toBe(1);
+    expect(late.err).toMatch(
+      /^E_SATURATED: .*\(reason quota, corr_id [0-9a-f-]{36}, again in 99\d\d\.0 s\)\n {2}the quota/,
+    );
+    const json = await send(huge, '--json', '--retry-for', '0s');
+    expect([json.code, json.out]).toEqual([1, '']);
+    expect(JSON.parse(json.err)).toEqual({
+      ...{ code: 'E_SATURATED', reason: 'quota', retryable: true, message: expect.any(String) },
+      ...{ corr_id: expect.stringMatching(/^[0-9a-f-]{36}$/), retry_after_ms: expect.any(Number) },
+      remedy: expect.stringContaining('larger quota_ops'),
+    });
   });
 
   it('usage: wrong calls exit 2 and say how; failures exit 1', async () => {
@@ -106,16 +139,42 @@ describe('commands', () => {
       [['sned', 'a', 'x'], /unknown command 'sned'[\s\S]*Did you mean send/],
       [['send'], /missing required argument/],
       [['send', 'a'], /a payload, --file or --lines/],
-      [['recv', 'a', '--max', '0'], /max: a whole number 1\.\./],
-      [['recv', 'a', '--max', '257'], /max: at most 256 without --stream/],
+      [['recv', 'a', '--max', '0'], /^--max "0": must be a whole number 1\.\./],
+      [['recv', 'a', '--max', '257'], /^--max 257: at most 256 without --stream/],
       [['recv', 'a', '--mx', '1'], /unknown option '--mx'/],
       [['cap', 'mint', '--keyring', keyring, '--topic', 'a'], /no op caveat/],
-      [['cap', 'mint', '--keyring', keyring, '--topic', 'A'], /topic = A: not a caveat/],
+      [['cap', 'mint', '--keyring', keyring, '--topic', 'a', '--op', 'fly'], /^--op "fly": must be ops of send, recv/],
+      [['dlq', 'list', 'a', '--reason', 'x'], /reason.* 'x' is invalid\. Allowed choices are max_attempts, rejected/],
+      [['ack', 'ID', '-86w'], /unknown option '-86w'[\s\S]*goes after --/],
+      [['stats', 'a', '--ca', '/none'], /^--ca \/none: no such file or directory \(ENOENT\)$/m],
+      [['send', 'a', '--file', '/none/x'], /^--file \/none\/x: no such file or directory \(ENOENT\)$/m],
+      [['recv', 'a', '--wait', 'long'], /^--wait "long": must be a duration, like 250ms/],
+      [['stats', 'a', '--url', 'ftp://x'], /^--url "ftp:\/\/x": must be http:/],
+      [['cap', 'mint', '--keyring', keyring, '--topic', 'A'], /^--topic "A": must be a lower-case letter/],
     ];
-    const finished = await Promise.all(wrong.map(([args]) => run(args, env)));
+    const finished = await runMany(
+      wrong.map(([args]) => args),
+      env,
+    );
     for (const [i, { code, err }] of finished.entries()) {
       expect([code, err]).toEqual([2, expect.stringMatching(wrong[i]?.[1] as RegExp)]);
     }
+    const [help, json] = (await runMany(
+      [
+        ['serve', '--help'],
+        ['recv', 'a', '--mx', '1', '--json'],
+      ],
+      env,
+    )) as [Finished, Finished];
+    expect(help.out).toMatch(/--enable-admin +serve the admin endpoints\n/);
+    expect([json.code, json.out, JSON.parse(json.err)]).toEqual([
+      ...[2, ''],
+      {
+        code: 'E_USAGE',
+        message: expect.stringMatching(/^unknown option '--mx'/),
+        remedy: 'mailbox recv --help shows how',
+      },
+    ]);
     const unreachable = await run(['stats', 'a'], { ...env, MAILBOX_URL: 'http://127.0.0.1:1' });
     expect([unreachable.code, unreachable.err]).toEqual([1, expect.stringContaining('E_UNREACHABLE')]);
     expect((await run(['--help'])).code).toBe(0);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { TestCertificate } from '../support/certificates.ts';
 import { type MailboxProcess, run, serve } from '../support/process.ts';
 
 let folder = '';
@@ -45,6 +46,23 @@ describe('serve', () => {
     expect(server.out).not.toContain(capability.slice(0, 40));
   });
 
+  it('development over TLS: https, and the certificate to trust; the same lines work (S1)', async () => {
+    const certificate = await TestCertificate.make();
+    const server = begin('--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile);
+    const { http } = await server.logged('server.ready');
+    await server.until(() => server.err.endsWith('\n\n'));
+    const session = server.err.slice(server.err.indexOf('export '));
+    expect(session).toContain(`export MAILBOX_URL=https://${http} MAILBOX_CA=${certificate.certFile} MAILBOX_CAP=`);
+    const { stdout, stderr } = spawnSync('sh', ['-c', session], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(stdout.trim().split('\n').slice(0, 3)).toEqual([
+      expect.stringContaining('"duplicate":false'),
+      expect.stringContaining('"E_DUPLICATE"'),
+      expect.stringMatching(/"payload_b64":"aGVsbG8=".*"attempt":1/),
+    ]);
+    certificate.remove();
+  });
+
   it('SIGTERM: not ready, long polls answered, exit 0 (B6, graceful shutdown)', async () => {
     const server = begin();
     const { http } = await server.logged('server.ready');
@@ -75,9 +93,9 @@ describe('serve', () => {
     const cases: [string[], Record<string, string>, string][] = [
       [['serve', '--shard-capacty', '5'], {}, '--shard-capacity'],
       [['serve'], { MAILBOX_SHARD_CAPACTY: '5' }, 'did you mean MAILBOX_SHARD_CAPACITY?'],
-      [['serve', '--config', file], {}, `did you mean ${file}: max_attempts?`],
-      [['serve', '--max-attempts', '0'], {}, '--max-attempts: must be a whole number 1..1000'],
-      [['serve', '--bind', 'here'], {}, '--bind: must be host:port'],
+      [['serve', '--config', file], {}, `did you mean max_attempts?`],
+      [['serve', '--max-attempts', '0'], {}, '--max-attempts "0": must be a whole number 1..1000'],
+      [['serve', '--bind', 'here'], {}, '--bind "here": must be host:port'],
       [['serve', '--config', join(folder, 'none')], {}, 'ENOENT'],
       [['serve', '--keyring', join(folder, 'none')], {}, 'ENOENT'],
     ];

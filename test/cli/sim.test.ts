@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Finished, MailboxProcess, run } from '../support/process.ts';
+import { type Finished, MailboxProcess, run, runMany } from '../support/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -33,6 +33,25 @@ describe('sim', () => {
     expect(code).toBe(0);
   });
 
+  it('a run that missed its goals is held nowhere: text, JSON, page, replay, shrink (people: the same verdict everywhere)', async () => {
+    const [schedule, page, saved] = [file('goals.yaml'), file('goals.html'), file('goals.json')];
+    const text = readFileSync('sim/schedules/happy-path.yaml', 'utf8').replace(/^duration.*$/m, 'duration: 2s');
+    writeFileSync(schedule, text.replace(/^goals.*$/m, 'goals: { recoveries: 3 }'));
+    const { code, out } = await sim('run', schedule, '--json', '--report', page, '--save', saved);
+    const verdict = { kind: 'goals_missed', line: 'GOALS MISSED: recoveries 0 of 3', badge: 'goals missed' };
+    expect([code, JSON.parse(out)]).toEqual([11, expect.objectContaining({ exit: 11 })]);
+    expect(JSON.parse(out).verdict).toMatchObject(verdict);
+    const shown = readFileSync(page, 'utf8');
+    expect(shown).toContain('<title>happy-path: goals missed</title>');
+    expect(JSON.parse(/id="run">(.*)<\/script>/.exec(shown)?.[1] ?? '').verdict).toMatchObject(verdict);
+    const replayed = await sim('replay', saved);
+    expect(replayed.code).toBe(11);
+    expect(replayed.out).toMatch(/^recorded .*: goals_missed recoveries 0 of 3\n[\s\S]*^verdict {4}GOALS MISSED/m);
+    expect(JSON.parse((await sim('replay', saved, '--json')).out)).toMatchObject({ verdict, exit: 11 });
+    const shrunk = await sim('shrink', saved);
+    expect([shrunk.code, shrunk.err]).toEqual([2, expect.stringContaining('GOALS MISSED: recoveries 0 of 3: no rule')]);
+  });
+
   it('run: the same hash in two processes that differ in everything but the seed', async () => {
     const { code, out } = await sim('run', 'everything-at-once', '--check-determinism');
     expect([code, out]).toEqual([0, expect.stringMatching(/^same hash in both processes: [0-9a-f]{64}\n$/)]);
@@ -43,11 +62,13 @@ describe('sim', () => {
     expect((await sim('run', 'negative-forgotten-acks', '--save', whole)).code).toBe(10);
     const replayed = await sim('replay', whole);
     expect([replayed.code, replayed.err]).toEqual([10, '']);
+    expect(replayed.out).toMatch(/^verdict {4}SAFETY VIOLATED, as this schedule expects: PrefixProp/m);
     expect(replayed.out).toMatch(/^diverges {3}nowhere: all \d+ steps are as recorded$/m);
     const shrunk = await sim('shrink', whole, '--out', small);
     expect(shrunk.code).toBe(10);
     expect(shrunk.out).toMatch(/^shrunk {5}\d+ elements to 4 in/m);
     expect(shrunk.out).toContain('each element was taken out once more');
+    expect(shrunk.out).toMatch(/^verdict {4}SAFETY VIOLATED, as this schedule expects: PrefixProp/m);
     const again = JSON.parse((await sim('replay', small, '--json')).out);
     expect(again).toMatchObject({ recorded: { minimal: true }, verdict: { rule: 'PrefixProp' }, divergesAt: null });
     const parted = await sim('diff', whole, small);
@@ -140,21 +161,21 @@ describe('sim', () => {
     writeFileSync(file('no.json'), '{}');
     const wrong: [string[], RegExp][] = [
       [['run', 'no-such-schedule'], /^no-such-schedule: no such schedule; shipped are auth-failure-flood, /],
-      [['run', broken], /broken\.yaml:2:11: duration: must be a duration/],
+      [['run', broken], /broken\.yaml:2:11: duration "10": must be a duration/],
       [['run', 'swarm'], /^swarm: needs a seed, like swarm#17/],
-      [['run', 'happy-path', '--seed', '-1'], /seed: a whole number 0\.\./],
+      [['run', 'happy-path', '--seed', '-1'], /^--seed "-1": must be a whole number 0\.\./],
       [['run', file('no.json')], /no\.json: format: must be/],
-      [['fuzz', '--seeds', '9..1'], /^seeds: A\.\.B with A at most B/],
-      [['fuzz', '--duration', 'long'], /^duration: a duration, like 90s/],
-      [['fuzz', 'happy-path', '--swarm'], /^swarm: draws its schedules/],
+      [['fuzz', '--seeds', '9..1'], /^--seeds "9\.\.1": must be A\.\.B with A at most B/],
+      [['fuzz', '--duration', 'long'], /^--duration "long": must be a duration, like/],
+      [['fuzz', 'happy-path', '--swarm'], /^--swarm: draws its schedules/],
       [['fuzz', 'no-such'], /^no-such: no such schedule/],
-      [['replay', file('none.json')], /none\.json: ENOENT/],
+      [['replay', file('none.json')], /none\.json: cannot be read \(ENOENT\)/],
       [['replay', file('no.json')], /no\.json: format: must be "svc-mailbox replay 1"/],
       [['shrink', 'happy-path.json'], /ENOENT/],
       [['diff', 'happy-path'], /missing required argument 'b'/],
       [['fuzz-worker'], /is not for people/],
     ];
-    const finished = await Promise.all(wrong.map(([args]) => sim(...args)));
+    const finished = await runMany(wrong.map(([args]) => ['sim', ...args]));
     for (const [i, { code, out, err }] of finished.entries()) {
       expect([code, out, err], wrong[i]?.[0].join(' ')).toEqual([
         2,

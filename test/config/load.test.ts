@@ -1,8 +1,14 @@
-import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig, shown } from '../../src/config/load.ts';
-import { SETTING_NAMES } from '../../src/config/settings.ts';
+import { SETTING_NAMES, SETTINGS } from '../../src/config/settings.ts';
 import { ConfigError, durationMs, durationText, nearest, sizeBytes, sizeText } from '../../src/config/values.ts';
+import fc from '../support/properties.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('config', () => {
   it('defaults: those of the documented table', () => {
@@ -57,23 +63,95 @@ describe('config', () => {
   });
 
   it.each([
-    [{ max_attempts: '1001' }, '--max-attempts: must be a whole number 1..1000'],
+    [{ max_attempts: '1001' }, '--max-attempts "1001": must be a whole number 1..1000'],
     [{ max_attempts: '1.5' }, '--max-attempts'],
     [{ max_attempts: '' }, '--max-attempts'],
-    [{ default_visibility: '5' }, '--default-visibility: must be a duration'],
-    [{ default_visibility: '13h' }, '--default-visibility: must be a duration 250ms..12h'],
-    [{ cap_cache_ttl: '4s' }, '--cap-cache-ttl: must be a duration 5s..2m'],
-    [{ max_body: '2MiB' }, '--max-body: must be a size'],
-    [{ log_level: 'loud' }, '--log-level: must be error or warn'],
-    [{ bind: '127.0.0.1' }, '--bind: must be host:port'],
-    [{ bind: 'x:70000' }, '--bind: must be host:port'],
+    [{ default_visibility: '5' }, '--default-visibility "5": must be a duration'],
+    [{ default_visibility: '13h' }, '--default-visibility "13h": must be a duration 250ms..12h'],
+    [{ cap_cache_ttl: '4s' }, '--cap-cache-ttl "4s": must be a duration 5s..2m'],
+    [{ max_body: '2MiB' }, '--max-body "2MiB": must be a size'],
+    [{ log_level: 'loud' }, '--log-level "loud": must be error or warn'],
+    [{ bind: '127.0.0.1' }, '--bind "127.0.0.1": must be host:port'],
+    [{ bind: 'x:70000' }, '--bind "x:70000": must be host:port'],
     [{ t_replay: '9s' }, 't_replay: must be at least 2 x default_visibility'],
     [{ backoff_max: '100ms' }, 'backoff_max: must be at least backoff_base'],
     [{ max_atempts: '1' }, '--max-atempts: no such setting; did you mean --max-attempts?'],
-    [{ zzzzzzzzzzzz: '1' }, '--zzzzzzzzzzzz: no such setting'],
+    [{ zzzzzzzzzzzz: '1' }, '--zzzzzzzzzzzz: no such setting; `mailbox config print` lists them'],
+    [{ bnid: 'x' }, '--bnid: no such setting; did you mean --bind?'],
+    [{ da: 'x' }, '--da: no such setting; `mailbox config print` lists them'],
+    [{ 'a\x1b[31m': '1' }, '"--a\\u001b[31m": no such setting'],
+    [{ log_level: '\x1b[2J\u202e' }, '--log-level "\\u001b[2J\\u202e": must be error or warn'],
+    [{ allow_uids: '4294967295' }, '--allow-uids "4294967295": must be up to 32 user ids 0..4294967294'],
+    [{ allow_uids: '4294967296' }, '--allow-uids "4294967296": must be up to 32 user ids 0..4294967294'],
+    [{ allow_uids: '1000,' }, '--allow-uids'],
+    [{ allow_uids: '01' }, '--allow-uids'],
+    [
+      { allow_uids: 'none,1' },
+      '--allow-uids "none,1": must be up to 32 user ids 0..4294967294, separated by commas, or none',
+    ],
+    [{ uds: `/${'x'.repeat(107)}` }, ' characters): must be a path of 1..107 bytes'],
+    [{ uds: `/${'é'.repeat(54)}` }, ': must be a path of 1..107 bytes'],
   ])('refused: %o', (flags, message) => {
     expect(() => loadConfig(flags as Record<string, string>, {})).toThrow(ConfigError);
     expect(() => loadConfig(flags as Record<string, string>, {})).toThrow(message);
+  });
+
+  it('allow_uids: none, or every uid there is (S4)', () => {
+    const uids = (text: string) => loadConfig({ allow_uids: text }, {}).settings.allow_uids;
+    expect([uids('none'), uids('0'), uids('4294967294,65534')]).toEqual([[], [0], [4294967294, 65534]]);
+    expect(shown(loadConfig({ allow_uids: 'none' }, {}))).toContainEqual(
+      expect.objectContaining({ name: 'allow_uids', value: 'none' }),
+    );
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.nat({ max: 2 ** 32 - 2 }), { minLength: 1, maxLength: 32, size: 'max' }),
+        (list) => {
+          expect(uids(list.join(','))).toEqual(list);
+        },
+      ),
+    );
+  });
+
+  it('texts: what they give as an example is taken', () => {
+    let examples = 0;
+    for (const name of SETTING_NAMES) {
+      const { kind } = SETTINGS[name];
+      const [, like = ''] = /like (.*)$/.exec(kind.says) ?? [];
+      for (const text of like.split(' ').filter((word) => word !== '')) {
+        examples++;
+        expect(kind.read(text), `${name}: ${text}`).not.toBeNull();
+      }
+      const [, of] = /^(\w+(?: or \w+)+)$/.exec(kind.says) ?? [];
+      for (const text of of?.split(' or ') ?? []) expect(kind.read(text), `${name}: ${text}`).not.toBeNull();
+    }
+    expect(examples).toBeGreaterThan(40);
+  });
+
+  it('a file: the key is named where it stands, the nearest one as a key; what is hostile is not echoed (T4)', () => {
+    const path = join(folder, 'bad.toml');
+    const refusal = (text: string): string => {
+      writeFileSync(path, text);
+      try {
+        loadConfig({}, {}, path);
+      } catch (error) {
+        return (error as Error).message.replaceAll(path, 'bad.toml');
+      }
+      return '';
+    };
+    expect(refusal('shard_capacty = 1')).toBe('bad.toml: shard_capacty: no such setting; did you mean shard_capacity?');
+    expect(refusal('shard_capacity = 0')).toBe('bad.toml: shard_capacity "0": must be a whole number 1..10000000');
+    expect(refusal('"\\u001b[2J" = 1')).toMatch(/^bad\.toml: "\\u001b\[2J": no such setting/);
+    expect(refusal('[bind]\na = 1')).toBe(
+      'bad.toml: bind: must be a single value or a list of them, not a table or a date',
+    );
+    expect(refusal('x'.repeat(300_000))).toBe('bad.toml: larger than 262144 bytes');
+    expect(() => loadConfig({}, {}, folder)).toThrow('not a regular file');
+  });
+
+  it('a verifier URL that is refused is not repeated: it may hold a password (I2)', () => {
+    const message = (): unknown => loadConfig({ verifier_url: 'https://me:secret@x' }, {});
+    expect(message).toThrow('--verifier-url: must be an https URL');
+    expect(message).not.toThrow('secret');
   });
 
   it('durations and sizes: text and value go round', () => {

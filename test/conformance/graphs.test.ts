@@ -1,23 +1,80 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkModel } from '../../src/model/check.ts';
-import { MODELS } from '../../src/model/models.ts';
+import { checkModel, type ModelCheck } from '../../src/model/check.ts';
+import { neverTaken } from '../../src/model/graph.ts';
+import { graphFile, MODELS, type Model, type Specification, subjectOf } from '../../src/model/models.ts';
+import { decodeGraph } from '../../src/model/record.ts';
 
 const GRAPHS = MODELS.filter(({ graph }) => graph !== null);
+const DOC = resolve(import.meta.dirname, '../../docs/conformance.md');
 
 describe('graphs', () => {
+  /** What the checks below came to; the graph on record for a test that is run alone. */
+  const seen = new Map<string, Pick<ModelCheck, 'code' | 'never'>>();
+  const seenOf = (model: Model): Pick<ModelCheck, 'code' | 'never'> => {
+    const { variables, actions } = subjectOf(model);
+    const recorded = () => {
+      const graph = decodeGraph(readFileSync(graphFile(model)), variables, actions);
+      return { code: { states: graph.count, steps: graph.targetOf.length }, never: neverTaken(graph) };
+    };
+    return seen.get(model.name) ?? recorded();
+  };
+
   it('there are at least six models to compare, of every specification', () => {
     expect(GRAPHS.length).toBeGreaterThanOrEqual(6);
     expect(new Set(GRAPHS.map(({ graph }) => graph))).toEqual(new Set(['Mailbox', 'Durability', 'Capability']));
   });
 
   it.each(GRAPHS)(
-    '$name: the code and the specification have the same state graph (V5)',
+    '$name: the code and the specification have the same state graph; liveness holds of those of the lifecycle (V5, DeliveredLive)',
     (model) => {
-      const { verdict, code, spec, detail } = checkModel(model);
+      const { verdict, code, spec, never, detail } = checkModel(model);
       expect(verdict, detail).toBe('equal');
       expect(code).toEqual(spec);
+      seen.set(model.name, { code, never });
       if (!model.tiny) expect(code?.states).toBeGreaterThan(1000);
     },
     240_000,
   );
+
+  it('every action and refusal of each specification happens in some model, and in some that every mutant is tried in', () => {
+    const never = (of: Specification, models: readonly Model[]): readonly string[] =>
+      models
+        .filter(({ graph }) => graph === of)
+        .map((model) => seenOf(model).never)
+        .reduce((all, one) => all.filter((action) => one.includes(action)));
+    const tiny = GRAPHS.filter((model) => model.tiny);
+    for (const of of ['Mailbox', 'Durability', 'Capability'] as const) expect(never(of, GRAPHS), of).toEqual([]);
+    for (const of of ['Mailbox', 'Durability'] as const) expect(never(of, tiny), of).toEqual([]);
+  });
+
+  it('docs/conformance.md says of each model how large it is and what never happens there', () => {
+    const rowOf = (model: Model): string => {
+      const { code, never } = seenOf(model);
+      const numbers = [code?.states, code?.steps].map((n) => n?.toLocaleString('en')).join(' | ');
+      const without = never.map((action) => `\`${action}\``).join(', ');
+      return `| \`${model.name}\` | ${model.about} | ${numbers} | ${without} |`;
+    };
+    const tableOf = (models: readonly Model[]): string =>
+      ['| model | what | states | steps | never there |', '|---|---|---:|---:|---|', ...models.map(rowOf)].join('\n');
+    const large = GRAPHS.filter((model) => !model.tiny);
+    const isCapability = ({ graph }: Model): boolean => graph === 'Capability';
+    const text = readFileSync(DOC, 'utf8');
+    const written = withTable(
+      withTable(text, 'models', tableOf(large.filter((model) => !isCapability(model)))),
+      'capability models',
+      tableOf(large.filter(isCapability)),
+    );
+    if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOC, written);
+    else expect(text).toBe(written);
+  });
 });
+
+/** The text with what stands between two marks exchanged. */
+function withTable(text: string, mark: string, table: string): string {
+  const [open, close] = [`<!-- ${mark} -->`, `<!-- /${mark} -->`];
+  expect(text.split(open)).toHaveLength(2);
+  expect(text.split(close)).toHaveLength(2);
+  return `${text.slice(0, text.indexOf(open) + open.length)}\n${table}\n${text.slice(text.indexOf(close))}`;
+}

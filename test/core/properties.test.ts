@@ -1,16 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance } from '../../src/core/advance.ts';
 import type { Command } from '../../src/core/commands.ts';
 import { decide } from '../../src/core/decide.ts';
 import { due, nextDueMs } from '../../src/core/due.ts';
+import { Heap } from '../../src/core/heap.ts';
 import { recover } from '../../src/core/recover.ts';
 import { replay } from '../../src/core/replay.ts';
 import type { Message, ShardState } from '../../src/core/state.ts';
 import { audit } from '../../src/model/audit.ts';
+import fc, { Reached } from '../support/properties.ts';
 import { fingerprint, limitsOf, Recorder } from '../support/shard.ts';
-import { anyStep, SMALL, Walk, walks } from '../support/walk.ts';
+import { anyStep, LARGE, largeWalks, SMALL, Walk, walks } from '../support/walk.ts';
 
 const messagesOf = (state: ShardState): Message[] => state.slots.filter((m) => m !== undefined);
 
@@ -30,6 +31,22 @@ function checkIndexes(state: ShardState): void {
     if (m.state === 'redelivered') expect(m.attempt).toBeGreaterThan(0);
   }
 }
+
+/** Each step of a walk leaves every index in its whole order (`audit`), and what would be given next is what the messages say. */
+const largeShard = (reached: Reached) =>
+  fc.property(largeWalks, (steps) => {
+    const walk = new Walk(LARGE);
+    const { state } = walk;
+    for (const step of steps) {
+      walk.step(step);
+      expect(audit(state)).toBeNull();
+      const returned = [...state.topics.values()].map((topic) => topic.returned.size);
+      reached.saw({ messages: state.slots.length - state.freeSlots.length, 'free slots': state.freeSlots.length });
+      reached.saw({ leases: state.leases.size, waiting: state.waiting.size, ttls: state.ttls.size });
+      reached.saw({ returned: Math.max(0, ...returned), windows: state.idemLine.size, ready: state.ready.size });
+      reached.saw({ dead: state.dead.size, settled: state.settled.size });
+    }
+  });
 
 describe('core properties', () => {
   it('decide: writes nothing, whatever the command and the state; a refusal has no facts (BD2)', () => {
@@ -89,6 +106,24 @@ describe('core properties', () => {
       { numRuns: 400 },
     );
   }, 60_000);
+
+  it('apply: keeps every index true in a shard of hundreds, where heaps are deep and lines have gaps (CapacityInv)', () => {
+    const reached = new Reached('a large shard');
+    fc.assert(largeShard(reached), { numRuns: 8 });
+    const lines = { windows: 50, ready: 40, dead: 8, settled: 8, 'free slots': 1 };
+    reached.atLeast({ messages: 80, leases: 20, waiting: 12, ttls: 8, returned: 4, ...lines });
+  });
+
+  it('apply: a heap whose removal only sinks is found there', () => {
+    const prototype = Heap.prototype as unknown as Record<string, unknown>;
+    const shipped = prototype['moved'];
+    prototype['moved'] = prototype['sink'];
+    try {
+      expect(fc.check(largeShard(new Reached('')), { numRuns: 8, endOnFailure: true }).failed).toBe(true);
+    } finally {
+      prototype['moved'] = shipped;
+    }
+  });
 
   it('recv: gives the available message with the lowest sequence number (LE1)', () => {
     fc.assert(

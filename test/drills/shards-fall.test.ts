@@ -31,7 +31,7 @@ function plantBug(every: number): { left: number } {
 }
 
 describe('shards that fall under load', () => {
-  it('nothing accepted is lost, nothing is delivered after its ack, no two receipts; the journal stays a behaviour of the specification (V4, AC1, NoLossInv, AckFinalProp, SingleLeaseInv)', async () => {
+  it('nothing accepted is lost, nothing is delivered after its ack, no two receipts; the journal stays a behaviour of the specification (V4, AC1, NoLossInv, AckFinalProp, SingleLeaseProp)', async () => {
     const data = join(folder, 'data');
     const more = { max_attempts: '50', backoff_base: '1ms', backoff_max: '20ms' };
     const server = await TestServer.start({

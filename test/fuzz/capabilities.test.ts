@@ -1,5 +1,4 @@
 import { createSecretKey } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Authority } from '../../src/auth/authorize.ts';
 import { Keyring } from '../../src/auth/keyring.ts';
@@ -8,6 +7,7 @@ import { START_S } from '../support/authority.ts';
 import { corpus } from '../support/corpus.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { mutants } from '../support/mutate.ts';
+import fc from '../support/properties.ts';
 import { packet } from '../support/tokens.ts';
 
 const KEPT = corpus('capabilities').map(({ bytes, ...kept }) => ({ ...kept, token: bytes.toString('latin1') }));

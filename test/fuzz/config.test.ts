@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig, shown } from '../../src/config/load.ts';
 import { SETTING_NAMES } from '../../src/config/settings.ts';
@@ -9,6 +8,7 @@ import { ConfigError } from '../../src/config/values.ts';
 import { corpus } from '../support/corpus.ts';
 import { fuzz, takes } from '../support/fuzz.ts';
 import { mutants } from '../support/mutate.ts';
+import fc from '../support/properties.ts';
 
 const KEPT = corpus('config');
 const folder = mkdtempSync(join(tmpdir(), 'config-'));

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { frameExpander } from '../../src/http/frames.ts';
 import { decodeFrame, encodeFrame, FLAG, FrameError } from '../../src/wire/frame.ts';
@@ -6,6 +5,7 @@ import { readUnits, UNITS_MAX, type Units } from '../../src/wire/units.ts';
 import { corpus } from '../support/corpus.ts';
 import { fuzz, takes } from '../support/fuzz.ts';
 import { mutants } from '../support/mutate.ts';
+import fc from '../support/properties.ts';
 
 const MiB = 1024 * 1024;
 const KEPT = corpus('frames');

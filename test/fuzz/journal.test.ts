@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
 import { beginFrame, type Found, findHeader, NO_HASH, readFrame, sealFrame } from '../../src/journal/frame.ts';
@@ -7,6 +6,7 @@ import { corpus } from '../support/corpus.ts';
 import { fuzz, takes } from '../support/fuzz.ts';
 import { SALT, sha256 } from '../support/journal.ts';
 import { mutants } from '../support/mutate.ts';
+import fc from '../support/properties.ts';
 
 const KEPT = corpus('journal');
 const SECRET = { salt: SALT, hash: sha256 };

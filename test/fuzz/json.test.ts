@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Malformed, parseJson } from '../../src/http/json.ts';
 import { type Input, type Match, match } from '../../src/http/routes.ts';
@@ -6,6 +5,7 @@ import { corpus } from '../support/corpus.ts';
 import { fuzz, takes } from '../support/fuzz.ts';
 import { mutants } from '../support/mutate.ts';
 import { odder } from '../support/odd.ts';
+import fc from '../support/properties.ts';
 
 const KEPT = corpus('json').map(({ name, ...kept }) => {
   const [path = '', ...words] = name.split(' ');

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { parseSchedule } from '../../sim/schedule.ts';
@@ -9,6 +8,7 @@ import { corpus } from '../support/corpus.ts';
 import { fuzz, takes } from '../support/fuzz.ts';
 import { mutants } from '../support/mutate.ts';
 import { odder } from '../support/odd.ts';
+import fc from '../support/properties.ts';
 
 const FOLDER = resolve(import.meta.dirname, '../../sim/schedules');
 const SHIPPED = readdirSync(FOLDER).map((name) => ({ name, isGood: true, bytes: readFileSync(resolve(FOLDER, name)) }));

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OAP_TYPE } from '../../src/http/frames.ts';
 import { corpus } from '../support/corpus.ts';
 import { fuzzAsync } from '../support/fuzz.ts';
 import { mutants } from '../support/mutate.ts';
+import fc from '../support/properties.ts';
 import { TestServer } from '../support/server.ts';
 
 let server: TestServer;

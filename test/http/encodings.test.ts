@@ -58,7 +58,8 @@ describe('encoded bodies', () => {
 
   it('what is not whole, not alone or not what it says is 400', async () => {
     const before = await depth();
-    const body = bodyOf('broken', randomBytes(2_000));
+    // Always the same bytes: of random ones, a flipped bit might by chance expand beyond the ratio.
+    const body = bodyOf('broken', Buffer.from(Array.from({ length: 2_000 }, (_, i) => (i * i * 31 + i * 17) % 251)));
     const gzip = gzipSync(body);
     const flipped = Buffer.from(gzip);
     flipped[100]! ^= 1;

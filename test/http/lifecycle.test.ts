@@ -84,6 +84,19 @@ describe('http lifecycle', () => {
     expect([denied.status, denied.body.code]).toEqual([403, 'E_CAP_SCOPE']);
   });
 
+  it('nack: retry_after_ms is kept to, beyond backoff_max; out of its range it is 400 and nothing changes (RT1, BD2)', async () => {
+    await server.send('t.later', 'k1');
+    const { msg_id, receipt } = await lease('t.later');
+    for (const retry_after_ms of [-1, 43_200_001, 0.5, '1000', null]) {
+      const { status, body } = await server.post(`/v1/nack/${msg_id}`, { receipt, retry_after_ms });
+      expect([status, body.code, body.message]).toEqual([400, 'E_SCHEMA', expect.stringContaining('retry_after_ms')]);
+    }
+    const later = await server.post(`/v1/nack/${msg_id}`, { receipt, retry_after_ms: 43_200_000 });
+    expect(later.body).toEqual({ ok: true, state: 'redelivered' });
+    // The longest backoff is a millisecond.
+    expect((await recv('t.later', { wait_ms: 100 })).messages).toEqual([]);
+  });
+
   it('nack, extend, dead letters: the whole way round (T6, B7, DL1, DL2)', async () => {
     const admin = { cap: server.cap('topic = t.dead', 'op = admin') };
     const { body: sent } = await server.send('t.dead', 'k1');

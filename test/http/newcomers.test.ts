@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseToken } from '../../src/auth/macaroon.ts';
 import { TestCertificate } from '../support/certificates.ts';
 import { TestServer, until } from '../support/server.ts';
 
@@ -82,4 +83,25 @@ describe('connections at their bound', () => {
       await server.stop();
     },
   );
+
+  it('a connection whose capability was revoked is nobody’s again, and makes room (D4, AU3)', async () => {
+    const server = await TestServer.start({ max_connections: '3' });
+    const open = (): Promise<Held> => hold(connect(server.where), 'connect');
+    const lost = server.cap('topic = t', 'op = stats');
+    const admin = server.cap('topic = mailbox.admin', 'op = admin');
+    const [kept, revoked, root] = [await open(), await open(), await open()];
+    expect(await show(kept, server.capability)).toBe('HTTP/1.1 200');
+    expect(await show(revoked, lost)).toBe('HTTP/1.1 200');
+    const body = JSON.stringify({ nonce: parseToken(lost)?.nonce, reason: 'lost' });
+    root.socket.write(
+      `POST /v1/admin/revoke HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${admin}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await new Promise((resolve) => root.socket.once('data', resolve));
+    const newcomer = await open();
+    await until(() => revoked.closed);
+    expect([kept.closed, root.closed, newcomer.closed]).toEqual([false, false, false]);
+    expect(await show(newcomer, server.capability)).toBe('HTTP/1.1 200');
+    for (const { socket } of [kept, root, newcomer]) socket.destroy();
+    await server.stop();
+  });
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { connect as connectPlain } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
@@ -46,7 +47,7 @@ describe('tls', () => {
     for (const name of ['one', 'two']) {
       if (name === 'two') {
         await certificate.renew('two');
-        server.reload(certificate.settings);
+        await server.reload(certificate.settings);
       }
       const socket = await connected({ ALPNProtocols: ['h2', 'http/1.1'] });
       expect([socket.getProtocol(), socket.alpnProtocol, nameOf(socket)]).toEqual(['TLSv1.3', 'http/1.1', name]);
@@ -70,7 +71,7 @@ describe('tls', () => {
     expect(await ask(socket)).toMatch(/ 200 /);
     const old = nameOf(socket);
     await certificate.renew('three');
-    server.reload(certificate.settings);
+    await server.reload(certificate.settings);
     expect(await ask(socket)).toMatch(/ 200 /);
     expect(nameOf(socket)).toBe(old);
     const fresh = await connected();
@@ -82,22 +83,76 @@ describe('tls', () => {
     const other = await TestCertificate.make('other');
     const settings = (cert: string, key: string) => ({ tls_cert: cert, tls_key: key, read_timeout: '700ms' });
     const { certFile, keyFile } = certificate;
-    const refused = (text: string, with_: Record<string, string>) => expect(() => server.reload(with_)).toThrow(text);
-    refused('tls_key: does not belong to tls_cert', settings(certFile, other.keyFile));
+    const refused = (text: string, with_: Record<string, string>) => expect(server.reload(with_)).rejects.toThrow(text);
+    await refused('tls_key: does not belong to tls_cert', settings(certFile, other.keyFile));
     writeFileSync(other.certFile, 'no certificate');
-    refused('tls_cert: no PEM certificate', settings(other.certFile, keyFile));
+    await refused('tls_cert: no PEM certificate', settings(other.certFile, keyFile));
     writeFileSync(other.keyFile, 'no key');
-    refused('tls_key: no PEM private key', settings(certFile, other.keyFile));
+    await refused('tls_key: no PEM private key', settings(certFile, other.keyFile));
     chmodSync(other.keyFile, 0o640);
-    refused('must be 0600', settings(certFile, other.keyFile));
+    await refused('must be 0600', settings(certFile, other.keyFile));
     chmodSync(other.certFile, 0o666);
-    refused('must not be writable by others', settings(other.certFile, keyFile));
-    refused('ENOENT', settings(certFile, `${keyFile}.none`));
-    refused('not turned on or off', {});
+    await refused('must not be writable by others', settings(other.certFile, keyFile));
+    await refused('ENOENT', settings(certFile, `${keyFile}.none`));
+    await refused('not turned on or off', {});
     const socket = await connected();
     expect(nameOf(socket)).toBe('three');
     socket.destroy();
     other.remove();
+  });
+
+  it('a pair that looks right and cannot serve refuses the reload as well: nothing of it is in force (K1, S1)', async () => {
+    const other = await TestCertificate.make('other');
+    const [good, whole] = [other.cert, other.cert.trimEnd()];
+    const der = Buffer.from(good.replace(/-----.*-----|\s/g, ''), 'base64');
+    const refused = async (text: RegExp): Promise<void> => {
+      // Harmless settings come with it; they must not get in.
+      const next = { ...other.settings, read_timeout: '800ms', log_level: 'error', max_body: '1KiB' };
+      await expect(server.reload(next)).rejects.toThrow(text);
+    };
+    const certificates: [string | Buffer, RegExp][] = [
+      [der, /^tls_cert: no PEM certificate/],
+      [good + good.replace(/[A-Za-z0-9+/]{40}/, 'A'.repeat(40)), /^tls_cert: certificate 2 of 2 is cut off or damaged/],
+      [`${good}${whole.slice(0, -40)}`, /^tls_cert: certificate 2 of 2 is cut off/],
+      [`${good}${good}-----BEGIN CERTIFICATE-----\n`, /^tls_cert: certificate 3 of 3 is cut off/],
+    ];
+    for (const [cert, text] of certificates) {
+      other.writeCert(cert);
+      await refused(text);
+    }
+    other.useOdd('secp256k1');
+    await refused(/^tls_cert: no client of TLS 1\.3 can use its kind of key .*allowed are RSA of at least 2048 bits/);
+    other.useOdd('rsa512');
+    await refused(/^tls_key: RSA of 512 bits; allowed are/);
+    for (const make of ['rm "$1"; mkfifo "$1"', 'rm "$1"; mkdir "$1"'].map((script) => [
+      '-c',
+      script,
+      'sh',
+      other.certFile,
+    ])) {
+      expect(spawnSync('sh', make).status).toBe(0);
+      await refused(/^tls_cert .*: not a regular file, but a (FIFO|directory)$/);
+    }
+    const socket = await connected();
+    expect(nameOf(socket)).toBe('three');
+    socket.destroy();
+    const before = server.lines.length;
+    const answer = await server.raw('GET /healthz HTTP/1.1\r\n\r\n').catch(() => '');
+    expect(answer).not.toContain('200');
+    await until(() => server.lines.slice(before).some(({ level }) => level === 'warn'));
+    other.remove();
+  });
+
+  it('a chain, with words between its certificates, is taken (K1)', async () => {
+    const other = await TestCertificate.make('chain');
+    const issuer = await TestCertificate.make('issuer');
+    other.writeCert(`# the server\n${other.cert}\n# who vouches for it\n${issuer.cert}`);
+    await server.reload({ ...other.settings, read_timeout: '500ms' });
+    const socket = await connected({ ca: [other.cert, issuer.cert] });
+    expect(nameOf(socket)).toBe('chain');
+    socket.destroy();
+    await server.reload({ ...certificate.settings, read_timeout: '500ms' });
+    for (const each of [other, issuer]) each.remove();
   });
 
   it('start: refused without both files, with a foreign key, or with a key others may read (K1, I3)', async () => {

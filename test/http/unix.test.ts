@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -60,14 +60,14 @@ describe('unix socket', () => {
   });
 
   it('a uid that is not on the list is cut before a byte is read; an empty list lets nobody in (S4)', async () => {
-    for (const allow_uids of [String(uid + 1), '']) {
+    for (const allow_uids of [String(uid + 1), '', 'none']) {
       const path = place();
       const server = await start({ uds: path, allow_uids });
       expect(await get(path, '/healthz')).toMatch(/ECONNRESET|EPIPE/);
       const denied = server.lines.filter(({ reason }) => reason === 'peer_uid');
       expect(denied).toMatchObject([{ event: 'connection.refused', decision: 'denied', peer_addr: `uid:${uid}` }]);
       expect(await server.metric('rejected_total{reason="unauth"}')).toBe(1);
-      server.reload({ uds: path, allow_uids: `${uid + 1},${uid}` });
+      await server.reload({ uds: path, allow_uids: `${uid + 1},${uid}` });
       expect(await get(path, '/healthz')).toMatch(/^200 /);
     }
   });
@@ -76,7 +76,7 @@ describe('unix socket', () => {
     const path = place();
     const directory = join(path, '..');
     const refused = (uds: string, text: string) => expect(TestServer.start({ uds })).rejects.toThrow(text);
-    for (const mode of [0o750, 0o701, 0o777, 0o600]) {
+    for (const mode of [0o750, 0o701, 0o777, 0o600, 0o1700, 0o2700, 0o1777]) {
       chmodSync(directory, mode);
       await refused(path, 'must be 0700');
     }
@@ -87,6 +87,50 @@ describe('unix socket', () => {
     writeFileSync(join(root, 'file'), '');
     await refused(join(root, 'file', 'socket'), 'not a directory');
     if (uid !== 0) await refused('/proc/self/fd/socket', 'belongs to');
+  });
+
+  it('above the directory: nobody else may put another in its place (S4)', async () => {
+    const above = join(root, 'above');
+    const path = join(above, 'between', 'mine', 'socket');
+    mkdirSync(join(above, 'between', 'mine'), { recursive: true, mode: 0o700 });
+    for (const mode of [0o777, 0o770, 0o707]) {
+      chmodSync(above, mode);
+      const says = `uds: ${above}, above the socket's directory: mode is 0${mode.toString(8)}`;
+      await expect(TestServer.start({ uds: path })).rejects.toThrow(says);
+    }
+    for (const mode of [0o1777, 0o755]) {
+      chmodSync(above, mode);
+      const server = await TestServer.start({ uds: path });
+      expect(await get(path, '/healthz')).toMatch(/^200 /);
+      await server.stop();
+    }
+  });
+
+  it('its end: removed while it is ours; another one under the name stays and goes on (S4)', async () => {
+    const path = place();
+    const first = await TestServer.start({ uds: path });
+    rmSync(path);
+    const second = await TestServer.start({ uds: path });
+    await first.stop();
+    expect(await get(path, '/healthz')).toMatch(/^200 /);
+    await second.stop();
+    expect(lstatSync(path, { throwIfNoEntry: false })).toBeUndefined();
+    const third = await TestServer.start({ uds: path });
+    rmSync(path);
+    writeFileSync(path, 'precious');
+    await third.stop();
+    expect(lstatSync(path).isFile()).toBe(true);
+  });
+
+  it('its path: as long as the system takes, and not a byte more (S4)', async () => {
+    const directory = join(place(), '..');
+    const longest = join(directory, 'é'.repeat((107 - Buffer.byteLength(directory) - 1) >> 1));
+    const path = longest.padEnd(longest.length + 107 - Buffer.byteLength(longest), 'x');
+    expect(Buffer.byteLength(path)).toBe(107);
+    await start({ uds: path });
+    expect(await get(path, '/healthz')).toMatch(/^200 /);
+    await expect(TestServer.start({ uds: `${path}x` })).rejects.toThrow(/a path of 1\.\.107 bytes/);
+    expect(readdirSync(directory)).toHaveLength(1);
   });
 
   it('the name: what a dead process left is replaced; a live one, or anything else, is not (S4)', async () => {

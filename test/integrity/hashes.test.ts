@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { blake3 } from '@noble/hashes/blake3.js';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { blake3Hex } from '../../src/integrity/blake3.ts';
 import { hashChainOf, integrity, payloadHashOf } from '../../src/integrity/hash-chain.ts';
 import { timestampOf } from '../../src/integrity/timestamp.ts';
 import { type HashedEnvelope, verifyEnvelope } from '../../src/integrity/verify.ts';
+import fc, { Reached } from '../support/properties.ts';
 
 interface Vector {
   readonly name: string;
@@ -42,14 +42,18 @@ describe('blake3', () => {
   });
 
   it('hash: equals the reference on any bytes, views into larger buffers included', () => {
+    const reached = new Reached('blake3');
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 6000 }), fc.nat({ max: 64 }), (bytes, offset) => {
+        reached.saw({ bytes: bytes.length });
         const view = new Uint8Array(offset + bytes.length).subarray(offset);
         view.set(bytes);
         return blake3Hex(view) === reference(bytes);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
+    // Both builds, and a tree of chunks.
+    reached.atLeast({ bytes: 5_000 });
   });
 });
 
@@ -62,28 +66,38 @@ describe('hash chain', () => {
 
   it('chain: is the concatenation that the wire contract says, on any input (T2)', () => {
     const text = fc.string({ maxLength: 40, unit: 'grapheme' });
+    const reached = new Reached('hash chain');
     const attrs = fc.dictionary(fc.stringMatching(/^[a-z0-9._-]{1,64}$/), text, { maxKeys: 32 });
     fc.assert(
-      fc.property(text, text, fc.nat(), fc.uint8Array(), attrs, (topic, idemKey, ms, payload, pairs) => {
-        const hash = payloadHashOf(payload);
-        const keys = Object.keys(pairs).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-        const count = Buffer.alloc(4);
-        count.writeUInt32BE(keys.length);
-        const parts = ['svc-mailbox/envelope/v1', topic, new Date(ms).toISOString(), idemKey].map((s) =>
-          Buffer.from(s),
-        );
-        const bytes = Buffer.concat([
-          ...parts.map(lp),
-          lp(Buffer.from(hash.slice(3), 'hex')),
-          count,
-          ...keys.flatMap((key) => [lp(Buffer.from(key)), lp(Buffer.from(pairs[key] as string))]),
-        ]);
-        return integrity.hashChainOf(topic, ms, idemKey, hash, pairs) === `b3:${reference(bytes)}`;
-      }),
+      fc.property(
+        text,
+        text,
+        fc.nat(),
+        fc.uint8Array({ maxLength: 300 }),
+        attrs,
+        (topic, idemKey, ms, payload, pairs) => {
+          reached.saw({ attrs: Object.keys(pairs).length, payload: payload.length, text: topic.length });
+          const hash = payloadHashOf(payload);
+          const keys = Object.keys(pairs).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+          const count = Buffer.alloc(4);
+          count.writeUInt32BE(keys.length);
+          const parts = ['svc-mailbox/envelope/v1', topic, new Date(ms).toISOString(), idemKey].map((s) =>
+            Buffer.from(s),
+          );
+          const bytes = Buffer.concat([
+            ...parts.map(lp),
+            lp(Buffer.from(hash.slice(3), 'hex')),
+            count,
+            ...keys.flatMap((key) => [lp(Buffer.from(key)), lp(Buffer.from(pairs[key] as string))]),
+          ]);
+          return integrity.hashChainOf(topic, ms, idemKey, hash, pairs) === `b3:${reference(bytes)}`;
+        },
+      ),
     );
+    reached.atLeast({ attrs: 25, payload: 250, text: 30 });
   });
 
-  it('chain: any changed field is noticed', () => {
+  it('chain: a change of any field that it is over is noticed, of each hash too', () => {
     for (const { envelope } of vectors) {
       const payload = Buffer.from(`${envelope.payload_b64}A`, 'base64').toString('base64');
       const changed: [Partial<HashedEnvelope>, string][] = [
@@ -92,6 +106,8 @@ describe('hash chain', () => {
         [{ idem_key: `x${envelope.idem_key}` }, 'hash_chain'],
         [{ attrs: { ...envelope.attrs, extra: '' } }, 'hash_chain'],
         [{ payload_b64: `AAAA${payload}` }, 'payload_hash'],
+        [{ payload_hash: `b3:${'0'.repeat(64)}` }, 'payload_hash'],
+        [{ hash_chain: `b3:${'0'.repeat(64)}` }, 'hash_chain'],
       ];
       for (const [change, field] of changed) expect(verifyEnvelope({ ...envelope, ...change })).toBe(field);
     }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isSignedBy, signerOf } from '../../src/integrity/signature.ts';
+import fc from '../support/properties.ts';
 
 const pemOf = (type: 'ed25519' | 'x25519' = 'ed25519'): Buffer =>
   Buffer.from(generateKeyPairSync(type as 'ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));

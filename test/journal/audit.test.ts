@@ -104,7 +104,7 @@ function verdictOn(lawless: (known: { msgId: string; receipt: string; atMs: numb
   const payloadHash = hashOf(payload);
   const sent = bench.run(0, {
     name: 'send',
-    ...{ atMs, topic, idemKey: 'k', payload, payloadHash, hashChain: payloadHash, attrs: {} },
+    ...{ atMs, tsMs: atMs, topic, idemKey: 'k', payload, payloadHash, hashChain: payloadHash, attrs: {} },
     ...{ corrId: 'c', delayMs: 0, ttlMs: Number.POSITIVE_INFINITY, random: 77 },
   });
   const { msgId } = sent[0] as MessageFact;
@@ -157,6 +157,15 @@ describe('lawful', () => {
         lastError: 'expired',
       }),
       'notBeforeMs is',
+    ],
+    [
+      'a message put off for longer than a nack may (RT1)',
+      true,
+      ({ msgId, atMs }) => ({
+        ...{ name: 'nacked', atMs, msgId, notBeforeMs: atMs + 43_200_001, ...gone },
+        ...{ lastError: null, settledUntilMs: atMs + 300 },
+      }),
+      'it comes back in 43200001 ms, a nack may ask for 0 to 43200000',
     ],
     [
       'a dead letter with attempts left (RT1)',

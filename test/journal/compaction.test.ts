@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { filesOf, PAYLOADS } from '../../src/journal/layout.ts';
-import { JournalBench } from '../support/journal.ts';
+import { loadSnapshot, recover } from '../../src/journal/recover.ts';
+import { isRefusal } from '../../src/journal/walk.ts';
+import type { Clocks } from '../../src/ports.ts';
+import { JournalBench, RECOVERING } from '../support/journal.ts';
 
 const SEGMENT_BYTES = 8192;
 
@@ -26,6 +29,29 @@ describe('compaction', () => {
     const largest = Math.max(...snapshots, 2 * SEGMENT_BYTES);
     for (const bytes of bytesAt) expect(bytes).toBeLessThan(5 * largest + 5 * SEGMENT_BYTES);
     expect(Math.max(...bytesAt.slice(5))).toBeLessThan(1.5 * (bytesAt[4] as number));
+  });
+
+  it('a snapshot says what the clocks showed at its end: enough to go on from, where the log after it is empty (TM1)', () => {
+    const bench = new JournalBench(7).open();
+    bench.start();
+    bench.queue.run();
+    const made = () => bench.events.find((event) => event.startsWith('compacted'));
+    for (let steps = 0; made() === undefined && steps < 1000; steps++) {
+      bench.step();
+      bench.queue.run();
+    }
+    const sequence = Number(made()?.slice('compacted '.length));
+    let clocks: Clocks | null = null;
+    recover(bench.disk, {
+      ...{ ...RECOVERING, oldest: true },
+      visited: (replica, frame) => {
+        if (frame.sequence === sequence) clocks = replica.clocks;
+      },
+    });
+    const loaded = loadSnapshot(bench.disk, sequence, RECOVERING.hash);
+    expect(isRefusal(loaded)).toBe(false);
+    expect(clocks).not.toBeNull();
+    expect('replica' in loaded && loaded.replica.clocks).toEqual(clocks);
   });
 
   it('payload files: there are those of live messages and no others, over restarts and snapshots (rule 6, item 1)', () => {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../src/journal/bytes.ts';
 import {
@@ -11,6 +10,7 @@ import {
   sealFrame,
 } from '../../src/journal/frame.ts';
 import { SALT, sha256 } from '../support/journal.ts';
+import fc, { Reached } from '../support/properties.ts';
 
 const SECRET = { salt: SALT, hash: sha256 };
 const SECTOR = 512;
@@ -39,8 +39,10 @@ const bodies = fc
 
 describe('frame', () => {
   it('read back as it was written; a header never straddles a sector (journal rules 1, 2)', () => {
+    const reached = new Reached('journal frame');
     fc.assert(
       fc.property(bodies, places, fc.integer({ min: 1, max: 2 ** 40 }), (body, at, sequence) => {
+        reached.saw({ bytes: body.length, at });
         const { file, bytes } = frameIn(body, at, sequence);
         expect(bytes).toBe(frameBytes(body.length));
         expect(Math.floor(at / SECTOR)).toBe(Math.floor((at + 63) / SECTOR));
@@ -50,6 +52,7 @@ describe('frame', () => {
         expect(read(file, at + bytes).kind).toBe('none');
       }),
     );
+    reached.atLeast({ bytes: 2_000, at: 2_000 });
   });
 
   it('damage: every bit of every byte is noticed, and passes for no torn write (journal rule 3)', () => {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PayloadFiles } from '../../src/journal/payloads.ts';
 import type { Storage, StorageOp } from '../../src/ports.ts';
+import fc from '../support/properties.ts';
 
 type Waiting = { readonly op: StorageOp; readonly done: (error: Error | null, result: number) => void };
 

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { FileStorage } from '../../src/journal/file-storage.ts';
+import fc from '../support/properties.ts';
 
 /** How much the system gives of what is asked for, one read after the other. */
 const shares = vi.hoisted(() => ({ next: (): number => 1 }));

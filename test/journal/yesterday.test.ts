@@ -11,10 +11,14 @@ import { FileStorage } from '../../src/journal/file-storage.ts';
 import { filesOf } from '../../src/journal/layout.ts';
 import { KINDS, readRecord } from '../../src/journal/record.ts';
 import { type Recovered, readSnapshot, recover } from '../../src/journal/recover.ts';
-import { storyOf } from '../support/yesterday.ts';
+import { storyOf, WALL_AHEAD_MS } from '../support/yesterday.ts';
 
-/** Written once by each version that wrote another format, and never again: only ever add to these. */
-const VERSIONS = ['journal-v1'];
+/** Written once by each version that wrote other records, and never again: only ever add to these. With the kinds that came
+ * later: `record.test.ts` holds their bytes. */
+const VERSIONS = [
+  ['journal-v1', ['clocks', 'charged_link', 'barred']],
+  ['journal-v1-clocks', ['charged_link', 'barred']],
+] as const;
 const of = (version: string): string => resolve(import.meta.dirname, '../vectors', version);
 
 function found(folder: string, oldest = false): Recovered {
@@ -23,7 +27,7 @@ function found(folder: string, oldest = false): Recovered {
   return recovered;
 }
 
-describe.each(VERSIONS)("yesterday's files: %s", (version) => {
+describe.each(VERSIONS)("yesterday's files: %s", (version, later: readonly string[]) => {
   const expected = JSON.parse(readFileSync(`${of(version)}.json`, 'utf8'));
 
   it('say what they said then, from the newest snapshot and from the oldest', () => {
@@ -43,8 +47,17 @@ describe.each(VERSIONS)("yesterday's files: %s", (version) => {
     recover(storage, { ...RECOVERING, oldest: true, visit: ({ body }) => note(body) });
     for (const sequence of filesOf(storage).snapshots) readSnapshot(storage, sequence, RECOVERING.hash, note);
     const apart = Object.keys(KINDS).filter((kind) => kind.endsWith('_apart'));
-    expect([...kinds, ...apart].sort()).toEqual(Object.keys(KINDS).sort());
+    expect([...kinds, ...apart, ...later].sort()).toEqual(Object.keys(KINDS).sort());
     expect(found(of(version)).apart.size).toBeGreaterThan(1);
+  });
+
+  it('say what the clocks showed last, from the newest snapshot and from the oldest; where no record says so, one was both (TM1)', () => {
+    const aheadMs = later.includes('clocks') ? 0 : WALL_AHEAD_MS;
+    for (const oldest of [false, true]) {
+      const { clocks, shards } = found(of(version), oldest).replica;
+      const serviceMs = Math.max(...shards.map(({ nowMs }) => nowMs));
+      expect(clocks).toEqual({ name: 'clocks', serviceMs, wallMs: serviceMs + aheadMs });
+    }
   });
 
   it('are gone on with: the next process appends to them', async () => {

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { execute } from '../../src/core/execute.ts';
 import { Savepoint } from '../../src/core/savepoint.ts';
@@ -10,6 +9,7 @@ import { limitsOf, type MailboxConstants, readMailboxConstants, shardVariables }
 import { TLA } from '../../src/model/models.ts';
 import { FIELDS, project, receiptOf } from '../../src/model/project.ts';
 import { decode, type Value, widthOf } from '../../src/model/values.ts';
+import fc from '../support/properties.ts';
 import { sendOf } from '../support/shard.ts';
 import { Walk, walks } from '../support/walk.ts';
 

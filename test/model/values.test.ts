@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TlaReader } from '../../src/model/tla-text.ts';
 import {
@@ -17,6 +16,7 @@ import {
   type Value,
   widthOf,
 } from '../../src/model/values.ts';
+import fc from '../support/properties.ts';
 
 interface Typed {
   readonly type: Type;

@@ -32,6 +32,16 @@ describe('log', () => {
     expect(log.debugOn).toBe(false);
   });
 
+  it('what others wrote does nothing to a terminal, as text and as JSON, which stays the same JSON', () => {
+    const hostile = '\x1b[2J\x9b31m\x7f\u202e\u200b\u2028\ud800';
+    for (const format of ['text', 'json'] as const) {
+      const lines: string[] = [];
+      createLog('info', format, (line) => lines.push(line)).warn('config.reload_failed', { reason: hostile });
+      expect(lines[0]).toMatch(/^[ -~]+\n$/);
+      if (format === 'json') expect(JSON.parse(lines[0] as string).reason).toBe(hostile);
+    }
+  });
+
   it('text: the same fields on one line, line breaks escaped', () => {
     const lines: string[] = [];
     createLog('info', 'text', (line) => lines.push(line)).info('server.ready', { http: 'a:1', note: 'x\ny' });

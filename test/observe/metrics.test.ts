@@ -1,4 +1,6 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REJECTED_REASONS } from '../../src/observe/metrics.ts';
 import { TestServer } from '../support/server.ts';
 
 /** All series of a scrape by name with labels. */
@@ -99,16 +101,22 @@ describe('metrics', () => {
     await expect.poll(() => server.metric('visibility_timeout_total'), { timeout: 5_000 }).toBe(before + 1);
   });
 
-  it('every refusal is counted by its reason (O1)', async () => {
+  it('every refusal is counted by its reason, and every reason there is (O1)', async () => {
+    const zipped = gzipSync(JSON.stringify({ topic: 't', idem_key: 'k', payload_b64: 'A'.repeat(400_000) }));
+    const gzip = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
     const refusals: [string, () => Promise<unknown>][] = [
       ['rejected_total{reason="unauth"}', () => server.post('/v1/recv', { topic: 't' }, { cap: 'no-macaroon' })],
       ['auth_failures_total{scope="ack"}', () => server.post('/v1/ack/x'.padEnd(34, '0'), {}, { cap: null })],
       ['rejected_total{reason="schema"}', () => server.send('t', 'k', { colour: 'red' })],
       ['rejected_total{reason="oversize"}', () => server.send('t', 'k', { payload_b64: 'A'.repeat(1_100_000) })],
+      ['rejected_total{reason="ratio_cap"}', () => server.postBytes('/v1/send', zipped, gzip)],
       ['rejected_total{reason="integrity"}', () => server.send('t', 'k', { payload_hash: `b3:${'0'.repeat(64)}` })],
       ['integrity_fail_total{reason="send"}', () => server.send('t', 'k', { payload_hash: `b3:${'0'.repeat(64)}` })],
     ];
     for (const [name, act] of refusals) expect(await moves([name], act)).toEqual({ [name]: 1 });
+    // Saturation has a test of its own, below.
+    const asked = refusals.flatMap(([name]) => /^rejected_total.reason="(\w+)"/.exec(name)?.[1] ?? []);
+    expect([...asked, 'saturated'].sort()).toEqual([...REJECTED_REASONS].sort());
   });
 
   it('a full shard is counted as saturation and as a busy endpoint (O1, D5)', async () => {

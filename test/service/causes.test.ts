@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
@@ -6,6 +5,7 @@ import type { Cause } from '../../src/ports.ts';
 import type { Caller, Delivery, RecvRequest, Reply, Request } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
 import type { Stream } from '../../src/service/streams.ts';
+import fc from '../support/properties.ts';
 import { limitsOf } from '../support/shard.ts';
 
 /** Whoever asks under this name. */

@@ -321,6 +321,8 @@ describe('stream', () => {
     world.service.closeStream(kept.stream as Stream, [], world.nowMs);
     expect(world.open().opening?.outcome).toBe('ok');
     world.service.refuseWrites('draining');
+    expect(world.open({}, outside).opening?.outcome).toBe('cap_scope');
+    expect(world.open({}, { ...everyone, charge: () => 7 }).opening?.outcome).toBe('quota');
     expect(world.open().opening?.outcome).toBe('draining');
   });
 

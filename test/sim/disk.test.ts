@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Crash, Disk } from '../../sim/disk.ts';
 import { Queue } from '../support/journal.ts';
+import fc from '../support/properties.ts';
 
 const bytesOf = (text: string): Uint8Array => Buffer.from(text);
 const textOf = (disk: Disk, file: string): string => Buffer.from(disk.read(file, 0, 10_000)).toString();

@@ -96,7 +96,7 @@ describe('history: what clients saw', () => {
     ],
     [
       'leased anew while the lease lasts',
-      'SingleLeaseInv',
+      'SingleLeaseProp',
       (s) => {
         s.send('k', ID(1), 0);
         s.recv(5, {});
@@ -105,7 +105,7 @@ describe('history: what clients saw', () => {
     ],
     [
       'acked with two receipts',
-      'SingleLeaseInv',
+      'SingleLeaseProp',
       (s) => {
         s.send('k', ID(1), 0);
         s.recv(5, {});
@@ -154,6 +154,34 @@ describe('history: what clients saw', () => {
     story.recv(10_030, { msgId: ID(2), epoch: 2, receipt: 'r2' });
     story.checker.finish(() => 'dead_lettered');
     expect(story.checker.counts.lost).toBe(0);
+  });
+
+  it('a clock that ran ahead at once: windows and leases may be shorter by as much, on its node and over that moment, no more (TM1)', () => {
+    const twice = (again: number, more: (checker: HistoryChecker) => void) => () => {
+      const story = new Story();
+      more(story.checker);
+      story.send('k', ID(1), 0);
+      story.send('k', ID(2), again);
+    };
+    const anew = (at: number) => () => {
+      const story = new Story();
+      story.checker.gained(0, 600, 50);
+      story.send('k', ID(1), 0);
+      story.recv(10, {});
+      story.recv(at, { attempt: 2, epoch: 2, receipt: 'r2' });
+    };
+    const gained = (node: number, atMs: number) => (checker: HistoryChecker) => checker.gained(node, 4_000, atMs);
+    twice(6_000, gained(0, 3_000))();
+    for (const [again, how] of [
+      [5_990, gained(0, 3_000)],
+      [9_000, gained(1, 3_000)],
+      [9_000, gained(0, 9_500)],
+      [9_000, () => {}],
+    ] as const) {
+      expect(twice(again, how)).toThrow(expect.objectContaining({ rule: 'IdempotentInv' }));
+    }
+    anew(410)();
+    expect(anew(400)).toThrow(expect.objectContaining({ rule: 'SingleLeaseProp' }));
   });
 
   it('durations are not compared while clocks are bent', () => {

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KINDS, type Kind, Loop } from '../../sim/loop.ts';
 import { Stream, Tape } from '../../sim/random.ts';
+import fc, { Reached } from '../support/properties.ts';
 
 describe('loop', () => {
   it('runs events by time, kind and id, whatever the order in which they were asked for', () => {
     const kinds = fc.constantFrom(...KINDS);
     const events = fc.uniqueArray(fc.tuple(fc.nat(20), kinds, fc.nat(5)), { maxLength: 100, selector: String });
+    const reached = new Reached('events');
     fc.assert(
       fc.property(events, (asked) => {
+        reached.saw({ asked: asked.length });
         const loop = new Loop();
         const ran: (typeof asked)[number][] = [];
         for (const [atMs, kind, id] of asked) loop.at(atMs, kind, id, () => ran.push([loop.nowMs, kind, id]));
@@ -19,6 +21,7 @@ describe('loop', () => {
         expect(ran).toEqual(expected);
       }),
     );
+    reached.atLeast({ asked: 85 });
   });
 
   it('does not run what is later than asked', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { NOTHING_MORE } from '../../sim/conclusion.ts';
 import { partingStep, stepsAround } from '../../sim/diff.ts';
 import { readSchedule } from '../../sim/files.ts';
 import { swarmSchedule } from '../../sim/fuzz/swarm.ts';
-import { formatReplay, parseReplay, type Replay, replayOf } from '../../sim/replay/file.ts';
+import { expectationsOf, formatReplay, parseReplay, type Replay, replayOf } from '../../sim/replay/file.ts';
 import { play } from '../../sim/replay/player.ts';
 import { Recorder } from '../../sim/replay/recorder.ts';
 import type { Script } from '../../sim/replay/script.ts';
@@ -10,6 +11,7 @@ import { Shrinker } from '../../sim/replay/shrink.ts';
 import { worldOf } from '../../sim/run.ts';
 import type { Schedule } from '../../sim/schedule.ts';
 import type { RunResult, World } from '../../sim/world.ts';
+import { growth } from '../support/growth.ts';
 
 interface Recorded {
   readonly script: Script;
@@ -24,7 +26,13 @@ function record(schedule: Schedule, seed = schedule.seed): Recorded {
   return { script: recorder.script(world), world, run };
 }
 
-const about = { title: 't', from: 'happy-path#1', version: 'test', minimal: false };
+const about = {
+  title: 't',
+  from: 'happy-path#1',
+  version: 'test',
+  minimal: false,
+  expects: expectationsOf(NOTHING_MORE),
+};
 const saved = (recorded: Recorded): Replay => replayOf(recorded.script, recorded, about);
 const shorten = (name: string, durationMs: number): Schedule => {
   const schedule = readSchedule(name);
@@ -119,9 +127,50 @@ describe('replay files: what is wrong is named', () => {
       /elements\[1\]: atMs: goes back/,
     ],
   ];
+  type Faults = { atMs: number; fault: Record<string, unknown> }[];
+  const withFault = (fault: Record<string, unknown>): string =>
+    broken(({ script }) => (script['elements'] as Faults).unshift({ atMs: 0, fault: { node: 0, ...fault } }));
+  const setup = (change: Record<string, unknown>): string =>
+    broken(({ script }) => Object.assign(script['setup'] as object, change));
+  cases.push(
+    [
+      'more bits than a disk has',
+      withFault({ kind: 'bit_flip', bits: 1_000_000_000 }),
+      /elements\.0\.fault\.bits: must be/,
+    ],
+    ['a clock set by more than a day', withFault({ kind: 'clock_step', byMs: 1e300 }), /elements\.0\.fault\.byMs/],
+    ['a flood beyond all sockets', withFault({ kind: 'connection_flood', connections: 1e9, forMs: 1 }), /connections/],
+    ['a skew beyond a day', setup({ skewMs: [1e18] }), /setup\.skewMs\.0/],
+    ['syncs that end before they begin', setup({ syncMs: { min: 2, max: 1 } }), /syncMs: max must be at least min/],
+    ['no attempts at all', setup({ limits: { maxAttempts: 0 } }), /limits/],
+    ['a title of several lines', broken((file) => Object.assign(file, { title: 'a\nb' })), /title/],
+    [
+      'a field whose name is hostile',
+      broken((file) => Object.assign(file, { '\u001b[2J': 1 })),
+      /"\\u001b\[2J": unknown/,
+    ],
+  );
   for (const [what, text, message] of cases) {
     it(what, () => expect(() => parseReplay(text, 'f')).toThrow(message));
   }
+
+  it('drawn runs are within the bounds of their own files', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const schedule = swarmSchedule(seed);
+      const short = { ...schedule, setup: { ...schedule.setup, durationMs: 1_000, settleMs: 1_000 }, faults: [] };
+      expect(() => parseReplay(formatReplay(saved(record(short))), 'f')).not.toThrow();
+    }
+  });
+
+  it('many elements cost no more than their lines (T4)', () => {
+    const wide = (count: number): string =>
+      broken(({ script }) => {
+        const [first] = script['elements'] as Elements;
+        script['elements'] = Array.from({ length: count }, () => first);
+      });
+    const texts = new Map([1_000, 16_000].map((count) => [count, wide(count)]));
+    expect(growth((count) => parseReplay(texts.get(count) as string, 'f'), 1_000, 16)).toBeLessThan(4);
+  });
 });
 
 describe('shrink', () => {

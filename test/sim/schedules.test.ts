@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { asDeclared } from '../../sim/conclusion.ts';
 import { SpecTrace } from '../../sim/export/trace.ts';
 import { readSchedule, shippedNames } from '../../sim/files.ts';
-import { asDeclared, exitCodeOf, formatResult } from '../../sim/report/text.ts';
+import { formatResult } from '../../sim/report/text.ts';
 import { runSchedule, type SimResult, worldOf } from '../../sim/run.ts';
 import type { Schedule } from '../../sim/schedule.ts';
 import { checkTrace } from '../../src/trace/check.ts';
@@ -17,8 +18,8 @@ function shortened(schedule: Schedule): Schedule {
 }
 
 const shipped = shippedNames().map((name) => shortened(readSchedule(name)));
-const summary = ({ schedule, seed, verdict, missed }: SimResult): string =>
-  `${schedule.name} seed ${seed}: ${verdict.kind} ${'detail' in verdict ? verdict.detail : ''} ${missed.join(', ')}`;
+const summary = ({ schedule, seed, conclusion }: SimResult): string =>
+  `${schedule.name} seed ${seed}: ${conclusion.line}`;
 
 describe('shipped schedules', () => {
   it('there are at least 25, negative ones among them, each named as its file and with a seed of its own', () => {
@@ -35,8 +36,10 @@ describe('shipped schedules', () => {
     it(`${schedule.name}: comes out as declared, twice with the same hash, and is a behaviour of the specification (AC1, RT4, V4, V5)`, () => {
       const lines: string[] = [];
       const first = runSchedule(schedule, undefined, { observers: [new SpecTrace(null, (line) => lines.push(line))] });
-      expect(asDeclared(first), summary(first)).toBe(true);
-      expect(exitCodeOf(first)).toBe(schedule.violates === null ? 0 : schedule.violates === 'DeliveredLive' ? 11 : 10);
+      expect(asDeclared(first.conclusion), summary(first)).toBe(true);
+      expect(first.conclusion.exit).toBe(
+        schedule.violates === null ? 0 : schedule.violates === 'DeliveredLive' ? 11 : 10,
+      );
       expect(runSchedule(schedule).hash).toBe(first.hash);
       expect(formatResult(first, 1)).toContain(first.hash);
       if (schedule.violates !== null) return;
@@ -60,8 +63,8 @@ describe('what makes a run fail', () => {
 
   it('a goal that was not reached fails the run and names both numbers', () => {
     const result = runSchedule({ ...short, goals: { recoveries: 3 } });
-    expect(result.missed).toEqual(['recoveries 0 of 3']);
-    expect(exitCodeOf(result)).toBe(11);
+    expect(result.conclusion).toMatchObject({ kind: 'goals_missed', detail: 'recoveries 0 of 3' });
+    expect(result.conclusion.exit).toBe(11);
     expect(formatResult(result, 1)).toContain('GOALS MISSED: recoveries 0 of 3');
   });
 
@@ -72,7 +75,7 @@ describe('what makes a run fail', () => {
       consumers: [],
     });
     expect(result.verdict).toMatchObject({ kind: 'liveness', msgId: expect.stringMatching(/^[0-9A-Z]{26}$/) });
-    expect(exitCodeOf(result)).toBe(11);
+    expect(result.conclusion.exit).toBe(11);
   });
 
   it('only the nodes that heal are held to the bound; the others keep what they hold', () => {
@@ -86,22 +89,21 @@ describe('what makes a run fail', () => {
 
   it('a negative schedule that holds fails, because it proved nothing', () => {
     const result = runSchedule({ ...short, violates: 'NoLossInv' });
-    expect(exitCodeOf(result)).toBe(11);
-    expect(asDeclared(result)).toBe(false);
+    expect(result.conclusion.exit).toBe(11);
+    expect(asDeclared(result.conclusion)).toBe(false);
     expect(formatResult(result, 1)).toContain('NOT CAUGHT: NoLossInv');
   });
 
   it('a violation of another invariant than the declared one is not as declared', () => {
     const negative = readSchedule('negative-reply-before-sync');
-    expect(asDeclared(runSchedule({ ...negative, violates: 'CapacityInv' }))).toBe(false);
+    expect(asDeclared(runSchedule({ ...negative, violates: 'CapacityInv' }).conclusion)).toBe(false);
   });
 
   it('a capability that is revoked mid-flight gets nothing more, and says so (AU3)', () => {
     const revoke = { kind: 'revoke', of: 'producers', atMs: 5_000, everyMs: { min: 0, max: 0 }, reissueMs: 0 } as const;
     const longer = { ...short, setup: { ...short.setup, durationMs: 10_000 } };
     const result = runSchedule({ ...longer, faults: [revoke], goals: { refused_auth: 1, revoked: 1 } });
-    expect(result.verdict.kind, summary(result)).toBe('held');
-    expect(result.missed).toEqual([]);
+    expect(result.conclusion.kind, summary(result)).toBe('held');
     expect(result.tally['accepted']).toBeLessThan(runSchedule(longer).tally['accepted']!);
   });
 });

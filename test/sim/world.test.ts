@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { headerOf, keyringOf, nonceOf } from '../../sim/capabilities.ts';
 import { ACTIONS, emptyCells, GOAL_NAMES } from '../../sim/checkers/tally.ts';
+import { TimeChecker } from '../../sim/checkers/time.ts';
 import { EPOCH_MS, NodeClock } from '../../sim/clock.ts';
 import { ItfTrace } from '../../sim/export/itf.ts';
 import { SHIVIZ_EXPRESSION, ShiVizLog } from '../../sim/export/shiviz.ts';
@@ -14,6 +15,7 @@ import { runSchedule } from '../../sim/run.ts';
 import type { PlannedFault, Schedule } from '../../sim/schedule.ts';
 import { Authority } from '../../src/auth/authorize.ts';
 
+const DAY_MS = 86_400_000;
 const ONCE = { min: 0, max: 0 };
 const ms = (value: number) => ({ min: value, max: value });
 
@@ -28,22 +30,65 @@ function quiet(
 }
 
 describe('clocks of a node', () => {
-  it('steps of the wall reach the process with its next start (TM1)', () => {
-    const loop = new Loop();
-    const clock = new NodeClock(loop, 5_000);
-    clock.anchor();
+  it('steps of the wall reach no process, and the next one only where the journal does not know of them (TM1)', () => {
+    const clock = new NodeClock(new Loop(), 5_000);
     expect([clock.nowMs(), clock.wallMs()]).toEqual([EPOCH_MS + 5_000, EPOCH_MS + 5_000]);
-    clock.step(-60_000);
-    expect([clock.nowMs(), clock.wallMs()]).toEqual([EPOCH_MS + 5_000, EPOCH_MS - 55_000]);
-    clock.anchor();
-    expect(clock.nowMs()).toBe(EPOCH_MS - 55_000);
+    const before = { name: 'clocks', serviceMs: clock.nowMs(), wallMs: clock.wallMs() } as const;
+    clock.step(60_000);
+    expect([clock.nowMs(), clock.wallMs()]).toEqual([EPOCH_MS + 5_000, EPOCH_MS + 65_000]);
+    const after = { ...before, wallMs: clock.wallMs() };
+    clock.begin(after);
+    expect(clock.nowMs()).toBe(EPOCH_MS + 5_000);
+    clock.begin(before);
+    expect(clock.nowMs()).toBe(EPOCH_MS + 65_000);
+    clock.step(-120_000);
+    clock.begin(before);
+    expect(clock.nowMs()).toBe(EPOCH_MS + 5_000);
+  });
+
+  it('over a restart: off by what the wall clock was set by since that could be written down, by no more and no less is a breach (TM1)', () => {
+    const begun = (how: (clock: NodeClock, time: TimeChecker) => void, serviceMs: number, wallMs: number): number => {
+      const clock = new NodeClock(new Loop(), 0);
+      const time = new TimeChecker(clock);
+      time.started(true);
+      time.appending();
+      time.durable();
+      how(clock, time);
+      clock.begin({ name: 'clocks', serviceMs: EPOCH_MS + serviceMs, wallMs: EPOCH_MS + wallMs });
+      return time.started(false);
+    };
+    const breach = expect.objectContaining({ rule: 'TM1' });
+    expect(begun(() => {}, 0, 0)).toBe(0);
+    expect(begun((clock) => clock.step(DAY_MS), 0, 0)).toBe(DAY_MS);
+    expect(begun((clock) => clock.step(-DAY_MS), 0, 0)).toBe(0);
+    expect(() => begun((clock) => clock.step(DAY_MS), 0, -10)).toThrow(breach);
+    expect(() => begun(() => {}, -10, 0)).toThrow(breach);
+    const written = (clock: NodeClock, time: TimeChecker): void => {
+      clock.step(DAY_MS);
+      time.appending();
+      time.durable();
+    };
+    expect(begun(written, 0, DAY_MS)).toBe(0);
+    expect(() => begun(written, 0, 0)).toThrow(breach);
+    // Whether an append under way is there, the next start finds out.
+    const writing = (clock: NodeClock, time: TimeChecker): void => {
+      clock.step(DAY_MS);
+      time.appending();
+    };
+    expect([begun(writing, 0, DAY_MS), begun(writing, 0, 0)]).toEqual([0, DAY_MS]);
+    const unsaid = (clock: NodeClock, time: TimeChecker): void => {
+      clock.step(1_000);
+      time.idle();
+      time.looked();
+      time.idle();
+    };
+    expect(() => begun(unsaid, 0, 0)).toThrow(breach);
   });
 
   it('drift and standstill bend time both ways, and say how long a deadline is away', () => {
     const loop = new Loop();
     const clock = new NodeClock(loop, 0);
     const pass = (by: number): void => void loop.step(loop.nowMs + by);
-    clock.anchor();
     clock.drift(1.5);
     pass(1_000);
     expect(clock.nowMs()).toBe(EPOCH_MS + 1_500);

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { getNextSnapshot, initialTransition, transition } from 'xstate';
 import { type GuardName, guards, type Lifecycle, type LifecycleEvent, unsent, updates } from '../../spec/lifecycle.ts';
 import { messageMachine } from '../../spec/message.machine.ts';
 import { rowsOf, rowTo, step, TABLE } from '../../spec/table.ts';
 import { EVENTS, type EventName, STATES, type State } from '../../spec/vocabulary.ts';
+import fc from '../support/properties.ts';
 
 const LIMITS = { maxAttempts: 3, maxRedrives: 2, inflightFactor: 3, releasesMax: 3, readyRetentionMs: 50 };
 

@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { generate } from 'selfsigned';
+
+const VECTORS = resolve(import.meta.dirname, '../vectors/tls');
 
 /** A certificate for 127.0.0.1 and its key, in files of a directory of their own. */
 export class TestCertificate {
@@ -31,6 +33,18 @@ export class TestCertificate {
     this.key = pair.private;
     writeFileSync(this.certFile, this.cert, { mode: 0o644 });
     writeFileSync(this.keyFile, this.key, { mode: 0o600 });
+  }
+
+  /** Replaces the certificate by these bytes. */
+  writeCert(cert: string | Buffer): void {
+    writeFileSync(this.certFile, cert, { mode: 0o644 });
+  }
+
+  /** A pair of a kind that no client takes (openssl made it: `test/vectors/tls`). */
+  useOdd(name: 'secp256k1' | 'rsa512'): void {
+    const read = (ending: string): Buffer => readFileSync(join(VECTORS, `${name}.${ending}`));
+    this.writeCert(read('crt'));
+    writeFileSync(this.keyFile, read('key'), { mode: 0o600 });
   }
 
   get settings(): { tls_cert: string; tls_key: string } {

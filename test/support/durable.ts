@@ -59,10 +59,12 @@ export class DurableServer {
     return this.serving;
   }
 
-  /** Good for an hour. */
+  /** Good for an hour with a wide quota, unless the caveats say otherwise. */
   cap(...caveats: string[]): { readonly token: string; readonly nonce: string } {
-    const quota = caveats.some((line) => line.startsWith('quota_ops')) ? [] : ['quota_ops = 10000000/1'];
-    return mint(this.keyring, [...caveats, ...quota, `expires = ${Math.floor(Date.now() / 1000) + 3600}`]);
+    const says = (name: string): boolean => caveats.some((line) => line.startsWith(name));
+    const quota = says('quota_ops') ? [] : ['quota_ops = 10000000/1'];
+    const expires = says('expires') ? [] : [`expires = ${Math.floor(Date.now() / 1000) + 3600}`];
+    return mint(this.keyring, [...caveats, ...quota, ...expires]);
   }
 
   async end(): Promise<void> {

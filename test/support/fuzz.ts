@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect } from 'vitest';
+import fc from './properties.ts';
 
 /** How long one fuzzer goes on: `npm run fuzz` says longer. */
 const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? 500);

@@ -24,6 +24,8 @@ export const RECOVERING: RecoverOptions = { hash: sha256, payloadHashOf: hashOf 
 export const SALT = new Uint8Array(16).fill(5);
 export const LIMITS = limitsOf({ maxAttempts: 3, tReplayMs: 300, settledCapacity: 20, dlqMaxPerTopic: 3 });
 const SHARDS = 2;
+/** What the wall clock shows more than the service clock. */
+const WALL_AHEAD_MS = 3_600_000;
 /** Messages a shard is kept at. */
 const DEPTH = 12;
 /** Small, so that payloads in files of their own are common. */
@@ -143,7 +145,13 @@ export class JournalBench {
 
   /** The first append of a process. */
   start(): void {
-    this.append(takenOver(this.shards, this.journal.epoch, this.nowMs, LIMITS));
+    this.append([this.clocks(), ...takenOver(this.shards, this.journal.epoch, this.nowMs, LIMITS)]);
+  }
+
+  /** As every append of a process begins. */
+  private clocks(): Batch {
+    const serviceMs = Math.max(this.nowMs, ...this.shards.map(({ nowMs }) => nowMs));
+    return { shard: null, facts: [{ name: 'clocks', serviceMs, wallMs: serviceMs + WALL_AHEAD_MS }] };
   }
 
   /** One append of a few decisions. */
@@ -154,7 +162,7 @@ export class JournalBench {
       const facts = this.decide(shard, payloadBytes);
       if (facts.length > 0) batches.push({ shard: shard.shard, facts });
     }
-    this.append(batches);
+    this.append([this.clocks(), ...batches]);
   }
 
   /** One command, decided and appended. */

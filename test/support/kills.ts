@@ -12,7 +12,7 @@ const ANSWERS_MAX = 600;
 
 /**
  * kill -9 of the process group in the middle of traffic, again and again; then all of it must be accounted for (AC1,
- * NoLossInv, AckFinalProp, SingleLeaseInv, EpochMonotoneProp, IdempotentInv). Gives what was seen.
+ * NoLossInv, AckFinalProp, SingleLeaseProp, EpochMonotoneProp, IdempotentInv). Gives what was seen.
  */
 export async function killAgainAndAgain(rounds: number, seed: number): Promise<Swarm['history']['counts']> {
   const server = new DurableServer();

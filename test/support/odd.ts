@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from './properties.ts';
 
 /** Values at the bounds of something, or of another kind than was thought of. */
 const ODD: readonly unknown[] = [

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PROGRAM = resolve(ROOT, 'dist/mailbox.js');
+const MANY = resolve(import.meta.dirname, 'many-calls.mjs');
 
 export interface Finished {
   readonly code: number | null;
@@ -85,6 +86,19 @@ export class MailboxProcess {
 
 export const run = (args: readonly string[], env: Record<string, string> = {}): Promise<Finished> =>
   new MailboxProcess(args, env).finished;
+
+/**
+ * Many calls of the real program, one after the other in one process: for those that end by themselves and write nothing past the
+ * streams of Node.
+ */
+export async function runMany(
+  calls: readonly (readonly string[])[],
+  env: Record<string, string> = {},
+): Promise<Finished[]> {
+  const { code, out, err } = await new MailboxProcess([JSON.stringify(calls)], env, [process.execPath, MANY]).finished;
+  if (code !== 0) throw new Error(`exit ${code}: ${err}`);
+  return JSON.parse(out) as Finished[];
+}
 
 /** A server on ports of its own, in memory unless it is given a data directory. */
 export const serve = (...args: string[]): MailboxProcess => serveUnder([], ...args);

@@ -3,7 +3,7 @@ import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { mint } from '../../src/auth/mint.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { DispatchMode } from '../../src/http/dispatch.ts';
-import { type Running, startServer } from '../../src/main.ts';
+import { type Running, type ServerOptions, startServer } from '../../src/main.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { LineReader } from './lines.ts';
 
@@ -43,14 +43,15 @@ export class TestServer {
   static async start(
     settings: Record<string, string> = {},
     dispatch: DispatchMode = 'hot-direct',
+    more: Partial<Pick<ServerOptions, 'time' | 'keyring'>> = {},
   ): Promise<TestServer> {
     const lines: Record<string, unknown>[] = [];
     const config = loadConfig({ ...BASE, ...settings }, {});
-    const keyring = new Keyring([freshKey('k1', Date.now())]);
+    const keyring = more.keyring ?? new Keyring([freshKey('k1', Date.now())]);
     const log = createLog('debug', 'json', (line) => lines.push(JSON.parse(line)));
     // A verifier holds the keys itself.
     const held = config.settings.verifier_url === null ? keyring : null;
-    const running = await startServer({ settings: config.settings, keyring: held, log, dispatch });
+    const running = await startServer({ settings: config.settings, log, dispatch, ...more, keyring: held });
     return new TestServer(running, keyring, lines, config.settings.tls_cert !== null);
   }
 
@@ -61,8 +62,10 @@ export class TestServer {
   /** A capability good for an hour with a wide quota, unless the caveats say otherwise. */
   cap(...caveats: string[]): string {
     const quota = caveats.some((line) => line.startsWith('quota_ops')) ? [] : ['quota_ops = 1000000/1'];
-    const expires = `expires = ${Math.floor(Date.now() / 1000) + 3600}`;
-    return mint(this.keyring, [...caveats, ...quota, expires]).token;
+    const expires = caveats.some((line) => line.startsWith('expires'))
+      ? []
+      : [`expires = ${Math.floor(Date.now() / 1000) + 3600}`];
+    return mint(this.keyring, [...caveats, ...quota, ...expires]).token;
   }
 
   async ask(
@@ -112,8 +115,8 @@ export class TestServer {
     return { host, port: Number(port) };
   }
 
-  reload(settings: Record<string, string>, keyring = this.keyring): void {
-    this.running.reload({ settings: loadConfig({ ...BASE, ...settings }, {}).settings, keyring });
+  reload(settings: Record<string, string>, keyring = this.keyring): Promise<void> {
+    return this.running.reload({ settings: loadConfig({ ...BASE, ...settings }, {}).settings, keyring });
   }
 
   /** What the server writes on a raw connection until it closes it, or until `enough` says so. */
@@ -142,8 +145,8 @@ export class TestServer {
   }
 }
 
-/** Waits until `what` holds: a condition with a deadline. */
-export async function until(what: () => boolean | Promise<boolean>, deadlineMs = 5_000): Promise<void> {
+/** Waits until `what` holds: a condition with a deadline, against a hang and no measure. */
+export async function until(what: () => boolean | Promise<boolean>, deadlineMs = 30_000): Promise<void> {
   const endMs = performance.now() + deadlineMs;
   while (!(await what())) {
     if (performance.now() > endMs) throw new Error('condition not reached');

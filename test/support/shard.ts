@@ -28,6 +28,7 @@ export const shardOf = (changed: Partial<Limits> = {}): ShardState => new ShardS
 export const sendOf = (atMs: number, topic: string, idemKey: string, changed: Partial<Send> = {}): Send => ({
   name: 'send',
   atMs,
+  tsMs: atMs,
   topic,
   idemKey,
   payload: new Uint8Array([1, 2, 3]),

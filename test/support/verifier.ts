@@ -2,12 +2,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Authority } from '../../src/auth/authorize.ts';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
-import { systemClock } from '../../src/system.ts';
+import { ServiceClock } from '../../src/service/service-clock.ts';
+import { systemTime } from '../../src/system.ts';
 
 /** A capability authority as docs/protocol.md describes it, on a port that it keeps when it goes and comes back. */
 export class TestVerifier {
   readonly keyring = new Keyring([freshKey('a1', Date.now())]);
-  readonly authority = new Authority(this.keyring, systemClock(), 5_000);
+  readonly authority = new Authority(this.keyring, new ServiceClock(systemTime, null), 5_000);
   asked = 0;
   private server: Server | null = null;
   private port = 0;

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { advance } from '../../src/core/advance.ts';
 import type { Command } from '../../src/core/commands.ts';
 import { due } from '../../src/core/due.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { ShardState } from '../../src/core/state.ts';
+import fc from './properties.ts';
 import { Recorder, sendOf, shardOf } from './shard.ts';
 
 /** Small bounds, so that every refusal is met often. */
@@ -23,6 +23,20 @@ export const SMALL = {
   readyRetentionMs: 60,
   dlqRetentionMs: 80,
   defaultVisibilityMs: 10,
+};
+
+/** Room for structures of hundreds, which no model and no small bound reaches. */
+export const LARGE = {
+  ...SMALL,
+  shardCapacity: 250,
+  globalInflight: 120,
+  dedupCapacity: 400,
+  settledCapacity: 60,
+  dlqMaxPerTopic: 30,
+  dlqCapacity: 50,
+  tReplayMs: 90,
+  readyRetentionMs: 120,
+  dlqRetentionMs: 60,
 };
 
 /** What to do next, loosely: ids and receipts are taken of those seen. */
@@ -56,7 +70,23 @@ export const anyStep: fc.Arbitrary<Step> = fc.record({
   jitter: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
   flag: fc.boolean(),
 });
-export const walks = fc.array(anyStep, { minLength: 5, maxLength: 60, size: 'max' });
+/** Anything, and more of what fills and empties heaps; any message and any key; little time between. */
+const OFTEN = [
+  ...(['send', 'send', 'send', 'send', 'recv', 'recv', 'recv'] as const),
+  ...(['ack', 'ack', 'nack', 'extend', 'due'] as const),
+];
+const anyLargeStep: fc.Arbitrary<Step> = fc
+  .tuple(anyStep, fc.nat(2 * OFTEN.length - 1), fc.nat(400), fc.nat(400))
+  .map(([step, often, a, b]) => ({
+    ...step,
+    what: OFTEN[often] ?? step.what,
+    pass: step.pass % 4 === 0 ? 1 : 0,
+    a: often % 4 === 0 ? step.a : a,
+    b: often % 3 === 0 ? step.b : b,
+    flag: often % 8 !== 7,
+  }));
+export const largeWalks = fc.array(anyLargeStep, { minLength: 500, maxLength: 700 });
+export const walks = fc.array(anyStep, { minLength: 5, maxLength: 60 });
 
 /** A random walk of one shard. */
 export class Walk {
@@ -86,10 +116,10 @@ export class Walk {
       : (this.receipts.at(-1 - (b % this.receipts.length)) as string);
     switch (what) {
       case 'send': {
-        const ttlMs = b < 3 ? 10 + b : Number.POSITIVE_INFINITY;
+        const ttlMs = b % 10 < 3 ? 10 + b : Number.POSITIVE_INFINITY;
         return sendOf(atMs, `t${a % 2}`, `k${b}`, {
           payloadHash: flag ? 'b3:a' : 'b3:b',
-          delayMs: a > 6 ? a : 0,
+          delayMs: a % 10 > 6 ? a : 0,
           ttlMs,
         });
       }
@@ -113,12 +143,12 @@ export class Walk {
           receipt,
           jitter,
           reason: flag ? 'why' : null,
-          retryAfterMs: b < 5 ? b * 3 : null,
-          deadLetter: b === 9,
+          retryAfterMs: b % 10 < 5 ? b * 3 : null,
+          deadLetter: b % 10 === 9,
           damaged: a === 9 && b === 9,
         };
       case 'extend':
-        return { name: 'extend', atMs, msgId, receipt, visibilityMs: b < 5 ? b + 1 : null };
+        return { name: 'extend', atMs, msgId, receipt, visibilityMs: b % 10 < 5 ? b + 1 : null };
       case 'release':
         return { name: 'release', atMs, msgId, receipt, jitter };
       case 'expire':

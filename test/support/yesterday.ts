@@ -22,6 +22,8 @@ const LIMITS = limitsOf({ maxAttempts: 2, dlqMaxPerTopic: 3, tReplayMs: 60_000 }
 const SHARDS = 2;
 const SEGMENT_BYTES = 16_384;
 const INLINE_BYTES_MAX = 1000;
+/** What the wall clock shows more than the service clock. */
+export const WALL_AHEAD_MS = 86_400_000;
 
 /** What a journal says, as JSON: everything but where things stand in heaps. */
 export function storyOf(replica: Replica): object {
@@ -70,7 +72,8 @@ class Yesterday {
   }
 
   private append(batches: readonly Batch[]): void {
-    this.journal.append(batches, (error) => {
+    const clocks = { name: 'clocks', serviceMs: this.nowMs, wallMs: this.nowMs + WALL_AHEAD_MS } as const;
+    this.journal.append([{ shard: null, facts: [clocks] }, ...batches], (error) => {
       if (error !== null) throw error;
     });
     this.queue.run();
@@ -90,10 +93,11 @@ class Yesterday {
     const payloadHash = integrity.payloadHashOf(payload);
     const attrs = this.drawn % 2 === 0 ? { kind: 'ünïcode' } : {};
     const topic = `topic-${shard}`;
-    const hashChain = integrity.hashChainOf(topic, atMs, idemKey, payloadHash, attrs);
+    const tsMs = atMs + WALL_AHEAD_MS;
+    const hashChain = integrity.hashChainOf(topic, tsMs, idemKey, payloadHash, attrs);
     const content = { topic, idemKey, payload, payloadHash, hashChain, attrs, corrId: `corr-${this.drawn}` };
     const times = { delayMs: 0, ttlMs: Number.POSITIVE_INFINITY, ...more };
-    const [fact] = this.run(shard, { name: 'send', atMs, ...content, ...times, random: this.drawn });
+    const [fact] = this.run(shard, { name: 'send', atMs, tsMs, ...content, ...times, random: this.drawn });
     return (fact as MessageFact).msgId;
   }
 

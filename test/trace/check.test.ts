@@ -1,8 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkTrace } from '../../src/trace/check.ts';
 import { explainTrace } from '../../src/trace/explain.ts';
 import type { TraceStep } from '../../src/trace/format.ts';
+import { growth } from '../support/growth.ts';
+import fc from '../support/properties.ts';
 import {
   CORRUPTIONS,
   type CorpusTrace,
@@ -134,20 +135,98 @@ describe('trace check', () => {
     refused(changed(1, 'producer', 'me'), /line 1: producer: must be one of/);
     refused(
       changed(1, 'constants', { MaxAttempts: 0 }),
-      /line 1: constants\.MaxAttempts: must be a whole number, at least 1/,
+      /line 1: constants\.MaxAttempts: 0: must be a whole number, at least 1/,
     );
     refused(changed(1, 'constants', { Colour: 1 }), /line 1: constants\.Colour: unknown field/);
     refused(changed(1, 'extra', 1), /line 1: extra: unknown field/);
     refused(changed(2, 'action', 'Sned'), /line 2: action: "Sned" is none of Send/);
-    refused(changed(2, 'at_ms', -1), /line 2: at_ms: must be a whole number/);
+    refused(changed(2, 'at_ms', -1), /line 2: at_ms: -1: must be a whole number/);
     refused(changed(2, 'at_ms', 1e300), /line 2: at_ms/);
     refused(changed(2, 'outcome', 'maybe'), /line 2: outcome/);
     refused(changed(2, 'changes', { colour: 1 }), /line 2: changes\.colour: must be one of state/);
-    refused(changed(2, 'changes', { attempt: 'x' }), /line 2: changes\.attempt: must be a whole number/);
+    refused(changed(2, 'changes', { attempt: 'x' }), /line 2: changes\.attempt: "x": must be a whole number/);
     refused(changed(2, 'changes', { state: 'gone' }), /line 2: changes\.state: must be one of/);
     refused(changed(3, 'seq', 7), /line 3: seq: 7, expected 2/);
+    refused(changed(2, 'shard', 4_294_967_294), /line 2: shard: 4294967294: must be a whole number 0\.\.16383/);
+    refused(
+      changed(2, 'action', '\x1b[2J\u202e'.repeat(99)),
+      /line 2: action: "\\u001b\[2J.*" is none|\.\. \(\d+ characters\)/,
+    );
     refused(joined(lines()).slice(0, -9), /cut off/);
     refused(joined([...lines().slice(0, 3), 'not json']), /line 4: not JSON/);
+  });
+
+  it('bad input: names that every object has, and nesting without end, are one line too', () => {
+    const hostile = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'];
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const all = lines();
+    const withText = (line: number, field: string, json: string): string => {
+      const text = JSON.stringify({ ...JSON.parse(all[line - 1] as string), [field]: 'HERE' });
+      return joined(all.with(line - 1, text.replace('"HERE"', json)));
+    };
+    const fields: [number, string][] = [
+      ...['trace', 'version', 'producer', 'commit', 'constants'].map((name): [number, string] => [1, name]),
+      ...['seq', 'at_ms', 'shard', 'action', 'msg_id', 'topic', 'outcome', 'changes'].map((name): [number, string] => [
+        2,
+        name,
+      ]),
+    ];
+    const values = [
+      deep,
+      ...hostile.map((name) => `{"${name}":{"${name}":1}}`),
+      '1e999',
+      'null',
+      '""',
+      '[]',
+      '-0.5',
+      '{"state":{}}',
+    ];
+    for (const [line, field] of fields)
+      for (const value of values) {
+        if (field === 'commit' && (value === 'null' || value === '""')) continue;
+        let message = '';
+        try {
+          checkTrace(withText(line, field, value));
+        } catch (error) {
+          expect((error as Error).name, `${field} ${value.slice(0, 30)}`).toBe('TraceError');
+          message = (error as Error).message;
+        }
+        expect(message, `${field} ${value.slice(0, 30)}`).toMatch(new RegExp(`^line ${line}: .{1,400}$`));
+      }
+    for (const name of hostile) {
+      expect(() => checkTrace(withText(2, name, '1'))).toThrow(/^line 2: .*unknown field$/);
+      expect(() => checkTrace(withText(1, name, '1'))).toThrow(/^line 1: .*unknown field$/);
+    }
+  });
+
+  it('bad input: many shards, and clocks set back again and again, cost no more than their lines', () => {
+    const [first] = lines();
+    const header = JSON.parse(first as string);
+    const { constants } = header;
+    Object.assign(constants, { ShardCapacity: 1e6, DedupCapacity: 1e6, MaxAttempts: 1e6 });
+    const step = (seq: number, shard: number, at_ms: number) => ({
+      seq,
+      at_ms,
+      shard,
+      action: 'Recover',
+      outcome: 'ok',
+    });
+    const send = (seq: number, shard: number) => {
+      const changes = { state: 'queued', keep: constants.ReadyRetention, window: constants.TReplay };
+      return { ...step(seq, shard, 0), action: 'Send', msg_id: `m${seq}`, topic: `t${seq}`, idem_key: 'k', changes };
+    };
+    const trace = (of: number, line: (seq: number) => object): string =>
+      joined([header, ...Array.from({ length: of }, (_, i) => line(i + 1))].map((one) => JSON.stringify(one)));
+    const matched = (text: string): number => checkTrace(text).matched;
+    const wide = (size: number): string => trace(size, (seq) => send(seq, seq % 16_384));
+    const back = (size: number): string =>
+      trace(2 * size, (seq) => (seq <= size ? send(seq, 0) : step(seq, 0, seq % 2)));
+    const texts = new Map([wide, back].flatMap((make) => [500, 8_000].map((n) => [`${make.name} ${n}`, make(n)])));
+    for (const name of ['wide', 'back']) {
+      const ratio = growth((n) => matched(texts.get(`${name} ${n}`) as string), 500, 16);
+      expect(matched(texts.get(`${name} 8000`) as string)).toBeGreaterThanOrEqual(8_000);
+      expect(ratio, name).toBeLessThan(4);
+    }
   });
 
   it('bad input: whatever the bytes, a verdict or one line', () => {

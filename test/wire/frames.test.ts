@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   CHUNK_BYTES_MAX,
@@ -11,6 +10,7 @@ import {
   HEADER_BYTES,
 } from '../../src/wire/frame.ts';
 import { readUnits, UnitWriter } from '../../src/wire/units.ts';
+import fc, { Reached } from '../support/properties.ts';
 
 const ascii = fc.string({
   unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
@@ -51,14 +51,17 @@ const firstError = (bytes: Buffer): string => readUnits(bytes, REQUESTS).broken?
 
 describe('frame', () => {
   it('decode is the inverse of encode, and encode of decode (T5, V2)', () => {
+    const reached = new Reached('frame');
     fc.assert(
       fc.property(frame, fc.nat(20), (value, before) => {
+        reached.saw({ payload: value.payload.length, capability: value.capability.length });
         const bytes = encodeFrame(value);
         const shifted = Buffer.concat([Buffer.alloc(before), bytes, Buffer.alloc(7)]);
         expect(decodeFrame(shifted, before)).toEqual(value);
         expect(encodeFrame(decodeFrame(bytes, 0))).toEqual(bytes);
       }),
     );
+    reached.atLeast({ payload: 150, capability: 35 });
   });
 
   it('any bytes are refused, or are what their decoding encodes to (T5, V2)', () => {
@@ -183,6 +186,19 @@ describe('units', () => {
       const { units, broken } = readUnits(Buffer.concat([good, good.subarray(0, -cut)]), REQUESTS);
       expect([units.length, broken?.error.fault]).toEqual([1, 'malformed']);
     }
+  });
+
+  it('frames: 4,096 in a body, and no more are looked at (D9)', () => {
+    const frame = (flags: number, payload: string): Buffer =>
+      encodeFrame({ ...unitOf(1), flags: FLAG.REQ | flags, payload: Buffer.from(payload) });
+    const body = (chunks: number): Buffer =>
+      Buffer.concat([frame(FLAG.START, '{}'), ...Array<Buffer>(chunks).fill(frame(0, 'x')), frame(FLAG.END, '')]);
+    expect(readUnits(body(4_094), REQUESTS)).toMatchObject({
+      units: [{ payload: Buffer.alloc(4_094, 'x') }],
+      broken: null,
+    });
+    expect(firstError(body(4_095))).toBe('body: at most 4096 frames');
+    expect(firstError(body(20_000))).toBe('body: at most 4096 frames');
   });
 
   it('an empty last frame is taken; more units than the bound are not', () => {

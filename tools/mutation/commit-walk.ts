@@ -3,7 +3,7 @@ import type { Batch, ProcessFact } from '../../src/ports.ts';
 import { GroupCommit } from '../../src/service/commit.ts';
 
 /** Everything that may be done to a commit: every other `add` is a note; `later` is time for what is only noted. */
-const TRIED = ['add', 'happen', 'hold', 'pump', 'soon', 'later', 'durable', 'fail'] as const;
+const TRIED = ['add', 'happen', 'hold', 'pump', 'soon', 'later', 'stamp', 'durable', 'fail'] as const;
 type Tried = (typeof TRIED)[number];
 const STEPS_MAX = 5;
 const LATER_MS = 500;
@@ -14,34 +14,35 @@ const FIRST_MS = 1000;
 interface Subject {
   readonly seen: string[];
   does(what: Tried, number: number): void;
+  isBusy(): boolean;
 }
 
 /**
- * The group commit beside a plain account of what it must do, in every sequence of a few steps, with and without `soon`. The models
- * know no notes and no waiting for company; this does. Null, or where they part.
+ * The group commit beside a plain account of what it must do, in every sequence of a few steps, with `soon` and stamps, and without.
+ * The models know no notes, no stamps and no waiting for company; this does. Null, or where they part.
  */
 export function commitDifference(): string | null {
-  for (const soon of [true, false])
+  for (const withAll of [true, false])
     for (let length = 1; length <= STEPS_MAX; length++)
       for (let code = 0; code < TRIED.length ** length; code++) {
         const sequence = Array.from(
           { length },
           (_, i) => TRIED[Math.floor(code / TRIED.length ** i) % TRIED.length] as Tried,
         );
-        const [real, plain] = [realOf(soon), plainOf(soon)];
+        const [real, plain] = [realOf(withAll), plainOf(withAll)];
         sequence.forEach((what, number) => {
           real.does(what, number);
           plain.does(what, number);
         });
-        const [own, must] = [real.seen.join(' '), plain.seen.join(' ')];
-        if (own !== must) return `after ${sequence.join(', ')}: ${own || 'nothing'} and not ${must || 'nothing'}`;
+        const [own, must] = [real, plain].map((one) => [...one.seen, one.isBusy() ? 'busy' : 'idle'].join(' '));
+        if (own !== must) return `after ${sequence.join(', ')}: ${own} and not ${must}`;
       }
   return null;
 }
 
 const factOf = (number: number): { name: string; atMs: number } => ({ name: `fact ${number}`, atMs: number });
 
-function realOf(withSoon: boolean): Subject {
+function realOf(withAll: boolean): Subject {
   const seen: string[] = [];
   const waiting: (() => void)[] = [];
   let happened = 0;
@@ -57,7 +58,7 @@ function realOf(withSoon: boolean): Subject {
       happened = 0;
       return facts;
     },
-    ...(withSoon ? { soon: (flush: () => void) => seen.push(`asked${waiting.push(flush)}`) } : {}),
+    ...(withAll ? { soon: (flush: () => void) => seen.push(`asked${waiting.push(flush)}`), stamp: () => STAMP } : {}),
   });
   const actions: Readonly<Record<Tried, (number: number) => void>> = {
     add: (number) => {
@@ -72,6 +73,7 @@ function realOf(withSoon: boolean): Subject {
       nowMs += LATER_MS;
       commit.pumpNotes(nowMs);
     },
+    stamp: () => commit.stampAlone(),
     durable: () => {
       if (!outstanding) return;
       outstanding = false;
@@ -82,8 +84,9 @@ function realOf(withSoon: boolean): Subject {
       commit.fail();
     },
   };
-  return { seen, does: (what, number) => actions[what](number) };
+  return { seen, does: (what, number) => actions[what](number), isBusy: () => commit.isBusy };
 }
+const STAMP = { name: 'stamp' } as unknown as ProcessFact;
 
 /** What is open, as it will be written, and the replies that wait for it. */
 interface Open {
@@ -92,7 +95,7 @@ interface Open {
 }
 
 /** The plain account: what waits, what is under way, who must be told. */
-function plainOf(withSoon: boolean): Subject {
+function plainOf(withAll: boolean): Subject {
   const seen: string[] = [];
   let open: Open = { batches: [], replies: [] };
   let underWay: number[] | null = null;
@@ -107,12 +110,12 @@ function plainOf(withSoon: boolean): Subject {
   const begin = (): void => {
     takeNotes();
     underWay = open.replies;
-    seen.push(`[${open.batches}]`);
+    seen.push(`[${withAll ? ['null:stamp', ...open.batches] : open.batches}]`);
     open = { batches: [], replies: [] };
   };
   const pump = (): void => {
     if (failed || asked || underWay !== null || open.batches.length === 0) return;
-    if (!withSoon) return begin();
+    if (!withAll) return begin();
     asked = true;
     seen.push('asked1');
   };
@@ -138,6 +141,11 @@ function plainOf(withSoon: boolean): Subject {
       takeNotes();
       pump();
     },
+    stamp: () => {
+      if (failed) return;
+      if (open.batches.length === 0) open.batches.push('null:');
+      pump();
+    },
     durable: () => {
       if (underWay === null) return;
       const replies = underWay;
@@ -153,5 +161,6 @@ function plainOf(withSoon: boolean): Subject {
       tell(replies, false);
     },
   };
-  return { seen, does: (what, number) => actions[what](number) };
+  const isBusy = (): boolean => underWay !== null || open.batches.length > 0;
+  return { seen, does: (what, number) => actions[what](number), isBusy };
 }

@@ -51,11 +51,11 @@ export function machineDifference(): string | null {
 
 function sendAt(atMs: number, ttlMs: number): Walk[number] {
   const [notBeforeMs, ttlAtMs] = [atMs + 1, atMs + ttlMs];
-  const command = { name: 'send', atMs, topic: 't', idemKey: 'k', payload: new Uint8Array(1), random: 0 } as const;
-  const texts = { payloadHash: 'h', hashChain: 'c', attrs: {}, corrId: '-' };
+  const command = { name: 'send', atMs, tsMs: atMs, topic: 't', idemKey: 'k' } as const;
+  const texts = { payloadHash: 'h', hashChain: 'c', attrs: {}, corrId: '-', random: 0 };
   return {
     event: { type: 'send', atMs, notBeforeMs, ttlAtMs },
-    command: { ...command, ...texts, delayMs: 1, ttlMs },
+    command: { ...command, ...texts, payload: new Uint8Array(1), delayMs: 1, ttlMs },
   };
 }
 

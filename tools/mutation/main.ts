@@ -2,24 +2,25 @@
  * `npm run mutate [-- OPTIONS]`: changes the code and the specification, one place at a time, and asks whether the comparison of
  * their state graphs sees it. Fails when a mutant lives that is not on the list of equivalents, or when that list is wrong.
  */
-import { parseArgs } from 'node:util';
+import { argumentsOf, refuse, UsageError, whole } from '../arguments.ts';
 import { type Equivalents, faultsOf, readEquivalents } from './equivalents.ts';
 import { type Choice, type Run, runKind } from './run.ts';
 import { filesOf, missingKinds, type Scores, shownOf, staleParts, tableOf, writeScores } from './score.ts';
 import { KINDS, type Kind, scoreStampOf } from './stamp.ts';
 import type { Verdict } from './verdict.ts';
 
-const USAGE = `mutate [--only code|spec] [--sample N] [--seed S] [--match TEXT] [--lanes N] [--thorough] [--fresh] [--all] [--json] [--write] [--stale]`;
-
-class UsageError extends Error {}
-
-function whole(name: string, text: string | undefined, min: number, max: number): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < min || value > max)
-    throw new UsageError(`--${name}: a whole number ${min}..${max}`);
-  return value;
-}
+const USAGE = `npm run mutate [-- OPTIONS]: changes code and specification, one place at a time; the comparison of their graphs must see it
+  --only code|spec   mutants of one side
+  --sample N         so many, drawn by --seed S (1 unless said)
+  --match TEXT       those whose name holds this text
+  --lanes N          so many at a time, 2 unless said
+  --thorough         run what gets through the tiny models in the full ones, too
+  --fresh            believe no verdict of an earlier run
+  --all              print each mutant and what killed it
+  --json             print JSON
+  --write            write the score, when all is killed
+  --stale            run nothing: say whether the score on record is of these sources
+Exit: 0 all killed, 1 some live, 2 wrongly called.`;
 
 interface Options {
   readonly kinds: readonly Kind[];
@@ -31,18 +32,25 @@ interface Options {
   readonly stale: boolean;
 }
 
-function optionsOf(args: readonly string[]): Options {
+function optionsOf(): Options {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      ...{ only: text, sample: text, seed: text, match: text, lanes: text },
-      ...{ thorough: flag, fresh: flag, all: flag, json: flag, write: flag, stale: flag },
-    },
+  const { values } = argumentsOf(USAGE, {
+    ...{ only: text, sample: text, seed: text, match: text, lanes: text },
+    ...{ thorough: flag, fresh: flag, all: flag, json: flag, write: flag, stale: flag },
   });
-  const { only, match = '', thorough, fresh, json, all, write, stale } = values;
-  if (only !== undefined && only !== 'code' && only !== 'spec') throw new UsageError('--only: code or spec');
+  const {
+    only,
+    match = '',
+    thorough = false,
+    fresh = false,
+    json = false,
+    all = false,
+    write = false,
+    stale = false,
+  } = values;
+  if (only !== undefined && only !== 'code' && only !== 'spec')
+    throw new UsageError(`--only ${JSON.stringify(only)}: must be code or spec`);
   const sample = whole('sample', values.sample, 1, 100_000);
   if (write && (sample !== undefined || match !== '')) throw new UsageError('--write: a score is of all mutants');
   const choice = {
@@ -120,10 +128,16 @@ const scoresOf = (runs: readonly Run[], equivalents: Equivalents): Scores =>
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 try {
-  process.exitCode = (await main(optionsOf(process.argv.slice(2)))) ? 0 : 1;
+  process.exitCode = (await main(called())) ? 0 : 1;
 } catch (error) {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const usage = error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true;
-  console.error(usage ? `${message}\n${USAGE}` : message);
-  process.exitCode = usage ? 2 : 1;
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
+
+function called(): Options {
+  try {
+    return optionsOf();
+  } catch (error) {
+    return refuse(error, USAGE);
+  }
 }

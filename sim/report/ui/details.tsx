@@ -83,10 +83,10 @@ function Message() {
                 <tr key={at} class={isNow ? 'now' : ''} aria-current={isNow ? 'step' : undefined}>
                   <td>
                     <button type="button" onClick={() => goTo(at)}>
-                      {run.rows.step[at]}
+                      {run.rows.step[at] ?? 'before'}
                     </button>
                   </td>
-                  <td>{run.rows.atMs[at]}</td>
+                  <td>{run.rows.atMs[at] ?? ''}</td>
                   <td>
                     <span class={`state ${then.state}`}>{then.state}</span>
                   </td>

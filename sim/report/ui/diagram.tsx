@@ -37,13 +37,15 @@ const WAYS: Readonly<Record<string, Way>> = {
 /** The lifecycle of the machine, with the way the message has gone so far. */
 export function Diagram({ message, row }: { message: number; row: number }) {
   const at = changeAt(message, row);
-  const gone = (changesOf[message] ?? []).slice(0, at + 1).map(({ seen }) => seen.state);
+  const changes = (changesOf[message] ?? []).slice(0, at + 1);
+  const gone = changes.map(({ seen }) => seen.state);
   const now = gone.at(-1) ?? 'absent';
   const pairs = new Map<string, string[]>();
   for (const { from, event, to } of run.machine)
     pairs.set(`${from} ${to}`, [...(pairs.get(`${from} ${to}`) ?? []), event]);
-  const walked = new Set(gone.map((state, i) => `${gone[i - 1] ?? 'absent'} ${state}`));
-  const latest = `${gone.at(-2) ?? 'absent'} ${now}`;
+  const arrows = changes.map(({ isArrow, seen }, i) => (isArrow ? `${gone[i - 1] ?? 'absent'} ${seen.state}` : ''));
+  const walked = new Set(arrows);
+  const latest = arrows.at(-1);
   return (
     <svg
       class="diagram"

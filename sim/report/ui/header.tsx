@@ -17,11 +17,9 @@ export function Header() {
     <header>
       <div class="top">
         <h1>{run.title}</h1>
-        <span class={`badge ${verdict.kind}`}>
-          {verdict.kind === 'held' ? 'held' : `${verdict.kind} violated`.replace('crashed violated', 'crashed')}
-        </span>
+        <span class={`badge ${verdict.kind}`}>{verdict.badge}</span>
         <p class="verdict" id="verdict">
-          {verdict.kind === 'held' ? run.description : verdict.line.replace(/^[A-Z ]+: /, '')}
+          {verdict.kind === 'held' ? run.description : verdict.detail}
         </p>
       </div>
       <p class="repeat">
@@ -37,7 +35,7 @@ export function Header() {
         <Fact name="unexpected" value={String(run.history['unexpected'])} />
         <Fact name="hash" value={`${run.hash.slice(0, 16)}..`} />
       </dl>
-      {verdict.kind !== 'held' && <FirstFailing />}
+      {run.failingRow >= 0 && <FirstFailing />}
       <details class="counts">
         <summary>
           What happened: {plural(faultRows.length, 'fault')} in the steps shown, {plural(run.goals.length, 'goal')},

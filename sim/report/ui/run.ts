@@ -15,13 +15,20 @@ export const rowsOfMessage: readonly (readonly number[])[] = (() => {
   return found;
 })();
 
-/** The rows at which a message changes, with what it then is. */
-export const changesOf: readonly (readonly { readonly row: number; readonly seen: Seen }[])[] = (() => {
-  const found: { row: number; seen: Seen }[][] = run.messages.map(() => []);
-  for (const [row, seen] of Object.entries(rows.seen)) {
-    const [message] = rows.messages[Number(row)] as number[];
-    if (message !== undefined) found[message]?.push({ row: Number(row), seen });
-  }
+/** A row at which a message changes, and what it then is; -1: before the rows that are shown. */
+export interface MessageChange {
+  readonly row: number;
+  readonly seen: Seen;
+  /** By a fact of its own: an arrow of the lifecycle, which a restart is not. */
+  readonly isArrow: boolean;
+}
+
+export const changesOf: readonly (readonly MessageChange[])[] = (() => {
+  const found: MessageChange[][] = run.messages.map(() => []);
+  for (const [message, seen] of run.before) found[message]?.push({ row: -1, seen, isArrow: false });
+  for (const [row, changes] of Object.entries(rows.changes).map(([row, all]) => [Number(row), all] as const))
+    for (const [message, seen] of changes)
+      found[message]?.push({ row, seen, isArrow: rows.messages[row]?.includes(message) === true });
   return found;
 })();
 

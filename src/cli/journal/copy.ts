@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Copied } from '../../journal/backup.ts';
+import { visible } from '../../visible.ts';
 import { examples, print, printJson } from '../shared.ts';
-import { dataOf, many, type Options, onData } from './shared.ts';
+import { asUsage, dataOf, many, type Options, onData } from './shared.ts';
 
 export function addBackup(journal: Command): void {
   const backup = onData(
@@ -16,7 +17,7 @@ export function addBackup(journal: Command): void {
     const data = dataOf(options);
     const { backUp } = await import('../../journal/backup.ts');
     const { RECOVERING } = await import('../../journal/durable.ts');
-    printCopied(options, directory, backUp(data, directory, RECOVERING));
+    printCopied(options, directory, await asUsage(() => backUp(data, directory, RECOVERING)));
   });
 }
 
@@ -30,12 +31,12 @@ export function addRestore(journal: Command): void {
     const data = dataOf(options);
     const { restore } = await import('../../journal/backup.ts');
     const { RECOVERING } = await import('../../journal/durable.ts');
-    printCopied(options, data, restore(directory, data, RECOVERING));
+    printCopied(options, data, await asUsage(() => restore(directory, data, RECOVERING)));
   });
 }
 
 function printCopied({ json }: Options, directory: string, copied: Copied): void {
   if (json) return printJson({ directory, ...copied });
   const { files, sequence, messages } = copied;
-  print(`${directory}: ${many(files, 'file')}, up to frame ${sequence}, ${many(messages, 'message')}`);
+  print(`${visible(directory)}: ${many(files, 'file')}, up to frame ${sequence}, ${many(messages, 'message')}`);
 }

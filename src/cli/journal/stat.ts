@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Stat } from '../../journal/stat.ts';
+import { visible } from '../../visible.ts';
 import { examples, print, printJson } from '../shared.ts';
-import { many, type Options, onData, openData } from './shared.ts';
+import { asUsage, many, type Options, onData, openData } from './shared.ts';
 
 export function addStat(journal: Command): void {
   const stat = onData(journal.command('stat').description('what is in it, and how much'));
@@ -9,9 +10,9 @@ export function addStat(journal: Command): void {
   stat.action(async (options: Options) => {
     const { data, source, recovering } = await openData(options);
     const { statOf } = await import('../../journal/stat.ts');
-    const found = statOf(source, recovering);
+    const found = await asUsage(() => statOf(source, recovering));
     if (options.json) printJson({ data, ...found });
-    else print(statLines(data, found).join('\n'));
+    else print(statLines(data, found).map(visible).join('\n'));
   });
 }
 

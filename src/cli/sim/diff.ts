@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { visible } from '../../visible.ts';
 import { EXIT, examples, print, printJson } from '../shared.ts';
 
 export function addDiff(sim: Command): void {
@@ -30,7 +31,7 @@ export function addDiff(sim: Command): void {
     if (step === 0) return print(`the same: ${prints[0]?.length} steps`);
     print(`they part at step ${step}, of ${prints[0]?.length} and ${prints[1]?.length}`);
     for (const [i, name] of [a, b].entries()) {
-      print(`\n${name}`);
+      print(`\n${visible(name)}`);
       for (const happening of around[i] ?? []) print(formatHappening(happening));
     }
   });

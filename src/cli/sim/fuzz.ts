@@ -4,8 +4,8 @@ import { type Command, Option } from 'commander';
 import type { BatchCounts } from '../../../sim/fuzz/batch.ts';
 import type { Catch } from '../../../sim/fuzz/hunt.ts';
 import type { Orders } from '../../../sim/fuzz/worker.ts';
-import { durationMs } from '../../config/values.ts';
-import { EXIT, examples, print, printJson, UsageError, wholeNumber } from '../shared.ts';
+import { echoed } from '../../visible.ts';
+import { examples, ms, print, printJson, UsageError, wholeNumber } from '../shared.ts';
 import { explainExits, version } from './shared.ts';
 
 interface FuzzOptions {
@@ -29,14 +29,14 @@ export function addFuzz(sim: Command): void {
     .description('run many seeds on all cores; what breaks is saved, shrunk and printed');
   fuzz
     .option('--seeds <a..b>', 'seeds to run, both included; the first alone: from there on', seedsOf)
-    .option('--duration <time>', 'how long, 60s unless seeds are given', duration('duration'))
+    .option('--duration <time>', 'how long, 60s unless seeds are given', ms('--duration', 1))
     .option('--swarm', 'draw a schedule of its own from each seed (default without a schedule)')
-    .option('--workers <n>', 'threads', wholeNumber('workers', 1, 1024), availableParallelism())
+    .option('--workers <n>', 'threads', wholeNumber('--workers', 1, 1024), availableParallelism())
     .option('--out <folder>', 'where replay files go', 'sim-failures')
-    .option('--max-failures <n>', 'stop after so many violations', wholeNumber('max-failures', 1, 1_000_000), 1)
+    .option('--max-failures <n>', 'stop after so many violations', wholeNumber('--max-failures', 1, 1_000_000), 1)
     .addOption(
       new Option('--shrink-time <time>', 'how long one violation may be shrunk')
-        .argParser(duration('shrink-time'))
+        .argParser(ms('--shrink-time', 1))
         .default(60_000, '60s'),
     )
     .option('--coverage', 'print which actions happened under which faults')
@@ -61,22 +61,16 @@ function seedsOf(text: string): { from: number; to: number } {
   const from = Number(match?.[1]);
   const to = match?.[3] === undefined ? (match?.[2] === undefined ? from : Number.POSITIVE_INFINITY) : Number(match[3]);
   if (match === null || !Number.isSafeInteger(from) || to < from) {
-    throw new UsageError('seeds: A..B with A at most B, or A.. for all from A on, like 1..1000');
+    throw new UsageError(
+      `--seeds ${echoed(text)}: must be A..B with A at most B, or A.. for all from A on, like 1..1000`,
+    );
   }
   return { from, to };
 }
 
-function duration(name: string): (text: string) => number {
-  return (text) => {
-    const ms = durationMs(text);
-    if (ms === null || ms < 1) throw new UsageError(`${name}: a duration, like 90s or 10m`);
-    return ms;
-  };
-}
-
 async function run(schedules: readonly string[], options: FuzzOptions): Promise<void> {
-  if (options.swarm && schedules.length > 0) throw new UsageError('swarm: draws its schedules; name none');
-  const [{ hunt }, { goalsMissed }, { readSchedule }, { formatCatch, formatBatch, formatCoverage, exitCodeOfBatch }] =
+  if (options.swarm && schedules.length > 0) throw new UsageError('--swarm: draws its schedules; name none');
+  const [{ hunt }, { goalsMissed }, { readSchedule }, { formatCatch, formatBatch, formatCoverage, concludeBatch }] =
     await Promise.all([
       import('../../../sim/fuzz/pool.ts'),
       import('../../../sim/fuzz/batch.ts'),
@@ -108,13 +102,13 @@ async function run(schedules: readonly string[], options: FuzzOptions): Promise<
   const missed = goalsMissed(read, hunted.counts.goals);
   const { workers } = options;
   const batch = { ...hunted, fromSeed: from, schedules, missed, seconds, workers, version: version() };
-  const exit = exitCodeOfBatch(batch);
-  if (options.json) printJson({ ...batch, exit });
+  const { exit, ...verdict } = concludeBatch(batch);
+  if (options.json) printJson({ ...batch, verdict, exit });
   else {
     print(formatBatch(batch));
     if (options.coverage) print(`\n${formatCoverage(hunted.counts.matrix)}`);
   }
-  process.exitCode = exit === 0 ? EXIT.ok : exit;
+  process.exitCode = exit;
 }
 
 /** On a terminal, one line that is written over; elsewhere nothing. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { visible } from '../../visible.ts';
 import { examples, print, printJson } from '../shared.ts';
 
 export function addList(sim: Command): void {
@@ -24,7 +25,7 @@ export function addList(sim: Command): void {
     });
     if (json) return printJson(rows);
     for (const { name, description, violates } of rows) {
-      print(`${name.padEnd(28)}${description}${violates === null ? '' : ` (must violate ${violates})`}`);
+      print(visible(`${name.padEnd(28)}${description}${violates === null ? '' : ` (must violate ${violates})`}`));
     }
   });
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shellWord } from '../../visible.ts';
 import { examples, print, printJson } from '../shared.ts';
 import { type OutputOptions, outputsOf, withOutputs } from './run.ts';
 import { explainExits, version } from './shared.ts';
@@ -12,7 +13,7 @@ export function addReplay(sim: Command): void {
   examples(replay, 'mailbox sim replay sim-failures/swarm-17.replay.json --steps');
   replay.action(async (file: string, options: OutputOptions & { readonly steps?: true }) => {
     const [
-      { readReplay, writeReplay, replayOf },
+      { readReplay, writeReplay, replayOf, concludeReplay },
       { play },
       { partingStep, stepsAround, stepsBetween, formatHappening },
       report,
@@ -27,13 +28,13 @@ export function addReplay(sim: Command): void {
     const startedMs = performance.now();
     const played = play(recorded.script, { fingerprint: true, observers: outputs.observers });
     const seconds = (performance.now() - startedMs) / 1000;
-    outputs.write(played.run, {
+    const conclusion = concludeReplay(played.run, recorded.expects);
+    outputs.write(played.run, conclusion, {
       title: recorded.from,
       description: recorded.title,
       seed: recorded.from.split('#')[1] ?? '-',
       version: version(),
-      repeat: `mailbox sim replay ${file}`,
-      goals: [],
+      repeat: `mailbox sim replay ${shellWord(file)}`,
     });
     if (options.save !== undefined) writeReplay(options.save, replayOf(recorded.script, played, recorded));
     const parts = partingStep(recorded.prints, played.world.loop.prints ?? []);
@@ -44,6 +45,7 @@ export function addReplay(sim: Command): void {
         file,
         recorded: { ...about, steps: prints.length },
         ...played.run,
+        ...report.concluded(conclusion),
         seconds,
         divergesAt: parts || null,
         around,
@@ -53,13 +55,13 @@ export function addReplay(sim: Command): void {
         const all = stepsBetween((again) => play(recorded.script, again), 0, Number.POSITIVE_INFINITY);
         print(`${all.map(formatHappening).join('\n')}\n`);
       }
-      print(report.formatReplay(file, recorded, played.run, seconds));
+      print(report.formatReplay(file, recorded, played.run, conclusion, seconds));
       if (parts > 0) {
         print(`diverges   at step ${parts} of ${recorded.prints.length}; now it goes`);
         for (const happening of around) print(formatHappening(happening));
       } else print(`diverges   nowhere: all ${recorded.prints.length} steps are as recorded`);
       if (options.coverage) print(`\n${report.formatCoverage(played.run.matrix)}`);
     }
-    process.exitCode = report.exitCodeOfVerdict(played.run.verdict);
+    process.exitCode = conclusion.exit;
   });
 }

@@ -1,9 +1,11 @@
-import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { Conclusion } from '../../../sim/conclusion.ts';
 import type { About } from '../../../sim/report/recording.ts';
 import type { Source } from '../../../sim/source.ts';
 import type { RunObserver } from '../../../sim/watch.ts';
 import type { RunResult } from '../../../sim/world.ts';
+import { visible } from '../../visible.ts';
+import { mustTake, writeText } from '../files.ts';
 import { EXIT, examples, print, printJson, UsageError, wholeNumber } from '../shared.ts';
 import { sameTwice } from './determinism.ts';
 import { commit, explainExits, version } from './shared.ts';
@@ -39,7 +41,7 @@ export function addRun(sim: Command): void {
     .command('run <schedule>')
     .description('run one schedule: a file, the name of a shipped one, or swarm#SEED');
   withOutputs(run)
-    .option('--seed <n>', 'another seed', wholeNumber('seed', 0, Number.MAX_SAFE_INTEGER))
+    .option('--seed <n>', 'another seed', wholeNumber('--seed', 0, Number.MAX_SAFE_INTEGER))
     .option('--check-determinism', 'run it in two processes that differ in all but the seed, and compare the hashes');
   explainExits(run);
   examples(
@@ -51,7 +53,8 @@ export function addRun(sim: Command): void {
   run.action(async (name: string, options: RunOptions) => {
     const { sourceOf } = await import('../../../sim/source.ts');
     const source = sourceOf(options.seed === undefined ? name : `${name.replace(/#[0-9]*$/, '')}#${options.seed}`);
-    if (source.kind === 'replay') throw new UsageError(`${name}: is a replay file; mailbox sim replay runs it`);
+    if (source.kind === 'replay')
+      throw new UsageError(`${visible(name)}: is a replay file; mailbox sim replay runs it`);
     if (options.checkDeterminism) return checkDeterminism(source, options);
     await make(source, options);
   });
@@ -59,9 +62,11 @@ export function addRun(sim: Command): void {
 
 /** Makes the run, writes what was asked for, prints how it came out and leaves with its code. */
 async function make(source: Source & { kind: 'schedule' }, options: RunOptions): Promise<void> {
-  const [{ worldOf, resultOf }, { exitCodeOf, formatResult, formatCoverage, jsonOf }, { Recorder }] = await Promise.all(
-    [import('../../../sim/run.ts'), import('../../../sim/report/text.ts'), import('../../../sim/replay/recorder.ts')],
-  );
+  const [{ worldOf, resultOf }, { commandOf, formatResult, formatCoverage, jsonOf }, { Recorder }] = await Promise.all([
+    import('../../../sim/run.ts'),
+    import('../../../sim/report/text.ts'),
+    import('../../../sim/replay/recorder.ts'),
+  ]);
   const { schedule, seed } = source;
   const recorder = options.save === undefined ? null : new Recorder();
   const outputs = await outputsOf(options);
@@ -72,18 +77,19 @@ async function make(source: Source & { kind: 'schedule' }, options: RunOptions):
   const result = resultOf(schedule, seed, await world.runSlowly(driver, showing.pause));
   const seconds = (performance.now() - startedMs) / 1000;
   showing.stop();
-  const command = `mailbox sim run ${schedule.file.startsWith('swarm#') ? schedule.file : `${schedule.file} --seed ${seed}`}`;
-  outputs.write(result, {
+  outputs.write(result, result.conclusion, {
     title: schedule.name,
     description: schedule.description,
     seed: String(seed),
     version: version(),
-    repeat: command,
-    goals: Object.entries(schedule.goals).map(([goal, least]) => ({ goal, least, reached: result.tally[goal] ?? 0 })),
+    repeat: commandOf(schedule, seed),
   });
   if (recorder !== null && options.save !== undefined) {
-    const { replayOf, writeReplay } = await import('../../../sim/replay/file.ts');
-    const about = { title: schedule.description, from: `${schedule.file}#${seed}`, version: version(), minimal: false };
+    const { expectationsOf, replayOf, writeReplay } = await import('../../../sim/replay/file.ts');
+    const about = {
+      ...{ title: schedule.description, from: `${schedule.file}#${seed}`, version: version(), minimal: false },
+      expects: expectationsOf(schedule, result.tally),
+    };
     writeReplay(options.save, replayOf(recorder.script(world), { world, run: result }, about));
   }
   if (options.json) printJson({ ...jsonOf(result, seconds), version: version() });
@@ -91,44 +97,49 @@ async function make(source: Source & { kind: 'schedule' }, options: RunOptions):
     print(formatResult(result, seconds, version()));
     if (options.coverage) print(`\n${formatCoverage(result.matrix)}`);
   }
-  process.exitCode = exitCodeOf(result);
+  process.exitCode = result.conclusion.exit;
 }
 
 export interface Outputs {
   readonly observers: readonly RunObserver[];
   /** Once the run is over. */
-  readonly write: (run: RunResult, about: About) => void;
+  readonly write: (run: RunResult, conclusion: Conclusion, about: About) => void;
 }
 
 /** What is to be written of a run, and how. */
 export async function outputsOf(options: OutputOptions): Promise<Outputs> {
   const observers: RunObserver[] = [];
   const writes: Outputs['write'][] = [];
-  const text = (path: string, observer: RunObserver & { text(): string }): void => {
+  for (const name of ['report', 'shiviz', 'itf', 'save'] as const) {
+    const path = options[name];
+    if (path !== undefined) mustTake(`--${name}`, path);
+  }
+  const text = (name: string, path: string, observer: RunObserver & { text(): string }): void => {
     observers.push(observer);
-    writes.push(() => writeFileSync(path, observer.text()));
+    writes.push(() => writeText(name, path, observer.text()));
   };
   if (options.shiviz !== undefined)
-    text(options.shiviz, new (await import('../../../sim/export/shiviz.ts')).ShiVizLog());
-  if (options.itf !== undefined) text(options.itf, new (await import('../../../sim/export/itf.ts')).ItfTrace());
+    text('--shiviz', options.shiviz, new (await import('../../../sim/export/shiviz.ts')).ShiVizLog());
+  if (options.itf !== undefined)
+    text('--itf', options.itf, new (await import('../../../sim/export/itf.ts')).ItfTrace());
   if (options.trace !== undefined) {
     const { SpecTrace } = await import('../../../sim/export/trace.ts');
-    const file = new TextFile(options.trace);
+    const file = new TextFile('--trace', options.trace);
     observers.push(new SpecTrace(commit(), (line) => file.write(line)));
     writes.push(() => file.close());
   }
   if (options.report !== undefined) {
     const path = options.report;
     const { Recording } = await import('../../../sim/report/recording.ts');
-    const { writeHtml } = await import('../../../sim/report/html.ts');
+    const { formatHtml } = await import('../../../sim/report/html.ts');
     const recording = new Recording();
     observers.push(recording);
-    writes.push((run, about) => writeHtml(path, recording.data(run, about)));
+    writes.push((...run) => writeText('--report', path, formatHtml(recording.data(...run))));
   }
   return {
     observers,
-    write: (run, about) => {
-      for (const write of writes) write(run, about);
+    write: (...run) => {
+      for (const write of writes) write(...run);
     },
   };
 }
@@ -139,7 +150,7 @@ async function checkDeterminism(source: Source, { json }: RunOptions): Promise<v
   const same = new Set(hashes).size === 1;
   if (json) printJson({ schedule: name, seed, hashes, deterministic: same });
   else print(same ? `same hash in both processes: ${hashes[0]}` : `NOT DETERMINISTIC: ${hashes.join(' and ')}`);
-  const { SIM_EXIT } = await import('../../../sim/report/text.ts');
+  const { SIM_EXIT } = await import('../../../sim/conclusion.ts');
   process.exitCode = same ? EXIT.ok : SIM_EXIT.nondeterministic;
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shellWord, visible } from '../../visible.ts';
 import { examples, print, printJson, UsageError } from '../shared.ts';
 import { explainExits, version } from './shared.ts';
 
@@ -13,15 +14,20 @@ export function addShrink(sim: Command): void {
   explainExits(shrink);
   examples(shrink, 'mailbox sim shrink run.json --out small.json');
   shrink.action(async (file: string, { out, json }: { out?: string; json?: true }) => {
-    const [{ readReplay, writeReplay, replayOf }, { play }, { Shrinker }, report] = await Promise.all([
+    const [{ readReplay, writeReplay, replayOf, concludeReplay }, { play }, { Shrinker }, report] = await Promise.all([
       import('../../../sim/replay/file.ts'),
       import('../../../sim/replay/player.ts'),
       import('../../../sim/replay/shrink.ts'),
       import('../../../sim/report/text.ts'),
     ]);
     const recorded = readReplay(file);
-    if (play(recorded.script).run.verdict.kind === 'held')
-      throw new UsageError(`${file}: holds, there is nothing to shrink`);
+    const whole = play(recorded.script).run;
+    if (whole.verdict.kind === 'held') {
+      const { line } = concludeReplay(whole, recorded.expects);
+      throw new UsageError(`${visible(file)}: ${line}: no rule is broken, there is nothing to shrink`);
+    }
+    // Goals are of the whole run: what is left of it need not reach them.
+    const expects = { ...recorded.expects, goals: {}, counted: {} };
     const startedMs = performance.now();
     const { script, minimal, plays, run } = new Shrinker(recorded.script, {
       playsMax: PLAYS_MAX,
@@ -30,15 +36,16 @@ export function addShrink(sim: Command): void {
     const seconds = (performance.now() - startedMs) / 1000;
     const played = play(script, { fingerprint: true });
     const target = out ?? file;
-    writeReplay(target, replayOf(script, played, { ...recorded, version: version(), minimal }));
+    writeReplay(target, replayOf(script, played, { ...recorded, expects, version: version(), minimal }));
     const [from, to] = [recorded.script.elements.length, script.elements.length];
-    if (json) printJson({ file: target, from, to, minimal, plays, seconds, verdict: run.verdict });
+    const conclusion = concludeReplay(run, expects);
+    if (json) printJson({ file: target, from, to, minimal, plays, seconds, ...report.concluded(conclusion) });
     else {
       print(`shrunk     ${from} elements to ${to} in ${plays.toLocaleString('en')} runs, ${seconds.toFixed(1)} s`);
       print(`minimal    ${minimal ? 'yes: each element was taken out once more, and nothing fails without it' : 'no'}`);
-      print(`verdict    ${report.lineOfVerdict(run.verdict)}`);
-      print(`repeat     mailbox sim replay ${target}`);
+      print(`verdict    ${conclusion.line}`);
+      print(`repeat     mailbox sim replay ${shellWord(target)}`);
     }
-    process.exitCode = report.exitCodeOfVerdict(run.verdict);
+    process.exitCode = conclusion.exit;
   });
 }

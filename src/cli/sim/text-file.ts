@@ -1,4 +1,5 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
+import { openForWriting } from '../files.ts';
 
 const BUFFERED = 1 << 20;
 
@@ -8,8 +9,8 @@ export class TextFile {
   private waiting: string[] = [];
   private size = 0;
 
-  constructor(path: string) {
-    this.fd = openSync(path, 'w');
+  constructor(name: string, path: string) {
+    this.fd = openForWriting(name, path);
   }
 
   write(text: string): void {

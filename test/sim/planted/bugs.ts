@@ -14,6 +14,7 @@ const bug = (name: string, what: string, file: string, find: string, replace: st
 });
 
 const LIFECYCLE = 'spec/lifecycle.ts';
+const MACHINE = 'spec/message.machine.ts';
 const DECIDE = 'src/core/decide.ts';
 const APPLY = 'src/core/apply.ts';
 const STATE = 'src/core/state.ts';
@@ -49,10 +50,17 @@ export const PLANTED: readonly PlantedBug[] = [
     '  for (const m of state.leases.values()) m.attempt = 0;\n  advance(state, nowMs);\n}\n\n/** All times',
   ),
   bug(
-    'deadline-by-wall-clock',
-    'a clock that was set back holds leases and delays after a restart (TM1)',
-    'src/core/recover.ts',
-    '    m.timerAtMs -= byMs;\n',
+    'step-taken-for-downtime',
+    'a process begins at the wall clock, whatever that was set by while the one before ran (TM1)',
+    'src/service/service-clock.ts',
+    'last === null ? wallMs : last.serviceMs + this.downMs',
+    'wallMs',
+  ),
+  bug(
+    'step-not-written-down',
+    'a wall clock that is set while nothing else is to say is not told to the journal (TM1)',
+    'src/service/service.ts',
+    '    if (this.spine.stamps?.isDue(nowMs) === true) this.spine.commit.stampAlone();\n',
     '',
   ),
   // ---- the journal
@@ -151,11 +159,11 @@ export const PLANTED: readonly PlantedBug[] = [
     'const ceiling = limits.backoffBaseMs * 2 ** message.attempt;',
   ),
   bug(
-    'retry-after-uncapped',
-    'a consumer can put a message off for as long as it likes (RT1)',
+    'retry-after-cut',
+    'a message comes back before the time that its nack asked for (RT1)',
     DECIDE,
-    'Math.min(c.retryAfterMs, limits.backoffMaxMs)',
-    'c.retryAfterMs',
+    'c.retryAfterMs ?? backoffMs(limits, message, c.jitter)',
+    'Math.min(c.retryAfterMs ?? backoffMs(limits, message, c.jitter), limits.backoffMaxMs)',
   ),
   bug(
     'rejection-ignored',
@@ -192,6 +200,27 @@ export const PLANTED: readonly PlantedBug[] = [
     'message.topic.dead.size >= limits.dlqMaxPerTopic',
     'message.topic.dead.size > limits.dlqMaxPerTopic',
   ),
+  {
+    name: 'room-made-of-the-living',
+    what: 'a dead letter too many pushes out a message that waits for a consumer (DL3)',
+    patches: [
+      {
+        file: MACHINE,
+        find: '    queued: {\n      on: {\n',
+        replace: "    queued: {\n      on: {\n        purge: { target: 'purged', actions: 'close' },\n",
+      },
+      {
+        file: MACHINE,
+        find: '    redelivered: {\n      on: {\n',
+        replace: "    redelivered: {\n      on: {\n        purge: { target: 'purged', actions: 'close' },\n",
+      },
+      {
+        file: DECIDE,
+        find: '? message.topic.dead.first()\n',
+        replace: "? ((message.state === 'leased' ? state.ready.first() : undefined) ?? message.topic.dead.first())\n",
+      },
+    ],
+  },
   bug(
     'dead-letters-purged-early',
     'the age of a dead letter counts from when it was last ready (DL3)',
@@ -275,8 +304,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'fact-before-it-fits',
     'the journal gets a decision before memory has taken all of it: a shard that falls over it has it all the same (V4)',
     SPINE,
-    '    for (const fact of facts) this.apply(shard, fact, message);\n    this.commit.add(shard.shard, facts);\n',
-    '    this.commit.add(shard.shard, facts);\n    for (const fact of facts) this.apply(shard, fact, message);\n',
+    '    for (const fact of facts) this.apply(shard, fact, message, by);\n    this.commit.add(shard.shard, facts);\n',
+    '    this.commit.add(shard.shard, facts);\n    for (const fact of facts) this.apply(shard, fact, message, by);\n',
   ),
   // ---- authority
   bug(

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { argumentsOf } from '../../../tools/arguments.ts';
 import { bundlePatched } from '../../support/patched.ts';
 import { PLANTED, type PlantedBug } from './bugs.ts';
 
@@ -98,7 +99,11 @@ function document(text: string): void {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const names = process.argv.slice(2);
+  const names = argumentsOf(
+    'npm run planted [-- BUG..]: hunts each planted bug, or those named; all of them make the table in docs/simulator.md',
+    {},
+    PLANTED.map(({ name }) => name),
+  ).positionals;
   const bugs = names.length === 0 ? PLANTED : PLANTED.filter(({ name }) => names.includes(name));
   const found: Found[] = [];
   for (const bug of bugs) {

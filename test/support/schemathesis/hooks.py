@@ -1,9 +1,11 @@
 """What requests made from a schema lack: authority, topics that somebody may use, waits that a test has time for."""
 
 import itertools
+import json
 import os
 import re
 
+import jsonschema_rs
 import schemathesis
 
 TOPIC = re.compile(r"[a-z0-9][a-z0-9._:-]{0,127}\Z")
@@ -63,6 +65,18 @@ def map_query(context, query):
     if isinstance(query, dict) and "topic" in query:
         return {**query, "topic": scoped(query["topic"])}
     return query
+
+
+@schemathesis.check
+def each_line(context, response, case):
+    """Of a stream the document describes a line, and schemathesis knows no media type of lines."""
+    if response.headers.get("content-type") != ["application/x-ndjson"]:
+        return
+    components = case.operation.schema.raw_schema["components"]
+    schema = {"$ref": "#/components/schemas/StreamLine", "components": components}
+    for line in response.content.splitlines():
+        if line:
+            assert jsonschema_rs.is_valid(schema, json.loads(line)), line
 
 
 @schemathesis.auth(refresh_interval=None)

@@ -1,0 +1,130 @@
+import { CommanderError } from 'commander';
+import { MailboxError } from '../client/error.ts';
+import { visible } from '../visible.ts';
+import { systemSays } from './files.ts';
+import { EXIT, say } from './shared.ts';
+import { UsageError } from './usage.ts';
+
+/** What went wrong, as it is told: as lines for people, or with `--json` as one object with these names. */
+interface Told {
+  readonly code: string;
+  readonly message: string;
+  readonly reason?: string | null;
+  readonly corr_id?: string | null;
+  readonly retryable?: boolean;
+  readonly retry_after_ms?: number;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+const HELP = '--help shows how';
+
+/** What to do about an answer, by its code and, where that matters, its reason. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  E_SCHEMA: 'mend what the message names; docs/protocol.md says what is allowed',
+  E_CAP_AUTH: 'is MAILBOX_CAP whole, and of a key that the server has? `mailbox cap mint` makes a new one',
+  E_CAP_SCOPE: '`mailbox cap inspect "$MAILBOX_CAP"` shows what it allows: use one for this topic and operation',
+  E_NOT_FOUND: 'check the id, the topic, and that the server serves this (--enable-admin)',
+  E_IDEM_MISMATCH: 'the key was used with another payload: send with a key of its own',
+  E_DUPLICATE: 'it was accepted before: nothing is to be done',
+  E_LEASE_LOST: 'the lease is over, or the receipt is of another one: receive the message again',
+  E_FRAME_TOO_LARGE: 'send less at once: a request has at most max_body',
+  E_INTEGRITY: 'payload and payload_hash differ: send what was hashed',
+  E_TIMEOUT: 'try again',
+  E_SATURATED: 'wait and try again; --retry-for says for how long',
+  'E_SATURATED quota':
+    'the quota of the capability is used up: wait, or use one with a larger quota_ops or quota_bytes',
+  'E_SATURATED auth': 'too many failed authentications from here: wait, and check MAILBOX_CAP',
+  E_UNAVAILABLE: 'try again; GET /readyz says what is missing',
+  'E_UNAVAILABLE degraded_writes': 'sends are refused, the rest goes on: GET /readyz says why',
+  E_INTERNAL: 'report it with its corr_id; the log of the server has a line with it',
+  E_UNREACHABLE: 'is a server running there? --url or MAILBOX_URL names it, --ca a certificate of your own',
+  E_HTTP: 'is it a mailbox that answers there, and nothing before it that answers instead?',
+};
+
+/** Errors of ours that say that a call or a file was wrong, by their class: most are loaded only when they are needed. */
+const WRONG: Readonly<Record<string, readonly [code: string, remedy: string]>> = {
+  ConfigError: ['E_CONFIG', '`mailbox config print` shows every setting with its range'],
+  KeyringError: ['E_KEYRING', '`mailbox keyring --help` shows how keyrings are made'],
+  ScheduleError: ['E_SCHEDULE', 'docs/simulator.md says what a schedule may say'],
+  TraceError: ['E_TRACE', 'docs/conformance.md says what a trace is'],
+  TlcTraceError: ['E_TRACE', 'leave --tlc out'],
+  CounterexampleError: ['E_TRACE', 'give it all of what TLC printed'],
+};
+
+function fromServer(error: MailboxError): Told {
+  const { code, message, reason, corrId, retryable, retryAfterMs } = error;
+  const remedy = REMEDIES[`${code} ${reason}`] ?? REMEDIES[code] ?? 'docs/protocol.md: Errors';
+  return { code, message, reason, corr_id: corrId, retryable, retry_after_ms: Math.ceil(retryAfterMs), remedy };
+}
+
+/** The command that was called, for the hint: commander says it with its errors. */
+export class CallError extends CommanderError {
+  readonly command: string;
+
+  constructor({ exitCode, code, message }: CommanderError, command: string) {
+    super(exitCode, code, message);
+    this.command = command;
+  }
+}
+
+function toldOf(error: unknown): { readonly told: Told; readonly exit: number } {
+  if (error instanceof MailboxError) return { told: fromServer(error), exit: EXIT.failed };
+  if (error instanceof CallError) {
+    const message = error.message.replace(/^error: /, '');
+    const hint = / '-[^-']/.test(message) ? '; what begins with a - and is no option goes after --' : '';
+    return { told: { code: 'E_USAGE', message, remedy: `${error.command} ${HELP}${hint}` }, exit: EXIT.usage };
+  }
+  if (error instanceof UsageError)
+    return { told: { code: error.code, message: error.message, remedy: HELP }, exit: EXIT.usage };
+  const wrong = wronglyCalled(error as NodeJS.ErrnoException);
+  return wrong === null
+    ? { told: failed(error as NodeJS.ErrnoException), exit: EXIT.failed }
+    : { told: wrong, exit: EXIT.usage };
+}
+
+/** A file or a setting that cannot be used, or null. */
+function wronglyCalled(error: NodeJS.ErrnoException): Told | null {
+  const wrong = WRONG[error.constructor.name] ?? WRONG[error.name];
+  if (wrong !== undefined) return { code: wrong[0], message: error.message, remedy: wrong[1] };
+  // A file that was named and could not be had.
+  if (error.path === undefined || error.errno === undefined) return null;
+  return { code: 'E_FILE', message: `${visible(error.path)}: ${systemSays(error)}`, remedy: HELP };
+}
+
+function failed(error: NodeJS.ErrnoException): Told {
+  const { name, message, code } = error;
+  if (DEFECTS.includes(name))
+    return { code: 'E_DEFECT', message: `${name}: ${message}`, remedy: 'a defect of ours: report it with this line' };
+  const told = code === undefined || message.includes(code) ? message : `${code}: ${message}`;
+  return { code: 'E_FAILED', message: told, remedy: 'mend what it names, and try again' };
+}
+const DEFECTS = ['TypeError', 'RangeError', 'ReferenceError'];
+
+/** Tells what went wrong, on standard error; gives the code to leave with. */
+export function complain(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+  // Help that was shown because a command was missing says it all.
+  if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage;
+  const { told, exit } = toldOf(error);
+  say(json ? JSON.stringify(told) : lines(told).join('\n'));
+  return exit;
+}
+
+/** Codes that say nothing to people beyond the message, and those whose message says what to do. */
+const PLAIN = ['E_USAGE', 'E_FILE', 'E_FAILED', 'E_CONFIG', 'E_KEYRING', 'E_SCHEDULE', 'E_TRACE'];
+/** Those whose messages are ours, and may have several lines. */
+const BLOCKS = ['E_USAGE', 'E_CONFIG', 'E_FAILED'];
+const HINTLESS = ['E_FILE', 'E_FAILED', 'E_SCHEDULE', 'E_TRACE', 'E_KEYRING', 'E_CONFIG'];
+
+function lines({ code, message, reason, corr_id, retry_after_ms = 0, remedy }: Told): string[] {
+  const more = [
+    ...(reason == null ? [] : [`reason ${reason}`]),
+    ...(corr_id == null ? [] : [`corr_id ${corr_id}`]),
+    ...(retry_after_ms > 0 ? [`again in ${(retry_after_ms / 1000).toFixed(1)} s`] : []),
+  ];
+  const about = more.length === 0 ? '' : ` (${visible(more.join(', '))})`;
+  const head = PLAIN.includes(code) ? '' : `${code}: `;
+  const text = `${head}${message}${about}`;
+  return [BLOCKS.includes(code) ? text : visible(text), ...(HINTLESS.includes(code) ? [] : [`  ${remedy}`])];
+}

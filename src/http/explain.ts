@@ -1,0 +1,123 @@
+import type { TSchema } from 'typebox';
+import { isCrowded } from './json.ts';
+
+/** What is wrong with a value: where, and what it should be. */
+export interface Fault {
+  /** From the value down to the part that is wrong: names of fields, places in lists. */
+  readonly path: readonly string[];
+  /** The rule that is broken, as JSON Schema calls it. */
+  readonly keyword: string;
+  /** The rule in words, after the field's name. */
+  readonly text: string;
+}
+
+/** Of JSON Schema what the bodies of this service are written in. */
+interface Rules {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly items?: Rules;
+  readonly maxProperties?: number;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, Rules>>;
+  readonly patternProperties?: Readonly<Record<string, Rules>>;
+  readonly additionalProperties?: unknown;
+}
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The first thing that is wrong with a value, or null when nothing is. It stops there: whoever sends what is wrong in thousands of
+ * places learns of one of them, for the price of one.
+ */
+export const explain = (schema: TSchema, value: unknown): Fault | null => faultIn(schema as Rules, value, []);
+
+function faultIn(rules: Rules, value: unknown, path: readonly string[]): Fault | null {
+  const wrong = (keyword: string, text: string): Fault => ({ path, keyword, text });
+  if (rules.enum !== undefined)
+    return rules.enum.includes(value) ? null : wrong('enum', 'must be equal to one of the allowed values');
+  const type = rules.type;
+  if (type !== undefined && !IS[type]?.(value)) return wrong('type', `must be ${type}`);
+  if (type === 'string') {
+    if (!matches(rules.pattern, value as string)) return wrong('pattern', 'must match pattern');
+    const { maxLength = Number.POSITIVE_INFINITY } = rules;
+    return isLonger(value as string, maxLength)
+      ? wrong('maxLength', `must have at most ${maxLength} characters`)
+      : null;
+  }
+  if (type === 'integer') {
+    const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = rules;
+    if ((value as number) < minimum) return wrong('minimum', `must be >= ${minimum}`);
+    return (value as number) > maximum ? wrong('maximum', `must be <= ${maximum}`) : null;
+  }
+  if (type === 'array') return faultInList(rules, value as readonly unknown[], path);
+  return type === 'object' ? faultInObject(rules, value as Fields, path) : null;
+}
+
+const IS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  string: (value) => typeof value === 'string',
+  boolean: (value) => typeof value === 'boolean',
+  integer: Number.isInteger,
+  array: Array.isArray,
+  object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+};
+
+/** In characters, as JSON Schema counts them: a pair of surrogates is one. */
+const isLonger = (text: string, max: number): boolean => text.length > max && [...text].length > max;
+
+function faultInList(rules: Rules, list: readonly unknown[], path: readonly string[]): Fault | null {
+  const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, items } = rules;
+  if (list.length < minItems) return { path, keyword: 'minItems', text: `must not have fewer than ${minItems} items` };
+  if (list.length > maxItems) return { path, keyword: 'maxItems', text: `must not have more than ${maxItems} items` };
+  if (items === undefined) return null;
+  for (const [i, item] of list.entries()) {
+    const fault = faultIn(items, item, [...path, String(i)]);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+function faultInObject(rules: Rules, fields: Fields, path: readonly string[]): Fault | null {
+  const { maxProperties = Object.keys(rules.properties ?? {}).length, required = [], properties = {} } = rules;
+  const tooMany = { path, keyword: 'maxProperties', text: `must not have more than ${maxProperties} properties` };
+  if (isCrowded(fields)) return tooMany;
+  const names = Object.keys(fields);
+  if (rules.maxProperties !== undefined && names.length > maxProperties) return tooMany;
+  const missing = required.find((name) => !Object.hasOwn(fields, name));
+  if (missing !== undefined) return { path: [...path, missing], keyword: 'required', text: 'missing' };
+  for (const name of names) {
+    if (rulesOf(rules, name) === null && rules.additionalProperties === false)
+      return { path: [...path, name], keyword: 'additionalProperties', text: 'unknown field' };
+  }
+  const known = Object.keys(properties).filter((name) => Object.hasOwn(fields, name));
+  for (const name of [...known, ...names.filter((other) => !Object.hasOwn(properties, other))]) {
+    const fault = faultIn(rulesOf(rules, name) ?? {}, fields[name], [...path, name]);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+/** The rules of a field of this name, or null where there are none. */
+function rulesOf({ properties = {}, patternProperties = {} }: Rules, name: string): Rules | null {
+  if (Object.hasOwn(properties, name)) return properties[name] as Rules;
+  for (const pattern of Object.keys(patternProperties)) {
+    if (matches(pattern, name)) return patternProperties[pattern] as Rules;
+  }
+  return null;
+}
+
+const compiled = new Map<string, RegExp>();
+
+function matches(pattern: string | undefined, text: string): boolean {
+  if (pattern === undefined) return true;
+  let regex = compiled.get(pattern);
+  if (regex === undefined) {
+    regex = new RegExp(pattern, 'u');
+    compiled.set(pattern, regex);
+  }
+  return regex.test(text);
+}

@@ -1,0 +1,126 @@
+import type { Limits } from '../core/limits.ts';
+import { SLOTS_MAX } from '../core/msg-id.ts';
+import { Ascii, F64, Text, U16, U32 } from './field-types.ts';
+
+/**
+ * What may stand in a record, field by field. What no decision can have made is neither written nor read. Texts and numbers of
+ * requests have the ranges of the wire (`wire`: Limits); limits have the maxima of their settings. Durations begin at one
+ * millisecond: the simulator's worlds are faster than a deployment.
+ */
+
+/** Times of facts are those of a `msg_id`: 48 bits. */
+const AT_MS_MAX = 2 ** 48 - 1;
+/** The end of what a date can be. */
+const DATE_MS_MAX = 8.64e15;
+/** Further than anything counts, and far from where numbers stop growing. */
+const COUNT_MAX = 2 ** 52;
+const SEGMENTS_MAX = 999_999_999_999_999;
+export const SHARDS_MAX = 1024;
+const EPOCHS_MAX = 2 ** 32 - 1;
+const HOURS_12_MS = 12 * 3_600_000;
+const DAY_MS = 86_400_000;
+const YEAR_MS = 365 * DAY_MS;
+const MANY = 10_000_000;
+/** Of leases, redrives, releases. */
+const TIMES_MAX = 1000;
+const QUOTA_WINDOW_MS_MAX = 9_999_999_000;
+const ATTRS_MAX = 32;
+/** A whole request body. */
+export const PAYLOAD_BYTES_MAX = 1024 ** 2;
+
+/** Of a fact: when it happened. */
+const at = (name: string): F64 => new F64(name, 0, AT_MS_MAX);
+/** Of a fact: when something will be, as far as limits reach. */
+const later = (name: string, orNever = false): F64 => new F64(name, 0, DATE_MS_MAX, orNever);
+/** Of a message: those that mean nothing at the moment were moved with the clock when it was set back (TM1). */
+const drifting = (name: string, orNever = false): F64 => new F64(name, -DATE_MS_MAX, DATE_MS_MAX, orNever);
+const counter = (name: string, min = 0): F64 => new F64(name, min, COUNT_MAX);
+const token = (name: string, min = 1): Ascii => new Ascii(name, '!-~', min, 128);
+
+export const FIELDS = {
+  atMs: at('at_ms'),
+  nowMs: at('now_ms'),
+  serviceMs: at('service_ms'),
+  wallMs: at('wall_ms'),
+  notBeforeMs: later('not_before_ms'),
+  ttlAtMs: later('ttl_at_ms', true),
+  idemUntilMs: later('idem_until_ms'),
+  leaseEndsMs: later('lease_ends_ms'),
+  settledUntilMs: later('settled_until_ms'),
+  untilMs: later('until_ms'),
+  endMs: later('end_ms'),
+  visibilityMs: new F64('visibility_ms', 1, HOURS_12_MS),
+  windowMs: new F64('window_ms', 1, QUOTA_WINDOW_MS_MAX),
+  used: counter('used'),
+  epoch: new F64('epoch', 1, EPOCHS_MAX),
+  /** 0 before the first process. */
+  headEpoch: new F64('epoch', 0, EPOCHS_MAX),
+  shards: new U16('shards', 1, SHARDS_MAX),
+  sequence: counter('sequence', 1),
+  segment: new F64('segment', 1, SEGMENTS_MAX),
+  records: counter('records', 1),
+  lastSeq: counter('last_seq'),
+  lastNumber: counter('last_number'),
+  slots: new U32('slots', 0, SLOTS_MAX),
+  slot: new U32('slot', 0, SLOTS_MAX - 1),
+  attrs: new U16('attrs', 0, ATTRS_MAX),
+  payloadBytes: new U32('payload_bytes', 0, PAYLOAD_BYTES_MAX),
+  msgId: new Ascii('msg_id', '0-9A-HJKMNP-TV-Z', 26, 26),
+  topic: new Ascii('topic', 'a-z0-9._:-', 1, 128, 'a-z0-9'),
+  idemKey: token('idem_key'),
+  receipt: token('receipt'),
+  corrId: token('corr_id', 0),
+  lastError: new Text('last_error', 1024),
+  attrKey: new Ascii('a key of attrs', 'a-z0-9._-', 1, 64),
+  attrValue: new Text('a value of attrs', 1024),
+  /** A nonce or the id of a key. */
+  value: token('value'),
+  nonce: token('nonce'),
+  /** Names of links, with dots between them. */
+  chain: new Ascii('chain', 'A-Za-z0-9._-', 0, 1024),
+  /** A caveat. */
+  line: new Ascii('line', ' -~', 1, 256),
+  hash: new Ascii('hash', '0-9a-f', 64, 64),
+} as const;
+
+/** Of a message in a snapshot, where they differ from those of facts. */
+export const MESSAGE_FIELDS = {
+  seq: counter('seq', 1),
+  attempt: new U32('attempt', 0, TIMES_MAX),
+  epoch: counter('epoch'),
+  redrives: new U32('redrives', 0, TIMES_MAX),
+  releases: new U32('releases', 0, TIMES_MAX),
+  /** 0 before the first lease. */
+  visibilityMs: new F64('visibility_ms', 0, HOURS_12_MS),
+  ageNumber: counter('age_number'),
+  /** -1 outside of heaps. */
+  place: new F64('place', -1, SLOTS_MAX),
+  ttlPlace: new F64('ttl_place', -1, SLOTS_MAX),
+  timerAtMs: drifting('timer_at_ms'),
+  leaseEndsMs: drifting('lease_ends_ms'),
+  ttlAtMs: drifting('ttl_at_ms', true),
+  readyAtMs: drifting('ready_at_ms'),
+  deadAtMs: drifting('dead_at_ms'),
+} as const;
+
+const limit = (name: string, max: number, min = 1): F64 => new F64(name, min, max);
+
+/** Named like their settings, where they have one. In this order on disk; append-only. */
+export const LIMIT_FIELDS = {
+  shardCapacity: limit('shard_capacity', MANY),
+  globalInflight: limit('global_inflight', MANY),
+  dedupCapacity: limit('dedup_capacity', MANY),
+  settledCapacity: limit('settled_capacity', MANY),
+  dlqMaxPerTopic: limit('dlq_max_per_topic', MANY),
+  dlqCapacity: limit('dlq_capacity', MANY),
+  dlqRetentionMs: limit('dlq_retention', YEAR_MS),
+  defaultVisibilityMs: limit('default_visibility', HOURS_12_MS),
+  backoffBaseMs: limit('backoff_base', 3_600_000),
+  backoffMaxMs: limit('backoff_max', HOURS_12_MS),
+  tReplayMs: limit('t_replay', DAY_MS),
+  maxAttempts: limit('max_attempts', TIMES_MAX),
+  maxRedrives: limit('max_redrives', TIMES_MAX),
+  inflightFactor: limit('inflight_factor', 100),
+  readyRetentionMs: limit('ready_retention', YEAR_MS),
+  releasesMax: limit('releases_max', TIMES_MAX, 0),
+} as const satisfies Record<keyof Limits, F64>;

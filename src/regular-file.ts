@@ -1,0 +1,51 @@
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+
+/** A file is not read: the message says what is there and what should be, without the path, which the caller knows. */
+export class FileRefused extends Error {}
+
+/** Does not wait for a writer, should a FIFO have taken the file's place meanwhile. */
+const OPEN = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/**
+ * All of a file that is named by a setting, at once: a FIFO, socket, device or directory in its place is refused before it is opened,
+ * for opening it might block for ever or do something. `allow` says what speaks against the open file, or null; nothing can change
+ * between that and the reading. The caller overwrites the bytes of a secret. @throws FileRefused
+ */
+export function readRegularFile(path: string, bytesMax: number, allow: (stat: Stats) => string | null): Buffer {
+  checkKind(unlessError(() => statSync(path)));
+  const fd = unlessError(() => openSync(path, OPEN));
+  try {
+    const stat = fstatSync(fd);
+    checkKind(stat);
+    const why = allow(stat) ?? (stat.size > bytesMax ? `larger than ${bytesMax} bytes` : null);
+    if (why !== null) throw new FileRefused(why);
+    return unlessError(() => readAll(fd, stat.size));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function unlessError<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new FileRefused((error as NodeJS.ErrnoException).code ?? 'cannot be read');
+  }
+}
+
+function checkKind(stat: Stats): void {
+  if (!stat.isFile()) throw new FileRefused(`not a regular file, but ${kindOf(stat)}`);
+}
+
+function kindOf(stat: Stats): string {
+  if (stat.isDirectory()) return 'a directory';
+  if (stat.isFIFO()) return 'a FIFO';
+  return stat.isSocket() ? 'a socket' : 'a device';
+}
+
+function readAll(fd: number, size: number): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  let read = 0;
+  for (let more = -1; more !== 0 && read < size; read += more) more = readSync(fd, bytes, read, size - read, read);
+  return bytes.subarray(0, read);
+}

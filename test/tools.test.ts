@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const { scripts } = JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8')) as {
+  scripts: Record<string, string>;
+};
+/** Tools of our own; what else there is says of itself how it is called. */
+const TOOLS = Object.entries(scripts).flatMap(([name, script]) => {
+  const source = /^tsx (\S+\.ts)$/.exec(script)?.[1] ?? (name === 'bench' ? 'bench/main.ts' : null);
+  return source === null ? [] : [{ name, source }];
+});
+
+describe('tools of npm run', () => {
+  it('every one reads its arguments in the same way: help and what is unknown come before anything begins', () => {
+    expect(TOOLS.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['tlc', 'bench', 'mutate', 'planted', 'sbom']),
+    );
+    for (const { name, source } of TOOLS)
+      expect(readFileSync(resolve(ROOT, source), 'utf8'), name).toMatch(/\bargumentsOf\([\s\S]*/);
+    // The one that would start the checks; test/slow calls all of them.
+    const call = (...args: string[]) =>
+      spawnSync(process.execPath, ['--import', 'tsx', 'tla/tlc.ts', ...args], { cwd: ROOT, encoding: 'utf8' });
+    expect(call('--help')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^npm run tlc \[-- OPTIONS MODEL/),
+    });
+    const wrong = call('--no-such');
+    expect([wrong.status, wrong.stdout]).toEqual([2, '']);
+    expect(wrong.stderr).toMatch(/^Unknown option '--no-such'.*\nnpm run tlc/);
+  });
+});
