@@ -11,7 +11,7 @@ import { Target } from '../support/target.ts';
 const program = process.env['SCHEMATHESIS'] ?? 'st';
 const FILES = resolve(import.meta.dirname, '../support/schemathesis');
 /** Against a hang: the longest takes half a minute of one core. */
-const RUN_MS_MAX = 240_000;
+const RUN_MS_MAX = 200_000;
 const STATEFUL_RUNS_MAX = 8;
 const folder = mkdtempSync(join(tmpdir(), 'schemathesis-'));
 let target: Target;
@@ -72,6 +72,7 @@ async function judged(file: string, phases: string, ...more: string[]) {
   const config = ['--config-file', join(FILES, 'schemathesis.toml')];
   const where = ['--url', `http://${target.host}:${target.port}`, '--phases', phases];
   const { code, out } = await run([...config, 'run', file, '--no-color', ...where, ...reporting, ...more]);
+  if (typeof code === 'string') throw new Error(`schemathesis ended by ${code}: ${out.slice(-20_000)}`);
   const lines = readFileSync(events, 'utf8').trim().split('\n');
   return { code, out, report: JSON.parse(readFileSync(report, 'utf8')), events: lines.map((line) => JSON.parse(line)) };
 }
