@@ -90,22 +90,6 @@ describe('stream', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('goes on when the next messages come while the last are written (B3)', async () => {
-    const topic = 't.meanwhile';
-    const reader = server.stream({ topic, credit: 256, visibility_ms: 600_000 });
-    await until(() => reader.head !== '');
-    const lines = () => reader.lines.filter((line) => line !== '').length;
-    for (let burst = 1; burst <= 8; burst++) {
-      const keys = Array.from({ length: 32 }, (_, i) => `${burst}-${i}`);
-      const sent = await Promise.all(
-        keys.map((idem_key) => server.post('/v1/send', { topic, idem_key, payload_b64: '' })),
-      );
-      expect(sent.map(({ status }) => status)).toEqual(keys.map(() => 200));
-      await until(() => lines() === burst * 32);
-    }
-    await leave(reader);
-  });
-
   it('the head goes out at once, and a blank line now and then', async () => {
     const reader = server.stream({ topic: 't.idle' });
     await until(() => reader.head !== '');
