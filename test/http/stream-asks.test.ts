@@ -7,7 +7,10 @@ import type { Service } from '../../src/service/service.ts';
 import type { Stream } from '../../src/service/streams.ts';
 
 const delivery = (i: number): Delivery =>
-  ({ msgId: `m${i}`, attrs: {}, payload: new Uint8Array(0), idemKey: `k${i}`, sig: null }) as unknown as Delivery;
+  ({
+    ...{ msgId: `m${i}`, topic: 't', ts: '', idemKey: `k${i}`, payload: new Uint8Array(0), payloadHash: '', attrs: {} },
+    ...{ corrId: 'c', shard: 0, attempt: 1, hashChain: '', sig: null, receipt: 'r', deadlineMs: 1, epoch: 1 },
+  }) satisfies Delivery;
 
 /** A stream whose service has this many messages and gives the next the moment it is asked, to a socket that takes its time. */
 function served(count: number): { readonly lines: string[]; readonly asked: number } {
