@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const FAMILIES = { S: 4, T: 6, R: 5, I: 5, D: 7, E: 5, B: 14, K: 8, O: 4, C: 4, V: 5, P: 5 } as const;
+const FAMILIES = { S: 4, T: 6, R: 5, I: 5, D: 10, E: 7, B: 16, K: 8, O: 5, C: 4, V: 8, P: 5, U: 5 } as const;
 const IDS = Object.entries(FAMILIES).flatMap(([family, count]) =>
   Array.from({ length: count }, (_, i) => `${family}${i + 1}`),
 );

@@ -27,12 +27,11 @@ function paced(schema: TSchema): TSchema {
   const slow = Array.from({ length: anyRate - 1 }, (_, i) => {
     const most = (i + 1) * PACED_S_MAX;
     return {
-      properties: { rate_per_s: { const: i + 1 }, limit: { maximum: most } },
+      properties: { rate_per_s: { const: i + 1 }, limit: { maximum: most }, msg_ids: { maxItems: most } },
       required: ['rate_per_s'],
-      anyOf: [{ required: ['limit'] }, { properties: { msg_ids: { maxItems: most } } }],
     };
   });
-  const description = `limit (or msg_ids) must be reached within ${PACED_S_MAX} s at rate_per_s`;
+  const description = `limit and msg_ids must be reached within ${PACED_S_MAX} s at rate_per_s`;
   return Type.Unsafe({
     ...schema,
     description,

@@ -103,10 +103,15 @@ export const extendOf = (body: Body<'extend'>, msgId: string): ExtendRequest => 
 });
 
 export function reprocessOf(body: Body<'reprocess'>): ReprocessRequest {
-  const most = Math.min(REPROCESS_MAX, (body.rate_per_s ?? REPROCESS_MAX) * PACED_S_MAX);
+  const rate = body.rate_per_s ?? REPROCESS_MAX;
+  const most = Math.min(REPROCESS_MAX, rate * PACED_S_MAX);
   const limit = body.limit ?? body.msg_ids?.length ?? most;
-  if (limit > most) {
-    throw new Malformed(`rate_per_s: limit (${limit}) must be reached within ${PACED_S_MAX} s`);
+  // Those of the list that are none cost their time too.
+  const tried = Math.max(limit, body.msg_ids?.length ?? 0);
+  if (tried > most) {
+    throw new Malformed(
+      `rate_per_s: at ${rate} at most ${most} are done in ${PACED_S_MAX} s; limit or msg_ids: ${tried}`,
+    );
   }
   return {
     verb: 'reprocess',

@@ -100,8 +100,10 @@ export class NdjsonStream implements StreamConsumer {
     const { way, service, clock } = this.parts;
     if (this.ending !== null) return this.close();
     if (this.waiting.length === 0) {
-      if (this.owes) service.streamReady(this.stream as Stream, clock.nowMs());
+      const { owes } = this;
+      // Before it asks: it may be given something at once, and owes again.
       this.owes = false;
+      if (owes) service.streamReady(this.stream as Stream, clock.nowMs());
       return;
     }
     if (!(way.capability as Capability).isValid()) return this.ended('cap_auth');
