@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AuthFailure, type Capability, freshSession, type Session } from '../../src/auth/authorize.ts';
 import { FairLine } from '../../src/auth/fair-line.ts';
@@ -11,6 +10,7 @@ import {
   WAITING_PER_SOURCE,
 } from '../../src/auth/remote.ts';
 import { AuthorityBench, FULL, START_S } from '../support/authority.ts';
+import fc from '../support/properties.ts';
 
 /** An authority whose verifier answers when the test says so. */
 class RemoteBench extends AuthorityBench {

@@ -160,7 +160,10 @@ describe('sim', () => {
     writeFileSync(broken, 'name: x\nduration: 10\n');
     writeFileSync(file('no.json'), '{}');
     const wrong: [string[], RegExp][] = [
-      [['run', 'no-such-schedule'], /^no-such-schedule: no such schedule; shipped are auth-failure-flood, /],
+      [
+        ['run', 'no-such-schedule'],
+        /^no-such-schedule: no such schedule; shipped are attenuated-quotas, auth-failure-flood, /,
+      ],
       [['run', broken], /broken\.yaml:2:11: duration "10": must be a duration/],
       [['run', 'swarm'], /^swarm: needs a seed, like swarm#17/],
       [['run', 'happy-path', '--seed', '-1'], /^--seed "-1": must be a whole number 0\.\./],

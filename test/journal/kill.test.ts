@@ -3,11 +3,11 @@ import { type DeliverySeen, History, NOTHING } from '../support/history.ts';
 import { killAgainAndAgain } from '../support/kills.ts';
 
 describe('kill -9', () => {
-  it('10 rounds under load: nothing lost, nothing after its ack, no two receipts (AC1, NoLossInv, AckFinalProp, SingleLeaseProp)', async () => {
-    const counts = await killAgainAndAgain(10, 1);
-    expect(counts.acked).toBeGreaterThan(500);
-    expect(counts.unknown).toBeGreaterThan(10);
-    expect(counts.redelivered).toBeGreaterThan(10);
+  it('6 rounds under load: nothing lost, nothing after its ack, no two receipts (AC1, NoLossInv, AckFinalProp, SingleLeaseProp)', async () => {
+    const counts = await killAgainAndAgain(6, 1);
+    expect(counts.acked).toBeGreaterThan(300);
+    expect(counts.unknown).toBeGreaterThan(5);
+    expect(counts.redelivered).toBeGreaterThan(5);
   });
 });
 

@@ -1,17 +1,27 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
-import { FileStorage } from '../../src/journal/file-storage.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { FileStorage as Type } from '../../src/journal/file-storage.ts';
 import fc from '../support/properties.ts';
 
 /** How much the system gives of what is asked for, one read after the other. */
-const shares = vi.hoisted(() => ({ next: (): number => 1 }));
-vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof import('node:fs')>();
-  const readSync = (fd: number, buffer: Buffer, offset: number, length: number, position: number): number =>
-    fs.readSync(fd, buffer, offset, Math.max(1, Math.floor(length * shares.next())), position);
-  return { ...fs, readSync };
+const shares = { next: (): number => 1 };
+let FileStorage: typeof Type;
+beforeAll(async () => {
+  // Other tests may have loaded it with the real one.
+  vi.resetModules();
+  vi.doMock('node:fs', async (original) => {
+    const fs = await original<typeof import('node:fs')>();
+    const readSync = (fd: number, buffer: Buffer, offset: number, length: number, position: number): number =>
+      fs.readSync(fd, buffer, offset, Math.max(1, Math.floor(length * shares.next())), position);
+    return { ...fs, readSync };
+  });
+  ({ FileStorage } = await import('../../src/journal/file-storage.ts'));
+});
+afterAll(() => {
+  vi.doUnmock('node:fs');
+  vi.resetModules();
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'short-reads-'));

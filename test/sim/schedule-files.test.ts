@@ -149,6 +149,6 @@ describe('schedule files: what is wrong is named with line, column, field and li
       500,
       16,
     );
-    expect(ratio).toBeLessThan(4);
+    expect(ratio).toBeLessThan(8);
   });
 });

@@ -1,4 +1,4 @@
-const TRIES = 2;
+const TRIES = 3;
 
 /**
  * How much more a piece of work costs when there is `times` as much of it, against what it would if it were linear: about 1 for what is,
