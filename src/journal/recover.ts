@@ -23,7 +23,7 @@ import { isRefusal, missing, type Refusal } from './refusal.ts';
 import { NotRegular } from './regular-file.ts';
 import { Replica } from './replica.ts';
 import { openSegment } from './segment-file.ts';
-import { type LogEnd, START, type Tail, type WalkOptions, walk } from './walk.ts';
+import { disagreement, type LogEnd, START, type Tail, type WalkOptions, walk } from './walk.ts';
 
 /** A journal as it was found: what it says, and where it ends. */
 export interface Recovered {
@@ -165,6 +165,10 @@ function* follow(
     },
   });
   if (isRefusal(tail)) return { kind: 'refused', ...tail };
+  if (head !== null && tail.last === null) {
+    const disagrees = yield* disagreement(source, head, { salt, hash: options.hash });
+    if (disagrees !== null) return { kind: 'refused', ...disagrees };
+  }
   const apart = apartIn(replica);
   const damagedPayloads =
     options.withoutPayloads === true ? [] : yield* checkPayloads(source, replica, options.payloadHashOf);

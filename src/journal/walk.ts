@@ -1,9 +1,18 @@
 import type { StorageReader } from '../ports.ts';
 import { type Found, type Frame, findHeader, NO_HASH, readFrame, type Secret } from './frame.ts';
-import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
+import { FILE_HEADER_BYTES, segmentFile, snapshotFile } from './layout.ts';
 import type { Pieces } from './pieces.ts';
+import type { Head } from './record.ts';
 import { isRefusal, missing, type Refusal } from './refusal.ts';
-import { firstWritten, openSegment, piecesOf, type SegmentFile, spareProblem, writtenFrom } from './segment-file.ts';
+import {
+  firstWritten,
+  openSegment,
+  piecesOf,
+  type Seal,
+  type SegmentFile,
+  spareProblem,
+  writtenFrom,
+} from './segment-file.ts';
 
 export type { Refusal } from './refusal.ts';
 
@@ -170,6 +179,32 @@ class Walk {
     if (segment.canBeSealed) this.unsealed = segment;
     return true;
   }
+}
+
+/**
+ * Whether the log says that a snapshot ends where the snapshot says so: with the frame before that place, or with the seal of the
+ * segment before. Not asked where a frame follows, for that names the one before it. @returns what speaks against it; null for nothing
+ */
+export function* disagreement(source: StorageReader, head: Head, secret: Secret): Pieces<Refusal | null> {
+  const { sequence } = head;
+  const isWithin = head.at > FILE_HEADER_BYTES;
+  const number = isWithin ? head.segment : head.segment - 1;
+  const file = segmentFile(number);
+  // The segments before it may be gone: only this snapshot says what they said.
+  if (!isWithin && !source.files('').includes(file)) return null;
+  const segment = openSegment(source, number);
+  if (isRefusal(segment)) return isWithin ? segment : null;
+  const isIt = (last: Seal | Frame): boolean =>
+    last.sequence === sequence && Buffer.compare(last.hash, Buffer.from(head.hash, 'hex')) === 0;
+  const seal = isWithin ? null : segment.seal(secret);
+  if (seal !== null && isIt(seal)) return null;
+  yield;
+  const at = laterFrame(source, file, 0, sequence, secret);
+  const found = at < 0 ? null : readFrame(segment.frames, at, secret);
+  const isThere = found?.kind === 'frame' && isIt(found.frame) && (!isWithin || at + found.frame.bytes === head.at);
+  if (isThere) return null;
+  const why = `frame ${sequence} is not there, and ${snapshotFile(sequence)} says that it was: files of different times`;
+  return { file, at: isWithin ? head.at : 0, why: `${why}. Put back those that belong together, or restore a backup` };
 }
 
 /** Where a header of this sequence or later stands in what follows a place of a file, -1 for nowhere. */
