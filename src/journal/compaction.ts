@@ -135,10 +135,13 @@ export class Compaction {
     return this.space.gainBytes() > 0 && (this.space.hasHalved || this.ticks >= this.rest);
   }
 
-  /** Nothing can be appended: a snapshot that frees something, else the reserve, else whatever snapshot there can be. */
+  /**
+   * Nothing can be appended: a snapshot, whatever it seems to free, for that is no more than an estimate of what the log says twice;
+   * and only when there is nothing new in the log, the reserve, without which there may never be one again.
+   */
   private isWayOut(isNew: boolean): boolean {
-    if (isNew && this.space.freedBytes() > 0) return true;
-    return !this.room.giveUpReserve() && isNew;
+    if (!isNew) this.room.giveUpReserve();
+    return isNew;
   }
 
   private start(end: Omit<Covered, 'asOfMs'>, asOfMs = 0): void {

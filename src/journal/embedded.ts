@@ -99,6 +99,7 @@ export class EmbeddedJournal implements Journal {
       current: tail.segment,
       capacities,
       reserveBytes: files.hasReserve ? storage.size(RESERVE) : 0,
+      owedBytes: recovered === null ? 0 : space.leastBytes(),
       space,
       events: {
         room: (lack) => events.room(lack),

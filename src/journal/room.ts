@@ -45,8 +45,8 @@ export class Room {
   private readonly capacities: Map<number, number>;
   private current: number;
   private reserveBytes: number;
-  /** What a snapshot that failed took from the reserve: it gets it back before anything else gets space. */
-  private owedBytes = 0;
+  /** What a snapshot that failed took from the reserve, or a crash from one under way: it gets it back before anything else gets space. */
+  private owedBytes: number;
   /** It is of more use as the next segment. */
   private isGivenUp = false;
   private filling = false;
@@ -71,6 +71,7 @@ export class Room {
     readonly current: number;
     readonly capacities: ReadonlyMap<number, number>;
     readonly reserveBytes: number;
+    readonly owedBytes: number;
   }) {
     this.storage = parts.storage;
     this.salt = parts.salt;
@@ -80,6 +81,7 @@ export class Room {
     this.current = parts.current;
     this.capacities = new Map(parts.capacities);
     this.reserveBytes = parts.reserveBytes;
+    this.owedBytes = parts.owedBytes;
   }
 
   capacityOf(segment: number): number {

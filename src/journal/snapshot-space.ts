@@ -94,6 +94,11 @@ export class SnapshotSpace {
 
   // ---- what it comes to
 
+  /** Without so much the next snapshot could not be made, were there as much to say as in the last one. */
+  leastBytes(): number {
+    return Math.min(this.reserveBytes(), (this.snapshotBytes || this.mostBytes()) + this.segmentBytes);
+  }
+
   /** The reserve must have at least so much. */
   reserveBytes(): number {
     return this.reserveBeside(this.mostBytes(), this.oldBytes);

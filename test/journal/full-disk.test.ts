@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Crash } from '../../sim/disk.ts';
 import { filesOf, RESERVE } from '../../src/journal/layout.ts';
 import { digestOf, hashOf, JournalBench } from '../support/journal.ts';
 import fc, { Reached } from '../support/properties.ts';
@@ -64,19 +65,85 @@ class Consumed {
     return taken;
   }
 
+  /** Leases one for long; null when there is none. */
+  lease(): { readonly msgId: string; readonly receipt: string } | null {
+    const receipt = this.bench.random.token(16);
+    const how = { topic: 't', receipt, visibilityMs: HOURS_12_MS, bytesMax: 1e9, inflightElsewhere: 0 };
+    const [fact] = this.bench.run(SHARD, { name: 'recv', atMs: ++this.nowMs, ...how });
+    this.settle();
+    return fact?.name === 'received' ? { msgId: fact.msgId, receipt } : null;
+  }
+
+  /** The log grows by this, and what is live does not. */
+  extend(lease: { readonly msgId: string; readonly receipt: string }): void {
+    this.bench.run(SHARD, { name: 'extend', atMs: ++this.nowMs, ...lease, visibilityMs: HOURS_12_MS });
+    this.settle();
+  }
+
+  /** The process dies so many ops of the disk later, while this is done, and is started again. */
+  crashWithin(ops: number, work: () => void): void {
+    const { disk } = this.bench;
+    disk.crashAt = disk.ops + ops;
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      this.restart();
+    }
+    disk.crashAt = 0;
+  }
+
+  ack(lease: { readonly msgId: string; readonly receipt: string }): void {
+    this.bench.run(SHARD, { name: 'ack', atMs: ++this.nowMs, ...lease });
+    this.settle();
+  }
+
   /** Takes one and acks it. False: there is none left. */
   consume(): boolean {
-    const { bench } = this;
-    const receipt = bench.random.token(16);
-    const how = { topic: 't', receipt, visibilityMs: HOURS_12_MS, bytesMax: 1e9, inflightElsewhere: 0 };
-    const [fact] = bench.run(SHARD, { name: 'recv', atMs: ++this.nowMs, ...how });
-    this.settle();
-    if (fact?.name !== 'received') return false;
-    bench.run(SHARD, { name: 'ack', atMs: ++this.nowMs, msgId: fact.msgId, receipt });
-    this.settle();
+    const lease = this.lease();
+    if (lease === null) return false;
+    this.ack(lease);
     return true;
   }
 }
+
+/** Each ended a journal for good: seed, bytes of a segment, segments, bytes of a payload, leases, extensions until a crash so many ops later. */
+const WEDGED: [number, number, number, number, number, { extends: number; ops: number }[]][] = [
+  [
+    0,
+    3072,
+    14,
+    150,
+    1,
+    [
+      { extends: 204, ops: 386 },
+      { extends: 50, ops: 13 },
+    ],
+  ],
+  [
+    0,
+    4096,
+    22,
+    20,
+    1,
+    [
+      { extends: 143, ops: 224 },
+      { extends: 50, ops: 44 },
+    ],
+  ],
+  [
+    0,
+    3072,
+    18,
+    150,
+    5,
+    [
+      { extends: 53, ops: 96 },
+      { extends: 84, ops: 180 },
+      { extends: 50, ops: 37 },
+    ],
+  ],
+];
 
 describe('a full disk', () => {
   it('from any full state, across restarts: all that waits can be taken and acked, and then sends are taken again (journal rule 5)', () => {
@@ -108,6 +175,44 @@ describe('a full disk', () => {
       { numRuns: 20 },
     );
     reached.atLeast({ waiting: 100 });
+  });
+
+  it('leased and extended without an ack, with crashes while snapshots are made: it goes on, and acks bring sends back (rule 5)', () => {
+    const reached = new Reached('full disks without acks');
+    fc.assert(
+      fc.property(
+        fc.nat(),
+        fc.constantFrom(3072, 4096),
+        fc.integer({ min: 8, max: 24 }),
+        fc.constantFrom(20, 150, 600),
+        fc.integer({ min: 1, max: 6 }),
+        fc.array(fc.record({ extends: fc.integer({ min: 50, max: 600 }), ops: fc.integer({ min: 1, max: 500 }) }), {
+          minLength: 1,
+          maxLength: 5,
+        }),
+        (seed, segmentBytes, segments, payloadBytes, count, rounds) => {
+          const world = new Consumed(segmentBytes, segmentBytes * segments, seed);
+          const { bench } = world;
+          world.fill(payloadBytes);
+          const leases = Array.from({ length: count }, () => world.lease()).filter((lease) => lease !== null);
+          for (const round of rounds) {
+            world.crashWithin(round.ops, () => {
+              for (let i = 0; i < round.extends; i++)
+                world.extend(leases[i % leases.length] as (typeof leases)[number]);
+            });
+            reached.saw({ segment: bench.journal.end.segment });
+          }
+          for (const lease of leases) world.ack(lease);
+          for (let taken = 0; world.consume(); taken++) if (taken % 10 === 0) world.tick();
+          for (let i = 0; !bench.takesSends && i < 70; i++) world.tick();
+          expect(bench.takesSends, bench.events.slice(-5).join(', ')).toBe(true);
+          world.send(payloadBytes);
+          expect(bench.look()).toBe(digestOf(bench.mirror));
+        },
+      ),
+      { numRuns: 40, examples: WEDGED },
+    );
+    reached.atLeast({ segment: 30 });
   });
 
   it('a snapshot can be made at any moment of what is free, kept back and needless, however much is live (rule 5)', () => {

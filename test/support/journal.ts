@@ -157,7 +157,8 @@ export class JournalBench {
 
   /** As every append of a process begins. */
   private clocks(): Batch {
-    const serviceMs = Math.max(this.nowMs, ...this.shards.map(({ nowMs }) => nowMs));
+    const before = this.journal.recovered?.replica.clocks?.serviceMs ?? 0;
+    const serviceMs = Math.max(this.nowMs, before, ...this.shards.map(({ nowMs }) => nowMs));
     return { shard: null, facts: [{ name: 'clocks', serviceMs, wallMs: serviceMs + WALL_AHEAD_MS }] };
   }
 
