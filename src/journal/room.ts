@@ -54,6 +54,8 @@ export class Room {
   private lack: Lack | null = null;
   /** The append that waits for the next segment. */
   private waiting: (() => void) | null = null;
+  /** The append that waits for the reserve. */
+  private lagging: (() => void) | null = null;
   /** A write that could not be begun. */
   private unbegun: (() => void) | null = null;
   /** A payload for which there was no room was as large as this: as much must be there for sends to be taken again. */
@@ -106,6 +108,25 @@ export class Room {
     if (this.lack === null && this.reserveBytes < this.space.reserveBytes()) this.fill();
   }
 
+  /** The log has grown faster than the reserve, and whether there is room for that is not known yet: nothing should be written. */
+  get lags(): boolean {
+    if (this.lack !== null || this.isLent || this.closed) return false;
+    return this.space.reserveBytes() - this.reserveBytes > this.space.stepBytes;
+  }
+
+  /** Calls back when the reserve has caught up, or cannot. */
+  whenKnown(ready: () => void): void {
+    this.lagging = ready;
+    this.fill();
+  }
+
+  private goOn(): void {
+    const { lagging } = this;
+    if (lagging === null || this.lags) return;
+    this.lagging = null;
+    lagging();
+  }
+
   /** Gets what is missing, in the background. Called again later when it could not be had. */
   fill(): void {
     if (this.filling || this.closed) return;
@@ -131,6 +152,7 @@ export class Room {
     const { waiting } = this;
     this.waiting = null;
     waiting?.();
+    this.goOn();
     this.fill();
   }
 
@@ -142,9 +164,11 @@ export class Room {
 
   /** What would bring the next thing that is missing; null when all is there. */
   private missing(): Steps | null {
-    const { current, space, isLent, reserveBytes } = this;
-    if (!isLent && reserveBytes < this.owedBytes) return this.growReserve(this.owedBytes);
-    if (!this.capacities.has(current + 1)) return this.addSegment(current + 1, this.isGivenUp);
+    const { current, space, isLent, isGivenUp, reserveBytes } = this;
+    // Before any segment: filled with what is not acked, it would take the space without which no snapshot can be made again.
+    const least = isGivenUp ? 0 : Math.max(this.owedBytes, space.leastBytes());
+    if (!isLent && reserveBytes < least) return this.growReserve(least);
+    if (!this.capacities.has(current + 1)) return this.addSegment(current + 1, isGivenUp);
     if (!isLent && reserveBytes < space.reserveBytes()) return this.growReserve(space.reserveNextBytes());
     for (let segment = current + 2; segment <= current + SPARES; segment++) {
       if (!this.capacities.has(segment)) return this.addSegment(segment);
@@ -199,6 +223,7 @@ export class Room {
     this.borrower = null;
     this.isLent = true;
     borrower();
+    this.goOn();
   }
 
   /** The snapshot is made, or could not be: then the reserve gets back what it took. */
@@ -249,11 +274,13 @@ export class Room {
     if (this.lack === lack) return;
     this.lack = lack;
     this.events.room(lack);
+    this.goOn();
   }
 
   close(): void {
     this.closed = true;
     this.waiting = null;
+    this.lagging = null;
     this.unbegun = null;
   }
 }

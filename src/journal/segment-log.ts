@@ -152,6 +152,10 @@ export class SegmentLog implements Journal {
       append.frames.unshift(w);
       return this.turnTo(append);
     }
+    if (this.room.lags) {
+      append.frames.unshift(w);
+      return this.room.whenKnown(() => this.writeNext(append));
+    }
     const sequence = position.sequence + 1;
     const hash = sealFrame(w, position.at, { sequence, epoch: this.epoch, previous: position.hash }, this.secret);
     const { segment, at } = position;

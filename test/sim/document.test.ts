@@ -40,6 +40,14 @@ describe('docs/simulator.md', () => {
     const lines = formatResult(runSchedule(readSchedule('lossy-network')), 1).split('\n');
     for (const line of lines.filter((line) => !/^(speed|version|happened) /.test(line)))
       expect(readme).toContain(`\n${line}\n`);
+    const shown =
+      /^happened +(.*)$/m
+        .exec(readme)?.[1]
+        ?.split(', ')
+        .filter((item) => item !== '..') ?? [];
+    const happened = lines.find((line) => line.startsWith('happened '))?.split(/(?:happened +|, (?=[a-z]))/) ?? [];
+    expect(shown.length).toBeGreaterThan(4);
+    expect(shown.filter((item) => !happened.includes(item))).toEqual([]);
   });
 
   it('what is said to be wrong is what is said', () => {
