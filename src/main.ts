@@ -203,7 +203,7 @@ async function startService(options: ServerOptions, metrics: Metrics, listeners:
     adminEnabled: settings.enable_admin,
     overwrites: true,
   });
-  await takeOver(service, store, clock.nowMs(), settings).catch((error) => {
+  await unlessEnded(takeOver(service, store, clock.nowMs(), settings), ended).catch((error) => {
     readiness.stop();
     store.close();
     throw error;
@@ -289,6 +289,16 @@ function traceOf({ trace: path, settings, log }: ServerOptions, store: Store): T
     const { code, message } = cause as NodeJS.ErrnoException;
     throw new ConfigError(`--trace ${path}: ${code === 'EEXIST' ? 'exists; name a new file' : message}`);
   }
+}
+
+/** On a full disk the first append waits for room: that too ends when the process is told to. @throws the reason of `ended` */
+function unlessEnded<T>(work: Promise<T>, ended: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(ended.reason);
+    if (ended.aborted) stop();
+    ended.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => ended.removeEventListener('abort', stop));
+  });
 }
 
 /** Takes over what the journal knew, and says so in it: served is nothing before that is durable. */

@@ -29,7 +29,8 @@ function unlessError<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new FileRefused((error as NodeJS.ErrnoException).code ?? 'cannot be read');
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new FileRefused(code === 'ENOENT' ? 'no such file (ENOENT)' : `cannot be read (${code})`);
   }
 }
 

@@ -107,7 +107,7 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
       'ready_shards',
     );
   }
-  if (recovered !== null) report(recovered, log, metrics);
+  if (recovered !== null) report(recovered, journal.isTornKept, log, metrics);
   log.info('journal.opened', {
     data: settings.data,
     epoch,
@@ -141,11 +141,17 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
 }
 
 /** What was not as it should be, and was put right or will be kept from consumers. */
-function report({ tail, damagedSnapshots, damagedPayloads }: Recovered, log: Log, metrics: Metrics): void {
+function report(found: Recovered, isTornKept: boolean, log: Log, metrics: Metrics): void {
+  const { tail, damagedSnapshots, damagedPayloads } = found;
   if (tail.tornEnd > tail.at) {
     metrics.tornTails.add();
     const { segment, at, tornEnd } = tail;
-    log.warn('journal.torn_tail', { segment, at, bytes: tornEnd - at, reason: 'a write was cut off; put aside' });
+    log.warn('journal.torn_tail', {
+      segment,
+      at,
+      bytes: tornEnd - at,
+      reason: `a write was cut off; ${isTornKept ? 'put aside' : 'no space to keep it'}`,
+    });
   }
   for (const { file, at, why } of damagedSnapshots) log.warn('journal.snapshot_damaged', { file, at, reason: why });
   for (const { msgId, why } of damagedPayloads) {

@@ -76,7 +76,8 @@ export function addDlq(program: Command): void {
       if (options.json) printJson(answer);
       else print(`moved ${answer.moved}, skipped ${answer.skipped}, failed ${answer.failed}`);
       if (answer.failed === 0) return;
-      say(`dlq reprocess: ${answer.failed} could not be moved and stay where they are: is there room in the shard?`);
+      const why = 'not there (any more), or no room in the shard';
+      if (!options.json) say(`dlq reprocess: ${answer.failed} could not be moved: ${why}`);
       process.exitCode = EXIT.failed;
     },
   );

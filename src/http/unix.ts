@@ -71,11 +71,12 @@ const octal = (mode: number): string => (mode & MODE_BITS).toString(8).padStart(
 
 function checkDirectory(directory: string): void {
   const stat = lstatSync(directory, { throwIfNoEntry: false });
-  if (stat === undefined) throw new UnixSocketError(`uds: directory ${directory}: ENOENT`);
+  if (stat === undefined)
+    throw new UnixSocketError(`uds: directory ${directory}: there is none (ENOENT); mkdir -m 700 it`);
   if (!stat.isDirectory()) throw new UnixSocketError(`uds: ${directory}: not a directory (a link is none)`);
   if (stat.uid !== process.getuid?.()) throw new UnixSocketError(`uds: ${directory}: belongs to uid ${stat.uid}`);
   if ((stat.mode & MODE_BITS) !== 0o700) {
-    throw new UnixSocketError(`uds: ${directory}: mode is ${octal(stat.mode)}, must be 0700 (chmod 0700)`);
+    throw new UnixSocketError(`uds: ${directory}: mode is ${octal(stat.mode)}, must be 0700 (chmod u=rwx,go=,ug-s,-t)`);
   }
   checkAbove(realpathSync(directory));
 }

@@ -5,7 +5,7 @@ import { payloadHashOf } from '../integrity/hash-chain.ts';
 import type { JournalEvents } from './compaction.ts';
 import { EmbeddedJournal } from './embedded.ts';
 import { FileStorage } from './file-storage.ts';
-import { holdFolder } from './folder.ts';
+import { FolderError, holdFolder } from './folder.ts';
 import { SALT_BYTES } from './layout.ts';
 import { inTurns } from './pieces.ts';
 import { type RecoverOptions, recovering } from './recover.ts';
@@ -45,7 +45,7 @@ export interface DurableJournal {
  */
 export async function openDurable(options: DurableOptions): Promise<DurableJournal> {
   const { folder, segmentBytes, acceptTornTail, events, onSync, ended } = options;
-  const held = holdFolder(folder);
+  const held = unlessSystem(folder, () => holdFolder(folder));
   const storage = new FileStorage(held.path, { onDurableWrite: onSync, heldDescriptors: JOURNAL_DESCRIPTORS });
   const lend: LendDescriptors = (count) => storage.lendDescriptors(count);
   const how = { ...RECOVERING, acceptTornTail };
@@ -74,6 +74,21 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
   } catch (error) {
     storage.close();
     held.release();
-    throw error;
+    throw ofFolder(folder, error);
+  }
+}
+
+/** What the system says of the directory is about the setting that names it: a file system that is read only, or full, or ill. */
+function ofFolder(folder: string, error: unknown): unknown {
+  const { code, errno, message } = error as NodeJS.ErrnoException;
+  if (error instanceof FolderError || code === undefined || errno === undefined) return error;
+  return new FolderError(`data: ${folder}: ${message}`);
+}
+
+function unlessSystem<T>(folder: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw ofFolder(folder, error);
   }
 }

@@ -55,6 +55,8 @@ export class EmbeddedJournal implements Journal {
   readonly epoch: number;
   /** What was found; null in a new directory. */
   readonly recovered: Recovered | null;
+  /** A write that was cut off is put aside; false where a full disk left no space for it. */
+  readonly isTornKept: boolean;
   private readonly storage: Storage;
   private readonly log: SegmentLog;
   private readonly room: Room;
@@ -67,7 +69,8 @@ export class EmbeddedJournal implements Journal {
     if (found.kind === 'refused') throw new JournalRefused(found);
     const recovered = found.kind === 'recovered' ? found : null;
     const salt = recovered?.salt ?? freshSalt();
-    runNow(storage, recovered === null ? create(storage, salt, segmentBytes) : mend(storage, recovered));
+    if (recovered === null) runNow(storage, create(storage, salt, segmentBytes));
+    this.isTornKept = recovered === null || runNow(storage, mend(storage, recovered));
     this.recovered = recovered;
     this.epoch = (recovered?.replica.epoch ?? 0) + 1;
     this.storage = storage;

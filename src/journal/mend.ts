@@ -12,26 +12,34 @@ export function* removeTemporaries(source: StorageReader): Steps {
   for (const file of filesOf(source).temporaries) yield { op: 'remove', file };
 }
 
-/** Makes the end of the log fit to go on: what was torn is put aside, what may be in no more than a cache is written again. */
-export function* mend(storage: Storage, { tail, apart }: Recovered): Steps {
+/**
+ * Makes the end of the log fit to go on: what was torn is put aside, what may be in no more than a cache is written again. False: there
+ * was no space to put it.
+ */
+export function* mend(storage: Storage, { tail, apart }: Recovered): Steps<boolean> {
   yield* removeTemporaries(storage);
+  let isAside = true;
   if (tail.tornEnd > tail.at) {
-    yield* withReserve(() => putAside(storage, tail));
+    isAside = yield* withReserve(() => putAside(storage, tail));
     yield* clear(tail);
   }
   yield* rewriteLast(storage, tail);
   yield* removeOrphans(storage, new Set([...apart.values()].map((hash) => hash.slice(3))));
+  return isAside;
 }
 
-/** On a full disk the reserve gives the space (journal rule 5): what was torn is never larger. It is made again later. */
-function* withReserve(work: () => Steps): Steps {
-  try {
-    yield* work();
-  } catch (error) {
-    if (lackOf(error) !== 'disk_space') throw error;
-    yield* removeQuietly(RESERVE);
-    yield* work();
+/** On a full disk the reserve gives the space (journal rule 5); it is made again later. False: there was not enough of it. */
+function* withReserve(work: () => Steps): Steps<boolean> {
+  for (const isLast of [false, true]) {
+    try {
+      yield* work();
+      return true;
+    } catch (error) {
+      if (lackOf(error) !== 'disk_space') throw error;
+      if (!isLast) yield* removeQuietly(RESERVE);
+    }
   }
+  return false;
 }
 
 /** The operator may want to look at it. */

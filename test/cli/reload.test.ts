@@ -84,7 +84,7 @@ const pem = (): string => certificate.cert;
 
 describe('reload', () => {
   const mistakes: [string, () => void, RegExp][] = [
-    ['no configuration', () => rmSync(file('mailbox.toml')), /mailbox\.toml: ENOENT/],
+    ['no configuration', () => rmSync(file('mailbox.toml')), /mailbox\.toml: no such file \(ENOENT\)/],
     ['a FIFO for it', fifo('mailbox.toml'), /mailbox\.toml: not a regular file, but a FIFO/],
     ['a directory for it', directory('mailbox.toml'), /mailbox\.toml: not a regular file, but a directory/],
     ['no TOML', write('mailbox.toml', 'max_attempts = = 3'), /mailbox\.toml: /],
