@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,12 +37,19 @@ const ask = (proxy: RealProxy, token: string, body: Buffer | string): Promise<st
     asked.end(body);
   });
 
+/** What the page tells operators to write: directives of a location of nginx, and those of haproxy's defaults. */
+const PAGE = readFileSync('docs/operations.md', 'utf8');
+const [, location = ''] = /```nginx[\s\S]*?location \/ \{\n([\s\S]*?)\n {2}\}/.exec(PAGE) ?? [];
+const [, defaults = ''] = /```haproxy\ndefaults\n([\s\S]*?)\nbackend/.exec(PAGE) ?? [];
+const linesOf = (text: string): string[] => text.split('\n').map((line) => line.replace(/ *#.*$/, '').trim());
+const SHOWN_NGINX = linesOf(location).filter((line) => !line.startsWith('proxy_pass'));
+const SHOWN_HAPROXY = linesOf(defaults).filter((line) => line !== 'mode http');
+
 const HTTP_1_1 = ['proxy_http_version 1.1;', 'proxy_set_header Connection "";'];
 const PROXIES = {
+  'nginx as in docs/operations.md': (at: string, port: number) => RealProxy.nginx(at, port, SHOWN_NGINX),
+  'haproxy as in docs/operations.md': (at: string, port: number) => RealProxy.haproxy(at, port, SHOWN_HAPROXY),
   'nginx, HTTP/1.1': (at: string, port: number) => RealProxy.nginx(at, port, HTTP_1_1),
-  'nginx, HTTP/1.1, no buffering of requests': (at: string, port: number) =>
-    RealProxy.nginx(at, port, [...HTTP_1_1, 'proxy_request_buffering off;', 'proxy_buffering off;']),
-  haproxy: (at: string, port: number) => RealProxy.haproxy(at, port, ['option http-keep-alive']),
   'haproxy that shares connections': (at: string, port: number) => RealProxy.haproxy(at, port, ['http-reuse always']),
   'haproxy that waits for the whole request': (at: string, port: number) =>
     RealProxy.haproxy(at, port, ['option http-buffer-request']),
@@ -70,6 +77,11 @@ async function refusals(
 }
 
 describe('refusals behind real proxies (wire: Errors)', () => {
+  it('the page has a configuration of each', () => {
+    expect(SHOWN_NGINX).toContain('proxy_http_version 1.1;');
+    expect(SHOWN_HAPROXY).toContain('option http-keep-alive');
+  });
+
   describe.each(Object.keys(PROXIES) as (keyof typeof PROXIES)[])('%s', (name) => {
     it.each([900_000, LONG.length])('401 of %d bytes: none of 30 is lost', async (bytes) => {
       const found = await refusals(PROXIES[name], `${cap.slice(0, -8)}AAAAAAAA`, LONG.subarray(0, bytes));
