@@ -30,7 +30,7 @@ export const MARKER_B64 = Buffer.from(MARKER).toString('base64');
 
 const MiB = 1024 * 1024;
 const GROWS_MAX = 48 * MiB;
-const HONEST_MS_MAX = 5_000;
+const HONEST_MS_MAX = 20_000;
 const BEHIND = 'GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n';
 const COUNTED =
   /^(enqueued_total|delivered_total|redelivered_total|visibility_timeout_total|dlq_total|dlq_reprocess_total|dlq_purged_total|queue_depth|revocations|internal_errors_total)(?:\{[^}]*?queue="(\w+)")?\S* (\S+)$/;
