@@ -12,7 +12,13 @@ export class Pausable {
   constructor(server: Server) {
     this.server = server;
     this.where = server.address() as AddressInfo;
+    // An error from then on says nothing of its place.
+    server.on('listening', () => server.off('error', this.refused));
   }
+
+  private readonly refused = (): void => {
+    this.isPaused = true;
+  };
 
   pause(paused: boolean): void {
     if (paused === this.isPaused) return;
@@ -24,9 +30,7 @@ export class Pausable {
     }
     const { address: host, port } = this.where;
     // Somebody else has it: it is tried again with the next change.
-    this.server.once('error', () => {
-      this.isPaused = true;
-    });
+    this.server.once('error', this.refused);
     this.server.listen({ host, port });
   }
 }

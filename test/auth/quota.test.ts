@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { scopeOf } from '../../src/auth/caveats.ts';
 import { type Link, linksOf } from '../../src/auth/chain.ts';
 import { Quotas } from '../../src/auth/quota.ts';
-import type { Bounds } from '../../src/auth/quota-tree.ts';
+import { type Bounds, type Node, QuotaTree } from '../../src/auth/quota-tree.ts';
 import { Writer } from '../../src/journal/bytes.ts';
 import { writeRecord } from '../../src/journal/record.ts';
 import { Replica } from '../../src/journal/replica.ts';
@@ -228,6 +228,53 @@ describe('quotas', () => {
     expect(bench.note()).toMatchObject([{ line: 'quota_ops = 100000/1' }, { line: mine.line, used: 2 }]);
     bench.restart();
     expect([bench.charge(lines), bench.charge(lines)]).toEqual([0, 600_000]);
+  });
+});
+
+describe('tree of quotas', () => {
+  /** The links of this chain, the last of which counts something until then. */
+  function counted(tree: QuotaTree, names: readonly string[], endMs: number): Node {
+    const node = tree.grow(names.map((name) => ({ name }))).at(-1) as Node;
+    node.window = { nonce: names[0] as string, node, line: '', used: 1, endMs, changed: false };
+    return node;
+  }
+
+  it('whatever is over in whatever order: the children of a link are those that are there (D4)', () => {
+    const chain = fc.record({ nonce: fc.nat({ max: 5 }), link: fc.nat({ max: 8 }), endMs: fc.nat({ max: 100 }) });
+    fc.assert(
+      fc.property(
+        fc.array(chain, { minLength: 1, maxLength: 60 }),
+        fc.array(fc.nat({ max: 100 }), { minLength: 1, maxLength: 8 }),
+        (chains, times) => {
+          const tree = new QuotaTree();
+          const names = new Set<string>();
+          for (const { nonce, link, endMs } of chains) {
+            counted(tree, [`n${nonce}`, `n${nonce}.${link}`], endMs);
+            for (const name of [`n${nonce}`, `n${nonce}.${link}`]) names.add(name);
+          }
+          for (const nowMs of times.toSorted((one, other) => one - other)) {
+            tree.sweep(2 * names.size + 2, nowMs);
+            const there = [...names].map((name) => tree.find(name)).filter((node) => node !== undefined);
+            expect(there).toHaveLength(tree.size);
+            const parents = new Set(there.map(({ parent }) => parent as Node));
+            for (const node of there) expect(node.parent?.children[node.place]).toBe(node);
+            const children = [...parents].flatMap((parent) => parent.children);
+            expect(children).toHaveLength(there.length);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('a bar that goes with what is below a link lasts on in the bar of that link (AU6)', () => {
+    const tree = new QuotaTree({ ofNonceMax: 6 });
+    const [below] = tree.grow([{ name: 'n' }, { name: 'a' }, { name: 'b' }]).slice(-1) as [Node];
+    below.barredUntilMs = 1e9;
+    for (const name of ['c', 'd']) counted(tree, ['n', 'a', name], 2000);
+    const links = ['n', 'a', 'e', 'f', 'g'].map((name) => ({ name, quota: null }));
+    expect(tree.makeRoom(links, 1000)).toBe(true);
+    expect([tree.find('b'), tree.find('a')?.barredUntilMs]).toEqual([undefined, 1e9]);
   });
 });
 

@@ -3,6 +3,7 @@ import { type AuthFailure, type Capability, freshSession, type Session } from '.
 import { FairLine } from '../../src/auth/fair-line.ts';
 import { parseToken } from '../../src/auth/macaroon.ts';
 import {
+  ASKED_MAX,
   type Verdict,
   WAIT_MS_MAX,
   WAITING_MAX,
@@ -280,6 +281,20 @@ describe('remote verifier', () => {
     expect(honest.map((token) => asked.has(token))).toEqual([true, true]);
   });
 
+  it('line: a question for which somebody still waits is asked, though another who waited for it is gone (B8)', () => {
+    const bench = new RemoteBench();
+    for (let i = 0; i < ASKED_MAX; i++) bench.request(bench.token(...FULL), `10.0.1.${i}`);
+    const token = bench.token(...FULL);
+    bench.request(token, '10.0.0.1');
+    bench.request(token, '10.0.0.2');
+    bench.close('10.0.0.1');
+    const isAsked = (): boolean => bench.asked.some((one) => one.token === token);
+    expect(isAsked()).toBe(false);
+    while (!isAsked() && bench.asked.length > 0) bench.answer({ valid: true });
+    expect(isAsked()).toBe(true);
+    expect(bench.got.filter((got) => typeof got === 'string')).toEqual([]);
+  });
+
   it('line: bounded in all, by sender and in time; connections that are gone are not asked for (D4)', () => {
     const bench = new RemoteBench();
     for (let i = 0; i < 1_200; i++) bench.request(bench.token(...FULL), '10.0.0.1', i);
@@ -360,5 +375,16 @@ describe('fair line', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('keeps nothing of senders who do not wait any more (D4)', () => {
+    const line = new FairLine<number>();
+    for (let i = 0; i < 1000; i++) {
+      line.add(`${i}`, {}, i);
+      expect(line.take()).toBe(i);
+    }
+    const kept = Object.values(line).filter((held): held is Map<unknown, unknown> => held instanceof Map);
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.map(({ size }) => size)).toEqual(kept.map(() => 0));
   });
 });

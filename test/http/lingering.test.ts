@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -307,5 +308,19 @@ describe('lingering is bounded (D1, D4)', () => {
     clearInterval(drip);
     for (const socket of sockets) socket.destroy();
     await server.stop();
+  });
+
+  it('in one turn: each newcomer is made room for by another one, before any of them is closed', () => {
+    const lingering = new Lingering(() => ({ readTimeoutMs: 1000, connectionsMax: 40 }));
+    const cut: number[] = [];
+    const sockets = [0, 1, 2].map((i) => {
+      const state = { destroyed: false, writable: true, readableEnded: false };
+      const deeds = { end: () => {}, setTimeout: () => {}, resume: () => {}, destroy: () => cut.push(i) };
+      return Object.assign(new EventEmitter(), state, deeds);
+    });
+    for (const socket of sockets) lingering.close(socket as unknown as Socket, true);
+    expect([0, 1, 2, 3].map(() => lingering.makeRoom())).toEqual([true, true, true, false]);
+    expect(cut).toEqual([0, 1, 2]);
+    for (const socket of sockets) socket.emit('close');
   });
 });

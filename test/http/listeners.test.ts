@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -159,5 +160,22 @@ describe('drain', () => {
       await until(() => asking.closed);
       expect(asking.text).toMatch(/^HTTP\/1\.1 400 [\s\S]*connection: close/i);
     }
+  });
+
+  it('does not wait for a handshake that was begun and not ended (people.md, Operations)', async () => {
+    const server = await TestServer.start({ drain_deadline: '1h', read_timeout: '1h', ...certificate.settings });
+    const accepted: Socket[] = [];
+    const accept = (message: unknown): void => {
+      accepted.push((message as { readonly socket: Socket }).socket);
+    };
+    subscribe('net.server.socket', accept);
+    const begun = await watch(connect(server.where.port, server.where.host), 'connect');
+    const hello = Buffer.from([22, 3, 1, 2, 0]);
+    begun.socket.write(hello);
+    await until(() => accepted.some(({ bytesRead }) => bytesRead === hello.length));
+    unsubscribe('net.server.socket', accept);
+    const stopped = server.stop();
+    await until(() => begun.closed);
+    await stopped;
   });
 });

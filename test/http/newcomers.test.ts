@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -5,6 +6,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseToken } from '../../src/auth/macaroon.ts';
+import { Newcomers } from '../../src/http/newcomers.ts';
 import { TestCertificate } from '../support/certificates.ts';
 import { TestServer, until } from '../support/server.ts';
 
@@ -103,5 +105,19 @@ describe('connections at their bound', () => {
     expect(await show(newcomer, server.capability)).toBe('HTTP/1.1 200');
     for (const { socket } of [kept, root, newcomer]) socket.destroy();
     await server.stop();
+  });
+
+  it('a connection that was passed over, and is nobody’s later, makes room then (D4)', () => {
+    const known = new Set<Socket>();
+    const newcomers = new Newcomers((socket) => known.has(socket));
+    const from = (remotePort: number): Socket =>
+      Object.assign(new EventEmitter(), { remoteAddress: '192.0.2.1', remotePort }) as unknown as Socket;
+    const [first, second] = [from(1), from(2)];
+    known.add(first);
+    for (const socket of [first, second]) newcomers.add(socket, false);
+    expect(newcomers.takeOldest()).toBe(second);
+    expect(newcomers.takeOldest()).toBeUndefined();
+    known.clear();
+    expect(newcomers.takeOldest()).toBe(first);
   });
 });

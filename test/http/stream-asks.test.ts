@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Way } from '../../src/http/gateway.ts';
 import type { Ledger } from '../../src/http/ledger.ts';
 import { NdjsonStream } from '../../src/http/stream.ts';
@@ -12,20 +12,14 @@ const delivery = (i: number): Delivery =>
     ...{ corrId: 'c', shard: 0, attempt: 1, hashChain: '', sig: null, receipt: 'r', deadlineMs: 1, epoch: 1 },
   }) satisfies Delivery;
 
-/** A stream whose service has this many messages and gives the next the moment it is asked, to a socket that takes its time. */
-function served(count: number): { readonly lines: string[]; readonly asked: number } {
-  const lines: string[] = [];
+/** A stream that is open, of a service that hears so that it wants more, to a socket that takes its time. */
+function opened(streamReady: () => void, heartbeatMs: number) {
+  const written: string[] = [];
   const taken: (() => void)[] = [];
-  let asked = 0;
-  const service = {
-    streamReady: () => {
-      if (++asked < count) stream.deliver([delivery(asked)]);
-    },
-    closeStream: () => {},
-  } as unknown as Service;
+  const service = { streamReady, closeStream: () => {} } as unknown as Service;
   const out = {
     write: (text: string, done: () => void) => {
-      lines.push(...text.trim().split('\n'));
+      written.push(text);
       taken.push(done);
     },
     end: () => {},
@@ -38,14 +32,28 @@ function served(count: number): { readonly lines: string[]; readonly asked: numb
   const stream = new NdjsonStream({
     ...{ service, way, ledger: {} as Ledger, request: { acks: [] } as unknown as StreamRequest },
     clock: { nowMs: () => 0, wallMs: () => 0 },
-    rules: { heartbeatMs: 2 ** 31 - 1 },
+    rules: { heartbeatMs },
     finish: () => {},
   });
   stream.opened({ outcome: 'ok' }, { holds: () => true } as unknown as Stream);
+  /** The socket takes all it is given. */
+  const take = (): void => {
+    for (let done = taken.shift(); done !== undefined; done = taken.shift()) done();
+  };
+  return { stream, written, take };
+}
+
+/** What a stream writes whose service has this many messages, and gives the next the moment it is asked. */
+function served(count: number): { readonly lines: string[]; readonly asked: number } {
+  let asked = 0;
+  const more = (): void => {
+    if (++asked < count) stream.deliver([delivery(asked)]);
+  };
+  const { stream, written, take } = opened(more, 2 ** 31 - 1);
   stream.deliver([delivery(0)]);
-  for (let done = taken.shift(); done !== undefined; done = taken.shift()) done();
+  take();
   stream.ended('ok');
-  return { lines, asked };
+  return { lines: written.flatMap((text) => text.trim().split('\n')), asked };
 }
 
 describe('stream and its service', () => {
@@ -53,5 +61,23 @@ describe('stream and its service', () => {
     const { lines, asked } = served(50);
     expect(lines.map((line) => JSON.parse(line).msg_id)).toEqual(Array.from({ length: 50 }, (_, i) => `m${i}`));
     expect(asked).toBe(50);
+  });
+});
+
+describe('heartbeat of a stream', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it('a blank line now and then for as long as it is open, and none when it is over', () => {
+    vi.useFakeTimers();
+    const { stream, written, take } = opened(() => {}, 10);
+    for (let i = 1; i <= 3; i++) {
+      vi.advanceTimersByTime(10);
+      expect(written).toEqual(Array.from({ length: i }, () => '\n'));
+      take();
+    }
+    stream.ended('ok');
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(100);
+    expect(written).toHaveLength(3);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Disk } from '../../sim/disk.ts';
 import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from '../../src/journal/layout.ts';
 import { type Recovered, recover } from '../../src/journal/recover.ts';
+import { firstWritten } from '../../src/journal/segment-file.ts';
 import { JournalBench, RECOVERING } from '../support/journal.ts';
 
 /** A journal of a few frames, at rest, and where the last of them stands. */
@@ -49,6 +50,30 @@ describe('damage', () => {
       bench.states.pop();
     }
     expect(end - lastAt).toBeGreaterThan(100);
+  });
+
+  it('a torn write with more than a MiB of nothing in it: put aside to its last byte, and it goes on (journal rule 3)', () => {
+    const bench = new JournalBench(3, { segmentBytes: 8 << 20, isQuick: true }).open();
+    bench.start();
+    bench.queue.run();
+    for (let i = 0; i < 5; i++) {
+      bench.step();
+      bench.queue.run();
+    }
+    const before = bench.look();
+    const { at } = bench.journal.end;
+    const [farAt, far] = [at + (2 << 20), new Uint8Array(3000).fill(0x5a)];
+    bench.disk.now({ op: 'write', file: segmentFile(1), at: farAt, bytes: far, durable: true });
+    bench.disk.kill();
+    bench.queue.clear();
+    expect(bench.look()).toBe(before);
+    bench.open();
+    const torn = bench.disk.files('').filter((name) => name.startsWith('torn-'));
+    expect(torn.map((file) => bench.disk.size(file))).toEqual([farAt + far.length - at]);
+    expect(firstWritten(bench.disk, segmentFile(1), at)).toBe(-1);
+    bench.start();
+    bench.queue.run();
+    expect(bench.look()).not.toMatch(/^refused/);
   });
 
   it('every bit of the log: noticed, named with file and place, nothing acknowledged is dropped (journal rule 3)', () => {

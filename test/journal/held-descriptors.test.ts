@@ -1,13 +1,17 @@
-import { closeSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { FileStorage } from '../../src/journal/file-storage.ts';
 import { HeldDescriptors } from '../../src/journal/held-descriptors.ts';
 
 const open = (): number => readdirSync('/proc/self/fd').length;
 const failing = (code: string): Error => Object.assign(new Error(code), { code });
 let held: HeldDescriptors;
-afterEach(() => held.close());
 
 describe('descriptors that are kept back (journal rule 4)', () => {
+  afterEach(() => held.close());
+
   it('are open for as long as they are held', () => {
     const before = open();
     held = new HeldDescriptors(5);
@@ -54,6 +58,22 @@ describe('descriptors that are kept back (journal rule 4)', () => {
     expect(open()).toBe(before + 2);
     takeBack();
     expect(open()).toBe(before + 6);
+  });
+});
+
+describe('descriptors of a log', () => {
+  it('of many segments: one of them is open, the one that is written (journal rule 4)', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'segments-'));
+    const storage = new FileStorage(folder, { heldDescriptors: 4 });
+    const before = open();
+    const written = (file: string): Promise<Error | null> =>
+      new Promise((resolve) =>
+        storage.later({ op: 'write', file, at: 0, bytes: new Uint8Array(8), durable: true }, resolve),
+      );
+    for (let i = 1; i <= 40; i++) expect(await written(`log-${i}`)).toBeNull();
+    expect(open() - before).toBeLessThanOrEqual(1);
+    storage.close();
+    rmSync(folder, { recursive: true });
   });
 });
 

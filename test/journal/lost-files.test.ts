@@ -1,14 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import type { Disk } from '../../sim/disk.ts';
+import { Disk } from '../../sim/disk.ts';
 import { audit } from '../../src/journal/audit.ts';
-import { FILE_HEADER_BYTES, filesOf, RESERVE, segmentFile, snapshotFile } from '../../src/journal/layout.ts';
+import {
+  FILE_HEADER_BYTES,
+  fileHeader,
+  filesOf,
+  RESERVE,
+  segmentFile,
+  snapshotFile,
+} from '../../src/journal/layout.ts';
 import { mustRecover, UnreadableError } from '../../src/journal/look.ts';
 import { type Recovered, recover } from '../../src/journal/recover.ts';
+import { copySteps, openSegment, type SegmentFile } from '../../src/journal/segment-file.ts';
 import { shardPieces } from '../../src/journal/shard-images.ts';
 import { compact } from '../../src/journal/snapshot.ts';
 import { statOf } from '../../src/journal/stat.ts';
 import { runNow } from '../../src/journal/steps.ts';
-import { hashOf, JournalBench, RECOVERING, sha256 } from '../support/journal.ts';
+import { hashOf, JournalBench, Queue, RECOVERING, SALT, sha256 } from '../support/journal.ts';
 
 const integrity = { payloadHashOf: hashOf, hashChainOf: (_t: string, _a: number, _k: string, hash: string) => hash };
 const SEGMENT_BYTES = 2048;
@@ -272,6 +280,33 @@ describe('lost files', () => {
     const again = written();
     remove(again.disk, ...logOf(again).used, ...logOf(again).spares);
     expect(audit(again.disk, { hash: sha256, integrity })).toMatchObject({ exists: true, problems: [{}] });
+  });
+});
+
+describe('power cuts', () => {
+  it('a full segment is sealed durably before the next is written: nothing else is kept, and the seal is (journal rule 3)', () => {
+    const bench = new JournalBench(3, { isQuick: true }).open();
+    bench.start();
+    bench.queue.run();
+    while (bench.journal.end.segment < 2) {
+      bench.step();
+      bench.queue.run();
+    }
+    bench.disk.crash({ keeps: () => false });
+    const { seal } = openSegment(bench.disk, 1) as SegmentFile;
+    expect(seal({ salt: SALT, hash: RECOVERING.hash })).not.toBeNull();
+  });
+
+  it('a segment that was copied, once its name is durable: all of it is', () => {
+    const disk = new Disk({ schedule: new Queue().schedule });
+    const content = new Uint8Array(SEGMENT_BYTES).fill(7);
+    content.set(fileHeader('segment', 3, SALT, SEGMENT_BYTES));
+    runNow(disk, copySteps(3, SALT, content));
+    disk.now({ op: 'sync_folder', folder: '' });
+    const before = all(disk, segmentFile(3));
+    expect(before.subarray(FILE_HEADER_BYTES, SEGMENT_BYTES)).toEqual(content.subarray(FILE_HEADER_BYTES));
+    disk.crash({ keeps: () => false });
+    expect(all(disk, segmentFile(3))).toEqual(before);
   });
 });
 

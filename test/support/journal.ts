@@ -58,6 +58,9 @@ export function takenOver(shards: readonly ShardState[], epoch: number, atMs: nu
   return batches;
 }
 
+/** More than any test does in one go. */
+const OPS_MAX = 1_000_000;
+
 /** Ops of a disk that wait to be done. */
 export class Queue {
   private readonly waiting: (() => void)[] = [];
@@ -65,9 +68,14 @@ export class Queue {
     this.waiting.push(run);
   };
 
-  /** Runs what waits and what comes of it, in an order that `random` chooses, until nothing does or `enough` says so. */
+  /**
+   * Runs what waits and what comes of it, in an order that `random` chooses, until nothing does or `enough` says so.
+   * @throws Error where that has no end
+   */
   run(random?: Stream, enough: () => boolean = () => false): void {
-    while (this.waiting.length > 0 && !enough()) {
+    for (let ops = 0; this.waiting.length > 0 && !enough(); ops++) {
+      if (ops === OPS_MAX)
+        throw new Error(`the disk still has work to do after ${OPS_MAX} ops: it goes round in circles`);
       const at = random === undefined ? 0 : random.below(this.waiting.length);
       (this.waiting.splice(at, 1)[0] as () => void)();
     }
