@@ -198,6 +198,15 @@ describe('quotas', () => {
     expect([bench.charge(child), bench.charge(child), bench.charge(child)]).toEqual([0, 0, 600_000]);
   });
 
+  it('every commit tells of every window that it used, the second and the third time too (AU2)', () => {
+    const bench = new Bench();
+    for (let used = 1; used < 4; used++) {
+      expect(bench.charge(CORE)).toBe(0);
+      expect(bench.quotas.changes()).toMatchObject([{ name: 'charged', used }]);
+    }
+    expect(bench.quotas.changes()).toEqual([]);
+  });
+
   it('what is over goes: room comes back, and nothing is kept of capabilities that are not used (D4)', () => {
     const bench = new Bench({ linksMax: 1_000, ofNonceMax: 1_000 });
     const brief = (n: number): string[] => [...CORE, 'role = producer', `quota_ops = ${n + 5}/1`];

@@ -295,6 +295,23 @@ describe('remote verifier', () => {
     expect(bench.got.filter((got) => typeof got === 'string')).toEqual([]);
   });
 
+  it('line: a token that was vouched for and then refused waits with the new ones, not before them (AU5)', () => {
+    const bench = new RemoteBench();
+    const [kept, lost] = [bench.token(...FULL), bench.token(...FULL)];
+    for (const valid of [true, false]) {
+      for (const token of [kept, lost]) {
+        bench.request(token);
+        bench.answer({ valid: token === kept || valid });
+        expect(bench.asked).toHaveLength(0);
+      }
+      bench.pass(31_000);
+    }
+    for (let i = 0; i < ASKED_MAX; i++) bench.request(bench.token(...FULL), `10.0.1.${i}`);
+    for (const token of [lost, kept]) bench.request(token, '10.0.0.2');
+    const asked = bench.asked.map(({ token }) => token);
+    expect([asked.includes(lost), asked.includes(kept)]).toEqual([false, true]);
+  });
+
   it('line: bounded in all, by sender and in time; connections that are gone are not asked for (D4)', () => {
     const bench = new RemoteBench();
     for (let i = 0; i < 1_200; i++) bench.request(bench.token(...FULL), '10.0.0.1', i);

@@ -3,7 +3,7 @@ import { filesOf, PAYLOADS } from '../../src/journal/layout.ts';
 import { loadSnapshot, recover } from '../../src/journal/recover.ts';
 import { isRefusal } from '../../src/journal/refusal.ts';
 import type { Clocks } from '../../src/ports.ts';
-import { JournalBench, RECOVERING } from '../support/journal.ts';
+import { digestOf, JournalBench, RECOVERING } from '../support/journal.ts';
 
 const SEGMENT_BYTES = 8192;
 
@@ -52,6 +52,37 @@ describe('compaction', () => {
     expect(isRefusal(loaded)).toBe(false);
     expect(clocks).not.toBeNull();
     expect('replica' in loaded && loaded.replica.clocks).toEqual(clocks);
+  });
+
+  it('a snapshot that came out damaged counts for none: the log that it says is kept, and the next one does (rule 6)', () => {
+    let damaged = 0;
+    const bench: JournalBench = new JournalBench(23, {
+      isQuick: true,
+      fault: (op) => {
+        if (op.op === 'rename' && op.to.startsWith('snapshot-') && damaged < 2) {
+          bench.disk.flip(op.file, bench.disk.size(op.file) >> 1, 1);
+          damaged++;
+        }
+        return null;
+      },
+    }).open();
+    const compacted = (): string[] => bench.events.filter((event) => event.startsWith('compact'));
+    const until = (count: number): void => {
+      for (let steps = 0; compacted().length < count && steps < 2000; steps++) {
+        bench.step();
+        bench.queue.run();
+      }
+    };
+    bench.start();
+    bench.queue.run();
+    until(2);
+    expect([damaged, compacted()]).toEqual([2, Array(2).fill(expect.stringMatching(/^compaction failed .*snapshot-/))]);
+    expect(filesOf(bench.disk).segments[0]).toBe(1);
+    expect(bench.look()).toBe(digestOf(bench.mirror));
+    until(4);
+    expect(compacted().slice(2)).toEqual(Array(2).fill(expect.stringMatching(/^compacted /)));
+    expect(filesOf(bench.disk).segments[0]).toBeGreaterThan(1);
+    expect(bench.look()).toBe(digestOf(bench.mirror));
   });
 
   it('payload files: there are those of live messages and no others, over restarts and snapshots (rule 6, item 1)', () => {
