@@ -32,6 +32,9 @@ const CHECK_INTERVAL_MS = 500;
 const HEADER_BYTES_MAX = 16 * 1024;
 export const METRICS_CONNECTIONS_MAX = 16;
 
+/** The system could not hand one connection over (no memory, say): that ends no other one, and nobody else. */
+const ONE_LOST = (): void => {};
+
 /** An address, or a socket that is bound to one. */
 type Where = ListenOptions | { readonly fd: number };
 
@@ -144,6 +147,7 @@ export class Doors {
       socket.destroy();
     });
     const address = await listening(server, where);
+    server.on('error', ONE_LOST);
     this.servers.add(server);
     if ('port' in where) this.pausables.push(new Pausable(server));
     return { address, close: (deadlineMs) => this.close(server, deadlineMs) };
@@ -236,6 +240,7 @@ export async function listenMetrics(
     );
   });
   const address = await listening(server, { host, port });
+  server.on('error', ONE_LOST);
   return { address, close: (deadlineMs) => close(server, deadlineMs) };
 }
 

@@ -29,7 +29,7 @@ export const MARKER = 'PAYLOAD-MARKER-5d1f0c93';
 export const MARKER_B64 = Buffer.from(MARKER).toString('base64');
 
 const MiB = 1024 * 1024;
-const GROWS_MAX = 48 * MiB;
+const GROWS_MAX = 64 * MiB;
 const HONEST_MS_MAX = 20_000;
 const BEHIND = 'GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n';
 const COUNTED =
@@ -82,7 +82,7 @@ export async function attacked(target: Target, attack: Attack, victim: Victim): 
   const occupied = target.peakBytes();
   const sentStart = target.sent.length;
 
-  const [answered] = await Promise.all([perform(target, attack), honest(target)]);
+  const [answered, cuts] = await Promise.all([perform(target, attack), honest(target)]);
 
   const peak = target.peakBytes();
   const responses = responsesIn(answered);
@@ -94,9 +94,11 @@ export async function attacked(target: Target, attack: Attack, victim: Victim): 
   if (last !== undefined && last.status !== 200 && attack.stays !== true) expectClosing(last.head);
 
   const written = () => target.process.out.slice(outStart);
-  await until(() => told(decisionsIn(written())).length >= attack.logs.length);
+  // On a busy machine the honest client may be cut for a head that was late, and asks again.
+  const decided = () => told(withoutCuts(decisionsIn(written()), cuts));
+  await until(() => decided().length >= attack.logs.length);
   const metrics = await target.metrics();
-  expect(told(decisionsIn(written()))).toEqual(attack.logs);
+  expect(decided()).toEqual(attack.logs);
   expect(effectsIn(metrics)).toEqual(withHonest(before));
   expect(peak - occupied, 'bytes grown').toBeLessThan(attack.growsMax ?? GROWS_MAX);
 
@@ -116,8 +118,9 @@ async function perform(target: Target, { sends, does, stays }: Attack): Promise<
   return target.exchange(stays === true ? Buffer.concat([bytes, Buffer.from(BEHIND)]) : bytes);
 }
 
-/** Someone who does everything right and must not notice: one message, all the way. */
-async function honest(target: Target): Promise<void> {
+/** Someone who does everything right and must not notice: one message, all the way. Gives how often it was cut with 408. */
+async function honest(target: Target): Promise<number> {
+  let cuts = 0;
   const topic = `honest.${randomBytes(6).toString('hex')}`;
   const cap = target.cap(`topic = ${topic}`, 'op = send,recv,ack');
   const endMs = performance.now() + HONEST_MS_MAX;
@@ -126,6 +129,7 @@ async function honest(target: Target): Promise<void> {
     for (;;) {
       const answered = await target.ask('POST', path, cap, body).catch(() => null);
       if (answered !== null && answered.status !== 408) return answered;
+      if (answered?.status === 408) cuts++;
       expect(performance.now(), `ms of an honest ${path}`).toBeLessThan(endMs);
     }
   };
@@ -134,6 +138,12 @@ async function honest(target: Target): Promise<void> {
   const [{ msg_id, receipt }] = JSON.parse(received.body.toString()).messages;
   const acked = await ask(`/v1/ack/${msg_id}`, { receipt });
   expect([sent.status, received.status, acked.status]).toEqual([200, 200, 200]);
+  return cuts;
+}
+
+function withoutCuts(decisions: readonly string[], cuts: number): string[] {
+  let left = cuts;
+  return decisions.filter((decision) => decision !== 'connection.refused timeout' || left-- <= 0);
 }
 
 function expectBehind(response: Response | undefined): void {
