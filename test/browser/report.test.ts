@@ -42,7 +42,7 @@ const stepOf = (page: Page): Promise<string> => page.locator('#step').innerText(
 beforeAll(async () => {
   mkdirSync(FOLDER, { recursive: true });
   expect((await run(['sim', 'run', 'negative-deaf-to-revocation', '--report', failing])).code).toBe(10);
-  expect((await run(['sim', 'run', 'clock-jumps', '--report', long])).code).toBe(0);
+  expect((await run(['sim', 'run', 'lossy-network', '--report', long])).code).toBe(0);
   const happy = readFileSync(join(ROOT, 'sim/schedules/happy-path.yaml'), 'utf8').replace(
     /^duration.*$/m,
     'duration: 1s',
