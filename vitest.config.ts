@@ -34,7 +34,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     maxWorkers: 2,
-    // What a test needs for itself it makes for itself; to load everything anew for each file takes a tenth of all.
+    // What a test needs for itself it makes for itself; nothing is loaded anew for each file.
     isolate: false,
     // A browser on a machine that is shared may miss a frame.
     retry: suite === 'browser' ? 2 : 0,

@@ -97,6 +97,7 @@ export class Room {
       return this.fill();
     }
     this.capacities.delete(segment);
+    this.isGivenUp = false;
     this.current = segment + 1;
     this.events.sealed(segment, sequence);
     this.fill();
@@ -236,14 +237,13 @@ export class Room {
 
   /**
    * No snapshot can free anything, and an append waits for a segment: better a segment than a reserve that was too small. What is
-   * acked in it makes the next snapshot smaller. False: there is none.
+   * acked in it makes the next snapshot smaller.
    */
-  giveUpReserve(): boolean {
-    if (this.reserveBytes === 0) return false;
+  giveUpReserve(): void {
+    if (this.reserveBytes === 0) return;
     this.owedBytes = 0;
     this.isGivenUp = true;
     this.fill();
-    return true;
   }
 
   // ---- what is wanting

@@ -12,21 +12,21 @@ function libraryPath(): string | undefined {
 /** The wall clock of a process that another sets while it runs; its monotonic clock is the machine's. */
 export class WallClock {
   private readonly file: string;
-  private readonly library: string;
+  private readonly preload: string;
 
   /** @throws Error where libfaketime is missing: a test that needs it fails, it never passes unseen */
   constructor(folder: string) {
-    const library = libraryPath();
-    if (library === undefined) throw new Error(`this test needs libfaketime: no ${LIBRARY} under /usr/lib`);
-    this.library = library;
+    const preload = libraryPath();
+    if (preload === undefined) throw new Error(`this test needs libfaketime: no ${LIBRARY} under /usr/lib`);
+    this.preload = preload;
     this.file = join(folder, 'wall-clock');
     this.set(0);
   }
 
   /** The command that runs a process under this clock. */
   get under(): readonly string[] {
-    const { library, file } = this;
-    return ['env', `LD_PRELOAD=${library}`, `FAKETIME_TIMESTAMP_FILE=${file}`, ...OPTIONS];
+    const { preload, file } = this;
+    return ['env', `LD_PRELOAD=${preload}`, `FAKETIME_TIMESTAMP_FILE=${file}`, ...OPTIONS];
   }
 
   /** It shows so many seconds more than the machine's from now on. */
