@@ -1,63 +1,102 @@
-import { ADMIN_TOPIC } from '../spec/vocabulary.ts';
-import { Authority, type Capability, type Session } from '../src/auth/authorize.ts';
-import type { ProcessFact } from '../src/ports.ts';
-import type { Caller, Reply, Request } from '../src/service/messages.ts';
-import type { Service } from '../src/service/service.ts';
-import { type Call, copyId, type Exchange, OP_OF } from './call.ts';
-import { headerOf, keyringOf } from './capabilities.ts';
-import type { NodeParts } from './node.ts';
+import type { Op } from '../spec/vocabulary.ts';
+import { AUTH_FAILURES, type AuthFailure } from '../src/auth/capability.ts';
+import { type Capability, freshSession, type Session } from '../src/auth/authorize.ts';
+import { type Denial, HELD_MS, letGo } from '../src/node/authentication.ts';
+import { OPS_OF } from '../src/node/authorize.ts';
+import { type Client, type Exchange as NodeExchange, NOBODY, NOTHING_LEASED } from '../src/node/exchange.ts';
+import type { MailboxNode } from '../src/node/node.ts';
+import type { Cause } from '../src/ports.ts';
+import type { Reply } from '../src/service/messages.ts';
+import { type Call, copyId, type Exchange } from './call.ts';
+import { headerOf } from './capabilities.ts';
+import type { FaultLog } from './fault-log.ts';
+import type { Loop } from './loop.ts';
 import type { ShardKills } from './shard-kills.ts';
+import type { Watch } from './watch.ts';
 
 /** The process behind the door, as it is at the moment. */
 export interface Host {
-  /** Null while the process is down. */
-  readonly service: Service | null;
-  readonly kills: ShardKills | null;
-  /** Counts processes: an answer of one that died goes nowhere. */
-  readonly generation: number;
-  readonly isServing: boolean;
+  /** Null while nobody listens. */
+  readonly listening: MailboxNode | null;
+  readonly kills: ShardKills;
   /** Nothing is done until `pausedUntilMs`. */
   readonly isPaused: boolean;
   readonly pausedUntilMs: number;
   live(run: () => void): void;
-  arm(): void;
 }
 
-/** The defect: a caller that is asked once. */
-const deaf = (capability: Capability): Caller => ({
-  allowsTopic: (topic) => capability.allowsTopic(topic),
-  charge: (bytes, nowMs) => capability.charge(bytes, nowMs),
-  isValid: () => true,
-});
+interface Parts {
+  readonly index: number;
+  readonly loop: Loop;
+  readonly watch: Watch;
+  readonly faults: FaultLog;
+  readonly connectionsMax: number;
+}
 
-/** Where requests come into a node and answers leave it: connections, and the shipped authority. */
+const CAUSE: Cause = { corrId: '-', peer: '-', scope: '-' };
+
+/** One copy of a call as the node meets it. */
+class Visit implements NodeExchange, Client {
+  readonly exchange: Exchange;
+  readonly session: Session;
+  capability: Capability | null = null;
+  leased = NOTHING_LEASED;
+  holders = NOBODY;
+  /** Why nobody stands behind it. */
+  failure: AuthFailure | null = null;
+  /** Its answer is on the way. */
+  isAnswered = false;
+  leave: (() => void) | null = null;
+
+  constructor(exchange: Exchange, session: Session) {
+    this.exchange = exchange;
+    this.session = session;
+  }
+
+  get client(): Client {
+    return this;
+  }
+
+  get peer(): string {
+    return this.exchange.call.by.name;
+  }
+
+  gone(): boolean {
+    return this.exchange.closed;
+  }
+
+  cut(): void {
+    this.exchange.closed = true;
+  }
+
+  onGone(callback: () => void): void {
+    this.leave = callback;
+  }
+
+  /** Whatever leaves the process is on the network at once. */
+  onWritten(): void {}
+
+  causeOf(): Cause {
+    return CAUSE;
+  }
+
+  denied(_op: Op, reason: string): void {
+    if ((AUTH_FAILURES as readonly string[]).includes(reason)) this.failure = reason as AuthFailure;
+  }
+}
+
+/** Where requests come into a node and answers leave it: its connections. */
 export class Door {
-  private readonly parts: NodeParts;
+  private readonly parts: Parts;
   private readonly host: Host;
-  private authority: Authority;
-  private keys: readonly number[] = [1];
   /** What each client presented last, as a kept connection remembers it. */
   private readonly sessions = new Map<string, Session>();
-  private readonly open = new Set<Exchange>();
+  private readonly open = new Map<Exchange, Visit>();
   private readonly floods = new Set<{ readonly connections: number }>();
 
-  constructor(parts: NodeParts, host: Host) {
+  constructor(parts: Parts, host: Host) {
     this.parts = parts;
     this.host = host;
-    this.authority = new Authority(keyringOf(this.keys), parts.clock, parts.cacheTtlMs);
-  }
-
-  /** Another process: it knows of capabilities what the journal says. How far quotas were used is not noted here. */
-  renew(processFacts: readonly ProcessFact[]): void {
-    const { clock, cacheTtlMs } = this.parts;
-    this.authority = new Authority(keyringOf(this.keys), clock, cacheTtlMs);
-    for (const fact of processFacts) if (fact.name === 'revoked') this.authority.revocations.add(fact);
-  }
-
-  /** The keyring is loaded anew: capabilities of other keys are no good any more. */
-  useKeys(keys: readonly number[]): void {
-    this.keys = keys;
-    this.authority.useKeyring(keyringOf(keys));
   }
 
   /** The process is gone, and its connections with it. */
@@ -92,83 +131,75 @@ export class Door {
   }
 
   private take(exchange: Exchange): void {
-    const { loop, watch, connectionsMax } = this.parts;
+    const { loop, connectionsMax } = this.parts;
     const { call, copy } = exchange;
     loop.mark('request', copyId(call, copy));
-    if (this.host.service === null || !this.host.isServing || this.connections >= connectionsMax)
-      return exchange.reply(null);
-    const capability = this.authority.authenticate(headerOf(call.capability), this.sessionOf(call));
-    if (capability === 'expired') this.parts.faults.began('expired', loop.nowMs);
-    watch.arrived(this.parts.index, exchange, typeof capability === 'string' ? capability : null);
-    this.open.add(exchange);
-    if (typeof capability === 'string') return this.leave(exchange, { outcome: 'cap_auth' });
+    const node = this.host.listening;
+    if (node === null || this.connections >= connectionsMax) return exchange.reply(null);
+    const visit = new Visit(exchange, this.sessionOf(call));
+    this.open.set(exchange, visit);
     const { ask } = call;
-    if (!capability.allowsOp(OP_OF[ask.verb])) return this.leave(exchange, { outcome: 'cap_scope' });
-    if (ask.verb === 'revoke') return this.revoke(exchange, capability, ask.nonce);
-    this.serve(exchange, capability, ask);
-    this.host.arm();
+    const ops = ask.verb === 'revoke' ? OPS_OF.purge : OPS_OF[ask.verb];
+    node.authentication.identify(visit, headerOf(call.capability), ops, (denied) => {
+      // It may have been held back, and its client have left meanwhile, or the process.
+      if (this.open.get(exchange) === visit) this.identified(node, visit, denied);
+    });
   }
 
   private sessionOf({ by }: Call): Session {
     let session = this.sessions.get(by.name);
     if (session === undefined) {
-      session = this.authority.newSession();
+      session = freshSession();
       this.sessions.set(by.name, session);
     }
     return session;
   }
 
-  /** As `src/http/gateway.ts` does it: a client that is gone gives back what it was leased, an ended capability gets no payload. */
-  private serve(exchange: Exchange, capability: Capability, request: Request): void {
-    const { service, generation } = this.host;
-    const caller = this.parts.defect === 'deaf_to_revocation' ? deaf(capability) : capability;
-    const answer = (reply: Reply): void => {
-      if (generation !== this.host.generation) return;
-      const deliveries = reply.deliveries ?? [];
-      if (deliveries.length > 0 && (exchange.closed || !caller.isValid(this.parts.clock.nowMs()))) {
-        this.parts.watch.released(this.parts.index, deliveries);
-        service?.release(deliveries, this.parts.clock.nowMs(), caller);
-        this.host.arm();
-        return this.leave(exchange, { outcome: 'cap_auth' });
-      }
-      this.leave(exchange, reply);
-    };
+  private identified(node: MailboxNode, visit: Visit, denied: Denial | null): void {
+    const { index, loop, watch, faults } = this.parts;
+    const { exchange, failure } = visit;
+    if (failure === 'expired') faults.began('expired', loop.nowMs);
+    watch.arrived(index, exchange, failure);
+    if (denied === null) return this.serve(node, visit);
+    if (!denied.held) return this.leave(visit, denied.reply);
+    loop.after(HELD_MS, 'reply', copyId(exchange.call, exchange.copy), () => {
+      if (this.open.get(exchange) === visit) this.host.live(() => this.leave(visit, denied.reply));
+      this.host.live(() => letGo(visit.session, () => this.sessions.get(visit.peer) !== visit.session));
+    });
+  }
+
+  private serve(node: MailboxNode, visit: Visit): void {
+    const { index, watch } = this.parts;
+    const { exchange } = visit;
+    const { ask } = exchange.call;
+    const capability = visit.capability as Capability;
+    if (ask.verb === 'revoke') {
+      const what = { kind: 'nonce', value: ask.nonce, note: '' } as const;
+      return node.requests.revoke(visit, what, (reply) => this.leave(visit, reply));
+    }
     // What is answered at once is looked at when the whole decision is known.
     let early: Reply | null = null;
     let deciding = true;
-    const held = (reply: Reply): void => {
+    this.host.kills.handling = ask;
+    node.requests.ask(visit, { request: ask, capability }, (reply) => {
       if (deciding) early = reply;
-      else answer(reply);
-    };
-    exchange.held = held;
-    if (this.host.kills !== null) this.host.kills.handling = request;
-    service?.request(request, caller, this.parts.clock.nowMs(), held);
-    if (this.host.kills !== null) this.host.kills.handling = null;
-    deciding = false;
-    this.parts.watch.served(this.parts.index, exchange);
-    if (early !== null) answer(early);
-  }
-
-  private revoke(exchange: Exchange, capability: Capability, nonce: string): void {
-    if (!capability.allowsTopic(ADMIN_TOPIC)) return this.leave(exchange, { outcome: 'cap_scope' });
-    const { generation } = this.host;
-    this.authority.revoke('nonce', nonce);
-    this.parts.faults.began('revoke', this.parts.loop.nowMs);
-    this.parts.watch.revoked(this.parts.index, nonce);
-    if (this.parts.defect !== 'deaf_to_revocation') this.host.service?.endWaiting(this.parts.clock.nowMs());
-    const fact = { name: 'revoked', kind: 'nonce', value: nonce, atMs: this.parts.clock.nowMs() } as const;
-    this.host.service?.remember(fact, (durable) => {
-      if (generation === this.host.generation) this.leave(exchange, { outcome: durable ? 'ok' : 'journal' });
+      else this.leave(visit, reply);
     });
-    this.host.arm();
+    this.host.kills.handling = null;
+    deciding = false;
+    watch.served(index, exchange);
+    if (early !== null) this.leave(visit, early);
   }
 
   /** A reply leaves the process, unless nobody is there to take it. */
-  private leave(exchange: Exchange, reply: Reply): void {
-    if (!this.open.delete(exchange)) return;
-    exchange.held = null;
-    if (exchange.closed) return this.parts.faults.began('gone', this.parts.loop.nowMs);
-    this.parts.watch.replied(this.parts.index, exchange, reply);
+  private leave(visit: Visit, reply: Reply): void {
+    const { index, loop, watch, faults } = this.parts;
+    const { exchange } = visit;
+    if (this.open.get(exchange) !== visit) return;
+    this.open.delete(exchange);
+    visit.leave = null;
+    if (exchange.closed) return faults.began('gone', loop.nowMs);
+    watch.replied(index, exchange, reply);
     exchange.reply(reply);
   }
 
@@ -179,12 +210,13 @@ export class Door {
     if (this.host.isPaused) {
       return loop.at(this.host.pausedUntilMs, 'hangup', copyId(call, copy), () => this.hangUp(exchange));
     }
-    if (!this.open.delete(exchange)) return;
+    const visit = this.open.get(exchange);
+    if (visit === undefined) return;
+    this.open.delete(exchange);
     loop.mark('hangup', copyId(call, copy));
     this.parts.watch.hungUp();
     exchange.closed = true;
-    if (call.ask.verb !== 'recv' && call.ask.verb !== 'reprocess') return;
-    const { held } = exchange;
-    if (held !== null) this.host.live(() => this.host.service?.cancel(held));
+    const { leave } = visit;
+    if (leave !== null) this.host.live(leave);
   }
 }

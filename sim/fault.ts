@@ -5,7 +5,7 @@ import type { ErrorOf, LossOf, Tear } from './disk-trouble.ts';
 import type { FAULT_FAMILIES, FaultLog } from './fault-log.ts';
 import type { Loop } from './loop.ts';
 import type { Direction, Network } from './network.ts';
-import type { MailboxNode } from './node.ts';
+import type { SimNode } from './node.ts';
 import type { Watch } from './watch.ts';
 
 interface Links {
@@ -55,13 +55,13 @@ export function lastsMs(fault: Fault): number {
 /** Injects faults into a world, and ends them. */
 export class Injector {
   private readonly loop: Loop;
-  private readonly nodes: readonly MailboxNode[];
+  private readonly nodes: readonly SimNode[];
   private readonly network: Network;
   private readonly faults: FaultLog;
   private readonly watch: Watch;
   private injected = 0;
 
-  constructor(loop: Loop, nodes: readonly MailboxNode[], network: Network, faults: FaultLog, watch: Watch) {
+  constructor(loop: Loop, nodes: readonly SimNode[], network: Network, faults: FaultLog, watch: Watch) {
     this.loop = loop;
     this.nodes = nodes;
     this.network = network;
@@ -111,7 +111,7 @@ export class Injector {
     }
   }
 
-  private harm(fault: DiskFaultPlan, node: MailboxNode, end: (afterMs: number, run: () => void) => void): void {
+  private harm(fault: DiskFaultPlan, node: SimNode, end: (afterMs: number, run: () => void) => void): void {
     const { faults, loop } = this;
     const { disk, trouble } = node.store;
     faults.began(fault.kind, loop.nowMs, lastsMs(fault));
@@ -141,7 +141,7 @@ export class Injector {
   private turn(
     clock: NodeClock,
     fault: Extract<Fault, { kind: 'clock_step' | 'clock_freeze' | 'clock_drift' }>,
-    node: MailboxNode,
+    node: SimNode,
     end: (afterMs: number, run: () => void) => void,
   ): void {
     const { faults, loop } = this;

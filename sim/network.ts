@@ -3,7 +3,7 @@ import { type Answered, type Call, type Client, copyId, type Due, type Exchange 
 import type { Group } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
 import { Event, type Loop } from './loop.ts';
-import type { MailboxNode } from './node.ts';
+import type { SimNode } from './node.ts';
 import type { Watch } from './watch.ts';
 
 /** Clients of a group, or everyone, as seen from one node. */
@@ -151,13 +151,13 @@ class Timeouts extends Event {
 export class Network {
   readonly loop: Loop;
   readonly watch: Watch;
-  private readonly nodes: readonly MailboxNode[];
+  private readonly nodes: readonly SimNode[];
   private readonly faults: FaultLog;
   private readonly timeouts = new Map<number, Timeouts>();
   /** What is wrong with links now. */
   private troubles: readonly Trouble[] = [];
 
-  constructor(loop: Loop, nodes: readonly MailboxNode[], faults: FaultLog, watch: Watch) {
+  constructor(loop: Loop, nodes: readonly SimNode[], faults: FaultLog, watch: Watch) {
     this.loop = loop;
     this.nodes = nodes;
     this.faults = faults;

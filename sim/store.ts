@@ -3,7 +3,7 @@ import type { Limits } from '../src/core/limits.ts';
 import type { Message, ShardState } from '../src/core/state.ts';
 import { Reader } from '../src/journal/bytes.ts';
 import { EmbeddedJournal, JournalRefused } from '../src/journal/embedded.ts';
-import { lackOf } from '../src/journal/lack.ts';
+import { type Lack, lackOf } from '../src/journal/lack.ts';
 import { readRecord } from '../src/journal/record.ts';
 import type { Recovered } from '../src/journal/recover.ts';
 import { imagesIn, shardPieces } from '../src/journal/shard-images.ts';
@@ -50,7 +50,7 @@ export interface StoreParts {
   /** Runs what an op of the disk leads to; the process may die in it. */
   readonly live: (run: () => void) => void;
   readonly events: {
-    room(enough: boolean): void;
+    room(lack: Lack | null): void;
     compacted(): void;
   };
 }
@@ -162,7 +162,7 @@ export class SimStore {
         freshSalt: () => new Uint8Array(SALT_BYTES).fill(parts.index + 1),
         compactor: (covered, done) => runLater(disk, compact(disk, covered, RECOVERING), done),
         events: {
-          room: (lack) => parts.events.room(lack === null),
+          room: parts.events.room,
           compacted: parts.events.compacted,
           // It will be tried again; whether the log is whole is found out by the next process.
           compactionFailed: () => {},

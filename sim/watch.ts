@@ -3,7 +3,7 @@ import type { AuthFailure } from '../src/auth/authorize.ts';
 import type { Fact } from '../src/core/facts.ts';
 import type { ShardState } from '../src/core/state.ts';
 import type { ProcessFact } from '../src/ports.ts';
-import type { Delivery, Reply } from '../src/service/messages.ts';
+import type { AckItem, Reply } from '../src/service/messages.ts';
 import { type Call, copyId, type Exchange } from './call.ts';
 import type { HistoryChecker } from './checkers/history.ts';
 import type { NodeChecker } from './checkers/node.ts';
@@ -147,9 +147,9 @@ export class Watch {
     this.nodes[node]?.replied(exchange, reply);
   }
 
-  released(node: number, deliveries: readonly Delivery[]): void {
+  released(node: number, leases: readonly AckItem[]): void {
     const checker = this.nodes[node];
-    if (checker !== undefined) checker.lifecycle.handling.releasing = deliveries;
+    if (checker !== undefined) checker.lifecycle.handling.releasing = leases;
   }
 
   revoked(node: number, nonce: string): void {

@@ -9,7 +9,7 @@ import { Injector } from './fault.ts';
 import { FaultLog } from './fault-log.ts';
 import { Loop } from './loop.ts';
 import { Network } from './network.ts';
-import { MailboxNode } from './node.ts';
+import { SimNode } from './node.ts';
 import { Stream, Tape } from './random.ts';
 import { Settlement } from './settle.ts';
 import { isHealed, nodeOfTopic, type Setup } from './setup.ts';
@@ -67,7 +67,7 @@ export class World {
   readonly watch: Watch;
   readonly network: Network;
   readonly injector: Injector;
-  readonly nodes: MailboxNode[] = [];
+  readonly nodes: SimNode[] = [];
   readonly tapes: Tape[] = [];
   /** Root keys that are in use, the newest last. */
   keys: readonly number[] = [1];
@@ -98,7 +98,7 @@ export class World {
     this.tapes.push(tape);
     watch.nodes.push(new NodeChecker(limits, shards, clock, this.tally));
     this.nodes.push(
-      new MailboxNode({
+      new SimNode({
         ...{ index, loop, clock, random: tape, watch, faults, limits, cacheTtlMs, connectionsMax, defect },
         ...{ syncMs, shards, mayBeDamaged, diskBytes: diskBytes ?? Number.POSITIVE_INFINITY },
       }),

@@ -14,7 +14,7 @@ export interface Assessment {
 
 export const NOTHING_MISSING: Assessment = { failed: false, missing: [], refusesSends: false, retryAfterMs: 0 };
 
-/** How often the server looks at itself unasked. */
+/** The server looks at itself no more often than this unasked. */
 export const LOOK_MS = 100;
 
 /** The server's life (BD3): starting, then ready or degraded as each look finds it, until it drains or fails. */
@@ -29,7 +29,6 @@ export const readinessMachine = setup({
     failed: ({ context }) => context.seen.failed,
     degraded: ({ context }) => context.seen.missing.length > 0,
   },
-  delays: { look: LOOK_MS },
 }).createMachine({
   id: 'readiness',
   context: ({ input }) => ({ look: input.look, seen: NOTHING_MISSING }),
@@ -41,8 +40,8 @@ export const readinessMachine = setup({
       entry: 'look',
       always: [{ guard: 'failed', target: 'failed' }, { guard: 'degraded', target: 'degraded_writes' }, 'ready'],
     },
-    ready: { after: { look: 'looking' }, on: { look: 'looking' } },
-    degraded_writes: { after: { look: 'looking' }, on: { look: 'looking' } },
+    ready: { on: { look: 'looking' } },
+    degraded_writes: { on: { look: 'looking' } },
     draining: {},
     failed: {},
   },

@@ -5,7 +5,7 @@ import { SETTINGS, type Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
 import type { DescriptorBudget } from './descriptors.ts';
 import type { DispatchMode } from './http/dispatch.ts';
-import type { Gateway } from './http/gateway.ts';
+import type { Pipeline } from './http/pipeline.ts';
 import type { Ledger } from './http/ledger.ts';
 import { ListenError } from './http/listen-error.ts';
 import { type ConnectionRules, Doors, type Listener, listenMetrics } from './http/server.ts';
@@ -26,8 +26,8 @@ export interface Listeners {
   /** The path of the Unix socket, or null. */
   readonly uds: string | null;
   readonly connections: () => number;
-  /** The gateway answers from now on; before, every request is told that the server is starting. */
-  serve(gateway: Gateway, dispatch: DispatchMode): void;
+  /** The pipeline answers from now on; before, every request is told that the server is starting. */
+  serve(pipeline: Pipeline, dispatch: DispatchMode): void;
   /** Tries other settings. @returns what takes them into use, which cannot fail; @throws ConfigError, and nothing has changed */
   prepare(next: Settings): Promise<() => void>;
   /** Takes no more connections, and waits for requests until the deadline; whoever measures still may. */
@@ -105,7 +105,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
     metrics: scrape.address,
     uds: settings.uds,
     connections: () => doors.connections,
-    serve: (gateway, dispatch) => doors.serve(gateway, dispatch),
+    serve: (pipeline, dispatch) => doors.serve(pipeline, dispatch),
     prepare,
     drain: () => close([http, ...unix], inForce.drain_deadline),
     close: () => {

@@ -1,4 +1,5 @@
 /** The seams of the mailbox: everything that is not a pure function comes in through one of these. */
+import type { ServerState } from '../spec/readiness.machine.ts';
 import type { Attrs, Fact } from './core/facts.ts';
 import type { Limits } from './core/limits.ts';
 import type { Message, ShardState } from './core/state.ts';
@@ -11,6 +12,11 @@ export interface Clock {
   nowMs(): number;
   /** The wall clock as it stands, ms since 1970, 0 .. `WALL_MS_MAX`: for `ts`, the times of capabilities, and for nothing else. */
   wallMs(): number;
+}
+/** Timers of a process: real ones, or simulated ones that go when it does. */
+export interface Timers {
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(id: unknown): void;
 }
 /** What a msg_id has room for. */
 export const WALL_MS_MAX = 2 ** 48 - 1;
@@ -160,4 +166,28 @@ export interface Observer {
   fact(shard: ShardState, fact: Fact, cause: Cause | null): void;
   /** A payload at rest is not what its hash says, and is withheld (IN1). */
   damaged?(shard: ShardState, message: Message, cause: Cause | null): void;
+}
+
+/** Sees what happens to a process, as it happens: log, metrics, checkers. Cannot change anything. */
+export interface NodeObserver extends Observer {
+  /** An append begins, */
+  appending?(batches: readonly Batch[]): void;
+  /** and is durable: replies leave after this. */
+  appended?(batches: readonly Batch[]): void;
+  /** The journal has failed, and the process is of no more use (journal rule 4). */
+  failed?(error: Error): void;
+  /** Whether writers should come here, and what is missing for that. */
+  state?(state: ServerState, missing: readonly string[]): void;
+  /** Something in this shard threw; */
+  fell?(shard: number, error: unknown, cause: Cause | null): void;
+  /** it was made anew and serves, */
+  revived?(state: ShardState): void;
+  /** or is left alone for so long. */
+  parked?(shard: number, forMs: number, error: unknown): void;
+  /** Capabilities ended, here and now. */
+  revoked?(what: Revoked, cause: Cause, note: string): void;
+  /** These leases go back: nobody can be given what is under them. */
+  released?(leases: readonly { readonly msgId: string; readonly receipt: string }[]): void;
+  /** It is about to look at its clocks. */
+  looked?(): void;
 }

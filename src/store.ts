@@ -4,32 +4,18 @@ import { ConfigError } from './config/values.ts';
 import { imagesOf } from './core/image.ts';
 import type { ShardState } from './core/state.ts';
 import { openDurable } from './journal/durable.ts';
-import type { Lack } from './journal/lack.ts';
 import { memoryJournal } from './journal/memory.ts';
 import type { Recovered } from './journal/recover.ts';
 import { restoreLater } from './journal/shard-images.ts';
 import { replayProgram, replayShard } from './journal/worker-replay.ts';
 import type { Log } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
-import type { Batch, Clock, Clocks, ProcessFact } from './ports.ts';
+import type { Lack, Store } from './node/store.ts';
 import { Service } from './service/service.ts';
 
-/** What a profile keeps things in: the journal, and what it knew when it was opened. */
-export interface Store {
+/** A store of this machine. */
+export interface OpenedStore extends Store {
   readonly shards: ShardState[];
-  /** Revocations and quota windows of before. */
-  readonly processFacts: readonly ProcessFact[];
-  /** What the clocks showed when they were last written down; null where no process ran before. */
-  readonly clocks: Clocks | null;
-  /** Of this process; null where nothing outlives one. */
-  readonly epoch: number | null;
-  append(batches: readonly Batch[], done: (error: Error | null) => void): void;
-  /** What is wanting for what comes next, so that sends are to be refused (journal rule 5); null for nothing. */
-  readonly lack: Lack | null;
-  /** Asks again and again for what is wanting, until it is closed. */
-  keepTrying(clock: Clock): void;
-  /** Makes a shard anew of what it is kept in, a piece at a time: nothing of it may be under way. */
-  rebuild(shard: ShardState, done: (error: Error | null, state: ShardState | null) => void): void;
   /** Nothing may be under way. */
   close(): void;
 }
@@ -52,28 +38,25 @@ const LACKING: Readonly<Record<Lack, string>> = {
   memory: 'the system has no memory to open a file',
 };
 
-/** What was wanting is asked for again so often. */
-const RETRY_MS = 1000;
-
 /** @throws ConfigError, FolderError, JournalRefused, or the reason of `ended` */
-export async function openStore(options: StoreOptions): Promise<Store> {
+export async function openStore(options: StoreOptions): Promise<OpenedStore> {
   return options.settings.profile === 'micronode' ? inMemory(options.settings) : durable(options);
 }
 
-const inMemory = (settings: Settings): Store => ({
+const inMemory = (settings: Settings): OpenedStore => ({
   shards: Service.empty(settings.ready_shards, limitsOf(settings)),
   processFacts: [],
   clocks: null,
   epoch: null,
   append: memoryJournal.append,
   lack: null,
-  keepTrying: () => {},
+  tick: () => {},
   // There is nothing else than the messages themselves: what can be found by way of them is put together again.
   rebuild: (state, done) => restoreLater(imagesOf(state), state.shard, state.limits, done),
   close: () => {},
 });
 
-async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }: StoreOptions): Promise<Store> {
+async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }: StoreOptions): Promise<OpenedStore> {
   const startedMs = performance.now();
   let lack: Lack | null = null;
   const { path, journal, shards, lend, close } = await openDurable({
@@ -116,16 +99,13 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
     latency_ms: Math.round(performance.now() - startedMs),
   });
   const replaying = replayProgram();
-  let retrying: NodeJS.Timeout | undefined;
   return {
     shards: shards ?? Service.empty(settings.ready_shards, limitsOf(settings)),
     processFacts: recovered?.replica.processFacts() ?? [],
     clocks: recovered?.replica.clocks ?? null,
     epoch,
     append: (batches, done) => journal.append(batches, done),
-    keepTrying: (clock) => {
-      retrying = setInterval(() => journal.retry(clock.nowMs()), RETRY_MS).unref();
-    },
+    tick: (nowMs) => journal.retry(nowMs),
     rebuild: ({ shard, limits }, done) => {
       const { segment, at, sequence } = journal.end;
       replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, lend, done);
@@ -133,10 +113,7 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
     get lack() {
       return lack;
     },
-    close: () => {
-      clearInterval(retrying);
-      close();
-    },
+    close,
   };
 }
 

@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly packages: readonly string[] }>> = {
   spec: { may: ['spec'], packages: ['xstate'] },
   'src/core': { may: ['spec', 'src/core'], packages: [] },
-  'src/ports.ts': { may: ['types of src/core'], packages: [] },
+  'src/ports.ts': { may: ['types of spec', 'types of src/core'], packages: [] },
   // What settings name, read without waiting for anybody.
   'src/regular-file.ts': { may: [], packages: [] },
   'src/auth': {
@@ -32,6 +32,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     may: ['spec', 'src/core', 'src/auth', 'src/integrity', 'src/ports.ts', 'src/service'],
     packages: [],
   },
+  'src/node': {
+    may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports.ts', 'src/node'],
+    packages: ['xstate'],
+  },
   'src/http': {
     may: [
       'spec',
@@ -41,11 +45,12 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'types of src/observe',
       'src/observe',
       'src/ports.ts',
+      'src/node',
       'src/wire',
       'src/http',
     ],
     // koffi: who is at the other end of a Unix socket only the kernel knows.
-    packages: ['h3', 'typebox', 'prom-client', 'xstate', 'koffi'],
+    packages: ['h3', 'typebox', 'prom-client', 'koffi'],
   },
   // The bytes that server and client both speak.
   'src/wire': { may: ['src/wire'], packages: [] },
@@ -64,7 +69,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   'src/visible.ts': { may: [], packages: [] },
   'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
-  'src/supervisor.ts': { may: ['spec'], packages: ['xstate'] },
+  
   // Limits of a process that Node does not set.
   'src/dumps.ts': { may: [], packages: ['koffi'] },
   'src/descriptors.ts': { may: ['src/config'], packages: [] },
@@ -80,7 +85,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'src/journal',
       'src/ports.ts',
       'src/config',
-      'src/supervisor.ts',
+      'src/node',
       'src/trace',
       'src/bounded.ts',
       'src/visible.ts',
@@ -89,7 +94,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     packages: ['yaml', 'typebox'],
   },
 };
-const FREE = ['src/cli', 'src/main.ts', 'src/listeners.ts', 'src/store.ts', 'src/supervise.ts'];
+const FREE = ['src/cli', 'src/main.ts', 'src/listeners.ts', 'src/store.ts', 'src/waker.ts'];
 
 interface Import {
   readonly file: string;

@@ -153,7 +153,8 @@ export class NodeChecker {
     const { ask, capability } = exchange.call;
     if (reply.outcome === 'journal') return this.unavailable(ask);
     const against = this.authority.against(capability);
-    if (reply.outcome === 'cap_auth') {
+    // Whoever failed too often is told so, later (AU5): there is no other who is.
+    if (reply.outcome === 'cap_auth' || reply.outcome === 'auth_flood') {
       if (against === null) throw new Breach('AU1', `${ask.verb} of ${capability.name} is refused, and it is valid`);
       return this.tally.count('refused_auth');
     }

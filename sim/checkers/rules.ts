@@ -1,6 +1,6 @@
 import type { MessageFact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
-import type { Delivery } from '../../src/service/messages.ts';
+import type { AckItem } from '../../src/service/messages.ts';
 import type { Ask } from '../call.ts';
 import type { RuleName } from './breach.ts';
 import type { Tracked } from './line.ts';
@@ -10,7 +10,7 @@ import type { View } from './view.ts';
 export interface Handling {
   ask: Ask | null;
   /** Leases being given back because nobody was there to take them. */
-  releasing: readonly Delivery[];
+  releasing: readonly AckItem[];
   /** Messages whose payload the disk damaged, as the restart found. */
   damaged: ReadonlySet<string>;
 }

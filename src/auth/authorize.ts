@@ -237,7 +237,12 @@ export class Authority implements Judge {
     this.version++;
   }
 
-  /** Looks after the remote verifier; to be called now and then. */
+  /** When `tick` is next needed; Infinity for never. */
+  nextWakeMs(): number {
+    return this.remote?.nextWakeMs() ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Looks after the remote verifier. */
   tick(nowMs: number): void {
     this.remote?.tick(nowMs);
   }

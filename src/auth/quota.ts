@@ -96,6 +96,11 @@ export class Quotas {
     this.changed.push(window);
   }
 
+  /** Whether anything happened since `changes` was last called. */
+  get hasChanges(): boolean {
+    return this.changed !== null && this.changed.length > 0;
+  }
+
   /** Windows used, and links barred, since the last call: what a journal remembers, once for all the operations of one commit. */
   changes(): readonly (Charged | Barred)[] {
     const { changed } = this;

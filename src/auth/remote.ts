@@ -173,6 +173,15 @@ export class RemoteVerifier {
     this.health.vouched(witness);
   }
 
+  /** When `tick` is next needed; Infinity for never. */
+  nextWakeMs(): number {
+    const dueMs = this.health.nextWakeMs(this.misses > 0);
+    for (const question of this.open.values()) {
+      if (!question.isAsked) return Math.min(dueMs, question.sinceMs + WAIT_MS_MAX);
+    }
+    return dueMs;
+  }
+
   /** Ends what has waited for too long to be asked, and looks after the health of a verifier that left something unanswered. */
   tick(nowMs: number): void {
     for (const question of this.open.values()) {

@@ -55,6 +55,12 @@ export class VerifierHealth {
     this.silent = 0;
   }
 
+  /** When `tick` next has something to ask; Infinity for never, -Infinity for now. */
+  nextWakeMs(wonders: boolean): number {
+    if (this.isProbing || (!wonders && this.silent === 0)) return Number.POSITIVE_INFINITY;
+    return this.isHealthy ? Number.NEGATIVE_INFINITY : this.nextMs;
+  }
+
   /** Asks when it is time: at once when something makes us wonder, now and then while it is unhealthy. */
   tick(nowMs: number, wonders: boolean, probe: Probe): void {
     if (this.isProbing || (!wonders && this.silent === 0) || (!this.isHealthy && nowMs < this.nextMs)) return;

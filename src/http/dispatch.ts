@@ -3,30 +3,30 @@ import { fromNodeHandler, H3 } from 'h3';
 import { toNodeHandler } from 'h3/node';
 import type { Session } from '../auth/authorize.ts';
 import { connectionOf } from './connection.ts';
-import type { Gateway } from './gateway.ts';
+import type { Pipeline } from './pipeline.ts';
 import { peerOf } from './peer.ts';
 import { match, ROUTES } from './routes.ts';
 import { NodeSink, type SinkOptions } from './sink.ts';
 
-/** Two ways to the one gateway: straight from node:http for the hot routes, through h3 for the others. */
+/** Two ways to the one pipeline: straight from node:http for the hot routes, through h3 for the others. */
 export type DispatchMode = 'hot-direct' | 'all-h3' | 'all-direct';
 
 export interface DispatchOptions extends SinkOptions {
-  readonly gateway: Gateway;
+  readonly pipeline: Pipeline;
   readonly mode: DispatchMode;
 }
 
 export type NodeRequestHandler = (req: IncomingMessage, res: ServerResponse) => void;
 
 export function createDispatch(options: DispatchOptions): NodeRequestHandler {
-  const { gateway, mode } = options;
-  const newSession = (): Session => gateway.newSession();
+  const { pipeline, mode } = options;
+  const newSession = (): Session => pipeline.newSession();
   const throughH3 = h3Handler(options, newSession);
   return (req, res) => {
     const connection = connectionOf(req.socket, newSession);
     if (connection.isClosing) return;
     if (!connection.takes(res)) {
-      gateway.ledger.cut(peerOf(req.socket), 'pipelining');
+      pipeline.ledger.cut(peerOf(req.socket), 'pipelining');
       connection.isClosing = true;
       req.socket.destroy();
       return;
@@ -35,18 +35,18 @@ export function createDispatch(options: DispatchOptions): NodeRequestHandler {
     // h3 sees routes only: what has none may not even be a request that the web's Request can hold (TRACE).
     const routed = mode !== 'all-direct' && found !== null && typeof found !== 'string';
     if (routed && (mode === 'all-h3' || found.route.hot !== true)) throughH3(req, res);
-    else gateway.handle(req, found, new NodeSink(req, res, connection, options));
+    else pipeline.handle(req, found, new NodeSink(req, res, connection, options));
   };
 }
 
-/** The same routes on h3: it finds the handler, the gateway writes the response. */
+/** The same routes on h3: it finds the handler, the pipeline writes the response. */
 function h3Handler(options: DispatchOptions, newSession: () => Session): NodeRequestHandler {
-  const { gateway } = options;
+  const { pipeline } = options;
   const app = new H3({ debug: false });
   const handler = fromNodeHandler((request, response) => {
     const [req, res] = [request as IncomingMessage, response as ServerResponse];
     const sink = new NodeSink(req, res, connectionOf(req.socket, newSession), options);
-    gateway.handle(req, match(req.method ?? '', req.url ?? ''), sink);
+    pipeline.handle(req, match(req.method ?? '', req.url ?? ''), sink);
     // h3 takes a handler that is over for one that has answered.
     return new Promise<void>((resolve) => res.once('close', resolve));
   });

@@ -1,5 +1,7 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
-import type { BatchItem, Caller, Reply, Request } from '../service/messages.ts';
+import type { Capability } from '../auth/authorize.ts';
+import type { Item } from '../node/requests.ts';
+import type { Reply, Request } from '../service/messages.ts';
 import { Malformed } from './json.ts';
 import { type Answer, done, errorOf, original, refuses, retryAfterS } from './reply.ts';
 
@@ -27,9 +29,9 @@ export function fillIn(asks: readonly Ask[], replies: readonly Reply[]): Reply[]
   return asks.map((ask) => (ask.verb === undefined ? ask : (replies[next++] as Reply)));
 }
 
-export const itemsOf = (asks: readonly Ask[], caller: Caller): BatchItem[] => {
-  const items: BatchItem[] = [];
-  for (const request of asks) if (request.verb !== undefined) items.push({ request, caller });
+export const itemsOf = (asks: readonly Ask[], capability: Capability): Item[] => {
+  const items: Item[] = [];
+  for (const request of asks) if (request.verb !== undefined) items.push({ request, capability });
   return items;
 };
 

@@ -1,12 +1,14 @@
-import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
-import type { AuthFailure, Capability } from '../auth/authorize.ts';
-import type { BatchItem, Reply, Request } from '../service/messages.ts';
+import { type Op, OUTCOMES } from '../../spec/vocabulary.ts';
+import type { Capability } from '../auth/authorize.ts';
+import type { Verdicts } from '../node/authentication.ts';
+import { authorizeOps, unknownCaller } from '../node/authorize.ts';
+import type { Item } from '../node/requests.ts';
+import type { Reply, Request } from '../service/messages.ts';
 import { APP_PROTO, checkHeader, FLAG, FrameError, HEADER_BYTES } from '../wire/frame.ts';
 import { type Broken, readUnits, UNITS_MAX, type Unit, UnitWriter } from '../wire/units.ts';
 import type { BodyRules } from './body.ts';
 import { Answering, type FrameCodec, frameExpander, helloBody, OAP_TYPE } from './frames.ts';
-import type { Head } from './head.ts';
-import type { Verdicts } from './identify.ts';
+import type { HttpExchange } from './exchange.ts';
 import { type Ask, asked, isRefused, refusedItems, riddenAcks } from './many.ts';
 import { type Answer, errorOf, original, refuses } from './reply.ts';
 import type { Match, Route } from './routes.ts';
@@ -31,21 +33,6 @@ export function firstCapability(start: Buffer): { readonly token: string | null 
 }
 
 const BEARER = 'Bearer ';
-/** What is no verdict on the capability itself. */
-const OUTCOME_OF_FAILURE: Readonly<Partial<Record<AuthFailure, Outcome>>> = {
-  unavailable: 'verifier',
-  crowded: 'auth_flood',
-};
-
-/** What the exchange needs to know of the request that its units came in. */
-interface FramesRequest {
-  readonly head: Head;
-  readonly found: unknown;
-  readonly route: Route | null;
-  readonly corrId: string;
-  readonly capability: Capability | null;
-}
-
 /** A unit and what it asks for; null for HELLO. */
 interface Slot {
   readonly unit: Unit;
@@ -54,18 +41,16 @@ interface Slot {
 
 /** A body of units: what they ask for, and the units that answer them. Each is answered alone, in order. */
 export class FramesExchange {
-  readonly items: BatchItem[] = [];
-  /** Authorization failures among the units. */
-  readonly denials: (readonly [Op, string])[] = [];
+  readonly items: Item[] = [];
   private readonly slots: Slot[] = [];
   private readonly units: readonly Unit[];
   private readonly broken: Broken | null;
-  private readonly request: FramesRequest;
+  private readonly request: HttpExchange;
   private readonly codec: FrameCodec;
   private readonly rules: BodyRules;
   private readonly flag200: boolean;
 
-  constructor(request: FramesRequest, body: Buffer, rules: BodyRules, flag200: boolean) {
+  constructor(request: HttpExchange, body: Buffer, rules: BodyRules, flag200: boolean) {
     this.request = request;
     this.rules = rules;
     this.flag200 = flag200;
@@ -86,7 +71,7 @@ export class FramesExchange {
     return tokens;
   }
 
-  /** Reads what the units ask for, now that it is known who stands behind the tokens: fills `items` and `denials`. */
+  /** Reads what the units ask for, now that it is known who stands behind the tokens: fills `items`. */
   open(found: Verdicts): void {
     const isAlone = this.units.length === 1 && this.broken === null;
     for (const unit of this.units) this.take(unit, this.callerOf(unit, found), isAlone);
@@ -103,38 +88,34 @@ export class FramesExchange {
     }
     const { found, corrId } = this.request;
     const ask = asked(() => this.codec.ask(unit, (found as Match).msgId, corrId));
-    const refused = ask.verb === undefined ? ask : this.refusal(unit, ask, caller, isAlone);
+    const refused = ask.verb === undefined ? ask : this.refusal(unit, ask, isAlone);
     this.slots.push({ unit, ask: refused ?? ask });
-    if (refused === null) this.items.push({ request: ask as Request, caller });
+    if (refused === null) this.items.push({ request: ask as Request, capability: caller });
   }
 
   /** Who asks: by the unit's own capability, which must be the head's where there is one, or by the head's (AU1). */
   private callerOf({ capability: token }: Unit, found: Verdicts): Capability | Reply {
     const { head, route, capability } = this.request;
-    const op = route?.ops?.[0] as Op;
+    const ops = route?.ops as readonly Op[];
     const isHeads = head.authorization !== undefined;
     if (isHeads && token !== '' && head.authorization?.slice(BEARER.length) !== token) {
       return { outcome: 'schema', message: 'frame: another capability than the Authorization header' };
     }
     // What the first frame brought holds for that frame alone.
     const verdict = isHeads ? (capability as Capability) : (found.get(token) ?? 'missing');
-    if (typeof verdict === 'string') return this.deny(op, verdict, OUTCOME_OF_FAILURE[verdict] ?? 'cap_auth');
-    return verdict.allowsOp(op) ? verdict : this.deny(op, 'op', 'cap_scope');
+    if (typeof verdict === 'string') {
+      this.request.denied(ops[0] as Op, verdict);
+      return unknownCaller(verdict);
+    }
+    return authorizeOps(this.request, verdict, ops) ?? verdict;
   }
 
-  private deny(op: Op, reason: string, outcome: Outcome, message?: string): Reply {
-    this.denials.push([op, reason]);
-    return { outcome, ...(message === undefined ? {} : { message }) };
-  }
-
-  private refusal(unit: Unit, ask: Request, caller: Capability, isAlone: boolean): Reply | null {
+  private refusal(unit: Unit, ask: Request, isAlone: boolean): Reply | null {
     if (unit.app !== this.codec.app) {
       return { outcome: 'schema', message: `frame: app_proto_id must be ${this.codec.app} here` };
     }
-    if (ask.verb !== 'recv') return null;
-    if (ask.waitMs > 0 && !isAlone) return { outcome: 'schema', message: 'wait_ms: only where it is the only unit' };
-    if (ask.acks.length === 0 || caller.allowsOp('ack')) return null;
-    return this.deny('ack', 'op', 'cap_scope', 'acks: the capability does not allow ack');
+    if (ask.verb !== 'recv' || ask.waitMs === 0 || isAlone) return null;
+    return { outcome: 'schema', message: 'wait_ms: only where it is the only unit' };
   }
 
   /** The response, given the replies to `items`. */

@@ -1,5 +1,4 @@
 import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
-import type { AuthFailure } from '../auth/authorize.ts';
 import type { RejectedReason } from '../observe/metrics.ts';
 import type { Reply } from '../service/messages.ts';
 import { endsConnection, type Head } from './head.ts';
@@ -60,10 +59,6 @@ const MESSAGES: Readonly<Record<Refusing, string>> = {
   saturated_redrives: 'too many redrives at a rate go on',
   saturated_revocations: 'the revocation list is full: nothing was revoked',
 };
-
-/** Why a capability that was valid has ended: its own end, or that of a verifier's word, which may be given again. */
-export const endOf = (failure: AuthFailure): 'cap_auth' | 'verifier' =>
-  failure === 'unverified' ? 'verifier' : 'cap_auth';
 
 export interface RefusalDetail {
   readonly message?: string | undefined;

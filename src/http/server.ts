@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client';
 import type { Session } from '../auth/authorize.ts';
 import { connectionOf, isKnown, knownConnection } from './connection.ts';
 import { createDispatch, type DispatchMode, type NodeRequestHandler } from './dispatch.ts';
-import type { Gateway } from './gateway.ts';
+import type { Pipeline } from './pipeline.ts';
 import type { Ledger } from './ledger.ts';
 import { Lingering } from './lingering.ts';
 import { Newcomers } from './newcomers.ts';
@@ -74,9 +74,9 @@ export class Doors {
     this.handler = startingHandler({ ledger, newSession, ...this.sink() });
   }
 
-  /** From now on the gateway answers. */
-  serve(gateway: Gateway, mode: DispatchMode): void {
-    this.handler = createDispatch({ gateway, mode, ...this.sink() });
+  /** From now on the pipeline answers. */
+  serve(pipeline: Pipeline, mode: DispatchMode): void {
+    this.handler = createDispatch({ pipeline, mode, ...this.sink() });
   }
 
   private sink(): SinkOptions {

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Session } from '../auth/authorize.ts';
+import { letGo } from '../node/authentication.ts';
 import type { Connection } from './connection.ts';
-import type { Sink } from './gateway.ts';
+import type { Sink, StreamOut } from './exchange.ts';
 import type { Way } from './ledger.ts';
+import { peerOf } from './peer.ts';
 import type { Answer } from './reply.ts';
-import type { StreamOut } from './stream.ts';
 
 /** Longer bodies are not worth copying once more to spare a system call its vector. */
 const ONE_WRITE_MAX = 16_384;
@@ -50,6 +51,10 @@ export class NodeSink implements Sink {
     return this.connection.session;
   }
 
+  get peer(): string {
+    return peerOf(this.connection.socket);
+  }
+
   respond(answer: Answer, corrId: string): boolean {
     const { res, connection } = this;
     if (answer.heldMs !== undefined) return this.hold(answer, corrId, answer.heldMs);
@@ -68,12 +73,9 @@ export class NodeSink implements Sink {
     const { socket } = this.connection;
     socket.pause();
     const held = setTimeout(() => {
-      const { session } = this;
-      session.held = false;
       socket.resume();
       this.respond(answer, corrId);
-      // One after the other: the next that fails is held back like this one.
-      while (!session.held && !this.connection.isClosing && session.waiting.length > 0) session.waiting.shift()?.();
+      letGo(this.session, () => this.connection.isClosing);
     }, heldMs);
     this.onGone(() => clearTimeout(held));
     return true;

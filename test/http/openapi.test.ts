@@ -6,7 +6,7 @@ import { Compile } from 'typebox/schema';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { attenuateToken } from '../../src/auth/macaroon.ts';
 import { Revocations } from '../../src/auth/revocation.ts';
-import { OwnRoutes } from '../../src/http/own-routes.ts';
+import { NodeRoutes } from '../../src/http/node-routes.ts';
 import { memoryJournal } from '../../src/journal/memory.ts';
 import { FactObserver } from '../../src/observe/observer.ts';
 import { Service } from '../../src/service/service.ts';
@@ -299,7 +299,7 @@ describe('openapi', () => {
     };
     for (const name of ['request', 'batch', 'stream'] as const)
       vi.spyOn(Service.prototype, name).mockImplementation(bug);
-    vi.spyOn(OwnRoutes.prototype, 'answer').mockImplementation(bug);
+    vi.spyOn(NodeRoutes.prototype, 'answer').mockImplementation(bug);
     const wrong = await TestServer.start();
     for (const operation of operations) {
       const { body, ...asked } = requestFor(operation, wrong);

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Way } from '../../src/http/gateway.ts';
-import type { Ledger } from '../../src/http/ledger.ts';
-import { NdjsonStream } from '../../src/http/stream.ts';
+import type { Capability } from '../../src/auth/authorize.ts';
+import type { HttpExchange } from '../../src/http/exchange.ts';
+import { NdjsonReader } from '../../src/http/stream.ts';
+import { StreamWriter } from '../../src/node/stream-writer.ts';
 import type { Delivery, StreamRequest } from '../../src/service/messages.ts';
 import type { Service } from '../../src/service/service.ts';
 import type { Stream } from '../../src/service/streams.ts';
@@ -24,16 +25,15 @@ function opened(streamReady: () => void, heartbeatMs: number) {
     },
     end: () => {},
   };
-  const way = {
+  const exchange = {
     corrId: 'c',
-    capability: { isValid: () => true },
-    sink: { stream: () => out, onGone: () => {}, gone: () => false },
-  } as unknown as Way;
-  const stream = new NdjsonStream({
-    ...{ service, way, ledger: {} as Ledger, request: { acks: [] } as unknown as StreamRequest },
+    client: { stream: () => out, onGone: () => {}, gone: () => false },
+  } as unknown as HttpExchange;
+  const stream = new StreamWriter({
+    ...{ service, exchange, heartbeatMs, timers: globalThis, after: () => {} },
+    capability: { isValid: () => true } as unknown as Capability,
     clock: { nowMs: () => 0, wallMs: () => 0 },
-    rules: { heartbeatMs },
-    finish: () => {},
+    reader: new NdjsonReader(exchange, { acks: [] } as unknown as StreamRequest, () => {}),
   });
   stream.opened({ outcome: 'ok' }, { holds: () => true } as unknown as Stream);
   /** The socket takes all it is given. */

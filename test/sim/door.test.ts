@@ -1,16 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Exchange } from '../../sim/call.ts';
 import { Door, type Host } from '../../sim/door.ts';
-import type { NodeParts } from '../../sim/node.ts';
 
 /** A door with room for so many connections, before a process that would serve; only what a refused connection meets is there. */
 function doorFor(connectionsMax: number) {
-  const parts = { connectionsMax, clock: { nowMs: () => 0 }, cacheTtlMs: 1_000, loop: { mark: () => {} } };
-  const host = { service: {}, kills: null, generation: 0, isServing: true, isPaused: false, pausedUntilMs: -1 };
-  const door = new Door(
-    parts as unknown as NodeParts,
-    { ...host, live: (run: () => void) => run(), arm: () => {} } as unknown as Host,
-  );
+  const parts = { connectionsMax, loop: { mark: () => {} } } as unknown as ConstructorParameters<typeof Door>[0];
+  const host = { listening: {}, isPaused: false, live: (run: () => void) => run() } as unknown as Host;
+  const door = new Door(parts, host);
   const isRefused = (): boolean => {
     const replies: unknown[] = [];
     door.arrive({ call: { id: 1 }, copy: 0, reply: (reply: unknown) => replies.push(reply) } as unknown as Exchange);

@@ -23,30 +23,23 @@ export interface ReadinessReport {
   readonly retryAfterS: number;
 }
 
-/** The clock of the actor: real timers, or simulated ones. */
-export interface TimerClock {
-  setTimeout(callback: () => void, ms: number): unknown;
-  clearTimeout(id: unknown): void;
-}
-
 export interface ReadinessOptions {
   /** Everything that is wrong at the moment. */
   readonly conditions: () => readonly Condition[];
   /** Called with each new state, and whether sends are to be refused in it. */
   readonly onChange: (state: ServerState, refusesSends: boolean, missing: readonly string[]) => void;
-  readonly clock?: TimerClock;
 }
 
 const RETRY_STARTING_S = 1;
 
-/** Whether writers should come here (D7, BD3): the readiness machine as a running actor. */
+/** Whether writers should come here (D7, BD3): the readiness machine as a running actor. It looks when it is told to. */
 export class Readiness {
   private readonly actor;
   private told = '';
 
-  constructor({ conditions, onChange, clock }: ReadinessOptions) {
+  constructor({ conditions, onChange }: ReadinessOptions) {
     const look = (): Assessment => assess(conditions());
-    this.actor = createActor(readinessMachine, { input: { look }, ...(clock === undefined ? {} : { clock }) });
+    this.actor = createActor(readinessMachine, { input: { look } });
     this.actor.subscribe(({ context }) => {
       const { refusesSends, missing } = context.seen;
       const news = `${this.state} ${refusesSends} ${missing}`;
@@ -69,7 +62,6 @@ export class Readiness {
     this.actor.send({ type: 'drain' });
   }
 
-  /** Looks now instead of when it is next due. */
   look(): void {
     this.actor.send({ type: 'look' });
   }

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ShardState } from '../src/core/state.ts';
-import { shardOfTopic } from '../src/service/route.ts';
-import { TestServer, until } from './support/server.ts';
+import { ShardState } from '../../src/core/state.ts';
+import { shardOfTopic } from '../../src/service/route.ts';
+import { TestServer, until } from '../support/server.ts';
 
 const SHARDS = 4;
 const topicOf = (shard: number): string => {

@@ -1,11 +1,6 @@
 import { type Actor, createActor, fromCallback } from 'xstate';
-import { parkMs, type ShardEvent, shardMachine } from '../spec/shard.machine.ts';
-
-/** The clock of the actors: real timers, or simulated ones. */
-export interface TimerClock {
-  setTimeout(callback: () => void, ms: number): unknown;
-  clearTimeout(id: unknown): void;
-}
+import { parkMs, type ShardEvent, shardMachine } from '../../spec/shard.machine.ts';
+import type { Timers } from '../ports.ts';
 
 export interface SupervisorOptions<State> {
   /** Makes the shard anew of what is durable and calls back later, once. */
@@ -14,7 +9,7 @@ export interface SupervisorOptions<State> {
   readonly revive: (shard: number, state: State) => void;
   /** It is left alone for so long: it fell again, or could not be made anew. */
   readonly parked: (shard: number, forMs: number, error: unknown) => void;
-  readonly clock?: TimerClock;
+  readonly timers: Timers;
 }
 
 /** Watches over the shards of a process: an actor for each that ever fell (`spec/shard.machine.ts`). */
@@ -36,10 +31,10 @@ export class Supervisor<State> {
   }
 
   private watch(shard: number): Actor<typeof shardMachine> {
-    const { clock, parked } = this.options;
+    const { timers, parked } = this.options;
     const rebuild = fromCallback<ShardEvent>(() => this.rebuild(shard));
     const machine = shardMachine.provide({ actors: { rebuild } });
-    const actor = createActor(machine, clock === undefined ? {} : { clock });
+    const actor = createActor(machine, { clock: timers });
     this.actors.set(shard, actor);
     actor.subscribe(({ value, context }) => {
       if (value === 'parked') parked(shard, parkMs(context.falls), this.errors.get(shard));

@@ -1,21 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { SimulatedClock } from 'xstate';
-import { LOOK_MS } from '../../spec/readiness.machine.ts';
-import { type Condition, Readiness } from '../../src/http/readiness.ts';
+import { type Condition, Readiness } from '../../src/node/readiness.ts';
 
 class Bench {
   conditions: Condition[] = [];
-  readonly clock = new SimulatedClock();
   readonly seen: string[] = [];
   readonly readiness = new Readiness({
     conditions: () => this.conditions,
     onChange: (state, refuses, missing) =>
       this.seen.push([state, ...(refuses ? ['refuses'] : []), ...missing].join(' ')),
-    clock: this.clock as never,
   });
 
-  pass(ms: number): void {
-    this.clock.increment(ms);
+  look(conditions: Condition[]): void {
+    this.conditions = conditions;
+    this.readiness.look();
   }
 }
 
@@ -28,16 +25,11 @@ describe('readiness', () => {
     expect(bench.readiness.report()).toEqual({ ready: false, missing: ['starting'], retryAfterS: 1 });
     bench.readiness.started();
     expect(bench.readiness.report()).toEqual({ ready: true, missing: [], retryAfterS: 0 });
-    bench.conditions = [saturated('shard_capacity')];
-    bench.pass(LOOK_MS - 1);
-    expect(bench.readiness.state).toBe('ready');
-    bench.pass(1);
+    bench.look([saturated('shard_capacity')]);
     expect(bench.readiness.state).toBe('degraded_writes');
-    bench.conditions = [];
-    bench.pass(LOOK_MS);
+    bench.look([]);
     expect(bench.readiness.state).toBe('ready');
     bench.readiness.drain();
-    bench.pass(10 * LOOK_MS);
     bench.readiness.look();
     expect(bench.readiness.report()).toEqual({ ready: false, missing: ['draining'], retryAfterS: 1 });
     expect(bench.seen).toEqual(['starting', 'ready', 'degraded_writes shard_capacity', 'ready', 'draining']);
@@ -46,12 +38,9 @@ describe('readiness', () => {
   it('filling up: sends go on; unhealthy: sends are refused; the two are told apart (BD3)', () => {
     const bench = new Bench();
     bench.readiness.started();
-    bench.conditions = [saturated('dedup_capacity')];
-    bench.pass(LOOK_MS);
-    bench.conditions = [saturated('dedup_capacity'), unhealthy('verifier')];
-    bench.pass(LOOK_MS);
-    bench.conditions = [unhealthy('keyring')];
-    bench.pass(LOOK_MS);
+    bench.look([saturated('dedup_capacity')]);
+    bench.look([saturated('dedup_capacity'), unhealthy('verifier')]);
+    bench.look([unhealthy('keyring')]);
     expect(bench.seen.slice(2)).toEqual([
       'degraded_writes dedup_capacity',
       'degraded_writes refuses dedup_capacity verifier',
@@ -62,10 +51,8 @@ describe('readiness', () => {
   it('failed: whatever comes after (journal rule 4)', () => {
     const bench = new Bench();
     bench.readiness.started();
-    bench.conditions = [{ name: 'journal', kind: 'failed', retryAfterMs: 0 }];
-    bench.readiness.look();
-    bench.conditions = [];
-    bench.pass(10 * LOOK_MS);
+    bench.look([{ name: 'journal', kind: 'failed', retryAfterMs: 0 }]);
+    bench.look([]);
     expect(bench.readiness.report()).toEqual({ ready: false, missing: ['failed'], retryAfterS: 1 });
   });
 

@@ -1,18 +1,16 @@
 import type { Capability } from '../auth/authorize.ts';
 import type { Cause } from '../ports.ts';
 import type { Caller } from '../service/messages.ts';
-import type { Ledger, Way } from './ledger.ts';
+import type { Exchange } from './exchange.ts';
 
 /** A capability as the service meets it: with the request that it came with. */
 export class RequestCaller implements Caller {
   private readonly capability: Capability;
-  private readonly way: Way;
-  private readonly ledger: Ledger;
+  private readonly exchange: Exchange;
 
-  constructor(capability: Capability, way: Way, ledger: Ledger) {
+  constructor(capability: Capability, exchange: Exchange) {
     this.capability = capability;
-    this.way = way;
-    this.ledger = ledger;
+    this.exchange = exchange;
   }
 
   allowsTopic(topic: string): boolean {
@@ -29,6 +27,6 @@ export class RequestCaller implements Caller {
 
   /** Made when something is told of it, which is seldom. */
   get cause(): Cause {
-    return this.ledger.causeOf(this.way, this.capability);
+    return this.exchange.causeOf(this.capability);
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SimulatedClock } from 'xstate';
-import { PARK_MS_MAX, PARK_MS_MIN, STEADY_MS } from '../spec/shard.machine.ts';
-import { Supervisor } from '../src/supervisor.ts';
+import { PARK_MS_MAX, PARK_MS_MIN, STEADY_MS } from '../../spec/shard.machine.ts';
+import { Supervisor } from '../../src/node/supervisor.ts';
 
 /** A supervisor whose shards are made anew when the test says so. */
 class Bench {
@@ -12,7 +12,7 @@ class Bench {
     rebuild: (shard, done) => this.asked.push({ shard, done }),
     revive: (shard, state) => this.seen.push(`revived ${shard} ${state}`),
     parked: (shard, forMs, error) => this.seen.push(`parked ${shard} ${forMs} ${(error as Error).message}`),
-    clock: this.clock as never,
+    timers: this.clock as never,
   });
 
   fall(shard: number): void {

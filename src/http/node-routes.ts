@@ -1,0 +1,52 @@
+import type { ServerState } from '../../spec/readiness.machine.ts';
+import type { Outcome } from '../../spec/vocabulary.ts';
+import type { MailboxNode } from '../node/node.ts';
+import type { HttpExchange } from './exchange.ts';
+import { Malformed } from './json.ts';
+import { type Answer, answerOf, done } from './reply.ts';
+import { checkText } from './requests.ts';
+import { check } from './schemas.ts';
+
+/** As what a state in which writers should go elsewhere is counted and logged. */
+const OUTCOME_OF: Readonly<Partial<Record<ServerState, Outcome>>> = {
+  starting: 'starting',
+  draining: 'draining',
+  failed: 'journal',
+};
+
+/** The routes that ask no shard. */
+export class NodeRoutes {
+  private readonly node: MailboxNode;
+  private readonly publicKeys: () => string;
+
+  /** `publicKeys`: the body of `GET /v1/keys`. */
+  constructor(node: MailboxNode, publicKeys: () => string) {
+    this.node = node;
+    this.publicKeys = publicKeys;
+  }
+
+  answer(exchange: HttpExchange, path: string, value: unknown, finish: (answer: Answer) => void): void {
+    if (path === '/healthz') return finish(done('{"ok":true}'));
+    if (path === '/v1/keys') return finish(done(this.publicKeys()));
+    if (path === '/v1/admin/revoke') return this.revoke(exchange, value, finish);
+    const { readiness } = this.node;
+    const { ready, missing, retryAfterS } = readiness.report();
+    const body = JSON.stringify({ ready, missing, retry_after: retryAfterS });
+    finish(
+      ready
+        ? done(body)
+        : { status: 503, body, outcome: OUTCOME_OF[readiness.state] ?? 'degraded_writes', retryAfterS },
+    );
+  }
+
+  private revoke(exchange: HttpExchange, value: unknown, finish: (answer: Answer) => void): void {
+    const { nonce, key_id, reason } = check('revoke', value);
+    checkText('reason', reason);
+    if ((nonce === undefined) === (key_id === undefined)) throw new Malformed('nonce, key_id: exactly one of them');
+    const kind = nonce === undefined ? 'key_id' : 'nonce';
+    const revocation = { kind, value: (nonce ?? key_id) as string, note: reason } as const;
+    this.node.requests.revoke(exchange, revocation, (reply) =>
+      finish(answerOf(reply, exchange.corrId, () => '{"ok":true}')),
+    );
+  }
+}

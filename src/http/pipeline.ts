@@ -1,0 +1,286 @@
+import type { IncomingMessage } from 'node:http';
+import type { Op } from '../../spec/vocabulary.ts';
+import type { Capability, Session } from '../auth/authorize.ts';
+import { type Denial, HELD_MS } from '../node/authentication.ts';
+import type { Item } from '../node/requests.ts';
+import type { MailboxNode } from '../node/node.ts';
+import type { StreamRequest } from '../service/messages.ts';
+import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
+import { HttpExchange, type Sink } from './exchange.ts';
+import { isCoding } from './expand.ts';
+import { OAP_TYPE } from './frames.ts';
+import { type Head, hasBody } from './head.ts';
+import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
+import type { Ledger } from './ledger.ts';
+import { fillIn, itemsOf } from './many.ts';
+import { NodeRoutes } from './node-routes.ts';
+import { FramesExchange, firstCapability, framed } from './oap.ts';
+import { type Answer, type Refusing, refusal, refuse } from './reply.ts';
+import type { Found, Input, Match, Route } from './routes.ts';
+import { NdjsonReader } from './stream.ts';
+
+const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
+
+/** What may change while the server runs. */
+export interface PipelineRules extends BodyRules {
+  readonly heartbeatMs: number;
+}
+
+export interface PipelineOptions {
+  readonly node: MailboxNode;
+  readonly ledger: Ledger;
+  /** Body of `GET /v1/keys`. */
+  readonly publicKeys: () => string;
+  readonly rules: PipelineRules;
+  readonly adminEnabled: boolean;
+  /** Bodies are overwritten once they are parsed (I1). */
+  readonly overwrites: boolean;
+}
+
+/**
+ * The way of a request through HTTP: head, capability, body, node, response, in the order of rule BD2. Every dispatcher brings its
+ * requests here; nothing else answers.
+ */
+export class Pipeline {
+  private readonly options: PipelineOptions;
+  readonly ledger: Ledger;
+  rules: PipelineRules;
+  private readonly node: MailboxNode;
+  private readonly nodeRoutes: NodeRoutes;
+
+  constructor(options: PipelineOptions) {
+    this.options = options;
+    this.node = options.node;
+    this.rules = options.rules;
+    this.ledger = options.ledger;
+    this.nodeRoutes = new NodeRoutes(options.node, options.publicKeys);
+  }
+
+  /** What a connection starts with. */
+  newSession(): Session {
+    return this.node.authority.newSession();
+  }
+
+  /** Handles one request; whatever is thrown on the way is a 500, a counter and a log line. */
+  handle(req: IncomingMessage, found: Found, sink: Sink): void {
+    const exchange = new HttpExchange(req, found, sink, this.ledger);
+    this.guarded(exchange, () => {
+      const refused = this.place(exchange);
+      if (refused !== null) this.finish(exchange, refused);
+      else if (exchange.route?.ops === null || bringsItsOwn(exchange)) this.enter(exchange);
+      else
+        this.identify(exchange, exchange.head.authorization, (denied) => {
+          if (denied === null) this.guarded(exchange, () => this.enter(exchange));
+          else this.finish(exchange, denied);
+        });
+    });
+  }
+
+  private guarded(exchange: HttpExchange, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.fail(exchange, error);
+    }
+  }
+
+  // ---- before the body
+
+  /** What is refused whoever asks. */
+  private place(exchange: HttpExchange): Answer | null {
+    const { head, found } = exchange;
+    if (head.fault !== null) return { ...refuse(exchange, 'schema', { message: head.fault }), close: true };
+    if (found === null) return refuse(exchange, 'not_found', NO_PATH);
+    if (typeof found === 'string') return refuse(exchange, 'method', { allow: found });
+    const { route } = found;
+    if (route.admin === true && !this.options.adminEnabled) return refuse(exchange, 'not_found', NO_PATH);
+    exchange.route = route;
+    exchange.isFrames = route.frames !== undefined && head.contentType?.toLowerCase() === OAP_TYPE;
+    return route.ops === null && hasBody(head) ? refuse(exchange, 'schema', NO_BODY) : null;
+  }
+
+  /** Who sends this header; or the answer to whoever does. */
+  private identify(exchange: HttpExchange, header: string | undefined, done: (denied: Answer | null) => void): void {
+    const ops = exchange.route?.ops as readonly Op[];
+    this.node.authentication.identify(exchange, header, ops, (denied) =>
+      done(denied === null ? null : deniedAnswer(exchange, denied)),
+    );
+  }
+
+  /** Refuses what can be refused before the body is read, then reads it. */
+  private enter(exchange: HttpExchange): void {
+    const refused = exchange.route?.ops === null ? null : this.admit(exchange);
+    if (refused !== null) this.finish(exchange, refused);
+    else this.read(exchange);
+  }
+
+  private admit(exchange: HttpExchange): Answer | null {
+    const { head } = exchange;
+    if (exchange.route?.method === 'GET') return hasBody(head) ? refuse(exchange, 'schema', NO_BODY) : null;
+    if (head.contentLength > this.rules.bytesMax)
+      return refuse(exchange, 'too_large', { message: tooLarge(this.rules) });
+    if (head.query !== '') return refuse(exchange, 'schema', { message: 'query: none is taken here' });
+    return isReadable(exchange) ? null : refuse(exchange, 'media_type');
+  }
+
+  // ---- the body
+
+  private read(exchange: HttpExchange): void {
+    const { head, client } = exchange;
+    const route = exchange.route as Route;
+    if (route.method === 'GET') return this.serve(exchange, route.ops === null ? null : queryOf(head.query));
+    client.proceed();
+    const reader = readBody(exchange.req, head, this.rules, this.peekAt(exchange), (body) => {
+      this.guarded(exchange, () => {
+        if (typeof body === 'string') this.finish(exchange, unread(body, this.rules, exchange.corrId));
+        else if (exchange.isFrames) this.serveFrames(exchange, body);
+        else {
+          const value = parseJson(body, route.many === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
+          if (this.options.overwrites) body.fill(0);
+          this.serve(exchange, value);
+        }
+      });
+    });
+    if (reader !== null) client.onLate(reader);
+  }
+
+  /** Without a capability in the head no more is read than the first frame's own. */
+  private peekAt(exchange: HttpExchange): Peek | null {
+    if (!bringsItsOwn(exchange)) return null;
+    return (start, then) => {
+      const first = firstCapability(start);
+      if (first === 'more' && start.length < exchange.head.contentLength) return false;
+      const header = first === 'more' || first.token === null ? undefined : `Bearer ${first.token}`;
+      this.identify(exchange, header, (denied) => {
+        if (denied !== null) this.finish(exchange, { ...denied, close: true });
+        then(denied === null);
+      });
+      return true;
+    };
+  }
+
+  // ---- the node
+
+  /** The body took its time: what the capability was then is not what it is now (AU3). */
+  private hasEnded(exchange: HttpExchange): boolean {
+    const ended = this.node.requests.ended(exchange, exchange.route?.ops?.[0] as Op);
+    if (ended !== null) this.finish(exchange, refusal(ended.outcome as Refusing, exchange.corrId));
+    return ended !== null;
+  }
+
+  private serve(exchange: HttpExchange, value: unknown): void {
+    if (this.hasEnded(exchange)) return;
+    const { requests, clock } = this.node;
+    const { corrId, head } = exchange;
+    const route = exchange.route as Route;
+    const input: Input = { value, msgId: (exchange.found as Match).msgId, corrId };
+    const capability = exchange.capability as Capability;
+    if (route.one !== undefined) {
+      const { request, answer } = route.one(input, flagOf(head));
+      requests.ask(exchange, { request, capability }, (reply) =>
+        this.finish(exchange, answer(reply, corrId, clock.nowMs())),
+      );
+    } else if (route.many !== undefined) {
+      const { asks, answer } = route.many(input, flagOf(head));
+      const items: readonly Item[] = itemsOf(asks, capability);
+      requests.askAll(exchange, items, (replies) => this.finish(exchange, answer(fillIn(asks, replies))));
+    } else if (route.stream !== undefined) this.serveStream(exchange, route.stream(input));
+    else this.nodeRoutes.answer(exchange, route.path, value, (answer) => this.finish(exchange, answer));
+  }
+
+  private serveStream(exchange: HttpExchange, request: StreamRequest): void {
+    const reader = new NdjsonReader(exchange, request, (answer) => this.finish(exchange, answer));
+    this.node.requests.openStream(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+  }
+
+  private serveFrames(exchange: HttpExchange, body: Buffer): void {
+    if (this.hasEnded(exchange)) return;
+    const { authentication, requests, clock } = this.node;
+    const frames = new FramesExchange(exchange, body, this.rules, flagOf(exchange.head));
+    authentication.identifyAll(exchange, frames.tokens, (found, held) => {
+      this.guarded(exchange, () => {
+        frames.open(found);
+        requests.askAll(exchange, frames.items, (replies) => {
+          const answer = frames.answer(replies, clock.nowMs());
+          // Payloads do not wait: their capability might end meanwhile (AU3).
+          this.finish(exchange, held && exchange.leased.length === 0 ? { ...answer, heldMs: HELD_MS } : answer);
+        });
+      });
+    });
+  }
+
+  // ---- the response
+
+  private fail(exchange: HttpExchange, error: unknown): void {
+    if (error instanceof Malformed) {
+      return this.finish(exchange, refusal('schema', exchange.corrId, { message: error.message }));
+    }
+    this.ledger.failed(exchange, error);
+    this.finish(exchange, refusal('internal', exchange.corrId, { close: true }));
+  }
+
+  private finish(exchange: HttpExchange, answer: Answer): void {
+    this.ledger.answered(exchange, answer);
+    const response =
+      exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer;
+    if (!exchange.client.respond(response, exchange.corrId)) this.node.requests.written(exchange);
+  }
+}
+
+const LATE = 'body: did not arrive in time';
+const MUCH_READ = 'body: too many large ones are being read';
+const MANY_PIECES = `body: in more than ${PIECES_MAX} pieces`;
+const NO_PATH = { message: 'no such path' };
+const NO_BODY = { message: 'body: none is taken here' };
+const tooLarge = ({ bytesMax }: BodyRules): string => `body: at most ${bytesMax} bytes`;
+
+/** Frames may bring their capabilities themselves, where the head brings none and the body is not encoded. */
+const bringsItsOwn = ({ isFrames, head }: HttpExchange): boolean =>
+  isFrames && head.authorization === undefined && head.contentEncoding === undefined;
+
+/** Whether the body has a type and an encoding that the route takes. */
+function isReadable({ head, isFrames }: HttpExchange): boolean {
+  const { contentType, contentEncoding } = head;
+  if (contentEncoding !== undefined) {
+    const coding = contentEncoding.toLowerCase();
+    if (coding !== 'identity' && !isCoding(coding)) return false;
+    head.contentEncoding = coding === 'identity' ? undefined : coding;
+  }
+  return isFrames || (contentType !== undefined && JSON_TYPE.test(contentType));
+}
+
+/** The answer to whoever may not ask at all: what it sent is not read. */
+function deniedAnswer(exchange: HttpExchange, { reply, held }: Denial): Answer {
+  const { message, retryAfterMs } = reply;
+  const answer = refuse(exchange, reply.outcome as Refusing, { message, retryAfterMs });
+  return held ? { ...answer, heldMs: HELD_MS } : answer;
+}
+
+/** Why a body could not be read. */
+function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
+  if (fault === 'too_large') return refusal('too_large', corrId, { message: tooLarge(rules), close: true });
+  if (fault === 'timeout') return refusal('timeout', corrId, { message: LATE, close: true });
+  if (fault === 'memory') return refusal('saturated_memory', corrId, { message: MUCH_READ, close: true });
+  if (fault === 'pieces') return refusal('schema', corrId, { message: MANY_PIECES, close: true });
+  if (fault === 'malformed') return refusal('schema', corrId, { message: 'body: its encoding is broken', close: true });
+  const message = `body: expands to more than ${rules.ratio} times its size`;
+  return refusal('too_large', corrId, { message, close: true, rejected: 'ratio_cap' });
+}
+
+/** What a duplicate is answered with. @throws Malformed */
+function flagOf({ idemMode }: Head): boolean {
+  if (idemMode !== undefined && idemMode !== '200-flag' && idemMode !== '409') {
+    throw new Malformed('x-idempotency-mode: 409 or 200-flag');
+  }
+  return idemMode === '200-flag';
+}
+
+/** A query as an object of strings. @throws Malformed for a name that is there twice */
+function queryOf(query: string): Record<string, string> {
+  const found: Record<string, string> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (name in found) throw new Malformed('query: a name is there twice');
+    found[name] = value;
+  }
+  return { ...found };
+}

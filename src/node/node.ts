@@ -1,0 +1,314 @@
+import { LOOK_MS, type ServerState } from '../../spec/readiness.machine.ts';
+import { Authority, type AuthorityOptions } from '../auth/authorize.ts';
+import type { Keyring } from '../auth/keyring.ts';
+import type { Limits } from '../core/limits.ts';
+import type { ShardState } from '../core/state.ts';
+import type { Batch, Cause, Clock, Integrity, NodeObserver, Random, Started, Timers } from '../ports.ts';
+import { Service } from '../service/service.ts';
+import { Authentication } from './authentication.ts';
+import { conditionsOf } from './conditions.ts';
+import { Readiness } from './readiness.ts';
+import { Requests } from './requests.ts';
+import type { Store } from './store.ts';
+import { Supervisor } from './supervisor.ts';
+
+/** What may change while it runs; times in ms, sizes in bytes. */
+export interface NodeSettings {
+  readonly limits: Limits;
+  readonly streamsMax: number;
+  readonly payloadBytesMax: number;
+  /** How long a verified capability is remembered. */
+  readonly cacheTtlMs: number;
+  /** Null where a remote verifier holds the keys. */
+  readonly keyring: Keyring | null;
+}
+
+export interface NodeOptions {
+  readonly store: Store;
+  readonly settings: NodeSettings;
+  readonly authority: AuthorityOptions;
+  /** Goes on from `store.clocks`. */
+  readonly clock: Clock & { instantOf(atMs: number): number };
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly integrity: Integrity;
+  readonly observer: NodeObserver;
+  /** Asks for a call of `wake` at this time of its clock; one is outstanding, and an earlier one takes its place. */
+  readonly wakeAt: (atMs: number) => void;
+  /** Runs something soon, after what else comes in now; without it at once. */
+  readonly soon?: (run: () => void) => void;
+  /** Payloads are overwritten when their message is over (I1): for a store that keeps no reference to them. */
+  readonly overwrites: boolean;
+}
+
+/** While a stream is open, whether its capability has ended is looked at this often (AU3). */
+const STREAM_LOOK_MS = 100;
+/** What is only noted waits at most so long for an append to go with (`service/commit.ts`). */
+const NOTES_MS = 1000;
+/** The store goes on by itself so often; what was decided before one of its ticks is appended before the second after it. */
+const STORE_TICK_MS = 1000;
+const STORE_TICKS = 2;
+
+/**
+ * A mailbox process, sans-I/O: the service over its store, who may ask it, whether writers should come, shards that fall and are made
+ * anew, what goes on by time. The server and the simulator run this one, with other clocks, disks and clients.
+ */
+export class MailboxNode {
+  readonly service: Service;
+  readonly authority: Authority;
+  readonly authentication: Authentication;
+  readonly requests: Requests;
+  readonly readiness: Readiness;
+  readonly clock: Clock;
+  private readonly store: Store;
+  private readonly observer: NodeObserver;
+  private readonly supervisor: Supervisor<ShardState>;
+  private limits: Limits;
+  private readonly wakeAt: (atMs: number) => void;
+  private readonly soon: ((run: () => void) => void) | null;
+  /** The earliest wake-up that was asked for. */
+  private wakeMs = Number.POSITIVE_INFINITY;
+  private isArming = false;
+  private lookedMs = Number.NEGATIVE_INFINITY;
+  /** Something happened since readiness was looked at. */
+  private isNews = false;
+  private isStopped = false;
+  private wokenMs: number;
+  private storeTickedMs: number;
+  private storeTicksLeft = 0;
+
+  constructor(options: NodeOptions) {
+    const { store, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
+    this.clock = clock;
+    this.store = store;
+    this.observer = observer;
+    this.limits = settings.limits;
+    this.wakeAt = options.wakeAt;
+    this.soon = soon ?? null;
+    this.authority = new Authority(settings.keyring, clock, settings.cacheTtlMs, options.authority);
+    this.restore();
+    const isKept = store.epoch !== null;
+    this.service = new Service({
+      shards: store.shards,
+      random,
+      integrity,
+      observer,
+      overwrites,
+      instantOf: (atMs) => clock.instantOf(atMs),
+      stampsClocks: isKept,
+      effects: {
+        append: (batches) => this.append(batches),
+        fell: (shard, error, cause) => this.fell(shard, error, cause),
+        ...(soon === undefined ? {} : { soon }),
+        ...(isKept ? { notes: () => this.authority.quotas.changes() } : {}),
+      },
+    });
+    this.bound(settings);
+    this.wokenMs = clock.nowMs();
+    this.storeTickedMs = this.wokenMs;
+    this.authentication = new Authentication(this.authority);
+    const { service, authority } = this;
+    this.requests = new Requests({
+      ...{ service, authority, clock, timers, observer },
+      after: () => this.arm(),
+    });
+    this.supervisor = new Supervisor<ShardState>({
+      timers,
+      rebuild: (shard, done) => this.rebuild(shard, done),
+      revive: (_shard, state) => this.revive(state),
+      parked: (shard, forMs, error) => {
+        service.down.add(shard, clock.nowMs() + forMs);
+        observer.parked?.(shard, forMs, error);
+        this.look();
+      },
+    });
+    this.readiness = new Readiness({
+      conditions: () => conditionsOf(service, authority, store, clock),
+      onChange: (state, refusesSends, missing) => {
+        observer.state?.(state, missing);
+        if (state === 'starting' || state === 'draining') service.refuseWrites(state);
+        else if (state !== 'failed') service.refuseWrites(refusesSends ? 'degraded_writes' : null);
+      },
+    });
+  }
+
+  // ---- its life
+
+  /** Takes over what the store knew, and says so in it: served is nothing before that is durable. Calls back once. */
+  open(done: (durable: boolean) => void): void {
+    const { epoch } = this.store;
+    const { limits } = this;
+    const atMs = this.clock.nowMs();
+    const shards = this.service.shards.length;
+    const started: Started | undefined = epoch === null ? undefined : { name: 'started', atMs, epoch, shards, limits };
+    this.service.start(atMs, started, (durable) => {
+      if (durable) this.readiness.started();
+      done(durable);
+    });
+    this.arm();
+  }
+
+  /** What outlives a process besides messages: revocations, and how far quotas are used. */
+  private restore(): void {
+    const { authority, store } = this;
+    for (const fact of store.processFacts) {
+      if (fact.name === 'revoked') authority.revocations.add(fact);
+      if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], this.clock.nowMs());
+    }
+  }
+
+  /** Takes all of it into use at once (P3). A root key that went takes with it what waits under its capabilities. */
+  reload(settings: NodeSettings): void {
+    if (!isSame(settings.limits, this.limits)) {
+      this.limits = settings.limits;
+      this.service.changeLimits(settings.limits);
+    }
+    this.bound(settings);
+    const { authority } = this;
+    if (settings.keyring !== null) authority.useKeyring(settings.keyring);
+    authority.cache.ttlMs = settings.cacheTtlMs;
+    this.requests.endInvalid();
+    this.look();
+    this.arm();
+  }
+
+  private bound({ streamsMax, payloadBytesMax }: NodeSettings): void {
+    this.service.streamsMax = streamsMax;
+    this.service.payloads.bytesMax = payloadBytesMax;
+  }
+
+  /** Takes no more sends, and ends what waits; what is leased can still be settled. */
+  drain(): void {
+    this.readiness.drain();
+    this.service.endWaiting(this.clock.nowMs(), true);
+    this.arm();
+  }
+
+  /** The last of it: calls back when all that it decided is durable. */
+  end(done: () => void): void {
+    this.stop();
+    this.service.stampClocks(this.clock.nowMs());
+    this.service.whenDurable(done);
+  }
+
+  /** Nothing goes on by itself any more. */
+  stop(): void {
+    this.supervisor.stop();
+    this.readiness.stop();
+    this.isStopped = true;
+  }
+
+  // ---- the journal
+
+  private append(batches: readonly Batch[]): void {
+    this.observer.appending?.(batches);
+    this.isNews = true;
+    this.storeTicksLeft = STORE_TICKS;
+    this.store.append(batches, (error) => {
+      if (error !== null) return this.fail(error);
+      this.observer.appended?.(batches);
+      this.service.durable();
+      this.arm();
+    });
+  }
+
+  /** Nobody knows what the disk holds: 503 to all that waits. */
+  private fail(error: Error): void {
+    this.observer.failed?.(error);
+    this.service.journalFailed();
+    this.readiness.look();
+  }
+
+  /** What the store lacks has changed: sends are refused, or taken again. */
+  roomChanged(): void {
+    this.look();
+    this.arm();
+  }
+
+  // ---- shards that fall
+
+  private fell(shard: number, error: unknown, cause: Cause | null): void {
+    this.observer.fell?.(shard, error, cause);
+    this.supervisor.fell(shard, error);
+    this.look();
+  }
+
+  /** What it had decided before it fell is on its way to the journal, and is part of it. */
+  private rebuild(shard: number, done: (error: unknown, state: ShardState | null) => void): void {
+    this.service.whenDurable((durable) => {
+      if (durable) this.store.rebuild(this.service.shards[shard] as ShardState, done);
+      else done(new Error('journal'), null);
+    });
+  }
+
+  private revive(state: ShardState): void {
+    this.service.revive(state);
+    this.observer.revived?.(state);
+    this.look();
+    this.arm();
+  }
+
+  // ---- time
+
+  /** Time has passed, as far as was asked for or not as far. */
+  wake(): void {
+    if (this.isStopped) return;
+    this.wakeMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.clock.nowMs();
+    this.wokenMs = nowMs;
+    this.observer.looked?.();
+    this.service.tick(nowMs);
+    this.authority.tick(nowMs);
+    if (nowMs >= this.storeTickedMs + STORE_TICK_MS) {
+      this.storeTickedMs = nowMs;
+      this.storeTicksLeft = Math.max(0, this.storeTicksLeft - 1);
+      this.store.tick(nowMs);
+    }
+    if (nowMs >= this.lookedMs + LOOK_MS) this.look();
+    this.armNow();
+  }
+
+  /** Its clock does not run as it did: wake-ups are asked for anew. */
+  clockChanged(): void {
+    this.wakeMs = Number.POSITIVE_INFINITY;
+    this.armNow();
+  }
+
+  private look(): void {
+    this.isNews = false;
+    this.lookedMs = this.clock.nowMs();
+    this.readiness.look();
+  }
+
+  /** Asks for a wake-up where one is needed earlier than that which was asked for; once for all that comes in together. */
+  private arm(): void {
+    if (this.soon === null) return this.armNow();
+    if (this.isArming) return;
+    this.isArming = true;
+    this.soon(() => {
+      this.isArming = false;
+      this.armNow();
+    });
+  }
+
+  private armNow(): void {
+    const dueMs = this.nextWakeMs();
+    if (this.isStopped || dueMs >= this.wakeMs) return;
+    this.wakeMs = dueMs;
+    this.wakeAt(dueMs);
+  }
+
+  private nextWakeMs(): number {
+    const { service, authority, store } = this;
+    if (service.isFailed) return Number.POSITIVE_INFINITY;
+    let dueMs = Math.min(service.nextWakeMs(), authority.nextWakeMs());
+    if (store.epoch !== null && authority.quotas.hasChanges) dueMs = Math.min(dueMs, this.wokenMs + NOTES_MS);
+    if (service.streamCount > 0) dueMs = Math.min(dueMs, this.wokenMs + STREAM_LOOK_MS);
+    if (store.lack !== null || this.storeTicksLeft > 0) dueMs = Math.min(dueMs, this.storeTickedMs + STORE_TICK_MS);
+    if (this.isNews || this.readiness.state === 'degraded_writes') dueMs = Math.min(dueMs, this.lookedMs + LOOK_MS);
+    return dueMs;
+  }
+}
+
+const isSame = (some: Limits, others: Limits): boolean =>
+  (Object.keys(some) as (keyof Limits)[]).every((name) => some[name] === others[name]);

@@ -1,0 +1,192 @@
+import { ADMIN_TOPIC, type Op } from '../../spec/vocabulary.ts';
+import type { Authority, Capability } from '../auth/authorize.ts';
+import type { Revocation } from '../auth/revocation.ts';
+import type { Clock, NodeObserver, Revoked, Timers } from '../ports.ts';
+import type { Reply, Request, StreamRequest } from '../service/messages.ts';
+import type { Service } from '../service/service.ts';
+import { authorize, endOf, opOf } from './authorize.ts';
+import type { Client, Exchange } from './exchange.ts';
+import { RequestCaller } from './request-caller.ts';
+import { type StreamReader, StreamWriter } from './stream-writer.ts';
+
+interface Parts {
+  readonly service: Service;
+  readonly authority: Authority;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly observer: NodeObserver;
+  /** An input was taken: what time has to do next may have changed. */
+  readonly after: () => void;
+}
+
+/** A request, and the capability that it is asked under. */
+export interface Item {
+  readonly request: Request;
+  readonly capability: Capability;
+}
+
+/** A response with payloads that waits for its reader: cut when the capability behind it ends (AU3). */
+interface Unwritten {
+  readonly holders: readonly Capability[];
+  readonly client: Client;
+}
+
+/** Room in the list comes when keys go, not by waiting. */
+const REVOKE_AGAIN_MS = 3_600_000;
+const FULL = {
+  nonce: 'the list of revoked nonces is full, nothing was revoked: revoke the key_id, or rotate the root key',
+  key_id: 'the list of revoked key_ids is full, nothing was revoked: take the key out of the keyring',
+} as const;
+
+/**
+ * Requests of those whose capability is known: authorize, ask the service (which finds the shard, charges and decides), hand out. One
+ * way for all, whatever they came in: no payload goes to a client that left, or under a capability that ended meanwhile.
+ */
+export class Requests {
+  private readonly parts: Parts;
+  private readonly unwritten = new Set<Unwritten>();
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  /** The body of a request took its time: what its capability was then is not what it is now (AU3). Null when it is. */
+  ended(exchange: Exchange, op: Op): Reply | null {
+    const failure = exchange.capability?.failure() ?? null;
+    if (failure === null) return null;
+    exchange.denied(op, failure);
+    return { outcome: endOf(failure) };
+  }
+
+  /** Asks one request. It may wait: its client may leave meanwhile, and its capability may end (LE7, AU3). */
+  ask(exchange: Exchange, { request, capability }: Item, then: (reply: Reply) => void): void {
+    const { service, clock, after } = this.parts;
+    const refused = authorize(exchange, capability, request);
+    if (refused !== null) return then(refused);
+    const nowMs = clock.nowMs();
+    let waits = true;
+    const reply = (answer: Reply): void => {
+      waits = false;
+      then(this.handedOut(exchange, capability, request, answer));
+    };
+    service.request(vouchedFor(request, capability, nowMs), new RequestCaller(capability, exchange), nowMs, reply);
+    if (waits) exchange.client.onGone(() => service.cancel(reply));
+    after();
+  }
+
+  /** Asks several that are answered together; none of them may wait, but one that is alone. */
+  askAll(exchange: Exchange, items: readonly Item[], then: (replies: readonly Reply[]) => void): void {
+    if (items.length === 0) return then([]);
+    if (items.length === 1) return this.ask(exchange, items[0] as Item, (reply) => then([reply]));
+    const { service, clock, after } = this.parts;
+    const refused = items.map(({ request, capability }) => authorize(exchange, capability, request));
+    const asked = items.filter((_, i) => refused[i] === null);
+    const batch = asked.map(({ request, capability }) => ({ request, caller: new RequestCaller(capability, exchange) }));
+    service.batch(batch, clock.nowMs(), (replies) => {
+      let next = 0;
+      then(
+        items.map(({ request, capability }, i) => {
+          return refused[i] ?? this.handedOut(exchange, capability, request, replies[next++] as Reply);
+        }),
+      );
+    });
+    after();
+  }
+
+  /** Opens a stream, or says why not. */
+  openStream(
+    exchange: Exchange,
+    request: StreamRequest,
+    { heartbeatMs, reader }: { readonly heartbeatMs: number; readonly reader: StreamReader },
+  ): void {
+    const { service, clock, timers, after } = this.parts;
+    const capability = exchange.capability as Capability;
+    const refused = authorize(exchange, capability, { verb: 'recv', acks: request.acks });
+    if (refused !== null) return reader.refused(refused);
+    const writer = new StreamWriter({ service, clock, timers, heartbeatMs, exchange, capability, reader, after });
+    service.stream(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
+    after();
+  }
+
+  /** Ends a capability at once, and says so when it will stay ended (AU3, AU4): in this order. */
+  revoke(
+    exchange: Exchange,
+    { kind, value, note }: Pick<Revocation, 'kind' | 'value'> & { readonly note: string },
+    then: (reply: Reply) => void,
+  ): void {
+    const { service, authority, clock, observer, after } = this.parts;
+    const capability = exchange.capability as Capability;
+    if (!capability.allowsTopic(ADMIN_TOPIC)) {
+      exchange.denied('admin', 'topic');
+      return then({ outcome: 'cap_scope' });
+    }
+    const atMs = clock.nowMs();
+    const retryAfterMs = capability.charge(0, atMs);
+    if (retryAfterMs > 0) return then({ outcome: 'quota', retryAfterMs });
+    if (!authority.revoke(kind, value)) {
+      return then({ outcome: 'saturated_revocations', message: FULL[kind], retryAfterMs: REVOKE_AGAIN_MS });
+    }
+    const revoked: Revoked = { name: 'revoked', kind, value, atMs };
+    observer.revoked?.(revoked, exchange.causeOf(capability), note);
+    this.endInvalid();
+    service.remember(revoked, (durable) => then({ outcome: durable ? 'ok' : 'journal' }));
+    after();
+  }
+
+  /** Ends everything that waits under a capability that is no longer valid, responses on their way included (AU3). */
+  endInvalid(): void {
+    const { service, clock, after } = this.parts;
+    service.endWaiting(clock.nowMs());
+    for (const { holders, client } of this.unwritten) if (holders.some((holder) => !holder.isValid())) client.cut();
+    after();
+  }
+
+  /** A response that hands out messages waits for its reader: cut when its capability ends, taken back when nothing of it could be written. */
+  written(exchange: Exchange): void {
+    const { holders, client, leased } = exchange;
+    if (leased.length === 0) return;
+    const entry: Unwritten = { holders, client };
+    this.unwritten.add(entry);
+    client.onWritten((nothing) => {
+      this.unwritten.delete(entry);
+      if (nothing) this.release(exchange, holders[0] as Capability, { outcome: 'ok', deliveries: leased });
+    });
+  }
+
+  /** What a reply comes to now. */
+  private handedOut(exchange: Exchange, capability: Capability, request: Request, reply: Reply): Reply {
+    const { deliveries = [] } = reply;
+    if (deliveries.length > 0) {
+      const ended = capability.failure();
+      if (ended !== null || exchange.client.gone()) {
+        this.release(exchange, capability, reply);
+        if (ended === null) return { outcome: 'ok' };
+        exchange.denied('recv', 'ended');
+        return { outcome: endOf(ended) };
+      }
+      exchange.leased = exchange.leased.length === 0 ? deliveries : [...exchange.leased, ...deliveries];
+      exchange.holders = exchange.holders.length === 0 ? [capability] : [...exchange.holders, capability];
+    }
+    if (reply.outcome === 'cap_scope' || reply.outOfScope === true) exchange.denied(opOf(request), 'topic');
+    else if (reply.outcome === 'cap_auth') {
+      exchange.denied(opOf(request), 'ended');
+      return { ...reply, outcome: endOf(capability.failure() ?? 'revoked') };
+    }
+    return reply;
+  }
+
+  private release(exchange: Exchange, capability: Capability, reply: Reply): void {
+    const { service, clock, observer, after } = this.parts;
+    const { deliveries = [] } = reply;
+    observer.released?.(deliveries);
+    service.release(deliveries, clock.nowMs(), new RequestCaller(capability, exchange));
+    after();
+  }
+}
+
+/** Nobody waits for longer than the capability counts (RevokedProp). */
+function vouchedFor(request: Request, capability: Capability, nowMs: number): Request {
+  if (request.verb !== 'recv') return request;
+  const waitMs = Math.min(request.waitMs, capability.vouchedForMs(nowMs));
+  return waitMs < request.waitMs ? { ...request, waitMs } : request;
+}
