@@ -1,10 +1,21 @@
 import type { Op } from '../spec/vocabulary.ts';
-import type { Reply, Request } from '../src/service/messages.ts';
+import type { Delivery, Reply as ServiceReply, Request, StreamRequest } from '../src/service/messages.ts';
 import type { Capability, Group } from './capabilities.ts';
 import type { Expected } from './checkers/answers.ts';
 
-/** What a client asks of a node: a request of the service, or a revocation of its authority. */
-export type Ask = Request | { readonly verb: 'revoke'; readonly nonce: string };
+/** One of several that are asked together. */
+export type BatchAsk = Extract<Request, { verb: 'send' | 'ack' | 'nack' }>;
+/** What a client asks of a node: a request of the service, several of one verb, a stream, or a revocation of its authority. */
+export type Ask =
+  | Request
+  | { readonly verb: 'batch'; readonly items: readonly BatchAsk[] }
+  | ({ readonly verb: 'stream'; /** How long its reader takes for a piece. */ readonly takesMs: number } & StreamRequest)
+  | { readonly verb: 'revoke'; readonly nonce: string };
+/** What leaves a node. */
+export interface Reply extends ServiceReply {
+  /** One for each item of a batch. */
+  readonly replies?: readonly ServiceReply[];
+}
 export type Verb = Ask['verb'];
 
 export interface Client {
@@ -49,6 +60,8 @@ export interface Call {
 
 /** Told once how a call came out: null when the client will never know. */
 export type Answered = (reply: Reply | null) => void;
+/** Told what a stream gives, a piece at a time. */
+export type Streamed = (deliveries: readonly Delivery[]) => void;
 
 /** The client's side of a call in progress; for tables by copy. */
 export const copyId = (call: Call, copy: number): number => call.id * 4 + copy;
@@ -61,6 +74,8 @@ export interface Due {
   readonly facts: number;
   /** When a poll ends at the latest, by the node's clock. */
   readonly pollEndsMs: number;
+  /** Of a batch: what is held against each item; null where nobody can say. */
+  readonly items?: readonly (Expected | null)[];
 }
 
 /** One copy of a call at a node. */
@@ -69,18 +84,18 @@ export interface Exchange {
   readonly copy: number;
   /** The client cannot get a reply any more. */
   closed: boolean;
-  /** What the service was told to call; null before and after. */
-  held: ((reply: Reply) => void) | null;
   /** What the checkers hold against its reply. */
   due: Due | null;
   /** Shards of the node that had fallen when it came. */
   falls: number;
-  /** Takes what leaves the node; null when the connection was refused. */
+  /** Takes what leaves the node; null when the connection was refused, or cut. */
   reply(reply: Reply | null): void;
+  /** Takes a piece of a stream on its way; `taken` is called when its reader has it, or never. */
+  piece(deliveries: readonly Delivery[], taken: () => void): void;
 }
 
-/** What a capability must allow. */
-export const OP_OF: Readonly<Record<Verb, Op>> = {
+/** What a capability must allow, of a batch for each of its items. */
+export const OP_OF: Readonly<Record<Exclude<Verb, 'batch'>, Op>> = {
   send: 'send',
   recv: 'recv',
   ack: 'ack',
@@ -91,4 +106,7 @@ export const OP_OF: Readonly<Record<Verb, Op>> = {
   purge: 'admin',
   dlq_list: 'admin',
   revoke: 'admin',
+  stream: 'recv',
 };
+
+export const opOf = (ask: Ask): Op => OP_OF[ask.verb === 'batch' ? (ask.items[0] as BatchAsk).verb : ask.verb];

@@ -2,15 +2,14 @@ import type { Op } from '../spec/vocabulary.ts';
 import { AUTH_FAILURES, type AuthFailure } from '../src/auth/capability.ts';
 import { type Capability, freshSession, type Session } from '../src/auth/authorize.ts';
 import { type Denial, HELD_MS, letGo } from '../src/node/authentication.ts';
-import { OPS_OF } from '../src/node/authorize.ts';
 import { type Client, type Exchange as NodeExchange, NOBODY, NOTHING_LEASED } from '../src/node/exchange.ts';
 import type { MailboxNode } from '../src/node/node.ts';
 import type { Cause } from '../src/ports.ts';
-import type { Reply } from '../src/service/messages.ts';
-import { type Call, copyId, type Exchange } from './call.ts';
+import type { StreamReader } from '../src/node/stream-writer.ts';
+import { type Call, copyId, type Exchange, opOf, type Reply } from './call.ts';
 import { headerOf } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
-import type { Loop } from './loop.ts';
+import type { Kind, Loop } from './loop.ts';
 import type { ShardKills } from './shard-kills.ts';
 import type { Watch } from './watch.ts';
 
@@ -33,6 +32,10 @@ interface Parts {
   readonly connectionsMax: number;
 }
 
+/** As `stream_heartbeat` has it. */
+const HEARTBEAT_MS = 15_000;
+/** Messages that go out in one piece. */
+const PIECE = 4;
 const CAUSE: Cause = { corrId: '-', peer: '-', scope: '-' };
 
 /** One copy of a call as the node meets it. */
@@ -48,9 +51,12 @@ class Visit implements NodeExchange, Client {
   isAnswered = false;
   leave: (() => void) | null = null;
 
-  constructor(exchange: Exchange, session: Session) {
+  private readonly onCut: () => void;
+
+  constructor(exchange: Exchange, session: Session, onCut: () => void) {
     this.exchange = exchange;
     this.session = session;
+    this.onCut = onCut;
   }
 
   get client(): Client {
@@ -66,7 +72,7 @@ class Visit implements NodeExchange, Client {
   }
 
   cut(): void {
-    this.exchange.closed = true;
+    this.onCut();
   }
 
   onGone(callback: () => void): void {
@@ -124,10 +130,7 @@ export class Door {
   }
 
   arrive(exchange: Exchange): void {
-    const { loop } = this.parts;
-    const { call, copy } = exchange;
-    if (!this.host.isPaused) return this.host.live(() => this.take(exchange));
-    loop.at(this.host.pausedUntilMs, 'request', copyId(call, copy), () => this.arrive(exchange));
+    this.awake('request', copyId(exchange.call, exchange.copy), () => this.take(exchange));
   }
 
   private take(exchange: Exchange): void {
@@ -136,11 +139,9 @@ export class Door {
     loop.mark('request', copyId(call, copy));
     const node = this.host.listening;
     if (node === null || this.connections >= connectionsMax) return exchange.reply(null);
-    const visit = new Visit(exchange, this.sessionOf(call));
+    const visit: Visit = new Visit(exchange, this.sessionOf(call), () => this.cut(visit));
     this.open.set(exchange, visit);
-    const { ask } = call;
-    const ops = ask.verb === 'revoke' ? OPS_OF.purge : OPS_OF[ask.verb];
-    node.authentication.identify(visit, headerOf(call.capability), ops, (denied) => {
+    node.authentication.identify(visit, headerOf(call.capability), [opOf(call.ask)], (denied) => {
       // It may have been held back, and its client have left meanwhile, or the process.
       if (this.open.get(exchange) === visit) this.identified(node, visit, denied);
     });
@@ -178,17 +179,75 @@ export class Door {
       return node.requests.revoke(visit, what, (reply) => this.leave(visit, reply));
     }
     // What is answered at once is looked at when the whole decision is known.
-    let early: Reply | null = null;
+    const early: (() => void)[] = [];
     let deciding = true;
+    const told = (run: () => void): void => {
+      if (deciding) early.push(run);
+      else run();
+    };
+    const answer = (reply: Reply): void => told(() => this.leave(visit, reply));
     this.host.kills.handling = ask;
-    node.requests.ask(visit, { request: ask, capability }, (reply) => {
-      if (deciding) early = reply;
-      else this.leave(visit, reply);
-    });
+    if (ask.verb === 'stream') {
+      node.requests.openStream(visit, ask, { heartbeatMs: HEARTBEAT_MS, reader: this.readerOf(visit, told) });
+    } else if (ask.verb === 'batch') {
+      const items = ask.items.map((request) => ({ request, capability }));
+      node.requests.askAll(visit, items, (replies) => answer({ outcome: 'ok', replies }));
+    } else node.requests.ask(visit, { request: ask, capability }, answer);
     this.host.kills.handling = null;
     deciding = false;
     watch.served(index, exchange);
-    if (early !== null) this.leave(visit, early);
+    for (const run of early) run();
+  }
+
+  /** What a stream gives goes out a piece at a time; its reader takes each when it comes to it. */
+  private readerOf(visit: Visit, told: (run: () => void) => void): StreamReader {
+    const { index, watch, loop } = this.parts;
+    const { exchange } = visit;
+    const { call, copy } = exchange;
+    const isOpen = (): boolean => this.open.get(exchange) === visit;
+    const send = (deliveries: Parameters<StreamReader['write']>[0], written: () => void): void =>
+      exchange.piece(deliveries, () => this.awake('request', copyId(call, copy), () => {
+        if (!isOpen()) return;
+        watch.taken(index, exchange);
+        written();
+      }));
+    return {
+      refused: (reply) => told(() => this.leave(visit, reply)),
+      opened: (reply) => {
+        told(() => watch.opened(index, exchange, reply));
+        return false;
+      },
+      write: (deliveries, _nowMs, written) => {
+        const piece = deliveries.slice(0, PIECE);
+        watch.gave(index, exchange, piece);
+        send(piece, written);
+        return piece.length;
+      },
+      beat: (written) => send([], written),
+      end: (outcome) => told(() => this.leave(visit, { outcome })),
+      over: () => {
+        watch.closed(index, exchange);
+        if (!isOpen()) return;
+        this.open.delete(exchange);
+        loop.mark('hangup', copyId(call, copy));
+      },
+    };
+  }
+
+  /** Something comes to the process: when it is awake. */
+  private awake(kind: Kind, id: number, run: () => void): void {
+    if (!this.host.isPaused) return this.host.live(run);
+    this.parts.loop.at(this.host.pausedUntilMs, kind, id, () => this.awake(kind, id, run));
+  }
+
+  /** The process ends a connection: its client notices. */
+  private cut(visit: Visit): void {
+    const { exchange, leave } = visit;
+    if (this.open.get(exchange) !== visit) return;
+    this.open.delete(exchange);
+    exchange.closed = true;
+    leave?.();
+    exchange.reply(null);
   }
 
   /** A reply leaves the process, unless nobody is there to take it. */
@@ -205,18 +264,15 @@ export class Door {
 
   /** The client closed its connection. */
   hangUp(exchange: Exchange): void {
-    const { loop } = this.parts;
     const { call, copy } = exchange;
-    if (this.host.isPaused) {
-      return loop.at(this.host.pausedUntilMs, 'hangup', copyId(call, copy), () => this.hangUp(exchange));
-    }
-    const visit = this.open.get(exchange);
-    if (visit === undefined) return;
-    this.open.delete(exchange);
-    loop.mark('hangup', copyId(call, copy));
-    this.parts.watch.hungUp();
-    exchange.closed = true;
-    const { leave } = visit;
-    if (leave !== null) this.host.live(leave);
+    this.awake('hangup', copyId(call, copy), () => {
+      const visit = this.open.get(exchange);
+      if (visit === undefined) return;
+      this.open.delete(exchange);
+      this.parts.loop.mark('hangup', copyId(call, copy));
+      this.parts.watch.hungUp();
+      exchange.closed = true;
+      visit.leave?.();
+    });
   }
 }

@@ -127,6 +127,8 @@ export const shortId = (msgId: string): string => `..${msgId.slice(-6)}`;
 
 function asked(ask: Ask): string {
   switch (ask.verb) {
+    case 'batch':
+      return ask.items.map(asked).join(', ');
     case 'send':
       return `send ${ask.topic} ${ask.idemKey}`;
     case 'recv':

@@ -1,5 +1,5 @@
-import type { Reply } from '../src/service/messages.ts';
-import { type Answered, type Call, type Client, copyId, type Due, type Exchange } from './call.ts';
+import type { Delivery } from '../src/service/messages.ts';
+import { type Answered, type Call, type Client, copyId, type Due, type Exchange, type Reply, type Streamed } from './call.ts';
 import type { Group } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
 import { Event, type Loop } from './loop.ts';
@@ -28,14 +28,16 @@ class Flight extends Event {
   declare readonly network: Network;
   declare readonly exchanges: Copied[];
   declare private readonly answer: Answered;
+  declare private readonly streamed: Streamed | null;
   declare open: boolean;
 
-  constructor(call: Call, network: Network, answer: Answered) {
+  constructor(call: Call, network: Network, answer: Answered, streamed: Streamed | null) {
     super();
     this.call = call;
     this.network = network;
     this.exchanges = [];
     this.answer = answer;
+    this.streamed = streamed;
     this.open = true;
   }
 
@@ -49,6 +51,13 @@ class Flight extends Event {
     this.network.watch.answered(this.call, reply);
     this.answer(reply);
   }
+
+  /** A piece of a stream is there. */
+  take(deliveries: readonly Delivery[]): void {
+    if (!this.open) return;
+    this.network.watch.streamed(this.call, deliveries);
+    this.streamed?.(deliveries);
+  }
 }
 
 /** One copy of it: first on its way to its node, then there. */
@@ -57,7 +66,6 @@ class Copied extends Event implements Exchange {
   declare readonly call: Call;
   declare readonly copy: number;
   declare closed: boolean;
-  declare held: ((reply: Reply) => void) | null;
   declare due: Due | null;
   declare falls: number;
 
@@ -66,7 +74,6 @@ class Copied extends Event implements Exchange {
     this.flight = flight;
     this.call = flight.call;
     this.copy = copy;
-    this.held = null;
     this.due = null;
     this.falls = 0;
     this.closed = flight.call.copies[copy]?.end === 'gone';
@@ -78,6 +85,10 @@ class Copied extends Event implements Exchange {
 
   reply(reply: Reply | null): void {
     this.flight.network.back(this, reply);
+  }
+
+  piece(deliveries: readonly Delivery[], taken: () => void): void {
+    this.flight.network.piece(this, deliveries, taken);
   }
 }
 
@@ -177,13 +188,13 @@ export class Network {
   }
 
   /** Makes a call at its time, after everything else that happens in that millisecond; `answer` is called once. */
-  call(call: Call, answer: Answered): void {
-    this.loop.add(new Flight(call, this, answer), call.atMs, 'call', call.id);
+  call(call: Call, answer: Answered, streamed: Streamed | null = null): void {
+    this.loop.add(new Flight(call, this, answer, streamed), call.atMs, 'call', call.id);
   }
 
   /** The same, when the events of its millisecond have come that far. */
-  callNow(call: Call, answer: Answered): void {
-    this.leave(new Flight(call, this, answer));
+  callNow(call: Call, answer: Answered, streamed: Streamed | null = null): void {
+    this.leave(new Flight(call, this, answer, streamed));
   }
 
   leave(flight: Flight): void {
@@ -222,6 +233,21 @@ export class Network {
     const extraMs = this.pass(call, 'replies');
     if (extraMs === null) return;
     loop.add(new Returning(exchange, reply), loop.nowMs + backMs + extraMs, 'reply', copyId(call, copy));
+  }
+
+  /** A piece of a stream leaves its node: its reader takes it after a while, unless nothing passes; then it never does. */
+  piece(exchange: Copied, deliveries: readonly Delivery[], taken: () => void): void {
+    const { loop } = this;
+    const { call, copy, flight } = exchange;
+    const { end, backMs } = call.copies[copy]!;
+    const extraMs = end === 'lost' ? null : this.pass(call, 'replies');
+    if (extraMs === null || call.ask.verb !== 'stream') return;
+    const { takesMs } = call.ask;
+    loop.after(backMs + extraMs, 'reply', copyId(call, copy), () => {
+      loop.mark('reply', copyId(call, copy));
+      flight.take(deliveries);
+      loop.after(takesMs, 'request', copyId(call, copy), taken);
+    });
   }
 
   /** The client has waited long enough: it closes its connections. */

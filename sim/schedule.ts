@@ -6,6 +6,7 @@ import { type ConsumerRules, TEMPER_NAMES } from './clients/consumer.ts';
 import type { CapabilityRules } from './clients/issuer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
+import type { StreamerRules } from './clients/streamer.ts';
 import { FULL_OF, type FullOf } from './disk.ts';
 import { ERRORS_OF, type ErrorOf, LOSSES_OF, type LossOf, TEARS, type Tear } from './disk-trouble.ts';
 import { FAULT_MOST } from './fault.ts';
@@ -37,6 +38,7 @@ export interface Schedule {
   readonly network: NetworkRules;
   readonly producers: ProducerRules & { readonly count: number };
   readonly consumers: readonly (ConsumerRules & { readonly count: number })[];
+  readonly streams: readonly (StreamerRules & { readonly count: number })[];
   readonly admin: AdminRules | null;
   readonly capabilities: CapabilityRules;
   readonly faults: readonly PlannedFault[];
@@ -106,6 +108,7 @@ export function parseSchedule(text: string, file: string): Schedule {
     network: f.within('network', networkOf, QUIET),
     producers: f.within('producers', producersOf),
     consumers: f.list('consumers', consumersOf),
+    streams: f.list('streams', streamsOf),
     admin: f.has('admin') ? f.within('admin', adminOf) : null,
     capabilities: f.within('capabilities', capabilitiesOf, { lifetimeMs: 0, quotaOps: PLENTY }),
     faults: f.list('faults', (fault) => faultOf(fault, setup)),
@@ -187,6 +190,7 @@ const producersOf = (p: Fields): Schedule['producers'] => ({
   clashing: p.share('clashing', 0),
   damaged: p.share('damaged', 0),
   bytes: p.wholeRange('bytes', 65_536, { min: 3, max: 3 }),
+  batch: p.whole('batch', 1, 256, 1),
 });
 
 const consumersOf = (c: Fields): Schedule['consumers'][number] => ({
@@ -199,6 +203,21 @@ const consumersOf = (c: Fields): Schedule['consumers'][number] => ({
   messagesMax: c.whole('max', 1, 256, 4),
   bytesMax: c.whole('bytes', 1, 524_288, 524_288),
   riding: c.share('riding', 0),
+  batching: c.share('batching', 0),
+});
+
+const streamsOf = (s: Fields): Schedule['streams'][number] => ({
+  count: s.whole('count', 1, 1000),
+  credit: s.whole('credit', 1, 256, 16),
+  bytesMax: s.whole('bytes', 1, 524_288, 524_288),
+  messagesMax: s.whole('max', 0, 1_000_000, 0),
+  waitMs: s.duration('wait', 0),
+  takesMs: s.range('takes', { min: 1, max: 5 }),
+  workMs: s.range('work', { min: 1, max: 50 }),
+  visibilityMs: s.has('visibility') ? s.duration('visibility', undefined, 250, DAY_MS / 2) : 0,
+  forgotten: s.share('forgotten', 0),
+  riding: s.share('riding', 0),
+  lifeMs: s.range('life', { min: 5_000, max: 30_000 }),
 });
 
 const adminOf = (a: Fields): AdminRules => ({

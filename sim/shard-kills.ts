@@ -1,6 +1,6 @@
 import type { Fact } from '../src/core/facts.ts';
 import type { ShardState } from '../src/core/state.ts';
-import type { Request } from '../src/service/messages.ts';
+import type { Ask } from './call.ts';
 
 /** What a bug in a shard throws. */
 export class Struck extends Error {}
@@ -13,7 +13,7 @@ export class ShardKills {
   /** The last fact was a purge: perhaps the first of two of one decision. */
   private madeRoom = false;
   /** What the process is asked at the moment. */
-  handling: Request | null = null;
+  handling: Ask | null = null;
 
   constructor(falls: (shard: number) => void) {
     this.falls = falls;
@@ -32,7 +32,7 @@ export class ShardKills {
   /** Called with each fact, right after it changed what is in memory. @throws Struck */
   fact({ shard }: ShardState, { name }: Fact): void {
     // What makes room comes before what needs it, in one decision; the acks of a recv are decided one by one.
-    const isFirst = !this.madeRoom && !(this.handling?.verb === 'recv' && this.handling.acks.length > 0);
+    const isFirst = !this.madeRoom && !(this.handling !== null && 'acks' in this.handling && this.handling.acks.length > 0);
     this.madeRoom = name === 'purged';
     if (!isFirst || !this.marked.delete(shard)) return;
     this.madeRoom = false;

@@ -3,8 +3,8 @@ import type { AuthFailure } from '../src/auth/authorize.ts';
 import type { Fact } from '../src/core/facts.ts';
 import type { ShardState } from '../src/core/state.ts';
 import type { ProcessFact } from '../src/ports.ts';
-import type { AckItem, Reply } from '../src/service/messages.ts';
-import { type Call, copyId, type Exchange } from './call.ts';
+import type { AckItem, Delivery } from '../src/service/messages.ts';
+import { type Call, copyId, type Exchange, type Reply } from './call.ts';
 import type { HistoryChecker } from './checkers/history.ts';
 import type { NodeChecker } from './checkers/node.ts';
 import { type Tally, WORLD_ROW } from './checkers/tally.ts';
@@ -44,6 +44,8 @@ export interface RunObserver {
   replied?(node: number, exchange: Exchange, reply: Reply): void;
   /** A call is over for its client: with a reply, or with null for ever. */
   answered?(call: Call, reply: Reply | null): void;
+  /** A piece of a stream came to its client. */
+  streamed?(call: Call, deliveries: readonly Delivery[]): void;
   fault?(fault: Fault, atMs: number): void;
   crashed?(node: number): void;
   /** A shard of a process falls; */
@@ -92,6 +94,37 @@ export class Watch {
     this.history.answered(call, isKnown ? reply : null, this.loop.nowMs);
   }
 
+  streamed(call: Call, deliveries: readonly Delivery[]): void {
+    for (const observer of this.observers) observer.streamed?.(call, deliveries);
+    this.history.streamed(call, deliveries, this.loop.nowMs);
+  }
+
+  /** One of the requests that came together is decided. */
+  decided(node: number): void {
+    this.nodes[node]?.decided();
+  }
+
+  /** A stream is open: what it was told of the acks that rode along. */
+  opened(node: number, exchange: Exchange, reply: Reply): void {
+    this.nodes[node]?.opened(exchange, reply);
+  }
+
+  /** A piece of a stream leaves the node. */
+  gave(node: number, exchange: Exchange, deliveries: readonly Delivery[]): void {
+    this.loop.record(RECORDS.delivery, copyId(exchange.call, exchange.copy), deliveries.length);
+    this.nodes[node]?.gave(exchange, deliveries);
+  }
+
+  /** Its reader has it. */
+  taken(node: number, exchange: Exchange): void {
+    this.nodes[node]?.taken(exchange);
+  }
+
+  /** A stream is over, whoever ended it. */
+  closed(node: number, exchange: Exchange): void {
+    this.nodes[node]?.closed(exchange);
+  }
+
   arrived(node: number, exchange: Exchange, refused: AuthFailure | null): void {
     for (const observer of this.observers) observer.arrived?.(node, exchange, refused);
     this.nodes[node]?.arrived(exchange, refused);
@@ -106,6 +139,7 @@ export class Watch {
     const { lifecycle } = this.nodes[node] as NodeChecker;
     for (const observer of this.observers) observer.fact?.(node, shard, fact);
     lifecycle.fact(shard, fact);
+    (this.nodes[node] as NodeChecker).streams.fact(fact);
     if (fact.name === 'purged') this.history.purged(fact.msgId);
     const live = fact.name === 'recovered' ? undefined : lifecycle.messages.get(fact.msgId)?.live;
     const what = live === undefined ? fact.atMs % 2 ** 31 : (live.timerAtMs % 2 ** 31) ^ live.epoch;
@@ -123,7 +157,7 @@ export class Watch {
 
   /** The process has nothing to append. */
   idle(node: number): void {
-    this.nodes[node]?.time.idle();
+    this.nodes[node]?.idle();
   }
 
   /** All that was appended is durable. */
@@ -143,6 +177,9 @@ export class Watch {
   replied(node: number, exchange: Exchange, reply: Reply): void {
     const { call, copy } = exchange;
     this.loop.record(RECORDS.outcome, copyId(call, copy), OUTCOME_CODE[reply.outcome]);
+    for (const { outcome } of reply.replies ?? []) {
+      this.loop.record(RECORDS.outcome, copyId(call, copy), OUTCOME_CODE[outcome]);
+    }
     for (const observer of this.observers) observer.replied?.(node, exchange, reply);
     this.nodes[node]?.replied(exchange, reply);
   }

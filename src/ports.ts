@@ -164,6 +164,8 @@ export interface Cause {
 export interface Observer {
   /** `cause` is null where time brought it about. */
   fact(shard: ShardState, fact: Fact, cause: Cause | null): void;
+  /** A request is decided, of several that came together each in its turn; its facts came before. */
+  decided?(): void;
   /** A payload at rest is not what its hash says, and is withheld (IN1). */
   damaged?(shard: ShardState, message: Message, cause: Cause | null): void;
 }

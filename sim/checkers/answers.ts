@@ -1,6 +1,6 @@
 import type { Outcome, State } from '../../spec/vocabulary.ts';
-import type { AckItem, RecvRequest, Reply, SendRequest } from '../../src/service/messages.ts';
-import type { Ask } from '../call.ts';
+import type { AckItem, RecvRequest, SendRequest, StreamRequest } from '../../src/service/messages.ts';
+import type { Ask, Reply } from '../call.ts';
 import type { Capability } from '../capabilities.ts';
 import { integrity } from '../integrity.ts';
 import { allowsTopic } from './authority.ts';
@@ -48,6 +48,10 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
       return expectedOfSend(ask, situation);
     case 'recv':
       return expectedOfRecv(ask, situation);
+    case 'stream':
+      return expectedOfStream(ask, situation);
+    case 'batch':
+      throw new Error('a batch is decided item by item');
     case 'ack':
     case 'nack':
     case 'extend':
@@ -116,11 +120,31 @@ function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
 /** A hash that no payload has: what a client says whose payload was damaged on its way. */
 export const WRONG_HASH = `b3:${'f'.repeat(64)}`;
 
-function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
-  const refused = admitted(ask.topic, situation);
+/** Acks that ride along are acks (LE8). */
+const mayAsk = ({ acks }: Pick<RecvRequest, 'acks'>, { capability }: Situation): Expected | null =>
+  acks.length === 0 || capability.ops.includes('ack') ? null : only('AU1', 'cap_scope');
+
+function ackOutcomesOf({ acks }: Pick<RecvRequest, 'acks'>, situation: Situation): readonly (readonly Outcome[])[] {
+  const { acksKnown, charge, isDown } = situation;
+  const isOverQuota = acks.map((item, i) => (acksKnown[i] === true || isDown(item)) && !charge());
+  return acks.map((item, i) => {
+    if (isOverQuota[i]) return OVER_QUOTA;
+    return (isDown(item) ? DOWN : settled('ack', item, situation)).outcomes;
+  });
+}
+
+function expectedOfStream(ask: StreamRequest, situation: Situation): Expected {
+  const refused = mayAsk(ask, situation) ?? admitted(ask.topic, situation);
   if (refused !== null) return refused;
-  const { checker, nowMs, acksKnown, charge, isDown } = situation;
-  const isOverQuota = ask.acks.map((item, i) => (acksKnown[i] === true || isDown(item)) && !charge());
+  if (situation.refusing === 'draining') return only('BD3', 'draining');
+  return { ...only('B3', 'ok'), ackOutcomes: ackOutcomesOf(ask, situation) };
+}
+
+function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
+  const refused = mayAsk(ask, situation) ?? admitted(ask.topic, situation);
+  if (refused !== null) return refused;
+  const { checker, nowMs } = situation;
+  const ackOutcomes = ackOutcomesOf(ask, situation);
   const given = checker.step.some((fact) => fact.name === 'received' && checker.topicNameOf(fact.msgId) === ask.topic);
   const full = checker.isInflightFull;
   if (!given && !full) {
@@ -131,14 +155,7 @@ function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
     if (overdue !== undefined) throw new Breach('RT3', 'its lease is over, and it has not expired', overdue.msgId);
   }
   const expected = full ? FULL : GIVEN;
-  if (ask.acks.length === 0) return expected;
-  return {
-    ...expected,
-    ackOutcomes: ask.acks.map((item, i) => {
-      if (isOverQuota[i]) return OVER_QUOTA;
-      return (isDown(item) ? DOWN : settled('ack', item, situation)).outcomes;
-    }),
-  };
+  return ask.acks.length === 0 ? expected : { ...expected, ackOutcomes };
 }
 const OVER_QUOTA: readonly Outcome[] = ['quota'];
 const FULL = only('LE1', 'ok', 'saturated_inflight');

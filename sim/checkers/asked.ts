@@ -26,6 +26,7 @@ export const ASKED: Readonly<Record<string, readonly RuleName[]>> = {
   purged: ['EndsProp', 'DL3'],
   arrival: ['AU1', 'RevokedProp'],
   reply: ['ReplyDurableInv', 'AU1', 'RevokedProp', 'BD2', 'LE1', 'LE3', 'LE4', 'IN1'],
+  piece: ['B3', 'LE1', 'ReplyDurableInv', 'RevokedProp', 'AckFinalProp', 'IN1'],
   answer: ['AckFinalProp', 'EpochMonotoneProp', 'SingleLeaseProp', 'IdempotentInv', 'IN1'],
   start: ['NoLossInv', 'PrefixProp', 'WindowProp', 'RT4', 'AckFinalProp'],
   end: ['DeliveredLive', 'NoLossInv'],

@@ -5,6 +5,7 @@ export const RULES = {
   AC2: 'a ttl runs out while the message waits, and only then',
   AU1: 'a valid capability is let in, any other is not',
   AU2: 'a quota counts per capability',
+  B3: 'a stream gives no more than its credit, and what there is',
   BD2: 'a refusal is the one that applies',
   BD3: 'a draining process takes no sends',
   DL1: 'a dead letter says why',

@@ -1,7 +1,7 @@
 import type { State } from '../../spec/vocabulary.ts';
 import type { Limits } from '../../src/core/limits.ts';
-import type { Delivery, RecvRequest, Reply, SendRequest } from '../../src/service/messages.ts';
-import type { Call } from '../call.ts';
+import type { Delivery, RecvRequest, SendRequest } from '../../src/service/messages.ts';
+import type { Ask, Call, Reply } from '../call.ts';
 import { Breach, type RuleName } from './breach.ts';
 
 /** What a client knows of the lease it was given last. Times are the clients' own: true time. */
@@ -106,11 +106,16 @@ export class HistoryChecker {
   }
 
   called({ ask }: Call): void {
+    if (ask.verb === 'batch') for (const item of ask.items) this.asked(item);
+    else this.asked(ask);
+  }
+
+  private asked(ask: Ask): void {
     this.counts.operations++;
     if (ask.verb === 'send') this.sending(ask);
     // An extension may make a lease shorter.
     else if ('receipt' in ask) this.settling(ask.msgId, ask.receipt);
-    else if (ask.verb === 'recv') for (const { msgId, receipt } of ask.acks) this.settling(msgId, receipt);
+    else if ('acks' in ask) for (const { msgId, receipt } of ask.acks) this.settling(msgId, receipt);
   }
 
   private sending({ topic, idemKey, payload }: SendRequest): void {
@@ -137,6 +142,14 @@ export class HistoryChecker {
   answered({ atMs, ask }: Call, reply: Reply | null, nowMs: number): void {
     this.forget(nowMs);
     if (reply === null) return;
+    if (ask.verb !== 'batch') return this.told(ask, reply, atMs, nowMs);
+    for (const [i, one] of (reply.replies ?? []).entries()) {
+      // A shard fell over it, or its journal failed: nobody knows.
+      if (one.outcome !== 'internal' && one.outcome !== 'journal') this.told(ask.items[i] as Ask, one, atMs, nowMs);
+    }
+  }
+
+  private told(ask: Ask, reply: Reply, atMs: number, nowMs: number): void {
     if (ask.verb === 'send') this.sendAnswered(ask, reply, atMs, nowMs);
     else if (ask.verb === 'ack' && reply.outcome === 'ok') this.acked(ask.msgId, ask.receipt, nowMs);
     else if (ask.verb === 'recv') this.received(ask, reply, atMs, nowMs);
@@ -192,6 +205,14 @@ export class HistoryChecker {
     const visibilityMs = ask.visibilityMs ?? this.limits.defaultVisibilityMs;
     for (const delivery of reply.deliveries ?? [])
       this.delivered(delivery, { askedMs, answeredMs: nowMs, visibilityMs });
+  }
+
+  /** A piece of a stream that was asked for then: its leases began since. */
+  streamed({ atMs, ask }: Call, deliveries: readonly Delivery[], nowMs: number): void {
+    if (ask.verb !== 'stream') return;
+    const visibilityMs = ask.visibilityMs ?? this.limits.defaultVisibilityMs;
+    for (const delivery of deliveries)
+      this.delivered(delivery, { askedMs: atMs, answeredMs: nowMs, visibilityMs });
   }
 
   private delivered(delivery: Delivery, times: Pick<Lease, 'askedMs' | 'answeredMs' | 'visibilityMs'>): void {

@@ -5,8 +5,9 @@ import type { MessageFact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
-import type { Delivery, RecvRequest, Reply } from '../../src/service/messages.ts';
-import { type Ask, type Due, type Exchange, OP_OF } from '../call.ts';
+import type { Delivery, RecvRequest } from '../../src/service/messages.ts';
+import { type Ask, type Due, type Exchange, opOf, type Reply } from '../call.ts';
+import type { Capability } from '../capabilities.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
 import type { Opened } from '../store.ts';
@@ -14,6 +15,7 @@ import { compare, type Expected, expectedOf, type Situation } from './answers.ts
 import { AuthorityChecker, allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import { LifecycleChecker } from './lifecycle.ts';
+import { StreamsChecker } from './streams.ts';
 import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
 import { TimeChecker } from './time.ts';
 
@@ -22,6 +24,7 @@ export class NodeChecker {
   readonly lifecycle: LifecycleChecker;
   readonly authority: AuthorityChecker;
   readonly time: TimeChecker;
+  readonly streams: StreamsChecker;
   private readonly clock: NodeClock;
   private readonly tally: Tally;
   private isDraining = false;
@@ -33,6 +36,10 @@ export class NodeChecker {
   /** Those that were down when the request at hand came. */
   private downBefore: ReadonlySet<number> = new Set();
   private wasKnown = false;
+  /** Several that came together, and what those must be answered that are decided. */
+  private batch: { readonly exchange: Exchange; readonly items: readonly Ask[]; readonly expected: (Expected | null)[] } | null =
+    null;
+  private batchFacts = 0;
   /** Facts that the process found. */
   private found = 0;
   /** The same of each ack that rides on a recv. */
@@ -44,6 +51,7 @@ export class NodeChecker {
     this.lifecycle = new LifecycleChecker(limits, shards, tally);
     this.authority = new AuthorityChecker(clock);
     this.time = new TimeChecker(clock);
+    this.streams = new StreamsChecker(this.lifecycle);
     this.clock = clock;
     this.tally = tally;
   }
@@ -70,6 +78,7 @@ export class NodeChecker {
   /** What is not durable is gone; how much that is, only the next start will say. */
   crashed(): void {
     this.tally.action(WORLD_ROW.crash);
+    this.streams.crashed();
   }
 
   failed(): void {
@@ -105,22 +114,43 @@ export class NodeChecker {
     if (refused !== null && against === null) throw new Breach('AU1', `${capability.name} is refused as ${refused}`);
     const { lifecycle } = this;
     lifecycle.step.length = 0;
+    this.batchFacts = 0;
     exchange.falls = this.falls;
     this.downBefore = this.down.size === 0 ? NONE : new Set(this.down);
     this.decidedBefore = lifecycle.decided;
     if (refused !== null || ask.verb === 'revoke') return;
+    this.batch = ask.verb === 'batch' ? { exchange, items: ask.items, expected: [] } : null;
+    this.begin(ask.verb === 'batch' ? (ask.items[0] as Ask) : ask, capability);
+  }
+
+  /** One request is about to be decided. */
+  private begin(ask: Ask, capability: Capability): void {
+    const { lifecycle } = this;
+    lifecycle.step.length = 0;
     lifecycle.handling.ask = ask;
     const isKnown = (msgId: string): boolean =>
       lifecycle.isKnown(msgId) && allowsTopic(capability, lifecycle.topicNameOf(msgId) ?? '');
     if ('msgId' in ask) this.wasKnown = isKnown(ask.msgId);
-    if (ask.verb === 'recv') this.acksKnown = ask.acks.map(({ msgId }) => isKnown(msgId));
+    if ('acks' in ask) this.acksKnown = ask.acks.map(({ msgId }) => isKnown(msgId));
   }
 
-  /** The request was decided; its reply may still be held back. */
-  served(exchange: Exchange): void {
+  /** One of several that came together is decided. */
+  decided(): void {
+    const { batch } = this;
+    if (batch === null || this.hasFailed) return;
+    const { exchange, items, expected } = batch;
+    this.tally.count('batched');
+    expected.push(this.expectedNow(exchange, items[expected.length] as Ask));
+    this.batchFacts += this.lifecycle.step.length;
+    const next = items[expected.length];
+    if (next !== undefined) this.begin(next, exchange.call.capability);
+    else this.lifecycle.step.length = 0;
+  }
+
+  /** What it must be answered, or null where nobody can say; its quota is charged. */
+  private expectedNow(exchange: Exchange, ask: Ask): Expected | null {
     const { lifecycle } = this;
-    if (this.hasFailed) return;
-    const { ask, capability } = exchange.call;
+    const { capability } = exchange.call;
     const nowMs = this.clock.nowMs();
     const situation: Situation = {
       checker: lifecycle,
@@ -132,15 +162,25 @@ export class NodeChecker {
       acksKnown: this.acksKnown,
       isDown: (of) => this.downBefore.has('topic' in of ? lifecycle.shardOfTopic(of.topic) : shardOf(of.msgId)),
     };
-    const expected =
-      this.falls === exchange.falls ? expectedOf(ask, situation) : charged(() => expectedOf(ask, situation));
-    const pollEndsMs = ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs;
+    return this.falls === exchange.falls ? expectedOf(ask, situation) : charged(() => expectedOf(ask, situation));
+  }
+
+  /** The request was decided; its reply may still be held back. */
+  served(exchange: Exchange): void {
+    const { lifecycle, batch } = this;
+    if (this.hasFailed) return;
+    const { ask } = exchange.call;
+    const nowMs = this.clock.nowMs();
+    const expected = batch === null ? this.expectedNow(exchange, ask) : null;
     const isCertain = this.falls === exchange.falls;
     exchange.due = {
       expected: isCertain ? expected : null,
-      facts: this.decidedBefore + dependedOn(lifecycle.step),
-      pollEndsMs,
+      facts: this.decidedBefore + (batch === null ? dependedOn(lifecycle.step) : this.batchFacts),
+      pollEndsMs: ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs,
+      ...(batch === null ? {} : { items: batch.expected.map((one) => (isCertain ? one : null)) }),
     };
+    this.batch = null;
+    this.batchFacts = 0;
     if (expected?.rule === 'LE4' && !lifecycle.step.some(({ name }) => name === 'acked' || name === 'nacked')) {
       this.tally.count('repeated');
     }
@@ -151,7 +191,8 @@ export class NodeChecker {
   replied(exchange: Exchange, reply: Reply): void {
     const { due } = exchange;
     const { ask, capability } = exchange.call;
-    if (reply.outcome === 'journal') return this.unavailable(ask);
+    const { outcome } = reply.replies?.[0] ?? reply;
+    if (outcome === 'journal') return this.unavailable(ask);
     const against = this.authority.against(capability);
     // Whoever failed too often is told so, later (AU5): there is no other who is.
     if (reply.outcome === 'cap_auth' || reply.outcome === 'auth_flood') {
@@ -160,7 +201,8 @@ export class NodeChecker {
     }
     if (due === null) return this.refused(exchange, reply);
     if (reply.outcome === 'internal' || reply.outcome === 'starting') return this.notServed(exchange, due, reply);
-    if (due.expected !== null) compare(ask, reply, due.expected);
+    if (ask.verb === 'batch') this.compareAll(ask.items, reply, due);
+    else if (due.expected !== null && !this.streams.isOpen(exchange)) compare(ask, reply, due.expected);
     if (!ReplyDurableInv(due.facts, this.lifecycle.durable)) {
       const missing = due.facts - this.lifecycle.durable;
       throw new Breach(
@@ -169,9 +211,66 @@ export class NodeChecker {
         msgIdOf(reply),
       );
     }
+    if (ask.verb === 'batch') {
+      for (const [i, one] of (reply.replies ?? []).entries()) {
+        this.promised(ask.items[i] as Ask, one);
+        this.count(ask.items[i] as Ask, one);
+      }
+      return;
+    }
     if (ask.verb === 'recv') this.received(ask, reply, due.pollEndsMs, against);
+    else if (ask.verb === 'stream') this.ended(exchange, reply);
     else this.promised(ask, reply);
     this.count(ask, reply);
+  }
+
+  /** One answer an item, in their order. */
+  private compareAll(items: readonly Ask[], { replies = [] }: Reply, { items: expected = [] }: Due): void {
+    if (replies.length !== items.length) throw new Breach('BD2', `${replies.length} answers to ${items.length} items`);
+    for (const [i, one] of expected.entries()) if (one !== null) compare(items[i] as Ask, replies[i] as Reply, one);
+  }
+
+  // ---- streams
+
+  opened(exchange: Exchange, reply: Reply): void {
+    const { due } = exchange;
+    const { ask } = exchange.call;
+    if (due === null || ask.verb !== 'stream') return;
+    if (due.expected !== null) compare(ask, reply, due.expected);
+    if (!ReplyDurableInv(due.facts, this.lifecycle.durable)) {
+      throw new Breach('ReplyDurableInv', 'a stream is opened before what it rests on is durable');
+    }
+    for (const [i, { msgId }] of ask.acks.entries()) if (reply.ackOutcomes?.[i] === 'ok') this.ackPromised(msgId);
+    this.streams.opened(exchange, this.clock.nowMs());
+  }
+
+  gave(exchange: Exchange, deliveries: readonly Delivery[]): void {
+    const against = this.authority.against(exchange.call.capability);
+    if (against !== null) throw new Breach(against, 'messages go out along a stream', deliveries[0]?.msgId);
+    for (const delivery of deliveries) this.delivered(delivery);
+    this.streams.gave(exchange, deliveries);
+    this.tally.count('streamed', deliveries.length);
+  }
+
+  taken(exchange: Exchange): void {
+    this.streams.taken(exchange, this.clock.nowMs());
+  }
+
+  /** Nothing is being appended, and nothing more is decided now. */
+  idle(): void {
+    this.time.idle();
+    if (this.down.size === 0 && !this.isDraining && !this.isShort) this.streams.idle(this.clock.nowMs());
+  }
+
+  closed(exchange: Exchange): void {
+    this.streams.closed(exchange);
+  }
+
+  private ended(exchange: Exchange, reply: Reply): void {
+    const { outcome } = reply;
+    if (!this.streams.isOpen(exchange)) return;
+    if (outcome === 'draining' && !this.isDraining) throw new Breach('BD3', 'a stream ends with a drain that is none');
+    if (!this.isDraining) this.streams.ended(exchange, reply, this.clock.nowMs());
   }
 
   /** Nobody is told anything by a process whose journal failed, and by no other is anybody told so. */
@@ -190,7 +289,7 @@ export class NodeChecker {
 
   /** Refused before the service saw it: only for an op that the capability does not allow. */
   private refused({ call: { ask, capability } }: Exchange, { outcome }: Reply): void {
-    const allowed = (capability.ops as readonly string[]).includes(OP_OF[ask.verb]);
+    const allowed = (capability.ops as readonly string[]).includes(opOf(ask));
     const expected = ask.verb === 'revoke' && allowed ? 'ok' : 'cap_scope';
     if (allowed !== (expected === 'ok') || outcome !== expected) {
       throw new Breach('AU1', `${ask.verb} of ${capability.name} is answered ${outcome}`);

@@ -134,7 +134,7 @@ function held(view: View, fact: MessageFact, must: Must): void {
 function presents(ask: Ask | null, verb: 'ack' | 'nack' | 'extend', message: Tracked, view: View): boolean {
   if (ask === null) return false;
   if (ask.verb === verb) return ask.msgId === message.msgId && ask.receipt === view.receipt;
-  if (ask.verb !== 'recv' || verb !== 'ack') return false;
+  if (!('acks' in ask) || verb !== 'ack') return false;
   return ask.acks.some(({ msgId, receipt }) => msgId === message.msgId && receipt === view.receipt);
 }
 

@@ -9,6 +9,8 @@ export const GOALS = {
   accepted: 'sends answered 200',
   duplicates: 'sends answered as duplicates of an accepted one',
   remembered: 'sends answered as duplicates of one that an earlier process accepted',
+  batched: 'requests of a batch, decided one by one',
+  streamed: 'messages that left along a stream',
   mismatches: 'sends of a live key with another payload, refused',
   delivered: 'messages that left in a reply',
   redelivered: 'leases of a message that was leased before',

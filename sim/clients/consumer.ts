@@ -32,9 +32,12 @@ export interface ConsumerRules {
   readonly bytesMax: number;
   /** Share of acks that ride on the next recv, 0..1. */
   readonly riding: number;
+  /** Share of acks that are said together with others, 0..1. */
+  readonly batching: number;
 }
 
 const TIMEOUT_MS = 2_000;
+const GATHER_MS = 40;
 const SETTLE_TRIES_MAX = 6;
 const AWAY_MS = 3_000;
 const IDLE_MS: Range = { min: 20, max: 120 };
@@ -42,6 +45,9 @@ const IDLE_MS: Range = { min: 20, max: 120 };
 export const FORGED_RECEIPT = 'f0'.repeat(16);
 
 export const refOf = ({ topic, idemKey, epoch }: Delivery): LeaseRef => ({ topic, idemKey, epoch });
+/** Whether a settling verb has to be said again. */
+const isUnsaid = (reply: Pick<Reply, 'outcome'> | null): boolean =>
+  reply === null || reply.outcome === 'quota' || reply.outcome === 'cap_auth';
 const itemOf = ({ msgId, receipt }: Delivery): AckItem => ({ msgId, receipt });
 
 /** Receives, works, settles, for ever. */
@@ -50,6 +56,8 @@ export class Consumer {
   private readonly rules: ConsumerRules;
   /** Done, and to be acked with the next recv. */
   private riding: Delivery[] = [];
+  /** Done, and to be acked together with others. */
+  private gathered: Delivery[] = [];
   /** In a row. */
   private refusals = 0;
 
@@ -138,6 +146,10 @@ export class Consumer {
         this.confuse(delivery, doneMs);
         return 0;
       default:
+        if (rules.batching > 0 && random.chance(rules.batching)) {
+          port.later(doneMs, () => this.gather(delivery));
+          return 0;
+        }
         if (!random.chance(rules.riding)) {
           this.ackAfter(doneMs, delivery);
           return 0;
@@ -145,6 +157,28 @@ export class Consumer {
         port.later(doneMs, () => this.riding.push(delivery));
         return doneMs;
     }
+  }
+
+  /** Acks with others that are done at about the same time. */
+  private gather(delivery: Delivery): void {
+    const { port } = this;
+    this.gathered.push(delivery);
+    if (this.gathered.length > 1) return;
+    port.later(GATHER_MS, () => {
+      const all = this.gathered;
+      this.gathered = [];
+      this.settleAll(all, 1);
+    });
+  }
+
+  private settleAll(deliveries: readonly Delivery[], tries: number): void {
+    const { port } = this;
+    const items = deliveries.map((delivery) => ({ verb: 'ack', ...itemOf(delivery) }) as const);
+    port.ask({ verb: 'batch', items }, deliveries.map(refOf), TIMEOUT_MS, (reply) => {
+      if (tries >= SETTLE_TRIES_MAX) return;
+      const left = deliveries.filter((_, i) => isUnsaid(reply === null ? null : (reply.replies?.[i] ?? reply)));
+      if (left.length > 0) port.later(retryMs(port, tries), () => this.settleAll(left, tries + 1));
+    });
   }
 
   private ackAfter(ms: number, delivery: Delivery): void {
@@ -197,7 +231,7 @@ export class Consumer {
   private say(request: () => Parameters<Port['ask']>[0], delivery: Delivery, tries: number): void {
     const { port } = this;
     port.ask(request(), [refOf(delivery)], TIMEOUT_MS, (reply) => {
-      if (reply !== null && reply.outcome !== 'quota' && reply.outcome !== 'cap_auth') return;
+      if (!isUnsaid(reply)) return;
       if (tries >= SETTLE_TRIES_MAX) return;
       port.generator.world.tally.count('settle_retries');
       port.later(retryMs(port, tries), () => this.say(request, delivery, tries + 1));

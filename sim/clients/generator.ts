@@ -1,5 +1,5 @@
 import type { Delivery } from '../../src/service/messages.ts';
-import type { Answered, Ask, LeaseRef } from '../call.ts';
+import type { Answered, Ask, LeaseRef, Streamed } from '../call.ts';
 import type { Capability, Group } from '../capabilities.ts';
 import { type Draws, Stream } from '../random.ts';
 import type { NetworkRules, PlannedFault, Schedule } from '../schedule.ts';
@@ -11,6 +11,7 @@ import { Admin, Stranger } from './others.ts';
 import { fire } from './plan.ts';
 import { Port } from './port.ts';
 import { Producer } from './producer.ts';
+import { Streamer } from './streamer.ts';
 
 const HEARD = 32;
 
@@ -39,14 +40,14 @@ export class Generator implements Driver {
     this.networkNow = schedule.network;
   }
 
-  stream(name: string): Draws {
+  chance(name: string): Draws {
     return new Stream(this.seed, name);
   }
 
   start(world: World): void {
     this.world = world;
     const { schedule } = this;
-    this.issuer = new Issuer(this, schedule.capabilities, this.stream('authority'));
+    this.issuer = new Issuer(this, schedule.capabilities, this.chance('authority'));
     for (let i = 0; i < schedule.producers.count; i++) {
       const producer = new Producer(this.port(`producer ${i}`, 'producers', i), schedule.producers);
       this.producers.push(producer);
@@ -57,16 +58,21 @@ export class Generator implements Driver {
       for (let i = 0; i < rules.count; i++)
         new Consumer(this.port(`consumer ${consumers++}`, 'consumers', i), rules).run();
     }
+    let streamers = 0;
+    for (const rules of schedule.streams) {
+      for (let i = 0; i < rules.count; i++)
+        new Streamer(this.port(`streamer ${streamers++}`, 'consumers', i), rules).run();
+    }
     for (let i = 0; i < schedule.setup.topics; i++) {
       this.stranger.push(new Stranger(this.port(`stranger ${i}`, 'strangers', i)));
       if (schedule.admin !== null) new Admin(this.port(`admin ${i}`, 'admins', i), schedule.admin).run();
     }
     for (const [i, fault] of schedule.faults.entries())
-      this.schedulePlanned(fault, this.stream(`fault ${i} ${fault.kind}`));
+      this.schedulePlanned(fault, this.chance(`fault ${i} ${fault.kind}`));
   }
 
   private port(name: string, group: Group, i: number): Port {
-    return new Port(this, { name, group }, this.stream(name), topicOf(this.schedule.setup, i));
+    return new Port(this, { name, group }, this.chance(name), topicOf(this.schedule.setup, i));
   }
 
   private schedulePlanned(fault: PlannedFault, random: Draws): void {
@@ -113,12 +119,24 @@ export class Generator implements Driver {
     timeoutMs: number,
     answer: Answered,
     capability: Capability | null = null,
+    streamed: Streamed | null = null,
   ): void {
     const by = port.client;
     const held = capability ?? this.issuer.of(by.group, port.topic);
     const { network, loop } = this.world;
     const [id, atMs, copies] = [++this.calls, loop.nowMs, port.copies()];
-    network.call({ id, atMs, by, node, capability: held, ask, refs, timeoutMs, copies }, answer);
+    network.call({ id, atMs, by, node, capability: held, ask, refs, timeoutMs, copies }, answer, streamed);
+  }
+
+  /** Opens a stream about the client's own topic. */
+  stream(
+    port: Port,
+    { ask, refs, timeoutMs }: { readonly ask: Ask; readonly refs: readonly LeaseRef[]; readonly timeoutMs: number },
+    streamed: Streamed,
+    answer: Answered,
+  ): void {
+    const node = nodeOfTopic(this.schedule.setup, port.topic);
+    this.callNode(port, node, ask, refs, timeoutMs, answer, null, streamed);
   }
 
   mayRenew(group: Group): boolean {

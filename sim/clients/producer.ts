@@ -21,6 +21,8 @@ export interface ProducerRules {
   /** Sent with a hash that is not the payload's. */
   readonly damaged: number;
   readonly bytes: Range;
+  /** Most messages of one request: more than 1 come in batches. */
+  readonly batch: number;
 }
 
 export const POISON = 0xff;
@@ -75,11 +77,31 @@ export class Producer {
       const { payload } = this.fresh();
       return this.attempt({ ...random.pick(this.earlier), payload }, Number.POSITIVE_INFINITY);
     }
+    if (rules.batch > 1) return this.together(1 + random.below(rules.batch));
     const request = this.fresh();
     if (random.chance(rules.damaged))
       return this.attempt({ ...request, payloadHash: WRONG_HASH }, Number.POSITIVE_INFINITY);
     if (request.payload[0] === POISON) generator.world.faults.began('poison', port.nowMs);
     this.attempt(request, 1);
+  }
+
+  /** So many in one request, at times one of them twice; each that is not taken is tried again by itself. */
+  private together(count: number): void {
+    const { port, rules } = this;
+    const { generator, random } = port;
+    const items: SendRequest[] = [];
+    for (let i = 0; i < count; i++) {
+      const again = items[0] !== undefined && random.chance(rules.repeated);
+      const request = again ? random.pick(items) : this.fresh();
+      items.push(random.chance(rules.damaged) ? { ...request, payloadHash: WRONG_HASH } : request);
+    }
+    generator.call(port, port.topic, { verb: 'batch', items }, [], TIMEOUT_MS, (reply) => {
+      for (const [i, item] of items.entries()) {
+        const outcome = reply?.replies?.[i]?.outcome;
+        if (outcome === 'ok' || outcome === 'duplicate' || item.payloadHash !== null) continue;
+        port.later(retryMs(port, 1), () => this.attempt(item, 2));
+      }
+    });
   }
 
   private fresh(): SendRequest {

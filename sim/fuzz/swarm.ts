@@ -18,6 +18,9 @@ const SKEWS_MS = [0, 0, 0, 90_000, -90_000, 3_600_000, -3_600_000];
  */
 export function swarmSchedule(seed: number): Schedule {
   const random = new Stream(seed, 'swarm');
+  // Of their own: they move nothing that is drawn for others.
+  const together = new Stream(seed, 'swarm batches');
+  const streaming = new Stream(seed, 'swarm streams');
   const durationMs = random.pick([2_000, 5_000, 10_000, 20_000]);
   const limits = limitsOf(random);
   const setup = onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits));
@@ -28,8 +31,12 @@ export function swarmSchedule(seed: number): Schedule {
     seed,
     setup,
     network: networkOf(random),
-    producers: producersOf(random),
-    consumers: Array.from({ length: 1 + random.below(3) }, () => consumersOf(random)),
+    producers: { ...producersOf(random), batch: together.chance(0.3) ? 2 + together.below(8) : 1 },
+    consumers: Array.from({ length: 1 + random.below(3) }, () => ({
+      ...consumersOf(random),
+      batching: together.chance(0.2) ? together.pick([0.5, 1]) : 0,
+    })),
+    streams: streaming.chance(0.4) ? [streamsOf(streaming)] : [],
     admin: random.chance(0.4) ? adminOf(random) : null,
     capabilities: {
       lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
@@ -140,7 +147,7 @@ function networkOf(random: Draws): NetworkRules {
   return { latencyMs, drop: rate(), duplicate: rate(), reorder: rate(), lostReply: rate(), gone: rate() };
 }
 
-function producersOf(random: Draws): Schedule['producers'] {
+function producersOf(random: Draws): Omit<Schedule['producers'], 'batch'> {
   const share = (): number => (random.chance(0.3) ? random.pick([0.05, 0.3, 1]) : 0);
   return {
     count: 1 + random.below(2),
@@ -157,7 +164,7 @@ function producersOf(random: Draws): Schedule['producers'] {
   };
 }
 
-const consumersOf = (random: Draws): Schedule['consumers'][number] => ({
+const consumersOf = (random: Draws): Omit<Schedule['consumers'][number], 'batching'> => ({
   kind: random.pick(TEMPER_NAMES),
   count: 1 + random.below(2),
   workMs: random.pick([range(1, 5), range(1, 100), range(100, 1_000)]),
@@ -167,6 +174,20 @@ const consumersOf = (random: Draws): Schedule['consumers'][number] => ({
   messagesMax: random.pick([1, 2, 8]),
   bytesMax: random.chance(0.2) ? 1 + random.below(20) : 524_288,
   riding: random.chance(0.4) ? random.pick([0.5, 1]) : 0,
+});
+
+const streamsOf = (random: Draws): Schedule['streams'][number] => ({
+  count: 1 + random.below(2),
+  credit: random.pick([1, 2, 4, 16]),
+  bytesMax: random.chance(0.2) ? 1 + random.below(20) : 524_288,
+  messagesMax: random.pick([0, 0, 1, 5]),
+  waitMs: random.pick([0, 200, 2_000]),
+  takesMs: random.pick([range(0, 3), range(1, 100), range(500, 8_000)]),
+  workMs: random.pick([range(1, 5), range(1, 100), range(100, 1_000)]),
+  visibilityMs: random.chance(0.3) ? random.pick([250, 1_000, VISIBILITY_MS_MAX]) : 0,
+  forgotten: random.pick([0, 0, 0.2, 1]),
+  riding: random.pick([0, 0, 0.5]),
+  lifeMs: random.pick([range(50, 500), range(500, 5_000), range(5_000, 30_000)]),
 });
 
 const adminOf = (random: Draws): NonNullable<Schedule['admin']> => ({

@@ -38,8 +38,10 @@ class Player implements Driver {
     if (ask === null || capability === undefined) return;
     const { id, node, refs, timeoutMs, copies } = call;
     const by = this.client(call.by, call.group);
-    this.world.network.callNow({ id, atMs, by, node, capability, ask, refs, timeoutMs, copies }, (reply) =>
-      this.known.learn(ask, reply),
+    this.world.network.callNow(
+      { id, atMs, by, node, capability, ask, refs, timeoutMs, copies },
+      (reply) => this.known.learn(ask, reply),
+      (deliveries) => this.known.given(deliveries),
     );
   }
 

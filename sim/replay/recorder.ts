@@ -1,5 +1,5 @@
-import type { Reply } from '../../src/service/messages.ts';
-import type { Call } from '../call.ts';
+import type { Delivery } from '../../src/service/messages.ts';
+import type { Call, Reply } from '../call.ts';
 import type { Capability } from '../capabilities.ts';
 import type { Fault } from '../fault.ts';
 import { SETTLE_CALLS_FROM } from '../settle.ts';
@@ -24,6 +24,10 @@ export class Recorder implements RunObserver {
 
   answered(call: Call, reply: Reply | null): void {
     if (call.id < SETTLE_CALLS_FROM) this.known.learn(call.ask, reply);
+  }
+
+  streamed(_call: Call, deliveries: readonly Delivery[]): void {
+    this.known.given(deliveries);
   }
 
   fault(fault: Fault, atMs: number): void {

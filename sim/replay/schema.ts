@@ -102,7 +102,7 @@ export const FAULTS = [
 
 const topic = Type.String({ pattern: '^[a-z0-9][a-z0-9._:-]{0,127}$' });
 const verb = (name: string, fields: Record<string, TSchema>): TSchema => object({ verb: Type.Enum([name]), ...fields });
-export const ASKS = [
+const SINGLE = [
   verb('send', {
     topic,
     idemKey: text,
@@ -128,6 +128,15 @@ export const ASKS = [
   verb('dlq_list', { topic, reason: orNull(text), limit: count(1), after: ms, withPayload: Type.Boolean() }),
   verb('stats', { topic }),
   verb('revoke', { nonce: text }),
+];
+const taking = { visibilityMs: orNull(ms), bytesMax: count(1) };
+export const ASKS = [
+  ...SINGLE,
+  verb('batch', { items: Type.Array(Type.Union(SINGLE), { minItems: 1, maxItems: 256 }) }),
+  verb('stream', {
+    ...{ topic, ...taking, credit: count(1), takesMs: ms },
+    ...{ messagesMax: Type.Optional(count(1)), waitMs: Type.Optional(ms) },
+  }),
 ];
 
 const callWith = (ask: TSchema): TSchema =>

@@ -1,5 +1,5 @@
-import type { Reply, Request } from '../../src/service/messages.ts';
-import type { Ask, Call, Copy, LeaseRef } from '../call.ts';
+import type { Delivery, Request } from '../../src/service/messages.ts';
+import type { Ask, BatchAsk, Call, Copy, LeaseRef, Reply } from '../call.ts';
 import type { Capability, Group } from '../capabilities.ts';
 import { FORGED_RECEIPT } from '../clients/consumer.ts';
 import type { Fault } from '../fault.ts';
@@ -42,10 +42,13 @@ export function written(ask: Ask): ScriptAsk {
       const hex = Buffer.from(payload).toString('hex');
       return { ...rest, payload: hex, ...(ttlMs === Number.POSITIVE_INFINITY ? {} : { ttlMs }) };
     }
-    case 'recv': {
+    case 'recv':
+    case 'stream': {
       const { acks: _, ...rest } = ask;
-      return rest;
+      return unbounded(rest);
     }
+    case 'batch':
+      return { verb: 'batch', items: ask.items.map(written) };
     case 'ack':
     case 'nack':
     case 'extend': {
@@ -62,6 +65,10 @@ export function written(ask: Ask): ScriptAsk {
   }
 }
 
+/** Without what is Infinity, which JSON has not. */
+const unbounded = (ask: ScriptAsk): ScriptAsk =>
+  Object.fromEntries(Object.entries(ask).filter(([, value]) => value !== Number.POSITIVE_INFINITY)) as ScriptAsk;
+
 interface Acquainted {
   readonly msgId: string;
   readonly epoch: number;
@@ -75,9 +82,15 @@ export class Acquaintance {
 
   learn(ask: Ask, reply: Reply | null): void {
     if (reply === null) return;
+    if (ask.verb === 'batch') for (const [i, one] of (reply.replies ?? []).entries()) this.learn(ask.items[i] as Ask, one);
     if (ask.verb === 'send' && reply.msgId !== undefined) this.meet(keyOf(ask), reply.msgId);
     for (const letter of reply.deadLetters ?? []) this.meet(keyOf(letter), letter.msgId);
-    for (const delivery of reply.deliveries ?? []) {
+    this.given(reply.deliveries ?? []);
+  }
+
+  /** Leases, in the order in which clients came to know of them. */
+  given(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) {
       const { msgId, epoch, receipt } = delivery;
       const key = keyOf(delivery);
       this.meet(key, msgId);
@@ -125,10 +138,17 @@ export class Acquaintance {
           payload: new Uint8Array(Buffer.from(String(ask['payload']), 'hex')),
         } as unknown as Request;
       case 'recv':
-        return {
-          ...ask,
-          acks: refs.map((ref) => this.lease(ref)).filter((item) => item !== null),
-        } as unknown as Request;
+      case 'stream': {
+        const acks = refs.map((ref) => this.lease(ref)).filter((item) => item !== null);
+        const without = Number.POSITIVE_INFINITY;
+        return { ...(verb === 'stream' ? { waitMs: without, messagesMax: without } : {}), ...ask, acks } as unknown as Ask;
+      }
+      case 'batch': {
+        const items = ask['items'] as readonly ScriptAsk[];
+        // Each has a reference of its own, or none has.
+        const read = items.map((item, i) => this.read(item, refs.slice(i, i + 1))).filter((item) => item !== null);
+        return read.length === 0 ? null : { verb, items: read as BatchAsk[] };
+      }
       case 'ack':
       case 'nack':
       case 'extend': {
@@ -159,6 +179,7 @@ export function scriptCall(call: Call, capability: number): ScriptCall {
 /** The msg_ids in a request, in the order of its references. */
 export function idsIn(ask: Ask): readonly string[] {
   if ('msgId' in ask) return [ask.msgId];
-  if (ask.verb === 'recv') return ask.acks.map(({ msgId }) => msgId);
+  if (ask.verb === 'batch') return ask.items.flatMap(idsIn);
+  if ('acks' in ask) return ask.acks.map(({ msgId }) => msgId);
   return 'msgIds' in ask ? (ask.msgIds ?? []) : [];
 }

@@ -87,6 +87,7 @@ export class Service {
   request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
     if (this.spine.failed) return reply(JOURNAL_FAILED);
     const answer = this.spine.attempt(() => this.handle(request, caller, nowMs, reply), FELL, caller);
+    this.spine.observer.decided?.();
     if (answer !== null) this.spine.answer(reply, answer);
     this.receiving.serve(nowMs);
     this.spine.commit.pump();
@@ -98,10 +99,11 @@ export class Service {
    */
   batch(items: readonly BatchItem[], nowMs: number, reply: (replies: readonly Reply[]) => void): void {
     if (this.spine.failed) return reply(items.map(() => JOURNAL_FAILED));
-    const replies = items.map(
-      ({ request, caller }) =>
-        this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL, caller) ?? mayNotWait(),
-    );
+    const replies = items.map(({ request, caller }) => {
+      const one = this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL, caller);
+      this.spine.observer.decided?.();
+      return one ?? mayNotWait();
+    });
     this.spine.commit.whenDurable((durable) => reply(durable ? replies : items.map(() => JOURNAL_FAILED)));
     this.receiving.serve(nowMs);
     this.spine.commit.pump();

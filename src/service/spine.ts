@@ -82,7 +82,7 @@ export class Spine {
   nowMs = 0;
   writesRefused: WritesRefused = null;
   failed = false;
-  private readonly observer: Observer;
+  readonly observer: Observer;
   private readonly effects: Effects;
   private readonly informed: Informed;
   /** The shard that the input at hand entered last: what is thrown then is thrown in it. */

@@ -1,0 +1,126 @@
+import type { Fact } from '../../src/core/facts.ts';
+import type { Delivery, StreamRequest } from '../../src/service/messages.ts';
+import type { Exchange, Reply } from '../call.ts';
+import { PLENTY } from '../capabilities.ts';
+import { Breach } from './breach.ts';
+import type { LifecycleChecker } from './lifecycle.ts';
+
+/** A stream under watch. */
+interface Watched {
+  readonly request: StreamRequest;
+  /** Its leases in force, with their payloads' bytes. */
+  readonly leases: Map<string, number>;
+  /** Leases that ran out since its consumer settled one. */
+  lapsed: number;
+  given: number;
+  /** Its reader has what it was given, since then; Infinity while it has not. */
+  readySinceMs: number;
+}
+
+/** So long a stream may be given nothing that has room for what is there, by the node's clock. */
+const PATIENCE_MS = 5_000;
+
+/** What streams give (B3): never more than their credit, and what there is. */
+export class StreamsChecker {
+  private readonly lifecycle: LifecycleChecker;
+  private readonly open = new Map<Exchange, Watched>();
+  private readonly byMsgId = new Map<string, Watched>();
+
+  constructor(lifecycle: LifecycleChecker) {
+    this.lifecycle = lifecycle;
+  }
+
+  opened(exchange: Exchange, nowMs: number): void {
+    const { ask } = exchange.call;
+    if (ask.verb !== 'stream') return;
+    this.open.set(exchange, { request: ask, leases: new Map(), lapsed: 0, given: 0, readySinceMs: nowMs });
+  }
+
+  isOpen(exchange: Exchange): boolean {
+    return this.open.has(exchange);
+  }
+
+  /** A piece leaves the node. @throws Breach */
+  gave(exchange: Exchange, deliveries: readonly Delivery[]): void {
+    const stream = this.open.get(exchange);
+    if (stream === undefined) throw new Breach('LE1', 'a stream gives that is not open', deliveries[0]?.msgId ?? null);
+    const { leases, request } = stream;
+    stream.readySinceMs = Number.POSITIVE_INFINITY;
+    for (const { msgId, epoch, payload, topic } of deliveries) {
+      if (topic !== request.topic) throw new Breach('LE1', 'a stream gives what is of another topic', msgId);
+      stream.given++;
+      const live = this.lifecycle.messages.get(msgId)?.live;
+      if (live?.state !== 'leased' || live.epoch !== epoch) continue;
+      leases.set(msgId, payload.byteLength);
+      this.byMsgId.set(msgId, stream);
+    }
+    const held = leases.size + stream.lapsed;
+    let bytes = 0;
+    for (const each of leases.values()) bytes += each;
+    const id = deliveries[0]?.msgId ?? null;
+    if (held > request.credit) throw new Breach('B3', `${held} unsettled of a credit of ${request.credit}`, id);
+    if (leases.size > 1 && bytes > request.bytesMax) {
+      throw new Breach('B3', `${bytes} bytes unsettled of ${request.bytesMax}`, id);
+    }
+    if (stream.given > request.messagesMax) throw new Breach('B3', `gives ${stream.given} of ${request.messagesMax}`, id);
+  }
+
+  /** Its reader has taken all that it was given. */
+  taken(exchange: Exchange, nowMs: number): void {
+    const stream = this.open.get(exchange);
+    if (stream !== undefined) stream.readySinceMs = nowMs;
+  }
+
+  fact(fact: Fact): void {
+    if (this.byMsgId.size === 0 || fact.name === 'recovered') return;
+    const stream = this.byMsgId.get(fact.msgId);
+    const { name } = fact;
+    if (stream === undefined || name === 'extended' || name === 'received') return;
+    this.byMsgId.delete(fact.msgId);
+    stream.leases.delete(fact.msgId);
+    if (name === 'expired') stream.lapsed++;
+    else if (name === 'released') stream.given--;
+    else stream.lapsed = 0;
+  }
+
+  /** Nothing is under way at the node: no stream that has room goes without what is there. @throws Breach */
+  idle(nowMs: number): void {
+    for (const [{ call }, { request, leases, lapsed, given, readySinceMs }] of this.open) {
+      const hasRoom = leases.size === 0 && lapsed < request.credit && given < request.messagesMax;
+      const isPaced = call.capability.quotaOps < PLENTY;
+      if (!hasRoom || isPaced || nowMs - readySinceMs < PATIENCE_MS) continue;
+      const { inflightFullMs } = this.lifecycle;
+      if (this.lifecycle.isInflightFull || nowMs - inflightFullMs < PATIENCE_MS) continue;
+      const waits = this.lifecycle.topicOf(request.topic).firstAvailable(nowMs - PATIENCE_MS);
+      if (waits !== undefined) throw new Breach('LE1', 'a stream is given nothing, and it is available', waits.msgId);
+    }
+  }
+
+  /** Why it ended must be so. @throws Breach */
+  ended(exchange: Exchange, { outcome }: Reply, nowMs: number): void {
+    const stream = this.open.get(exchange);
+    if (stream === undefined) return;
+    const { request, lapsed, given, leases } = stream;
+    if (outcome === 'lease_lost' && lapsed < request.credit) {
+      throw new Breach('B3', `given up as abandoned with ${lapsed} lapsed of a credit of ${request.credit}`);
+    }
+    if (outcome !== 'ok' || given >= request.messagesMax || leases.size > 0 || lapsed > 0) return;
+    const waits = this.lifecycle.topicOf(request.topic).firstAvailable(nowMs - 1);
+    const fromMs = waits === undefined ? nowMs : Math.max(waits.live.timerAtMs, waits.live.readyAtMs);
+    if (waits !== undefined && !this.lifecycle.isInflightFull && fromMs < nowMs && this.lifecycle.inflightFullMs < fromMs)
+      throw new Breach('LE1', 'a stream ends for want of messages, and it is available', waits.msgId);
+  }
+
+  closed(exchange: Exchange): void {
+    const stream = this.open.get(exchange);
+    if (stream === undefined) return;
+    for (const msgId of stream.leases.keys()) this.byMsgId.delete(msgId);
+    this.open.delete(exchange);
+  }
+
+  /** The process is gone. */
+  crashed(): void {
+    this.open.clear();
+    this.byMsgId.clear();
+  }
+}
