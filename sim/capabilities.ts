@@ -1,5 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { ADMIN_TOPIC, type Op } from '../spec/vocabulary.ts';
+import { scopeOf } from '../src/auth/caveats.ts';
+import { linksOf } from '../src/auth/chain.ts';
 import { Keyring, type RootKey } from '../src/auth/keyring.ts';
 import { mintToken } from '../src/auth/macaroon.ts';
 import { EPOCH_MS } from './clock.ts';
@@ -67,18 +69,34 @@ export function headerOf(capability: Capability): string {
   return header;
 }
 
-/** The token of a capability, signed as it says. */
-function sign({ key, nonce, ops, topic, expiresS, quotaOps, forged, added = [] }: Capability): string {
+/** Its caveats, as they are written. */
+function caveatsOf({ ops, topic, expiresS, quotaOps, added = [] }: Capability): string[] {
   const until = Math.floor(EPOCH_MS / 1000) + Math.min(expiresS, FOREVER_S);
   const where = topic.endsWith('.') ? `topic prefix ${topic}` : `topic = ${topic}`;
-  const caveats = [where, `op = ${ops.join(',')}`, `expires = ${until}`, `quota_ops = ${quotaOps}/1`, ...added];
-  return mintToken(secretOf(forged ? FORGERY : key), keyId(key), nonce, caveats);
+  return [where, `op = ${ops.join(',')}`, `expires = ${until}`, `quota_ops = ${quotaOps}/1`, ...added];
+}
+
+/** Its quotas, each under the name that the journal gives it. */
+export function quotasOf(capability: Capability): { readonly name: string; readonly max: number; readonly windowMs: number }[] {
+  const scope = scopeOf(caveatsOf(capability));
+  if (typeof scope === 'string') throw new Error(`capabilities: ${scope}`);
+  return linksOf(capability.nonce, scope.pieces).flatMap(({ name, quota }) =>
+    quota === null ? [] : [{ name, max: quota.max, windowMs: quota.windowMs }],
+  );
+}
+
+/** The token of a capability, signed as it says. */
+function sign(capability: Capability): string {
+  const { key, nonce, forged } = capability;
+  return mintToken(secretOf(forged ? FORGERY : key), keyId(key), nonce, caveatsOf(capability));
 }
 
 /** Who holds what. */
 export const GROUPS = {
   producers: { topic: 'sim.', ops: ['send', 'stats'] },
   consumers: { topic: 'sim.', ops: ['recv', 'ack', 'nack', 'extend', 'stats'] },
+  /** Without a quota: a stream uses it by itself. */
+  streamers: { topic: 'sim.', ops: ['recv', 'ack', 'nack', 'extend'] },
   strangers: { topic: 'other.', ops: ['send', 'recv', 'ack', 'nack', 'extend', 'stats'] },
   authority: { topic: ADMIN_TOPIC, ops: ['admin'] },
   sweepers: { topic: 'sim.', ops: ['send', 'recv', 'ack'] },

@@ -316,7 +316,7 @@ function paramsOf(kind: PlannedKind, f: Fields, { onNode, onLinks, onShard }: Pl
     case 'authority_down':
       return { forMs: f.range('for') };
     case 'revoke':
-      return { of: f.oneOf('of', ['producers', 'consumers']), reissueMs: f.duration('reissue', 0) };
+      return { of: f.oneOf('of', ['producers', 'consumers', 'streamers']), reissueMs: f.duration('reissue', 0) };
     case 'rollover':
       return { overlapMs: f.duration('overlap') };
     case 'auth_failures':

@@ -148,6 +148,7 @@ export class Watch {
 
   appending(node: number): void {
     this.nodes[node]?.time.appending();
+    this.nodes[node]?.authority.appending();
   }
 
   /** The process has looked at its clocks. */
@@ -163,6 +164,7 @@ export class Watch {
   /** All that was appended is durable. */
   appended(node: number): void {
     this.nodes[node]?.time.durable();
+    this.nodes[node]?.authority.durable();
   }
 
   synced(node: number, shard: number, facts: readonly Fact[]): void {

@@ -166,6 +166,8 @@ export interface Observer {
   fact(shard: ShardState, fact: Fact, cause: Cause | null): void;
   /** A request is decided, of several that came together each in its turn; its facts came before. */
   decided?(): void;
+  /** These leases are about to go back: nobody can be given what is under them (LE7). */
+  released?(leases: readonly { readonly msgId: string; readonly receipt: string }[]): void;
   /** A payload at rest is not what its hash says, and is withheld (IN1). */
   damaged?(shard: ShardState, message: Message, cause: Cause | null): void;
 }
@@ -188,8 +190,6 @@ export interface NodeObserver extends Observer {
   parked?(shard: number, forMs: number, error: unknown): void;
   /** Capabilities ended, here and now. */
   revoked?(what: Revoked, cause: Cause, note: string): void;
-  /** These leases go back: nobody can be given what is under them. */
-  released?(leases: readonly { readonly msgId: string; readonly receipt: string }[]): void;
   /** It is about to look at its clocks. */
   looked?(): void;
 }

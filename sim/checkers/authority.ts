@@ -2,6 +2,7 @@ import type { ProcessFact } from '../../src/ports.ts';
 import { type Capability, PLENTY } from '../capabilities.ts';
 import { EPOCH_MS, type NodeClock } from '../clock.ts';
 import { Breach, type RuleName } from './breach.ts';
+import { QuotaChecker } from './quotas.ts';
 
 /** TM2, AU1. */
 const TOLERANCE_S = 120;
@@ -14,8 +15,7 @@ export class AuthorityChecker {
   private revoked = new Set<string>();
   /** Those that a client was told of. */
   private readonly answeredOf = new Set<string>();
-  /** By nonce and the chain of quotas down to one. */
-  private readonly quotas = new Map<string, { used: number; endMs: number }>();
+  private readonly quotas = new QuotaChecker();
 
   constructor(clock: NodeClock) {
     this.clock = clock;
@@ -33,7 +33,7 @@ export class AuthorityChecker {
   /** Another process: what was answered it must know; what was not it may. */
   restarted(facts: readonly ProcessFact[]): void {
     this.revoked = new Set(facts.flatMap((fact) => (fact.name === 'revoked' ? [fact.value] : [])));
-    this.quotas.clear();
+    this.quotas.restarted(facts, this.clock.nowMs());
     for (const nonce of this.answeredOf) {
       if (!this.revoked.has(nonce)) throw new Breach('RevokedProp', `a restart forgot that ${nonce} is revoked`);
     }
@@ -48,23 +48,20 @@ export class AuthorityChecker {
   }
 
   /** Counts an operation of this capability: false when one of its quotas refuses it (AU2). What others made of it counts nothing (AU6). */
-  charge({ nonce, quotaOps, added = [] }: Capability): boolean {
+  charge(capability: Capability): boolean {
+    const { quotaOps, added = [] } = capability;
     if (quotaOps >= PLENTY && added.length === 0) return true;
-    const nowMs = this.clock.nowMs();
-    let key = nonce;
-    const windows = [`quota_ops = ${quotaOps}/1`, ...added].map((line) => {
-      key += ` ${line}`;
-      const [max, seconds] = line.slice('quota_ops = '.length).split('/').map(Number) as [number, number];
-      const known = this.quotas.get(key);
-      const isRunning = known !== undefined && nowMs < known.endMs;
-      return { key, max, window: isRunning ? known : { used: 0, endMs: nowMs + 1000 * seconds } };
-    });
-    if (windows.some(({ max, window }) => window.used >= max)) return false;
-    for (const { key, window } of windows) {
-      window.used++;
-      this.quotas.set(key, window);
-    }
-    return true;
+    return this.quotas.charge(capability, this.clock.nowMs());
+  }
+
+  /** An append begins, */
+  appending(): void {
+    this.quotas.appending();
+  }
+
+  /** and is durable. */
+  durable(): void {
+    this.quotas.durable();
   }
 }
 

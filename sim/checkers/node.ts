@@ -181,6 +181,7 @@ export class NodeChecker {
     };
     this.batch = null;
     this.batchFacts = 0;
+    this.streams.askedFor(exchange);
     if (expected?.rule === 'LE4' && !lifecycle.step.some(({ name }) => name === 'acked' || name === 'nacked')) {
       this.tally.count('repeated');
     }

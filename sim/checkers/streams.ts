@@ -13,6 +13,8 @@ interface Watched {
   /** Leases that ran out since its consumer settled one. */
   lapsed: number;
   given: number;
+  /** Leases of its topic that had run out when it was asked for. */
+  readonly expiredBefore: number;
   /** Its reader has what it was given, since then; Infinity while it has not. */
   readySinceMs: number;
 }
@@ -24,16 +26,28 @@ const PATIENCE_MS = 5_000;
 export class StreamsChecker {
   private readonly lifecycle: LifecycleChecker;
   private readonly open = new Map<Exchange, Watched>();
+  private readonly asked = new WeakMap<Exchange, number>();
+  /** Leases that ran out, by topic. */
+  private readonly expired = new Map<string, number>();
   private readonly byMsgId = new Map<string, Watched>();
 
   constructor(lifecycle: LifecycleChecker) {
     this.lifecycle = lifecycle;
   }
 
+  private expiredOf(topic: string): number {
+    return this.expired.get(topic) ?? 0;
+  }
+
+  /** It is decided whether it opens. */
+  askedFor(exchange: Exchange): void {
+    if (exchange.call.ask.verb === 'stream') this.asked.set(exchange, this.expiredOf(exchange.call.ask.topic));
+  }
+
   opened(exchange: Exchange, nowMs: number): void {
     const { ask } = exchange.call;
     if (ask.verb !== 'stream') return;
-    this.open.set(exchange, { request: ask, leases: new Map(), lapsed: 0, given: 0, readySinceMs: nowMs });
+    this.open.set(exchange, { request: ask, leases: new Map(), lapsed: 0, given: 0, expiredBefore: this.asked.get(exchange) ?? 0, readySinceMs: nowMs });
   }
 
   isOpen(exchange: Exchange): boolean {
@@ -72,7 +86,11 @@ export class StreamsChecker {
   }
 
   fact(fact: Fact): void {
-    if (this.byMsgId.size === 0 || fact.name === 'recovered') return;
+    if (fact.name === 'recovered') return;
+    if (fact.name === 'expired') {
+      const topic = this.lifecycle.topicNameOf(fact.msgId) ?? '';
+      this.expired.set(topic, this.expiredOf(topic) + 1);
+    }
     const stream = this.byMsgId.get(fact.msgId);
     const { name } = fact;
     if (stream === undefined || name === 'extended' || name === 'received') return;
@@ -101,10 +119,12 @@ export class StreamsChecker {
     const stream = this.open.get(exchange);
     if (stream === undefined) return;
     const { request, lapsed, given, leases } = stream;
-    if (outcome === 'lease_lost' && lapsed < request.credit) {
-      throw new Breach('B3', `given up as abandoned with ${lapsed} lapsed of a credit of ${request.credit}`);
+    // A stream knows of its leases before its reader does.
+    const expired = this.expiredOf(request.topic) - stream.expiredBefore;
+    if (outcome === 'lease_lost' && expired < request.credit) {
+      throw new Breach('B3', `given up as abandoned with ${expired} lapsed of a credit of ${request.credit}`);
     }
-    if (outcome !== 'ok' || given >= request.messagesMax || leases.size > 0 || lapsed > 0) return;
+    if (outcome !== 'ok' || given + expired >= request.messagesMax || leases.size > 0 || lapsed > 0) return;
     const waits = this.lifecycle.topicOf(request.topic).firstAvailable(nowMs - 1);
     const fromMs = waits === undefined ? nowMs : Math.max(waits.live.timerAtMs, waits.live.readyAtMs);
     if (waits !== undefined && !this.lifecycle.isInflightFull && fromMs < nowMs && this.lifecycle.inflightFullMs < fromMs)

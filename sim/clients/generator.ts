@@ -61,7 +61,7 @@ export class Generator implements Driver {
     let streamers = 0;
     for (const rules of schedule.streams) {
       for (let i = 0; i < rules.count; i++)
-        new Streamer(this.port(`streamer ${streamers++}`, 'consumers', i), rules).run();
+        new Streamer(this.port(`streamer ${streamers++}`, 'streamers', i), rules).run();
     }
     for (let i = 0; i < schedule.setup.topics; i++) {
       this.stranger.push(new Stranger(this.port(`stranger ${i}`, 'strangers', i)));

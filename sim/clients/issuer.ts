@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts';
-import { type Capability, GROUPS, type Group, nonceOf } from '../capabilities.ts';
+import { type Capability, GROUPS, type Group, nonceOf, PLENTY } from '../capabilities.ts';
 import type { Draws } from '../random.ts';
 import type { Generator } from './generator.ts';
 import { Port } from './port.ts';
@@ -50,7 +50,8 @@ export class Issuer {
     const holder = group === 'admins' ? `admins ${topic}` : group;
     const name = `${holder}#${++this.issued}`;
     const scope = group === 'admins' ? { topic, ops: ['admin'] as const } : GROUPS[group];
-    const { lifetimeMs, quotaOps } = this.rules;
+    const { lifetimeMs } = this.rules;
+    const quotaOps = group === 'streamers' ? PLENTY : this.rules.quotaOps;
     const nowMs = this.generator.world.loop.nowMs;
     const expiresS = lifetimeMs === 0 ? Number.POSITIVE_INFINITY : Math.ceil((nowMs + lifetimeMs) / 1000);
     const capability = {

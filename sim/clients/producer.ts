@@ -95,7 +95,7 @@ export class Producer {
       const request = again ? random.pick(items) : this.fresh();
       items.push(random.chance(rules.damaged) ? { ...request, payloadHash: WRONG_HASH } : request);
     }
-    generator.call(port, port.topic, { verb: 'batch', items }, [], TIMEOUT_MS, (reply) => {
+    generator.call(port, (items[0] as SendRequest).topic, { verb: 'batch', items }, [], TIMEOUT_MS, (reply) => {
       for (const [i, item] of items.entries()) {
         const outcome = reply?.replies?.[i]?.outcome;
         if (outcome === 'ok' || outcome === 'duplicate' || item.payloadHash !== null) continue;

@@ -257,13 +257,14 @@ export class MailboxNode {
     const nowMs = this.clock.nowMs();
     this.wokenMs = nowMs;
     this.observer.looked?.();
-    this.service.tick(nowMs);
-    this.authority.tick(nowMs);
+    // Before anything is appended: it takes note of what is in the log when nothing is under way.
     if (nowMs >= this.storeTickedMs + STORE_TICK_MS) {
       this.storeTickedMs = nowMs;
       this.storeTicksLeft = Math.max(0, this.storeTicksLeft - 1);
       this.store.tick(nowMs);
     }
+    this.service.tick(nowMs);
+    this.authority.tick(nowMs);
     if (nowMs >= this.lookedMs + LOOK_MS) this.look();
     this.armNow();
   }

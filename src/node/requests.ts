@@ -176,10 +176,8 @@ export class Requests {
   }
 
   private release(exchange: Exchange, capability: Capability, reply: Reply): void {
-    const { service, clock, observer, after } = this.parts;
-    const { deliveries = [] } = reply;
-    observer.released?.(deliveries);
-    service.release(deliveries, clock.nowMs(), new RequestCaller(capability, exchange));
+    const { service, clock, after } = this.parts;
+    service.release(reply.deliveries ?? [], clock.nowMs(), new RequestCaller(capability, exchange));
     after();
   }
 }

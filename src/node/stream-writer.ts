@@ -71,6 +71,11 @@ export class StreamWriter implements StreamConsumer {
     this.isWriting = reader.opened(reply, this.written);
     exchange.client.onGone(() => this.over('ok'));
     if (exchange.client.gone()) return this.over('ok');
+    // What it rests on may have become durable later than what ended it.
+    if (this.ending !== null) {
+      if (!this.isWriting) this.close();
+      return;
+    }
     this.beatLater();
   }
 
@@ -85,6 +90,8 @@ export class StreamWriter implements StreamConsumer {
     const { capability, exchange } = this.parts;
     this.ending = outcome === 'cap_auth' ? endOf(capability.failure() ?? 'revoked') : outcome;
     if (outcome === 'cap_auth') exchange.denied('recv', 'ended');
+    // It is told so once it is open: until then nothing of it is written.
+    if (this.stream === null) return;
     // What was not handed to the reader is not sent any more, and what was is not waited for.
     if (outcome === 'cap_auth' && this.isWriting) return exchange.client.cut();
     if (!this.isWriting) this.close();

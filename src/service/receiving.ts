@@ -109,6 +109,7 @@ export class Receiving {
   /** Leases of this caller whose bytes were provably never written go back at once (LE7). */
   release(deliveries: readonly Delivery[], nowMs: number, caller: Caller): void {
     if (this.spine.failed) return;
+    this.spine.observer.released?.(deliveries);
     for (const { msgId, receipt } of deliveries) {
       const shard = this.spine.shards[shardOf(msgId)] as ShardState;
       if (this.spine.down.has(shard.shard)) continue;

@@ -259,8 +259,8 @@ export class Spine {
     const { fell } = this.effects;
     if (state === null || fell === undefined) throw error;
     this.down.add(state.shard, this.nowMs);
-    this.informed.fell(state);
     fell(state.shard, error, by?.cause ?? null);
+    this.informed.fell(state);
   }
 
   isDown(topic: string): boolean {
