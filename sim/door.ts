@@ -179,9 +179,9 @@ export class Door {
       return node.requests.revoke(visit, what, (reply) => this.leave(visit, reply));
     }
     // What is answered at once is looked at when the whole decision is known.
-    const early: (() => void)[] = [];
+    const early: (() => unknown)[] = [];
     let deciding = true;
-    const told = (run: () => void): void => {
+    const told = (run: () => unknown): void => {
       if (deciding) early.push(run);
       else run();
     };
@@ -200,7 +200,7 @@ export class Door {
   }
 
   /** What a stream gives goes out a piece at a time; its reader takes each when it comes to it. */
-  private readerOf(visit: Visit, told: (run: () => void) => void): StreamReader {
+  private readerOf(visit: Visit, told: (run: () => unknown) => void): StreamReader {
     const { index, watch, loop } = this.parts;
     const { exchange } = visit;
     const { call, copy } = exchange;
@@ -214,7 +214,7 @@ export class Door {
     return {
       refused: (reply) => told(() => this.leave(visit, reply)),
       opened: (reply) => {
-        told(() => watch.opened(index, exchange, reply));
+        told(() => isOpen() && watch.opened(index, exchange, reply));
         return false;
       },
       write: (deliveries, _nowMs, written) => {

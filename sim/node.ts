@@ -31,6 +31,8 @@ const NODES_MAX = 16;
 const FAILED_DOWN_MS = 500;
 /** The process sees that its wall clock was set within this time. */
 const LOOK_MS = 20;
+/** So long after a pause it is behind. */
+const CALM_MS = 10_000;
 /** A shard is made anew in so much. */
 const REBUILD_MS = 5;
 
@@ -429,7 +431,10 @@ export class SimNode implements Host {
 
   private watchIdle(): void {
     const { process } = this;
-    if (process !== null && !process.service.isFailed && !this.isWaiting) this.parts.watch.idle(this.index);
+    if (process !== null && !process.service.isFailed && !this.isWaiting) {
+      const { loop, watch } = this.parts;
+      watch.idle(this.index, loop.nowMs - this.pausedUntilMs > CALM_MS);
+    }
   }
 
   /** The clock runs differently from now on: wake-ups are planned anew. */

@@ -157,8 +157,8 @@ export class Watch {
   }
 
   /** The process has nothing to append. */
-  idle(node: number): void {
-    this.nodes[node]?.idle();
+  idle(node: number, isCalm: boolean): void {
+    this.nodes[node]?.idle(isCalm);
   }
 
   /** All that was appended is durable. */

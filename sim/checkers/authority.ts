@@ -31,9 +31,9 @@ export class AuthorityChecker {
   }
 
   /** Another process: what was answered it must know; what was not it may. */
-  restarted(facts: readonly ProcessFact[]): void {
+  restarted(facts: readonly ProcessFact[], undecided: number): void {
     this.revoked = new Set(facts.flatMap((fact) => (fact.name === 'revoked' ? [fact.value] : [])));
-    this.quotas.restarted(facts, this.clock.nowMs());
+    this.quotas.restarted(facts, this.clock.nowMs(), undecided);
     for (const nonce of this.answeredOf) {
       if (!this.revoked.has(nonce)) throw new Breach('RevokedProp', `a restart forgot that ${nonce} is revoked`);
     }

@@ -40,6 +40,8 @@ export class NodeChecker {
   private batch: { readonly exchange: Exchange; readonly items: readonly Ask[]; readonly expected: (Expected | null)[] } | null =
     null;
   private batchFacts = 0;
+  /** Operations that the process may have charged for, and that are not counted here: it may die in the middle of one. */
+  private undecided = 0;
   /** Facts that the process found. */
   private found = 0;
   /** The same of each ack that rides on a recv. */
@@ -71,7 +73,8 @@ export class NodeChecker {
     if (first) return 0;
     this.tally.action(WORLD_ROW.recover);
     this.lifecycle.restarted(shards);
-    this.authority.restarted(processFacts);
+    this.authority.restarted(processFacts, this.undecided);
+    this.undecided = 0;
     return gainedMs;
   }
 
@@ -120,6 +123,7 @@ export class NodeChecker {
     this.decidedBefore = lifecycle.decided;
     if (refused !== null || ask.verb === 'revoke') return;
     this.batch = ask.verb === 'batch' ? { exchange, items: ask.items, expected: [] } : null;
+    this.undecided = ask.verb === 'batch' ? ask.items.length : 1 + ('acks' in ask ? ask.acks.length : 0);
     this.begin(ask.verb === 'batch' ? (ask.items[0] as Ask) : ask, capability);
   }
 
@@ -156,13 +160,18 @@ export class NodeChecker {
       checker: lifecycle,
       capability,
       nowMs,
-      charge: () => this.authority.charge(capability),
+      charge: () => this.charge(capability),
       refusing: this.isDraining ? 'draining' : this.isShort ? 'degraded_writes' : null,
       wasKnown: this.wasKnown,
       acksKnown: this.acksKnown,
       isDown: (of) => this.downBefore.has('topic' in of ? lifecycle.shardOfTopic(of.topic) : shardOf(of.msgId)),
     };
     return this.falls === exchange.falls ? expectedOf(ask, situation) : charged(() => expectedOf(ask, situation));
+  }
+
+  private charge(capability: Capability): boolean {
+    this.undecided = Math.max(0, this.undecided - 1);
+    return this.authority.charge(capability);
   }
 
   /** The request was decided; its reply may still be held back. */
@@ -181,6 +190,7 @@ export class NodeChecker {
     };
     this.batch = null;
     this.batchFacts = 0;
+    this.undecided = 0;
     this.streams.askedFor(exchange);
     if (expected?.rule === 'LE4' && !lifecycle.step.some(({ name }) => name === 'acked' || name === 'nacked')) {
       this.tally.count('repeated');
@@ -257,10 +267,10 @@ export class NodeChecker {
     this.streams.taken(exchange, this.clock.nowMs());
   }
 
-  /** Nothing is being appended, and nothing more is decided now. */
-  idle(): void {
+  /** Nothing is being appended, and nothing more is decided now; `isCalm`: the process was not paused lately. */
+  idle(isCalm: boolean): void {
     this.time.idle();
-    if (this.down.size === 0 && !this.isDraining && !this.isShort) this.streams.idle(this.clock.nowMs());
+    if (isCalm && this.down.size === 0 && !this.isDraining && !this.isShort) this.streams.idle(this.clock.nowMs());
   }
 
   closed(exchange: Exchange): void {
@@ -271,7 +281,7 @@ export class NodeChecker {
     const { outcome } = reply;
     if (!this.streams.isOpen(exchange)) return;
     if (outcome === 'draining' && !this.isDraining) throw new Breach('BD3', 'a stream ends with a drain that is none');
-    if (!this.isDraining) this.streams.ended(exchange, reply, this.clock.nowMs());
+    if (!this.isDraining) this.streams.ended(exchange, reply);
   }
 
   /** Nobody is told anything by a process whose journal failed, and by no other is anybody told so. */

@@ -41,15 +41,18 @@ export class QuotaChecker {
     this.written = this.writing;
   }
 
-  /** Another process goes on from what was written down: no less than is durable, no more than was used. @throws Breach */
-  restarted(facts: readonly ProcessFact[], nowMs: number): void {
+  /**
+   * Another process goes on from what was written down: no less than is durable, no more than was used, but for what
+   * was `undecided` when it died. @throws Breach
+   */
+  restarted(facts: readonly ProcessFact[], nowMs: number, undecided: number): void {
     const found = new Map<string, Window>();
     for (const fact of facts) {
       if (fact.name !== 'charged' || fact.line.includes(`= ${PLENTY}/`)) continue;
       const name = fact.chain?.split('.').at(-1) ?? fact.line;
       const endMs = Math.min(fact.endMs, nowMs + fact.windowMs);
       const known = this.windows.get(name);
-      if (known !== undefined && known.endMs === fact.endMs && fact.used > known.used) {
+      if (known !== undefined && known.endMs === fact.endMs && fact.used > known.used + undecided) {
         throw new Breach('AU2', `a restart finds ${fact.used} used of ${fact.line}, and ${known.used} were`);
       }
       if (endMs > nowMs) found.set(name, { used: fact.used, endMs });

@@ -115,7 +115,7 @@ export class StreamsChecker {
   }
 
   /** Why it ended must be so. @throws Breach */
-  ended(exchange: Exchange, { outcome }: Reply, nowMs: number): void {
+  ended(exchange: Exchange, { outcome }: Reply): void {
     const stream = this.open.get(exchange);
     if (stream === undefined) return;
     const { request, lapsed, given, leases } = stream;
@@ -125,9 +125,11 @@ export class StreamsChecker {
       throw new Breach('B3', `given up as abandoned with ${expired} lapsed of a credit of ${request.credit}`);
     }
     if (outcome !== 'ok' || given + expired >= request.messagesMax || leases.size > 0 || lapsed > 0) return;
-    const waits = this.lifecycle.topicOf(request.topic).firstAvailable(nowMs - 1);
-    const fromMs = waits === undefined ? nowMs : Math.max(waits.live.timerAtMs, waits.live.readyAtMs);
-    if (waits !== undefined && !this.lifecycle.isInflightFull && fromMs < nowMs && this.lifecycle.inflightFullMs < fromMs)
+    if (!Number.isFinite(stream.readySinceMs) || this.lifecycle.isInflightFull) return;
+    // Its last wait began then, or later.
+    const fromMs = stream.readySinceMs - 1;
+    const waits = this.lifecycle.topicOf(request.topic).firstAvailable(fromMs);
+    if (waits !== undefined && this.lifecycle.inflightFullMs < fromMs)
       throw new Breach('LE1', 'a stream ends for want of messages, and it is available', waits.msgId);
   }
 
