@@ -125,7 +125,7 @@ export interface Clients {
   later(afterMs: number, run: () => void): void;
 }
 
-interface BusyProducer {
+export interface BusyProducer {
   /** Sends a new message within this time. */
   burst(withinMs: number): void;
   /** Sends an earlier one again. */

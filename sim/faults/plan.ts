@@ -2,7 +2,7 @@ import type { FaultLog } from '../fault-log.ts';
 import type { Draws, Range } from '../random.ts';
 import { type Setup, topicOf } from '../setup.ts';
 import type { Fields } from '../yaml.ts';
-import type { Clients, ParameterSet } from './definition.ts';
+import type { BusyProducer, Clients, ParameterSet } from './definition.ts';
 import { type Fault, PLANNED_KINDS, type PlannedFault } from './index.ts';
 import { lastingMs, scheduledOf } from './lookup.ts';
 import { fieldOf } from './parameters.ts';
@@ -31,7 +31,7 @@ function each(
 
 /** Who has planned faults happen: clients, and a world. */
 export interface Crowd {
-  readonly producers: readonly Parameters<Parameters<Clients['inTurn']>[1]>[0][];
+  readonly producers: readonly BusyProducer[];
   readonly stranger: Clients['strangers'];
   readonly issuer: Clients['issuer'];
   hotTopic: string | null;
