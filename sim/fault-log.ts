@@ -1,24 +1,5 @@
-/** Every kind of fault a world can have, by family. Append-only: coverage and replay files name them. */
-export const FAULT_FAMILIES = {
-  network: ['drop', 'delay', 'duplicate', 'reorder', 'lost_reply', 'gone', 'partition', 'slow_reader'],
-  process: ['crash', 'pause', 'drain', 'shard_kill'],
-  clock: ['clock_forward', 'clock_back', 'clock_freeze', 'clock_drift'],
-  load: ['burst', 'poison', 'replay_storm', 'hot_topic', 'dedup_flood', 'connection_flood'],
-  authority: ['revoke', 'rollover', 'expired', 'authority_down', 'auth_failures'],
-  disk: [
-    'power_cut',
-    'disk_error',
-    'disk_full',
-    'short_write',
-    'lost_sync',
-    'bit_flip',
-    'misdirected_write',
-    'lost_file',
-    'descriptors',
-  ],
-} as const;
-export type FaultKind = (typeof FAULT_FAMILIES)[keyof typeof FAULT_FAMILIES][number];
-export const FAULT_KINDS = Object.values(FAULT_FAMILIES).flat() as FaultKind[];
+import { FAULT_KINDS, type FaultKind } from './faults/index.ts';
+
 const INDEX = Object.fromEntries(FAULT_KINDS.map((kind, i) => [kind, i])) as Record<FaultKind, number>;
 
 /** A fault is felt for so long after it is over. */

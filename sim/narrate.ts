@@ -2,7 +2,9 @@ import type { Fact } from '../src/core/facts.ts';
 import type { ProcessFact } from '../src/ports.ts';
 import type { Reply } from '../src/service/messages.ts';
 import type { Ask, Call, Exchange } from './call.ts';
-import { type Fault, lastsMs } from './fault.ts';
+import type { Fault } from './faults/index.ts';
+import { injectedOf, lastsMs } from './faults/lookup.ts';
+import { fieldOf } from './faults/parameters.ts';
 import type { Loop } from './loop.ts';
 import { idsIn } from './replay/script.ts';
 import type { Beyond } from './store.ts';
@@ -184,11 +186,10 @@ function factText(fact: Fact): string {
 }
 
 export function faultText(fault: Fault): string {
-  const { kind, node: _, ...rest } = fault;
-  const parts = Object.entries(rest).map(([name, value]) =>
-    name.endsWith('Ms')
-      ? `${name.slice(0, -2)} ${value} ms`
-      : `${name} ${Array.isArray(value) ? value.join('+') : value}`,
-  );
-  return [kind.replaceAll('_', ' '), ...parts].join(', ');
+  const values = fault as unknown as Readonly<Record<string, unknown>>;
+  const parts = Object.entries(injectedOf(fault.kind).parameters).map(([name, { unit }]) => {
+    const value = values[name];
+    return `${fieldOf(name)} ${Array.isArray(value) ? value.join('+') : value}${unit === 'ms' ? ' ms' : ''}`;
+  });
+  return [fault.kind.replaceAll('_', ' '), ...parts].join(', ');
 }

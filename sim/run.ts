@@ -1,6 +1,6 @@
 import { Generator } from './clients/generator.ts';
 import { type Conclusion, conclude } from './conclusion.ts';
-import { BENDS_TIME, DAMAGES } from './fault.ts';
+import { mayDamage } from './faults/lookup.ts';
 import type { Schedule } from './schedule.ts';
 import type { RunObserver } from './watch.ts';
 import { type RunResult, World } from './world.ts';
@@ -23,8 +23,8 @@ export function worldOf(
   seed: number,
   options: RunOptions = {},
 ): { world: World; driver: Generator } {
-  const clocksAreTrue = !schedule.faults.some(({ kind }) => BENDS_TIME.includes(kind));
-  const mayBeDamaged = schedule.faults.some(({ kind }) => DAMAGES.includes(kind));
+  const clocksAreTrue = !mayDamage(schedule.faults, 'clocks');
+  const mayBeDamaged = mayDamage(schedule.faults, 'disk');
   return {
     world: new World(schedule.setup, { seed, clocksAreTrue, mayBeDamaged, ...options }),
     driver: new Generator(schedule, seed),

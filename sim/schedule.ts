@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, type Limits } from '../src/core/limits.ts';
-import { GROUP_NAMES, type Group, PLENTY } from './capabilities.ts';
+import { PLENTY } from './capabilities.ts';
 import { RULE_NAMES, type RuleName } from './checkers/breach.ts';
 import { GOAL_NAMES } from './checkers/tally.ts';
 import { type ConsumerRules, TEMPER_NAMES } from './clients/consumer.ts';
@@ -7,10 +7,9 @@ import type { CapabilityRules } from './clients/issuer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
 import type { StreamerRules } from './clients/streamer.ts';
-import { FULL_OF, type FullOf } from './disk.ts';
-import { ERRORS_OF, type ErrorOf, LOSSES_OF, type LossOf, TEARS, type Tear } from './disk-trouble.ts';
-import { FAULT_MOST } from './fault.ts';
-import type { Direction } from './network.ts';
+import type { PlannedFault } from './faults/index.ts';
+import { NODES_MAX, SHARDS_MAX } from './faults/parameters.ts';
+import { readFault } from './faults/plan.ts';
 import { DEFECTS } from './node.ts';
 import type { Range } from './random.ts';
 import { SETTLE_BY, type Setup } from './setup.ts';
@@ -47,53 +46,12 @@ export interface Schedule {
   readonly violates: RuleName | null;
 }
 
-interface OnNode {
-  /** Null: chance says which. */
-  readonly node: number | null;
-}
-interface OnLinks extends OnNode {
-  readonly who: Group | 'all';
-}
-
-/** A fault as a schedule has it: first at `atMs`, then every `everyMs` (0: once). */
-export type PlannedFault = { readonly atMs: number; readonly everyMs: Range } & (
-  | ({ readonly kind: 'crash' | 'drain'; readonly downMs: Range } & OnNode)
-  | ({ readonly kind: 'pause' | 'clock_freeze'; readonly forMs: Range } & OnNode)
-  | ({ readonly kind: 'partition'; readonly direction: Direction; readonly forMs: Range } & OnLinks)
-  | ({ readonly kind: 'delay' | 'slow_reader'; readonly byMs: Range; readonly forMs: Range } & OnLinks)
-  | ({ readonly kind: 'clock_step'; readonly byMs: number } & OnNode)
-  | ({ readonly kind: 'clock_drift'; readonly rate: number; readonly forMs: Range } & OnNode)
-  | ({ readonly kind: 'connection_flood'; readonly connections: number; readonly forMs: Range } & OnNode)
-  | ({ readonly kind: 'power_cut'; readonly ops: Range; readonly tear: Tear; readonly downMs: Range } & OnNode)
-  | ({ readonly kind: 'disk_error'; readonly of: ErrorOf } & OnNode)
-  | ({ readonly kind: 'disk_full'; readonly bytes: number; readonly of: FullOf; readonly forMs: Range } & OnNode)
-  | ({ readonly kind: 'descriptors'; readonly forMs: Range } & OnNode)
-  | ({ readonly kind: 'short_write' | 'lost_sync'; readonly forMs: Range } & OnNode)
-  | ({ readonly kind: 'bit_flip'; readonly bits: number } & OnNode)
-  | ({ readonly kind: 'misdirected_write' } & OnNode)
-  | ({ readonly kind: 'lost_file'; readonly of: LossOf } & OnNode)
-  | ({ readonly kind: 'shard_kill' /** Null: chance says which. */; readonly shard: number | null } & OnNode)
-  | { readonly kind: 'burst' | 'replay_storm'; readonly messages: number }
-  | { readonly kind: 'dedup_flood'; readonly messages: number; readonly forMs: Range }
-  | { readonly kind: 'hot_topic' | 'authority_down'; readonly forMs: Range }
-  | { readonly kind: 'revoke'; readonly of: Group; readonly reissueMs: number }
-  | { readonly kind: 'rollover'; readonly overlapMs: number }
-  | {
-      readonly kind: 'auth_failures';
-      readonly calls: number;
-      readonly forged: number;
-      readonly attenuated: number;
-    }
-);
-export type PlannedKind = PlannedFault['kind'];
-
 const DAY_MS = 86_400_000;
 /** Simulated time is kept in 32 bits by the hash. */
 const DURATION_MS_MAX = 20 * DAY_MS;
 export const QUIET: NetworkRules = {
   ...{ latencyMs: { min: 1, max: 5 }, drop: 0, duplicate: 0, reorder: 0, lostReply: 0, gone: 0 },
 };
-const NEVER: Range = { min: 0, max: 0 };
 
 /** @throws ScheduleError naming file, line, column, field and limit */
 export function parseSchedule(text: string, file: string): Schedule {
@@ -111,7 +69,7 @@ export function parseSchedule(text: string, file: string): Schedule {
     streams: f.list('streams', streamsOf),
     admin: f.has('admin') ? f.within('admin', adminOf) : null,
     capabilities: f.within('capabilities', capabilitiesOf, { lifetimeMs: 0, quotaOps: PLENTY }),
-    faults: f.list('faults', (fault) => faultOf(fault, setup)),
+    faults: f.list('faults', (fault) => readFault(fault, setup)),
     goals: f.counts('goals', GOAL_NAMES),
     violates: f.has('violates') ? f.oneOf('violates', RULE_NAMES) : null,
   };
@@ -120,13 +78,13 @@ export function parseSchedule(text: string, file: string): Schedule {
 }
 
 function setupOf(f: Fields): Setup {
-  const nodes = f.whole('nodes', 1, 16, 1);
+  const nodes = f.whole('nodes', 1, NODES_MAX, 1);
   const topics = f.whole('topics', 1, 1000, 2);
   if (topics < nodes) f.refuse('topics', `must be at least the number of nodes, ${nodes}: each topic is at one node`);
   const durationMs = f.duration('duration', undefined, 1, DURATION_MS_MAX);
   return {
     nodes,
-    shards: f.whole('shards', 1, 64, 2),
+    shards: f.whole('shards', 1, SHARDS_MAX, 2),
     topics,
     limits: f.within('limits', limitsOf, DEFAULT_LIMITS),
     durationMs,
@@ -230,100 +188,3 @@ const capabilitiesOf = (c: Fields): CapabilityRules => ({
   lifetimeMs: c.duration('lifetime', 0),
   quotaOps: c.whole('quota', 1, PLENTY, PLENTY),
 });
-
-export const PLANNED_KINDS = [
-  ...(['crash', 'drain', 'pause', 'partition', 'delay', 'slow_reader'] as const),
-  ...(['clock_step', 'clock_freeze', 'clock_drift', 'connection_flood', 'burst', 'replay_storm'] as const),
-  ...(['dedup_flood', 'hot_topic', 'authority_down', 'revoke', 'rollover', 'auth_failures'] as const),
-  ...(['power_cut', 'disk_error', 'disk_full', 'short_write', 'lost_sync', 'bit_flip', 'misdirected_write'] as const),
-  ...(['shard_kill', 'lost_file', 'descriptors'] as const),
-] satisfies readonly PlannedKind[];
-
-function faultOf(f: Fields, { nodes, shards, durationMs }: Setup): PlannedFault {
-  const kind = f.oneOf('kind', PLANNED_KINDS);
-  const atMs = f.duration('at');
-  if (atMs >= durationMs) f.refuse('at', 'must be before the end of the run');
-  const when = { kind, atMs, everyMs: f.range('every', NEVER) };
-  const onNode = (): OnNode => ({ node: f.has('node') ? f.whole('node', 0, nodes - 1) : null });
-  const onLinks = (): OnLinks => ({ ...onNode(), who: f.oneOf('who', ['all', ...GROUP_NAMES], 'all') });
-  const onShard = (): object => ({ ...onNode(), shard: f.has('shard') ? f.whole('shard', 0, shards - 1) : null });
-  return { ...when, ...paramsOf(kind, f, { onNode, onLinks, onShard }) } as PlannedFault;
-}
-
-interface Places {
-  readonly onNode: () => object;
-  readonly onLinks: () => object;
-  readonly onShard: () => object;
-}
-
-function paramsOf(kind: PlannedKind, f: Fields, { onNode, onLinks, onShard }: Places): object {
-  switch (kind) {
-    case 'crash':
-    case 'drain':
-      return { ...onNode(), downMs: f.range('down') };
-    case 'pause':
-    case 'clock_freeze':
-      return { ...onNode(), forMs: f.range('for') };
-    case 'partition':
-      return {
-        ...onLinks(),
-        forMs: f.range('for'),
-        direction: f.oneOf('direction', ['both', 'requests', 'replies'], 'both'),
-      };
-    case 'delay':
-    case 'slow_reader':
-      return { ...onLinks(), byMs: f.range('by'), forMs: f.range('for') };
-    case 'clock_step':
-      return { ...onNode(), byMs: f.shift('by') };
-    case 'clock_drift':
-      return { ...onNode(), rate: f.number('rate', 0.1, 10), forMs: f.range('for') };
-    case 'connection_flood':
-      return { ...onNode(), connections: f.whole('connections', 1, FAULT_MOST.connections), forMs: f.range('for') };
-    case 'power_cut':
-      return {
-        ...onNode(),
-        ops: f.wholeRange('ops', FAULT_MOST.ops, { min: 1, max: 20 }),
-        tear: f.oneOf('tear', TEARS, 'sector'),
-        downMs: f.range('down'),
-      };
-    case 'disk_error':
-      return { ...onNode(), of: f.oneOf('of', ERRORS_OF, 'write') };
-    case 'disk_full':
-      return {
-        ...onNode(),
-        bytes: f.whole('bytes', 0, FAULT_MOST.bytes, 0),
-        of: f.oneOf('of', FULL_OF, 'space'),
-        forMs: f.range('for'),
-      };
-    case 'short_write':
-    case 'lost_sync':
-    case 'descriptors':
-      return { ...onNode(), forMs: f.range('for') };
-    case 'bit_flip':
-      return { ...onNode(), bits: f.whole('bits', 1, FAULT_MOST.bits, 1) };
-    case 'misdirected_write':
-      return onNode();
-    case 'lost_file':
-      return { ...onNode(), of: f.oneOf('of', LOSSES_OF, 'missing') };
-    case 'shard_kill':
-      return onShard();
-    case 'burst':
-    case 'replay_storm':
-      return { messages: f.whole('messages', 1, 1_000_000) };
-    case 'dedup_flood':
-      return { messages: f.whole('messages', 1, 1_000_000), forMs: f.range('for') };
-    case 'hot_topic':
-    case 'authority_down':
-      return { forMs: f.range('for') };
-    case 'revoke':
-      return { of: f.oneOf('of', ['producers', 'consumers', 'streamers']), reissueMs: f.duration('reissue', 0) };
-    case 'rollover':
-      return { overlapMs: f.duration('overlap') };
-    case 'auth_failures':
-      return {
-        calls: f.whole('calls', 1, 100_000),
-        forged: f.share('forged', 0.5),
-        attenuated: f.share('attenuated', 0),
-      };
-  }
-}

@@ -8,7 +8,7 @@ import { type Call, copyId, type Exchange, type Reply } from './call.ts';
 import type { HistoryChecker } from './checkers/history.ts';
 import type { NodeChecker } from './checkers/node.ts';
 import { type Tally, WORLD_ROW } from './checkers/tally.ts';
-import type { Fault } from './fault.ts';
+import type { Fault } from './faults/index.ts';
 import { type Loop, RECORDS } from './loop.ts';
 import type { Beyond, Opened } from './store.ts';
 import type { World } from './world.ts';

@@ -5,8 +5,8 @@ import { NodeChecker } from './checkers/node.ts';
 import { Tally } from './checkers/tally.ts';
 import { NodeClock } from './clock.ts';
 import type { Verdict } from './conclusion.ts';
-import { Injector } from './fault.ts';
 import { FaultLog } from './fault-log.ts';
+import { Injector } from './faults/injector.ts';
 import { Loop } from './loop.ts';
 import { Network } from './network.ts';
 import { SimNode } from './node.ts';
@@ -85,7 +85,7 @@ export class World {
     this.watch = new Watch(loop, this.history, this.tally, options.observers ?? []);
     for (let i = 0; i < setup.nodes; i++) this.addNode(i, options);
     this.network = new Network(loop, this.nodes, faults, this.watch);
-    this.injector = new Injector(loop, this.nodes, this.network, faults, this.watch);
+    this.injector = new Injector({ loop, nodes: this.nodes, network: this.network, faults, watch: this.watch });
     for (const observer of options.observers ?? []) observer.begin?.(this);
   }
 

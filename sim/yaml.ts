@@ -157,12 +157,12 @@ export class Fields {
   }
 
   /** `5`, or `1..20`. */
-  wholeRange(key: string, max: number, fallback?: Range): Range {
-    return this.scalar(key, fallback, `a whole number or a range within 0..${max}, like 0..100`, (value) => {
+  wholeRange(key: string, max: number, fallback?: Range, min = 0): Range {
+    return this.scalar(key, fallback, `a whole number or a range within ${min}..${max}, like ${min}..100`, (value) => {
       const match = /^([0-9]{1,9})(?:\.\.([0-9]{1,9}))?$/.exec(String(value));
       if (match === null) return null;
       const [low, high] = [Number(match[1]), Number(match[2] ?? match[1])];
-      return high < low || high > max ? null : { min: low, max: high };
+      return low < min || high < low || high > max ? null : { min: low, max: high };
     });
   }
 
@@ -235,14 +235,15 @@ const found = (node: Node): string => (isScalar(node) && node.value !== null ? `
 
 const DAY_MS = 86_400_000;
 /** Times beyond it would be no times. */
-const LONGEST_MS = 3650 * DAY_MS;
+export const LONGEST_MS = 3650 * DAY_MS;
 
 /** Enough to set a clock to 1970, and from there to now. */
-const SHIFT_DAYS_MAX = 20_000;
+export const SHIFT_DAYS_MAX = 20_000;
+export const SHIFT_MS_MAX = SHIFT_DAYS_MAX * DAY_MS;
 const SHIFT = `a duration of at most ${SHIFT_DAYS_MAX}d, like 2m or -2m`;
 
 function shiftOf(value: unknown): number | null {
   if (typeof value !== 'string') return null;
   const ms = durationMs(value.replace(/^-/, ''));
-  return ms === null || ms > SHIFT_DAYS_MAX * DAY_MS ? null : value.startsWith('-') ? -ms : ms;
+  return ms === null || ms > SHIFT_MS_MAX ? null : value.startsWith('-') ? -ms : ms;
 }

@@ -1,6 +1,7 @@
 import { ACTION_OF, EVENTS, FACT_OF, WORLD_ACTIONS } from '../../spec/vocabulary.ts';
 import type { MessageFact } from '../../src/core/facts.ts';
-import { FAULT_KINDS, type FaultLog } from '../fault-log.ts';
+import type { FaultLog } from '../fault-log.ts';
+import { FAULT_KINDS } from '../faults/index.ts';
 import type { Loop } from '../loop.ts';
 import type { View } from './view.ts';
 

@@ -1,14 +1,15 @@
 import type { Delivery } from '../../src/service/messages.ts';
 import type { Answered, Ask, LeaseRef, Streamed } from '../call.ts';
 import type { Capability, Group } from '../capabilities.ts';
+import type { PlannedFault } from '../faults/index.ts';
+import { fire } from '../faults/plan.ts';
 import { type Draws, Stream } from '../random.ts';
-import type { NetworkRules, PlannedFault, Schedule } from '../schedule.ts';
+import type { NetworkRules, Schedule } from '../schedule.ts';
 import { nodeOfTopic, topicOf } from '../setup.ts';
 import type { Driver, World } from '../world.ts';
 import { Consumer } from './consumer.ts';
 import { Issuer } from './issuer.ts';
 import { Admin, Stranger } from './others.ts';
-import { fire } from './plan.ts';
 import { Port } from './port.ts';
 import { Producer } from './producer.ts';
 import { Streamer } from './streamer.ts';

@@ -2,13 +2,13 @@ import { PARK_MS_MAX } from '../../spec/shard.machine.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { PLENTY } from '../capabilities.ts';
 import { TEMPER_NAMES } from '../clients/consumer.ts';
-import { ERRORS_OF, LOSSES_OF, TEARS } from '../disk-trouble.ts';
-import { DAMAGES } from '../fault.ts';
-import { type Draws, type Range, Stream } from '../random.ts';
-import { type NetworkRules, PLANNED_KINDS, type PlannedFault, type PlannedKind, type Schedule } from '../schedule.ts';
+import { DRAWN_ALONE, DRAWN_TOGETHER, type PlannedFault } from '../faults/index.ts';
+import { type AnyScheduled, mayDamage } from '../faults/lookup.ts';
+import { range } from '../faults/usual.ts';
+import { type Draws, Stream } from '../random.ts';
+import type { NetworkRules, Schedule } from '../schedule.ts';
 import type { Setup } from '../setup.ts';
 
-const range = (min: number, max: number): Range => ({ min, max });
 const NEVER = range(0, 0);
 const SKEWS_MS = [0, 0, 0, 90_000, -90_000, 3_600_000, -3_600_000];
 
@@ -43,27 +43,18 @@ export function swarmSchedule(seed: number): Schedule {
       quotaOps: random.chance(0.15) ? 1 + random.below(20) : PLENTY,
     },
     faults: [
-      ...faultsOf(
-        PLANNED_KINDS.filter((kind) => !ALONE.includes(kind)),
-        random,
-        setup,
-      ),
-      ...alone(seed, setup),
+      ...faultsOf(DRAWN_TOGETHER, random, setup),
+      ...DRAWN_ALONE.flatMap((fault) => faultsOf([fault], new Stream(seed, `swarm, ${fault.kind}`), setup)),
     ],
     goals: {},
     violates: null,
   };
 }
 
-const faultsOf = (kinds: readonly PlannedKind[], random: Draws, setup: Setup): PlannedFault[] =>
+const faultsOf = (kinds: readonly AnyScheduled[], random: Draws, setup: Setup): PlannedFault[] =>
   kinds
-    .filter((kind) => random.chance(DAMAGES.includes(kind) ? 0.06 : 0.25))
+    .filter((kind) => random.chance(mayDamage([kind], 'disk') ? 0.06 : 0.25))
     .map((kind) => faultOf(kind, random, setup));
-
-/** Drawn each from a stream of its own, as every kind that comes to these: none moves what is drawn for another. */
-const ALONE: readonly PlannedKind[] = ['lost_file', 'descriptors'];
-const alone = (seed: number, setup: Setup): PlannedFault[] =>
-  ALONE.flatMap((kind) => faultsOf([kind], new Stream(seed, `swarm, ${kind}`), setup));
 
 /** Some have a small disk; never one that dead letters fill up, which nobody consumes. */
 function onDisk(random: Draws, setup: Setup): Setup {
@@ -196,76 +187,15 @@ const adminOf = (random: Draws): NonNullable<Schedule['admin']> => ({
   ratePerS: random.chance(0.4) ? random.pick([1, 10, 1_000]) : 0,
 });
 
-function faultOf(kind: PlannedKind, random: Draws, { durationMs, nodes }: Setup): PlannedFault {
-  const often = random.chance(0.6)
+function faultOf(definition: AnyScheduled, random: Draws, { durationMs, nodes }: Setup): PlannedFault {
+  const { kind, by } = definition;
+  const everyMs = random.chance(0.6)
     ? random.pick([range(500, 2_000), range(1_000, 5_000), range(5_000, 10_000)])
     : NEVER;
-  const when = { kind, atMs: random.below(durationMs), everyMs: often };
-  return { ...when, ...paramsOf(kind, random, nodes) } as PlannedFault;
-}
-
-function paramsOf(kind: PlannedKind, random: Draws, nodes: number): object {
+  const atMs = random.below(durationMs);
   const node = random.chance(0.5) ? random.below(nodes) : null;
   const who = random.pick(['all', 'all', 'producers', 'consumers'] as const);
   const forMs = random.pick([range(1, 200), range(200, 2_000), range(2_000, 10_000)]);
-  switch (kind) {
-    case 'crash':
-    case 'drain':
-      return { node, downMs: random.pick([range(1, 10), range(10, 500), range(500, 5_000)]) };
-    case 'pause':
-    case 'clock_freeze':
-      return { node, forMs };
-    case 'partition':
-      return { node, who, forMs, direction: random.pick(['both', 'requests', 'replies'] as const) };
-    case 'delay':
-    case 'slow_reader':
-      return { node, who, forMs, byMs: random.pick([range(1, 100), range(100, 3_000), range(5_000, 6_000)]) };
-    case 'clock_step':
-      return {
-        node,
-        byMs: random.pick([1, -1]) * random.pick([500, 5_000, 60_000, 119_000, 150_000, 3_600_000, 86_400_000]),
-      };
-    case 'clock_drift':
-      return { node, forMs, rate: random.pick([0.5, 0.9, 1.01, 1.5, 3]) };
-    case 'connection_flood':
-      return { node, forMs, connections: random.pick([1, 5, 2_000]) };
-    case 'power_cut':
-      return {
-        ...{ node, ops: random.pick([range(1, 1), range(1, 5), range(1, 40)]), tear: random.pick(TEARS) },
-        downMs: random.pick([range(1, 10), range(10, 500), range(500, 5_000)]),
-      };
-    case 'disk_error':
-      return { node, of: random.pick(ERRORS_OF) };
-    case 'disk_full':
-      return { node, forMs, bytes: random.pick([0, 1_000, 100_000, 200_000]), of: 'space' };
-    case 'short_write':
-    case 'lost_sync':
-    case 'descriptors':
-      return { node, forMs };
-    case 'bit_flip':
-      return { node, bits: random.pick([1, 1, 20, 1_000]) };
-    case 'misdirected_write':
-      return { node };
-    case 'lost_file':
-      return { node, of: random.pick(LOSSES_OF) };
-    case 'shard_kill':
-      return { node, shard: null };
-    case 'burst':
-    case 'replay_storm':
-      return { messages: random.pick([1, 5, 50]) };
-    case 'dedup_flood':
-      return { messages: random.pick([10, 50]), forMs };
-    case 'hot_topic':
-    case 'authority_down':
-      return { forMs };
-    case 'revoke':
-      return {
-        of: random.pick(['producers', 'consumers'] as const),
-        reissueMs: random.chance(0.8) ? random.pick([1, 1_000]) : 0,
-      };
-    case 'rollover':
-      return { overlapMs: random.pick([1, 1_000, 10_000]) };
-    case 'auth_failures':
-      return { calls: random.pick([3, 20]), forged: random.pick([0, 0.5, 1]), attenuated: 0 };
-  }
+  const params = definition.draw(random, { who, forMs });
+  return { kind, atMs, everyMs, ...(by === 'node' ? { node } : {}), ...params } as unknown as PlannedFault;
 }

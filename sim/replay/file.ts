@@ -4,6 +4,7 @@ import { readBounded } from '../../src/bounded.ts';
 import { visible } from '../../src/visible.ts';
 import { CLIENT_GOALS } from '../checkers/tally.ts';
 import { type Conclusion, conclude, type Expectations, NOTHING_MORE } from '../conclusion.ts';
+import { completed } from '../faults/lookup.ts';
 import { whyUnreadable } from '../files.ts';
 import type { RunResult, World } from '../world.ts';
 import { ScheduleError } from '../yaml.ts';
@@ -115,13 +116,17 @@ export function parseReplay(text: string, path: string): Replay {
   const replay = {
     ...rest,
     expects: rest.expects ?? { ...NOTHING_MORE, counted: {} },
-    script: { ...script, capabilities },
+    script: { ...script, capabilities, elements: script.elements.map(whole) },
     prints: [...new Uint32Array(bytes.buffer, 0, bytes.length >> 2)],
   };
   checkSetup(replay.script, path);
   for (const i of script.elements.keys()) check(replay.script, i, `${path}: script.elements[${i}]`);
   return replay;
 }
+
+/** With all that later versions say of it. */
+const whole = (element: Element): Element =>
+  'fault' in element ? { ...element, fault: completed(element.fault) } : element;
 
 /** @throws ScheduleError */
 function checkSetup({ setup: { syncMs } }: Script, path: string): void {

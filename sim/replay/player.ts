@@ -1,5 +1,5 @@
 import type { Client } from '../call.ts';
-import { DAMAGES } from '../fault.ts';
+import { mayDamage } from '../faults/lookup.ts';
 import type { RunObserver } from '../watch.ts';
 import { type Driver, type RunResult, World } from '../world.ts';
 import { Acquaintance, type Element, type Script, type ScriptCall } from './script.ts';
@@ -65,7 +65,8 @@ export interface PlayOptions {
 /** The world of a script, and what drives it. */
 export function playerOf(script: Script, options: PlayOptions = {}): { world: World; driver: Driver } {
   const { setup, clocksAreTrue, tapes } = script;
-  const mayBeDamaged = script.elements.some((element) => 'fault' in element && DAMAGES.includes(element.fault.kind));
+  const faults = script.elements.flatMap((element) => ('fault' in element ? [element.fault] : []));
+  const mayBeDamaged = mayDamage(faults, 'disk');
   const world = new World(setup, { seed: 0, clocksAreTrue, mayBeDamaged, tapes, ...options });
   return { world, driver: new Player(script) };
 }

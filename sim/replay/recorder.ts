@@ -1,7 +1,7 @@
 import type { Delivery } from '../../src/service/messages.ts';
 import type { Call, Reply } from '../call.ts';
 import type { Capability } from '../capabilities.ts';
-import type { Fault } from '../fault.ts';
+import type { Fault } from '../faults/index.ts';
 import { SETTLE_CALLS_FROM } from '../settle.ts';
 import type { RunObserver } from '../watch.ts';
 import type { World } from '../world.ts';

@@ -4,11 +4,11 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
 import { RULE_NAMES } from '../checkers/breach.ts';
 import { GOAL_NAMES } from '../checkers/tally.ts';
-import { FULL_OF } from '../disk.ts';
-import { ERRORS_OF, LOSSES_OF, TEARS } from '../disk-trouble.ts';
-import { FAULT_MOST } from '../fault.ts';
+import { INJECTED } from '../faults/lookup.ts';
+import { NODES_MAX, ROOT_KEYS_MAX, SHARDS_MAX } from '../faults/parameters.ts';
 import { DEFECTS } from '../node.ts';
 import { SETTLE_BY } from '../setup.ts';
+import { SHIFT_MS_MAX } from '../yaml.ts';
 
 /** A replay file as JSON Schema. Closed: unknown fields are refused (T4). */
 const closed = { additionalProperties: false } as const;
@@ -20,10 +20,9 @@ const text = Type.String({ maxLength: 1000, pattern: '^[^\\u0000-\\u001f\\u007f-
 const object = (fields: Record<string, TSchema>): TSchema => Type.Object(fields, closed);
 const orNull = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()]);
 const range = object({ min: ms, max: ms });
-const who = Type.Enum(['all', ...GROUP_NAMES]);
 
 const whole = (minimum: number, maximum: number): TSchema => Type.Integer({ minimum, maximum });
-const shift = whole(-FAULT_MOST.stepMs, FAULT_MOST.stepMs);
+const shift = whole(-SHIFT_MS_MAX, SHIFT_MS_MAX);
 /** Bounds that nothing is held to, or that nobody can reach, would make time stand still. */
 const LIMITS: Readonly<Record<keyof Limits, TSchema>> = {
   ...(Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((key) => [key, whole(1, Number.MAX_SAFE_INTEGER)])) as Record<
@@ -37,16 +36,16 @@ const LIMITS: Readonly<Record<keyof Limits, TSchema>> = {
 };
 
 const setup = object({
-  nodes: Type.Integer({ minimum: 1, maximum: 16 }),
-  shards: Type.Integer({ minimum: 1, maximum: 64 }),
+  nodes: whole(1, NODES_MAX),
+  shards: whole(1, SHARDS_MAX),
   topics: Type.Integer({ minimum: 1, maximum: 1000 }),
   limits: object(LIMITS),
   durationMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   settleMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   settleBy: Type.Enum([...SETTLE_BY]),
-  heals: orNull(Type.Array(Type.Integer({ minimum: 0, maximum: 15 }), { minItems: 1 })),
+  heals: orNull(Type.Array(whole(0, NODES_MAX - 1), { minItems: 1 })),
   syncMs: range,
-  skewMs: Type.Array(shift, { maxItems: 16 }),
+  skewMs: Type.Array(shift, { maxItems: NODES_MAX }),
   cacheTtlMs: ms,
   connectionsMax: count(1),
   diskBytes: Type.Optional(orNull(count(1))),
@@ -55,7 +54,7 @@ const setup = object({
 
 const capability = object({
   name: text,
-  key: Type.Integer({ minimum: 1, maximum: 200 }),
+  key: whole(1, ROOT_KEYS_MAX),
   nonce: Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{26}$' }),
   ops: Type.Array(Type.Enum([...OPS]), { minItems: 1 }),
   topic: Type.String({ pattern: '^[a-z0-9][a-z0-9._:-]{0,127}$' }),
@@ -68,37 +67,21 @@ const capability = object({
   ),
 });
 
-const node = Type.Integer({ minimum: 0, maximum: 15 });
+const node = whole(0, NODES_MAX - 1);
 const kind = (...names: readonly string[]): TSchema => Type.Enum([...names]);
 /** One of each, by what it says it is. */
-export const FAULTS = [
-  object({ node, kind: kind('crash', 'drain'), downMs: ms }),
-  object({ node, kind: kind('pause', 'clock_freeze'), forMs: ms }),
-  object({ node, kind: kind('partition'), who, direction: kind('both', 'requests', 'replies'), forMs: ms }),
-  object({ node, kind: kind('delay', 'slow_reader'), who, byMs: ms, forMs: ms }),
-  object({ node, kind: kind('clock_step'), byMs: shift }),
-  object({ node, kind: kind('clock_drift'), rate: Type.Number({ minimum: 0.1, maximum: 10 }), forMs: ms }),
-  object({ node, kind: kind('connection_flood'), connections: whole(1, FAULT_MOST.connections), forMs: ms }),
-  object({ node, kind: kind('power_cut'), ops: whole(1, FAULT_MOST.ops), tear: kind(...TEARS), downMs: ms }),
-  object({ node, kind: kind('disk_error'), of: kind(...ERRORS_OF) }),
+export const FAULTS = INJECTED.map(({ kind: name, parameters }) =>
   object({
     node,
-    kind: kind('disk_full'),
-    bytes: whole(0, FAULT_MOST.bytes),
-    of: Type.Optional(kind(...FULL_OF)),
-    forMs: ms,
+    kind: kind(name),
+    ...Object.fromEntries(
+      Object.entries(parameters).map(([field, { schema, formerly }]) => [
+        field,
+        formerly === undefined ? schema : Type.Optional(schema),
+      ]),
+    ),
   }),
-  object({ node, kind: kind('short_write', 'lost_sync', 'descriptors'), forMs: ms }),
-  object({ node, kind: kind('bit_flip'), bits: whole(1, FAULT_MOST.bits) }),
-  object({ node, kind: kind('misdirected_write') }),
-  object({ node, kind: kind('lost_file'), of: kind(...LOSSES_OF) }),
-  object({ node, kind: kind('shard_kill'), shard: Type.Integer({ minimum: 0, maximum: 63 }) }),
-  object({
-    node,
-    kind: kind('keyring'),
-    keys: Type.Array(Type.Integer({ minimum: 1, maximum: 200 }), { minItems: 1 }),
-  }),
-];
+);
 
 const topic = Type.String({ pattern: '^[a-z0-9][a-z0-9._:-]{0,127}$' });
 const verb = (name: string, fields: Record<string, TSchema>): TSchema => object({ verb: Type.Enum([name]), ...fields });

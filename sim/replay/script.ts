@@ -2,7 +2,7 @@ import type { Delivery, Request } from '../../src/service/messages.ts';
 import type { Ask, BatchAsk, Call, Copy, LeaseRef, Reply } from '../call.ts';
 import type { Capability, Group } from '../capabilities.ts';
 import { FORGED_RECEIPT } from '../clients/consumer.ts';
-import type { Fault } from '../fault.ts';
+import type { Fault } from '../faults/index.ts';
 import type { Setup } from '../setup.ts';
 
 /** A request as a script has it: ids and receipts are named by what they belong to, payloads are hex. */

@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts';
 import type { Verdict } from '../conclusion.ts';
-import type { Fault } from '../fault.ts';
+import type { Fault } from '../faults/index.ts';
 import { isHealed, type Setup } from '../setup.ts';
 import type { RunResult } from '../world.ts';
 import { play } from './player.ts';

@@ -6,7 +6,7 @@ import { RULES } from '../checkers/breach.ts';
 import { ACTIONS } from '../checkers/tally.ts';
 import { EPOCH_MS } from '../clock.ts';
 import type { Conclusion } from '../conclusion.ts';
-import { FAULT_KINDS } from '../fault-log.ts';
+import { FAULT_KINDS } from '../faults/index.ts';
 import { HAPPENINGS, type Happening, Narrator } from '../narrate.ts';
 import type { RunResult, World } from '../world.ts';
 import type { Arrow, ReportData, ReportMessage, ReportRows, Seen } from './model.ts';

@@ -3,7 +3,7 @@ import { RULES } from '../checkers/breach.ts';
 import type { HistoryCounts } from '../checkers/history.ts';
 import { ACTIONS, emptyCells } from '../checkers/tally.ts';
 import { type Conclusion, SIM_EXIT } from '../conclusion.ts';
-import { FAULT_FAMILIES, FAULT_KINDS, type FaultKind } from '../fault-log.ts';
+import { FAULT_FAMILIES, FAULT_KINDS, type FaultKind } from '../faults/index.ts';
 import { type BatchCounts, JUDGED_FROM, neverReached } from '../fuzz/batch.ts';
 import type { Catch } from '../fuzz/hunt.ts';
 import type { Replay } from '../replay/file.ts';
@@ -195,7 +195,7 @@ export function formatCoverage(matrix: readonly number[]): string {
   const felt = (kind: FaultKind): boolean => cells(kind).some((count) => count > 0);
   const line = (name: string, texts: readonly string[]): string =>
     name.padEnd(NAME) + texts.map((text) => text.padStart(CELL)).join('');
-  const blocks = Object.entries(FAULT_FAMILIES).flatMap(([family, kinds]) => {
+  const blocks = FAULT_FAMILIES.flatMap(([family, kinds]) => {
     const rows = kinds.filter(felt).map((kind) => line(`  ${kind}`, cells(kind).map(short)));
     return rows.length === 0 ? [] : [family, ...rows];
   });

@@ -4,21 +4,28 @@ import { describe, expect, it } from 'vitest';
 import { GOAL_NAMES } from '../../sim/checkers/tally.ts';
 import { TEMPER_NAMES } from '../../sim/clients/consumer.ts';
 import { SIM_EXIT } from '../../sim/conclusion.ts';
+import { PLANNED_KINDS, type PlannedKind } from '../../sim/faults/index.ts';
+import { scheduledOf } from '../../sim/faults/lookup.ts';
+import { fieldOf } from '../../sim/faults/parameters.ts';
 import { readSchedule } from '../../sim/files.ts';
 import { DEFECTS } from '../../sim/node.ts';
 import { formatResult } from '../../sim/report/text.ts';
 import { runSchedule } from '../../sim/run.ts';
-import { PLANNED_KINDS, parseSchedule } from '../../sim/schedule.ts';
+import { parseSchedule } from '../../sim/schedule.ts';
 import { PLANTED } from './planted/bugs.ts';
 
 const text = readFileSync(resolve(import.meta.dirname, '../../docs/simulator.md'), 'utf8');
 const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
 
-/** Whatever a fault may need. What one does not know is refused as well, but only after all that it knows was read. */
-const PARAMS = [
-  ...['down: 1s', 'for: 1s', 'by: 1s', 'rate: 1', 'connections: 1', 'messages: 1'],
-  ...['overlap: 1s', 'calls: 1', 'bytes: 1', 'bits: 1', 'ops: 1'],
-].join(', ');
+/** A fault of this kind with all that must be said of it, and something that nobody knows. */
+function unknownIn(kind: PlannedKind): string {
+  const needed = Object.entries(scheduledOf(kind).parameters).filter(([, { fallback }]) => fallback === null);
+  const values = needed.map(([name, { unit, schema }]) => {
+    const [first] = (schema as { enum?: readonly string[] }).enum ?? [];
+    return `${fieldOf(name)}: ${unit === 'ms' ? '1s' : (first ?? 1)}, `;
+  });
+  return `faults: [ { kind: ${kind}, at: 0s, ${values.join('')}zzz: 1 } ]`;
+}
 
 function messageOf(schedule: string): string {
   try {
@@ -86,8 +93,9 @@ describe('docs/simulator.md', () => {
       [producers, 'admin: { every: 1s, zzz: 1 }'],
       [producers, 'capabilities: { zzz: 1 }'],
       [producers, 'consumers: [ { kind: good, count: 1, zzz: 1 } ]'],
-      ...PLANNED_KINDS.map((kind) => [producers, `faults: [ { kind: ${kind}, at: 0s, ${PARAMS}, zzz: 1 } ]`]),
+      ...PLANNED_KINDS.map((kind) => [producers, unknownIn(kind)]),
     ].map((lines) => messageOf([...least, ...lines].join('\n')));
+    expect(unknown.filter((message) => !message.includes('known here are '))).toEqual([]);
     const known = unknown.flatMap((message) => message.split('known here are ')[1]?.split(', ') ?? []);
     expect(new Set(known).size).toBeGreaterThan(70);
     expect([...new Set(known)].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);

@@ -138,9 +138,13 @@ describe('replay files: what is wrong is named', () => {
       withFault({ kind: 'bit_flip', bits: 1_000_000_000 }),
       /elements\.0\.fault\.bits: must be/,
     ],
-    ['a clock set by more than a day', withFault({ kind: 'clock_step', byMs: 1e300 }), /elements\.0\.fault\.byMs/],
+    [
+      'a clock set by more than a schedule may',
+      withFault({ kind: 'clock_step', byMs: 1e300 }),
+      /elements\.0\.fault\.byMs/,
+    ],
     ['a flood beyond all sockets', withFault({ kind: 'connection_flood', connections: 1e9, forMs: 1 }), /connections/],
-    ['a skew beyond a day', setup({ skewMs: [1e18] }), /setup\.skewMs\.0/],
+    ['a skew beyond what a schedule may have', setup({ skewMs: [1e18] }), /setup\.skewMs\.0/],
     ['syncs that end before they begin', setup({ syncMs: { min: 2, max: 1 } }), /syncMs: max must be at least min/],
     ['no attempts at all', setup({ limits: { maxAttempts: 0 } }), /limits/],
     ['a title of several lines', broken((file) => Object.assign(file, { title: 'a\nb' })), /title/],
@@ -153,6 +157,21 @@ describe('replay files: what is wrong is named', () => {
   for (const [what, text, message] of cases) {
     it(what, () => expect(() => parseReplay(text, 'f')).toThrow(message));
   }
+
+  it('what a schedule may ask for at most, its replay file may have', () => {
+    const [at, every] = [1, { min: 0, max: 0 }];
+    const furthest = { kind: 'clock_step', atMs: at, everyMs: every, node: 0, byMs: 20_000 * 86_400_000 } as const;
+    const recorded = record({ ...shorten('happy-path', 300), faults: [furthest] });
+    expect(parseReplay(formatReplay(saved(recorded)), 'f').script.elements).toContainEqual({
+      atMs: at,
+      fault: { kind: 'clock_step', node: 0, byMs: furthest.byMs },
+    });
+  });
+
+  it('what an earlier version did not say yet is what it meant', () => {
+    const read = parseReplay(withFault({ kind: 'disk_full', bytes: 5, forMs: 1 }), 'f');
+    expect(read.script.elements[0]).toMatchObject({ fault: { kind: 'disk_full', bytes: 5, of: 'space', forMs: 1 } });
+  });
 
   it('drawn runs are within the bounds of their own files', () => {
     for (let seed = 1; seed <= 40; seed++) {

@@ -5,14 +5,15 @@ import { TimeChecker } from '../../sim/checkers/time.ts';
 import { EPOCH_MS, NodeClock } from '../../sim/clock.ts';
 import { ItfTrace } from '../../sim/export/itf.ts';
 import { SHIVIZ_EXPRESSION, ShiVizLog } from '../../sim/export/shiviz.ts';
-import { FAULT_KINDS, FaultLog } from '../../sim/fault-log.ts';
+import { FaultLog } from '../../sim/fault-log.ts';
+import { FAULT_KINDS, type PlannedFault } from '../../sim/faults/index.ts';
 import { readSchedule } from '../../sim/files.ts';
 import { swarmSchedule } from '../../sim/fuzz/swarm.ts';
 import { Loop } from '../../sim/loop.ts';
 import { type Happening, Narrator } from '../../sim/narrate.ts';
 import { formatCoverage } from '../../sim/report/text.ts';
 import { runSchedule } from '../../sim/run.ts';
-import type { PlannedFault, Schedule } from '../../sim/schedule.ts';
+import type { Schedule } from '../../sim/schedule.ts';
 import { Authority } from '../../src/auth/authorize.ts';
 
 const DAY_MS = 86_400_000;
