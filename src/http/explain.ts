@@ -32,30 +32,33 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * The first thing that is wrong with a value, or null when nothing is. It stops there: whoever sends what is wrong in thousands of
- * places learns of one of them, for the price of one.
+ * places learns of one of them, for the price of one. Where it is gets written down on the way back: what is right is passed without
+ * a trace.
  */
-export const explain = (schema: TSchema, value: unknown): Fault | null => faultIn(schema as Rules, value, []);
+export const explain = (schema: TSchema, value: unknown): Fault | null => faultIn(schema as Rules, value);
 
-function faultIn(rules: Rules, value: unknown, path: readonly string[]): Fault | null {
-  const wrong = (keyword: string, text: string): Fault => ({ path, keyword, text });
+const fault = (keyword: string, text: string): Fault => ({ path: [], keyword, text });
+const under = (name: string, { path, keyword, text }: Fault): Fault => ({ path: [name, ...path], keyword, text });
+
+function faultIn(rules: Rules, value: unknown): Fault | null {
   if (rules.enum !== undefined)
-    return rules.enum.includes(value) ? null : wrong('enum', 'must be equal to one of the allowed values');
+    return rules.enum.includes(value) ? null : fault('enum', 'must be equal to one of the allowed values');
   const type = rules.type;
-  if (type !== undefined && !IS[type]?.(value)) return wrong('type', `must be ${type}`);
+  if (type !== undefined && !IS[type]?.(value)) return fault('type', `must be ${type}`);
   if (type === 'string') {
-    if (!matches(rules.pattern, value as string)) return wrong('pattern', 'must match pattern');
+    if (!matches(rules.pattern, value as string)) return fault('pattern', 'must match pattern');
     const { maxLength = Number.POSITIVE_INFINITY } = rules;
     return isLonger(value as string, maxLength)
-      ? wrong('maxLength', `must have at most ${maxLength} characters`)
+      ? fault('maxLength', `must have at most ${maxLength} characters`)
       : null;
   }
   if (type === 'integer') {
     const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = rules;
-    if ((value as number) < minimum) return wrong('minimum', `must be >= ${minimum}`);
-    return (value as number) > maximum ? wrong('maximum', `must be <= ${maximum}`) : null;
+    if ((value as number) < minimum) return fault('minimum', `must be >= ${minimum}`);
+    return (value as number) > maximum ? fault('maximum', `must be <= ${maximum}`) : null;
   }
-  if (type === 'array') return faultInList(rules, value as readonly unknown[], path);
-  return type === 'object' ? faultInObject(rules, value as Fields, path) : null;
+  if (type === 'array') return faultInList(rules, value as readonly unknown[]);
+  return type === 'object' ? faultInObject(rules, value as Fields) : null;
 }
 
 const IS: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -69,42 +72,48 @@ const IS: Readonly<Record<string, (value: unknown) => boolean>> = {
 /** In characters, as JSON Schema counts them: a pair of surrogates is one. */
 const isLonger = (text: string, max: number): boolean => text.length > max && [...text].length > max;
 
-function faultInList(rules: Rules, list: readonly unknown[], path: readonly string[]): Fault | null {
+function faultInList(rules: Rules, list: readonly unknown[]): Fault | null {
   const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, items } = rules;
-  if (list.length < minItems) return { path, keyword: 'minItems', text: `must not have fewer than ${minItems} items` };
-  if (list.length > maxItems) return { path, keyword: 'maxItems', text: `must not have more than ${maxItems} items` };
+  if (list.length < minItems) return fault('minItems', `must not have fewer than ${minItems} items`);
+  if (list.length > maxItems) return fault('maxItems', `must not have more than ${maxItems} items`);
   if (items === undefined) return null;
   for (const [i, item] of list.entries()) {
-    const fault = faultIn(items, item, [...path, String(i)]);
-    if (fault !== null) return fault;
+    const found = faultIn(items, item);
+    if (found !== null) return under(String(i), found);
   }
   return null;
 }
 
-function faultInObject(rules: Rules, fields: Fields, path: readonly string[]): Fault | null {
-  const { maxProperties = Object.keys(rules.properties ?? {}).length, required = [], properties = {} } = rules;
-  const tooMany = { path, keyword: 'maxProperties', text: `must not have more than ${maxProperties} properties` };
-  if (isCrowded(fields)) return tooMany;
+function faultInObject(rules: Rules, fields: Fields): Fault | null {
+  const { required = [], properties = {} } = rules;
+  const { maxProperties = Object.keys(properties).length } = rules;
+  const tooMany = (): Fault => fault('maxProperties', `must not have more than ${maxProperties} properties`);
+  if (isCrowded(fields)) return tooMany();
   const names = Object.keys(fields);
-  if (rules.maxProperties !== undefined && names.length > maxProperties) return tooMany;
+  if (rules.maxProperties !== undefined && names.length > maxProperties) return tooMany();
   const missing = required.find((name) => !Object.hasOwn(fields, name));
-  if (missing !== undefined) return { path: [...path, missing], keyword: 'required', text: 'missing' };
+  if (missing !== undefined) return under(missing, fault('required', 'missing'));
+  const others = new Map<string, Rules>();
   for (const name of names) {
-    if (rulesOf(rules, name) === null && rules.additionalProperties === false)
-      return { path: [...path, name], keyword: 'additionalProperties', text: 'unknown field' };
+    if (Object.hasOwn(properties, name)) continue;
+    const found = rulesOfOther(rules, name);
+    if (found !== null) others.set(name, found);
+    else if (rules.additionalProperties === false) return under(name, fault('additionalProperties', 'unknown field'));
   }
-  const known = Object.keys(properties).filter((name) => Object.hasOwn(fields, name));
-  for (const name of [...known, ...names.filter((other) => !Object.hasOwn(properties, other))]) {
-    const fault = faultIn(rulesOf(rules, name) ?? {}, fields[name], [...path, name]);
-    if (fault !== null) return fault;
+  for (const name of Object.keys(properties)) {
+    const found = Object.hasOwn(fields, name) ? faultIn(properties[name] as Rules, fields[name]) : null;
+    if (found !== null) return under(name, found);
+  }
+  for (const [name, itsRules] of others) {
+    const found = faultIn(itsRules, fields[name]);
+    if (found !== null) return under(name, found);
   }
   return null;
 }
 
-/** The rules of a field of this name, or null where there are none. */
-function rulesOf({ properties = {}, patternProperties = {} }: Rules, name: string): Rules | null {
-  if (Object.hasOwn(properties, name)) return properties[name] as Rules;
-  for (const pattern of Object.keys(patternProperties)) {
+/** The rules of a field of a name that is not among the properties, or null where there are none. */
+function rulesOfOther({ patternProperties = {} }: Rules, name: string): Rules | null {
+  for (const pattern in patternProperties) {
     if (matches(pattern, name)) return patternProperties[pattern] as Rules;
   }
   return null;
