@@ -122,11 +122,11 @@ export function reprocessOf(body: Body<'reprocess'>): ReprocessRequest {
   const rate = body.rate_per_s ?? REPROCESS_MAX;
   const most = Math.min(REPROCESS_MAX, rate * PACED_S_MAX);
   const limit = body.limit ?? body.msg_ids?.length ?? most;
-  // Those of the list that are none cost their time too.
-  const tried = Math.max(limit, body.msg_ids?.length ?? 0);
-  if (tried > most) {
+  // A list is bounded as it stands: which of it can be put back is not known yet.
+  const asked = Math.max(limit, body.msg_ids?.length ?? 0);
+  if (asked > most) {
     throw new Malformed(
-      `rate_per_s: at ${rate} at most ${most} are done in ${PACED_S_MAX} s; limit or msg_ids: ${tried}`,
+      `rate_per_s: at ${rate} at most ${most} are done in ${PACED_S_MAX} s; limit or msg_ids: ${asked}`,
     );
   }
   return {
