@@ -142,7 +142,10 @@ describe('commands', () => {
       [['recv', 'a', '--max', '0'], /^--max "0": must be a whole number 1\.\.256, with --stream 1\.\.1000000000$/m],
       [['recv', 'a', '--max', '257'], /^--max 257: must be a whole number 1\.\.256, with --stream 1\.\.1000000000$/m],
       [['cap', 'inspect', 'garbage'], /^inspect: not a capability of this service; is it whole\?$/m],
-      [['config', 'check', '--enable-admin', 'true'], /^--enable-admin "true": the flag takes no value; it is off where it is left out$/m],
+      [
+        ['config', 'check', '--enable-admin', 'true'],
+        /^--enable-admin "true": the flag takes no value; it is off where it is left out$/m,
+      ],
       [['config', 'check', 'true'], /^"true": too many arguments, none is taken$/m],
       [['stats', 'a', '--json', 'b'], /"--json \\"b\\": the flag takes no value/],
       [['stats', 'a', 'b'], /^"b": too many arguments, at most 1 are taken$/m],
