@@ -30,103 +30,115 @@ interface Rules {
 }
 type Fields = Readonly<Record<string, unknown>>;
 
+/** The first thing that is wrong with a value, or null when nothing is. */
+export type FindFault = (value: unknown) => Fault | null;
+
 /**
- * The first thing that is wrong with a value, or null when nothing is. It stops there: whoever sends what is wrong in thousands of
- * places learns of one of them, for the price of one. Where it is gets written down on the way back: what is right is passed without
- * a trace.
+ * What looks for faults by this schema, made once. It stops at the first: whoever sends what is wrong in thousands of places learns of
+ * one of them, for the price of one. Nothing is looked at twice, and nothing is written down before something is wrong.
  */
-export const explain = (schema: TSchema, value: unknown): Fault | null => faultIn(schema as Rules, value);
+export const faultFinder = (schema: TSchema): FindFault => finderOf(schema as Rules);
 
 const fault = (keyword: string, text: string): Fault => ({ path: [], keyword, text });
 const under = (name: string, { path, keyword, text }: Fault): Fault => ({ path: [name, ...path], keyword, text });
 
-function faultIn(rules: Rules, value: unknown): Fault | null {
-  if (rules.enum !== undefined)
-    return rules.enum.includes(value) ? null : fault('enum', 'must be equal to one of the allowed values');
-  const type = rules.type;
-  if (type !== undefined && !IS[type]?.(value)) return fault('type', `must be ${type}`);
-  if (type === 'string') {
-    if (!matches(rules.pattern, value as string)) return fault('pattern', 'must match pattern');
-    const { maxLength = Number.POSITIVE_INFINITY } = rules;
-    return isLonger(value as string, maxLength)
-      ? fault('maxLength', `must have at most ${maxLength} characters`)
-      : null;
-  }
-  if (type === 'integer') {
-    const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = rules;
-    if ((value as number) < minimum) return fault('minimum', `must be >= ${minimum}`);
-    return (value as number) > maximum ? fault('maximum', `must be <= ${maximum}`) : null;
-  }
-  if (type === 'array') return faultInList(rules, value as readonly unknown[]);
-  return type === 'object' ? faultInObject(rules, value as Fields) : null;
+function finderOf(rules: Rules): FindFault {
+  if (rules.enum !== undefined) return inEnum(rules.enum);
+  const ofType = OF_TYPE[rules.type ?? ''];
+  return ofType === undefined ? () => null : ofType(rules, fault('type', `must be ${rules.type}`));
 }
 
-const IS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  string: (value) => typeof value === 'string',
-  boolean: (value) => typeof value === 'boolean',
-  integer: Number.isInteger,
-  array: Array.isArray,
-  object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+function inEnum(allowed: readonly unknown[]): FindFault {
+  const other = fault('enum', 'must be equal to one of the allowed values');
+  return (value) => (allowed.includes(value) ? null : other);
+}
+
+const OF_TYPE: Readonly<Record<string, (rules: Rules, wrongType: Fault) => FindFault>> = {
+  boolean: (_, wrongType) => (value) => (typeof value === 'boolean' ? null : wrongType),
+  string: inText,
+  integer: inInteger,
+  array: inList,
+  object: inObject,
 };
+
+function inText({ pattern, maxLength = Number.POSITIVE_INFINITY }: Rules, wrongType: Fault): FindFault {
+  const regex = pattern === undefined ? null : new RegExp(pattern, 'u');
+  const unlike = fault('pattern', 'must match pattern');
+  const tooLong = fault('maxLength', `must have at most ${maxLength} characters`);
+  return (value) => {
+    if (typeof value !== 'string') return wrongType;
+    if (regex !== null && !regex.test(value)) return unlike;
+    return isLonger(value, maxLength) ? tooLong : null;
+  };
+}
 
 /** In characters, as JSON Schema counts them: a pair of surrogates is one. */
 const isLonger = (text: string, max: number): boolean => text.length > max && [...text].length > max;
 
-function faultInList(rules: Rules, list: readonly unknown[]): Fault | null {
-  const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, items } = rules;
-  if (list.length < minItems) return fault('minItems', `must not have fewer than ${minItems} items`);
-  if (list.length > maxItems) return fault('maxItems', `must not have more than ${maxItems} items`);
-  if (items === undefined) return null;
-  for (const [i, item] of list.entries()) {
-    const found = faultIn(items, item);
-    if (found !== null) return under(String(i), found);
-  }
-  return null;
+function inInteger(rules: Rules, wrongType: Fault): FindFault {
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = rules;
+  const tooSmall = fault('minimum', `must be >= ${minimum}`);
+  const tooLarge = fault('maximum', `must be <= ${maximum}`);
+  return (value) => {
+    if (!Number.isInteger(value)) return wrongType;
+    if ((value as number) < minimum) return tooSmall;
+    return (value as number) > maximum ? tooLarge : null;
+  };
 }
 
-function faultInObject(rules: Rules, fields: Fields): Fault | null {
-  const { required = [], properties = {} } = rules;
-  const { maxProperties = Object.keys(properties).length } = rules;
-  const tooMany = (): Fault => fault('maxProperties', `must not have more than ${maxProperties} properties`);
-  if (isCrowded(fields)) return tooMany();
-  const names = Object.keys(fields);
-  if (rules.maxProperties !== undefined && names.length > maxProperties) return tooMany();
-  const missing = required.find((name) => !Object.hasOwn(fields, name));
-  if (missing !== undefined) return under(missing, fault('required', 'missing'));
-  const others = new Map<string, Rules>();
-  for (const name of names) {
-    if (Object.hasOwn(properties, name)) continue;
-    const found = rulesOfOther(rules, name);
-    if (found !== null) others.set(name, found);
-    else if (rules.additionalProperties === false) return under(name, fault('additionalProperties', 'unknown field'));
-  }
-  for (const name of Object.keys(properties)) {
-    const found = Object.hasOwn(fields, name) ? faultIn(properties[name] as Rules, fields[name]) : null;
-    if (found !== null) return under(name, found);
-  }
-  for (const [name, itsRules] of others) {
-    const found = faultIn(itsRules, fields[name]);
-    if (found !== null) return under(name, found);
-  }
-  return null;
+function inList({ minItems = 0, maxItems = Number.POSITIVE_INFINITY, items }: Rules, wrongType: Fault): FindFault {
+  const tooFew = fault('minItems', `must not have fewer than ${minItems} items`);
+  const tooMany = fault('maxItems', `must not have more than ${maxItems} items`);
+  const inItem = finderOf(items ?? {});
+  return (value) => {
+    if (!Array.isArray(value)) return wrongType;
+    if (value.length < minItems) return tooFew;
+    if (value.length > maxItems) return tooMany;
+    for (let i = 0; i < value.length; i++) {
+      const found = inItem(value[i]);
+      if (found !== null) return under(String(i), found);
+    }
+    return null;
+  };
 }
 
-/** The rules of a field of a name that is not among the properties, or null where there are none. */
-function rulesOfOther({ patternProperties = {} }: Rules, name: string): Rules | null {
-  for (const pattern in patternProperties) {
-    if (matches(pattern, name)) return patternProperties[pattern] as Rules;
-  }
-  return null;
-}
-
-const compiled = new Map<string, RegExp>();
-
-function matches(pattern: string | undefined, text: string): boolean {
-  if (pattern === undefined) return true;
-  let regex = compiled.get(pattern);
-  if (regex === undefined) {
-    regex = new RegExp(pattern, 'u');
-    compiled.set(pattern, regex);
-  }
-  return regex.test(text);
+function inObject(rules: Rules, wrongType: Fault): FindFault {
+  const { properties = {}, patternProperties = {}, required = [], additionalProperties } = rules;
+  const known = Object.entries(properties).map(([name, its]) => [name, finderOf(its)] as const);
+  const patterns = Object.entries(patternProperties).map(
+    ([like, its]) => [new RegExp(like, 'u'), finderOf(its)] as const,
+  );
+  const most = rules.maxProperties ?? Number.POSITIVE_INFINITY;
+  const tooMany = fault('maxProperties', `must not have more than ${rules.maxProperties ?? known.length} properties`);
+  const unknown = additionalProperties === false ? fault('additionalProperties', 'unknown field') : null;
+  const missing = fault('required', 'missing');
+  /** Of a field that is not among the properties; null where none of that name is known. */
+  const finderFor = (name: string): FindFault | null => {
+    for (const [like, find] of patterns) if (like.test(name)) return find;
+    return null;
+  };
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrongType;
+    if (isCrowded(value)) return tooMany;
+    const fields = value as Fields;
+    const names = Object.keys(fields);
+    if (names.length > most) return tooMany;
+    for (const name of required) if (!Object.hasOwn(fields, name)) return under(name, missing);
+    const others: [name: string, find: FindFault][] = [];
+    for (const name of names) {
+      if (Object.hasOwn(properties, name)) continue;
+      const find = finderFor(name);
+      if (find !== null) others.push([name, find]);
+      else if (unknown !== null) return under(name, unknown);
+    }
+    for (const [name, find] of known) {
+      const found = Object.hasOwn(fields, name) ? find(fields[name]) : null;
+      if (found !== null) return under(name, found);
+    }
+    for (const [name, find] of others) {
+      const found = find(fields[name]);
+      if (found !== null) return under(name, found);
+    }
+    return null;
+  };
 }
