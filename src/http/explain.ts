@@ -104,7 +104,10 @@ function inList({ minItems = 0, maxItems = Number.POSITIVE_INFINITY, items }: Ru
 
 function inObject(rules: Rules, wrongType: Fault): FindFault {
   const { properties = {}, patternProperties = {}, required = [], additionalProperties } = rules;
-  const known = Object.entries(properties).map(([name, its]) => [name, finderOf(its)] as const);
+  const known = Object.entries(properties).map(([name, its], i) => ({ name, find: finderOf(its), bit: 1 << i }));
+  const bits = new Map(known.map(({ name, bit }) => [name, bit]));
+  const bitOf = (name: string): number => bits.get(name) ?? 0;
+  const needed = required.reduce((all, name) => all | bitOf(name), 0);
   const patterns = Object.entries(patternProperties).map(
     ([like, its]) => [new RegExp(like, 'u'), finderOf(its)] as const,
   );
@@ -123,19 +126,27 @@ function inObject(rules: Rules, wrongType: Fault): FindFault {
     const fields = value as Fields;
     const names = Object.keys(fields);
     if (names.length > most) return tooMany;
-    for (const name of required) if (!Object.hasOwn(fields, name)) return under(name, missing);
-    const others: [name: string, find: FindFault][] = [];
-    for (const name of names) {
-      if (Object.hasOwn(properties, name)) continue;
+    let there = 0;
+    let stranger: string | null = null;
+    let others: [name: string, find: FindFault][] | null = null;
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      const bit = bitOf(name);
+      there |= bit;
+      if (bit !== 0) continue;
       const find = finderFor(name);
-      if (find !== null) others.push([name, find]);
-      else if (unknown !== null) return under(name, unknown);
+      if (find !== null) (others ??= []).push([name, find]);
+      else stranger ??= name;
     }
-    for (const [name, find] of known) {
-      const found = Object.hasOwn(fields, name) ? find(fields[name]) : null;
+    if ((there & needed) !== needed)
+      return under(required.find((name) => (there & bitOf(name)) === 0) as string, missing);
+    if (stranger !== null && unknown !== null) return under(stranger, unknown);
+    for (let i = 0; i < known.length; i++) {
+      const { name, find, bit } = known[i] as (typeof known)[number];
+      const found = (there & bit) === 0 ? null : find(fields[name]);
       if (found !== null) return under(name, found);
     }
-    for (const [name, find] of others) {
+    for (const [name, find] of others ?? []) {
       const found = find(fields[name]);
       if (found !== null) return under(name, found);
     }
