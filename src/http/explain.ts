@@ -72,8 +72,9 @@ function inText({ pattern, maxLength = Number.POSITIVE_INFINITY }: Rules, wrongT
   };
 }
 
-/** In characters, as JSON Schema counts them: a pair of surrogates is one. */
-const isLonger = (text: string, max: number): boolean => text.length > max && [...text].length > max;
+/** In characters, as JSON Schema counts them: a pair of surrogates is one. So only what is up to twice as long need be counted. */
+const isLonger = (text: string, max: number): boolean =>
+  text.length > max && (text.length > 2 * max || [...text].length > max);
 
 function inInteger(rules: Rules, wrongType: Fault): FindFault {
   const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = rules;
@@ -135,8 +136,9 @@ function inObject(rules: Rules, wrongType: Fault): FindFault {
       there |= bit;
       if (bit !== 0) continue;
       const find = finderFor(name);
-      if (find !== null) (others ??= []).push([name, find]);
-      else stranger ??= name;
+      if (find === null) stranger ??= name;
+      else if (others === null) others = [[name, find]];
+      else others.push([name, find]);
     }
     if ((there & needed) !== needed)
       return under(required.find((name) => (there & bitOf(name)) === 0) as string, missing);
