@@ -116,6 +116,17 @@ function json(cap: string): Costly[] {
   ];
 }
 
+/** What the attributes of a full batch may hold: each as much as fits, the kinds differ in what it costs to read them. */
+const TEXTS: readonly (readonly [name: string, value: string])[] = [
+  ['ASCII', 'x'.repeat(112)],
+  ['two-byte characters', 'ü'.repeat(56)],
+  ['three-byte characters', '語'.repeat(37)],
+  ['emoji', '😀'.repeat(28)],
+  ['escaped Latin', '\\u00fc'.repeat(18)],
+  ['escaped three-byte characters', '\\u8a9e'.repeat(18)],
+  ['escaped quotes', '\\"'.repeat(56)],
+];
+
 function batches(cap: string): Costly[] {
   const to = (name: string, path: string, key: string, item: (i: number) => string, count = 256): Costly => ({
     name: `${path.slice(4)}: ${name}`,
@@ -151,6 +162,11 @@ function batches(cap: string): Costly[] {
     sends('topic of 4 kB', () => `{"topic":"${'a'.repeat(3_900)}","idem_key":"k","payload_b64":""}`),
     sends('bad base64', () => `{"topic":"bench.r","idem_key":"k","payload_b64":"${base64}B="}`),
     sends('wrong hash', () => `{"topic":"bench.r","idem_key":"k","payload_b64":"${base64}",${hash}}`),
+    ...TEXTS.flatMap(([text, value]) => [
+      sends(`32 attrs of ${text}, wrong hash`, () => `{${hash},${attrs(32, (i) => `f${i}`, value).slice(1)}`),
+      sends(`32 attrs of ${text}, no delay`, () => `{"delay_ms":-1,${attrs(32, (i) => `f${i}`, value).slice(1)}`),
+      sends(`32 attrs of ${text}, another topic`, () => attrs(32, (i) => `f${i}`, value).replace('bench.r', 'other')),
+    ]),
     sends('another topic', () => `{"topic":"other","idem_key":"k","payload_b64":"${base64}"}`),
     sends('one item of 10,000 fields', () => `{${list(10_000, (i) => `"k${i}":1`)}}`, 1),
     sends('one item of 10,000 attrs', () => attrs(10_000, (i) => `k${i}`, 'x'), 1),

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { readBounded, TooLarge } from '../src/bounded.ts';
+import { readBounded } from '../src/bounded.ts';
+import { FileRefused } from '../src/regular-file.ts';
 import { visible } from '../src/visible.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
 import { ScheduleError } from './yaml.ts';
@@ -30,7 +31,7 @@ export function readSchedule(name: string): Schedule {
 const SCHEDULE_BYTES_MAX = 1024 ** 2;
 
 export const whyUnreadable = (error: unknown): string =>
-  error instanceof TooLarge ? error.message : `cannot be read (${(error as NodeJS.ErrnoException).code})`;
+  error instanceof FileRefused ? error.message : `cannot be read (${(error as NodeJS.ErrnoException).code})`;
 
 export const shippedNames = (): string[] =>
   readdirSync(SCHEDULES)

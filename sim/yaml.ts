@@ -1,4 +1,15 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar, type YAMLMap } from 'yaml';
+import {
+  type CST,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  Parser,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml';
 import { durationMs, durationText } from '../src/config/values.ts';
 import { echoed, named, visible } from '../src/visible.ts';
 import type { Range } from './random.ts';
@@ -27,6 +38,9 @@ export class Fields {
 
   /** @throws ScheduleError */
   static parse(text: string, file: string): Fields {
+    const deep = tooDeep(text);
+    if (deep !== null)
+      throw new ScheduleError(`${visible(file)}:${deep.line}:${deep.col}: deeper than ${DEPTH_MAX} levels`);
     const lines = new LineCounter();
     // That no key comes twice is asked here: the parser compares each with all before it.
     const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, merge: false, prettyErrors: false });
@@ -219,6 +233,30 @@ export class Fields {
       }
     }
   }
+}
+
+/** Far more than any schedule has. Beyond some thousands the parser, which calls itself for each, ends in want of stack. */
+const DEPTH_MAX = 32;
+
+/** Where something stands that is too deep, or null. */
+function tooDeep(text: string): { readonly line: number; readonly col: number } | null {
+  const lines = new LineCounter();
+  const open: [token: CST.Token, depth: number][] = [];
+  const enter = (token: CST.Token | null | undefined, depth: number): void => {
+    if (token != null) open.push([token, depth]);
+  };
+  for (const token of new Parser(lines.addNewLine).parse(text)) enter(token, 0);
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const [token, depth] = next;
+    if (token.type === 'document') enter(token.value, depth);
+    if (!('items' in token)) continue;
+    if (depth === DEPTH_MAX) return lines.linePos(token.offset);
+    for (const { key, value } of token.items) {
+      enter(key, depth + 1);
+      enter(value, depth + 1);
+    }
+  }
+  return null;
 }
 
 /** Two words that differ in one stretch of at most two letters. */

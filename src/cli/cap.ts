@@ -11,7 +11,6 @@ import {
   type Connecting,
   clientOf,
   connecting,
-  EXIT,
   examples,
   print,
   printJson,
@@ -157,11 +156,7 @@ export function addCap(program: Command): void {
     .description('show what a capability says (its signature is not checked)');
   inspect.option('--json', 'print JSON').action((token: string, { json }: { json?: true }) => {
     const parsed = parseToken(textOf(token));
-    if (parsed === null) {
-      say('inspect: not a capability of this service; is it whole?');
-      process.exitCode = EXIT.failed;
-      return;
-    }
+    if (parsed === null) throw new UsageError('inspect: not a capability of this service; is it whole?');
     const { format, keyId, nonce, caveats } = parsed;
     const scope = scopeOf(caveats);
     if (json) return printJson({ format, key_id: keyId, nonce, caveats, usable: typeof scope !== 'string' });

@@ -1,6 +1,6 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { MailboxError } from '../client/error.ts';
-import { visible } from '../visible.ts';
+import { echoed, visible } from '../visible.ts';
 import { systemSays } from './files.ts';
 import { EXIT, say } from './shared.ts';
 import { UsageError } from './usage.ts';
@@ -18,6 +18,8 @@ interface Told {
 }
 
 const HELP = '--help shows how';
+const FILE =
+  'is the path right, seen from where this runs, and may you read and write there? What takes a file takes - for standard input, too';
 
 /** What to do about an answer, by its code and, where that matters, its reason. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -62,10 +64,21 @@ function fromServer(error: MailboxError): Told {
 export class CallError extends CommanderError {
   readonly command: string;
 
-  constructor({ exitCode, code, message }: CommanderError, command: string) {
-    super(exitCode, code, message);
-    this.command = command;
+  constructor({ exitCode, code, message }: CommanderError, command: Command, path: string) {
+    super(exitCode, code, code === 'commander.excessArguments' ? tooMany(command) : message);
+    this.command = path;
   }
+}
+
+/** Names what stands there beyond what the command takes: most often a value for a flag that has none. */
+function tooMany({ args, registeredArguments, options }: Command): string {
+  const extra = args[registeredArguments.length] as string;
+  const takesNone = (flag: string | undefined): boolean =>
+    options.some(({ long, required, optional }) => long === flag && !required && !optional);
+  const flag = process.argv.find((word, i, words) => words[i + 1] === extra && takesNone(word));
+  if (flag !== undefined) return `${flag} ${echoed(extra)}: the flag takes no value; it is off where it is left out`;
+  const most = registeredArguments.length;
+  return `${echoed(extra)}: too many arguments, ${most === 0 ? 'none is' : `at most ${most} are`} taken`;
 }
 
 function toldOf(error: unknown): { readonly told: Told; readonly exit: number } {
@@ -76,7 +89,10 @@ function toldOf(error: unknown): { readonly told: Told; readonly exit: number } 
     return { told: { code: 'E_USAGE', message, remedy: `${error.command} ${HELP}${hint}` }, exit: EXIT.usage };
   }
   if (error instanceof UsageError)
-    return { told: { code: error.code, message: error.message, remedy: HELP }, exit: EXIT.usage };
+    return {
+      told: { code: error.code, message: error.message, remedy: error.code === 'E_FILE' ? FILE : HELP },
+      exit: EXIT.usage,
+    };
   const wrong = wronglyCalled(error as NodeJS.ErrnoException);
   return wrong === null
     ? { told: failed(error as NodeJS.ErrnoException), exit: EXIT.failed }
@@ -89,7 +105,7 @@ function wronglyCalled(error: NodeJS.ErrnoException): Told | null {
   if (wrong !== undefined) return { code: wrong[0], message: error.message, remedy: wrong[1] };
   // A file that was named and could not be had.
   if (error.path === undefined || error.errno === undefined) return null;
-  return { code: 'E_FILE', message: `${visible(error.path)}: ${systemSays(error)}`, remedy: HELP };
+  return { code: 'E_FILE', message: `${visible(error.path)}: ${systemSays(error)}`, remedy: FILE };
 }
 
 function failed(error: NodeJS.ErrnoException): Told {

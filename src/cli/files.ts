@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
-import { readBounded, TooLarge } from '../bounded.ts';
+import { readBounded } from '../bounded.ts';
+import { FileRefused } from '../regular-file.ts';
 import { visible } from '../visible.ts';
 import { standardInput } from './standard.ts';
 import { UsageError } from './usage.ts';
@@ -26,7 +27,7 @@ export function readBytes(name: string, path: string, max = TEXT_BYTES_MAX): Buf
   try {
     return path === '-' ? standardInput(max) : readBounded(path, max);
   } catch (error) {
-    throw refused(name, path, error instanceof TooLarge ? error.message : systemSays(error));
+    throw refused(name, path, error instanceof FileRefused ? error.message : systemSays(error));
   }
 }
 

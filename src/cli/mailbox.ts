@@ -49,7 +49,7 @@ const pathOf = (command: Command): string =>
   command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 for (const command of everyCommand(program)) {
   command.exitOverride((error) => {
-    throw new CallError(error, pathOf(command));
+    throw new CallError(error, command, pathOf(command));
   });
   // Errors are told in one way, by `complain`; help goes out as it is.
   command.configureOutput({

@@ -32,13 +32,18 @@ interface RecvOptions extends Connecting {
   readonly out?: string;
 }
 
-const MAX = 1_000_000_000;
+const STREAM_MAX = 1_000_000_000;
 const RECV_MAX = 256;
+const MAX_RANGE = `1..${RECV_MAX}, with --stream 1..${STREAM_MAX}`;
 const RECV_WAIT_MS = 20_000;
 
 export function addRecv(program: Command): void {
   const recv = connecting(program.command('recv <topic>').description('lease messages; their hashes are verified'))
-    .option('--max <n>', 'at most so many: 1 and up to 256, with --stream no limit', wholeNumber('--max', 1, MAX))
+    .option(
+      '--max <n>',
+      `at most so many, ${MAX_RANGE}; 1 unless said, with --stream no limit`,
+      wholeNumber('--max', 1, STREAM_MAX, MAX_RANGE),
+    )
     .option(
       '--wait <duration>',
       'for a first one up to 20s; with --stream it ends when none came for so long',
@@ -78,7 +83,7 @@ function check({ max = 1, wait = 0, credit, stream, raw, out, json }: RecvOption
   if ([raw, out, json].filter((way) => way !== undefined).length > 1)
     throw new UsageError('--raw, --out, --json: one of them');
   if (stream === true) return;
-  if (max > RECV_MAX) throw new UsageError(`--max ${max}: at most ${RECV_MAX} without --stream`);
+  if (max > RECV_MAX) throw new UsageError(`--max ${max}: must be a whole number ${MAX_RANGE}`);
   if (wait > RECV_WAIT_MS) throw new UsageError(`--wait ${wait}ms: at most 20s without --stream`);
   if (credit !== undefined) throw new UsageError('--credit: only with --stream');
 }

@@ -30,11 +30,17 @@ export const printJson = (value: unknown): void => print(JSON.stringify(value, n
 export const examples = (command: Command, ...lines: readonly string[]): Command =>
   command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`);
 
-export function wholeNumber(name: string, min: number, max: number): (text: string) => number {
+/** Reads an option that is a whole number; `range` says which where that depends on other options, too. */
+export function wholeNumber(
+  name: string,
+  min: number,
+  max: number,
+  range = `${min}..${max}`,
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^[0-9]{1,16}$/.test(text) || value < min || value > max) {
-      throw new UsageError(`${name} ${echoed(text)}: must be a whole number ${min}..${max}`);
+      throw new UsageError(`${name} ${echoed(text)}: must be a whole number ${range}`);
     }
     return value;
   };

@@ -1,20 +1,16 @@
 import { readSync, writeSync } from 'node:fs';
-import { TooLarge } from '../bounded.ts';
+import { TooLarge, unlessBusy } from '../bounded.ts';
 import { visibleBlock } from '../visible.ts';
 
 const [STDIN, STDOUT] = [0, 1];
 const PIECE_BYTES = 64 * 1024;
-const PAUSE_MS = 2;
-
-/** The other end of a pipe is slower than we are: wait, for as long as it takes. */
-const pause = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
 
 /** All of standard input, at most `max` bytes of it. Pipes may not block, whoever made them so: then there is nothing to read yet, which is no error. */
 export function standardInput(max = Number.POSITIVE_INFINITY): Buffer {
   const pieces: Buffer[] = [];
   for (let total = 0; ; ) {
     const piece = Buffer.alloc(PIECE_BYTES);
-    const bytes = unlessBusy(() => readSync(STDIN, piece));
+    const bytes = unlessOver(() => readSync(STDIN, piece));
     if (bytes === null) continue;
     if (bytes === 0) return Buffer.concat(pieces);
     total += bytes;
@@ -25,7 +21,7 @@ export function standardInput(max = Number.POSITIVE_INFINITY): Buffer {
 
 /** Bytes as they are, on standard output, however slow the reader is. */
 export function writeOut(bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += unlessBusy(() => writeSync(STDOUT, bytes, at)) ?? 0;
+  for (let at = 0; at < bytes.length; ) at += unlessOver(() => writeSync(STDOUT, bytes, at)) ?? 0;
 }
 
 /**
@@ -48,16 +44,14 @@ export class Output {
 }
 
 /** Null when it could not be done yet. */
-function unlessBusy(work: () => number): number | null {
+function unlessOver(work: () => number): number | null {
   try {
-    return work();
+    return unlessBusy(work);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // The reader has what it wanted (`| head`), or the writer said all it had: no error of ours.
     if (code === 'EPIPE') process.exit(0);
     if (code === 'EOF') return 0;
-    if (code !== 'EAGAIN') throw error;
-    pause();
-    return null;
+    throw error;
   }
 }

@@ -30,94 +30,128 @@ interface Rules {
 }
 type Fields = Readonly<Record<string, unknown>>;
 
-/**
- * The first thing that is wrong with a value, or null when nothing is. It stops there: whoever sends what is wrong in thousands of
- * places learns of one of them, for the price of one.
- */
-export const explain = (schema: TSchema, value: unknown): Fault | null => faultIn(schema as Rules, value, []);
+/** The first thing that is wrong with a value, or null when nothing is. */
+export type FindFault = (value: unknown) => Fault | null;
 
-function faultIn(rules: Rules, value: unknown, path: readonly string[]): Fault | null {
-  const wrong = (keyword: string, text: string): Fault => ({ path, keyword, text });
-  if (rules.enum !== undefined)
-    return rules.enum.includes(value) ? null : wrong('enum', 'must be equal to one of the allowed values');
-  const type = rules.type;
-  if (type !== undefined && !IS[type]?.(value)) return wrong('type', `must be ${type}`);
-  if (type === 'string') {
-    if (!matches(rules.pattern, value as string)) return wrong('pattern', 'must match pattern');
-    const { maxLength = Number.POSITIVE_INFINITY } = rules;
-    return isLonger(value as string, maxLength)
-      ? wrong('maxLength', `must have at most ${maxLength} characters`)
-      : null;
-  }
-  if (type === 'integer') {
-    const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = rules;
-    if ((value as number) < minimum) return wrong('minimum', `must be >= ${minimum}`);
-    return (value as number) > maximum ? wrong('maximum', `must be <= ${maximum}`) : null;
-  }
-  if (type === 'array') return faultInList(rules, value as readonly unknown[], path);
-  return type === 'object' ? faultInObject(rules, value as Fields, path) : null;
+/**
+ * What looks for faults by this schema, made once. It stops at the first: whoever sends what is wrong in thousands of places learns of
+ * one of them, for the price of one. Nothing is looked at twice, and nothing is written down before something is wrong.
+ */
+export const faultFinder = (schema: TSchema): FindFault => finderOf(schema as Rules);
+
+const fault = (keyword: string, text: string): Fault => ({ path: [], keyword, text });
+const under = (name: string, { path, keyword, text }: Fault): Fault => ({ path: [name, ...path], keyword, text });
+
+function finderOf(rules: Rules): FindFault {
+  if (rules.enum !== undefined) return inEnum(rules.enum);
+  const ofType = OF_TYPE[rules.type ?? ''];
+  return ofType === undefined ? () => null : ofType(rules, fault('type', `must be ${rules.type}`));
 }
 
-const IS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  string: (value) => typeof value === 'string',
-  boolean: (value) => typeof value === 'boolean',
-  integer: Number.isInteger,
-  array: Array.isArray,
-  object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+function inEnum(allowed: readonly unknown[]): FindFault {
+  const other = fault('enum', 'must be equal to one of the allowed values');
+  return (value) => (allowed.includes(value) ? null : other);
+}
+
+const OF_TYPE: Readonly<Record<string, (rules: Rules, wrongType: Fault) => FindFault>> = {
+  boolean: (_, wrongType) => (value) => (typeof value === 'boolean' ? null : wrongType),
+  string: inText,
+  integer: inInteger,
+  array: inList,
+  object: inObject,
 };
 
-/** In characters, as JSON Schema counts them: a pair of surrogates is one. */
-const isLonger = (text: string, max: number): boolean => text.length > max && [...text].length > max;
-
-function faultInList(rules: Rules, list: readonly unknown[], path: readonly string[]): Fault | null {
-  const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, items } = rules;
-  if (list.length < minItems) return { path, keyword: 'minItems', text: `must not have fewer than ${minItems} items` };
-  if (list.length > maxItems) return { path, keyword: 'maxItems', text: `must not have more than ${maxItems} items` };
-  if (items === undefined) return null;
-  for (const [i, item] of list.entries()) {
-    const fault = faultIn(items, item, [...path, String(i)]);
-    if (fault !== null) return fault;
-  }
-  return null;
+function inText({ pattern, maxLength = Number.POSITIVE_INFINITY }: Rules, wrongType: Fault): FindFault {
+  const regex = pattern === undefined ? null : new RegExp(pattern, 'u');
+  const unlike = fault('pattern', 'must match pattern');
+  const tooLong = fault('maxLength', `must have at most ${maxLength} characters`);
+  return (value) => {
+    if (typeof value !== 'string') return wrongType;
+    if (regex !== null && !regex.test(value)) return unlike;
+    return isLonger(value, maxLength) ? tooLong : null;
+  };
 }
 
-function faultInObject(rules: Rules, fields: Fields, path: readonly string[]): Fault | null {
-  const { maxProperties = Object.keys(rules.properties ?? {}).length, required = [], properties = {} } = rules;
-  const tooMany = { path, keyword: 'maxProperties', text: `must not have more than ${maxProperties} properties` };
-  if (isCrowded(fields)) return tooMany;
-  const names = Object.keys(fields);
-  if (rules.maxProperties !== undefined && names.length > maxProperties) return tooMany;
-  const missing = required.find((name) => !Object.hasOwn(fields, name));
-  if (missing !== undefined) return { path: [...path, missing], keyword: 'required', text: 'missing' };
-  for (const name of names) {
-    if (rulesOf(rules, name) === null && rules.additionalProperties === false)
-      return { path: [...path, name], keyword: 'additionalProperties', text: 'unknown field' };
-  }
-  const known = Object.keys(properties).filter((name) => Object.hasOwn(fields, name));
-  for (const name of [...known, ...names.filter((other) => !Object.hasOwn(properties, other))]) {
-    const fault = faultIn(rulesOf(rules, name) ?? {}, fields[name], [...path, name]);
-    if (fault !== null) return fault;
-  }
-  return null;
+/** In characters, as JSON Schema counts them: a pair of surrogates is one. So only what is up to twice as long need be counted. */
+const isLonger = (text: string, max: number): boolean =>
+  text.length > max && (text.length > 2 * max || [...text].length > max);
+
+function inInteger(rules: Rules, wrongType: Fault): FindFault {
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = rules;
+  const tooSmall = fault('minimum', `must be >= ${minimum}`);
+  const tooLarge = fault('maximum', `must be <= ${maximum}`);
+  return (value) => {
+    if (!Number.isInteger(value)) return wrongType;
+    if ((value as number) < minimum) return tooSmall;
+    return (value as number) > maximum ? tooLarge : null;
+  };
 }
 
-/** The rules of a field of this name, or null where there are none. */
-function rulesOf({ properties = {}, patternProperties = {} }: Rules, name: string): Rules | null {
-  if (Object.hasOwn(properties, name)) return properties[name] as Rules;
-  for (const pattern of Object.keys(patternProperties)) {
-    if (matches(pattern, name)) return patternProperties[pattern] as Rules;
-  }
-  return null;
+function inList({ minItems = 0, maxItems = Number.POSITIVE_INFINITY, items }: Rules, wrongType: Fault): FindFault {
+  const tooFew = fault('minItems', `must not have fewer than ${minItems} items`);
+  const tooMany = fault('maxItems', `must not have more than ${maxItems} items`);
+  const inItem = finderOf(items ?? {});
+  return (value) => {
+    if (!Array.isArray(value)) return wrongType;
+    if (value.length < minItems) return tooFew;
+    if (value.length > maxItems) return tooMany;
+    for (let i = 0; i < value.length; i++) {
+      const found = inItem(value[i]);
+      if (found !== null) return under(String(i), found);
+    }
+    return null;
+  };
 }
 
-const compiled = new Map<string, RegExp>();
-
-function matches(pattern: string | undefined, text: string): boolean {
-  if (pattern === undefined) return true;
-  let regex = compiled.get(pattern);
-  if (regex === undefined) {
-    regex = new RegExp(pattern, 'u');
-    compiled.set(pattern, regex);
-  }
-  return regex.test(text);
+function inObject(rules: Rules, wrongType: Fault): FindFault {
+  const { properties = {}, patternProperties = {}, required = [], additionalProperties } = rules;
+  const known = Object.entries(properties).map(([name, its], i) => ({ name, find: finderOf(its), bit: 1 << i }));
+  const bits = new Map(known.map(({ name, bit }) => [name, bit]));
+  const bitOf = (name: string): number => bits.get(name) ?? 0;
+  const needed = required.reduce((all, name) => all | bitOf(name), 0);
+  const patterns = Object.entries(patternProperties).map(
+    ([like, its]) => [new RegExp(like, 'u'), finderOf(its)] as const,
+  );
+  const most = rules.maxProperties ?? Number.POSITIVE_INFINITY;
+  const tooMany = fault('maxProperties', `must not have more than ${rules.maxProperties ?? known.length} properties`);
+  const unknown = additionalProperties === false ? fault('additionalProperties', 'unknown field') : null;
+  const missing = fault('required', 'missing');
+  /** Of a field that is not among the properties; null where none of that name is known. */
+  const finderFor = (name: string): FindFault | null => {
+    for (const [like, find] of patterns) if (like.test(name)) return find;
+    return null;
+  };
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrongType;
+    if (isCrowded(value)) return tooMany;
+    const fields = value as Fields;
+    const names = Object.keys(fields);
+    if (names.length > most) return tooMany;
+    let there = 0;
+    let stranger: string | null = null;
+    let others: [name: string, find: FindFault][] | null = null;
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      const bit = bitOf(name);
+      there |= bit;
+      if (bit !== 0) continue;
+      const find = finderFor(name);
+      if (find === null) stranger ??= name;
+      else if (others === null) others = [[name, find]];
+      else others.push([name, find]);
+    }
+    if ((there & needed) !== needed)
+      return under(required.find((name) => (there & bitOf(name)) === 0) as string, missing);
+    if (stranger !== null && unknown !== null) return under(stranger, unknown);
+    for (let i = 0; i < known.length; i++) {
+      const { name, find, bit } = known[i] as (typeof known)[number];
+      const found = (there & bit) === 0 ? null : find(fields[name]);
+      if (found !== null) return under(name, found);
+    }
+    for (const [name, find] of others ?? []) {
+      const found = find(fields[name]);
+      if (found !== null) return under(name, found);
+    }
+    return null;
+  };
 }

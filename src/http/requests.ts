@@ -25,10 +25,28 @@ function payloadOf(text: string): Buffer {
   return payload;
 }
 
+/** UTF-16 units become at most three bytes each. */
+const BYTES_OF_UNIT = 3;
+
+/** What is wrong with a text, or null. Most are so short that nobody need count their bytes. */
+function faultOf(text: string): string | null {
+  const mayBeLonger = text.length * BYTES_OF_UNIT > TEXT_BYTES_MAX;
+  if (mayBeLonger && Buffer.byteLength(text) > TEXT_BYTES_MAX) return `at most ${TEXT_BYTES_MAX} bytes`;
+  return text.isWellFormed() ? null : 'a lone surrogate';
+}
+
 /** @throws Malformed */
 export function checkText(field: string, text: string): void {
-  if (Buffer.byteLength(text) > TEXT_BYTES_MAX) throw new Malformed(`${field}: at most ${TEXT_BYTES_MAX} bytes`);
-  if (!text.isWellFormed()) throw new Malformed(`${field}: a lone surrogate`);
+  const fault = faultOf(text);
+  if (fault !== null) throw new Malformed(`${field}: ${fault}`);
+}
+
+/** @throws Malformed */
+function checkAttrs(attrs: Readonly<Record<string, string>>): void {
+  for (const key in attrs) {
+    const fault = faultOf(attrs[key] as string);
+    if (fault !== null) throw new Malformed(`attrs.${key}: ${fault}`);
+  }
 }
 
 export const sendOf = (body: Body<'send'>, corrId: string): SendRequest =>
@@ -36,9 +54,7 @@ export const sendOf = (body: Body<'send'>, corrId: string): SendRequest =>
 
 /** `payload` is kept as it is: it must not be a view of something much larger. */
 export function sendWith(body: Body<'send_frame'>, payload: Buffer, corrId: string): SendRequest {
-  if (body.attrs !== undefined) {
-    for (const key of Object.keys(body.attrs)) checkText(`attrs.${key}`, body.attrs[key] as string);
-  }
+  if (body.attrs !== undefined) checkAttrs(body.attrs);
   return {
     verb: 'send',
     topic: body.topic,
@@ -106,11 +122,11 @@ export function reprocessOf(body: Body<'reprocess'>): ReprocessRequest {
   const rate = body.rate_per_s ?? REPROCESS_MAX;
   const most = Math.min(REPROCESS_MAX, rate * PACED_S_MAX);
   const limit = body.limit ?? body.msg_ids?.length ?? most;
-  // Those of the list that are none cost their time too.
-  const tried = Math.max(limit, body.msg_ids?.length ?? 0);
-  if (tried > most) {
+  // A list is bounded as it stands: which of it can be put back is not known yet.
+  const asked = Math.max(limit, body.msg_ids?.length ?? 0);
+  if (asked > most) {
     throw new Malformed(
-      `rate_per_s: at ${rate} at most ${most} are done in ${PACED_S_MAX} s; limit or msg_ids: ${tried}`,
+      `rate_per_s: at ${rate} at most ${most} are done in ${PACED_S_MAX} s; limit or msg_ids: ${asked}`,
     );
   }
   return {

@@ -1,8 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { DEAD_REASONS, RETRY_AFTER_MS_MAX } from '../../spec/vocabulary.ts';
-import { explain, type Fault } from './explain.ts';
-import { isCrowded, Malformed } from './json.ts';
+import { type Fault, type FindFault, faultFinder } from './explain.ts';
+import { Malformed } from './json.ts';
 
 /** Request bodies and queries as JSON Schema (`wire`: HTTP, Limits). Closed: unknown fields are refused (T4). */
 const HOURS_12_MS = 12 * 3_600_000;
@@ -142,26 +141,15 @@ const MEANING: Readonly<Record<string, string>> = {
   reason: 'text without control characters',
 };
 
-const compiled = Object.fromEntries(
-  Object.entries(SCHEMAS).map(([name, schema]) => [name, Compile(schema)]),
-) as unknown as { [N in SchemaName]: { Check(value: unknown): boolean } };
+const finders = Object.fromEntries(
+  Object.entries(SCHEMAS).map(([name, schema]) => [name, faultFinder(schema)]),
+) as Record<SchemaName, FindFault>;
 
 /** The value as what the schema says it is. @throws Malformed naming the first field that is not. */
 export function check<N extends SchemaName>(name: N, value: unknown): Body<N> {
-  if (!isOverfull(value) && compiled[name].Check(value)) return value as Body<N>;
-  const fault = explain(SCHEMAS[name], value);
-  throw new Malformed(fault === null ? 'body: does not fit' : said(fault));
-}
-
-/** Whether it, or a part of it, has far more fields than any may have: what is compiled looks at them all before it counts them. */
-function isOverfull(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (isCrowded(value)) return true;
-  for (const name in value) {
-    const part = (value as Record<string, unknown>)[name];
-    if (typeof part === 'object' && part !== null && isCrowded(part)) return true;
-  }
-  return false;
+  const fault = finders[name](value);
+  if (fault !== null) throw new Malformed(said(fault));
+  return value as Body<N>;
 }
 
 function said({ path, keyword, text }: Fault): string {

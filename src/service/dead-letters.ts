@@ -63,9 +63,8 @@ export class DeadLetters {
   /** Moves as many as the rate allows by now. */
   private move(paced: Paced, nowMs: number): void {
     if (!paced.caller.isValid(nowMs)) return this.endPaced(paced, 'cap_auth');
-    for (let allowed = allowedBy(paced, nowMs); paced.tried < allowed && !isDone(paced); ) {
-      this.reprocessNext(paced, nowMs);
-    }
+    const allowed = allowedBy(paced, nowMs);
+    while (paced.count.moved < allowed && !isDone(paced)) this.reprocessNext(paced, nowMs);
     if (isDone(paced)) this.endPaced(paced, 'ok');
   }
 

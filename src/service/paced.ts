@@ -19,13 +19,14 @@ export interface Paced {
 export const isDone = ({ tried, msgIds, count, limit }: Paced): boolean =>
   tried >= msgIds.length || count.moved >= limit;
 
-/** How many may have been tried by `nowMs`. */
+/** How many may have been moved by `nowMs`. What is skipped or fails comes to no consumer, and has no part in the rate. */
 export const allowedBy = ({ startedMs, ratePerS }: Paced, nowMs: number): number =>
   1 + Math.floor(((nowMs - startedMs) * ratePerS) / 1000);
 
-/** When the next one may be tried. */
-export const nextMs = ({ startedMs, ratePerS, tried }: Paced): number =>
-  startedMs + Math.ceil((tried * 1000) / ratePerS);
+/** When the next one may be moved. */
+export const nextMs = ({ startedMs, ratePerS, count }: Paced): number =>
+  startedMs + Math.ceil((count.moved * 1000) / ratePerS);
 
-/** ms until it is done at its rate. */
-export const msLeft = ({ msgIds, tried, ratePerS }: Paced): number => ((msgIds.length - tried) * 1000) / ratePerS;
+/** ms until it is done at its rate, if all that it still may move can be moved. */
+export const msLeft = ({ msgIds, tried, count, limit, ratePerS }: Paced): number =>
+  (Math.min(msgIds.length - tried, limit - count.moved) * 1000) / ratePerS;

@@ -139,8 +139,16 @@ describe('commands', () => {
       [['sned', 'a', 'x'], /unknown command 'sned'[\s\S]*Did you mean send/],
       [['send'], /missing required argument/],
       [['send', 'a'], /a payload, --file or --lines/],
-      [['recv', 'a', '--max', '0'], /^--max "0": must be a whole number 1\.\./],
-      [['recv', 'a', '--max', '257'], /^--max 257: at most 256 without --stream/],
+      [['recv', 'a', '--max', '0'], /^--max "0": must be a whole number 1\.\.256, with --stream 1\.\.1000000000$/m],
+      [['recv', 'a', '--max', '257'], /^--max 257: must be a whole number 1\.\.256, with --stream 1\.\.1000000000$/m],
+      [['cap', 'inspect', 'garbage'], /^inspect: not a capability of this service; is it whole\?$/m],
+      [
+        ['config', 'check', '--enable-admin', 'true'],
+        /^--enable-admin "true": the flag takes no value; it is off where it is left out$/m,
+      ],
+      [['config', 'check', 'true'], /^"true": too many arguments, none is taken$/m],
+      [['stats', 'a', '--json', 'b'], /"--json \\"b\\": the flag takes no value/],
+      [['stats', 'a', 'b'], /^"b": too many arguments, at most 1 are taken$/m],
       [['recv', 'a', '--mx', '1'], /unknown option '--mx'/],
       [['cap', 'mint', '--keyring', keyring, '--topic', 'a'], /no op caveat/],
       [['cap', 'mint', '--keyring', keyring, '--topic', 'a', '--op', 'fly'], /^--op "fly": must be ops of send, recv/],
@@ -159,13 +167,15 @@ describe('commands', () => {
     for (const [i, { code, err }] of finished.entries()) {
       expect([code, err]).toEqual([2, expect.stringMatching(wrong[i]?.[1] as RegExp)]);
     }
-    const [help, json] = (await runMany(
+    const [help, json, file] = (await runMany(
       [
         ['serve', '--help'],
         ['recv', 'a', '--mx', '1', '--json'],
+        ['send', 'a', '--file', '/none/x', '--json'],
       ],
       env,
-    )) as [Finished, Finished];
+    )) as [Finished, Finished, Finished];
+    expect(JSON.parse(file.err)).toMatchObject({ code: 'E_FILE', remedy: expect.stringMatching(/^is the path right/) });
     expect(help.out).toMatch(/--enable-admin +serve the admin endpoints\n/);
     expect([json.code, json.out, JSON.parse(json.err)]).toEqual([
       ...[2, ''],

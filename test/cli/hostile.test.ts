@@ -137,7 +137,7 @@ describe('whatever others wrote does nothing to a terminal', () => {
       [['journal', 'verify', '--data', 'a\nb'], 2, /^data: a\\nb: no such directory\n/],
       [[HOSTILE], 2, /unknown command '\\u001b/],
       [['recv', 't', `--${HOSTILE}`], 2, /unknown option/],
-      [['cap', 'inspect', HOSTILE], 1, /not a capability/],
+      [['cap', 'inspect', HOSTILE], 2, /not a capability/],
       [['cap', 'mint', '--keyring', 'x', '--topic', HOSTILE], 2, /--topic "\\u001b/],
       [['keyring', 'list', join(folder, NAME)], 2, /\\u001b\[31mred/],
       [

@@ -387,6 +387,43 @@ describe('service', () => {
     expect(moved(left.bench)).toBe(1);
   });
 
+  it('reprocess at a rate: what is moved is counted and paced; what cannot be moved takes no time (DL2)', () => {
+    const bench = new Bench({ maxAttempts: 1 });
+    for (let i = 0; i < 5; i++) bench.now(send('a', `k${i}`));
+    const msgIds: string[] = [];
+    for (const { msgId, receipt } of bench.now(recv('a')).deliveries ?? []) {
+      msgIds.push(msgId);
+      bench.now({ verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true });
+    }
+    const [first, second, ...others] = msgIds as [string, string, ...string[]];
+    const request = { verb: 'reprocess', topic: 'a', limit: 2, msgIds: null, reason: null, ratePerS: 1 } as const;
+    const listed = bench.ask({ ...request, msgIds: ['unknown', first, 'unknown', second, 'unknown'] });
+    bench.pass(999);
+    bench.sync();
+    expect(listed.reply).toBeNull();
+    bench.pass(1);
+    bench.sync();
+    expect(listed.reply).toMatchObject({ outcome: 'ok', moved: 2, skipped: 0, failed: 2 });
+
+    // Those that somebody else purged meanwhile do not delay the others.
+    const chosen = bench.ask(request);
+    bench.now({ verb: 'purge', topic: 'a', msgIds: [others[1] as string], olderThanMs: null });
+    bench.pass(1000);
+    bench.sync();
+    expect(chosen.reply).toMatchObject({ outcome: 'ok', moved: 2 });
+  });
+
+  it('reprocess at a rate: whoever is one too many is told when the first is done', () => {
+    const bench = new Bench({ maxAttempts: 1 });
+    for (let i = 0; i < 200; i++) bench.now(send('a', `k${i}`));
+    for (const { msgId, receipt } of bench.now(recv('a', { messagesMax: 256 })).deliveries ?? []) {
+      bench.now({ verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true });
+    }
+    const request = { verb: 'reprocess', topic: 'a', limit: 3, msgIds: null, reason: null, ratePerS: 1 } as const;
+    for (let i = 0; i < 16; i++) bench.ask(request);
+    expect(bench.now(request)).toEqual({ outcome: 'saturated_redrives', retryAfterMs: 2000 });
+  });
+
   it('tick: expires leases and moves on without a request (RT3)', () => {
     const bench = new Bench({ maxAttempts: 1, defaultVisibilityMs: 1000 });
     bench.now(send('a', 'k'));

@@ -128,6 +128,17 @@ describe('schedule files: what is wrong is named with line, column, field and li
     it(what, () => expect(() => parseSchedule(text, 'f')).toThrow(message));
   }
 
+  it.each([
+    ['lists', withLine(`a: ${'['.repeat(10_000)}`), 'f:8:35: deeper than 32 levels'],
+    ['lists that end', withLine(`a: ${'['.repeat(10_000)}${']'.repeat(10_000)}`), 'f:8:35: deeper than 32 levels'],
+    ['mappings', withLine(`a: ${'{a: '.repeat(10_000)}`), 'deeper than 32 levels'],
+    ['lists in lines', withLine(`a:\n${'- '.repeat(10_000)}1`), 'deeper than 32 levels'],
+    ['mappings in lines', Array.from({ length: 500 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'), 'deeper than 32'],
+    ['keys', '? '.repeat(10_000), 'deeper than 32 levels'],
+    ['one level too many', withLine(`a: ${'['.repeat(32)}${']'.repeat(32)}`), 'f:8:35: deeper than 32 levels'],
+    ['as deep as may be', withLine(`a: ${'['.repeat(31)}${']'.repeat(31)}`), 'f:8:1: a: unknown field'],
+  ])('depth: %s', (_, text, message) => expect(() => parseSchedule(text, 'f')).toThrow(message));
+
   it('what is hostile is not echoed as it is', () => {
     expect(() => parseSchedule(withLine('"\\u001b[2J\\u202e": 1'), 'f')).toThrow(
       'f:8:1: "\\u001b[2J\\u202e": unknown field',
