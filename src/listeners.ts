@@ -76,7 +76,8 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
   try {
     open.push(await at('bind', settings, (address) => doors.listen(address, pair)));
     const hosts = (): readonly string[] => inForce.metrics_hosts;
-    open.push(await at('metrics_bind', settings, (address) => listenMetrics(metrics, { ...address, hosts })));
+    const pauses = doors.pauses.bind(doors);
+    open.push(await at('metrics_bind', settings, (address) => listenMetrics(metrics, { ...address, hosts, pauses })));
     if (settings.uds !== null) open.push(await listenUnix(doors, settings.uds, () => allowedUids(inForce)));
   } catch (error) {
     await close(open, 0);

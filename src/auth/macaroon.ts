@@ -1,7 +1,12 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
-import macaroons from 'macaroons.js';
+import { createRequire } from 'node:module';
+import type macaroonsJs from 'macaroons.js';
 import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
 import { hmacSha256 } from './hmac.ts';
+
+/** Loaded by whoever makes tokens: who only verifies them does without. */
+const macaroons = (): typeof macaroonsJs => require('macaroons.js');
+const require = createRequire(import.meta.url);
 
 /** `wire`: Capabilities. Bounds that keep the work on an unverified token small. */
 export const TOKEN_CHARS_MAX = 4096;
@@ -39,7 +44,7 @@ export function mintToken(
 ): string {
   const bytes = signingKey(root, format).export();
   try {
-    return addCaveats(macaroons.MacaroonsBuilder.create(LOCATION, bytes, `${format}:${keyId}:${nonce}`), caveats);
+    return addCaveats(macaroons().MacaroonsBuilder.create(LOCATION, bytes, `${format}:${keyId}:${nonce}`), caveats);
   } finally {
     bytes.fill(0);
   }
@@ -49,11 +54,11 @@ export function mintToken(
 export function attenuateToken(token: string, caveats: readonly string[]): string {
   const read = parseToken(token);
   if (read === null) throw new Error('token: not a capability of this service');
-  return addCaveats(macaroons.MacaroonsBuilder.deserialize(token), caveats);
+  return addCaveats(macaroons().MacaroonsBuilder.deserialize(token), caveats);
 }
 
-function addCaveats(macaroon: ReturnType<typeof macaroons.MacaroonsBuilder.create>, caveats: readonly string[]) {
-  const builder = macaroons.MacaroonsBuilder.modify(macaroon);
+function addCaveats(macaroon: ReturnType<typeof macaroonsJs.MacaroonsBuilder.create>, caveats: readonly string[]) {
+  const builder = macaroons().MacaroonsBuilder.modify(macaroon);
   for (const caveat of caveats) {
     if (!CAVEAT.test(caveat)) throw new Error('caveat: 1..256 printable ASCII characters');
     builder.add_first_party_caveat(caveat);

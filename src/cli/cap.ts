@@ -3,8 +3,6 @@ import { CAP_FORMATS, type CapFormat, OPS } from '../../spec/vocabulary.ts';
 import { parseCaveat, ROLES, scopeOf } from '../auth/caveats.ts';
 import { KEY_AGE_MAX_MS } from '../auth/keyring.ts';
 import { readKeyringFile } from '../auth/keyring-file.ts';
-import { parseToken } from '../auth/macaroon.ts';
-import { mint, attenuate as narrow } from '../auth/mint.ts';
 import { durationMs } from '../config/values.ts';
 import { echoed } from '../visible.ts';
 import {
@@ -109,19 +107,23 @@ function asked<T>(make: () => T): T {
   }
 }
 
+/** What makes and reads tokens, loaded only by the commands that do. */
+const minting = () => import('../auth/mint.ts');
+const tokens = () => import('../auth/macaroon.ts');
+
 export function addCap(program: Command): void {
   const cap = program.command('cap').description('capabilities');
-  const minting = withCaveats(cap.command('mint').description('make a capability'));
-  minting
+  const mintOf = withCaveats(cap.command('mint').description('make a capability'));
+  mintOf
     .requiredOption('--keyring <file>', 'keyring to sign with')
     .addOption(new Option('--format <version>', 'format version').choices([...CAP_FORMATS]).default('v1'))
     .option('--json', 'print JSON');
   examples(
-    minting,
+    mintOf,
     'mailbox cap mint --keyring keyring.json --topic orders --op send --expires 1h --quota-ops 1000/1',
     'mailbox cap mint --keyring keyring.json --topic mailbox.admin --op admin --expires 1h --quota-ops 10/1',
   );
-  minting.action((options: CaveatOptions & { keyring: string; format: CapFormat; json?: true }) => {
+  mintOf.action(async (options: CaveatOptions & { keyring: string; format: CapFormat; json?: true }) => {
     const caveats = caveatsOf(options);
     const scope = scopeOf(caveats);
     if (typeof scope === 'string')
@@ -129,6 +131,7 @@ export function addCap(program: Command): void {
         `capability: ${scope}; a capability needs --topic or --topic-prefix, --op, --expires and --quota-ops`,
       );
     const keyring = readKeyringFile(options.keyring);
+    const { mint } = await minting();
     const { token, nonce } = asked(() => mint(keyring, caveats, options.format));
     const { id, createdMs } = keyring.newest;
     if (scope.expiresS * 1000 > createdMs + KEY_AGE_MAX_MS) {
@@ -141,12 +144,14 @@ export function addCap(program: Command): void {
 
   const attenuate = withCaveats(cap.command('attenuate <token>').description('narrow a capability; needs no server'));
   examples(attenuate, 'mailbox cap attenuate "$MAILBOX_CAP" --op recv,ack --expires 5m').action(
-    (token: string, options: CaveatOptions) => {
+    async (token: string, options: CaveatOptions) => {
       const caveats = caveatsOf(options);
       if (caveats.length === 0) throw new UsageError('attenuate: name at least one caveat: --help lists them');
       const given = textOf(token);
+      const { parseToken } = await tokens();
       if (parseToken(given) === null)
         throw new UsageError('attenuate: the token is no capability of this service; is it whole?');
+      const { attenuate: narrow } = await minting();
       print(asked(() => narrow(given, caveats)));
     },
   );
@@ -154,7 +159,8 @@ export function addCap(program: Command): void {
   const inspect = cap
     .command('inspect <token>')
     .description('show what a capability says (its signature is not checked)');
-  inspect.option('--json', 'print JSON').action((token: string, { json }: { json?: true }) => {
+  inspect.option('--json', 'print JSON').action(async (token: string, { json }: { json?: true }) => {
+    const { parseToken } = await tokens();
     const parsed = parseToken(textOf(token));
     if (parsed === null) throw new UsageError('inspect: not a capability of this service; is it whole?');
     const { format, keyId, nonce, caveats } = parsed;

@@ -9,7 +9,6 @@ import { addJournal } from './journal.ts';
 import { addKeyring } from './keyring.ts';
 import { addMessages } from './messages.ts';
 import { addModel } from './model.ts';
-import { refuseStart } from './refusal.ts';
 import { addServe } from './serve.ts';
 import { EXIT } from './shared.ts';
 import { EndedEarly } from './signals.ts';
@@ -69,7 +68,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = error instanceof EndedEarly ? EXIT.ok : complain(error, isJsonAsked(process.argv));
-  if (isServer && !isHelp(error)) refuseStart(error, process.exitCode);
+  if (isServer && !isHelp(error)) (await import('./refusal.ts')).refuseStart(error, process.exitCode);
 }
 
 /** Help and version end a command by an error, too. */

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { MailboxClient } from '../client/client.ts';
 import type { Envelope } from '../client/types.ts';
 import type { PublicJwk } from '../integrity/signature.ts';
-import { verifyEnvelope } from '../integrity/verify.ts';
 import { payloadShown, visible } from '../visible.ts';
 import { readText, writeBytes } from './files.ts';
 import {
@@ -123,7 +122,7 @@ async function show(
   options: RecvOptions,
   keys: readonly PublicJwk[] | undefined,
 ): Promise<void> {
-  const broken = brokenIn(envelope, keys);
+  const broken = await brokenIn(envelope, keys);
   if (broken !== null) {
     say(`recv: ${visible(String(envelope.msg_id))}: ${broken} does not hold`);
     process.exitCode = EXIT.failed;
@@ -134,7 +133,8 @@ async function show(
 }
 
 /** What does not hold of it; something else than a mailbox may have made it. */
-function brokenIn(envelope: Envelope, keys: readonly PublicJwk[] | undefined): string | null {
+async function brokenIn(envelope: Envelope, keys: readonly PublicJwk[] | undefined): Promise<string | null> {
+  const { verifyEnvelope } = await import('../integrity/verify.ts');
   try {
     return verifyEnvelope(envelope, keys);
   } catch {

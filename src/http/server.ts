@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo, ListenOptions, Socket } from 'node:net';
+import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Session } from '../auth/authorize.ts';
 import { connectionOf, isKnown, knownConnection } from './connection.ts';
@@ -100,6 +100,11 @@ export class Doors {
     for (const pausable of this.pausables) pausable.pause(rules.connectionsMax === 0);
   }
 
+  /** A TCP server that listens only while descriptors are left for connections, one that is no door of the service too. */
+  pauses(server: NetServer): void {
+    this.pausables.push(new Pausable(server));
+  }
+
   private turnOut(socket: Socket | undefined): void {
     if (socket === undefined) return;
     this.ledger.cut(peerOf(socket), 'max_connections', 'saturated');
@@ -149,7 +154,7 @@ export class Doors {
     const address = await listening(server, where);
     server.on('error', ONE_LOST);
     this.servers.add(server);
-    if ('port' in where) this.pausables.push(new Pausable(server));
+    if ('port' in where) this.pauses(server);
     return { address, close: (deadlineMs) => this.close(server, deadlineMs) };
   }
 
@@ -211,13 +216,20 @@ export class Doors {
   }
 }
 
+export interface MetricsWhere {
+  readonly host: string;
+  readonly port: number;
+  readonly hosts: () => readonly string[];
+  readonly pauses?: (server: NetServer) => void;
+}
+
 /**
  * Prometheus text on a listener of its own (B5): whoever may reach it may read it, so it binds loopback by default. `hosts`: names
- * that it goes by besides its address.
+ * that it goes by besides its address. `pauses` may have it stop listening for a while.
  */
 export async function listenMetrics(
   registry: Registry,
-  { host, port, hosts }: { host: string; port: number; hosts: () => readonly string[] },
+  { host, port, hosts, pauses }: MetricsWhere,
 ): Promise<Listener> {
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 500 });
   new Scrapers(METRICS_CONNECTIONS_MAX).watch(server);
@@ -241,6 +253,7 @@ export async function listenMetrics(
   });
   const address = await listening(server, { host, port });
   server.on('error', ONE_LOST);
+  pauses?.(server);
   return { address, close: (deadlineMs) => close(server, deadlineMs) };
 }
 

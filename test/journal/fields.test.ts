@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { limitsOf } from '../../src/config/limits.ts';
 import { SETTINGS, type SettingName, type Settings } from '../../src/config/settings.ts';
@@ -85,9 +86,16 @@ function leavesOf(item: object, kind: string): Map<string, unknown> {
   return leaves;
 }
 
-/** The one field in which two items of a kind differ, null when they differ in more or less than one. */
+const attrsIn = (item: object): unknown[] =>
+  Object.entries(item).flatMap(([name, value]) => {
+    if (name === 'attrs') return [value];
+    return typeof value === 'object' && value !== null && !(value instanceof Uint8Array) ? attrsIn(value) : [];
+  });
+
+/** The one field in which two items of a kind differ, null when they differ in more or less than one, or in what is no field here. */
 function changedField(one: Item, other: Item): string | null {
-  if (one.name !== other.name) return null;
+  // A length in attrs may move what follows so that only one field of it is read otherwise.
+  if (one.name !== other.name || !isDeepStrictEqual(attrsIn(one), attrsIn(other))) return null;
   const before = leavesOf(one, one.name);
   const after = leavesOf(other, other.name);
   const changed = [...before].filter(([path, value]) => !Object.is(after.get(path), value)).map(([path]) => path);

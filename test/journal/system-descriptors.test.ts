@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -110,6 +110,32 @@ describe('descriptors of the process (journal rule 4)', () => {
     expect(server.process.out).not.toMatch(/"(journal|process)\.failed"/);
   }, 240_000);
 
+  it('a limit lowered below what is in use, and scrapers that knock: nobody asks again and again; raised again, they get in', async () => {
+    await server.start();
+    const { pid } = server.process.child;
+    const { metrics } = await server.process.logged('server.ready');
+    const [host, port] = (metrics as string).split(':') as [string, string];
+    execFileSync('prlimit', ['--pid', String(pid), '--nofile=10:']);
+    // While the limit is not looked at yet, and after.
+    const knocking: Socket[] = [];
+    const knock = (): void => void knocking.push(connect(Number(port), host).on('error', () => {}));
+    for (let i = 0; i < 5; i++) knock();
+    await until(() => server.process.out.includes('0 connections are let in at once'), 30_000);
+    for (let i = 0; i < 5; i++) knock();
+    const before = wantedMs(pid as number);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(wantedMs(pid as number) - before).toBeLessThan(1_000);
+    for (const socket of knocking) socket.destroy();
+    execFileSync('prlimit', ['--pid', String(pid), '--nofile=1024:']);
+    const scraped = () =>
+      fetch(`http://${metrics}/metrics`).then(
+        ({ status }) => status,
+        () => 0,
+      );
+    await until(async () => (await scraped()) === 200, 30_000);
+    expect(server.process.out).not.toMatch(/"(journal|process)\.failed"/);
+  }, 240_000);
+
   it('too few for the server: the start is refused with the limit and what is needed; with 256 it serves', async () => {
     server.under = limited(200);
     const { code, err } = await server.begin().finished;
@@ -143,6 +169,12 @@ describe('descriptors of the process (journal rule 4)', () => {
     expect(server.process.out).not.toContain('"journal.failed"');
   }, 120_000);
 });
+
+/** How long the first thread of the process has run or wanted to: a busy machine changes nothing of that. */
+function wantedMs(pid: number): number {
+  const [ran, waited] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
+  return (Number(ran) + Number(waited)) / 1e6;
+}
 
 async function fetchOk(path: string): Promise<number> {
   const { http } = await server.process.logged('server.ready');
