@@ -34,6 +34,8 @@ interface Parts {
 
 /** As `stream_heartbeat` has it. */
 const HEARTBEAT_MS = 15_000;
+/** A reader that takes longer is cut. */
+const WRITE_TIMEOUT_MS = 5_000;
 /** Messages that go out in one piece. */
 const PIECE = 4;
 const CAUSE: Cause = { corrId: '-', peer: '-', scope: '-' };
@@ -205,12 +207,21 @@ export class Door {
     const { exchange } = visit;
     const { call, copy } = exchange;
     const isOpen = (): boolean => this.open.get(exchange) === visit;
-    const send = (deliveries: Parameters<StreamReader['write']>[0], written: () => void): void =>
+    let pieces = 0;
+    let taken = 0;
+    const send = (deliveries: Parameters<StreamReader['write']>[0], written: () => void): void => {
+      const piece = ++pieces;
+      // A reader that does not take it is cut (D1), and one that is gone without a word is found out.
+      loop.after(WRITE_TIMEOUT_MS, 'end', copyId(call, copy), () => {
+        if (isOpen() && piece > taken) this.host.live(() => this.cut(visit));
+      });
       exchange.piece(deliveries, () => this.awake('request', copyId(call, copy), () => {
         if (!isOpen()) return;
+        taken = piece;
         watch.taken(index, exchange);
         written();
       }));
+    };
     return {
       refused: (reply) => told(() => this.leave(visit, reply)),
       opened: (reply) => {

@@ -3,6 +3,7 @@ import type { Limits } from '../src/core/limits.ts';
 import type { Message, ShardState } from '../src/core/state.ts';
 import { Reader } from '../src/journal/bytes.ts';
 import { EmbeddedJournal, JournalRefused } from '../src/journal/embedded.ts';
+import { HEADER_BYTES } from '../src/journal/frame.ts';
 import { type Lack, lackOf } from '../src/journal/lack.ts';
 import { readRecord } from '../src/journal/record.ts';
 import type { Recovered } from '../src/journal/recover.ts';
@@ -83,6 +84,8 @@ export class SimStore {
   private inDoubt: readonly Batch[] = [];
   /** Of the last frame that is known to be durable. */
   private sequence = 0;
+  /** Bodies of the frames since: a snapshot that was made in the middle of an append may have them. */
+  private frames: { readonly sequence: number; readonly body: Uint8Array }[] = [];
   private ops = 0;
 
   constructor(parts: StoreParts) {
@@ -127,6 +130,7 @@ export class SimStore {
     const survived = this.survivors(found.records);
     this.prefix?.appended(sequence, survived);
     this.inDoubt = [];
+    this.frames = [];
     this.sequence = sequence;
     this.journal = journal;
     trouble.toreBytes = false;
@@ -146,14 +150,19 @@ export class SimStore {
   private tryOpen(acceptTornTail: boolean): { journal: EmbeddedJournal; records: number } | null {
     const { disk, parts } = this;
     let records = 0;
+    const visited = new Set<number>();
+    const doubted = this.frames;
     try {
       const journal = new EmbeddedJournal({
         storage: disk,
         recovering: {
           ...RECOVERING,
+          hash: (frame) => this.sealed(frame),
           acceptTornTail,
           visit: (frame) => {
-            if (frame.sequence > this.sequence) records += recordsIn(frame.body);
+            if (frame.sequence <= this.sequence) return;
+            records += recordsIn(frame.body);
+            visited.add(frame.sequence);
           },
         },
         segmentBytes: SEGMENT_BYTES,
@@ -168,6 +177,10 @@ export class SimStore {
           compactionFailed: () => {},
         },
       });
+      const end = journal.recovered?.tail.sequence ?? 0;
+      for (const { sequence, body } of doubted) {
+        if (sequence > this.sequence && sequence <= end && !visited.has(sequence)) records += recordsIn(body);
+      }
       return { journal, records };
     } catch (error) {
       if (!acceptTornTail && error instanceof JournalRefused && this.trouble.toreBytes) return null;
@@ -210,12 +223,22 @@ export class SimStore {
         if (lackOf(error) !== null) throw new Breach('JR4', `the journal failed: ${error?.message}`);
         if (error === null) {
           this.inDoubt = [];
+          this.frames = [];
           this.sequence = journal.end.sequence;
           this.prefix?.appended(this.sequence, batches);
         }
         done(error);
       },
     );
+  }
+
+  /** Hashes a frame, of which some are about to be written. */
+  private sealed(frame: Uint8Array): Uint8Array {
+    if (this.journal !== null && this.inDoubt.length > 0) {
+      const sequence = new DataView(frame.buffer, frame.byteOffset).getUint32(4, true);
+      this.frames.push({ sequence, body: frame.slice(HEADER_BYTES) });
+    }
+    return frameHashOf(frame);
   }
 
   private written(batch: Batch): Batch {

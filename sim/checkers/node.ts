@@ -40,6 +40,8 @@ export class NodeChecker {
   private batch: { readonly exchange: Exchange; readonly items: readonly Ask[]; readonly expected: (Expected | null)[] } | null =
     null;
   private batchFacts = 0;
+  /** Requests that nobody stood behind when they came. */
+  private readonly unknown = new WeakSet<Exchange>();
   /** Operations that the process may have charged for, and that are not counted here: it may die in the middle of one. */
   private undecided = 0;
   /** Facts that the process found. */
@@ -115,6 +117,7 @@ export class NodeChecker {
     const against = this.authority.against(capability);
     if (refused === null && against !== null) throw new Breach(against, `${capability.name} is let in`);
     if (refused !== null && against === null) throw new Breach('AU1', `${capability.name} is refused as ${refused}`);
+    if (refused !== null) this.unknown.add(exchange);
     const { lifecycle } = this;
     lifecycle.step.length = 0;
     this.batchFacts = 0;
@@ -207,7 +210,9 @@ export class NodeChecker {
     const against = this.authority.against(capability);
     // Whoever failed too often is told so, later (AU5): there is no other who is.
     if (reply.outcome === 'cap_auth' || reply.outcome === 'auth_flood') {
-      if (against === null) throw new Breach('AU1', `${ask.verb} of ${capability.name} is refused, and it is valid`);
+      // One that was held back may have become valid meanwhile.
+      if (against === null && !this.unknown.has(exchange))
+        throw new Breach('AU1', `${ask.verb} of ${capability.name} is refused, and it is valid`);
       return this.tally.count('refused_auth');
     }
     if (due === null) return this.refused(exchange, reply);
@@ -301,8 +306,8 @@ export class NodeChecker {
   /** Refused before the service saw it: only for an op that the capability does not allow. */
   private refused({ call: { ask, capability } }: Exchange, { outcome }: Reply): void {
     const allowed = (capability.ops as readonly string[]).includes(opOf(ask));
-    const expected = ask.verb === 'revoke' && allowed ? 'ok' : 'cap_scope';
-    if (allowed !== (expected === 'ok') || outcome !== expected) {
+    const expected = ask.verb !== 'revoke' || !allowed ? 'cap_scope' : this.authority.charge(capability) ? 'ok' : 'quota';
+    if (allowed !== (expected !== 'cap_scope') || outcome !== expected) {
       throw new Breach('AU1', `${ask.verb} of ${capability.name} is answered ${outcome}`);
     }
     if (outcome !== 'ok') return;

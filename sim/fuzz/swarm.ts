@@ -31,6 +31,7 @@ export function swarmSchedule(seed: number): Schedule {
     seed,
     setup,
     network: networkOf(random),
+    // One append must not bring more than a small disk has to spare.
     producers: { ...producersOf(random), batch: together.chance(0.3) ? 2 + together.below(8) : 1 },
     consumers: Array.from({ length: 1 + random.below(3) }, () => ({
       ...consumersOf(random),

@@ -123,6 +123,10 @@ export class SegmentLog implements Journal {
       this.payloads.use(fact.msgId, fact.payloadHash);
       return true;
     };
+    // Before any of it is written: the reserve must know what the next snapshot may have to say.
+    for (const { shard, facts } of append.batches) {
+      if (shard !== null) for (const { name } of facts) if (name === 'sent') this.space.entered();
+    }
     let w: Writer | null = null;
     try {
       for (const batch of append.batches) {
@@ -205,7 +209,6 @@ export class SegmentLog implements Journal {
   }
 
   private count(fact: Fact): void {
-    if (fact.name === 'sent') this.space.entered();
     if (!isEnd(fact)) return;
     this.space.left();
     this.payloads.release(fact.msgId);
