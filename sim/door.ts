@@ -146,6 +146,7 @@ export class Door {
     node.authentication.identify(visit, headerOf(call.capability), [opOf(call.ask)], (denied) => {
       // It may have been held back, and its client have left meanwhile, or the process.
       if (this.open.get(exchange) === visit) this.identified(node, visit, denied);
+      if (denied?.held === true) this.holdBack(visit, denied.reply);
     });
   }
 
@@ -164,11 +165,19 @@ export class Door {
     if (failure === 'expired') faults.began('expired', loop.nowMs);
     watch.arrived(index, exchange, failure);
     if (denied === null) return this.serve(node, visit);
-    if (!denied.held) return this.leave(visit, denied.reply);
-    loop.after(HELD_MS, 'reply', copyId(exchange.call, exchange.copy), () => {
-      if (this.open.get(exchange) === visit) this.host.live(() => this.leave(visit, denied.reply));
-      this.host.live(() => letGo(visit.session, () => this.sessions.get(visit.peer) !== visit.session));
-    });
+    if (!denied.held) this.leave(visit, denied.reply);
+  }
+
+  /** Its answer goes out later, and what comes on its connection meanwhile has its turn then (AU5). */
+  private holdBack(visit: Visit, reply: Reply): void {
+    const { call, copy } = visit.exchange;
+    this.parts.loop.after(HELD_MS, 'reply', copyId(call, copy), () =>
+      this.awake('reply', copyId(call, copy), () => {
+        if (this.sessions.get(visit.peer) !== visit.session) return;
+        this.leave(visit, reply);
+        letGo(visit.session, () => false);
+      }),
+    );
   }
 
   private serve(node: MailboxNode, visit: Visit): void {

@@ -42,6 +42,8 @@ export class NodeChecker {
   private batchFacts = 0;
   /** Requests that nobody stood behind when they came. */
   private readonly unknown = new WeakSet<Exchange>();
+  /** What revocations must be answered. */
+  private readonly revocations = new WeakMap<Exchange, 'ok' | 'quota'>();
   /** Operations that the process may have charged for, and that are not counted here: it may die in the middle of one. */
   private undecided = 0;
   /** Facts that the process found. */
@@ -124,6 +126,9 @@ export class NodeChecker {
     exchange.falls = this.falls;
     this.downBefore = this.down.size === 0 ? NONE : new Set(this.down);
     this.decidedBefore = lifecycle.decided;
+    if (refused === null && ask.verb === 'revoke' && capability.ops.includes('admin')) {
+      this.revocations.set(exchange, this.authority.charge(capability) ? 'ok' : 'quota');
+    }
     if (refused !== null || ask.verb === 'revoke') return;
     this.batch = ask.verb === 'batch' ? { exchange, items: ask.items, expected: [] } : null;
     this.undecided = ask.verb === 'batch' ? ask.items.length : 1 + ('acks' in ask ? ask.acks.length : 0);
@@ -304,9 +309,10 @@ export class NodeChecker {
   }
 
   /** Refused before the service saw it: only for an op that the capability does not allow. */
-  private refused({ call: { ask, capability } }: Exchange, { outcome }: Reply): void {
+  private refused(exchange: Exchange, { outcome }: Reply): void {
+    const { ask, capability } = exchange.call;
     const allowed = (capability.ops as readonly string[]).includes(opOf(ask));
-    const expected = ask.verb !== 'revoke' || !allowed ? 'cap_scope' : this.authority.charge(capability) ? 'ok' : 'quota';
+    const expected = this.revocations.get(exchange) ?? 'cap_scope';
     if (allowed !== (expected !== 'cap_scope') || outcome !== expected) {
       throw new Breach('AU1', `${ask.verb} of ${capability.name} is answered ${outcome}`);
     }
