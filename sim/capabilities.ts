@@ -97,6 +97,8 @@ export const GROUPS = {
   consumers: { topic: 'sim.', ops: ['recv', 'ack', 'nack', 'extend', 'stats'] },
   /** Without a quota: a stream uses it by itself. */
   streamers: { topic: 'sim.', ops: ['recv', 'ack', 'nack', 'extend'] },
+  /** They look on. */
+  readers: { topic: 'sim.', ops: ['recv'] },
   strangers: { topic: 'other.', ops: ['send', 'recv', 'ack', 'nack', 'extend', 'stats'] },
   authority: { topic: ADMIN_TOPIC, ops: ['admin'] },
   sweepers: { topic: 'sim.', ops: ['send', 'recv', 'ack'] },

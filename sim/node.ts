@@ -71,6 +71,8 @@ export class SimNode implements Host {
   /** It is there, and listens: what it took over is durable. */
   private isServing = false;
   private keys: readonly number[] = [1];
+  /** As they are loaded now. */
+  private limits: Limits;
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private wakes = 0;
   private lack: Lack | null = null;
@@ -85,6 +87,7 @@ export class SimNode implements Host {
     this.parts = parts;
     this.index = parts.index;
     this.clock = parts.clock;
+    this.limits = parts.limits;
     this.kills = new ShardKills((shard) => parts.watch.fell(this.index, shard));
     this.door = new Door(parts, this);
     const { index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes, defect } = parts;
@@ -171,7 +174,8 @@ export class SimNode implements Host {
   }
 
   private settings(): NodeSettings {
-    const { limits, cacheTtlMs } = this.parts;
+    const { cacheTtlMs } = this.parts;
+    const { limits } = this;
     const without = Number.POSITIVE_INFINITY;
     return { limits, cacheTtlMs, keyring: keyringOf(this.keys), streamsMax: without, payloadBytesMax: without };
   }
@@ -218,6 +222,19 @@ export class SimNode implements Host {
     this.store.crash(machine);
     watch.crashed(this.index);
     if (downMs !== null) loop.after(downMs, 'end', this.timerId(), () => this.start());
+  }
+
+  /** Other limits are loaded while it runs, or those it had. */
+  tighten(most: number | null): void {
+    const { limits, watch } = this.parts;
+    const { shardCapacity, globalInflight, dedupCapacity } = limits;
+    const at = (bound: number): number => Math.min(bound, most ?? bound);
+    const tight = {
+      ...{ shardCapacity: at(shardCapacity), globalInflight: at(globalInflight), dedupCapacity: at(dedupCapacity) },
+    };
+    this.limits = { ...limits, ...tight };
+    watch.limited(this.index, this.limits);
+    this.live(() => this.process?.reload(this.settings()));
   }
 
   /** One of its shards dies in the middle of what it does, and is made anew. */
@@ -267,6 +284,7 @@ export class SimNode implements Host {
     this.clock.freeze(this.parts.defect === 'stuck_clock');
     this.store.trouble.end(this.store.disk);
     this.kills.spare();
+    this.tighten(null);
     // A shard whose log is damaged is parked until someone starts the process anew.
     const { process } = this;
     const isParked = this.parts.mayBeDamaged && process !== null && process.service.down.size > 0;

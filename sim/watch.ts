@@ -1,6 +1,7 @@
 import { OUTCOMES, type Outcome } from '../spec/vocabulary.ts';
 import type { AuthFailure } from '../src/auth/authorize.ts';
 import type { Fact } from '../src/core/facts.ts';
+import type { Limits } from '../src/core/limits.ts';
 import type { ShardState } from '../src/core/state.ts';
 import type { ProcessFact } from '../src/ports.ts';
 import type { AckItem, Delivery } from '../src/service/messages.ts';
@@ -239,6 +240,12 @@ export class Watch {
   /** The journal of a process failed. */
   failed(node: number): void {
     this.nodes[node]?.failed();
+  }
+
+  /** Other limits are about to be loaded. */
+  limited(node: number, limits: Limits): void {
+    const checker = this.nodes[node];
+    if (checker !== undefined) checker.lifecycle.limits = limits;
   }
 
   short(node: number, isShort: boolean): void {

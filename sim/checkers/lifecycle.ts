@@ -36,7 +36,10 @@ export class LifecycleChecker {
   readonly messages = new Map<string, Tracked>();
   readonly topics = new Map<string, TopicLine>();
   readonly handling: Handling = { ask: null, releasing: [], damaged: new Set() };
-  readonly limits: Limits;
+  /** In force now, */
+  limits: Limits;
+  /** and the widest that ever were: what was within them stays. */
+  private readonly most: Limits;
   /** Facts decided by the running process, and those of them that are durable. */
   decided = 0;
   durable = 0;
@@ -67,6 +70,7 @@ export class LifecycleChecker {
 
   constructor(limits: Limits, shards: number, tally: Tally) {
     this.limits = limits;
+    this.most = limits;
     this.tally = tally;
     this.deadIn = new Array<number>(shards).fill(0);
     this.pendingIn = new Array<number>(shards).fill(0);
@@ -138,7 +142,7 @@ export class LifecycleChecker {
       this.broken('AttemptsBoundedInv', 'too many attempts', message, fact);
     if (before.state !== view.state) this.move(message, before);
     this.same(shard, message);
-    this.bounds(shard, message);
+    this.bounds(shard, message, fact);
     this.tally.fact(fact, view);
     this.forget(shard);
   }
@@ -219,17 +223,27 @@ export class LifecycleChecker {
     if (why !== null) this.broken('PrefixProp', `the process has another ${why}`, message);
   }
 
-  private bounds(shard: ShardState, message: Tracked): void {
+  private bounds(shard: ShardState, message: Tracked, fact: MessageFact): void {
     const { depth, leases, idemLine, dead } = shard;
     const pending = this.pendingIn[message.shard]!;
     if (depth !== pending)
       this.broken('PrefixProp', `the process counts ${depth} pending, and has ${pending}`, message);
     const { inflight } = this;
     const bounds = { depth, leased: leases.size, inflight, windows: idemLine.size, dead: dead.size };
-    if (!invariants.CapacityInv(bounds, this.limits)) this.broken('CapacityInv', 'more than a bound allows', message);
+    if (!invariants.CapacityInv(bounds, this.boundsOf(fact)))
+      this.broken('CapacityInv', 'more than a bound allows', message);
     const isFull = inflight >= this.limits.globalInflight;
     if (isFull || this.wasFull) this.inflightFullMs = shard.nowMs;
     this.wasFull = isFull;
+  }
+
+  /** What a fact adds to is within the limits of now. */
+  private boundsOf({ name }: MessageFact): Limits {
+    const { limits, most } = this;
+    const { shardCapacity, dedupCapacity, globalInflight } = limits;
+    if (limits === most) return most;
+    if (name === 'sent') return { ...most, shardCapacity, dedupCapacity };
+    return name === 'received' ? { ...most, globalInflight } : most;
   }
 
   /**

@@ -224,7 +224,8 @@ export class NodeChecker {
     if (reply.outcome === 'internal' || reply.outcome === 'starting') return this.notServed(exchange, due, reply);
     if (ask.verb === 'batch') this.compareAll(ask.items, reply, due);
     else if (due.expected !== null && !this.streams.isOpen(exchange)) compare(ask, reply, due.expected);
-    if (!ReplyDurableInv(due.facts, this.lifecycle.durable)) {
+    // What the capability alone refuses rests on nothing.
+    if (reply.outcome !== 'cap_scope' && !ReplyDurableInv(due.facts, this.lifecycle.durable)) {
       const missing = due.facts - this.lifecycle.durable;
       throw new Breach(
         'ReplyDurableInv',

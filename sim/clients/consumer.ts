@@ -15,6 +15,7 @@ export const TEMPERS = {
   rejecting: 'sends to the dead letters',
   nacking: 'nacks, at times with a delay of its own',
   poison_sensitive: 'crashes on poison, and stays away for a while',
+  unentitled: 'acks along with its recv under a capability that may not ack',
   confused: 'settles with receipts that are not its own, or with none that exists',
 } as const;
 export type Temper = keyof typeof TEMPERS;
@@ -80,7 +81,19 @@ export class Consumer {
       acks: acks.map(itemOf),
     } as const;
     const askedMs = port.nowMs;
-    port.ask(request, acks.map(refOf), TIMEOUT_MS + rules.waitMs, (reply) => this.took(reply, port.nowMs - askedMs));
+    const isUnentitled = rules.kind === 'unentitled' && acks.length > 0 && port.random.chance(rules.share);
+    port.generator.call(
+      port,
+      port.topic,
+      request,
+      acks.map(refOf),
+      TIMEOUT_MS + rules.waitMs,
+      (reply) => {
+        if (isUnentitled) this.riding.push(...acks);
+        this.took(reply, port.nowMs - askedMs);
+      },
+      isUnentitled ? port.generator.issuer.of('readers', port.topic) : null,
+    );
   }
 
   private took(reply: Reply | null, waitedMs: number): void {
@@ -150,7 +163,7 @@ export class Consumer {
           port.later(doneMs, () => this.gather(delivery));
           return 0;
         }
-        if (!random.chance(rules.riding)) {
+        if (rules.kind !== 'unentitled' && !random.chance(rules.riding)) {
           this.ackAfter(doneMs, delivery);
           return 0;
         }

@@ -96,6 +96,8 @@ export interface FaultyNode {
   drain(forMs: number, exit: () => void): void;
   pause(forMs: number): void;
   killShard(shard: number): void;
+  /** Bounds of messages, leases and keys are at most this; null: as they were. */
+  tighten(most: number | null): void;
   useKeys(keys: readonly number[]): void;
   stopAt(ops: number, tear: Tear, downMs: number): void;
   wallSet(): void;

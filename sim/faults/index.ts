@@ -17,6 +17,7 @@ import { diskFull } from './disk-full.ts';
 import { drain } from './drain.ts';
 import { expired } from './expired.ts';
 import { hotTopic } from './hot-topic.ts';
+import { limits } from './limits.ts';
 import { lostFile } from './lost-file.ts';
 import { lostSync } from './lost-sync.ts';
 import { MESSAGE_FAULTS } from './messages.ts';
@@ -40,7 +41,7 @@ export const DRAWN_TOGETHER = [
 ] as const;
 
 /** Drawn each from a stream of its own: here is the place of a new kind, which moves nothing that is drawn for another. */
-export const DRAWN_ALONE = [lostFile, descriptors] as const;
+export const DRAWN_ALONE = [lostFile, descriptors, limits] as const;
 
 /** The kinds that a schedule can have in its `faults`. */
 export const SCHEDULED = [...DRAWN_TOGETHER, ...DRAWN_ALONE] as const;
