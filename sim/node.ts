@@ -188,6 +188,7 @@ export class SimNode implements Host {
         this.kills.fact(shard, fact);
         watch.fact(index, shard, fact);
       },
+      state: (state) => watch.says(index, state),
       decided: () => watch.decided(index),
       appending: () => watch.appending(index),
       // What falls otherwise is no fault of a schedule, and ends the run.

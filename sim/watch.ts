@@ -1,3 +1,4 @@
+import type { ServerState } from '../spec/readiness.machine.ts';
 import { OUTCOMES, type Outcome } from '../spec/vocabulary.ts';
 import type { AuthFailure } from '../src/auth/authorize.ts';
 import type { Fact } from '../src/core/facts.ts';
@@ -246,6 +247,12 @@ export class Watch {
   limited(node: number, limits: Limits): void {
     const checker = this.nodes[node];
     if (checker !== undefined) checker.lifecycle.limits = limits;
+  }
+
+  /** A process says whether writers should come. */
+  says(node: number, state: ServerState): void {
+    if (state === 'degraded_writes') this.tally.count('degradations');
+    this.nodes[node]?.says(state);
   }
 
   short(node: number, isShort: boolean): void {

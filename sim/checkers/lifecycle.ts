@@ -98,6 +98,16 @@ export class LifecycleChecker {
     return depth >= this.limits.shardCapacity ? ['saturated_shard'] : [];
   }
 
+  /** How much of its fullest bound is used, 0..1 (BD1). */
+  mostUsed(): number {
+    const { shardCapacity, dedupCapacity, globalInflight } = this.limits;
+    let most = this.inflight / globalInflight;
+    for (const { shard, idemLine } of this.shards) {
+      most = Math.max(most, this.pendingIn[shard]! / shardCapacity, idemLine.size / dedupCapacity);
+    }
+    return most;
+  }
+
   /** Whether the process knows the message now. */
   isKnown(msgId: string): boolean {
     return this.shards[shardOf(msgId)]?.find(msgId) !== undefined;

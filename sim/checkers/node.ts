@@ -1,4 +1,5 @@
 import { ReplyDurableInv } from '../../spec/invariants.ts';
+import type { ServerState } from '../../spec/readiness.machine.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { AuthFailure } from '../../src/auth/authorize.ts';
 import type { MessageFact } from '../../src/core/facts.ts';
@@ -15,6 +16,7 @@ import { compare, type Expected, expectedOf, type Situation } from './answers.ts
 import { AuthorityChecker, allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import { LifecycleChecker } from './lifecycle.ts';
+import { ReadinessChecker } from './readiness.ts';
 import { StreamsChecker } from './streams.ts';
 import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
 import { TimeChecker } from './time.ts';
@@ -25,6 +27,7 @@ export class NodeChecker {
   readonly authority: AuthorityChecker;
   readonly time: TimeChecker;
   readonly streams: StreamsChecker;
+  readonly readiness: ReadinessChecker;
   private readonly clock: NodeClock;
   private readonly tally: Tally;
   private isDraining = false;
@@ -58,6 +61,7 @@ export class NodeChecker {
     this.authority = new AuthorityChecker(clock);
     this.time = new TimeChecker(clock);
     this.streams = new StreamsChecker(this.lifecycle);
+    this.readiness = new ReadinessChecker(this.lifecycle);
     this.clock = clock;
     this.tally = tally;
   }
@@ -86,6 +90,7 @@ export class NodeChecker {
   crashed(): void {
     this.tally.action(WORLD_ROW.crash);
     this.streams.crashed();
+    this.readiness.crashed();
   }
 
   failed(): void {
@@ -274,6 +279,15 @@ export class NodeChecker {
     this.tally.count('streamed', deliveries.length);
   }
 
+  /** It says whether writers should come. */
+  says(state: ServerState): void {
+    this.readiness.says(state, this.isImpaired);
+  }
+
+  private get isImpaired(): boolean {
+    return this.isShort || this.down.size > 0;
+  }
+
   taken(exchange: Exchange): void {
     this.streams.taken(exchange, this.clock.nowMs());
   }
@@ -281,6 +295,7 @@ export class NodeChecker {
   /** Nothing is being appended, and nothing more is decided now; `isCalm`: the process was not paused lately. */
   idle(isCalm: boolean): void {
     this.time.idle();
+    if (isCalm) this.readiness.idle(this.clock.nowMs(), this.isImpaired);
     if (isCalm && this.down.size === 0 && !this.isDraining && !this.isShort) this.streams.idle(this.clock.nowMs());
   }
 

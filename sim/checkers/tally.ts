@@ -41,6 +41,7 @@ export const GOALS = {
   shard_falls: 'shards that died of a bug',
   shard_revivals: 'shards made anew while the others served',
   refused_down: 'requests refused because their shard was being made anew',
+  degradations: 'times that a process said that writers should go elsewhere',
   degraded: 'sends refused for want of space on the disk',
   refused_starts: 'nodes whose damaged journal was refused',
   shortened_logs: 'nodes whose disk lost the end of what it had said to have',
