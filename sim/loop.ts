@@ -15,6 +15,7 @@ export const KINDS = [
   'timeout',
   'call',
   'client',
+  'soon',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 const RANK = Object.fromEntries(KINDS.map((kind, rank) => [kind, rank])) as Record<Kind, number>;

@@ -76,8 +76,6 @@ export class SimNode implements Host {
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private wakes = 0;
   private lack: Lack | null = null;
-  /** It has not heard yet what became of an append. */
-  private isWaiting = false;
   /** How deep we are in what the process does. */
   private depth = 0;
   /** How long the machine is away when it stops at an op of its disk. */
@@ -137,7 +135,6 @@ export class SimNode implements Host {
     loop.record(RECORDS.start, this.index, this.generation);
     if (defect === 'stuck_clock') this.clock.freeze(true);
     this.lack = null;
-    this.isWaiting = false;
     const opened = this.store.open();
     // It gives up with an error; whoever watches it tries again.
     if (opened === 'no_space') return loop.after(FAILED_DOWN_MS, 'end', this.timerId(), () => this.start());
@@ -161,6 +158,7 @@ export class SimNode implements Host {
       authority: {},
       ...{ clock, random, integrity, observer: this.observer(), timers: this.timers(), overwrites: false },
       wakeAt: (atMs) => this.wakeAt(atMs),
+      soon: (run) => this.soon(run),
     });
     // The defect: what is revoked stays good.
     if (defect === 'deaf_to_revocation') process.authority.revoke = () => true;
@@ -321,11 +319,9 @@ export class SimNode implements Host {
   private append(batches: readonly Batch[], done: (error: Error | null) => void): void {
     const { generation } = this;
     const { loop, defect, watch } = this.parts;
-    this.isWaiting = true;
     const hear = (): void => {
       if (generation !== this.generation) return;
       if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), () => this.live(hear));
-      this.isWaiting = false;
       done(null);
       this.watchIdle();
     };
@@ -391,6 +387,18 @@ export class SimNode implements Host {
     return ++this.wakes * NODES_MAX + this.index;
   }
 
+  /** At the end of this millisecond: what comes in it goes into one append. */
+  private soon(run: () => void): void {
+    const { generation } = this;
+    const { loop } = this.parts;
+    const later = (): void => {
+      if (generation !== this.generation) return;
+      if (this.isPaused) return loop.at(this.pausedUntilMs, 'soon', this.timerId(), later);
+      this.live(run);
+    };
+    loop.after(0, 'soon', this.timerId(), later);
+  }
+
   /** Timers of this process: they go when it does, and wait while it is paused. */
   private timers(): Timers {
     const { loop } = this.parts;
@@ -450,7 +458,7 @@ export class SimNode implements Host {
 
   private watchIdle(): void {
     const { process } = this;
-    if (process !== null && !process.service.isFailed && !this.isWaiting) {
+    if (process !== null && !process.service.isFailed && !process.service.isBusy) {
       const { loop, watch } = this.parts;
       watch.idle(this.index, loop.nowMs - this.pausedUntilMs > CALM_MS);
     }

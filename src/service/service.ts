@@ -229,6 +229,11 @@ export class Service {
     return this.spine.failed;
   }
 
+  /** Something that was decided is not durable yet. */
+  get isBusy(): boolean {
+    return this.spine.commit.isBusy;
+  }
+
   /** Receives that wait, steps of streams among them. */
   get pollCount(): number {
     return this.spine.polls.size;
