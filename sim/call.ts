@@ -1,5 +1,5 @@
 import type { Op } from '../spec/vocabulary.ts';
-import type { Delivery, Reply as ServiceReply, Request, StreamRequest } from '../src/service/messages.ts';
+import type { Delivery, Request, Reply as ServiceReply, StreamRequest } from '../src/service/messages.ts';
 import type { Capability, Group } from './capabilities.ts';
 import type { Expected } from './checkers/answers.ts';
 
@@ -9,7 +9,10 @@ export type BatchAsk = Extract<Request, { verb: 'send' | 'ack' | 'nack' }>;
 export type Ask =
   | Request
   | { readonly verb: 'batch'; readonly items: readonly BatchAsk[] }
-  | ({ readonly verb: 'stream'; /** How long its reader takes for a piece. */ readonly takesMs: number } & StreamRequest)
+  | ({
+      readonly verb: 'stream' /** How long its reader takes for a piece. */;
+      readonly takesMs: number;
+    } & StreamRequest)
   | { readonly verb: 'revoke'; readonly nonce: string };
 /** What leaves a node. */
 export interface Reply extends ServiceReply {

@@ -77,7 +77,9 @@ function caveatsOf({ ops, topic, expiresS, quotaOps, added = [] }: Capability): 
 }
 
 /** Its quotas, each under the name that the journal gives it. */
-export function quotasOf(capability: Capability): { readonly name: string; readonly max: number; readonly windowMs: number }[] {
+export function quotasOf(
+  capability: Capability,
+): { readonly name: string; readonly max: number; readonly windowMs: number }[] {
   const scope = scopeOf(caveatsOf(capability));
   if (typeof scope === 'string') throw new Error(`capabilities: ${scope}`);
   return linksOf(capability.nonce, scope.pieces).flatMap(({ name, quota }) =>

@@ -1,11 +1,11 @@
 import type { Op } from '../spec/vocabulary.ts';
-import { AUTH_FAILURES, type AuthFailure } from '../src/auth/capability.ts';
 import { type Capability, freshSession, type Session } from '../src/auth/authorize.ts';
+import { AUTH_FAILURES, type AuthFailure } from '../src/auth/capability.ts';
 import { type Denial, HELD_MS, letGo } from '../src/node/authentication.ts';
-import { type Client, type Exchange as NodeExchange, NOBODY, NOTHING_LEASED } from '../src/node/exchange.ts';
+import { type Client, NOBODY, NOTHING_LEASED, type Exchange as NodeExchange } from '../src/node/exchange.ts';
 import type { MailboxNode } from '../src/node/node.ts';
-import type { Cause } from '../src/ports.ts';
 import type { StreamReader } from '../src/node/stream-writer.ts';
+import type { Cause } from '../src/ports.ts';
 import { type Call, copyId, type Exchange, opOf, type Reply } from './call.ts';
 import { headerOf } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
@@ -224,12 +224,14 @@ export class Door {
       loop.after(WRITE_TIMEOUT_MS, 'end', copyId(call, copy), () => {
         if (isOpen() && piece > taken) this.host.live(() => this.cut(visit));
       });
-      exchange.piece(deliveries, () => this.awake('request', copyId(call, copy), () => {
-        if (!isOpen()) return;
-        taken = piece;
-        watch.taken(index, exchange);
-        written();
-      }));
+      exchange.piece(deliveries, () =>
+        this.awake('request', copyId(call, copy), () => {
+          if (!isOpen()) return;
+          taken = piece;
+          watch.taken(index, exchange);
+          written();
+        }),
+      );
     };
     return {
       refused: (reply) => told(() => this.leave(visit, reply)),

@@ -1,5 +1,14 @@
 import type { Delivery } from '../src/service/messages.ts';
-import { type Answered, type Call, type Client, copyId, type Due, type Exchange, type Reply, type Streamed } from './call.ts';
+import {
+  type Answered,
+  type Call,
+  type Client,
+  copyId,
+  type Due,
+  type Exchange,
+  type Reply,
+  type Streamed,
+} from './call.ts';
 import type { Group } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
 import { Event, type Loop } from './loop.ts';

@@ -32,7 +32,8 @@ export class ShardKills {
   /** Called with each fact, right after it changed what is in memory. @throws Struck */
   fact({ shard }: ShardState, { name }: Fact): void {
     // What makes room comes before what needs it, in one decision; the acks of a recv are decided one by one.
-    const isFirst = !this.madeRoom && !(this.handling !== null && 'acks' in this.handling && this.handling.acks.length > 0);
+    const isFirst =
+      !this.madeRoom && !(this.handling !== null && 'acks' in this.handling && this.handling.acks.length > 0);
     this.madeRoom = name === 'purged';
     if (!isFirst || !this.marked.delete(shard)) return;
     this.madeRoom = false;

@@ -267,4 +267,3 @@ function unlessEnded<T>(work: Promise<T>, ended: AbortSignal): Promise<T> {
     work.then(resolve, reject).finally(() => ended.removeEventListener('abort', stop));
   });
 }
-

@@ -8,9 +8,9 @@ import { memoryJournal } from './journal/memory.ts';
 import type { Recovered } from './journal/recover.ts';
 import { restoreLater } from './journal/shard-images.ts';
 import { replayProgram, replayShard } from './journal/worker-replay.ts';
+import type { Lack, Store } from './node/store.ts';
 import type { Log } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
-import type { Lack, Store } from './node/store.ts';
 import { Service } from './service/service.ts';
 
 /** A store of this machine. */

@@ -211,8 +211,7 @@ export class HistoryChecker {
   streamed({ atMs, ask }: Call, deliveries: readonly Delivery[], nowMs: number): void {
     if (ask.verb !== 'stream') return;
     const visibilityMs = ask.visibilityMs ?? this.limits.defaultVisibilityMs;
-    for (const delivery of deliveries)
-      this.delivered(delivery, { askedMs: atMs, answeredMs: nowMs, visibilityMs });
+    for (const delivery of deliveries) this.delivered(delivery, { askedMs: atMs, answeredMs: nowMs, visibilityMs });
   }
 
   private delivered(delivery: Delivery, times: Pick<Lease, 'askedMs' | 'answeredMs' | 'visibilityMs'>): void {

@@ -40,8 +40,11 @@ export class NodeChecker {
   private downBefore: ReadonlySet<number> = new Set();
   private wasKnown = false;
   /** Several that came together, and what those must be answered that are decided. */
-  private batch: { readonly exchange: Exchange; readonly items: readonly Ask[]; readonly expected: (Expected | null)[] } | null =
-    null;
+  private batch: {
+    readonly exchange: Exchange;
+    readonly items: readonly Ask[];
+    readonly expected: (Expected | null)[];
+  } | null = null;
   private batchFacts = 0;
   /** Requests that nobody stood behind when they came. */
   private readonly unknown = new WeakSet<Exchange>();
@@ -274,6 +277,7 @@ export class NodeChecker {
   gave(exchange: Exchange, deliveries: readonly Delivery[]): void {
     const against = this.authority.against(exchange.call.capability);
     if (against !== null) throw new Breach(against, 'messages go out along a stream', deliveries[0]?.msgId);
+    if (this.isDraining) throw new Breach('BD3', 'a draining process hands out messages', deliveries[0]?.msgId ?? null);
     for (const delivery of deliveries) this.delivered(delivery);
     this.streams.gave(exchange, deliveries);
     this.tally.count('streamed', deliveries.length);

@@ -47,7 +47,14 @@ export class StreamsChecker {
   opened(exchange: Exchange, nowMs: number): void {
     const { ask } = exchange.call;
     if (ask.verb !== 'stream') return;
-    this.open.set(exchange, { request: ask, leases: new Map(), lapsed: 0, given: 0, expiredBefore: this.asked.get(exchange) ?? 0, readySinceMs: nowMs });
+    this.open.set(exchange, {
+      request: ask,
+      leases: new Map(),
+      lapsed: 0,
+      given: 0,
+      expiredBefore: this.asked.get(exchange) ?? 0,
+      readySinceMs: nowMs,
+    });
   }
 
   isOpen(exchange: Exchange): boolean {
@@ -77,7 +84,8 @@ export class StreamsChecker {
     if (bytes > request.bytesMax && [...leases.values()].filter((each) => each > 0).length > 1) {
       throw new Breach('B3', `${bytes} bytes unsettled of ${request.bytesMax}`, id);
     }
-    if (stream.given > request.messagesMax) throw new Breach('B3', `gives ${stream.given} of ${request.messagesMax}`, id);
+    if (stream.given > request.messagesMax)
+      throw new Breach('B3', `gives ${stream.given} of ${request.messagesMax}`, id);
   }
 
   /** Its reader has taken all that it was given. */

@@ -82,7 +82,8 @@ export class Acquaintance {
 
   learn(ask: Ask, reply: Reply | null): void {
     if (reply === null) return;
-    if (ask.verb === 'batch') for (const [i, one] of (reply.replies ?? []).entries()) this.learn(ask.items[i] as Ask, one);
+    if (ask.verb === 'batch')
+      for (const [i, one] of (reply.replies ?? []).entries()) this.learn(ask.items[i] as Ask, one);
     if (ask.verb === 'send' && reply.msgId !== undefined) this.meet(keyOf(ask), reply.msgId);
     for (const letter of reply.deadLetters ?? []) this.meet(keyOf(letter), letter.msgId);
     this.given(reply.deliveries ?? []);
@@ -141,7 +142,11 @@ export class Acquaintance {
       case 'stream': {
         const acks = refs.map((ref) => this.lease(ref)).filter((item) => item !== null);
         const without = Number.POSITIVE_INFINITY;
-        return { ...(verb === 'stream' ? { waitMs: without, messagesMax: without } : {}), ...ask, acks } as unknown as Ask;
+        return {
+          ...(verb === 'stream' ? { waitMs: without, messagesMax: without } : {}),
+          ...ask,
+          acks,
+        } as unknown as Ask;
       }
       case 'batch': {
         const items = ask['items'] as readonly ScriptAsk[];

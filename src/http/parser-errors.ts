@@ -15,7 +15,7 @@ const STATUS: Readonly<Record<string, string>> = {
 const BAD_REQUEST = '400 Bad Request';
 
 /**
- * Bytes that are no request, or come too slowly, never get to the gateway: answered without a body, counted, logged. A body that is
+ * Bytes that are no request, or come too slowly, never get to the pipeline: answered without a body, counted, logged. A body that is
  * waited for and does not come is told to whoever waits for it.
  */
 export function onParserError(

@@ -1,4 +1,4 @@
-import { LOOK_MS, type ServerState } from '../../spec/readiness.machine.ts';
+import { LOOK_MS } from '../../spec/readiness.machine.ts';
 import { Authority, type AuthorityOptions } from '../auth/authorize.ts';
 import type { Keyring } from '../auth/keyring.ts';
 import type { Limits } from '../core/limits.ts';

@@ -25,7 +25,7 @@ class RemoteBench extends AuthorityBench {
     this.asked = asked;
   }
 
-  /** Asks as the gateway does, on one of the sender's connections. */
+  /** Asks as a node does, on one of the sender's connections. */
   request(token: string, peer = '10.0.0.1', connection = 0): void {
     const name = `${peer} ${connection}`;
     const session = this.sessions.get(name) ?? freshSession();

@@ -343,6 +343,77 @@ export const PLANTED: readonly PlantedBug[] = [
     'topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix))',
     'topics.every((only) => only === topic)',
   ),
+  // ---- the process around the core
+  bug(
+    'quotas-forgotten',
+    'a restart resets quotas (AU2)',
+    'src/node/node.ts',
+    "if (fact.name === 'charged' || fact.name === 'barred') authority",
+    "if (fact.name === 'barred') authority",
+  ),
+  bug(
+    'riding-acks-unchecked',
+    'acks that ride along are taken from a capability that may not ack (LE8)',
+    'src/node/authorize.ts',
+    'return authorizeOps(exchange, capability, OPS_OF.ack) === null ? null : MAY_NOT_ACK;',
+    'return null;',
+  ),
+  bug(
+    'degraded-for-good',
+    'a process that sent writers away never calls them back (BD3)',
+    'spec/readiness.machine.ts',
+    "degraded_writes: { on: { look: 'looking' } }",
+    'degraded_writes: {}',
+  ),
+  bug(
+    'batch-answers-reversed',
+    'answers of a batch are in another order than its items',
+    'src/service/service.ts',
+    'reply(durable ? replies : items.map(() => JOURNAL_FAILED))',
+    'reply(durable ? replies.toReversed() : items.map(() => JOURNAL_FAILED))',
+  ),
+  bug(
+    'credit-not-held-by-the-lapsed',
+    'a lease that ran out gives its credit back to the stream (B3)',
+    'src/service/streams.ts',
+    "if (how === 'expired') this.lapsed++;",
+    "if (how === 'expired') this.left += 0;",
+  ),
+  bug(
+    'credit-one-too-many',
+    'a stream gives one message more than its credit (B3)',
+    'src/service/streams.ts',
+    'this.request.credit - this.leases.size - this.lapsed',
+    'this.request.credit + 1 - this.leases.size - this.lapsed',
+  ),
+  bug(
+    'stream-stalls',
+    'a stream whose leases are settled is not looked at again (B3)',
+    'src/service/streams.ts',
+    '    stream.end(msgId, name);\n    this.touched.add(stream);',
+    '    stream.end(msgId, name);',
+  ),
+  bug(
+    'limits-not-loaded',
+    'limits that are loaded while it runs are written down and not used',
+    'src/service/service.ts',
+    '    for (const shard of this.spine.shards) shard.limits = limits;\n    this.remember',
+    '    this.remember',
+  ),
+  bug(
+    'payload-to-the-revoked',
+    'a reply that hands out messages leaves although its capability ended while it waited (AU3)',
+    'src/node/requests.ts',
+    'if (ended !== null || exchange.client.gone()) {',
+    'if (exchange.client.gone()) {',
+  ),
+  bug(
+    'drain-forgets-streams',
+    'a drain leaves streams open (BD3)',
+    'src/service/receiving.ts',
+    '    this.streams.endIf(which, why);\n    for (const poll of this.spine.polls.takeIf(which))',
+    '    for (const poll of this.spine.polls.takeIf(which))',
+  ),
 ];
 
 /** These take a world of their own: a schedule that ships finds each. */
