@@ -16,6 +16,7 @@ import { type Loop, RECORDS } from './loop.ts';
 import type { Draws, Range } from './random.ts';
 import { ShardKills, Struck } from './shard-kills.ts';
 import { type Opened, SimStore } from './store.ts';
+import { SimVerifier, type VerifierTrouble } from './verifier.ts';
 import type { Watch } from './watch.ts';
 
 /** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
@@ -49,6 +50,8 @@ export interface NodeParts {
   readonly limits: Limits;
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
+  /** How long the remote verifier takes; null where the node holds the keys. */
+  readonly verifierMs: Range | null;
   readonly diskBytes: number;
   readonly defect: Defect | null;
 }
@@ -71,6 +74,7 @@ export class SimNode implements Host {
   /** It is there, and listens: what it took over is durable. */
   private isServing = false;
   private keys: readonly number[] = [1];
+  private readonly verifier: SimVerifier | null;
   /** As they are loaded now. */
   private limits: Limits;
   private wakeAtMs = Number.POSITIVE_INFINITY;
@@ -88,6 +92,11 @@ export class SimNode implements Host {
     this.limits = parts.limits;
     this.kills = new ShardKills((shard) => parts.watch.fell(this.index, shard));
     this.door = new Door(parts, this);
+    const { verifierMs, clock } = parts;
+    this.verifier =
+      verifierMs === null
+        ? null
+        : new SimVerifier({ clock, random: parts.random, answerMs: verifierMs }, (ms, run) => this.later(ms, run));
     const { index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes, defect } = parts;
     this.store = new SimStore({
       ...{ index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes },
@@ -155,7 +164,7 @@ export class SimNode implements Host {
     const process = new MailboxNode({
       store: this.storeOf(opened),
       settings: this.settings(),
-      authority: {},
+      authority: this.verifier === null ? {} : { remote: this.verifier.ask },
       ...{ clock, random, integrity, observer: this.observer(), timers: this.timers(), overwrites: false },
       wakeAt: (atMs) => this.wakeAt(atMs),
       soon: (run) => this.soon(run),
@@ -175,7 +184,8 @@ export class SimNode implements Host {
     const { cacheTtlMs } = this.parts;
     const { limits } = this;
     const without = Number.POSITIVE_INFINITY;
-    return { limits, cacheTtlMs, keyring: keyringOf(this.keys), streamsMax: without, payloadBytesMax: without };
+    const keyring = this.verifier === null ? keyringOf(this.keys) : null;
+    return { limits, cacheTtlMs, keyring, streamsMax: without, payloadBytesMax: without };
   }
 
   private observer(): NodeObserver {
@@ -186,7 +196,7 @@ export class SimNode implements Host {
         this.kills.fact(shard, fact);
         watch.fact(index, shard, fact);
       },
-      state: (state) => watch.says(index, state),
+      state: (state, missing) => watch.says(index, state, missing),
       decided: () => watch.decided(index),
       appending: () => watch.appending(index),
       // What falls otherwise is no fault of a schedule, and ends the run.
@@ -221,6 +231,25 @@ export class SimNode implements Host {
     this.store.crash(machine);
     watch.crashed(this.index);
     if (downMs !== null) loop.after(downMs, 'end', this.timerId(), () => this.start());
+  }
+
+  troubleVerifier(trouble: VerifierTrouble | null): void {
+    if (this.verifier === null || this.verifier.trouble === trouble) return;
+    this.verifier.trouble = trouble;
+    this.parts.watch.verifier(this.index, trouble === null);
+  }
+
+  /** Something for this process, which may be gone by then or asleep. */
+  private later(ms: number, run: () => void): void {
+    const { generation } = this;
+    const { loop } = this.parts;
+    const id = this.timerId();
+    const there = (): void => {
+      if (generation !== this.generation) return;
+      if (this.isPaused) return loop.at(this.pausedUntilMs, 'end', id, there);
+      this.live(run);
+    };
+    loop.after(ms, 'end', id, there);
   }
 
   /** Other limits are loaded while it runs, or those it had. */
@@ -271,6 +300,7 @@ export class SimNode implements Host {
   /** The keyring is loaded anew: capabilities of other keys are no good any more. */
   useKeys(keys: readonly number[]): void {
     this.keys = keys;
+    if (this.verifier !== null) this.verifier.keys = keys;
     this.parts.watch.rekeyed(this.index, keys);
     this.live(() => this.process?.reload(this.settings()));
   }
@@ -284,6 +314,7 @@ export class SimNode implements Host {
     this.store.trouble.end(this.store.disk);
     this.kills.spare();
     this.tighten(null);
+    this.troubleVerifier(null);
     // A shard whose log is damaged is parked until someone starts the process anew.
     const { process } = this;
     const isParked = this.parts.mayBeDamaged && process !== null && process.service.down.size > 0;

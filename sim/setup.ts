@@ -24,6 +24,8 @@ export interface Setup {
   readonly skewMs: readonly number[];
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
+  /** Capabilities are verified by somebody else, who answers in this time; null: by the node. */
+  readonly verifierMs: Range | null;
   /** Size of the disk of each node, all the time; null for one that is never full by itself. */
   readonly diskBytes: number | null;
   readonly defect: Defect | null;

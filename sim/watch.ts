@@ -199,7 +199,9 @@ export class Watch {
 
   rekeyed(node: number, keys: readonly number[]): void {
     const checker = this.nodes[node];
-    if (checker !== undefined) checker.authority.keys = keys;
+    if (checker === undefined) return;
+    checker.authority.keys = keys;
+    checker.verifier?.rekeyed();
   }
 
   draining(node: number): void {
@@ -243,6 +245,11 @@ export class Watch {
     this.nodes[node]?.failed();
   }
 
+  /** The remote verifier of a node falls ill, or is well again. */
+  verifier(node: number, isWell: boolean): void {
+    this.nodes[node]?.verifier?.changed(isWell);
+  }
+
   /** Other limits are about to be loaded. */
   limited(node: number, limits: Limits): void {
     const checker = this.nodes[node];
@@ -250,9 +257,9 @@ export class Watch {
   }
 
   /** A process says whether writers should come. */
-  says(node: number, state: ServerState): void {
+  says(node: number, state: ServerState, missing: readonly string[]): void {
     if (state === 'degraded_writes') this.tally.count('degradations');
-    this.nodes[node]?.says(state);
+    this.nodes[node]?.says(state, missing);
   }
 
   short(node: number, isShort: boolean): void {

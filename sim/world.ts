@@ -91,15 +91,16 @@ export class World {
 
   private addNode(index: number, { seed, tapes, mayBeDamaged }: WorldOptions): void {
     const { setup, loop, faults, watch } = this;
-    const { limits, shards, cacheTtlMs, connectionsMax, defect, syncMs, diskBytes } = setup;
+    const { limits, shards, cacheTtlMs, connectionsMax, verifierMs, defect, syncMs, diskBytes } = setup;
     const clock = new NodeClock(loop, setup.skewMs[index] ?? 0);
     const words = tapes?.[index];
     const tape = words === undefined ? new Tape(new Stream(seed, `node ${index}`)) : new Tape(null, words);
     this.tapes.push(tape);
-    watch.nodes.push(new NodeChecker(limits, shards, clock, this.tally));
+    watch.nodes.push(new NodeChecker(setup, clock, this.tally));
     this.nodes.push(
       new SimNode({
         ...{ index, loop, clock, random: tape, watch, faults, limits, cacheTtlMs, connectionsMax, defect },
+        verifierMs: verifierMs ?? null,
         ...{ syncMs, shards, mayBeDamaged, diskBytes: diskBytes ?? Number.POSITIVE_INFINITY },
       }),
     );

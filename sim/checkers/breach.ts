@@ -6,6 +6,7 @@ export const RULES = {
   AU1: 'a valid capability is let in, any other is not',
   AU2: 'a quota counts per capability',
   B3: 'a stream gives no more than its credit, and what there is',
+  B8: 'nothing is done without the word of the remote verifier, and nothing is refused for its sake that it would have let in',
   BD2: 'a refusal is the one that applies',
   BD3: 'a draining process takes no sends',
   DL1: 'a dead letter says why',

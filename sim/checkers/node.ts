@@ -3,7 +3,6 @@ import type { ServerState } from '../../spec/readiness.machine.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { AuthFailure } from '../../src/auth/authorize.ts';
 import type { MessageFact } from '../../src/core/facts.ts';
-import type { Limits } from '../../src/core/limits.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import type { Delivery, RecvRequest } from '../../src/service/messages.ts';
@@ -11,6 +10,7 @@ import { type Ask, type Due, type Exchange, opOf, type Reply } from '../call.ts'
 import type { Capability } from '../capabilities.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
+import type { Setup } from '../setup.ts';
 import type { Opened } from '../store.ts';
 import { compare, type Expected, expectedOf, type Situation } from './answers.ts';
 import { AuthorityChecker, allowsTopic } from './authority.ts';
@@ -20,6 +20,7 @@ import { ReadinessChecker } from './readiness.ts';
 import { StreamsChecker } from './streams.ts';
 import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
 import { TimeChecker } from './time.ts';
+import { VerifierChecker } from './verifier.ts';
 
 /** Everything that is checked about one node. */
 export class NodeChecker {
@@ -28,6 +29,9 @@ export class NodeChecker {
   readonly time: TimeChecker;
   readonly streams: StreamsChecker;
   readonly readiness: ReadinessChecker;
+  /** Where capabilities are verified by somebody else. */
+  readonly verifier: VerifierChecker | null;
+  private readonly cacheTtlMs: number;
   private readonly clock: NodeClock;
   private readonly tally: Tally;
   private isDraining = false;
@@ -59,8 +63,10 @@ export class NodeChecker {
   /** Facts decided before the request at hand. */
   private decidedBefore = 0;
 
-  constructor(limits: Limits, shards: number, clock: NodeClock, tally: Tally) {
+  constructor({ limits, shards, verifierMs, cacheTtlMs }: Setup, clock: NodeClock, tally: Tally) {
     this.lifecycle = new LifecycleChecker(limits, shards, tally);
+    this.verifier = verifierMs == null ? null : new VerifierChecker(clock);
+    this.cacheTtlMs = cacheTtlMs;
     this.authority = new AuthorityChecker(clock);
     this.time = new TimeChecker(clock);
     this.streams = new StreamsChecker(this.lifecycle);
@@ -94,6 +100,7 @@ export class NodeChecker {
     this.tally.action(WORLD_ROW.crash);
     this.streams.crashed();
     this.readiness.crashed();
+    this.verifier?.crashed();
   }
 
   failed(): void {
@@ -125,8 +132,13 @@ export class NodeChecker {
   arrived(exchange: Exchange, refused: AuthFailure | null): void {
     const { capability, ask } = exchange.call;
     const against = this.authority.against(capability);
-    if (refused === null && against !== null) throw new Breach(against, `${capability.name} is let in`);
-    if (refused !== null && against === null) throw new Breach('AU1', `${capability.name} is refused as ${refused}`);
+    if (refused === 'unavailable') this.verifier?.unavailable();
+    else if (this.verifier === null || !this.verifier.mayBeOld(this.cacheTtlMs)) {
+      if (refused === null && against !== null) throw new Breach(against, `${capability.name} is let in`);
+      if (refused !== null && against === null) throw new Breach('AU1', `${capability.name} is refused as ${refused}`);
+    } else if (refused === null && against === 'RevokedProp') {
+      throw new Breach(against, `${capability.name} is let in`);
+    }
     if (refused !== null) this.unknown.add(exchange);
     const { lifecycle } = this;
     lifecycle.step.length = 0;
@@ -177,7 +189,7 @@ export class NodeChecker {
       capability,
       nowMs,
       charge: () => this.charge(capability),
-      refusing: this.isDraining ? 'draining' : this.isShort ? 'degraded_writes' : null,
+      refusing: this.isDraining ? 'draining' : this.isShort || this.verifier?.isMissing ? 'degraded_writes' : null,
       wasKnown: this.wasKnown,
       acksKnown: this.acksKnown,
       isDown: (of) => this.downBefore.has('topic' in of ? lifecycle.shardOfTopic(of.topic) : shardOf(of.msgId)),
@@ -220,11 +232,13 @@ export class NodeChecker {
     const { ask, capability } = exchange.call;
     const { outcome } = reply.replies?.[0] ?? reply;
     if (outcome === 'journal') return this.unavailable(ask);
+    // Its word ends, and whoever waits or holds a stream open under it is told so.
+    if (outcome === 'verifier' && this.verifier !== null) return this.tally.count('unverified');
     const against = this.authority.against(capability);
     // Whoever failed too often is told so, later (AU5): there is no other who is.
     if (reply.outcome === 'cap_auth' || reply.outcome === 'auth_flood') {
       // One that was held back may have become valid meanwhile.
-      if (against === null && !this.unknown.has(exchange))
+      if (against === null && !this.unknown.has(exchange) && this.verifier?.mayBeOld(this.cacheTtlMs) !== true)
         throw new Breach('AU1', `${ask.verb} of ${capability.name} is refused, and it is valid`);
       return this.tally.count('refused_auth');
     }
@@ -276,7 +290,8 @@ export class NodeChecker {
 
   gave(exchange: Exchange, deliveries: readonly Delivery[]): void {
     const against = this.authority.against(exchange.call.capability);
-    if (against !== null) throw new Breach(against, 'messages go out along a stream', deliveries[0]?.msgId);
+    const isLent = against === 'AU1' && this.verifier?.mayBeOld(this.cacheTtlMs) === true;
+    if (against !== null && !isLent) throw new Breach(against, 'messages go out along a stream', deliveries[0]?.msgId);
     if (this.isDraining) throw new Breach('BD3', 'a draining process hands out messages', deliveries[0]?.msgId ?? null);
     for (const delivery of deliveries) this.delivered(delivery);
     this.streams.gave(exchange, deliveries);
@@ -284,12 +299,13 @@ export class NodeChecker {
   }
 
   /** It says whether writers should come. */
-  says(state: ServerState): void {
+  says(state: ServerState, missing: readonly string[]): void {
+    this.verifier?.says(missing.includes('verifier'));
     this.readiness.says(state, this.isImpaired);
   }
 
   private get isImpaired(): boolean {
-    return this.isShort || this.down.size > 0;
+    return this.isShort || this.down.size > 0 || this.verifier?.isMissing === true;
   }
 
   taken(exchange: Exchange): void {
@@ -300,6 +316,7 @@ export class NodeChecker {
   idle(isCalm: boolean): void {
     this.time.idle();
     if (isCalm) this.readiness.idle(this.clock.nowMs(), this.isImpaired);
+    if (isCalm) this.verifier?.idle();
     if (isCalm && this.down.size === 0 && !this.isDraining && !this.isShort) this.streams.idle(this.clock.nowMs());
   }
 
@@ -343,10 +360,12 @@ export class NodeChecker {
 
   private received(ask: RecvRequest, reply: Reply, pollEndsMs: number, against: RuleName | null): void {
     const deliveries = reply.deliveries ?? [];
+    if (this.verifier?.mayBeOld(this.cacheTtlMs) === true && against === 'AU1') against = null;
     if (deliveries.length > 0 && against !== null) throw new Breach(against, 'messages go out', deliveries[0]!.msgId);
     for (const delivery of deliveries) this.delivered(delivery);
     for (const [i, { msgId }] of ask.acks.entries()) if (reply.ackOutcomes?.[i] === 'ok') this.ackPromised(msgId);
-    if (deliveries.length === 0 && reply.outcome === 'ok' && !this.isDraining)
+    // Under another's word nobody waits for longer than that counts.
+    if (deliveries.length === 0 && reply.outcome === 'ok' && !this.isDraining && this.verifier === null)
       this.nothingMissed(ask.topic, pollEndsMs);
   }
 

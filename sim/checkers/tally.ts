@@ -30,6 +30,7 @@ export const GOALS = {
   settle_retries: 'settling verbs tried again',
   leases_lost: 'settling verbs refused because the lease was over',
   refused_auth: 'requests refused for their capability',
+  unverified: 'requests refused because the remote verifier could not be asked',
   revoked: 'revocations answered',
   renewed: 'capabilities handed out anew',
   drained: 'sends refused by a draining process',

@@ -3,6 +3,7 @@ import type { NodeClock } from '../clock.ts';
 import type { Disk } from '../disk.ts';
 import type { DiskTrouble, Tear } from '../disk-trouble.ts';
 import type { Draws, Range } from '../random.ts';
+import type { VerifierTrouble } from '../verifier.ts';
 import type { Parameter } from './parameters.ts';
 
 export const FAMILIES = ['network', 'process', 'clock', 'load', 'authority', 'disk'] as const;
@@ -96,6 +97,7 @@ export interface FaultyNode {
   drain(forMs: number, exit: () => void): void;
   pause(forMs: number): void;
   killShard(shard: number): void;
+  troubleVerifier(trouble: VerifierTrouble | null): void;
   /** Bounds of messages, leases and keys are at most this; null: as they were. */
   tighten(most: number | null): void;
   useKeys(keys: readonly number[]): void;

@@ -23,7 +23,11 @@ export function swarmSchedule(seed: number): Schedule {
   const streaming = new Stream(seed, 'swarm streams');
   const durationMs = random.pick([2_000, 5_000, 10_000, 20_000]);
   const limits = limitsOf(random);
-  const setup = onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits));
+  const verifying = new Stream(seed, 'swarm verifier');
+  const setup = {
+    ...onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits)),
+    verifierMs: verifying.chance(0.2) ? verifying.pick([range(1, 5), range(20, 300)]) : null,
+  };
   return {
     file: `swarm#${seed}`,
     name: `swarm-${seed}`,
@@ -107,6 +111,7 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
     skewMs: Array.from({ length: nodes }, () => random.pick(SKEWS_MS)),
     cacheTtlMs: random.pick([5_000, 30_000]),
     connectionsMax: random.chance(0.15) ? 8 + random.below(6) : 1024,
+    verifierMs: null,
     diskBytes: null,
     defect: null,
   };

@@ -24,9 +24,12 @@ export interface Denial {
 /** Finds out who asks: known here at once, or by the word of a remote verifier. */
 export class Authentication {
   private readonly authority: Authority;
+  private readonly asked: () => void;
 
-  constructor(authority: Authority) {
+  /** `asked`: somebody else has been asked, and time may have to go on with that. */
+  constructor(authority: Authority, asked: () => void) {
     this.authority = authority;
+    this.asked = asked;
   }
 
   /** Who sends this header (AU1), as `exchange.capability`; or the answer to whoever does. Calls back once, maybe at once. */
@@ -46,6 +49,7 @@ export class Authentication {
     if (verdict === 'unverified') {
       const { peer } = exchange.client;
       this.authority.ask(header as string, peer, session, (answer) => done(this.judge(exchange, ops, answer)));
+      this.asked();
     } else done(this.judge(exchange, ops, verdict));
   }
 
@@ -96,6 +100,7 @@ export class Authentication {
       if (verdict !== 'unverified') take(token, verdict);
       else authority.ask(header, peer, session, (answer) => take(token, answer));
     }
+    this.asked();
   }
 }
 

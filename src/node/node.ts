@@ -1,6 +1,7 @@
 import { LOOK_MS } from '../../spec/readiness.machine.ts';
 import { Authority, type AuthorityOptions } from '../auth/authorize.ts';
 import type { Keyring } from '../auth/keyring.ts';
+import type { AskRemote } from '../auth/remote.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
 import type { Batch, Cause, Clock, Integrity, NodeObserver, Random, Started, Timers } from '../ports.ts';
@@ -85,7 +86,7 @@ export class MailboxNode {
     this.limits = settings.limits;
     this.wakeAt = options.wakeAt;
     this.soon = soon ?? null;
-    this.authority = new Authority(settings.keyring, clock, settings.cacheTtlMs, options.authority);
+    this.authority = new Authority(settings.keyring, clock, settings.cacheTtlMs, this.listening(options.authority));
     this.restore();
     const isKept = store.epoch !== null;
     this.service = new Service({
@@ -106,7 +107,7 @@ export class MailboxNode {
     this.bound(settings);
     this.wokenMs = clock.nowMs();
     this.storeTickedMs = this.wokenMs;
-    this.authentication = new Authentication(this.authority);
+    this.authentication = new Authentication(this.authority, () => this.arm());
     const { service, authority } = this;
     this.requests = new Requests({
       ...{ service, authority, clock, timers, observer },
@@ -130,6 +131,19 @@ export class MailboxNode {
         else if (state !== 'failed') service.refuseWrites(refusesSends ? 'degraded_writes' : null);
       },
     });
+  }
+
+  /** What a remote verifier answers, or does not, is news: of its health, and of when to ask again. */
+  private listening(options: AuthorityOptions): AuthorityOptions {
+    const { remote } = options;
+    if (remote === undefined) return options;
+    const asking: AskRemote = (token, done) =>
+      remote(token, (...answer) => {
+        done(...answer);
+        this.isNews = true;
+        this.arm();
+      });
+    return { ...options, remote: asking };
   }
 
   // ---- its life

@@ -408,6 +408,20 @@ export const PLANTED: readonly PlantedBug[] = [
     'if (exchange.client.gone()) {',
   ),
   bug(
+    'verifier-well-for-ever',
+    'a remote verifier that answers nothing is held to be well (BD3)',
+    'src/auth/verifier-health.ts',
+    '      else this.silent++;',
+    '',
+  ),
+  bug(
+    'verifier-never-heals',
+    'a remote verifier that is well again is not believed (BD3)',
+    'src/auth/verifier-health.ts',
+    'if (isVerdict || (token === null && isReached)) this.silent = 0;',
+    'if (isVerdict && !isReached) this.silent = 0;',
+  ),
+  bug(
     'drain-forgets-streams',
     'a drain leaves streams open (BD3)',
     'src/service/receiving.ts',
