@@ -50,6 +50,7 @@ export interface NodeParts {
   readonly limits: Limits;
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
+  readonly payloadBytes: number | null;
   /** How long the remote verifier takes; null where the node holds the keys. */
   readonly verifierMs: Range | null;
   readonly diskBytes: number;
@@ -181,11 +182,11 @@ export class SimNode implements Host {
   }
 
   private settings(): NodeSettings {
-    const { cacheTtlMs } = this.parts;
+    const { cacheTtlMs, payloadBytes } = this.parts;
     const { limits } = this;
     const without = Number.POSITIVE_INFINITY;
     const keyring = this.verifier === null ? keyringOf(this.keys) : null;
-    return { limits, cacheTtlMs, keyring, streamsMax: without, payloadBytesMax: without };
+    return { limits, cacheTtlMs, keyring, streamsMax: without, payloadBytesMax: payloadBytes ?? without };
   }
 
   private observer(): NodeObserver {

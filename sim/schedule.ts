@@ -95,6 +95,7 @@ function setupOf(f: Fields): Setup {
     skewMs: f.shifts('skew', nodes),
     cacheTtlMs: f.duration('cap_cache_ttl', 30_000, 5_000, 120_000),
     connectionsMax: f.whole('max_connections', 1, 1_000_000, 1024),
+    payloadBytes: f.has('payload_memory') ? f.whole('payload_memory', 1, 1_000_000_000) : null,
     verifierMs: f.has('verifier') ? f.range('verifier') : null,
     diskBytes: f.has('disk') ? f.whole('disk', 1_000_000, 1_000_000_000) : null,
     defect: f.has('defect') ? f.oneOf('defect', DEFECTS) : null,

@@ -24,6 +24,8 @@ export interface Setup {
   readonly skewMs: readonly number[];
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
+  /** Of all payloads of a node; null for any number. */
+  readonly payloadBytes: number | null;
   /** Capabilities are verified by somebody else, who answers in this time; null: by the node. */
   readonly verifierMs: Range | null;
   /** Size of the disk of each node, all the time; null for one that is never full by itself. */

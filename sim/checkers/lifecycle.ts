@@ -43,6 +43,9 @@ export class LifecycleChecker {
   /** Facts decided by the running process, and those of them that are durable. */
   decided = 0;
   durable = 0;
+  /** Of all payloads that the process has. */
+  private payloadBytes = 0;
+  private readonly payloadBytesMax: number;
   /** When leases were last used up, by the node's clock. */
   inflightFullMs = Number.NEGATIVE_INFINITY;
   private wasFull = false;
@@ -68,7 +71,8 @@ export class LifecycleChecker {
   /** Let go of lately: a reply that a paused process held back may still speak of them. */
   private readonly gone = new Set<string>();
 
-  constructor(limits: Limits, shards: number, tally: Tally) {
+  constructor(limits: Limits, shards: number, tally: Tally, payloadBytesMax = Number.POSITIVE_INFINITY) {
+    this.payloadBytesMax = payloadBytesMax;
     this.limits = limits;
     this.most = limits;
     this.tally = tally;
@@ -92,16 +96,17 @@ export class LifecycleChecker {
   }
 
   /** The bounds that may refuse a send on this topic now, the first that applies. */
-  boundsReached(topic: string): Outcome[] {
+  boundsReached(topic: string, payloadBytes: number): Outcome[] {
     const { idemLine, depth } = this.shards[this.shardOfTopic(topic)] as ShardState;
     if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
-    return depth >= this.limits.shardCapacity ? ['saturated_shard'] : [];
+    if (depth >= this.limits.shardCapacity) return ['saturated_shard'];
+    return this.payloadBytes + payloadBytes > this.payloadBytesMax ? ['saturated_memory'] : [];
   }
 
   /** How much of its fullest bound is used, 0..1 (BD1). */
   mostUsed(): number {
     const { shardCapacity, dedupCapacity, globalInflight } = this.limits;
-    let most = this.inflight / globalInflight;
+    let most = Math.max(this.inflight / globalInflight, this.payloadBytes / this.payloadBytesMax);
     for (const { shard, idemLine } of this.shards) {
       most = Math.max(most, this.pendingIn[shard]! / shardCapacity, idemLine.size / dedupCapacity);
     }
@@ -137,7 +142,8 @@ export class LifecycleChecker {
     const message = fact.name === 'sent' ? this.enter(shard, fact) : this.need(fact.msgId);
     const view = message.live;
     const before = this.remember(message);
-    if (fact.name !== 'sent') this.judge(message, fact);
+    if (fact.name === 'sent') this.payloadBytes += fact.payload.byteLength;
+    else this.judge(message, fact);
     view.follow(fact, this.limits);
     message.changedBy = this.decided;
     if (fact.name === 'received') message.leasedBy = this.decided;
@@ -153,6 +159,9 @@ export class LifecycleChecker {
     if (before.state !== view.state) this.move(message, before);
     this.same(shard, message);
     this.bounds(shard, message, fact);
+    if (fact.name === 'sent' && this.payloadBytes > this.payloadBytesMax)
+      this.broken('CapacityInv', 'more bytes of payloads than a bound allows', message);
+    if (fact.name === 'acked' || fact.name === 'purged') this.payloadBytes -= message.payloadBytes;
     this.tally.fact(fact, view);
     this.forget(shard);
   }
@@ -165,7 +174,10 @@ export class LifecycleChecker {
     return before;
   }
 
-  private enter(shard: ShardState, { msgId, topic: name, idemKey, payloadHash, atMs, idemUntilMs }: Sent): Tracked {
+  private enter(
+    shard: ShardState,
+    { msgId, topic: name, idemKey, payload, payloadHash, atMs, idemUntilMs }: Sent,
+  ): Tracked {
     const topic = this.topicOf(name);
     const message: Tracked = {
       msgId,
@@ -173,6 +185,7 @@ export class LifecycleChecker {
       topic,
       idemKey,
       payloadHash,
+      payloadBytes: payload.byteLength,
       seq: ++topic.lastSeq,
       live: new View(),
       sentBy: this.decided,
@@ -312,6 +325,7 @@ export class LifecycleChecker {
   /** A process starts with these shards, empty for the first time. */
   start(shards: readonly ShardState[], damaged: readonly string[]): void {
     this.shards = [...shards];
+    this.weigh();
     this.handling.damaged = new Set(damaged);
     this.replayedMs = shards.map(({ nowMs }) => nowMs);
     this.handling.ask = null;
@@ -344,9 +358,17 @@ export class LifecycleChecker {
   /** A shard was made anew while its process went on: it must be what the facts say, and nothing of what fell. */
   revived(shard: ShardState, damaged: readonly string[]): void {
     this.shards[shard.shard] = shard;
+    this.weigh();
     this.handling.damaged = new Set([...this.handling.damaged, ...damaged]);
     for (const message of this.messages.values()) if (message.shard === shard.shard) this.same(shard, message);
     for (const message of shard.slots) if (message !== undefined) this.need(message.msgId);
+  }
+
+  /** A process counts what it finds. */
+  private weigh(): void {
+    this.payloadBytes = 0;
+    for (const { slots } of this.shards)
+      for (const message of slots) this.payloadBytes += message?.payload?.byteLength ?? 0;
   }
 
   /** A process takes a shard over at its own time, which is never before the last fact (TM1). */

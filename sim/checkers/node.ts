@@ -63,8 +63,8 @@ export class NodeChecker {
   /** Facts decided before the request at hand. */
   private decidedBefore = 0;
 
-  constructor({ limits, shards, verifierMs, cacheTtlMs }: Setup, clock: NodeClock, tally: Tally) {
-    this.lifecycle = new LifecycleChecker(limits, shards, tally);
+  constructor({ limits, shards, payloadBytes, verifierMs, cacheTtlMs }: Setup, clock: NodeClock, tally: Tally) {
+    this.lifecycle = new LifecycleChecker(limits, shards, tally, payloadBytes ?? undefined);
     this.verifier = verifierMs == null ? null : new VerifierChecker(clock);
     this.cacheTtlMs = cacheTtlMs;
     this.authority = new AuthorityChecker(clock);
@@ -444,6 +444,7 @@ const GOAL_OF: Readonly<Partial<Record<Outcome, Goal>>> = {
   saturated_shard: 'saturated',
   saturated_dedup: 'saturated',
   saturated_inflight: 'saturated',
+  saturated_memory: 'saturated',
 };
 
 /**

@@ -26,6 +26,7 @@ export function swarmSchedule(seed: number): Schedule {
   const verifying = new Stream(seed, 'swarm verifier');
   const setup = {
     ...onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits)),
+    payloadBytes: payloadBytesOf(new Stream(seed, 'swarm memory'), limits),
     verifierMs: verifying.chance(0.2) ? verifying.pick([range(1, 5), range(20, 300)]) : null,
   };
   return {
@@ -35,7 +36,6 @@ export function swarmSchedule(seed: number): Schedule {
     seed,
     setup,
     network: networkOf(random),
-    // One append must not bring more than a small disk has to spare.
     producers: { ...producersOf(random), batch: together.chance(0.3) ? 2 + together.below(8) : 1 },
     consumers: Array.from({ length: 1 + random.below(3) }, () => ({
       ...consumersOf(random),
@@ -60,6 +60,14 @@ const faultsOf = (kinds: readonly AnyScheduled[], random: Draws, setup: Setup): 
   kinds
     .filter((kind) => random.chance(mayDamage([kind], 'disk') ? 0.06 : 0.25))
     .map((kind) => faultOf(kind, random, setup));
+
+/** Some have little memory for payloads; never so little that dead letters fill it, which nobody consumes. */
+function payloadBytesOf(random: Draws, { dlqMaxPerTopic }: Limits): number | null {
+  if (!random.chance(0.3) || dlqMaxPerTopic > 10) return null;
+  return (TOPICS_MAX * dlqMaxPerTopic + random.pick([1, 3, 20])) * PAYLOAD_BYTES_MAX;
+}
+const TOPICS_MAX = 4;
+const PAYLOAD_BYTES_MAX = 3_000;
 
 /** Some have a small disk; never one that dead letters fill up, which nobody consumes. */
 function onDisk(random: Draws, setup: Setup): Setup {
@@ -111,6 +119,7 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
     skewMs: Array.from({ length: nodes }, () => random.pick(SKEWS_MS)),
     cacheTtlMs: random.pick([5_000, 30_000]),
     connectionsMax: random.chance(0.15) ? 8 + random.below(6) : 1024,
+    payloadBytes: null,
     verifierMs: null,
     diskBytes: null,
     defect: null,

@@ -48,6 +48,7 @@ const setup = object({
   skewMs: Type.Array(shift, { maxItems: NODES_MAX }),
   cacheTtlMs: ms,
   connectionsMax: count(1),
+  payloadBytes: Type.Optional(orNull(count(1))),
   verifierMs: Type.Optional(orNull(range)),
   diskBytes: Type.Optional(orNull(count(1))),
   defect: orNull(Type.Enum([...DEFECTS])),
