@@ -36,9 +36,12 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports.ts', 'src/node'],
     packages: ['xstate'],
   },
+  // The contract of the interface: what is asked, what is answered.
+  'src/api': { may: ['spec', 'src/api'], packages: ['typebox'] },
   'src/http': {
     may: [
       'spec',
+      'src/api',
       'src/service',
       'types of src/core',
       'types of src/auth',
@@ -69,7 +72,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   'src/visible.ts': { may: [], packages: [] },
   'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
   'src/system.ts': { may: ['src/ports.ts'], packages: [] },
-  
+
   // Limits of a process that Node does not set.
   'src/dumps.ts': { may: [], packages: ['koffi'] },
   'src/descriptors.ts': { may: ['src/config'], packages: [] },

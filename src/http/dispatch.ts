@@ -3,8 +3,8 @@ import { fromNodeHandler, H3 } from 'h3';
 import { toNodeHandler } from 'h3/node';
 import type { Session } from '../auth/authorize.ts';
 import { connectionOf } from './connection.ts';
-import type { Pipeline } from './pipeline.ts';
 import { peerOf } from './peer.ts';
+import type { Pipeline } from './pipeline.ts';
 import { match, ROUTES } from './routes.ts';
 import { NodeSink, type SinkOptions } from './sink.ts';
 

@@ -3,9 +3,9 @@ import type { Delivery, RecvRequest, Reply, Request } from '../service/messages.
 import { APP_PROTO, CHUNK_BYTES_MAX, FRAME_BYTES_MAX, FRAME_VERSION, FrameError } from '../wire/frame.ts';
 import { UNITS_MAX, type Unit, type UnitWriter } from '../wire/units.ts';
 import * as bodies from './bodies.ts';
+import { check } from './check.ts';
 import { Malformed, PARTS_OF_ONE, parseJson } from './json.ts';
 import * as requests from './requests.ts';
-import { check } from './schemas.ts';
 
 export const OAP_TYPE = 'application/oap1';
 

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Op } from '../../spec/vocabulary.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
 import { type Denial, HELD_MS } from '../node/authentication.ts';
-import type { Item } from '../node/requests.ts';
 import type { MailboxNode } from '../node/node.ts';
+import type { Item } from '../node/requests.ts';
 import type { StreamRequest } from '../service/messages.ts';
 import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
 import { HttpExchange, type Sink } from './exchange.ts';
@@ -221,8 +221,7 @@ export class Pipeline {
 
   private finish(exchange: HttpExchange, answer: Answer): void {
     this.ledger.answered(exchange, answer);
-    const response =
-      exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer;
+    const response = exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer;
     if (!exchange.client.respond(response, exchange.corrId)) this.node.requests.written(exchange);
   }
 }

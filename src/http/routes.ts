@@ -1,11 +1,12 @@
-import { type EventName, type Op, ROUTE_OF } from '../../spec/vocabulary.ts';
+import { ROUTE_IDS, type RouteId, type Row, rowOf } from '../api/contract.ts';
+import type { SchemaName } from '../api/schemas.ts';
 import type { AckRequest, NackRequest, Reply, Request, StreamRequest } from '../service/messages.ts';
 import * as bodies from './bodies.ts';
+import { check } from './check.ts';
 import { ackFrames, type FrameCodec, nackFrames, recvFrames, sendFrames } from './frames.ts';
 import { type Ask, asked, refusedItems, resultsAnswer, riddenAcks } from './many.ts';
 import { type Answer, answerOf, done } from './reply.ts';
 import * as requests from './requests.ts';
-import { check, type SchemaName } from './schemas.ts';
 
 /** What a route's request is made of. */
 export interface Input {
@@ -30,21 +31,18 @@ export interface ManyExchange {
   answer(replies: readonly Reply[]): Answer;
 }
 
-export interface Route {
-  /** The path's template, also its name in metrics. */
-  readonly path: string;
-  readonly method: 'GET' | 'POST';
-  /** Any of these ops of the capability will do; null for routes that are open. */
-  readonly ops: readonly Op[] | null;
-  readonly admin?: true;
-  /** Taken before h3: the requests that a message costs. */
-  readonly hot?: true;
-  /** What its body is: one request, several, or what a stream is asked with. Without any the server answers itself. */
+/** How the body of a route is read: one request, several, or what a stream is asked with. Without any the server answers itself. */
+interface Handler {
   readonly one?: (input: Input, flag200: boolean) => Exchange;
   readonly many?: (input: Input, flag200: boolean) => ManyExchange;
   readonly stream?: (input: Input) => StreamRequest;
   /** How it reads and writes frames, where it does. */
   readonly frames?: FrameCodec;
+}
+
+/** A row of the contract, and what serves it. */
+export interface Route extends Row, Handler {
+  readonly id: RouteId;
 }
 
 const plain =
@@ -104,66 +102,28 @@ const nackItem = (item: unknown): NackRequest => {
   return requests.nackOf(body, body.msg_id);
 };
 
-const of = (event: EventName): { method: 'GET' | 'POST'; path: string } => {
-  const [method, path] = (ROUTE_OF[event] ?? '').split(' ') as ['GET' | 'POST', string];
-  return { method, path };
+const HANDLERS: Readonly<Record<RouteId, Handler>> = {
+  send: { one: send, frames: sendFrames },
+  sendBatch: { many: sendBatch, frames: sendFrames },
+  recv: { one: recv, frames: recvFrames },
+  recvStream: { stream: ({ value }) => requests.streamOf(check('stream', value)) },
+  ack: { one: plain('ack', requests.ackOf, bodies.okBody), frames: ackFrames },
+  ackBatch: { many: settleBatch((value) => check('ack_batch', value).acks, ackItem), frames: ackFrames },
+  nack: { one: plain('nack', requests.nackOf, bodies.nackedBody), frames: nackFrames },
+  nackBatch: { many: settleBatch((value) => check('nack_batch', value).nacks, nackItem), frames: nackFrames },
+  extend: { one: plain('extend', requests.extendOf, bodies.extendedBody) },
+  listDeadLetters: { one: plain('dlq', requests.dlqListOf, bodies.deadLettersBody) },
+  reprocess: { one: plain('reprocess', requests.reprocessOf, bodies.reprocessedBody) },
+  purge: { one: plain('purge', requests.purgeOf, bodies.purgedBody) },
+  revoke: {},
+  stats: { one: plain('stats', requests.statsOf, bodies.statsBody) },
+  keys: {},
+  health: {},
+  readiness: {},
 };
-const post = (path: string): { method: 'POST'; path: string } => ({ method: 'POST', path });
 
 /** Every route of the server. Both ways of dispatch read this table. */
-export const ROUTES: readonly Route[] = [
-  { ...of('send'), ops: ['send'], hot: true, one: send, frames: sendFrames },
-  { ...post('/v1/send/batch'), ops: ['send'], hot: true, many: sendBatch, frames: sendFrames },
-  { ...of('recv'), ops: ['recv'], hot: true, one: recv, frames: recvFrames },
-  { ...post('/v1/recv/stream'), ops: ['recv'], stream: ({ value }) => requests.streamOf(check('stream', value)) },
-  { ...of('ack'), ops: ['ack'], hot: true, one: plain('ack', requests.ackOf, bodies.okBody), frames: ackFrames },
-  {
-    ...post('/v1/ack/batch'),
-    ops: ['ack'],
-    hot: true,
-    many: settleBatch((value) => check('ack_batch', value).acks, ackItem),
-    frames: ackFrames,
-  },
-  {
-    ...of('nack'),
-    ops: ['nack'],
-    hot: true,
-    one: plain('nack', requests.nackOf, bodies.nackedBody),
-    frames: nackFrames,
-  },
-  {
-    ...post('/v1/nack/batch'),
-    ops: ['nack'],
-    hot: true,
-    many: settleBatch((value) => check('nack_batch', value).nacks, nackItem),
-    frames: nackFrames,
-  },
-  { ...of('extend'), ops: ['extend'], hot: true, one: plain('extend', requests.extendOf, bodies.extendedBody) },
-  {
-    method: 'GET',
-    path: '/v1/dlq',
-    ops: ['admin'],
-    admin: true,
-    one: plain('dlq', requests.dlqListOf, bodies.deadLettersBody),
-  },
-  {
-    ...of('reprocess'),
-    ops: ['admin'],
-    admin: true,
-    one: plain('reprocess', requests.reprocessOf, bodies.reprocessedBody),
-  },
-  { ...of('purge'), ops: ['admin'], admin: true, one: plain('purge', requests.purgeOf, bodies.purgedBody) },
-  { ...post('/v1/admin/revoke'), ops: ['admin'], admin: true },
-  {
-    method: 'GET',
-    path: '/v1/stats',
-    ops: ['recv', 'stats', 'admin'],
-    one: plain('stats', requests.statsOf, bodies.statsBody),
-  },
-  { method: 'GET', path: '/v1/keys', ops: null },
-  { method: 'GET', path: '/healthz', ops: null },
-  { method: 'GET', path: '/readyz', ops: null },
-];
+export const ROUTES: readonly Route[] = ROUTE_IDS.map((id) => ({ id, ...rowOf(id), ...HANDLERS[id] }));
 
 const PARAMETER = '{msg_id}';
 const MSG_ID = /^[0-9A-Za-z]{26}$/;
