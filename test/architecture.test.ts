@@ -76,7 +76,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   // Limits of a process that Node does not set.
   'src/dumps.ts': { may: [], packages: ['koffi'] },
   'src/descriptors.ts': { may: ['src/config'], packages: [] },
-  'src/client': { may: ['spec', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts'], packages: [] },
+  'src/client': {
+    may: ['spec', 'types of src/api', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts'],
+    packages: [],
+  },
   // The page of a report: it runs in a browser, and shares types with what writes it.
   'sim/report/ui': { may: ['sim/report/ui', 'types of sim'], packages: ['preact', '@preact/signals'] },
   sim: {
