@@ -189,7 +189,7 @@ export const CONTRACT = {
   },
   revoke: {
     ...post('/v1/admin/revoke'),
-    about: 'End a capability, or all of a root key, at once',
+    about: 'End a capability, or all of a root key, at once; needs admin of the topic mailbox.admin',
     ...ADMIN,
     request: 'revoke',
     answer: ANSWERS.ok,

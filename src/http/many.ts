@@ -1,9 +1,10 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
+import { refuses } from '../api/errors.ts';
 import type { Capability } from '../auth/authorize.ts';
 import type { Item } from '../node/requests.ts';
 import type { Reply, Request } from '../service/messages.ts';
 import { Malformed } from './json.ts';
-import { type Answer, done, errorOf, original, refuses, retryAfterS } from './reply.ts';
+import { type Answer, done, errorOf, original, retryAfterS } from './reply.ts';
 
 /**
  * Several requests in one body: items of a JSON batch, or units of frames. Each succeeds or fails alone, and says what

@@ -1,4 +1,5 @@
 import { type Op, OUTCOMES } from '../../spec/vocabulary.ts';
+import { refuses } from '../api/errors.ts';
 import type { Capability } from '../auth/authorize.ts';
 import type { Verdicts } from '../node/authentication.ts';
 import { authorizeOps, unknownCaller } from '../node/authorize.ts';
@@ -10,7 +11,7 @@ import type { BodyRules } from './body.ts';
 import type { HttpExchange } from './exchange.ts';
 import { Answering, type FrameCodec, frameExpander, helloBody, OAP_TYPE } from './frames.ts';
 import { type Ask, asked, isRefused, refusedItems, riddenAcks } from './many.ts';
-import { type Answer, errorOf, original, refuses } from './reply.ts';
+import { type Answer, errorOf, original } from './reply.ts';
 import type { Match, Route } from './routes.ts';
 
 /** Longer ones are no capability: they are not waited for. */

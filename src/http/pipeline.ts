@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Op } from '../../spec/vocabulary.ts';
+import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
 import { type Denial, HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
@@ -15,7 +16,7 @@ import type { Ledger } from './ledger.ts';
 import { fillIn, itemsOf } from './many.ts';
 import { NodeRoutes } from './node-routes.ts';
 import { FramesExchange, firstCapability, framed } from './oap.ts';
-import { type Answer, type Refusing, refusal, refuse } from './reply.ts';
+import { type Answer, refusal, refuse } from './reply.ts';
 import type { Found, Input, Match, Route } from './routes.ts';
 import { NdjsonReader } from './stream.ts';
 
