@@ -1,4 +1,5 @@
 import { ROUTE_IDS, type RouteId, type Row, rowOf } from '../api/contract.ts';
+import { type Promised, promisedBy } from '../api/promised.ts';
 import type { SchemaName } from '../api/schemas.ts';
 import type { AckRequest, NackRequest, Reply, Request, StreamRequest } from '../service/messages.ts';
 import * as bodies from './bodies.ts';
@@ -43,6 +44,7 @@ interface Handler {
 /** A row of the contract, and what serves it. */
 export interface Route extends Row, Handler {
   readonly id: RouteId;
+  readonly promised: Promised;
 }
 
 const plain =
@@ -123,7 +125,10 @@ const HANDLERS: Readonly<Record<RouteId, Handler>> = {
 };
 
 /** Every route of the server. Both ways of dispatch read this table. */
-export const ROUTES: readonly Route[] = ROUTE_IDS.map((id) => ({ id, ...rowOf(id), ...HANDLERS[id] }));
+export const ROUTES: readonly Route[] = ROUTE_IDS.map((id) => {
+  const row = rowOf(id);
+  return { id, ...row, ...HANDLERS[id], promised: promisedBy(row) };
+});
 
 const PARAMETER = '{msg_id}';
 const MSG_ID = /^[0-9A-Za-z]{26}$/;
