@@ -85,9 +85,14 @@ export const refuse = (
 ): Answer => refusal(outcome, corrId, { ...detail, close: endsConnection(head) });
 
 /** The service's reply as a response; `write` makes the body of a success. */
-export function answerOf(reply: Reply, corrId: string, write: (reply: Reply) => string): Answer {
+export function answerOf(
+  reply: Reply,
+  corrId: string,
+  write: () => string,
+  isRefused: boolean = refuses(reply.outcome),
+): Answer {
   const { outcome } = reply;
-  if (!refuses(outcome)) return done(write(reply), outcome);
+  if (!isRefused || !refuses(outcome)) return done(write(), outcome);
   const { message, retryAfterMs } = reply;
   return refusal(outcome, corrId, { message, retryAfterMs, msgId: original(reply) });
 }
