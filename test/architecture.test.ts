@@ -36,9 +36,12 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports.ts', 'src/node'],
     packages: ['xstate'],
   },
+  // The contract of the interface: what is asked, what is answered.
+  'src/api': { may: ['spec', 'src/api'], packages: ['typebox'] },
   'src/http': {
     may: [
       'spec',
+      'src/api',
       'src/service',
       'types of src/core',
       'types of src/auth',
@@ -73,7 +76,10 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   // Limits of a process that Node does not set.
   'src/dumps.ts': { may: [], packages: ['koffi'] },
   'src/descriptors.ts': { may: ['src/config'], packages: [] },
-  'src/client': { may: ['spec', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts'], packages: [] },
+  'src/client': {
+    may: ['spec', 'types of src/api', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts'],
+    packages: [],
+  },
   // The page of a report: it runs in a browser, and shares types with what writes it.
   'sim/report/ui': { may: ['sim/report/ui', 'types of sim'], packages: ['preact', '@preact/signals'] },
   sim: {

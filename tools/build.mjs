@@ -41,6 +41,8 @@ const programs = (outdir) => [
     sourcemap: true,
     outdir,
   },
+  // What `import 'svc-mailbox'` loads; its types are made beside it (`npm run types`).
+  { ...node, entryPoints: { client: 'src/client/index.ts' }, external, sourcemap: true, outdir },
   {
     // A text each, with everything in it: `src/journal/loaded-program.ts`.
     ...node,

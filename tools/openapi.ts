@@ -1,58 +1,43 @@
 /**
- * `npm run openapi`: writes docs/openapi.json, the interface as OpenAPI 3.1, from the schemas that the server checks requests with, its
- * table of routes and its table of outcomes. A test fails when the file is not what this would write.
+ * `npm run openapi`: writes docs/openapi.json, the interface as OpenAPI 3.1, from the contract (`src/api`). A test fails when the file is
+ * not what this would write.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { TSchema } from 'typebox';
 import { OUTCOMES, type Outcome } from '../spec/vocabulary.ts';
-import { ROUTES, type Route } from '../src/http/routes.ts';
-import { API, COMPONENTS, type Described } from './api.ts';
+import { COMPONENTS } from '../src/api/answers.ts';
+import { documented } from '../src/api/bodies.ts';
+import { ROUTE_IDS, type Row, rowOf } from '../src/api/contract.ts';
 import { argumentsOf } from './arguments.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 export const OPENAPI_FILE = resolve(ROOT, 'docs/openapi.json');
 
-/** Refusals that any route may give, that any with a capability may, and that any with a body may. */
-const ANY: readonly Outcome[] = ['schema', 'internal'];
-const AUTHORIZED: readonly Outcome[] = ['cap_auth', 'cap_scope', 'auth_flood', 'quota', 'verifier'];
-const WITH_BODY: readonly Outcome[] = ['too_large', 'media_type', 'timeout', 'saturated_memory'];
 const FRAMES = { 'application/oap1': { schema: { type: 'string', contentMediaType: 'application/oap1' } } };
 
-/** Every outcome that refuses on this route. */
-export function refusalsOf(route: Route, described: Described): readonly Outcome[] {
-  return [
-    ...ANY,
-    // In a batch each item counts against the quota, and says so itself.
-    ...(route.ops === null ? [] : AUTHORIZED.filter((outcome) => route.many === undefined || outcome !== 'quota')),
-    ...(route.method === 'POST' ? WITH_BODY : []),
-    ...(route.admin === true ? (['not_found'] as const) : []),
-    ...described.refusals,
-  ];
-}
-
-function responsesOf(route: Route, described: Described): Record<string, unknown> {
-  const frames = route.frames === undefined ? {} : FRAMES;
+function responsesOf(row: Row): Record<string, unknown> {
+  const frames = row.unit === undefined ? {} : FRAMES;
   const json = (schema: unknown) => ({ 'application/json': { schema }, ...frames });
   const headers = { 'X-Corr-Id': { $ref: '#/components/headers/CorrId' } };
   const found: Record<string, unknown> = {
     200: {
       description: 'Done',
       headers,
-      ...(described.links === undefined ? {} : { links: described.links }),
-      content:
-        described.type === undefined ? json(described.answer) : { [described.type]: { schema: described.answer } },
+      ...(row.links === undefined ? {} : { links: row.links }),
+      content: row.lines === true ? { 'application/x-ndjson': { schema: row.answer } } : json(row.answer),
     },
   };
-  const { other } = described;
+  const { other } = row;
   if (other !== undefined) {
     const waiting = { ...headers, 'Retry-After': { $ref: '#/components/headers/RetryAfter' } };
     found[other.status] = { description: 'Not now', headers: waiting, content: json(other.answer) };
   }
-  const refusals = byStatus(refusalsOf(route, described));
+  const refusals = byStatus(row.refusals);
   for (const [status, outcomes] of refusals) found[status] = refused(status, outcomes, json, headers);
-  // Of a batch in JSON every item has its own result; a body of one unit has that unit's status.
-  const ofUnit = byStatus(described.unitRefusals ?? []);
+  if (row.unit === undefined) return found;
+  // A body of one unit has that unit's status; in JSON every item has its own result.
+  const ofUnit = byStatus(row.itemRefusals ?? []);
   for (const [status, outcomes] of ofUnit) {
     if (!refusals.has(status)) found[status] = refused(status, outcomes, () => FRAMES, headers);
   }
@@ -89,11 +74,12 @@ function refused(
   };
 }
 
-function parametersOf(route: Route, { query }: Described): unknown[] {
+function parametersOf({ method, path, request }: Row): unknown[] {
   const found: unknown[] = [{ $ref: '#/components/parameters/CorrId' }];
-  if (route.path.includes('{msg_id}')) found.push({ $ref: '#/components/parameters/MsgId' });
-  if (route.path.startsWith('/v1/send')) found.push({ $ref: '#/components/parameters/IdempotencyMode' });
-  const { properties = {}, required = [] } = (query ?? {}) as {
+  if (path.includes('{msg_id}')) found.push({ $ref: '#/components/parameters/MsgId' });
+  if (path.startsWith('/v1/send')) found.push({ $ref: '#/components/parameters/IdempotencyMode' });
+  if (method !== 'GET' || request === null) return found;
+  const { properties = {}, required = [] } = documented(request) as {
     properties?: Record<string, TSchema>;
     required?: readonly string[];
   };
@@ -103,33 +89,29 @@ function parametersOf(route: Route, { query }: Described): unknown[] {
   return found;
 }
 
-const bodyOf = (route: Route, schema: TSchema) => ({
-  'application/json': { schema },
-  ...(route.frames === undefined ? {} : FRAMES),
-});
+function bodyOf({ method, request, unit }: Row): { requestBody?: unknown } {
+  if (method === 'GET' || request === null) return {};
+  const json = { 'application/json': { schema: documented(request) } };
+  return { requestBody: { required: true, content: { ...json, ...(unit === undefined ? {} : FRAMES) } } };
+}
 
-/** The document. @throws Error when a route is not described, or a description has no route */
+/** The document. */
 export function openapi(): Record<string, unknown> {
   const { version, license } = JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8'));
   const paths: Record<string, Record<string, unknown>> = {};
-  const described = new Set(Object.keys(API));
-  for (const route of ROUTES) {
-    const name = `${route.method} ${route.path}`;
-    const about = API[name];
-    if (about === undefined) throw new Error(`openapi: ${name} is not described in tools/api.ts`);
-    described.delete(name);
-    const path = paths[route.path] ?? {};
-    paths[route.path] = path;
-    path[route.method.toLowerCase()] = {
-      operationId: about.id,
-      summary: about.summary,
-      ...(route.ops === null ? { security: [] } : { 'x-ops': route.ops }),
-      parameters: parametersOf(route, about),
-      ...(about.body === undefined ? {} : { requestBody: { required: true, content: bodyOf(route, about.body) } }),
-      responses: responsesOf(route, about),
+  for (const id of ROUTE_IDS) {
+    const row = rowOf(id);
+    const path = paths[row.path] ?? {};
+    paths[row.path] = path;
+    path[row.method.toLowerCase()] = {
+      operationId: id,
+      summary: row.about,
+      ...(row.ops === null ? { security: [] } : { 'x-ops': row.ops }),
+      parameters: parametersOf(row),
+      ...bodyOf(row),
+      responses: responsesOf(row),
     };
   }
-  if (described.size > 0) throw new Error(`openapi: no such route: ${[...described]}`);
   return {
     openapi: '3.1.0',
     info: {

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
-import { DEAD_REASONS } from '../../spec/vocabulary.ts';
+import { DEAD_REASONS, type DeadReason } from '../../spec/vocabulary.ts';
 import type { MailboxClient } from '../client/client.ts';
+import type { DeadLetter, DeadLetters } from '../client/types.ts';
 import { payloadShown, visible } from '../visible.ts';
 import { writeBytes } from './files.ts';
 import {
@@ -19,21 +20,12 @@ import {
 import { writeOut } from './standard.ts';
 
 interface Options extends Connecting {
-  readonly reason?: string;
+  readonly reason?: DeadReason;
   readonly limit?: number;
   readonly rate?: number;
   readonly olderThan?: number;
   readonly raw?: true;
   readonly out?: string;
-}
-
-interface DeadLetter {
-  readonly msg_id: string;
-  readonly reason: string;
-  readonly attempt: number;
-  readonly last_error: string | null;
-  readonly dead_at: string;
-  readonly payload_b64?: string;
 }
 
 /** Dead letters, for their admin. */
@@ -46,7 +38,7 @@ export function addDlq(program: Command): void {
     const query = { topic, limit: String(options.limit), ...(options.reason ? { reason: options.reason } : {}) };
     const { dead_letters, next } = await clientOf(options).deadLetters(query);
     if (options.json) return printJson({ dead_letters, next });
-    for (const dead of dead_letters as DeadLetter[]) {
+    for (const dead of dead_letters) {
       const { msg_id, dead_at, reason, attempt, last_error } = dead;
       print(visible([msg_id, dead_at, reason, `attempt ${attempt}`, last_error ?? ''].join('  ')));
     }
@@ -124,10 +116,10 @@ const shown = (value: unknown): string => (typeof value === 'string' ? value : J
 
 async function find(client: MailboxClient, topic: string, msgId: string): Promise<DeadLetter | null> {
   for (let cursor: string | null = '0'; cursor !== null; ) {
-    const page: { dead_letters: unknown[]; next: string | null } = await client.deadLetters({
+    const page: DeadLetters = await client.deadLetters({
       ...{ topic, cursor, limit: '1000', include: 'payload' },
     });
-    const found = (page.dead_letters as DeadLetter[]).find((dead) => dead.msg_id === msgId);
+    const found = page.dead_letters.find((dead) => dead.msg_id === msgId);
     if (found !== undefined) return found;
     cursor = page.next;
   }

@@ -1,4 +1,5 @@
 import { type Command, CommanderError } from 'commander';
+import { remedyOf } from '../api/errors.ts';
 import { MailboxError } from '../client/error.ts';
 import { echoed, visible } from '../visible.ts';
 import { systemSays } from './files.ts';
@@ -21,29 +22,6 @@ const HELP = '--help shows how';
 const FILE =
   'is the path right, seen from where this runs, and may you read and write there? What takes a file takes - for standard input, too';
 
-/** What to do about an answer, by its code and, where that matters, its reason. */
-const REMEDIES: Readonly<Record<string, string>> = {
-  E_SCHEMA: 'mend what the message names; docs/protocol.md says what is allowed',
-  E_CAP_AUTH: 'is MAILBOX_CAP whole, and of a key that the server has? `mailbox cap mint` makes a new one',
-  E_CAP_SCOPE: '`mailbox cap inspect "$MAILBOX_CAP"` shows what it allows: use one for this topic and operation',
-  E_NOT_FOUND: 'check the id, the topic, and that the server serves this (--enable-admin)',
-  E_IDEM_MISMATCH: 'the key was used with another payload: send with a key of its own',
-  E_DUPLICATE: 'it was accepted before: nothing is to be done',
-  E_LEASE_LOST: 'the lease is over, or the receipt is of another one: receive the message again',
-  E_FRAME_TOO_LARGE: 'send less at once: a request has at most max_body',
-  E_INTEGRITY: 'payload and payload_hash differ: send what was hashed',
-  E_TIMEOUT: 'try again',
-  E_SATURATED: 'wait and try again; --retry-for says for how long',
-  'E_SATURATED quota':
-    'the quota of the capability is used up: wait, or use one with a larger quota_ops or quota_bytes',
-  'E_SATURATED auth': 'too many failed authentications from here: wait, and check MAILBOX_CAP',
-  E_UNAVAILABLE: 'try again; GET /readyz says what is missing',
-  'E_UNAVAILABLE degraded_writes': 'sends are refused, the rest goes on: GET /readyz says why',
-  E_INTERNAL: 'report it with its corr_id; the log of the server has a line with it',
-  E_UNREACHABLE: 'is a server running there? --url or MAILBOX_URL names it, --ca a certificate of your own',
-  E_HTTP: 'is it a mailbox that answers there, and nothing before it that answers instead?',
-};
-
 /** Errors of ours that say that a call or a file was wrong, by their class: most are loaded only when they are needed. */
 const WRONG: Readonly<Record<string, readonly [code: string, remedy: string]>> = {
   ConfigError: ['E_CONFIG', '`mailbox config print` shows every setting with its range'],
@@ -56,7 +34,7 @@ const WRONG: Readonly<Record<string, readonly [code: string, remedy: string]>> =
 
 function fromServer(error: MailboxError): Told {
   const { code, message, reason, corrId, retryable, retryAfterMs } = error;
-  const remedy = REMEDIES[`${code} ${reason}`] ?? REMEDIES[code] ?? 'docs/protocol.md: Errors';
+  const remedy = remedyOf(code, reason);
   return { code, message, reason, corr_id: corrId, retryable, retry_after_ms: Math.ceil(retryAfterMs), remedy };
 }
 

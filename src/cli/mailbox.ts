@@ -5,6 +5,7 @@ import { addCap } from './cap.ts';
 import { addConfig } from './config.ts';
 import { addDlq } from './dlq.ts';
 import { CallError, complain } from './errors.ts';
+import { addExplain } from './explain.ts';
 import { addJournal } from './journal.ts';
 import { addKeyring } from './keyring.ts';
 import { addMessages } from './messages.ts';
@@ -37,6 +38,7 @@ for (const add of [
   addMessages,
   addDlq,
   addConfig,
+  addExplain,
   addJournal,
   addSim,
   addModel,

@@ -1,3 +1,4 @@
+import type { AnswerOf, BodyOf, RequestOf } from '../api/types.ts';
 import type { PublicJwk } from '../integrity/signature.ts';
 import { APP_PROTO } from '../wire/frame.ts';
 import { errorOf, MailboxError, noMailbox, objectIn, retryAfterMsOf, type Wait } from './error.ts';
@@ -5,18 +6,25 @@ import { framesOf, OAP_TYPE, receivedIn, resultsIn, sentIn, type UnitBody } from
 import { linesOf } from './lines.ts';
 import type {
   AckResult,
+  DeadLetterQuery,
+  DeadLetters,
   Envelope,
   FrameMessage,
   FramesReceived,
   Lease,
   NackBody,
   NackResult,
+  PurgeBody,
   Received,
   RecvBody,
+  ReprocessBody,
+  Reprocessed,
+  RevokeBody,
   SendBody,
   SendResult,
   Sent,
   StreamBody,
+  TopicStats,
 } from './types.ts';
 
 const JSON_BODY = { 'content-type': 'application/json' };
@@ -95,37 +103,34 @@ export class MailboxClient {
       leaving.abort();
     }
   }
-  ack(msgId: string, receipt: string): Promise<{ ok: true }> {
+  ack(msgId: string, receipt: string): Promise<AnswerOf<'ack'>> {
     return this.retrying(() => this.post(`/v1/ack/${msgId}`, { receipt }));
   }
   async ackBatch(acks: readonly Lease[]): Promise<readonly AckResult[]> {
     return (await this.retrying(() => this.post<Results<AckResult>>('/v1/ack/batch', { acks }))).results;
   }
-  nack(msgId: string, body: NackBody): Promise<{ ok: true; state: string }> {
+  nack(msgId: string, body: NackBody): Promise<AnswerOf<'nack'>> {
     return this.retrying(() => this.post(`/v1/nack/${msgId}`, body));
   }
-  async nackBatch(nacks: readonly (NackBody & { readonly msg_id: string })[]): Promise<readonly NackResult[]> {
+  async nackBatch(nacks: readonly BodyOf<'nack_item'>[]): Promise<readonly NackResult[]> {
     return (await this.retrying(() => this.post<Results<NackResult>>('/v1/nack/batch', { nacks }))).results;
   }
-  extend(
-    msgId: string,
-    body: { receipt: string; visibility_ms?: number },
-  ): Promise<{ ok: true; deadline_in_ms: number }> {
+  extend(msgId: string, body: RequestOf<'extend'>): Promise<AnswerOf<'extend'>> {
     return this.post(`/v1/extend/${msgId}`, body);
   }
-  stats(topic: string): Promise<Record<string, unknown>> {
+  stats(topic: string): Promise<TopicStats> {
     return this.get('/v1/stats', { topic });
   }
-  deadLetters(query: Readonly<Record<string, string>>): Promise<{ dead_letters: unknown[]; next: string | null }> {
+  deadLetters(query: DeadLetterQuery): Promise<DeadLetters> {
     return this.get('/v1/dlq', query);
   }
-  reprocess(body: object): Promise<{ moved: number; skipped: number; failed: number }> {
+  reprocess(body: ReprocessBody): Promise<Reprocessed> {
     return this.post('/v1/dlq/reprocess', body);
   }
-  purge(body: object): Promise<{ purged: number }> {
+  purge(body: PurgeBody): Promise<AnswerOf<'purge'>> {
     return this.post('/v1/dlq/purge', body);
   }
-  revoke(body: { nonce?: string; key_id?: string; reason: string }): Promise<{ ok: true }> {
+  revoke(body: RevokeBody): Promise<AnswerOf<'revoke'>> {
     return this.post('/v1/admin/revoke', body);
   }
 

@@ -7,6 +7,7 @@ import type { Cause } from '../ports.ts';
 import { peerOf } from './peer.ts';
 import type { Answer } from './reply.ts';
 import type { Route } from './routes.ts';
+import { unlistedIn } from './unlisted.ts';
 
 const NONE = '-';
 
@@ -17,6 +18,8 @@ export interface Way {
   readonly startedMs: number;
   route: Route | null;
   capability: Capability | null;
+  /** The body is frames, and so is every answer. */
+  readonly isFrames?: boolean;
   /** Its decision line is written: there is one a request. */
   decided: boolean;
 }
@@ -54,6 +57,7 @@ export class Ledger {
     const seconds = (performance.now() - way.startedMs) / 1000;
     this.count(way, answer, seconds);
     const { log } = this;
+    if (answer.outcome !== 'ok' || answer.refusedItems !== undefined) this.hold(way, answer);
     if (answer.status >= 400) this.refused(way, answer.outcome, answer.status, 1);
     else if (answer.refusedItems !== undefined) this.refusedItems(way, answer.refusedItems);
     if (log.debugOn) {
@@ -66,6 +70,14 @@ export class Ledger {
   failed(way: Way, error: unknown): void {
     this.metrics.internalErrors.add();
     this.log.error('request.failed', { ...this.context(way), ...placeOf(error) });
+  }
+
+  /** Holds what is no plain success to the contract. What that does not list is a bug of ours, and goes out all the same. */
+  private hold(way: Way, answer: Answer): void {
+    const outcome = unlistedIn(way, answer);
+    if (outcome === null) return;
+    this.metrics.internalErrors.add();
+    this.log.error('answer.unlisted', { ...this.context(way), status: answer.status, reason: outcome });
   }
 
   private refusedItems(way: Way, outcomes: readonly Outcome[]): void {

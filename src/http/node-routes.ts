@@ -1,11 +1,11 @@
 import type { ServerState } from '../../spec/readiness.machine.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { MailboxNode } from '../node/node.ts';
+import { check } from './check.ts';
 import type { HttpExchange } from './exchange.ts';
 import { Malformed } from './json.ts';
 import { type Answer, answerOf, done } from './reply.ts';
 import { checkText } from './requests.ts';
-import { check } from './schemas.ts';
 
 /** As what a state in which writers should go elsewhere is counted and logged. */
 const OUTCOME_OF: Readonly<Partial<Record<ServerState, Outcome>>> = {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Op } from '../../spec/vocabulary.ts';
+import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
 import { type Denial, HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
@@ -8,16 +9,16 @@ import type { StreamRequest } from '../service/messages.ts';
 import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
 import { HttpExchange, type Sink } from './exchange.ts';
 import { isCoding } from './expand.ts';
-import { OAP_TYPE } from './frames.ts';
+import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
+import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
+import { NdjsonReader } from './formats/stream.ts';
+import { OAP_TYPE } from './formats/units.ts';
 import { type Head, hasBody } from './head.ts';
 import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
 import type { Ledger } from './ledger.ts';
-import { fillIn, itemsOf } from './many.ts';
 import { NodeRoutes } from './node-routes.ts';
-import { FramesExchange, firstCapability, framed } from './oap.ts';
-import { type Answer, type Refusing, refusal, refuse } from './reply.ts';
-import type { Found, Input, Match, Route } from './routes.ts';
-import { NdjsonReader } from './stream.ts';
+import { type Answer, refusal, refuse } from './reply.ts';
+import type { Found, Match, Route } from './routes.ts';
 
 const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
@@ -95,7 +96,7 @@ export class Pipeline {
     const { route } = found;
     if (route.admin === true && !this.options.adminEnabled) return refuse(exchange, 'not_found', NO_PATH);
     exchange.route = route;
-    exchange.isFrames = route.frames !== undefined && head.contentType?.toLowerCase() === OAP_TYPE;
+    exchange.isFrames = route.frames !== null && head.contentType?.toLowerCase() === OAP_TYPE;
     return route.ops === null && hasBody(head) ? refuse(exchange, 'schema', NO_BODY) : null;
   }
 
@@ -135,7 +136,7 @@ export class Pipeline {
         if (typeof body === 'string') this.finish(exchange, unread(body, this.rules, exchange.corrId));
         else if (exchange.isFrames) this.serveFrames(exchange, body);
         else {
-          const value = parseJson(body, route.many === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
+          const value = parseJson(body, route.item === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
           if (this.options.overwrites) body.fill(0);
           this.serve(exchange, value);
         }
@@ -170,22 +171,24 @@ export class Pipeline {
 
   private serve(exchange: HttpExchange, value: unknown): void {
     if (this.hasEnded(exchange)) return;
-    const { requests, clock } = this.node;
-    const { corrId, head } = exchange;
+    const { head, corrId } = exchange;
     const route = exchange.route as Route;
-    const input: Input = { value, msgId: (exchange.found as Match).msgId, corrId };
-    const capability = exchange.capability as Capability;
-    if (route.one !== undefined) {
-      const { request, answer } = route.one(input, flagOf(head));
-      requests.ask(exchange, { request, capability }, (reply) =>
-        this.finish(exchange, answer(reply, corrId, clock.nowMs())),
-      );
-    } else if (route.many !== undefined) {
-      const { asks, answer } = route.many(input, flagOf(head));
-      const items: readonly Item[] = itemsOf(asks, capability);
-      requests.askAll(exchange, items, (replies) => this.finish(exchange, answer(fillIn(asks, replies))));
-    } else if (route.stream !== undefined) this.serveStream(exchange, route.stream(input));
+    if (route.json !== null) {
+      const { msgId } = exchange.found as Match;
+      const capability = exchange.capability as Capability;
+      this.ask(exchange, route.json({ value, msgId, corrId, capability, flag200: flagOf(head) }));
+    } else if (route.stream !== null) this.serveStream(exchange, route.stream(value));
     else this.nodeRoutes.answer(exchange, route.path, value, (answer) => this.finish(exchange, answer));
+  }
+
+  /** Asks the node what a body asks for, and answers when all of it is decided. */
+  private ask(exchange: HttpExchange, asked: Asked, held = false): void {
+    const { requests, clock } = this.node;
+    requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
+      const made = asked.answer(fillIn(asked.asks, replies), clock.nowMs());
+      // Payloads do not wait: their capability might end meanwhile (AU3).
+      this.finish(exchange, held && exchange.leased.length === 0 ? { ...made, heldMs: HELD_MS } : made);
+    });
   }
 
   private serveStream(exchange: HttpExchange, request: StreamRequest): void {
@@ -195,16 +198,11 @@ export class Pipeline {
 
   private serveFrames(exchange: HttpExchange, body: Buffer): void {
     if (this.hasEnded(exchange)) return;
-    const { authentication, requests, clock } = this.node;
-    const frames = new FramesExchange(exchange, body, this.rules, flagOf(exchange.head));
-    authentication.identifyAll(exchange, frames.tokens, (found, held) => {
+    const frames = new FramesFormat(exchange, body, this.rules, flagOf(exchange.head));
+    this.node.authentication.identifyAll(exchange, frames.tokens, (found, held) => {
       this.guarded(exchange, () => {
         frames.open(found);
-        requests.askAll(exchange, frames.items, (replies) => {
-          const answer = frames.answer(replies, clock.nowMs());
-          // Payloads do not wait: their capability might end meanwhile (AU3).
-          this.finish(exchange, held && exchange.leased.length === 0 ? { ...answer, heldMs: HELD_MS } : answer);
-        });
+        this.ask(exchange, frames, held);
       });
     });
   }

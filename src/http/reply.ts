@@ -1,4 +1,5 @@
 import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
+import { ERRORS, type Refusing, refusalOf, refuses } from '../api/errors.ts';
 import type { RejectedReason } from '../observe/metrics.ts';
 import type { Reply } from '../service/messages.ts';
 import { endsConnection, type Head } from './head.ts';
@@ -23,43 +24,6 @@ export interface Answer {
   readonly heldMs?: number;
 }
 
-/** Outcomes with an error code. */
-export type Refusing = {
-  [O in Outcome]: (typeof OUTCOMES)[O]['code'] extends null ? never : O;
-}[Outcome];
-
-/** What a refusal says where nothing more exact is known. */
-const MESSAGES: Readonly<Record<Refusing, string>> = {
-  cap_auth: 'a valid capability is needed',
-  cap_scope: 'the capability does not allow this',
-  method: 'the path has no such method',
-  too_large: 'the request body is too large',
-  media_type: 'this type or encoding of a body is not taken here',
-  timeout: 'the request did not arrive in time',
-  schema: 'the request is malformed',
-  integrity: 'a hash does not match',
-  not_found: 'there is nothing of that name here for this capability',
-  quota: 'the quota of the capability is used up',
-  auth_flood: 'too many failed authentications',
-  duplicate: 'this message was accepted before',
-  idem_mismatch: 'idem_key: used before with another payload',
-  lease_lost: 'the lease is over, or was never under this receipt',
-  degraded_writes: 'messages are not accepted at the moment',
-  draining: 'the server is shutting down',
-  journal: 'the journal has failed',
-  verifier: 'capabilities cannot be verified at the moment',
-  not_owner: 'another node owns this topic',
-  starting: 'the server, or the shard of this topic, is starting',
-  saturated_dedup: 'the idempotency table is full',
-  saturated_shard: 'the queue is full',
-  saturated_inflight: 'too many messages are leased',
-  internal: 'an error on our side',
-  saturated_streams: 'too many streams are open',
-  saturated_memory: 'too much memory is in use',
-  saturated_redrives: 'too many redrives at a rate go on',
-  saturated_revocations: 'the revocation list is full: nothing was revoked',
-};
-
 export interface RefusalDetail {
   readonly message?: string | undefined;
   readonly retryAfterMs?: number | undefined;
@@ -79,10 +43,10 @@ interface ErrorBody {
 
 /** `code` and `message`, with `reason` where a code has several, and `msg_id` for a duplicate. */
 export function errorOf(outcome: Refusing, message: string | undefined, corrId?: string, msgId?: string): ErrorBody {
-  const row: { code: string; reason?: string } = OUTCOMES[outcome];
-  const body: ErrorBody = { code: row.code, message: message ?? MESSAGES[outcome] };
+  const { code, reason } = refusalOf(outcome);
+  const body: ErrorBody = { code, message: message ?? ERRORS[outcome].message };
   if (corrId !== undefined) body.corr_id = corrId;
-  if (row.reason !== undefined) body.reason = row.reason;
+  if (reason !== undefined) body.reason = reason;
   if (msgId !== undefined) body.msg_id = msgId;
   return body;
 }
@@ -107,8 +71,6 @@ export function refusal(outcome: Refusing, corrId: string, detail: RefusalDetail
   };
 }
 
-export const refuses = (outcome: Outcome): outcome is Refusing => OUTCOMES[outcome].code !== null;
-
 export const done = (body: string, outcome: Outcome = 'ok'): Answer => ({ status: 200, body, outcome });
 
 /** The msg_id that a refusal tells: that of the message which a duplicate repeats (ID2). */
@@ -123,9 +85,14 @@ export const refuse = (
 ): Answer => refusal(outcome, corrId, { ...detail, close: endsConnection(head) });
 
 /** The service's reply as a response; `write` makes the body of a success. */
-export function answerOf(reply: Reply, corrId: string, write: (reply: Reply) => string): Answer {
+export function answerOf(
+  reply: Reply,
+  corrId: string,
+  write: () => string,
+  isRefused: boolean = refuses(reply.outcome),
+): Answer {
   const { outcome } = reply;
-  if (!refuses(outcome)) return done(write(reply), outcome);
+  if (!isRefused || !refuses(outcome)) return done(write(), outcome);
   const { message, retryAfterMs } = reply;
   return refusal(outcome, corrId, { message, retryAfterMs, msgId: original(reply) });
 }

@@ -1,4 +1,13 @@
 import type { DeadReason } from '../../spec/vocabulary.ts';
+import {
+  type Body,
+  BYTES_DEFAULT,
+  MESSAGES_DEFAULT,
+  PACED_S_MAX,
+  PAGE_DEFAULT,
+  REPROCESS_MAX,
+  TEXT_BYTES_MAX,
+} from '../api/schemas.ts';
 import type {
   AckItem,
   AckRequest,
@@ -13,7 +22,6 @@ import type {
   StreamRequest,
 } from '../service/messages.ts';
 import { Malformed } from './json.ts';
-import { type Body, PACED_S_MAX, REPROCESS_MAX, TEXT_BYTES_MAX } from './schemas.ts';
 
 /** Checked bodies become the service's requests; what a schema cannot say is checked here. */
 const NO_ATTRS = Object.freeze({});
@@ -68,8 +76,6 @@ export function sendWith(body: Body<'send_frame'>, payload: Buffer, corrId: stri
   };
 }
 
-const MESSAGES_DEFAULT = 32;
-const BYTES_DEFAULT = 524_288;
 const acksOf = (acks: Body<'recv'>['acks']): AckItem[] =>
   acks?.map(({ msg_id, receipt }) => ({ msgId: msg_id, receipt })) ?? [];
 
@@ -155,7 +161,7 @@ export const dlqListOf = (query: Body<'dlq'>): DlqListRequest => ({
   verb: 'dlq_list',
   topic: query.topic,
   reason: (query.reason as DeadReason | undefined) ?? null,
-  limit: Number(query.limit ?? 100),
+  limit: Number(query.limit ?? PAGE_DEFAULT),
   after: Number(query.cursor ?? 0),
   withPayload: query.include === 'payload',
 });

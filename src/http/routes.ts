@@ -1,169 +1,78 @@
-import { type EventName, type Op, ROUTE_OF } from '../../spec/vocabulary.ts';
-import type { AckRequest, NackRequest, Reply, Request, StreamRequest } from '../service/messages.ts';
-import * as bodies from './bodies.ts';
-import { ackFrames, type FrameCodec, nackFrames, recvFrames, sendFrames } from './frames.ts';
-import { type Ask, asked, refusedItems, resultsAnswer, riddenAcks } from './many.ts';
-import { type Answer, answerOf, done } from './reply.ts';
+import { type CONTRACT, ROUTE_IDS, type RouteId, type Row, rowOf } from '../api/contract.ts';
+import { type Promised, promisedBy } from '../api/promised.ts';
+import type { SchemaName } from '../api/schemas.ts';
+import type { StreamRequest } from '../service/messages.ts';
+import { check } from './check.ts';
+import type { Asked } from './formats/asks.ts';
+import { alone, batch, type Input } from './formats/json.ts';
+import { ackFrames, type FrameCodec, nackFrames, recvFrames, sendFrames } from './formats/units.ts';
+import { ALONE, ITEMS, type Verb } from './formats/verbs.ts';
 import * as requests from './requests.ts';
-import { check, type SchemaName } from './schemas.ts';
 
-/** What a route's request is made of. */
-export interface Input {
-  /** The parsed body, or the query of a GET. */
-  readonly value: unknown;
-  /** The `{msg_id}` of the path, empty where there is none. */
-  readonly msgId: string;
-  readonly corrId: string;
+type RowOf<Id extends RouteId> = (typeof CONTRACT)[Id];
+/** The schema of what one ask of a route is: of an item, where there are several in a body. */
+type AskSchema<Id extends RouteId> =
+  RowOf<Id> extends { readonly item: infer N extends SchemaName }
+    ? N
+    : RowOf<Id>['request'] extends infer N extends SchemaName
+      ? N
+      : never;
+type UnitSchema<Id extends RouteId> = RowOf<Id> extends { readonly unit: infer N extends SchemaName } ? N : never;
+
+/** What serves the row of a route: what is asked in JSON and in frames, or with what a stream. Without any the node answers itself. */
+interface Handler<Ask extends SchemaName, Unit extends SchemaName> {
+  readonly verb?: Verb<Ask>;
+  readonly frames?: FrameCodec<Unit>;
+  readonly stream?: (value: unknown) => StreamRequest;
 }
 
-/** How one request of a route asks the service and answers. */
-export interface Exchange {
-  readonly request: Request;
-  /** The response; `nowMs` is the time it is made at. */
-  answer(reply: Reply, corrId: string, nowMs: number): Answer;
-}
-
-/** How a batch does. */
-export interface ManyExchange {
-  readonly asks: readonly Ask[];
-  /** The response; one reply an ask, in order. */
-  answer(replies: readonly Reply[]): Answer;
-}
-
-export interface Route {
-  /** The path's template, also its name in metrics. */
-  readonly path: string;
-  readonly method: 'GET' | 'POST';
-  /** Any of these ops of the capability will do; null for routes that are open. */
-  readonly ops: readonly Op[] | null;
-  readonly admin?: true;
-  /** Taken before h3: the requests that a message costs. */
-  readonly hot?: true;
-  /** What its body is: one request, several, or what a stream is asked with. Without any the server answers itself. */
-  readonly one?: (input: Input, flag200: boolean) => Exchange;
-  readonly many?: (input: Input, flag200: boolean) => ManyExchange;
-  readonly stream?: (input: Input) => StreamRequest;
-  /** How it reads and writes frames, where it does. */
-  readonly frames?: FrameCodec;
-}
-
-const plain =
-  (schema: SchemaName, make: (value: never, msgId: string) => Request, write: (reply: Reply) => string) =>
-  ({ value, msgId }: Input): Exchange => ({
-    request: make(check(schema, value) as never, msgId),
-    answer: (reply, corrId) => answerOf(reply, corrId, write),
-  });
-
-function send({ value, corrId }: Input, flag200: boolean): Exchange {
-  return {
-    request: requests.sendOf(check('send', value), corrId),
-    answer: (reply, corrId) => {
-      if (reply.outcome === 'duplicate' && flag200) return done(bodies.sentBody(reply), 'duplicate');
-      return answerOf(reply, corrId, bodies.sentBody);
-    },
-  };
-}
-
-function sendBatch({ value, corrId }: Input, flag200: boolean): ManyExchange {
-  const asks = check('send_batch', value).messages.map((item) =>
-    asked(() => requests.sendOf(check('send', item), corrId)),
-  );
-  return { asks, answer: (replies) => resultsAnswer(replies, flag200, bodies.sentResult, () => undefined) };
-}
-
-function recv({ value }: Input): Exchange {
-  const request = requests.recvOf(check('recv', value));
-  const msgIds = request.acks.map((item) => item.msgId);
-  return {
-    request,
-    answer: (reply, corrId, nowMs) => {
-      const answer = answerOf(reply, corrId, () => bodies.receivedBody(reply, msgIds, nowMs));
-      return msgIds.length === 0 || answer.status !== 200
-        ? answer
-        : { ...answer, ...refusedItems(riddenAcks(reply), false) };
-    },
-  };
-}
-
-/** A batch of verbs that name a message each. */
-const settleBatch =
-  (itemsOf: (value: unknown) => readonly unknown[], make: (item: unknown) => AckRequest | NackRequest) =>
-  ({ value }: Input): ManyExchange => {
-    const asks = itemsOf(value).map((item) => asked(() => make(item)));
-    const named = (i: number): string | undefined => (asks[i] as Partial<AckRequest>).msgId;
-    const result = (reply: Reply, i: number): string => bodies.settledResult(named(i) as string, reply);
-    return { asks, answer: (replies) => resultsAnswer(replies, false, result, named) };
-  };
-
-const ackItem = (item: unknown): AckRequest => {
-  const body = check('ack_item', item);
-  return requests.ackOf(body, body.msg_id);
-};
-const nackItem = (item: unknown): NackRequest => {
-  const body = check('nack_item', item);
-  return requests.nackOf(body, body.msg_id);
+const HANDLERS: { readonly [Id in RouteId]: Handler<AskSchema<Id>, UnitSchema<Id>> } = {
+  send: { verb: ALONE.send, frames: sendFrames },
+  sendBatch: { verb: ITEMS.send, frames: sendFrames },
+  recv: { verb: ALONE.recv, frames: recvFrames },
+  recvStream: { stream: (value) => requests.streamOf(check('stream', value)) },
+  ack: { verb: ALONE.ack, frames: ackFrames },
+  ackBatch: { verb: ITEMS.ack, frames: ackFrames },
+  nack: { verb: ALONE.nack, frames: nackFrames },
+  nackBatch: { verb: ITEMS.nack, frames: nackFrames },
+  extend: { verb: ALONE.extend },
+  listDeadLetters: { verb: ALONE.dlq },
+  reprocess: { verb: ALONE.reprocess },
+  purge: { verb: ALONE.purge },
+  revoke: {},
+  stats: { verb: ALONE.stats },
+  keys: {},
+  health: {},
+  readiness: {},
 };
 
-const of = (event: EventName): { method: 'GET' | 'POST'; path: string } => {
-  const [method, path] = (ROUTE_OF[event] ?? '').split(' ') as ['GET' | 'POST', string];
-  return { method, path };
-};
-const post = (path: string): { method: 'POST'; path: string } => ({ method: 'POST', path });
+/** A row of the contract, and what serves it. */
+export interface Route extends Row {
+  readonly id: RouteId;
+  readonly promised: Promised;
+  /** What a body in JSON, or a query, asks for. @throws Malformed */
+  readonly json: ((input: Input) => Asked) | null;
+  readonly stream: ((value: unknown) => StreamRequest) | null;
+  readonly frames: FrameCodec | null;
+}
+
+function routeOf(id: RouteId): Route {
+  const row = rowOf(id);
+  const { verb, frames = null, stream = null } = HANDLERS[id] as Handler<never, never>;
+  const request = row.request as never;
+  const { item } = row;
+  let json: Route['json'] = null;
+  if (verb !== undefined) {
+    json =
+      item === undefined
+        ? (input) => alone(request, verb, input)
+        : (input) => batch(request, item as never, verb, input);
+  }
+  return { id, ...row, promised: promisedBy(row), json, stream, frames };
+}
 
 /** Every route of the server. Both ways of dispatch read this table. */
-export const ROUTES: readonly Route[] = [
-  { ...of('send'), ops: ['send'], hot: true, one: send, frames: sendFrames },
-  { ...post('/v1/send/batch'), ops: ['send'], hot: true, many: sendBatch, frames: sendFrames },
-  { ...of('recv'), ops: ['recv'], hot: true, one: recv, frames: recvFrames },
-  { ...post('/v1/recv/stream'), ops: ['recv'], stream: ({ value }) => requests.streamOf(check('stream', value)) },
-  { ...of('ack'), ops: ['ack'], hot: true, one: plain('ack', requests.ackOf, bodies.okBody), frames: ackFrames },
-  {
-    ...post('/v1/ack/batch'),
-    ops: ['ack'],
-    hot: true,
-    many: settleBatch((value) => check('ack_batch', value).acks, ackItem),
-    frames: ackFrames,
-  },
-  {
-    ...of('nack'),
-    ops: ['nack'],
-    hot: true,
-    one: plain('nack', requests.nackOf, bodies.nackedBody),
-    frames: nackFrames,
-  },
-  {
-    ...post('/v1/nack/batch'),
-    ops: ['nack'],
-    hot: true,
-    many: settleBatch((value) => check('nack_batch', value).nacks, nackItem),
-    frames: nackFrames,
-  },
-  { ...of('extend'), ops: ['extend'], hot: true, one: plain('extend', requests.extendOf, bodies.extendedBody) },
-  {
-    method: 'GET',
-    path: '/v1/dlq',
-    ops: ['admin'],
-    admin: true,
-    one: plain('dlq', requests.dlqListOf, bodies.deadLettersBody),
-  },
-  {
-    ...of('reprocess'),
-    ops: ['admin'],
-    admin: true,
-    one: plain('reprocess', requests.reprocessOf, bodies.reprocessedBody),
-  },
-  { ...of('purge'), ops: ['admin'], admin: true, one: plain('purge', requests.purgeOf, bodies.purgedBody) },
-  { ...post('/v1/admin/revoke'), ops: ['admin'], admin: true },
-  {
-    method: 'GET',
-    path: '/v1/stats',
-    ops: ['recv', 'stats', 'admin'],
-    one: plain('stats', requests.statsOf, bodies.statsBody),
-  },
-  { method: 'GET', path: '/v1/keys', ops: null },
-  { method: 'GET', path: '/healthz', ops: null },
-  { method: 'GET', path: '/readyz', ops: null },
-];
+export const ROUTES: readonly Route[] = ROUTE_IDS.map(routeOf);
 
 const PARAMETER = '{msg_id}';
 const MSG_ID = /^[0-9A-Za-z]{26}$/;

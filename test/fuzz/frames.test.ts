@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { frameExpander } from '../../src/http/frames.ts';
+import { frameExpander } from '../../src/http/formats/frame-expander.ts';
 import { decodeFrame, encodeFrame, FLAG, FrameError } from '../../src/wire/frame.ts';
 import { readUnits, UNITS_MAX, type Units } from '../../src/wire/units.ts';
 import { corpus } from '../support/corpus.ts';

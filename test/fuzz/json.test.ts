@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Capability } from '../../src/auth/authorize.ts';
 import { Malformed, parseJson } from '../../src/http/json.ts';
-import { type Input, type Match, match } from '../../src/http/routes.ts';
+import { type Match, match } from '../../src/http/routes.ts';
 import { corpus } from '../support/corpus.ts';
 import { fuzz, takes } from '../support/fuzz.ts';
 import { mutants } from '../support/mutate.ts';
@@ -13,13 +14,14 @@ const KEPT = corpus('json').map(({ name, ...kept }) => {
 });
 const PATHS = [...new Set(KEPT.map(({ path }) => path))];
 
+/** Nothing is asked of it. */
+const NOBODY = {} as Capability;
+
 /** What a route makes of a value, as far as it goes before the service is asked. @throws Malformed */
 function read(path: string, value: unknown): void {
   const { route, msgId } = match('POST', `/v1/${path}`) as Match;
-  const input: Input = { value, msgId, corrId: '-' };
-  route.one?.(input, false);
-  route.many?.(input, false);
-  route.stream?.(input);
+  route.json?.({ value, msgId, corrId: '-', capability: NOBODY, flag200: false });
+  route.stream?.(value);
 }
 
 /** Refused as malformed, or taken by the routes it is for. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OAP_TYPE } from '../../src/http/frames.ts';
+import { OAP_TYPE } from '../../src/http/formats/units.ts';
 import { corpus } from '../support/corpus.ts';
 import { fuzzAsync } from '../support/fuzz.ts';
 import { mutants } from '../support/mutate.ts';

@@ -1,8 +1,9 @@
 import { Compile } from 'typebox/compile';
 import { describe, expect, it, vi } from 'vitest';
+import { SCHEMAS, type SchemaName } from '../../src/api/schemas.ts';
+import { check } from '../../src/http/check.ts';
 import { faultFinder } from '../../src/http/explain.ts';
 import { PARTS_OF_ONE, parseJson } from '../../src/http/json.ts';
-import { check, SCHEMAS, type SchemaName } from '../../src/http/schemas.ts';
 import fc from '../support/properties.ts';
 
 const NAMES = Object.keys(SCHEMAS) as SchemaName[];

@@ -1,19 +1,28 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { Validator } from '@seriousme/openapi-schema-validator';
 
 import { Compile } from 'typebox/schema';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freshSession } from '../../src/auth/authorize.ts';
 import { attenuateToken } from '../../src/auth/macaroon.ts';
 import { Revocations } from '../../src/auth/revocation.ts';
+import { Ledger } from '../../src/http/ledger.ts';
 import { NodeRoutes } from '../../src/http/node-routes.ts';
+import { ROUTES } from '../../src/http/routes.ts';
+import { startingHandler } from '../../src/http/starting.ts';
 import { memoryJournal } from '../../src/journal/memory.ts';
+import { createLog } from '../../src/observe/log.ts';
+import { Metrics } from '../../src/observe/metrics.ts';
 import { FactObserver } from '../../src/observe/observer.ts';
 import { Service } from '../../src/service/service.ts';
 import { APP_PROTO } from '../../src/wire/frame.ts';
 import { OPENAPI_FILE, openapiText } from '../../tools/openapi.ts';
 import {
   allowed,
+  answerIn,
   askHeld,
   askRaw,
   document,
@@ -97,6 +106,9 @@ describe('openapi', () => {
     await post('/v1/nack/batch', { nacks: [item, { ...item, msg_id: NO_MSG }] });
     await post('/v1/ack/batch', { acks: [item, {}] });
     await post('/v1/admin/revoke', { nonce: NO_MSG, reason: '' }, server.cap('topic = mailbox.admin', 'op = admin'));
+    await ask('GET', '/v1/none');
+    await ask('GET', '/v1/send');
+    hold('BREW', '/', await askRaw(server, 'GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\nConnection: close\r\n\r\n'));
     for (const { path } of operations.filter(({ ops }) => ops.length === 0)) {
       await ask('GET', path, undefined, null);
       hold(
@@ -298,10 +310,42 @@ describe('openapi', () => {
     for (const { url, socket, text, closed, answer } of finish) {
       socket.write(text);
       await closed;
-      expect(answer(), url).toMatch(/HTTP\/1\.1 503 .*"E_UNAVAILABLE".*"reason":"draining"/s);
-      seen.add(`POST ${url} draining`);
+      const [, last = ''] = answer().split('100 Continue\r\n\r\n');
+      expect(hold('POST', url, answerIn(last)).body).toMatchObject({ code: 'E_UNAVAILABLE', reason: 'draining' });
     }
     await stopped;
+  });
+
+  it('contract: a server that still reads its journal', async () => {
+    const lines: object[] = [];
+    const log = createLog('error', 'json', (line) => lines.push(JSON.parse(line)));
+    const ledger = new Ledger(
+      new Metrics(
+        ROUTES.map(({ path }) => path),
+        [],
+        1,
+      ),
+      log,
+    );
+    const starting = startingHandler({
+      ledger,
+      newSession: freshSession,
+      closing: () => false,
+      rules: () => ({ writeTimeoutMs: 5000 }),
+      onSlowReader: () => {},
+    });
+    const listener = createServer(starting).listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address() as AddressInfo;
+    const none = { method: 'GET', url: '/v1/none', body: undefined };
+    for (const asked of [none, ...operations.map((operation) => requestFor(operation, server))]) {
+      const { method, url, body } = asked;
+      const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+      const answer = await fetch(`http://127.0.0.1:${port}${url}`, { method, ...sent });
+      hold(method, url, { status: answer.status, headers: answer.headers, body: await answer.json() });
+    }
+    listener.close();
+    expect(lines).toEqual([]);
   });
 
   it('contract: what we get wrong', async () => {
@@ -318,6 +362,8 @@ describe('openapi', () => {
       const both = body === undefined ? {} : { body: many(operation, body) };
       expect((await askHeld(wrong, { ...asked, ...both })).status, operation.name).toBe(500);
     }
+    vi.spyOn(Ledger.prototype, 'answered').mockImplementationOnce(bug);
+    expect((await askHeld(wrong, { method: 'GET', url: '/v1/none', cap: null })).status).toBe(500);
     await wrong.stop();
   });
 

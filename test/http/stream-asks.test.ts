@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Capability } from '../../src/auth/authorize.ts';
 import type { HttpExchange } from '../../src/http/exchange.ts';
-import { NdjsonReader } from '../../src/http/stream.ts';
+import { NdjsonReader } from '../../src/http/formats/stream.ts';
 import { StreamWriter } from '../../src/node/stream-writer.ts';
 import type { Delivery, StreamRequest } from '../../src/service/messages.ts';
 import type { Service } from '../../src/service/service.ts';

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { SCHEMAS } from '../../src/api/schemas.ts';
 import { limitsOf } from '../../src/config/limits.ts';
 import { SETTINGS, type SettingName, type Settings } from '../../src/config/settings.ts';
 import type { Limits } from '../../src/core/limits.ts';
-import { SCHEMAS } from '../../src/http/schemas.ts';
 import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
 import type { Ascii, Text } from '../../src/journal/field-types.ts';
 import { FIELDS, LIMIT_FIELDS } from '../../src/journal/fields.ts';

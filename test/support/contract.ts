@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Compile } from 'typebox/schema';
 import { expect } from 'vitest';
+import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
+import { OUTSIDE } from '../../src/api/outcomes.ts';
 import { match } from '../../src/http/routes.ts';
 import { OPENAPI_FILE } from '../../tools/openapi.ts';
 import type { Answer, TestServer } from './server.ts';
@@ -54,21 +56,35 @@ export const operationOf = (id: string): Operation => operations.find((one) => o
 /** `operation status`, `operation code` and `operation reason` of every answer that was held. */
 export const seen = new Set<string>();
 
-/** Every answer that the document promises. */
-export const promised = (): string[] =>
-  operations.flatMap(({ name, responses }) =>
+const codeOf = (outcome: Outcome): string => {
+  const row: { code: string | null; reason?: string } = OUTCOMES[outcome];
+  return row.reason ?? (row.code as string);
+};
+/** The name of what a request asks for that names no route of ours. */
+const NO_ROUTE = '(none)';
+
+/** Every answer that the contract promises. */
+export const promised = (): string[] => [
+  ...OUTSIDE.map((outcome) => `${NO_ROUTE} ${codeOf(outcome)}`),
+  ...operations.flatMap(({ name, responses }) =>
     Object.entries(responses).flatMap(([status, { content }]) => {
       const narrowed = content['application/json']?.schema.allOf?.[1]?.properties;
       if (narrowed === undefined) return [`${name} ${status}`];
       const codes: string[] = narrowed.reason?.enum ?? narrowed.code.enum;
       return codes.map((code) => `${name} ${code}`);
     }),
-  );
+  ),
+];
 
 /** Holds an answer to the document: a status, headers and a body that it has for this route. */
 export function hold(method: string, url: string, answer: Answer): Answer {
   const found = match(method, url);
-  if (found === null || typeof found === 'string') return answer;
+  if (found === null || typeof found === 'string') {
+    const code = answer.body.reason ?? answer.body.code;
+    expect(OUTSIDE.map(codeOf), `${method} ${url}`).toContain(code);
+    seen.add(`${NO_ROUTE} ${code}`);
+    return answer;
+  }
   const name = `${method} ${found.route.path}`;
   const response = operations.find((known) => known.name === name)?.responses[answer.status];
   expect(response, `${name}: ${answer.status} ${JSON.stringify(answer.body)}`).toBeDefined();
@@ -107,7 +123,11 @@ export const askHeld = async (
 
 /** A request over a socket, byte for byte; its answer, whole. */
 export async function askRaw(server: TestServer, text: string): Promise<Answer> {
-  const raw = await server.raw(text);
+  return answerIn(await server.raw(text));
+}
+
+/** The answer that these bytes are. */
+export function answerIn(raw: string): Answer {
   const end = raw.indexOf('\r\n\r\n');
   const [line, ...fields] = raw.slice(0, end).split('\r\n') as [string, ...string[]];
   const headers = new Headers(fields.map((field) => field.split(': ') as [string, string]));

@@ -48,9 +48,11 @@ export class MailboxProcess {
     groups.add(this.child.pid as number);
     this.child.stdout?.on('data', (chunk) => this.add('out', chunk));
     this.child.stderr?.on('data', (chunk) => this.add('err', chunk));
-    this.finished = new Promise((resolve) => {
+    this.finished = new Promise((resolve, reject) => {
       this.child.on('close', (code) => {
         groups.delete(this.child.pid as number);
+        const unlisted = this.out.split('\n').find((line) => line.includes('"event":"answer.unlisted"'));
+        if (unlisted !== undefined) reject(new Error(`an answer that is not in the contract: ${unlisted}`));
         resolve({ code, out: this.out, err: this.err });
       });
     });

@@ -55,8 +55,11 @@ export class TestServer {
     return new TestServer(running, keyring, lines, config.settings.tls_cert !== null);
   }
 
-  stop(): Promise<void> {
-    return this.running.stop();
+  /** @throws Error when an answer was none that the contract lists for its route */
+  async stop(): Promise<void> {
+    await this.running.stop();
+    const unlisted = this.lines.filter(({ event }) => event === 'answer.unlisted');
+    if (unlisted.length > 0) throw new Error(`not in the contract: ${JSON.stringify(unlisted)}`);
   }
 
   /** A capability good for an hour with a wide quota, unless the caveats say otherwise. */

@@ -1,17 +1,19 @@
-import { type Op, OUTCOMES } from '../../spec/vocabulary.ts';
-import type { Capability } from '../auth/authorize.ts';
-import type { Verdicts } from '../node/authentication.ts';
-import { authorizeOps, unknownCaller } from '../node/authorize.ts';
-import type { Item } from '../node/requests.ts';
-import type { Reply, Request } from '../service/messages.ts';
-import { APP_PROTO, checkHeader, FLAG, FrameError, HEADER_BYTES } from '../wire/frame.ts';
-import { type Broken, readUnits, UNITS_MAX, type Unit, UnitWriter } from '../wire/units.ts';
-import type { BodyRules } from './body.ts';
-import type { HttpExchange } from './exchange.ts';
-import { Answering, type FrameCodec, frameExpander, helloBody, OAP_TYPE } from './frames.ts';
-import { type Ask, asked, isRefused, refusedItems, riddenAcks } from './many.ts';
-import { type Answer, errorOf, original, refuses } from './reply.ts';
-import type { Match, Route } from './routes.ts';
+import { type Op, OUTCOMES } from '../../../spec/vocabulary.ts';
+import { refuses } from '../../api/errors.ts';
+import type { SchemaName } from '../../api/schemas.ts';
+import type { Capability } from '../../auth/authorize.ts';
+import type { Verdicts } from '../../node/authentication.ts';
+import { authorizeOps, unknownCaller } from '../../node/authorize.ts';
+import type { Reply } from '../../service/messages.ts';
+import { APP_PROTO, checkHeader, FLAG, FrameError, HEADER_BYTES } from '../../wire/frame.ts';
+import { type Broken, readUnits, UNITS_MAX, type Unit, UnitWriter } from '../../wire/units.ts';
+import type { BodyRules } from '../body.ts';
+import type { HttpExchange } from '../exchange.ts';
+import { type Answer, errorOf, original } from '../reply.ts';
+import type { Match, Route } from '../routes.ts';
+import { type Ask, type Asked, aloneOrAtOnce, asked, isRefused, refusedIn } from './asks.ts';
+import { frameExpander } from './frame-expander.ts';
+import { Answering, type FrameCodec, helloBody, OAP_TYPE, requestIn } from './units.ts';
 
 /** Longer ones are no capability: they are not waited for. */
 const TOKEN_BYTES_MAX = 4096;
@@ -33,29 +35,23 @@ export function firstCapability(start: Buffer): { readonly token: string | null 
 }
 
 const BEARER = 'Bearer ';
-/** A unit and what it asks for; null for HELLO. */
-interface Slot {
-  readonly unit: Unit;
-  readonly ask: Ask | null;
-}
 
 /** A body of units: what they ask for, and the units that answer them. Each is answered alone, in order. */
-export class FramesExchange {
-  readonly items: Item[] = [];
-  private readonly slots: Slot[] = [];
+export class FramesFormat implements Asked {
+  readonly asks: Ask[] = [];
   private readonly units: readonly Unit[];
   private readonly broken: Broken | null;
-  private readonly request: HttpExchange;
+  private readonly exchange: HttpExchange;
   private readonly codec: FrameCodec;
   private readonly rules: BodyRules;
   private readonly flag200: boolean;
 
-  constructor(request: HttpExchange, body: Buffer, rules: BodyRules, flag200: boolean) {
-    this.request = request;
+  constructor(exchange: HttpExchange, body: Buffer, rules: BodyRules, flag200: boolean) {
+    this.exchange = exchange;
     this.rules = rules;
     this.flag200 = flag200;
-    this.codec = request.route?.frames as FrameCodec;
-    const isEncoded = request.head.contentEncoding !== undefined;
+    this.codec = exchange.route?.frames as FrameCodec;
+    const isEncoded = exchange.head.contentEncoding !== undefined;
     const expand = isEncoded ? null : frameExpander(rules.bytesMax, rules.ratio);
     const { units, broken } = readUnits(body, { kind: FLAG.REQ, unitsMax: UNITS_MAX, expand });
     this.units = units;
@@ -65,37 +61,31 @@ export class FramesExchange {
   /** The capabilities that units bring and the head does not. */
   get tokens(): ReadonlySet<string> {
     const tokens = new Set<string>();
-    if (this.request.head.authorization === undefined) {
+    if (this.exchange.head.authorization === undefined) {
       for (const { capability } of this.units) if (capability !== '') tokens.add(capability);
     }
     return tokens;
   }
 
-  /** Reads what the units ask for, now that it is known who stands behind the tokens: fills `items`. */
+  /** Reads what the units ask for, now that it is known who stands behind the tokens: fills `asks`. */
   open(found: Verdicts): void {
     const isAlone = this.units.length === 1 && this.broken === null;
-    for (const unit of this.units) this.take(unit, this.callerOf(unit, found), isAlone);
+    for (const unit of this.units) this.asks.push(this.askOf(unit, this.callerOf(unit, found), isAlone));
   }
 
-  private take(unit: Unit, caller: Capability | Reply, isAlone: boolean): void {
-    if ('outcome' in caller) {
-      this.slots.push({ unit, ask: caller });
-      return;
-    }
-    if (unit.app === APP_PROTO.hello) {
-      this.slots.push({ unit, ask: null });
-      return;
-    }
-    const { found, corrId } = this.request;
-    const ask = asked(() => this.codec.ask(unit, (found as Match).msgId, corrId));
-    const refused = ask.verb === undefined ? ask : this.refusal(unit, ask, isAlone);
-    this.slots.push({ unit, ask: refused ?? ask });
-    if (refused === null) this.items.push({ request: ask as Request, capability: caller });
+  private askOf(unit: Unit, caller: Capability | Reply, isAlone: boolean): Ask {
+    if ('outcome' in caller) return { refused: caller };
+    if (unit.app === APP_PROTO.hello) return HELLO;
+    const { found, corrId, route } = this.exchange;
+    const from = { msgId: (found as Match).msgId, corrId };
+    const ask = asked(caller, () => requestIn(route?.unit as SchemaName as never, this.codec, unit, from));
+    if ('refused' in ask) return ask;
+    return unit.app === this.codec.app ? aloneOrAtOnce(ask, isAlone) : otherApp(this.codec.app);
   }
 
   /** Who asks: by the unit's own capability, which must be the head's where there is one, or by the head's (AU1). */
   private callerOf({ capability: token }: Unit, found: Verdicts): Capability | Reply {
-    const { head, route, capability } = this.request;
+    const { head, route, capability } = this.exchange;
     const ops = route?.ops as readonly Op[];
     const isHeads = head.authorization !== undefined;
     if (isHeads && token !== '' && head.authorization?.slice(BEARER.length) !== token) {
@@ -104,34 +94,24 @@ export class FramesExchange {
     // What the first frame brought holds for that frame alone.
     const verdict = isHeads ? (capability as Capability) : (found.get(token) ?? 'missing');
     if (typeof verdict === 'string') {
-      this.request.denied(ops[0] as Op, verdict);
+      this.exchange.denied(ops[0] as Op, verdict);
       return unknownCaller(verdict);
     }
-    return authorizeOps(this.request, verdict, ops) ?? verdict;
+    return authorizeOps(this.exchange, verdict, ops) ?? verdict;
   }
 
-  private refusal(unit: Unit, ask: Request, isAlone: boolean): Reply | null {
-    if (unit.app !== this.codec.app) {
-      return { outcome: 'schema', message: `frame: app_proto_id must be ${this.codec.app} here` };
-    }
-    if (ask.verb !== 'recv' || ask.waitMs === 0 || isAlone) return null;
-    return { outcome: 'schema', message: 'wait_ms: only where it is the only unit' };
-  }
-
-  /** The response, given the replies to `items`. */
   answer(replies: readonly Reply[], nowMs: number): Answer {
-    const out = new UnitWriter(FLAG.RESP, 256 * (this.slots.length + 1));
+    const out = new UnitWriter(FLAG.RESP, 256 * (this.asks.length + 1));
     const all: Reply[] = [];
-    let next = 0;
-    for (const { unit, ask } of this.slots) {
-      const to = new Answering(out, unit, nowMs);
-      if (ask === null) {
+    for (const [i, ask] of this.asks.entries()) {
+      const to = new Answering(out, this.units[i] as Unit, nowMs);
+      if (ask === HELLO) {
         to.add(200, helloBody(this.rules.bytesMax, this.rules.ratio));
         continue;
       }
-      const reply = ask.verb === undefined ? ask : (replies[next++] as Reply);
+      const reply = replies[i] as Reply;
       all.push(reply);
-      if (ask.verb !== undefined && !isRefused(reply, this.flag200)) this.codec.write(reply, ask, to);
+      if (!('refused' in ask) && !isRefused(reply, this.flag200)) this.codec.write(reply, ask.request, to);
       else this.writeError(reply, to);
     }
     if (this.broken !== null) {
@@ -144,21 +124,26 @@ export class FramesExchange {
 
   private writeError(reply: Reply, to: Answering): void {
     if (!refuses(reply.outcome)) throw new Error('oap: no refusal');
-    const error = errorOf(reply.outcome, reply.message, this.request.corrId, original(reply));
+    const error = errorOf(reply.outcome, reply.message, this.exchange.corrId, original(reply));
     to.add(OUTCOMES[reply.outcome].status, JSON.stringify(error));
   }
 
   /** A body of one unit has that unit's status; of several, each has its own and the response is 200. */
   private response(body: Buffer, replies: readonly Reply[]): Answer {
-    const counted = refusedItems([...replies, ...replies.flatMap(riddenAcks)], this.flag200);
-    const base = { body, type: OAP_TYPE, ...counted };
-    const [only] = refusedItems(replies, this.flag200).refusedItems ?? [];
-    const isOne = this.slots.length + (this.broken === null ? 0 : 1) === 1;
+    const base = { body, type: OAP_TYPE, ...refusedIn(replies, this.flag200) };
+    const isOne = this.asks.length + (this.broken === null ? 0 : 1) === 1;
+    const only = replies.find((reply) => isRefused(reply, this.flag200))?.outcome;
     if (!isOne || only === undefined) return { ...base, status: 200, outcome: 'ok' };
     const rejected = this.broken?.error.fault === 'ratio' ? { rejected: 'ratio_cap' as const } : {};
     return { ...base, ...rejected, status: OUTCOMES[only].status, outcome: only };
   }
 }
+
+/** A greeting asks for nothing, and has an answer of its own. */
+const HELLO: Ask = { refused: { outcome: 'ok' } };
+const otherApp = (app: number): Ask => ({
+  refused: { outcome: 'schema', message: `frame: app_proto_id must be ${app} here` },
+});
 
 const OUTCOME_OF = { malformed: 'schema', too_long: 'too_large', ratio: 'too_large' } as const;
 

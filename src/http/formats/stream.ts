@@ -1,10 +1,11 @@
-import type { Outcome } from '../../spec/vocabulary.ts';
-import type { StreamReader } from '../node/stream-writer.ts';
-import type { Delivery, Reply, StreamRequest } from '../service/messages.ts';
+import type { Outcome } from '../../../spec/vocabulary.ts';
+import { refuses } from '../../api/errors.ts';
+import type { StreamReader } from '../../node/stream-writer.ts';
+import type { Delivery, Reply, StreamRequest } from '../../service/messages.ts';
+import type { HttpExchange, StreamOut } from '../exchange.ts';
+import { type Answer, answerOf, done, errorOf } from '../reply.ts';
+import { refusedIn } from './asks.ts';
 import { ackResultsBody, envelope } from './bodies.ts';
-import type { HttpExchange, StreamOut } from './exchange.ts';
-import { refusedItems, riddenAcks } from './many.ts';
-import { type Answer, answerOf, done, errorOf, refuses } from './reply.ts';
 
 const TYPE = 'application/x-ndjson';
 /** Lines go to the socket in pieces of about this size, the next when the one before is written. */
@@ -62,7 +63,7 @@ export class NdjsonReader implements StreamReader {
   }
 
   over(outcome: Outcome, opening: Reply): void {
-    const acks = refusedItems(riddenAcks(opening), false);
+    const acks = refusedIn([opening], false);
     this.finish({ ...done('', refuses(outcome) ? outcome : 'ok'), status: 200, ...acks });
   }
 }

@@ -1,5 +1,5 @@
 import Type, { type TSchema } from 'typebox';
-import { BASE64, PACED_S_MAX, REPROCESS_MAX, SCHEMAS } from '../src/http/schemas.ts';
+import { BASE64, PACED_S_MAX, REPROCESS_MAX, SCHEMAS, type SchemaName } from './schemas.ts';
 
 /**
  * Request bodies as readers of the interface see them: what the server checks with its schemas, and what it checks beside them
@@ -51,12 +51,15 @@ const send = Type.Unsafe<unknown>({
   properties: { ...SCHEMAS.send.properties, payload_b64 },
 });
 
-export const BODIES = {
+const DOCUMENTED: Readonly<Partial<Record<SchemaName, TSchema>>> = {
   send,
-  sendBatch: batchOf(SCHEMAS.send_batch, send),
-  ackBatch: batchOf(SCHEMAS.ack_batch, SCHEMAS.ack_item),
-  nackBatch: batchOf(SCHEMAS.nack_batch, SCHEMAS.nack_item),
+  send_batch: batchOf(SCHEMAS.send_batch, send),
+  ack_batch: batchOf(SCHEMAS.ack_batch, SCHEMAS.ack_item),
+  nack_batch: batchOf(SCHEMAS.nack_batch, SCHEMAS.nack_item),
   reprocess: paced(SCHEMAS.reprocess),
   purge: either(SCHEMAS.purge, 'msg_ids', 'older_than_ms'),
   revoke: either(SCHEMAS.revoke, 'nonce', 'key_id'),
-} as const;
+};
+
+/** A request's schema with all that the server checks beside it. */
+export const documented = (name: SchemaName): TSchema => DOCUMENTED[name] ?? SCHEMAS[name];

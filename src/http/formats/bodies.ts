@@ -1,6 +1,7 @@
-import type { Outcome } from '../../spec/vocabulary.ts';
-import type { DeadLetter, Delivery, Reply } from '../service/messages.ts';
-import { errorOf, refuses } from './reply.ts';
+import type { Outcome } from '../../../spec/vocabulary.ts';
+import { refuses } from '../../api/errors.ts';
+import type { DeadLetter, Delivery, Reply } from '../../service/messages.ts';
+import { errorOf } from '../reply.ts';
 
 /** Bodies of answers. Values that cannot need escaping (ids, hashes, numbers, base64) go in as they are. */
 

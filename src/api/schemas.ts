@@ -1,9 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { DEAD_REASONS, RETRY_AFTER_MS_MAX } from '../../spec/vocabulary.ts';
-import { type Fault, type FindFault, faultFinder } from './explain.ts';
-import { Malformed } from './json.ts';
 
-/** Request bodies and queries as JSON Schema (`wire`: HTTP, Limits). Closed: unknown fields are refused (T4). */
+/** Request bodies and queries as JSON Schema. Closed: unknown fields are refused (T4). */
 const HOURS_12_MS = 12 * 3_600_000;
 const DAYS_365_MS = 365 * 86_400_000;
 
@@ -25,6 +23,11 @@ const text = Type.String({
  * server decodes and encodes again, which costs a tenth.
  */
 export const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$';
+/** What one recv gives where it does not say: messages, and bytes of payloads. */
+export const MESSAGES_DEFAULT = 32;
+export const BYTES_DEFAULT = 524_288;
+/** Dead letters of a page where it does not say. */
+export const PAGE_DEFAULT = 100;
 const closed = { additionalProperties: false } as const;
 
 const sending = {
@@ -43,9 +46,9 @@ const sending = {
 const receiving = {
   topic,
   visibility_ms: Type.Optional(visibility),
-  max_messages: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
-  max_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 524_288 })),
-  wait_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: 20_000 })),
+  max_messages: Type.Optional(Type.Integer({ minimum: 1, maximum: 256, default: MESSAGES_DEFAULT })),
+  max_bytes: Type.Optional(Type.Integer({ minimum: 1, maximum: BYTES_DEFAULT, default: BYTES_DEFAULT })),
+  wait_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: 20_000, default: 0 })),
   acks: Type.Optional(Type.Array(Type.Object({ msg_id: msgId, receipt }, closed), { maxItems: 256 })),
 };
 const nacking = {
@@ -72,7 +75,7 @@ export const SCHEMAS = {
       ...receiving,
       max_messages: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
       wait_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: HOURS_12_MS })),
-      credit: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
+      credit: Type.Optional(Type.Integer({ minimum: 1, maximum: 256, default: MESSAGES_DEFAULT })),
     },
     closed,
   ),
@@ -114,7 +117,7 @@ export const SCHEMAS = {
     {
       topic,
       reason: Type.Optional(reason),
-      limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$' })),
+      limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', default: String(PAGE_DEFAULT) })),
       cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
       include: Type.Optional(Type.Enum(['payload'])),
     },
@@ -124,45 +127,3 @@ export const SCHEMAS = {
 } as const satisfies Record<string, TSchema>;
 export type SchemaName = keyof typeof SCHEMAS;
 export type Body<N extends SchemaName> = Static<(typeof SCHEMAS)[N]>;
-
-/** What a pattern means, in words. */
-const MEANING: Readonly<Record<string, string>> = {
-  topic: '1..128 of a-z 0-9 . _ : -, the first a letter or digit',
-  idem_key: '1..128 ASCII characters from ! to ~',
-  payload_hash: 'b3: and 64 lower-case hex digits',
-  msg_id: 'a ULID of 26 characters',
-  msg_ids: 'ULIDs of 26 characters',
-  nonce: '26 characters',
-  receipt: '1..128 ASCII characters',
-  key_id: '1..32 of A-Z a-z 0-9 _ -',
-  limit: 'a whole number 1..1000',
-  cursor: 'the `next` of the page before',
-  attrs: 'text without control characters',
-  reason: 'text without control characters',
-};
-
-const finders = Object.fromEntries(
-  Object.entries(SCHEMAS).map(([name, schema]) => [name, faultFinder(schema)]),
-) as Record<SchemaName, FindFault>;
-
-/** The value as what the schema says it is. @throws Malformed naming the first field that is not. */
-export function check<N extends SchemaName>(name: N, value: unknown): Body<N> {
-  const fault = finders[name](value);
-  if (fault !== null) throw new Malformed(said(fault));
-  return value as Body<N>;
-}
-
-function said({ path, keyword, text }: Fault): string {
-  const above = path.slice(0, -1);
-  if (keyword === 'additionalProperties') {
-    const hint = above.join() === 'attrs' ? ' (keys are 1..64 of a-z 0-9 . _ -)' : '';
-    return `${[...above, fieldName(path.at(-1) as string)].join('.')}: ${text}${hint}`;
-  }
-  const field = path.join('.').slice(0, 80) || 'body';
-  const meaning = MEANING[path.findLast((part) => part in MEANING) ?? ''];
-  if (keyword === 'maxLength') return `${field}: at most ${TEXT_BYTES_MAX} bytes`;
-  return `${field}: ${keyword === 'pattern' ? (meaning ?? text) : text}`;
-}
-
-/** A caller's own word where it looks like the name of a field; anything else might be a secret that slipped (I2). */
-const fieldName = (word: string): string => (/^[a-z_][a-z0-9_]{0,31}$/.test(word) ? word : '(a name that is none)');

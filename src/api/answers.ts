@@ -1,0 +1,152 @@
+import Type, { type Static, type TSchema } from 'typebox';
+import { DEAD_REASONS, OUTCOMES, STATES } from '../../spec/vocabulary.ts';
+
+/** What requests are answered with, as JSON Schema. */
+const closed = { additionalProperties: false } as const;
+const msg_id = Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{26}$', description: 'ULID; never changes' });
+const hash = Type.String({ pattern: '^b3:[0-9a-f]{64}$', description: 'BLAKE3-256' });
+const count = Type.Integer({ minimum: 0 });
+const moment = Type.String({ format: 'date-time', description: 'RFC 3339 with milliseconds' });
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const codes = [...new Set(Object.values(OUTCOMES).flatMap(({ code }) => (code === null ? [] : [code])))];
+const reasons = [...new Set(Object.values(OUTCOMES).flatMap((row) => ('reason' in row ? [row.reason] : [])))];
+
+const envelope = Type.Object(
+  {
+    msg_id,
+    topic: Type.String(),
+    ts: moment,
+    idem_key: Type.String(),
+    payload_b64: Type.String({ contentEncoding: 'base64' }),
+    payload_hash: hash,
+    attrs: Type.Record(Type.String(), Type.String()),
+    corr_id: Type.String({ format: 'uuid' }),
+    shard: count,
+    attempt: Type.Integer({ minimum: 1, description: '1 for the first delivery' }),
+    hash_chain: hash,
+    sig: nullable(Type.String({ pattern: '^ed25519:[A-Za-z0-9_-]{43}:[A-Za-z0-9_-]{86}$' })),
+    receipt: Type.String({ description: 'settles this lease and no other' }),
+    deadline_in_ms: count,
+    epoch: Type.Integer({ minimum: 1, description: 'rises with every lease' }),
+  },
+  closed,
+);
+
+const deadLetter = Type.Object(
+  {
+    msg_id,
+    topic: Type.String(),
+    ts: moment,
+    idem_key: Type.String(),
+    payload_hash: hash,
+    hash_chain: hash,
+    attrs: Type.Record(Type.String(), Type.String()),
+    corr_id: Type.String(),
+    shard: count,
+    epoch: count,
+    reason: Type.Enum([...DEAD_REASONS]),
+    attempt: count,
+    last_error: nullable(Type.String()),
+    dead_at: moment,
+    redrives: count,
+    payload_b64: Type.Optional(Type.String({ contentEncoding: 'base64' })),
+  },
+  closed,
+);
+
+const error = Type.Object(
+  {
+    code: Type.Enum(codes),
+    message: Type.String(),
+    corr_id: Type.String({ format: 'uuid' }),
+    reason: Type.Optional(Type.Enum(reasons)),
+    msg_id: Type.Optional(msg_id),
+  },
+  closed,
+);
+const failedItem = Type.Object(
+  {
+    msg_id: Type.Optional(msg_id),
+    code: Type.Enum(codes),
+    message: Type.String(),
+    reason: Type.Optional(Type.Enum(reasons)),
+  },
+  closed,
+);
+const ackResult = Type.Union([Type.Object({ msg_id, ok: Type.Literal(true) }, closed), failedItem]);
+const readiness = Type.Object(
+  { ready: Type.Boolean(), missing: Type.Array(Type.String()), retry_after: count },
+  closed,
+);
+
+/** A schema that several answers share, by its name. */
+const shared = <T extends TSchema>(name: string, _schema: T) =>
+  Type.Unsafe<Static<T>>({ $ref: `#/components/schemas/${name}` });
+const oneEnvelope = shared('Envelope', envelope);
+
+const streamLine = Type.Union(
+  [oneEnvelope, Type.Object({ ack_results: Type.Array(ackResult) }, closed), shared('Error', error)],
+  { description: 'A message; first the results of acks that rode along; last, where the server ends it, why' },
+);
+
+/** Schemas that several answers share, by name. */
+export const COMPONENTS = {
+  Error: error,
+  Envelope: envelope,
+  StreamLine: streamLine,
+  DeadLetter: deadLetter,
+  Readiness: readiness,
+} as const;
+
+/** A batch: one result an item, in order; what an item is refused for is in its result. */
+const results = <T extends TSchema>(result: T) =>
+  Type.Object({ results: Type.Array(Type.Union([result, failedItem]), { minItems: 1, maxItems: 256 }) }, closed);
+const state = Type.Enum([...STATES]);
+
+const publicKey = Type.Object(
+  {
+    kty: Type.Literal('OKP'),
+    crv: Type.Literal('Ed25519'),
+    kid: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$', description: 'RFC 7638 thumbprint' }),
+    x: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+    use: Type.Literal('sig'),
+  },
+  closed,
+);
+
+/** The answer to a request that was not refused. */
+export const ANSWERS = {
+  ok: Type.Object({ ok: Type.Literal(true) }, closed),
+  sent: Type.Object({ msg_id, duplicate: Type.Boolean(), payload_hash: hash, hash_chain: hash }, closed),
+  sentBatch: results(Type.Object({ msg_id, duplicate: Type.Boolean() }, closed)),
+  received: Type.Object(
+    { messages: Type.Array(oneEnvelope), ack_results: Type.Optional(Type.Array(ackResult)) },
+    closed,
+  ),
+  streamLine: shared('StreamLine', streamLine),
+  ackedBatch: results(Type.Object({ msg_id, ok: Type.Literal(true) }, closed)),
+  nacked: Type.Object({ ok: Type.Literal(true), state }, closed),
+  nackedBatch: results(Type.Object({ msg_id, ok: Type.Literal(true), state }, closed)),
+  extended: Type.Object({ ok: Type.Literal(true), deadline_in_ms: count }, closed),
+  deadLetters: Type.Object(
+    { dead_letters: Type.Array(shared('DeadLetter', deadLetter)), next: nullable(Type.String()) },
+    closed,
+  ),
+  reprocessed: Type.Object({ moved: count, skipped: count, failed: count }, closed),
+  purged: Type.Object({ purged: count }, closed),
+  stats: Type.Object(
+    {
+      topic: Type.String(),
+      depth: count,
+      queued: count,
+      leased: count,
+      redelivered: count,
+      dead_lettered: count,
+      oldest_ready_ms: count,
+    },
+    closed,
+  ),
+  keys: Type.Object({ keys: Type.Array(publicKey) }, closed),
+  readiness: shared('Readiness', readiness),
+} as const;

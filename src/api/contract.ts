@@ -1,0 +1,240 @@
+import type { TSchema } from 'typebox';
+import { type EventName, type Op, type Outcome, ROUTE_OF } from '../../spec/vocabulary.ts';
+import { ANSWERS } from './answers.ts';
+import { LINKS, type Link } from './links.ts';
+import { ANY, AUTHORIZED, ITEM, LEASE, LEASING, RIDING, SENDING, SHARD, WITH_BODY } from './outcomes.ts';
+import type { SchemaName } from './schemas.ts';
+
+type Method = 'GET' | 'POST';
+
+/** What the interface promises of one route. */
+export interface Row {
+  readonly method: Method;
+  /** The path's template, also its name in metrics. */
+  readonly path: string;
+  /** In one line. */
+  readonly about: string;
+  /** Any of these ops of the capability will do; null for routes that are open. */
+  readonly ops: readonly Op[] | null;
+  /** Exists only where the server's admin routes are enabled. */
+  readonly admin?: true;
+  /** Taken before h3: the requests that a message costs. */
+  readonly hot?: true;
+  /** The schema of the body, or of the query of a GET. */
+  readonly request: SchemaName | null;
+  /** Of each item, where the body is a batch. */
+  readonly item?: SchemaName;
+  /** Of the JSON of each unit, where the body may be frames. */
+  readonly unit?: SchemaName;
+  readonly answer: TSchema;
+  /** The answer is lines of this schema, as they come. */
+  readonly lines?: true;
+  /** What refuses the whole request. */
+  readonly refusals: readonly Outcome[];
+  /** What refuses one of several: an item of a batch, or a unit of frames, which alone in its body refuses all of it. */
+  readonly itemRefusals?: readonly Outcome[];
+  /** What refuses an ack that rides along. */
+  readonly ackRefusals?: readonly Outcome[];
+  /** What ends an answer of lines early; its last line says so. */
+  readonly ends?: readonly Outcome[];
+  /** An answer that is no error and has another status than 200, by the outcomes it is counted as. */
+  readonly other?: { readonly status: number; readonly answer: TSchema; readonly outcomes: readonly Outcome[] };
+  /** Where to go on from a 200. */
+  readonly links?: Readonly<Record<string, Link>>;
+}
+
+const at = (event: EventName): { method: Method; path: string } => {
+  const [method, path] = (ROUTE_OF[event] ?? '').split(' ') as [Method, string];
+  return { method, path };
+};
+const get = (path: string): { method: 'GET'; path: string } => ({ method: 'GET', path });
+const post = (path: string): { method: 'POST'; path: string } => ({ method: 'POST', path });
+const ONE: readonly Outcome[] = [...ANY, ...AUTHORIZED, 'quota'];
+const ONE_BODY: readonly Outcome[] = [...ONE, ...WITH_BODY];
+/** In a batch each item counts against the quota, and says so itself. */
+const BATCH: readonly Outcome[] = [...ANY, ...AUTHORIZED, ...WITH_BODY];
+const ADMIN = { ops: ['admin'], admin: true } as const;
+
+/** Every route, by the name of its operation. */
+export const CONTRACT = {
+  send: {
+    ...at('send'),
+    about: 'Accept a message for good, once an idem_key',
+    ops: ['send'],
+    hot: true,
+    request: 'send',
+    unit: 'send_frame',
+    answer: ANSWERS.sent,
+    refusals: [...ONE_BODY, ...SENDING],
+    itemRefusals: [...ITEM, 'saturated_memory', ...SENDING],
+    links: LINKS.send,
+  },
+  sendBatch: {
+    ...post('/v1/send/batch'),
+    about: 'Send up to 256 messages; each item is the body of POST /v1/send, and succeeds or fails alone',
+    ops: ['send'],
+    hot: true,
+    request: 'send_batch',
+    item: 'send',
+    unit: 'send_frame',
+    answer: ANSWERS.sentBatch,
+    refusals: BATCH,
+    itemRefusals: [...ITEM, 'saturated_memory', ...SENDING],
+    links: LINKS.sendBatch,
+  },
+  recv: {
+    ...at('recv'),
+    about: 'Lease messages; acks that ride along are settled first',
+    ops: ['recv'],
+    hot: true,
+    request: 'recv',
+    unit: 'recv',
+    answer: ANSWERS.received,
+    refusals: [...ONE_BODY, ...LEASING],
+    itemRefusals: [...ITEM, ...LEASING],
+    ackRefusals: RIDING,
+    links: LINKS.recv,
+  },
+  recvStream: {
+    ...post('/v1/recv/stream'),
+    about: 'Lease messages as they come: NDJSON, one Envelope a line, a blank line as heartbeat',
+    ops: ['recv'],
+    request: 'stream',
+    answer: ANSWERS.streamLine,
+    lines: true,
+    refusals: [...ONE_BODY, 'saturated_streams', 'draining', ...SHARD],
+    ackRefusals: RIDING,
+    ends: ['lease_lost', 'cap_auth', 'verifier', 'draining', 'journal', 'internal'],
+  },
+  ack: {
+    ...at('ack'),
+    about: 'Done with a message',
+    ops: ['ack'],
+    hot: true,
+    request: 'ack',
+    unit: 'ack_item',
+    answer: ANSWERS.ok,
+    refusals: [...ONE_BODY, ...LEASE],
+    itemRefusals: [...ITEM, ...LEASE],
+  },
+  ackBatch: {
+    ...post('/v1/ack/batch'),
+    about: 'Settle up to 256 leases; each item is {msg_id, receipt}, and succeeds or fails alone',
+    ops: ['ack'],
+    hot: true,
+    request: 'ack_batch',
+    item: 'ack_item',
+    unit: 'ack_item',
+    answer: ANSWERS.ackedBatch,
+    refusals: BATCH,
+    itemRefusals: [...ITEM, ...LEASE],
+  },
+  nack: {
+    ...at('nack'),
+    about: 'Give a message back, or up',
+    ops: ['nack'],
+    hot: true,
+    request: 'nack',
+    unit: 'nack_item',
+    answer: ANSWERS.nacked,
+    refusals: [...ONE_BODY, ...LEASE],
+    itemRefusals: [...ITEM, ...LEASE],
+  },
+  nackBatch: {
+    ...post('/v1/nack/batch'),
+    about: 'Give up to 256 messages back; each item is msg_id and the body of POST /v1/nack/{msg_id}',
+    ops: ['nack'],
+    hot: true,
+    request: 'nack_batch',
+    item: 'nack_item',
+    unit: 'nack_item',
+    answer: ANSWERS.nackedBatch,
+    refusals: BATCH,
+    itemRefusals: [...ITEM, ...LEASE],
+  },
+  extend: {
+    ...at('extend'),
+    about: 'Keep a lease for longer',
+    ops: ['extend'],
+    hot: true,
+    request: 'extend',
+    answer: ANSWERS.extended,
+    refusals: [...ONE_BODY, ...LEASE],
+  },
+  listDeadLetters: {
+    ...get('/v1/dlq'),
+    about: 'Dead letters of a topic, oldest first',
+    ...ADMIN,
+    request: 'dlq',
+    answer: ANSWERS.deadLetters,
+    refusals: [...ONE, 'not_found', ...SHARD],
+    links: LINKS.deadLetters,
+  },
+  reprocess: {
+    ...at('reprocess'),
+    about: 'Put dead letters back in the queue',
+    ...ADMIN,
+    request: 'reprocess',
+    answer: ANSWERS.reprocessed,
+    refusals: [...ONE_BODY, 'not_found', 'saturated_redrives', ...SHARD],
+    links: LINKS.reprocess,
+  },
+  purge: {
+    ...at('purge'),
+    about: 'Delete dead letters for good, with a trace',
+    ...ADMIN,
+    request: 'purge',
+    answer: ANSWERS.purged,
+    refusals: [...ONE_BODY, 'not_found', ...SHARD],
+  },
+  revoke: {
+    ...post('/v1/admin/revoke'),
+    about: 'End a capability, or all of a root key, at once; needs admin of the topic mailbox.admin',
+    ...ADMIN,
+    request: 'revoke',
+    answer: ANSWERS.ok,
+    refusals: [...ONE_BODY, 'not_found', 'saturated_revocations', 'journal'],
+  },
+  stats: {
+    ...get('/v1/stats'),
+    about: 'What is in a topic',
+    ops: ['recv', 'stats', 'admin'],
+    request: 'stats',
+    answer: ANSWERS.stats,
+    refusals: [...ONE, ...SHARD],
+  },
+  keys: {
+    ...get('/v1/keys'),
+    about: 'Public keys that sign envelopes, as a JWK set (RFC 8037)',
+    ops: null,
+    request: null,
+    answer: ANSWERS.keys,
+    refusals: ANY,
+  },
+  health: {
+    ...get('/healthz'),
+    about: 'The process lives',
+    ops: null,
+    request: null,
+    answer: ANSWERS.ok,
+    refusals: ['schema', 'internal'],
+  },
+  readiness: {
+    ...get('/readyz'),
+    about: 'Whether writers should come here',
+    ops: null,
+    request: null,
+    answer: ANSWERS.readiness,
+    refusals: ['schema', 'internal'],
+    other: {
+      status: 503,
+      answer: ANSWERS.readiness,
+      outcomes: ['starting', 'degraded_writes', 'draining', 'journal'],
+    },
+  },
+} as const satisfies Readonly<Record<string, Row>>;
+
+export type RouteId = keyof typeof CONTRACT;
+export const ROUTE_IDS = Object.keys(CONTRACT) as readonly RouteId[];
+/** The row of a route, whatever it promises. */
+export const rowOf = (id: RouteId): Row => CONTRACT[id];
