@@ -45,6 +45,8 @@ export class LifecycleChecker {
   durable = 0;
   /** Of all payloads that the process has. */
   private payloadBytes = 0;
+  /** A shard fell: what it counted then nobody knows until it is made anew. */
+  isUnweighed = false;
   private readonly payloadBytesMax: number;
   /** When leases were last used up, by the node's clock. */
   inflightFullMs = Number.NEGATIVE_INFINITY;
@@ -100,7 +102,8 @@ export class LifecycleChecker {
     const { idemLine, depth } = this.shards[this.shardOfTopic(topic)] as ShardState;
     if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
     if (depth >= this.limits.shardCapacity) return ['saturated_shard'];
-    return this.payloadBytes + payloadBytes > this.payloadBytesMax ? ['saturated_memory'] : [];
+    const isFull = this.payloadBytes + payloadBytes > this.payloadBytesMax;
+    return isFull || this.isUnweighed ? ['saturated_memory'] : [];
   }
 
   /** How much of its fullest bound is used, 0..1 (BD1). */
@@ -159,7 +162,7 @@ export class LifecycleChecker {
     if (before.state !== view.state) this.move(message, before);
     this.same(shard, message);
     this.bounds(shard, message, fact);
-    if (fact.name === 'sent' && this.payloadBytes > this.payloadBytesMax)
+    if (fact.name === 'sent' && !this.isUnweighed && this.payloadBytes > this.payloadBytesMax)
       this.broken('CapacityInv', 'more bytes of payloads than a bound allows', message);
     if (fact.name === 'acked' || fact.name === 'purged') this.payloadBytes -= message.payloadBytes;
     this.tally.fact(fact, view);
@@ -366,6 +369,7 @@ export class LifecycleChecker {
 
   /** A process counts what it finds. */
   private weigh(): void {
+    this.isUnweighed = false;
     this.payloadBytes = 0;
     for (const { slots } of this.shards)
       for (const message of slots) this.payloadBytes += message?.payload?.byteLength ?? 0;

@@ -109,6 +109,7 @@ export class NodeChecker {
 
   fell(shard: number): void {
     this.down.add(shard);
+    this.lifecycle.isUnweighed = true;
     this.falls++;
     this.tally.count('shard_falls');
   }
