@@ -3,13 +3,13 @@ import { Authority, type AuthorityOptions } from '../auth/authorize.ts';
 import type { Keyring } from '../auth/keyring.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
+import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
 import type { Batch, Cause, Clock, Integrity, NodeObserver, Random, Started, Timers } from '../ports.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
 import { Readiness } from './readiness.ts';
 import { Requests } from './requests.ts';
-import type { Store } from './store.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** What may change while it runs; times in ms, sizes in bytes. */
@@ -24,10 +24,12 @@ export interface NodeSettings {
 }
 
 export interface NodeOptions {
-  readonly store: Store;
+  readonly journal: JournalBackend;
+  /** What came of claiming each of its shards; one that is not ours is asked for again and again. */
+  readonly claims: readonly (Claim | Unclaimed)[];
   readonly settings: NodeSettings;
   readonly authority: AuthorityOptions;
-  /** Goes on from `store.clocks`. */
+  /** Goes on from `journal.contents.clocks`. */
   readonly clock: Clock & { instantOf(atMs: number): number };
   readonly timers: Timers;
   readonly random: Random;
@@ -37,7 +39,7 @@ export interface NodeOptions {
   readonly wakeAt: (atMs: number) => void;
   /** Runs something soon, after what else comes in now; without it at once. */
   readonly soon?: (run: () => void) => void;
-  /** Payloads are overwritten when their message is over (I1): for a store that keeps no reference to them. */
+  /** Payloads are overwritten when their message is over (I1): for a journal that keeps no reference to them. */
   readonly overwrites: boolean;
 }
 
@@ -45,12 +47,12 @@ export interface NodeOptions {
 const STREAM_LOOK_MS = 100;
 /** What is only noted waits at most so long for an append to go with (`service/commit.ts`). */
 const NOTES_MS = 1000;
-/** The store goes on by itself so often; what was decided before one of its ticks is appended before the second after it. */
-const STORE_TICK_MS = 1000;
-const STORE_TICKS = 2;
+/** The journal goes on by itself so often; what was decided before one of its ticks is appended before the second after it. */
+const JOURNAL_TICK_MS = 1000;
+const JOURNAL_TICKS = 2;
 
 /**
- * A mailbox process, sans-I/O: the service over its store, who may ask it, whether writers should come, shards that fall and are made
+ * A mailbox process, sans-I/O: the service over its journal, who may ask it, whether writers should come, shards that fall and are made
  * anew, what goes on by time. The server and the simulator run this one, with other clocks, disks and clients.
  */
 export class MailboxNode {
@@ -60,7 +62,9 @@ export class MailboxNode {
   readonly requests: Requests;
   readonly readiness: Readiness;
   readonly clock: Clock;
-  private readonly store: Store;
+  private readonly journal: JournalBackend;
+  /** Those of its shards that are ours. */
+  private readonly claims: (Claim | null)[];
   private readonly observer: NodeObserver;
   private readonly supervisor: Supervisor<ShardState>;
   private limits: Limits;
@@ -74,22 +78,24 @@ export class MailboxNode {
   private isNews = false;
   private isStopped = false;
   private wokenMs: number;
-  private storeTickedMs: number;
-  private storeTicksLeft = 0;
+  private journalTickedMs: number;
+  private journalTicksLeft = 0;
 
   constructor(options: NodeOptions) {
-    const { store, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
+    const { journal, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
     this.clock = clock;
-    this.store = store;
+    this.journal = journal;
+    this.claims = options.claims.map((result) => (isClaim(result) ? result : null));
     this.observer = observer;
     this.limits = settings.limits;
     this.wakeAt = options.wakeAt;
     this.soon = soon ?? null;
     this.authority = new Authority(settings.keyring, clock, settings.cacheTtlMs, options.authority);
     this.restore();
-    const isKept = store.epoch !== null;
+    const isKept = journal.processLog.term !== null;
+    const nothing = Service.empty(journal.shards, settings.limits);
     this.service = new Service({
-      shards: store.shards,
+      shards: nothing.map((empty, shard) => this.claims[shard]?.state ?? empty),
       random,
       integrity,
       observer,
@@ -105,7 +111,7 @@ export class MailboxNode {
     });
     this.bound(settings);
     this.wokenMs = clock.nowMs();
-    this.storeTickedMs = this.wokenMs;
+    this.journalTickedMs = this.wokenMs;
     this.authentication = new Authentication(this.authority);
     const { service, authority } = this;
     this.requests = new Requests({
@@ -123,7 +129,7 @@ export class MailboxNode {
       },
     });
     this.readiness = new Readiness({
-      conditions: () => conditionsOf(service, authority, store, clock),
+      conditions: () => conditionsOf(service, authority, journal, clock),
       onChange: (state, refusesSends, missing) => {
         observer.state?.(state, missing);
         if (state === 'starting' || state === 'draining') service.refuseWrites(state);
@@ -134,9 +140,9 @@ export class MailboxNode {
 
   // ---- its life
 
-  /** Takes over what the store knew, and says so in it: served is nothing before that is durable. Calls back once. */
+  /** Takes over what the journal knew, and says so in it: served is nothing before that is durable. Calls back once. */
   open(done: (durable: boolean) => void): void {
-    const { epoch } = this.store;
+    const epoch = this.journal.processLog.term;
     const { limits } = this;
     const atMs = this.clock.nowMs();
     const shards = this.service.shards.length;
@@ -150,8 +156,8 @@ export class MailboxNode {
 
   /** What outlives a process besides messages: revocations, and how far quotas are used. */
   private restore(): void {
-    const { authority, store } = this;
-    for (const fact of store.processFacts) {
+    const { authority, journal } = this;
+    for (const fact of journal.contents.processFacts) {
       if (fact.name === 'revoked') authority.revocations.add(fact);
       if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], this.clock.nowMs());
     }
@@ -203,9 +209,9 @@ export class MailboxNode {
   private append(batches: readonly Batch[]): void {
     this.observer.appending?.(batches);
     this.isNews = true;
-    this.storeTicksLeft = STORE_TICKS;
-    this.store.append(batches, (error) => {
-      if (error !== null) return this.fail(error);
+    this.journalTicksLeft = JOURNAL_TICKS;
+    this.journal.processLog.append(batches, (end) => {
+      if (end.end !== 'durable') return this.fail(end.end === 'refused' ? new Error('refused') : end.error);
       this.observer.appended?.(batches);
       this.service.durable();
       this.arm();
@@ -219,7 +225,7 @@ export class MailboxNode {
     this.readiness.look();
   }
 
-  /** What the store lacks has changed: sends are refused, or taken again. */
+  /** What the journal lacks has changed: sends are refused, or taken again. */
   roomChanged(): void {
     this.look();
     this.arm();
@@ -236,8 +242,14 @@ export class MailboxNode {
   /** What it had decided before it fell is on its way to the journal, and is part of it. */
   private rebuild(shard: number, done: (error: unknown, state: ShardState | null) => void): void {
     this.service.whenDurable((durable) => {
-      if (durable) this.store.rebuild(this.service.shards[shard] as ShardState, done);
-      else done(new Error('journal'), null);
+      if (!durable) return done(new Error('journal'), null);
+      this.claims[shard]?.release();
+      this.claims[shard] = null;
+      this.journal.claim(shard, this.limits, (result) => {
+        if (!isClaim(result)) return done(result.error, null);
+        this.claims[shard] = result;
+        done(null, result.state);
+      });
     });
   }
 
@@ -258,10 +270,10 @@ export class MailboxNode {
     this.wokenMs = nowMs;
     this.observer.looked?.();
     // Before anything is appended: it takes note of what is in the log when nothing is under way.
-    if (nowMs >= this.storeTickedMs + STORE_TICK_MS) {
-      this.storeTickedMs = nowMs;
-      this.storeTicksLeft = Math.max(0, this.storeTicksLeft - 1);
-      this.store.tick(nowMs);
+    if (nowMs >= this.journalTickedMs + JOURNAL_TICK_MS) {
+      this.journalTickedMs = nowMs;
+      this.journalTicksLeft = Math.max(0, this.journalTicksLeft - 1);
+      this.journal.tick(nowMs);
     }
     this.service.tick(nowMs);
     this.authority.tick(nowMs);
@@ -300,12 +312,14 @@ export class MailboxNode {
   }
 
   private nextWakeMs(): number {
-    const { service, authority, store } = this;
+    const { service, authority, journal } = this;
     if (service.isFailed) return Number.POSITIVE_INFINITY;
     let dueMs = Math.min(service.nextWakeMs(), authority.nextWakeMs());
-    if (store.epoch !== null && authority.quotas.hasChanges) dueMs = Math.min(dueMs, this.wokenMs + NOTES_MS);
+    if (journal.processLog.term !== null && authority.quotas.hasChanges)
+      dueMs = Math.min(dueMs, this.wokenMs + NOTES_MS);
     if (service.streamCount > 0) dueMs = Math.min(dueMs, this.wokenMs + STREAM_LOOK_MS);
-    if (store.lack !== null || this.storeTicksLeft > 0) dueMs = Math.min(dueMs, this.storeTickedMs + STORE_TICK_MS);
+    if (journal.condition !== null || this.journalTicksLeft > 0)
+      dueMs = Math.min(dueMs, this.journalTickedMs + JOURNAL_TICK_MS);
     if (this.isNews || this.readiness.state === 'degraded_writes') dueMs = Math.min(dueMs, this.lookedMs + LOOK_MS);
     return dueMs;
   }
