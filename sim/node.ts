@@ -289,10 +289,10 @@ export class SimNode implements Host {
   // ---- the journal
 
   /** What this process keeps things in. */
-  private journalOf(opened: Opened): OneLog {
+  private journalOf({ epoch, shards, limits, processFacts, clocks }: Opened): OneLog {
     const { store } = this;
     return new OneLog({
-      ...{ term: opened.epoch, shards: opened.shards, contents: opened },
+      ...{ term: epoch, shards, contents: { limits, processFacts, clocks } },
       append: (batches, done) => this.append(batches, done),
       replay: (state, limits, done) => this.replay(state.shard, limits, done),
       snapshot: (done) => store.snapshot(done),

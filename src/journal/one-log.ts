@@ -5,11 +5,8 @@ import type { Batch } from '../ports.ts';
 
 export type Replayed = (error: unknown, state: ShardState | null) => void;
 
-export interface OneLogParts {
-  readonly term: number | null;
-  /** As they were when it was opened; each is given away with its first claim. */
-  readonly shards: readonly ShardState[];
-  readonly contents: Contents;
+/** How it is done. */
+interface Parts {
   /** One is outstanding at a time, and an error is the end of it: all later ones get one too (journal rule 4). */
   readonly append: (batches: readonly Batch[], done: (error: Error | null) => void) => void;
   /** Makes a shard anew of what is durable, and calls back once. `state` is what was claimed of it last. */
@@ -17,6 +14,14 @@ export interface OneLogParts {
   readonly snapshot: (done: (error: Error | null) => void) => void;
   readonly condition: () => Condition | null;
   readonly tick: (nowMs: number) => void;
+}
+
+/** What it is, as it was opened. */
+interface OneLogOptions extends Parts {
+  readonly term: number | null;
+  /** Each is given away with its first claim. */
+  readonly shards: readonly ShardState[];
+  readonly contents: Contents;
 }
 
 const DURABLE: AppendEnd = { end: 'durable' };
@@ -30,23 +35,23 @@ export class OneLog implements JournalBackend {
   readonly shards: number;
   readonly logs = 1;
   readonly processLog: Log;
-  private readonly parts: OneLogParts;
+  private readonly parts: Parts;
   /** What was claimed last of each shard, or is there to be claimed. */
   private readonly states: ShardState[];
   private readonly isFresh: boolean[];
   private readonly isClaimed: boolean[];
   private failure: Error | null = null;
 
-  constructor(parts: OneLogParts) {
+  constructor({ term, shards, contents, ...parts }: OneLogOptions) {
     this.parts = parts;
-    this.contents = parts.contents;
-    this.states = [...parts.shards];
-    this.shards = parts.shards.length;
-    this.isFresh = parts.shards.map(() => true);
-    this.isClaimed = parts.shards.map(() => false);
+    this.contents = contents;
+    this.states = [...shards];
+    this.shards = shards.length;
+    this.isFresh = shards.map(() => true);
+    this.isClaimed = shards.map(() => false);
     this.processLog = {
       number: 0,
-      term: parts.term,
+      term,
       answersWithinMs: Number.POSITIVE_INFINITY,
       append: (batches, done) => this.append(batches, done),
       readAgain: neverUnknown,
