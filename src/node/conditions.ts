@@ -16,8 +16,8 @@ export function conditionsOf(
     .filling(nowMs)
     .map(({ name, retryAfterMs }) => ({ name, kind: 'saturated', retryAfterMs }));
   const unhealthy = (name: string, retryAfterMs: number) => found.push({ name, kind: 'unhealthy', retryAfterMs });
-  for (const { shard, retryAfterMs } of service.down.list(nowMs)) {
-    found.push({ name: `shard_${shard}`, kind: 'partial', retryAfterMs });
+  for (const { shard, why, retryAfterMs } of service.down.list(nowMs)) {
+    found.push({ name: why === 'halted' ? `shard_${shard}_halted` : `shard_${shard}`, kind: 'partial', retryAfterMs });
   }
   if (journal.condition !== null) unhealthy(journal.condition, 1_000);
   if (authority.remote?.healthy === false) unhealthy('verifier', 1_000);

@@ -5,9 +5,11 @@ import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
 import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
 import type { Batch, Cause, Clock, Integrity, NodeObserver, Random, Started, Timers } from '../ports.ts';
+import type { WhyDown } from '../service/down-shards.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
+import { Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
 import { Requests } from './requests.ts';
 import { Supervisor } from './supervisor.ts';
@@ -63,8 +65,9 @@ export class MailboxNode {
   readonly readiness: Readiness;
   readonly clock: Clock;
   private readonly journal: JournalBackend;
-  /** Those of its shards that are ours. */
-  private readonly claims: (Claim | null)[];
+  private readonly ownership: Ownership;
+  /** The term in which each shard was taken over last; null where it is not ours. */
+  private readonly terms: (number | null)[];
   private readonly observer: NodeObserver;
   private readonly supervisor: Supervisor<ShardState>;
   private limits: Limits;
@@ -85,7 +88,8 @@ export class MailboxNode {
     const { journal, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
     this.clock = clock;
     this.journal = journal;
-    this.claims = options.claims.map((result) => (isClaim(result) ? result : null));
+    const { claims } = options;
+    this.terms = claims.map((result) => (isClaim(result) ? result.log.term : null));
     this.observer = observer;
     this.limits = settings.limits;
     this.wakeAt = options.wakeAt;
@@ -95,7 +99,8 @@ export class MailboxNode {
     const isKept = journal.processLog.term !== null;
     const nothing = Service.empty(journal.shards, settings.limits);
     this.service = new Service({
-      shards: nothing.map((empty, shard) => this.claims[shard]?.state ?? empty),
+      shards: claims.map((result) => (isClaim(result) ? result.state : (nothing[result.shard] as ShardState))),
+      logs: { count: journal.logs, process: journal.processLog.number, of: (shard) => journal.logOf(shard) },
       random,
       integrity,
       observer,
@@ -103,10 +108,20 @@ export class MailboxNode {
       instantOf: (atMs) => clock.instantOf(atMs),
       stampsClocks: isKept,
       effects: {
-        append: (batches) => this.append(batches),
+        append: (batches, log) => this.append(batches, log),
         fell: (shard, error, cause) => this.fell(shard, error, cause),
         ...(soon === undefined ? {} : { soon }),
         ...(isKept ? { notes: () => this.authority.quotas.changes() } : {}),
+      },
+    });
+    this.ownership = new Ownership({
+      ...{ journal, claims, clock, timers, random },
+      events: {
+        durable: (log, batches) => this.durable(log, batches),
+        unsure: (shards, error) => this.unsure(shards, error),
+        sure: (shards) => this.sure(shards),
+        gaveUp: (log, shards, why, error) => this.gaveUp(log, shards, why, error),
+        failed: (error) => this.fail(error),
       },
     });
     this.bound(settings);
@@ -146,6 +161,10 @@ export class MailboxNode {
     const { limits } = this;
     const atMs = this.clock.nowMs();
     const shards = this.service.shards.length;
+    for (const { shard, why, error } of this.ownership.refused) {
+      this.service.down.add(shard, atMs, why === 'held' ? 'not_owner' : 'fallen');
+      this.supervisor.fell(shard, error);
+    }
     const started: Started | undefined = epoch === null ? undefined : { name: 'started', atMs, epoch, shards, limits };
     this.service.start(atMs, started, (durable) => {
       if (durable) this.readiness.started();
@@ -192,13 +211,21 @@ export class MailboxNode {
 
   /** The last of it: calls back when all that it decided is durable. */
   end(done: () => void): void {
-    this.stop();
+    this.rest();
     this.service.stampClocks(this.clock.nowMs());
-    this.service.whenDurable(done);
+    this.service.whenDurable(() => {
+      this.ownership.stop();
+      done();
+    });
   }
 
-  /** Nothing goes on by itself any more. */
+  /** Nothing goes on by itself any more, and nothing is heard of the journal. */
   stop(): void {
+    this.rest();
+    this.ownership.stop();
+  }
+
+  private rest(): void {
     this.supervisor.stop();
     this.readiness.stop();
     this.isStopped = true;
@@ -206,20 +233,47 @@ export class MailboxNode {
 
   // ---- the journal
 
-  private append(batches: readonly Batch[]): void {
+  private append(batches: readonly Batch[], log: number): void {
     this.observer.appending?.(batches);
     this.isNews = true;
     this.journalTicksLeft = JOURNAL_TICKS;
-    this.journal.processLog.append(batches, (end) => {
-      if (end.end !== 'durable') return this.fail(end.end === 'refused' ? new Error('refused') : end.error);
-      this.observer.appended?.(batches);
-      this.service.durable();
-      this.arm();
-    });
+    this.ownership.append(batches, log);
+  }
+
+  private durable(log: number, batches: readonly Batch[]): void {
+    this.observer.appended?.(batches);
+    this.service.durable(log);
+    this.arm();
+  }
+
+  /** Replies are held, and nothing more is asked of these shards until it is known what became of their append. */
+  private unsure(shards: readonly number[], error: Error): void {
+    const { down } = this.service;
+    for (const shard of shards) if (!down.has(shard)) down.add(shard, this.clock.nowMs(), 'unsure');
+    this.observer.unsure?.(shards, error);
+    this.look();
+  }
+
+  private sure(shards: readonly number[]): void {
+    const { down } = this.service;
+    for (const shard of shards) if (down.why(shard) === 'unsure') down.remove(shard);
+    this.observer.unsure?.(shards, null);
+    this.look();
+  }
+
+  /** What was held is answered with a 503. The shards are claimed again, as what fell is, unless their log cannot be trusted. */
+  private gaveUp(log: number, shards: readonly number[], why: WhyDown, error: Error): void {
+    for (const shard of shards) this.terms[shard] = null;
+    this.service.giveUp(log, shards, why, this.clock.nowMs());
+    this.observer.gaveUp?.(shards, why, error);
+    if (why !== 'halted') for (const shard of shards) this.supervisor.fell(shard, error);
+    this.look();
+    this.arm();
   }
 
   /** Nobody knows what the disk holds: 503 to all that waits. */
   private fail(error: Error): void {
+    this.ownership.stop();
     this.observer.failed?.(error);
     this.service.journalFailed();
     this.readiness.look();
@@ -239,24 +293,34 @@ export class MailboxNode {
     this.look();
   }
 
-  /** What it had decided before it fell is on its way to the journal, and is part of it. */
+  /** What it had decided before it fell is on its way to the journal, and is part of it; or its log was given up, and it is not. */
   private rebuild(shard: number, done: (error: unknown, state: ShardState | null) => void): void {
-    this.service.whenDurable((durable) => {
-      if (!durable) return done(new Error('journal'), null);
-      this.claims[shard]?.release();
-      this.claims[shard] = null;
-      this.journal.claim(shard, this.limits, (result) => {
-        if (!isClaim(result)) return done(result.error, null);
-        this.claims[shard] = result;
-        done(null, result.state);
+    const { service } = this;
+    service.whenShardDurable(shard, () => {
+      if (service.isFailed) return done(new Error('journal'), null);
+      this.ownership.claimAgain(shard, this.limits, (result) => {
+        if (isClaim(result)) return done(null, result.state);
+        if (result.why === 'held') service.down.add(shard, this.clock.nowMs(), 'not_owner');
+        done(result.error, null);
       });
     });
   }
 
   private revive(state: ShardState): void {
-    this.service.revive(state);
-    this.observer.revived?.(state);
-    this.look();
+    const { service, observer } = this;
+    const term = this.ownership.termOf(state.shard);
+    const serves = (): void => {
+      observer.revived?.(state);
+      this.look();
+      this.arm();
+    };
+    if (term === this.terms[state.shard]) {
+      service.revive(state);
+      return serves();
+    }
+    // Of a new term: whoever reads the log must know from where on it is.
+    this.terms[state.shard] = term;
+    service.takeOver(state, this.clock.nowMs(), (durable) => durable && serves());
     this.arm();
   }
 

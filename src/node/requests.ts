@@ -81,7 +81,10 @@ export class Requests {
     const { service, clock, after } = this.parts;
     const refused = items.map(({ request, capability }) => authorize(exchange, capability, request));
     const asked = items.filter((_, i) => refused[i] === null);
-    const batch = asked.map(({ request, capability }) => ({ request, caller: new RequestCaller(capability, exchange) }));
+    const batch = asked.map(({ request, capability }) => ({
+      request,
+      caller: new RequestCaller(capability, exchange),
+    }));
     service.batch(batch, clock.nowMs(), (replies) => {
       let next = 0;
       then(

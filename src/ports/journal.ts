@@ -41,7 +41,7 @@ export interface Log {
   readonly answersWithinMs: number;
   /** Calls `done` once, now or later. An append of nothing is one too: what is durable before it is so for good after it. */
   append(batches: readonly Batch[], done: (end: AppendEnd) => void): void;
-  /** Only after an append that ended as `unknown`, or was sent again and refused. Calls `done` once, with an error where it could not read. */
+  /** Only after an append that ended as `unknown` or `refused`. Calls `done` once, with an error where it could not read. */
   readAgain(done: (found: Found | Error) => void): void;
 }
 
