@@ -1,9 +1,10 @@
 import { Restoration } from '../src/core/image.ts';
 import type { Limits } from '../src/core/limits.ts';
 import type { ShardState } from '../src/core/state.ts';
-import type { Lack } from '../src/journal/lack.ts';
+import { OneLog, type Replayed } from '../src/journal/one-log.ts';
+import { claimAll } from '../src/node/claim-all.ts';
 import { MailboxNode, type NodeSettings } from '../src/node/node.ts';
-import type { Store } from '../src/node/store.ts';
+import type { Claim, Lack, Unclaimed } from '../src/ports/journal.ts';
 import type { Batch, NodeObserver, Random, Timers } from '../src/ports.ts';
 import { keyringOf } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
@@ -156,14 +157,16 @@ export class SimNode implements Host {
     this.clock.begin(defect === 'forget_clocks' ? null : opened.clocks);
     this.kept(opened.survived);
     watch.started(this.index, opened, this.generation === 0);
-    this.run(opened);
+    const journal = this.journalOf(opened);
+    claimAll(journal, this.parts.limits, (claims) => this.run(journal, claims));
   }
 
-  private run(opened: Opened): void {
+  private run(journal: OneLog, claims: readonly (Claim | Unclaimed)[]): void {
     const { watch, random, defect } = this.parts;
     const { generation, clock } = this;
     const process = new MailboxNode({
-      store: this.storeOf(opened),
+      journal,
+      claims,
       settings: this.settings(),
       authority: this.verifier === null ? {} : { remote: this.verifier.ask },
       ...{ clock, random, integrity, observer: this.observer(), timers: this.timers(), overwrites: false },
@@ -335,17 +338,16 @@ export class SimNode implements Host {
   // ---- the journal
 
   /** What this process keeps things in. */
-  private storeOf({ shards, processFacts, clocks, epoch }: Opened): Store {
-    const lack = (): Lack | null => this.lack;
-    return {
-      ...{ shards, processFacts, clocks, epoch },
+  private journalOf({ epoch, shards, limits, processFacts, clocks }: Opened): OneLog {
+    const { store } = this;
+    return new OneLog({
+      ...{ term: epoch, shards, contents: { limits, processFacts, clocks } },
       append: (batches, done) => this.append(batches, done),
-      get lack() {
-        return lack();
-      },
-      tick: (nowMs) => this.store.retry(nowMs),
-      rebuild: (state, done) => this.rebuild(state, done),
-    };
+      replay: (state, limits, done) => this.replay(state.shard, limits, done),
+      snapshot: (done) => store.snapshot(done),
+      condition: () => this.lack,
+      tick: (nowMs) => store.retry(nowMs),
+    });
   }
 
   private append(batches: readonly Batch[], done: (error: Error | null) => void): void {
@@ -377,7 +379,7 @@ export class SimNode implements Host {
   }
 
   /** As `src/journal/worker-replay.ts` does it, in one go. */
-  private rebuild({ shard, limits }: ShardState, done: (error: unknown, state: ShardState | null) => void): void {
+  private replay(shard: number, limits: Limits, done: Replayed): void {
     const images = this.store.imagesOf(shard);
     this.timers().setTimeout(() => {
       let state: ShardState;

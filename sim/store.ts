@@ -4,13 +4,15 @@ import type { Message, ShardState } from '../src/core/state.ts';
 import { Reader } from '../src/journal/bytes.ts';
 import { EmbeddedJournal, JournalRefused } from '../src/journal/embedded.ts';
 import { HEADER_BYTES } from '../src/journal/frame.ts';
-import { type Lack, lackOf } from '../src/journal/lack.ts';
+import { lackOf } from '../src/journal/lack.ts';
 import { readRecord } from '../src/journal/record.ts';
 import type { Recovered } from '../src/journal/recover.ts';
+import { contentsOf } from '../src/journal/replica.ts';
 import { imagesIn, shardPieces } from '../src/journal/shard-images.ts';
 import { compact } from '../src/journal/snapshot.ts';
 import { runLater } from '../src/journal/steps.ts';
-import type { Batch, Clocks, ProcessFact, StorageOp } from '../src/ports.ts';
+import type { Contents, Lack } from '../src/ports/journal.ts';
+import type { Batch, StorageOp } from '../src/ports.ts';
 import { Service } from '../src/service/service.ts';
 import { Breach } from './checkers/breach.ts';
 import { PrefixLog } from './checkers/prefix.ts';
@@ -57,10 +59,8 @@ export interface StoreParts {
 }
 
 /** What a process finds on its disk. */
-export interface Opened {
+export interface Opened extends Contents {
   readonly shards: readonly ShardState[];
-  readonly processFacts: readonly ProcessFact[];
-  readonly clocks: Clocks | null;
   readonly epoch: number;
   /** Of the append that was under way: what is there after all. */
   readonly survived: readonly Batch[];
@@ -137,8 +137,7 @@ export class SimStore {
     const shards = recovered?.replica.shards ?? [];
     return {
       shards: shards.length > 0 ? shards : Service.empty(parts.shards, parts.limits),
-      processFacts: recovered?.replica.processFacts() ?? [],
-      clocks: recovered?.replica.clocks ?? null,
+      ...contentsOf(recovered?.replica),
       epoch: journal.epoch,
       survived,
       torn: recovered !== null && recovered.tail.tornEnd > recovered.tail.at,
@@ -264,6 +263,10 @@ export class SimStore {
     const [first] = damaged;
     if (first !== undefined && !this.trouble.hasLied) throw new Breach('IN1', 'damaged on a sound disk', first);
     return damaged;
+  }
+
+  snapshot(done: (error: Error | null) => void): void {
+    (this.journal as EmbeddedJournal).snapshot(done);
   }
 
   /** Tries again what could not be had for want of space. */

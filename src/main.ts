@@ -14,6 +14,7 @@ import type { PublicJwk, Signer } from './integrity/signature.ts';
 import { JOURNAL_DESCRIPTORS } from './journal/durable.ts';
 import { FolderError } from './journal/folder.ts';
 import { type Listeners, openListeners } from './listeners.ts';
+import { claimAll } from './node/claim-all.ts';
 import { MailboxNode, type NodeSettings } from './node/node.ts';
 import { ClockWatch } from './observe/clock-watch.ts';
 import { KeyWatch } from './observe/key-watch.ts';
@@ -21,6 +22,7 @@ import type { Log } from './observe/log.ts';
 import type { DroppedLines } from './observe/log-output.ts';
 import { Metrics } from './observe/metrics.ts';
 import { LoggingObserver } from './observe/node-observer.ts';
+import { type Claim, isClaim, type Unclaimed } from './ports/journal.ts';
 import type { TimeSource } from './ports.ts';
 import { ServiceClock } from './service/service-clock.ts';
 import { type OpenedStore, openStore } from './store.ts';
@@ -130,11 +132,16 @@ async function startService(
     acceptTornTail: options.acceptTornTail ?? false,
     onRoom: () => node.roomChanged(),
   });
-  const clock = new ServiceClock(options.time ?? systemTime, store.clocks);
-  if (store.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
+  const { journal } = store;
+  const isKept = journal.processLog.term !== null;
+  const clock = new ServiceClock(options.time ?? systemTime, journal.contents.clocks);
+  if (journal.contents.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
   const clockWatch = new ClockWatch(log, clock.aheadMs());
   const keyWatch = new KeyWatch(log);
-  const trace = traceOf(options, store);
+  const claims = await new Promise<readonly (Claim | Unclaimed)[]>((resolve) =>
+    claimAll(journal, limitsOf(settings), resolve),
+  );
+  const trace = traceOf(options, store, claims);
   let signer = options.signer ?? null;
   const published: PublicJwk[] = signer === null ? [] : [signer.jwk];
   const observer = new LoggingObserver({
@@ -150,15 +157,15 @@ async function startService(
   });
   const waker = new Waker(clock, () => node.wake());
   const node: MailboxNode = new MailboxNode({
-    ...{ store, clock, observer, timers: globalThis, random: systemRandom },
+    ...{ journal, claims, clock, observer, timers: globalThis, random: systemRandom },
     settings: nodeSettings(options),
     authority: authorityOptions(settings, log),
     integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     wakeAt: (atMs) => waker.at(atMs),
     // What one turn of the event loop brings goes into one append.
-    ...(store.epoch === null ? {} : { soon: setImmediate }),
+    ...(isKept ? { soon: setImmediate } : {}),
     // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
-    overwrites: store.epoch === null,
+    overwrites: !isKept,
   });
   const pipeline = new Pipeline({
     ...{ node, ledger },
@@ -238,17 +245,21 @@ const authorityOptions = (s: Settings, log: Log): AuthorityOptions => ({
   ...(s.verifier_url === null ? {} : { remote: askOverHttp(s.verifier_url, s.verifier_timeout) }),
 });
 
-/** Takes over what the store knew: served is nothing before that is durable. @throws FolderError */
+/** Takes over what the journal knew: served is nothing before that is durable. @throws FolderError */
 async function opened(node: MailboxNode, settings: Settings): Promise<void> {
   const durable = await new Promise<boolean>((resolve) => node.open(resolve));
   if (!durable) throw new FolderError(`data: ${settings.data}: the first write to the journal failed`);
 }
 
 /** A trace to a new file, which begins with the messages that are there; null when none is asked for. @throws ConfigError */
-function traceOf({ trace: path, settings, log }: ServerOptions, store: OpenedStore): TraceFile | null {
+function traceOf(
+  { trace: path, settings, log }: ServerOptions,
+  store: OpenedStore,
+  claims: readonly (Claim | Unclaimed)[],
+): TraceFile | null {
   if (path === undefined) return null;
   const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
-  const { shards } = store;
+  const shards = claims.filter(isClaim).map(({ state }) => state);
   try {
     return new TraceFile(path, { producer: 'server', commit: null, limits: limitsOf(settings), shards, onEnd });
   } catch (cause) {

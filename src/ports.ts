@@ -188,6 +188,10 @@ export interface NodeObserver extends Observer {
   revived?(state: ShardState): void;
   /** or is left alone for so long. */
   parked?(shard: number, forMs: number, error: unknown): void;
+  /** Nobody knows what became of an append of these, for this reason; null: it is known, and durable. */
+  unsure?(shards: readonly number[], error: Error | null): void;
+  /** What was held for these is answered with a 503: somebody else has them, or their log cannot be gone on with. */
+  gaveUp?(shards: readonly number[], why: string, error: Error): void;
   /** Capabilities ended, here and now. */
   revoked?(what: Revoked, cause: Cause, note: string): void;
   /** It is about to look at its clocks. */

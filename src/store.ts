@@ -1,21 +1,17 @@
 import { limitsOf } from './config/limits.ts';
 import type { Settings } from './config/settings.ts';
 import { ConfigError } from './config/values.ts';
-import { imagesOf } from './core/image.ts';
-import type { ShardState } from './core/state.ts';
-import { openDurable } from './journal/durable.ts';
-import { memoryJournal } from './journal/memory.ts';
+import { durableBackend, openDurable } from './journal/durable.ts';
+import { memoryBackend } from './journal/memory.ts';
 import type { Recovered } from './journal/recover.ts';
-import { restoreLater } from './journal/shard-images.ts';
-import { replayProgram, replayShard } from './journal/worker-replay.ts';
-import type { Lack, Store } from './node/store.ts';
 import type { Log } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
+import type { JournalBackend, Lack } from './ports/journal.ts';
 import { Service } from './service/service.ts';
 
-/** A store of this machine. */
-export interface OpenedStore extends Store {
-  readonly shards: ShardState[];
+/** What a server keeps things in, opened. */
+export interface OpenedStore {
+  readonly journal: JournalBackend;
   /** Nothing may be under way. */
   close(): void;
 }
@@ -26,7 +22,7 @@ export interface StoreOptions {
   readonly metrics: Metrics;
   /** The operator takes a damaged last frame for a torn one. */
   readonly acceptTornTail: boolean;
-  /** `lack` has changed. */
+  /** What the journal lacks has changed. */
   readonly onRoom: () => void;
   /** Opening ends with its reason when it is aborted. */
   readonly ended: AbortSignal;
@@ -44,22 +40,14 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
 }
 
 const inMemory = (settings: Settings): OpenedStore => ({
-  shards: Service.empty(settings.ready_shards, limitsOf(settings)),
-  processFacts: [],
-  clocks: null,
-  epoch: null,
-  append: memoryJournal.append,
-  lack: null,
-  tick: () => {},
-  // There is nothing else than the messages themselves: what can be found by way of them is put together again.
-  rebuild: (state, done) => restoreLater(imagesOf(state), state.shard, state.limits, done),
+  journal: memoryBackend(Service.empty(settings.ready_shards, limitsOf(settings))),
   close: () => {},
 });
 
 async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }: StoreOptions): Promise<OpenedStore> {
   const startedMs = performance.now();
   let lack: Lack | null = null;
-  const { path, journal, shards, lend, close } = await openDurable({
+  const opened = await openDurable({
     ended,
     folder: settings.data,
     segmentBytes: settings.segment_size,
@@ -82,6 +70,7 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
       compactionFailed: ({ message }) => log.error('journal.snapshot_failed', { reason: message }),
     },
   });
+  const { journal, shards, close } = opened;
   const { recovered, epoch } = journal;
   if (shards !== null && shards.length !== settings.ready_shards) {
     close();
@@ -98,23 +87,8 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
     facts: recovered?.replica.facts ?? 0,
     latency_ms: Math.round(performance.now() - startedMs),
   });
-  const replaying = replayProgram();
-  return {
-    shards: shards ?? Service.empty(settings.ready_shards, limitsOf(settings)),
-    processFacts: recovered?.replica.processFacts() ?? [],
-    clocks: recovered?.replica.clocks ?? null,
-    epoch,
-    append: (batches, done) => journal.append(batches, done),
-    tick: (nowMs) => journal.retry(nowMs),
-    rebuild: ({ shard, limits }, done) => {
-      const { segment, at, sequence } = journal.end;
-      replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, lend, done);
-    },
-    get lack() {
-      return lack;
-    },
-    close,
-  };
+  const begun = shards ?? Service.empty(settings.ready_shards, limitsOf(settings));
+  return { journal: durableBackend(opened, begun, () => lack), close };
 }
 
 /** What was not as it should be, and was put right or will be kept from consumers. */

@@ -9,31 +9,32 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   spec: { may: ['spec'], packages: ['xstate'] },
   'src/core': { may: ['spec', 'src/core'], packages: [] },
   'src/ports.ts': { may: ['types of spec', 'types of src/core'], packages: [] },
+  'src/ports': { may: ['types of src/core', 'types of src/ports.ts'], packages: [] },
   // What settings name, read without waiting for anybody.
   'src/regular-file.ts': { may: [], packages: [] },
   'src/auth': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/regular-file.ts', 'src/auth'],
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/ports', 'src/regular-file.ts', 'src/auth'],
     packages: ['macaroons.js', 'hash-wasm'],
   },
   'src/integrity': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/integrity'],
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/ports', 'src/integrity'],
     packages: ['@napi-rs/blake-hash', 'hash-wasm'],
   },
   // Recovery is the reducer run over what the journal holds, with the hashes of the wire.
   'src/journal': {
-    may: ['spec', 'src/core', 'src/integrity', 'src/ports.ts', 'src/regular-file.ts', 'src/journal'],
+    may: ['spec', 'src/core', 'src/integrity', 'src/ports.ts', 'src/ports', 'src/regular-file.ts', 'src/journal'],
     packages: [],
   },
   'src/observe': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/observe', 'src/visible.ts'],
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/ports', 'src/observe', 'src/visible.ts'],
     packages: ['prom-client', 'consola', 'uuidv7'],
   },
   'src/service': {
-    may: ['spec', 'src/core', 'src/auth', 'src/integrity', 'src/ports.ts', 'src/service'],
+    may: ['spec', 'src/core', 'src/auth', 'src/integrity', 'src/ports.ts', 'src/ports', 'src/service'],
     packages: [],
   },
   'src/node': {
-    may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports.ts', 'src/node'],
+    may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports.ts', 'src/ports', 'src/node'],
     packages: ['xstate'],
   },
   // The contract of the interface: what is asked, what is answered.
@@ -48,6 +49,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'types of src/observe',
       'src/observe',
       'src/ports.ts',
+      'src/ports',
       'src/node',
       'src/wire',
       'src/http',
@@ -58,10 +60,13 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   // The bytes that server and client both speak.
   'src/wire': { may: ['src/wire'], packages: [] },
   'src/model': {
-    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/model'],
+    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/ports', 'src/model'],
     packages: [],
   },
-  'src/trace': { may: ['spec', 'src/core', 'src/model', 'src/ports.ts', 'src/trace', 'src/visible.ts'], packages: [] },
+  'src/trace': {
+    may: ['spec', 'src/core', 'src/model', 'src/ports.ts', 'src/ports', 'src/trace', 'src/visible.ts'],
+    packages: [],
+  },
   'src/config': {
     may: ['spec', 'src/core', 'src/regular-file.ts', 'src/config', 'src/visible.ts'],
     packages: ['smol-toml'],
@@ -71,13 +76,13 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   // What a terminal would act on, made visible.
   'src/visible.ts': { may: [], packages: [] },
   'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
-  'src/system.ts': { may: ['src/ports.ts'], packages: [] },
+  'src/system.ts': { may: ['src/ports.ts', 'src/ports'], packages: [] },
 
   // Limits of a process that Node does not set.
   'src/dumps.ts': { may: [], packages: ['koffi'] },
   'src/descriptors.ts': { may: ['src/config'], packages: [] },
   'src/client': {
-    may: ['spec', 'types of src/api', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts'],
+    may: ['spec', 'types of src/api', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts', 'src/ports'],
     packages: [],
   },
   // The page of a report: it runs in a browser, and shares types with what writes it.
@@ -90,6 +95,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
       'src/auth',
       'src/journal',
       'src/ports.ts',
+      'src/ports',
       'src/config',
       'src/node',
       'src/trace',

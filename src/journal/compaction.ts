@@ -1,5 +1,5 @@
+import type { Lack } from '../ports/journal.ts';
 import type { Storage } from '../ports.ts';
-import type { Lack } from './lack.ts';
 import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from './layout.ts';
 import type { Room } from './room.ts';
 import { removeOld, type Snapshot } from './snapshot.ts';
@@ -55,6 +55,8 @@ export class Compaction {
   /** What there is besides the newest snapshot and the log since. */
   private oldBytes = 0;
   private running = false;
+  /** Who waits for a snapshot that was asked for. */
+  private waiting: ((error: Error | null) => void)[] = [];
   private closed = false;
   /** What may go could not be removed yet. */
   private untidy = false;
@@ -119,6 +121,17 @@ export class Compaction {
     if (isIdle) this.asOfMs = this.tickedMs;
     this.tickedMs = nowMs;
     if (this.untidy && !this.running && !this.closed) this.tidy();
+  }
+
+  /** Makes one of everything up to here, after the one that is under way. `done` gets why none could be made. */
+  make(end: () => Omit<Covered, 'asOfMs'>, done: (error: Error | null) => void): void {
+    if (this.closed) return done(new Error('journal: closed'));
+    if (this.running) this.waiting.push(() => this.make(end, done));
+    else if (end().sequence === (this.newest?.sequence ?? 0)) done(null);
+    else {
+      this.waiting.push(done);
+      this.start(end());
+    }
   }
 
   /** Makes room on a full disk, if there is anything to make it of. */
@@ -195,10 +208,16 @@ export class Compaction {
       this.untidy = true;
     }
     this.room.takeBack(error === null);
+    const { waiting } = this;
+    this.waiting = [];
+    for (const done of waiting) done(error);
   }
 
   close(): void {
     this.closed = true;
+    const { waiting } = this;
+    this.waiting = [];
+    for (const done of waiting) done(new Error('journal: closed'));
   }
 }
 

@@ -2,14 +2,18 @@ import { randomBytes } from 'node:crypto';
 import type { ShardState } from '../core/state.ts';
 import { blake3 } from '../integrity/blake3.ts';
 import { payloadHashOf } from '../integrity/hash-chain.ts';
+import type { Lack } from '../ports/journal.ts';
 import type { JournalEvents } from './compaction.ts';
 import { EmbeddedJournal } from './embedded.ts';
 import { FileStorage } from './file-storage.ts';
 import { FolderError, holdFolder } from './folder.ts';
 import { SALT_BYTES } from './layout.ts';
+import { OneLog } from './one-log.ts';
 import { inTurns } from './pieces.ts';
 import { type RecoverOptions, recovering } from './recover.ts';
+import { contentsOf } from './replica.ts';
 import { type LendDescriptors, THREAD_DESCRIPTORS, workerCompactor } from './worker-compactor.ts';
+import { replayProgram, replayShard } from './worker-replay.ts';
 
 /** How real journals are read: with the hashes of the wire. */
 export const RECOVERING: RecoverOptions = { hash: blake3, payloadHashOf };
@@ -76,6 +80,28 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
     held.release();
     throw ofFolder(folder, error);
   }
+}
+
+/** The journal as the port has it: with these shards, which it says there are, or which a new one begins with. */
+export function durableBackend(
+  { path, journal, lend }: DurableJournal,
+  shards: readonly ShardState[],
+  condition: () => Lack | null,
+): OneLog {
+  const replaying = replayProgram();
+  return new OneLog({
+    term: journal.epoch,
+    shards,
+    contents: contentsOf(journal.recovered?.replica),
+    append: (batches, done) => journal.append(batches, done),
+    replay: ({ shard }, limits, done) => {
+      const { segment, at, sequence } = journal.end;
+      replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, lend, done);
+    },
+    snapshot: (done) => journal.snapshot(done),
+    condition,
+    tick: (nowMs) => journal.retry(nowMs),
+  });
 }
 
 /** What the system says of the directory is about the setting that names it: a file system that is read only, or full, or ill. */

@@ -1,7 +1,5 @@
 import { constants } from 'node:os';
-
-/** What can be wanting, for a while: nothing has failed, and it is tried again (journal rules 4, 5). */
-export type Lack = 'disk_space' | 'descriptors' | 'memory';
+import type { Lack } from '../ports/journal.ts';
 
 const LACKS: readonly (readonly [name: keyof typeof constants.errno, lack: Lack])[] = [
   ['ENOSPC', 'disk_space'],

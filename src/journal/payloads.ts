@@ -1,5 +1,6 @@
+import type { Lack } from '../ports/journal.ts';
 import type { Storage } from '../ports.ts';
-import { type Lack, lackOf } from './lack.ts';
+import { lackOf } from './lack.ts';
 import { PAYLOADS, payloadFile } from './layout.ts';
 import { removeQuietly, runLater, type Steps, writeAll } from './steps.ts';
 

@@ -5,6 +5,7 @@ import { imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
 import { ShardState } from '../core/state.ts';
+import type { Contents } from '../ports/journal.ts';
 import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports.ts';
 import { BytesError, Reader } from './bytes.ts';
 import { type Entry, type Head, isEnd, isFact, isImage, isProcessFact, readRecord } from './record.ts';
@@ -191,5 +192,12 @@ export class Replica {
     return { take, done };
   }
 }
+
+/** What a process that takes it over must know; without one nobody has written anything yet. */
+export const contentsOf = (replica: Replica | undefined): Contents => ({
+  limits: replica?.limits ?? null,
+  processFacts: replica?.processFacts() ?? [],
+  clocks: replica?.clocks ?? null,
+});
 
 const keyOf = (nonce: string, chain = '', line: string): string => `${nonce} ${chain} ${line}`;

@@ -1,5 +1,6 @@
+import type { Lack } from '../ports/journal.ts';
 import type { Storage } from '../ports.ts';
-import { type Lack, lackOf } from './lack.ts';
+import { lackOf } from './lack.ts';
 import { FILE_HEADER_BYTES, fileHeader, RESERVE, segmentFile, temporary } from './layout.ts';
 import { capacityOf } from './segment-file.ts';
 import type { SnapshotSpace } from './snapshot-space.ts';

@@ -1,20 +1,25 @@
 import type { Authority } from '../auth/authorize.ts';
+import type { JournalBackend } from '../ports/journal.ts';
 import type { Clock } from '../ports.ts';
 import type { Service } from '../service/service.ts';
 import type { Condition } from './readiness.ts';
-import type { Store } from './store.ts';
 
 /** Everything that speaks against writes at the moment (BD3, D7, K5, B8). */
-export function conditionsOf(service: Service, authority: Authority, store: Store, clock: Clock): Condition[] {
+export function conditionsOf(
+  service: Service,
+  authority: Authority,
+  journal: JournalBackend,
+  clock: Clock,
+): Condition[] {
   const nowMs = clock.nowMs();
   const found: Condition[] = service.drains
     .filling(nowMs)
     .map(({ name, retryAfterMs }) => ({ name, kind: 'saturated', retryAfterMs }));
   const unhealthy = (name: string, retryAfterMs: number) => found.push({ name, kind: 'unhealthy', retryAfterMs });
-  for (const { shard, retryAfterMs } of service.down.list(nowMs)) {
-    found.push({ name: `shard_${shard}`, kind: 'partial', retryAfterMs });
+  for (const { shard, why, retryAfterMs } of service.down.list(nowMs)) {
+    found.push({ name: why === 'halted' ? `shard_${shard}_halted` : `shard_${shard}`, kind: 'partial', retryAfterMs });
   }
-  if (store.lack !== null) unhealthy(store.lack, 1_000);
+  if (journal.condition !== null) unhealthy(journal.condition, 1_000);
   if (authority.remote?.healthy === false) unhealthy('verifier', 1_000);
   if (authority.keyring?.age(clock.wallMs()) === 'overdue') unhealthy('keyring', 60_000);
   if (service.isFailed) found.push({ name: 'journal', kind: 'failed', retryAfterMs: 1_000 });

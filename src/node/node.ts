@@ -4,13 +4,15 @@ import type { Keyring } from '../auth/keyring.ts';
 import type { AskRemote } from '../auth/remote.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
+import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
 import type { Batch, Cause, Clock, Integrity, NodeObserver, Random, Started, Timers } from '../ports.ts';
+import type { WhyDown } from '../service/down-shards.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
+import { Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
 import { Requests } from './requests.ts';
-import type { Store } from './store.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** What may change while it runs; times in ms, sizes in bytes. */
@@ -25,10 +27,12 @@ export interface NodeSettings {
 }
 
 export interface NodeOptions {
-  readonly store: Store;
+  readonly journal: JournalBackend;
+  /** What came of claiming each of its shards; one that is not ours is asked for again and again. */
+  readonly claims: readonly (Claim | Unclaimed)[];
   readonly settings: NodeSettings;
   readonly authority: AuthorityOptions;
-  /** Goes on from `store.clocks`. */
+  /** Goes on from `journal.contents.clocks`. */
   readonly clock: Clock & { instantOf(atMs: number): number };
   readonly timers: Timers;
   readonly random: Random;
@@ -38,7 +42,7 @@ export interface NodeOptions {
   readonly wakeAt: (atMs: number) => void;
   /** Runs something soon, after what else comes in now; without it at once. */
   readonly soon?: (run: () => void) => void;
-  /** Payloads are overwritten when their message is over (I1): for a store that keeps no reference to them. */
+  /** Payloads are overwritten when their message is over (I1): for a journal that keeps no reference to them. */
   readonly overwrites: boolean;
 }
 
@@ -46,12 +50,12 @@ export interface NodeOptions {
 const STREAM_LOOK_MS = 100;
 /** What is only noted waits at most so long for an append to go with (`service/commit.ts`). */
 const NOTES_MS = 1000;
-/** The store goes on by itself so often; what was decided before one of its ticks is appended before the second after it. */
-const STORE_TICK_MS = 1000;
-const STORE_TICKS = 2;
+/** The journal goes on by itself so often; what was decided before one of its ticks is appended before the second after it. */
+const JOURNAL_TICK_MS = 1000;
+const JOURNAL_TICKS = 2;
 
 /**
- * A mailbox process, sans-I/O: the service over its store, who may ask it, whether writers should come, shards that fall and are made
+ * A mailbox process, sans-I/O: the service over its journal, who may ask it, whether writers should come, shards that fall and are made
  * anew, what goes on by time. The server and the simulator run this one, with other clocks, disks and clients.
  */
 export class MailboxNode {
@@ -61,7 +65,10 @@ export class MailboxNode {
   readonly requests: Requests;
   readonly readiness: Readiness;
   readonly clock: Clock;
-  private readonly store: Store;
+  private readonly journal: JournalBackend;
+  private readonly ownership: Ownership;
+  /** The term in which each shard was taken over last; null where it is not ours. */
+  private readonly terms: (number | null)[];
   private readonly observer: NodeObserver;
   private readonly supervisor: Supervisor<ShardState>;
   private limits: Limits;
@@ -75,22 +82,26 @@ export class MailboxNode {
   private isNews = false;
   private isStopped = false;
   private wokenMs: number;
-  private storeTickedMs: number;
-  private storeTicksLeft = 0;
+  private journalTickedMs: number;
+  private journalTicksLeft = 0;
 
   constructor(options: NodeOptions) {
-    const { store, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
+    const { journal, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
     this.clock = clock;
-    this.store = store;
+    this.journal = journal;
+    const { claims } = options;
+    this.terms = claims.map((result) => (isClaim(result) ? result.log.term : null));
     this.observer = observer;
     this.limits = settings.limits;
     this.wakeAt = options.wakeAt;
     this.soon = soon ?? null;
     this.authority = new Authority(settings.keyring, clock, settings.cacheTtlMs, this.listening(options.authority));
     this.restore();
-    const isKept = store.epoch !== null;
+    const isKept = journal.processLog.term !== null;
+    const nothing = Service.empty(journal.shards, settings.limits);
     this.service = new Service({
-      shards: store.shards,
+      shards: claims.map((result) => (isClaim(result) ? result.state : (nothing[result.shard] as ShardState))),
+      logs: { count: journal.logs, process: journal.processLog.number, of: (shard) => journal.logOf(shard) },
       random,
       integrity,
       observer,
@@ -98,15 +109,25 @@ export class MailboxNode {
       instantOf: (atMs) => clock.instantOf(atMs),
       stampsClocks: isKept,
       effects: {
-        append: (batches) => this.append(batches),
+        append: (batches, log) => this.append(batches, log),
         fell: (shard, error, cause) => this.fell(shard, error, cause),
         ...(soon === undefined ? {} : { soon }),
         ...(isKept ? { notes: () => this.authority.quotas.changes() } : {}),
       },
     });
+    this.ownership = new Ownership({
+      ...{ journal, claims, clock, timers, random },
+      events: {
+        durable: (log, batches) => this.durable(log, batches),
+        unsure: (shards, error) => this.unsure(shards, error),
+        sure: (shards) => this.sure(shards),
+        gaveUp: (log, shards, why, error) => this.gaveUp(log, shards, why, error),
+        failed: (error) => this.fail(error),
+      },
+    });
     this.bound(settings);
     this.wokenMs = clock.nowMs();
-    this.storeTickedMs = this.wokenMs;
+    this.journalTickedMs = this.wokenMs;
     this.authentication = new Authentication(this.authority, () => this.arm());
     const { service, authority } = this;
     this.requests = new Requests({
@@ -124,7 +145,7 @@ export class MailboxNode {
       },
     });
     this.readiness = new Readiness({
-      conditions: () => conditionsOf(service, authority, store, clock),
+      conditions: () => conditionsOf(service, authority, journal, clock),
       onChange: (state, refusesSends, missing) => {
         observer.state?.(state, missing);
         if (state === 'starting' || state === 'draining') service.refuseWrites(state);
@@ -148,12 +169,16 @@ export class MailboxNode {
 
   // ---- its life
 
-  /** Takes over what the store knew, and says so in it: served is nothing before that is durable. Calls back once. */
+  /** Takes over what the journal knew, and says so in it: served is nothing before that is durable. Calls back once. */
   open(done: (durable: boolean) => void): void {
-    const { epoch } = this.store;
+    const epoch = this.journal.processLog.term;
     const { limits } = this;
     const atMs = this.clock.nowMs();
     const shards = this.service.shards.length;
+    for (const { shard, why, error } of this.ownership.refused) {
+      this.service.down.add(shard, atMs, why === 'held' ? 'not_owner' : 'fallen');
+      this.supervisor.fell(shard, error);
+    }
     const started: Started | undefined = epoch === null ? undefined : { name: 'started', atMs, epoch, shards, limits };
     this.service.start(atMs, started, (durable) => {
       if (durable) this.readiness.started();
@@ -164,8 +189,8 @@ export class MailboxNode {
 
   /** What outlives a process besides messages: revocations, and how far quotas are used. */
   private restore(): void {
-    const { authority, store } = this;
-    for (const fact of store.processFacts) {
+    const { authority, journal } = this;
+    for (const fact of journal.contents.processFacts) {
       if (fact.name === 'revoked') authority.revocations.add(fact);
       if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], this.clock.nowMs());
     }
@@ -200,13 +225,21 @@ export class MailboxNode {
 
   /** The last of it: calls back when all that it decided is durable. */
   end(done: () => void): void {
-    this.stop();
+    this.rest();
     this.service.stampClocks(this.clock.nowMs());
-    this.service.whenDurable(done);
+    this.service.whenDurable(() => {
+      this.ownership.stop();
+      done();
+    });
   }
 
-  /** Nothing goes on by itself any more. */
+  /** Nothing goes on by itself any more, and nothing is heard of the journal. */
   stop(): void {
+    this.rest();
+    this.ownership.stop();
+  }
+
+  private rest(): void {
     this.supervisor.stop();
     this.readiness.stop();
     this.isStopped = true;
@@ -214,26 +247,53 @@ export class MailboxNode {
 
   // ---- the journal
 
-  private append(batches: readonly Batch[]): void {
+  private append(batches: readonly Batch[], log: number): void {
     this.observer.appending?.(batches);
     this.isNews = true;
-    this.storeTicksLeft = STORE_TICKS;
-    this.store.append(batches, (error) => {
-      if (error !== null) return this.fail(error);
-      this.observer.appended?.(batches);
-      this.service.durable();
-      this.arm();
-    });
+    this.journalTicksLeft = JOURNAL_TICKS;
+    this.ownership.append(batches, log);
+  }
+
+  private durable(log: number, batches: readonly Batch[]): void {
+    this.observer.appended?.(batches);
+    this.service.durable(log);
+    this.arm();
+  }
+
+  /** Replies are held, and nothing more is asked of these shards until it is known what became of their append. */
+  private unsure(shards: readonly number[], error: Error): void {
+    const { down } = this.service;
+    for (const shard of shards) if (!down.has(shard)) down.add(shard, this.clock.nowMs(), 'unsure');
+    this.observer.unsure?.(shards, error);
+    this.look();
+  }
+
+  private sure(shards: readonly number[]): void {
+    const { down } = this.service;
+    for (const shard of shards) if (down.why(shard) === 'unsure') down.remove(shard);
+    this.observer.unsure?.(shards, null);
+    this.look();
+  }
+
+  /** What was held is answered with a 503. The shards are claimed again, as what fell is, unless their log cannot be trusted. */
+  private gaveUp(log: number, shards: readonly number[], why: WhyDown, error: Error): void {
+    for (const shard of shards) this.terms[shard] = null;
+    this.service.giveUp(log, shards, why, this.clock.nowMs());
+    this.observer.gaveUp?.(shards, why, error);
+    if (why !== 'halted') for (const shard of shards) this.supervisor.fell(shard, error);
+    this.look();
+    this.arm();
   }
 
   /** Nobody knows what the disk holds: 503 to all that waits. */
   private fail(error: Error): void {
+    this.ownership.stop();
     this.observer.failed?.(error);
     this.service.journalFailed();
     this.readiness.look();
   }
 
-  /** What the store lacks has changed: sends are refused, or taken again. */
+  /** What the journal lacks has changed: sends are refused, or taken again. */
   roomChanged(): void {
     this.look();
     this.arm();
@@ -247,18 +307,34 @@ export class MailboxNode {
     this.look();
   }
 
-  /** What it had decided before it fell is on its way to the journal, and is part of it. */
+  /** What it had decided before it fell is on its way to the journal, and is part of it; or its log was given up, and it is not. */
   private rebuild(shard: number, done: (error: unknown, state: ShardState | null) => void): void {
-    this.service.whenDurable((durable) => {
-      if (durable) this.store.rebuild(this.service.shards[shard] as ShardState, done);
-      else done(new Error('journal'), null);
+    const { service } = this;
+    service.whenShardDurable(shard, () => {
+      if (service.isFailed) return done(new Error('journal'), null);
+      this.ownership.claimAgain(shard, this.limits, (result) => {
+        if (isClaim(result)) return done(null, result.state);
+        if (result.why === 'held') service.down.add(shard, this.clock.nowMs(), 'not_owner');
+        done(result.error, null);
+      });
     });
   }
 
   private revive(state: ShardState): void {
-    this.service.revive(state);
-    this.observer.revived?.(state);
-    this.look();
+    const { service, observer } = this;
+    const term = this.ownership.termOf(state.shard);
+    const serves = (): void => {
+      observer.revived?.(state);
+      this.look();
+      this.arm();
+    };
+    if (term === this.terms[state.shard]) {
+      service.revive(state);
+      return serves();
+    }
+    // Of a new term: whoever reads the log must know from where on it is.
+    this.terms[state.shard] = term;
+    service.takeOver(state, this.clock.nowMs(), (durable) => durable && serves());
     this.arm();
   }
 
@@ -272,10 +348,10 @@ export class MailboxNode {
     this.wokenMs = nowMs;
     this.observer.looked?.();
     // Before anything is appended: it takes note of what is in the log when nothing is under way.
-    if (nowMs >= this.storeTickedMs + STORE_TICK_MS) {
-      this.storeTickedMs = nowMs;
-      this.storeTicksLeft = Math.max(0, this.storeTicksLeft - 1);
-      this.store.tick(nowMs);
+    if (nowMs >= this.journalTickedMs + JOURNAL_TICK_MS) {
+      this.journalTickedMs = nowMs;
+      this.journalTicksLeft = Math.max(0, this.journalTicksLeft - 1);
+      this.journal.tick(nowMs);
     }
     this.service.tick(nowMs);
     this.authority.tick(nowMs);
@@ -314,12 +390,14 @@ export class MailboxNode {
   }
 
   private nextWakeMs(): number {
-    const { service, authority, store } = this;
+    const { service, authority, journal } = this;
     if (service.isFailed) return Number.POSITIVE_INFINITY;
     let dueMs = Math.min(service.nextWakeMs(), authority.nextWakeMs());
-    if (store.epoch !== null && authority.quotas.hasChanges) dueMs = Math.min(dueMs, this.wokenMs + NOTES_MS);
+    if (journal.processLog.term !== null && authority.quotas.hasChanges)
+      dueMs = Math.min(dueMs, this.wokenMs + NOTES_MS);
     if (service.streamCount > 0) dueMs = Math.min(dueMs, this.wokenMs + STREAM_LOOK_MS);
-    if (store.lack !== null || this.storeTicksLeft > 0) dueMs = Math.min(dueMs, this.storeTickedMs + STORE_TICK_MS);
+    if (journal.condition !== null || this.journalTicksLeft > 0)
+      dueMs = Math.min(dueMs, this.journalTickedMs + JOURNAL_TICK_MS);
     if (this.isNews || this.readiness.state === 'degraded_writes') dueMs = Math.min(dueMs, this.lookedMs + LOOK_MS);
     return dueMs;
   }

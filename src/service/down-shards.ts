@@ -1,40 +1,67 @@
+import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Reply } from './messages.ts';
 
-/** Shards that serve nothing: something in them threw, and they are being made anew. */
+/** Why a shard serves nothing, and what is answered to whoever needs it. */
+const OUTCOME_OF = {
+  /** Something in it threw, and it is being made anew. */
+  fallen: 'starting',
+  /** Nobody knows what became of its last append: its log is being read. */
+  unsure: 'journal',
+  /** Somebody else has it. */
+  not_owner: 'not_owner',
+  /** Its log is not what was said of it: nobody goes on with it unasked. */
+  halted: 'journal',
+} as const satisfies Record<string, Outcome>;
+export type WhyDown = keyof typeof OUTCOME_OF;
+
+interface Down {
+  readonly why: WhyDown;
+  /** Until when it stays so at least. */
+  readonly untilMs: number;
+}
+
+/** Shards that serve nothing at the moment. */
 export class DownShards {
-  /** Until when it stays so at least, by shard. */
-  private readonly untilMs = new Map<number, number>();
+  private readonly shards = new Map<number, Down>();
 
   get size(): number {
-    return this.untilMs.size;
+    return this.shards.size;
   }
 
   has(shard: number): boolean {
-    return this.untilMs.has(shard);
+    return this.shards.has(shard);
   }
 
-  /** Down from now on, or for longer than was known. */
-  add(shard: number, untilMs: number): void {
-    this.untilMs.set(shard, untilMs);
+  why(shard: number): WhyDown | null {
+    return this.shards.get(shard)?.why ?? null;
+  }
+
+  /** Down from now on, or for longer than was known, or for another reason. */
+  add(shard: number, untilMs: number, why: WhyDown = this.why(shard) ?? 'fallen'): void {
+    this.shards.set(shard, { why, untilMs });
   }
 
   remove(shard: number): void {
-    this.untilMs.delete(shard);
+    this.shards.delete(shard);
   }
 
-  retryAfterMs(shard: number, nowMs: number): number {
-    return Math.max(RETRY_MS_MIN, (this.untilMs.get(shard) ?? nowMs) - nowMs);
+  private retryAfterMs({ untilMs }: Down, nowMs: number): number {
+    return Math.max(RETRY_MS_MIN, untilMs - nowMs);
   }
 
   /** What is answered to everything that needs this shard; null when it serves. */
   refusal(shard: number, nowMs: number): Reply | null {
-    if (!this.has(shard)) return null;
-    return { outcome: 'starting', retryAfterMs: this.retryAfterMs(shard, nowMs) };
+    const down = this.shards.get(shard);
+    if (down === undefined) return null;
+    return { outcome: OUTCOME_OF[down.why], retryAfterMs: this.retryAfterMs(down, nowMs) };
   }
 
   /** All of them, each with the ms after which it is worth asking again. */
-  list(nowMs: number): { readonly shard: number; readonly retryAfterMs: number }[] {
-    return [...this.untilMs.keys()].map((shard) => ({ shard, retryAfterMs: this.retryAfterMs(shard, nowMs) }));
+  list(nowMs: number): { readonly shard: number; readonly why: WhyDown; readonly retryAfterMs: number }[] {
+    return [...this.shards].map(([shard, down]) => ({
+      ...{ shard, why: down.why },
+      retryAfterMs: this.retryAfterMs(down, nowMs),
+    }));
   }
 }
 

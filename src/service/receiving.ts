@@ -130,10 +130,12 @@ export class Receiving {
     for (const polls of this.spine.polls.takeTouched()) {
       for (const poll of polls) {
         if (this.spine.isDown(poll.request.topic)) break;
+        this.spine.commit.begin();
         if (!poll.caller.isValid(nowMs)) this.endPoll(poll, 'cap_auth', []);
         else if (!this.spine.attempt(() => this.servePoll(poll, nowMs), false, poll.caller)) break;
       }
     }
+    this.spine.commit.begin();
     for (let poll = this.spine.polls.takeEnded(nowMs); poll !== undefined; poll = this.spine.polls.takeEnded(nowMs)) {
       this.endPoll(poll, 'ok', []);
     }
@@ -154,7 +156,7 @@ export class Receiving {
 
   private endPoll(poll: LongPoll, outcome: Outcome, deliveries: readonly Delivery[]): void {
     this.spine.polls.remove(poll);
-    this.spine.answer(poll.reply, { outcome, deliveries, ...poll.acks });
+    this.spine.answer(poll.reply, { outcome, deliveries, ...poll.acks }, poll.request.topic);
   }
 
   /** A fact came true: credit of streams, and room under `global_inflight` for whoever waits. */

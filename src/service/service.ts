@@ -1,10 +1,11 @@
+import type { Outcome } from '../../spec/vocabulary.ts';
 import { nextDueMs } from '../core/due.ts';
 import type { Limits } from '../core/limits.ts';
 import { ShardState } from '../core/state.ts';
 import type { ProcessFact, Started } from '../ports.ts';
 import { statsOf } from './answers.ts';
 import { DeadLetters } from './dead-letters.ts';
-import type { DownShards } from './down-shards.ts';
+import type { DownShards, WhyDown } from './down-shards.ts';
 import type { Drains } from './drain.ts';
 import type { BatchItem, Caller, Delivery, Reply, Request, StatsRequest, StreamRequest } from './messages.ts';
 import type { Payloads } from './payloads.ts';
@@ -33,7 +34,7 @@ export class Service {
   constructor(options: SpineOptions) {
     const spine = new Spine(options, {
       fact: (fact) => this.receiving.fact(fact),
-      fell: (state) => this.endWaitingFor(state),
+      fell: (state, outcome) => this.endWaitingFor(state, outcome),
     });
     this.spine = spine;
     this.shards = spine.shards;
@@ -52,7 +53,7 @@ export class Service {
 
   // ---- inputs
 
-  /** Takes over shards that were replayed, at the time that it is by the service clock, which went on since (RT4, TM1). */
+  /** Takes over shards that were replayed and serve, at the time that it is by the service clock, which went on since (RT4, TM1). */
   start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
     if (started !== undefined) {
       this.spine.commit.note(started);
@@ -61,19 +62,37 @@ export class Service {
     for (const shard of this.spine.shards)
       if (shard.nowMs > 0) this.spine.make(shard, [{ name: 'recovered', atMs: nowMs }]);
     this.tick(nowMs);
-    this.whenDurable(done);
+    this.spine.commit.whenNoted(done);
+  }
+
+  /** Takes over one shard as it was replayed: it serves when it is durable that we did. `done`: whether it came to that. */
+  takeOver(state: ShardState, nowMs: number, done: (durable: boolean) => void): void {
+    const { spine } = this;
+    spine.replace(state);
+    spine.nowMs = nowMs;
+    if (state.nowMs > 0) spine.make(state, [{ name: 'recovered', atMs: nowMs }]);
+    spine.commit.whenShardDurable(state.shard, (durable) => {
+      if (durable) spine.down.remove(state.shard);
+      done(durable);
+    });
+    spine.commit.pump();
   }
 
   /** Calls back when everything decided so far is durable, with false when that will never be known. */
   whenDurable(done: (durable: boolean) => void): void {
-    this.spine.commit.whenDurable(done);
+    this.spine.commit.whenAllDurable(done);
+  }
+
+  /** The same for what was decided in this shard. */
+  whenShardDurable(shard: number, done: (durable: boolean) => void): void {
+    this.spine.commit.whenShardDurable(shard, done);
   }
 
   /** Journals what happened to the process; `done` as for a reply: true when all is durable, it and what was before (AC1). */
   remember(fact: ProcessFact, done: (durable: boolean) => void): void {
     if (this.spine.failed) return done(false);
     this.spine.commit.note(fact);
-    this.spine.commit.whenDurable(done);
+    this.spine.commit.whenNoted(done);
     this.spine.commit.pump();
   }
 
@@ -86,6 +105,7 @@ export class Service {
   /** One parsed and authenticated request; `reply` is called once, when everything it rests on is durable (AC1). */
   request(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): void {
     if (this.spine.failed) return reply(JOURNAL_FAILED);
+    this.spine.commit.begin();
     const answer = this.spine.attempt(() => this.handle(request, caller, nowMs, reply), FELL, caller);
     this.spine.observer.decided?.();
     if (answer !== null) this.spine.answer(reply, answer);
@@ -99,6 +119,7 @@ export class Service {
    */
   batch(items: readonly BatchItem[], nowMs: number, reply: (replies: readonly Reply[]) => void): void {
     if (this.spine.failed) return reply(items.map(() => JOURNAL_FAILED));
+    this.spine.commit.begin();
     const replies = items.map(({ request, caller }) => {
       const one = this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL, caller);
       this.spine.observer.decided?.();
@@ -112,6 +133,7 @@ export class Service {
   /** Opens a stream: the consumer is told so, or why not, and then gets what the stream gives. */
   stream(request: StreamRequest, caller: Caller, nowMs: number, consumer: StreamConsumer): void {
     const stream = new Stream(request, caller, consumer);
+    this.spine.commit.begin();
     const opened = this.spine.failed
       ? JOURNAL_FAILED
       : this.spine.attempt(() => this.receiving.open(stream, nowMs), FELL, caller);
@@ -134,9 +156,15 @@ export class Service {
     this.release(unwritten, nowMs, stream.caller);
   }
 
-  /** The journal has made the outstanding append durable. */
-  durable(): void {
-    this.spine.commit.durable();
+  /** The journal has made the outstanding append of this log durable. */
+  durable(log = 0): void {
+    this.spine.commit.durable(log);
+  }
+
+  /** This log is not ours any more, or cannot be gone on with: whoever waits for its shards gets a 503, and they serve nothing. */
+  giveUp(log: number, shards: readonly number[], why: WhyDown, nowMs: number): void {
+    this.spine.nowMs = nowMs;
+    this.spine.giveUp(log, shards, why);
   }
 
   /** The journal has failed: nothing more is promised (journal rule 4). Whoever waits, and replies held back, get 503. */
@@ -194,10 +222,11 @@ export class Service {
     this.receiving.endIf(isOver, all ? 'ok' : 'cap_auth', all ? 'draining' : 'cap_auth');
   }
 
-  /** A shard fell: who waits for it may ask again (BD3). */
-  private endWaitingFor(state: ShardState): void {
-    this.deadLetters.endIf(({ shard }) => shard === state, 'starting');
-    this.receiving.endIf(({ request }) => this.spine.isDown(request.topic), 'starting', 'starting');
+  /** A shard serves nothing: who waits for it may ask again (BD3). */
+  private endWaitingFor(state: ShardState, outcome: Outcome): void {
+    this.spine.commit.begin();
+    this.deadLetters.endIf(({ shard }) => shard === state, outcome);
+    this.receiving.endIf(({ request }) => this.spine.isDown(request.topic), outcome, outcome);
   }
 
   /** The client that waits for this reply is gone: nothing more is done for it. */

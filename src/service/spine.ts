@@ -9,8 +9,8 @@ import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState, Topic } from '../core/state.ts';
 import type { Integrity, Observer, Random } from '../ports.ts';
 import { ClockStamps } from './clock-stamps.ts';
-import { type Effects, GroupCommit } from './commit.ts';
-import { DownShards } from './down-shards.ts';
+import { type CommitEffects, Commits, type Logs, ONE_LOG } from './commits.ts';
+import { DownShards, type WhyDown } from './down-shards.ts';
 import { type BoundName, Drains } from './drain.ts';
 import { LongPolls } from './long-polls.ts';
 import type { AckItem, Caller, Reply } from './messages.ts';
@@ -45,7 +45,9 @@ export interface SpineOptions {
   readonly random: Random;
   readonly integrity: Integrity;
   readonly observer: Observer;
-  readonly effects: Effects;
+  readonly effects: CommitEffects;
+  /** Where facts go; without it all of them go to one log. */
+  readonly logs?: Logs;
   /** What the wall clock shows at a time of the service clock (`ServiceClock`); without it the two are one. */
   readonly instantOf?: (atMs: number) => number;
   /** Each append says what both clocks show (journal rule 10): for a profile whose journal outlives the process. */
@@ -58,8 +60,8 @@ export interface SpineOptions {
 export interface Informed {
   /** A fact came true. */
   fact(fact: Fact): void;
-  /** Something in this shard threw: whatever waits for it waits no longer. */
-  fell(state: ShardState): void;
+  /** This shard serves nothing any more: whatever waits for it waits no longer. */
+  fell(state: ShardState, outcome: Outcome): void;
 }
 
 /**
@@ -75,7 +77,7 @@ export class Spine {
   readonly polls = new LongPolls();
   readonly random: Random;
   readonly integrity: Integrity;
-  readonly commit: GroupCommit;
+  readonly commit: Commits;
   readonly instantOf: (atMs: number) => number;
   readonly stamps: ClockStamps | null;
   /** The latest time that any input brought. */
@@ -83,7 +85,7 @@ export class Spine {
   writesRefused: WritesRefused = null;
   failed = false;
   readonly observer: Observer;
-  private readonly effects: Effects;
+  private readonly effects: CommitEffects;
   private readonly informed: Informed;
   /** The shard that the input at hand entered last: what is thrown then is thrown in it. */
   private entered: ShardState | null = null;
@@ -101,8 +103,8 @@ export class Spine {
     const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
     this.stamps = stamps;
     const { effects } = options;
-    this.commit = new GroupCommit({
-      append: (batches) => effects.append(batches),
+    this.commit = new Commits(options.logs ?? ONE_LOG, {
+      append: (batches, log) => effects.append(batches, log),
       ...(effects.soon === undefined ? {} : { soon: effects.soon }),
       ...(effects.notes === undefined ? {} : { notes: effects.notes }),
       ...(stamps === null ? {} : { stamp: () => stamps.take(this.nowMs) }),
@@ -167,6 +169,7 @@ export class Spine {
   /** Time passes for a shard, and what is due by it is done. */
   advance(shard: ShardState, nowMs: number): void {
     this.entered = shard;
+    this.commit.enter(shard.shard);
     if (nowMs > shard.nowMs) {
       const waiting = shard.waiting.size;
       advance(shard, nowMs);
@@ -187,8 +190,9 @@ export class Spine {
 
   // ---- reply
 
-  /** A reply leaves when all facts decided before it are durable (AC1), and as a 503 when that cannot be known. */
-  answer(reply: (reply: Reply) => void, answer: Reply): void {
+  /** A reply leaves when all facts decided before it are durable (AC1), and as a 503 when that cannot be known. `topic`: it rests on that. */
+  answer(reply: (reply: Reply) => void, answer: Reply, topic?: string): void {
+    if (topic !== undefined) this.shardFor(topic);
     this.commit.whenDurable((durable) => reply(durable ? answer : JOURNAL_FAILED));
   }
 
@@ -202,11 +206,15 @@ export class Spine {
   // ---- what there is
 
   find(msgId: string): Message | undefined {
-    return this.shards[shardOf(msgId)]?.find(msgId);
+    const shard = this.shards[shardOf(msgId)];
+    if (shard !== undefined) this.commit.enter(shard.shard);
+    return shard?.find(msgId);
   }
 
   shardFor(topic: string): ShardState {
-    return this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
+    const shard = this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
+    this.commit.enter(shard.shard);
+    return shard;
   }
 
   /** The message a verb names, unless it is unknown or outside the caller's topics: the same answer (LE3). */
@@ -260,19 +268,31 @@ export class Spine {
     if (state === null || fell === undefined) throw error;
     this.down.add(state.shard, this.nowMs);
     fell(state.shard, error, by?.cause ?? null);
-    this.informed.fell(state);
+    this.informed.fell(state, 'starting');
   }
 
   isDown(topic: string): boolean {
     return this.down.size > 0 && this.down.has(shardOfTopic(topic, this.shards.length));
   }
 
-  /** The shard as it was made anew of all that is durable: it serves again. */
-  revive(state: ShardState): void {
+  /** What is held for this log will never be known: its shards serve nothing, and what they are here counts for nothing. */
+  giveUp(log: number, shards: readonly number[], why: WhyDown): void {
+    for (const shard of shards) this.down.add(shard, this.nowMs, why);
+    this.commit.giveUp(log);
+    for (const shard of shards) this.informed.fell(this.shards[shard] as ShardState, 'journal');
+  }
+
+  /** The shard as it was made anew of all that is durable. */
+  replace(state: ShardState): void {
     const { shards } = this;
     state.limits = (shards[state.shard] as ShardState).limits;
     shards[state.shard] = state;
     this.payloads.count(shards);
+  }
+
+  /** The same, and it serves again. */
+  revive(state: ShardState): void {
+    this.replace(state);
     this.down.remove(state.shard);
   }
 }

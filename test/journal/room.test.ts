@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Disk } from '../../sim/disk.ts';
-import type { Lack } from '../../src/journal/lack.ts';
 import { RESERVE, segmentFile } from '../../src/journal/layout.ts';
 import { Room } from '../../src/journal/room.ts';
 import { capacityOf } from '../../src/journal/segment-file.ts';
 import type { Snapshot } from '../../src/journal/snapshot.ts';
 import { SnapshotSpace } from '../../src/journal/snapshot-space.ts';
+import type { Lack } from '../../src/ports/journal.ts';
 import { Queue, SALT } from '../support/journal.ts';
 
 const SEGMENT_BYTES = 4096;
