@@ -153,12 +153,14 @@ export class FakeLog implements Log {
       throw new Error(`journal: shard ${shard} is not claimed`);
     const entry: Entry = { term: this.term, batches };
     this.last = entry;
+    const behind = this.known.length;
     const arrived: Arrived = {
       log: this.number,
       batches,
-      take: () => this.take(entry),
+      take: () => this.take(entry, behind),
       answer: (end) => {
-        if (end.end === 'durable' && !this.known.includes(entry)) this.known.push(entry);
+        // What is answered when it was sent again already moves nothing.
+        if (end.end === 'durable' && this.last === entry && this.known.length === behind) this.known.push(entry);
         done(end);
       },
     };
@@ -166,8 +168,9 @@ export class FakeLog implements Log {
     else this.journal.onAppend(arrived);
   }
 
-  private take(entry: Entry): AppendEnd {
-    const isNext = this.entries.length === this.known.length && this.entries.at(-1) === this.known.at(-1);
+  /** Only behind what its writer knew as the last when it sent this. */
+  private take(entry: Entry, behind: number): AppendEnd {
+    const isNext = this.entries.length === behind && this.entries.at(-1) === this.known[behind - 1];
     if (!isNext) return REFUSED;
     this.entries.push(entry);
     return DURABLE;
