@@ -104,7 +104,7 @@ export const CONTRACT = {
     lines: true,
     refusals: [...ONE_BODY, 'saturated_streams', 'draining', ...SHARD],
     ackRefusals: RIDING,
-    ends: ['lease_lost', 'cap_auth', 'verifier', 'draining', 'journal', 'internal'],
+    ends: ['lease_lost', 'cap_auth', 'verifier', 'draining', 'journal', 'starting'],
   },
   ack: {
     ...at('ack'),

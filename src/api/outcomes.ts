@@ -23,4 +23,4 @@ export const LEASING: readonly Outcome[] = ['saturated_inflight', ...SHARD];
 /** Of an item of a batch, or of a unit of frames, which may bring a capability of its own and may be too long. */
 export const ITEM: readonly Outcome[] = ['schema', 'internal', 'quota', 'too_large', ...AUTHORIZED];
 /** Of an ack that rides on a recv or begins a stream. */
-export const RIDING: readonly Outcome[] = [...LEASE, 'quota', 'internal'];
+export const RIDING: readonly Outcome[] = ['not_found', 'lease_lost', 'quota', 'starting'];

@@ -41,6 +41,7 @@ describe('answers that are not in the contract', () => {
       [{ route: route('sendBatch') }, { status: 200, body, outcome: 'ok', refusedItems: ['duplicate'] }, null],
       [{ route: route('send') }, { status: 200, body, outcome: 'duplicate' }, null],
       [{ route: route('recvStream') }, { status: 200, body, outcome: 'lease_lost' }, null],
+      [{ route: route('recvStream') }, { status: 200, body, outcome: 'starting' }, null],
       [{ route: route('recvStream') }, { status: 409, body, outcome: 'lease_lost' }, 'lease_lost'],
       [{ route: route('recv') }, { status: 200, body, outcome: 'empty' }, null],
       [{ route: null }, { status: 405, body, outcome: 'method' }, null],
