@@ -1,6 +1,6 @@
 import type { Fact } from '../src/core/facts.ts';
 import type { ProcessFact } from '../src/ports.ts';
-import type { Reply } from '../src/service/messages.ts';
+import type { Delivery, Reply } from '../src/service/messages.ts';
 import type { Ask, Call, Exchange } from './call.ts';
 import type { Fault } from './faults/index.ts';
 import { injectedOf, lastsMs } from './faults/lookup.ts';
@@ -99,6 +99,12 @@ export abstract class Narrator implements RunObserver {
     const text = reply === null ? `${call.ask.verb}: no answer` : `${call.ask.verb}: ${replyText(reply)}`;
     const copy = reply === null ? -1 : (this.copies.get(reply) ?? -1);
     this.say('answer', call.by.name, text, reply === null ? [] : replyIds(reply), call.id, copy);
+  }
+
+  streamed(call: Call, deliveries: readonly Delivery[]): void {
+    if (deliveries.length === 0) return;
+    const ids = deliveries.map(({ msgId }) => msgId);
+    this.say('answer', call.by.name, `stream gives ${ids.map(shortId).join(', ')}`, ids, call.id);
   }
 
   fault(fault: Fault): void {
