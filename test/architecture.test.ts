@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly packages: readonly string[] }>> = {
   spec: { may: ['spec'], packages: ['xstate'] },
   'src/core': { may: ['spec', 'src/core'], packages: [] },
-  'src/ports.ts': { may: ['types of spec', 'types of src/core'], packages: [] },
+  'src/ports.ts': { may: ['types of src/core'], packages: [] },
   'src/ports': { may: ['types of src/core', 'types of src/ports.ts'], packages: [] },
   // What settings name, read without waiting for anybody.
   'src/regular-file.ts': { may: [], packages: [] },
@@ -26,7 +26,15 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
     packages: [],
   },
   'src/observe': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/ports', 'src/observe', 'src/visible.ts'],
+    may: [
+      'spec',
+      'types of src/core',
+      'types of src/node',
+      'src/ports.ts',
+      'src/ports',
+      'src/observe',
+      'src/visible.ts',
+    ],
     packages: ['prom-client', 'consola', 'uuidv7'],
   },
   'src/service': {

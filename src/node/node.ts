@@ -5,11 +5,12 @@ import type { AskRemote } from '../auth/remote.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
 import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
-import type { Batch, Cause, Clock, Integrity, NodeObserver, Random, Started, Timers } from '../ports.ts';
+import type { Batch, Cause, Clock, Integrity, Random, Started, Timers } from '../ports.ts';
 import type { WhyDown } from '../service/down-shards.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
+import type { NodeObserver } from './observer.ts';
 import { Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
 import { Requests } from './requests.ts';
@@ -101,7 +102,7 @@ export class MailboxNode {
     const nothing = Service.empty(journal.shards, settings.limits);
     this.service = new Service({
       shards: claims.map((result) => (isClaim(result) ? result.state : (nothing[result.shard] as ShardState))),
-      logs: { count: journal.logs, process: journal.processLog.number, of: (shard) => journal.logOf(shard) },
+      logs: { count: journal.logs, own: journal.processLog.number, of: (shard) => journal.logOf(shard) },
       random,
       integrity,
       observer,

@@ -1,11 +1,12 @@
 import { ADMIN_TOPIC, type Op } from '../../spec/vocabulary.ts';
 import type { Authority, Capability } from '../auth/authorize.ts';
 import type { Revocation } from '../auth/revocation.ts';
-import type { Clock, NodeObserver, Revoked, Timers } from '../ports.ts';
+import type { Clock, Revoked, Timers } from '../ports.ts';
 import type { Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
 import { authorize, endOf, opOf } from './authorize.ts';
 import type { Client, Exchange } from './exchange.ts';
+import type { NodeObserver } from './observer.ts';
 import { RequestCaller } from './request-caller.ts';
 import { type StreamReader, StreamWriter } from './stream-writer.ts';
 

@@ -1,7 +1,8 @@
 import type { ServerState } from '../../spec/readiness.machine.ts';
 import type { Fact } from '../core/facts.ts';
 import type { Message, ShardState } from '../core/state.ts';
-import type { Batch, Cause, NodeObserver, Revoked } from '../ports.ts';
+import type { NodeObserver } from '../node/observer.ts';
+import type { Batch, Cause, Revoked } from '../ports.ts';
 import { fieldsOf, type Log, placeOf } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { FactObserver } from './observer.ts';

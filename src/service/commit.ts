@@ -22,7 +22,7 @@ export interface Effects {
 }
 
 /** Called with true when what it waits for is durable, with false when that will never be known. */
-export type Held = (durable: boolean) => void;
+type Held = (durable: boolean) => void;
 
 /** What is only noted waits at most so long for an append to go with. */
 const NOTES_MS = 1000;

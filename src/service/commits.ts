@@ -1,17 +1,20 @@
 import type { Fact } from '../core/facts.ts';
 import type { Batch, ProcessFact } from '../ports.ts';
-import { type Effects, GroupCommit, type Held } from './commit.ts';
+import { type Effects, GroupCommit } from './commit.ts';
+
+/** Called with true when what it waits for is durable, with false when that will never be known. */
+type Held = Parameters<GroupCommit['whenDurable']>[0];
 
 /** Which facts go to which log, by its number. */
 export interface Logs {
   readonly count: number;
   /** Where those of the process go. */
-  readonly process: number;
+  readonly own: number;
   of(shard: number): number;
 }
 
 /** All shards of a process share one, and the process too. */
-export const ONE_LOG: Logs = { count: 1, process: 0, of: () => 0 };
+export const ONE_LOG: Logs = { count: 1, own: 0, of: () => 0 };
 
 export interface CommitEffects extends Omit<Effects, 'append'> {
   /** Make these facts durable in this log, then call `durable`. At most one append a log is outstanding. */
@@ -43,13 +46,13 @@ export class Commits {
     return new GroupCommit({
       append: (batches) => append(batches, log),
       ...(soon === undefined ? {} : { soon }),
-      ...(notes === undefined || log !== this.logs.process ? {} : { notes }),
+      ...(notes === undefined || log !== this.logs.own ? {} : { notes }),
       ...(stamp === undefined ? {} : { stamp }),
     });
   }
 
-  private get process(): GroupCommit {
-    return this.each[this.logs.process] as GroupCommit;
+  private get own(): GroupCommit {
+    return this.each[this.logs.own] as GroupCommit;
   }
 
   // ---- facts
@@ -61,7 +64,7 @@ export class Commits {
   }
 
   note(fact: ProcessFact): void {
-    this.process.note(fact);
+    this.own.note(fact);
   }
 
   // ---- what an answer rests on
@@ -98,7 +101,7 @@ export class Commits {
 
   /** and for what happened to the process. */
   whenNoted(held: Held): void {
-    this.process.whenDurable(held);
+    this.own.whenDurable(held);
   }
 
   // ---- appends
@@ -109,16 +112,16 @@ export class Commits {
   }
 
   pumpNotes(nowMs: number): void {
-    this.process.pumpNotes(nowMs);
+    this.own.pumpNotes(nowMs);
   }
 
   stampAlone(): void {
-    this.process.stampAlone();
+    this.own.stampAlone();
   }
 
   /** What is stamped goes with something that is being appended, or will be. */
   get isBusy(): boolean {
-    return this.process.isBusy;
+    return this.own.isBusy;
   }
 
   durable(log: number): void {
