@@ -85,6 +85,7 @@ export class SimNode implements Host {
   private lack: Lack | null = null;
   /** How deep we are in what the process does. */
   private depth = 0;
+  private breach: unknown = null;
   /** How long the machine is away when it stops at an op of its disk. */
   private downMs = 0;
 
@@ -135,6 +136,7 @@ export class SimNode implements Host {
     } finally {
       this.depth--;
     }
+    if (this.breach !== null) throw this.breach;
   }
 
   start(): void {
@@ -201,7 +203,7 @@ export class SimNode implements Host {
         this.kills.fact(shard, fact);
         watch.fact(index, shard, fact);
       },
-      state: (state, missing) => watch.says(index, state, missing),
+      state: (state, missing) => this.told(() => watch.says(index, state, missing)),
       decided: () => watch.decided(index),
       appending: () => watch.appending(index),
       // What falls otherwise is no fault of a schedule, and ends the run.
@@ -216,6 +218,15 @@ export class SimNode implements Host {
         watch.revoked(index, value);
       },
     };
+  }
+
+  /** The actor that tells swallows what is thrown at it: it is thrown when the process has done what it does. */
+  private told(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.breach ??= error;
+    }
   }
 
   /** The process dies at once, or the whole machine, as chance has it. */

@@ -93,6 +93,7 @@ export class Producer {
     for (let i = 0; i < count; i++) {
       const again = items[0] !== undefined && random.chance(rules.repeated);
       const request = again ? random.pick(items) : this.fresh();
+      if (!again && request.payload[0] === POISON) generator.world.faults.began('poison', port.nowMs);
       items.push(random.chance(rules.damaged) ? { ...request, payloadHash: WRONG_HASH } : request);
     }
     generator.call(port, (items[0] as SendRequest).topic, { verb: 'batch', items }, [], TIMEOUT_MS, (reply) => {

@@ -91,11 +91,23 @@ describe('disk faults', () => {
     expect(bench.look()).toBe(bench.states.at(-1));
   });
 
-  it('a full disk and a torn tail: the reserve pays for what is put aside, and the journal opens (rules 3, 5)', () => {
+  it('an append that may make the next snapshot larger than the reserve is for waits before any of it is written (rule 5)', () => {
     const bench = serving(() => null);
     steps(bench, 3);
     const acknowledged = bench.look();
     bench.step(8, 150);
+    bench.queue.clear();
+    bench.disk.crash({ keeps: (sector) => sector === 0 });
+    bench.open();
+    expect(bench.look()).toBe(acknowledged);
+    expect(bench.disk.files('').filter((file) => file.startsWith('torn-'))).toEqual([]);
+  });
+
+  it('a full disk and a torn tail: the reserve pays for what is put aside, and the journal opens (rules 3, 5)', () => {
+    const bench = serving(() => null);
+    steps(bench, 3);
+    const acknowledged = bench.look();
+    bench.step(4, 150);
     bench.queue.clear();
     bench.disk.crash({ keeps: (sector) => sector === 0 });
     bench.disk.capacityBytes = bench.disk.used();
