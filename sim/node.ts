@@ -252,7 +252,7 @@ export class SimNode implements Host {
   troubleVerifier(trouble: VerifierTrouble | null): void {
     if (this.verifier === null || this.verifier.trouble === trouble) return;
     this.verifier.trouble = trouble;
-    this.parts.watch.verifier(this.index, trouble === null);
+    this.parts.watch.verifier(this.index, trouble);
   }
 
   /** Something for this process, which may be gone by then or asleep. */

@@ -13,6 +13,7 @@ import { type Tally, WORLD_ROW } from './checkers/tally.ts';
 import type { Fault } from './faults/index.ts';
 import { type Loop, RECORDS } from './loop.ts';
 import type { Beyond, Opened } from './store.ts';
+import type { VerifierTrouble } from './verifier.ts';
 import type { World } from './world.ts';
 
 const OUTCOME_CODE = Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, i])) as Record<
@@ -246,8 +247,8 @@ export class Watch {
   }
 
   /** The remote verifier of a node falls ill, or is well again. */
-  verifier(node: number, isWell: boolean): void {
-    this.nodes[node]?.verifier?.changed(isWell);
+  verifier(node: number, trouble: VerifierTrouble | null): void {
+    this.nodes[node]?.verifier?.changed(trouble);
   }
 
   /** Other limits are about to be loaded. */

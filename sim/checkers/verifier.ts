@@ -1,10 +1,11 @@
 import type { NodeClock } from '../clock.ts';
+import type { VerifierTrouble } from '../verifier.ts';
 import { Breach } from './breach.ts';
 
 /** What a question may take at most from when it is asked to when nobody can tell. */
 const LATE_MS = 8_000;
 /** An ill verifier is found out within this time of the first question that it leaves, by questions of our own, one a second. */
-const NOTICED_MS = 8_000;
+const NOTICED_MS = 5_000;
 /** One that is well again is found out within this time. */
 const HEALED_MS = 4_000;
 
@@ -14,6 +15,8 @@ export class VerifierChecker {
   isMissing = false;
   private readonly clock: NodeClock;
   private isWell = true;
+  /** One that errs answers: while nothing is known that it has vouched for, that is well enough. */
+  private isSilent = false;
   private changedMs = Number.NEGATIVE_INFINITY;
   private rekeyedMs = Number.NEGATIVE_INFINITY;
   /** What the wall clock had been set by when it was last looked at. */
@@ -25,8 +28,9 @@ export class VerifierChecker {
     this.clock = clock;
   }
 
-  changed(isWell: boolean): void {
-    this.isWell = isWell;
+  changed(trouble: VerifierTrouble | null): void {
+    this.isWell = trouble === null;
+    this.isSilent = trouble === 'silent';
     this.changedMs = this.clock.nowMs();
     this.leftMs = Number.POSITIVE_INFINITY;
   }
@@ -51,6 +55,7 @@ export class VerifierChecker {
     if (this.isWell && nowMs - this.changedMs > LATE_MS) {
       throw new Breach('B8', 'a capability cannot be verified, and the verifier is well');
     }
+    this.noticed(nowMs);
   }
 
   says(missing: boolean): void {
@@ -66,9 +71,12 @@ export class VerifierChecker {
     if (this.isMissing && this.isWell && nowMs - this.changedMs > HEALED_MS) {
       throw new Breach('B8', 'the verifier is still said to be missing, and it is well');
     }
-    if (!this.isMissing && !this.isWell && nowMs - this.leftMs > NOTICED_MS) {
-      throw new Breach('B8', 'the verifier answers nothing, and sends are taken');
-    }
+    this.noticed(nowMs);
+  }
+
+  private noticed(nowMs: number): void {
+    if (this.isMissing || !this.isSilent || nowMs - this.leftMs <= NOTICED_MS) return;
+    throw new Breach('B8', 'the verifier answers nothing, and is not said to be missing');
   }
 
   /** The process is gone. */

@@ -85,13 +85,6 @@ export const PLANTED: readonly PlantedBug[] = [
     '      if (lack === null) return this.fail(error);',
     '      if (lack === null) return written();',
   ),
-  bug(
-    'torn-tail-accepted',
-    'any damaged last frame is taken for one that was cut off (journal rule 3)',
-    'src/journal/walk.ts',
-    "const torn = found.kind === 'none' || found.torn || acceptTornTail;",
-    'const torn = true;',
-  ),
   // ---- leases
   bug(
     'epoch-not-raised',
@@ -408,13 +401,6 @@ export const PLANTED: readonly PlantedBug[] = [
     'if (exchange.client.gone()) {',
   ),
   bug(
-    'verifier-well-for-ever',
-    'a remote verifier that answers nothing is held to be well (BD3)',
-    'src/auth/verifier-health.ts',
-    '      else this.silent++;',
-    '',
-  ),
-  bug(
     'verifier-never-heals',
     'a remote verifier that is well again is not believed (BD3)',
     'src/auth/verifier-health.ts',
@@ -436,6 +422,17 @@ export const FOUND_BY_SCHEDULE: readonly {
   readonly schedule: string;
   readonly rule: string;
 }[] = [
+  {
+    bug: bug(
+      'verifier-well-for-ever',
+      'a remote verifier that answers nothing is held to be well (BD3)',
+      'src/auth/verifier-health.ts',
+      '      else this.silent++;',
+      '',
+    ),
+    schedule: 'verifier-down',
+    rule: 'B8',
+  },
   {
     bug: bug(
       'want-poisons',
