@@ -162,8 +162,8 @@ async function startService(
     authority: authorityOptions(settings, log),
     integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     wakeAt: (atMs) => waker.at(atMs),
-    // What one turn of the event loop brings goes into one append.
-    ...(isKept ? { soon: setImmediate } : {}),
+    // What one turn of the event loop brings goes into one append, and is one reason to look when to wake.
+    soon: setImmediate,
     // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
     overwrites: !isKept,
   });

@@ -41,7 +41,7 @@ export interface NodeOptions {
   readonly observer: NodeObserver;
   /** Asks for a call of `wake` at this time of its clock; one is outstanding, and an earlier one takes its place. */
   readonly wakeAt: (atMs: number) => void;
-  /** Runs something soon, after what else comes in now; without it at once. */
+  /** Runs something soon, after what else comes in now; without it at once. Appends of a log that is kept are gathered by it. */
   readonly soon?: (run: () => void) => void;
   /** Payloads are overwritten when their message is over (I1): for a journal that keeps no reference to them. */
   readonly overwrites: boolean;
@@ -112,7 +112,7 @@ export class MailboxNode {
       effects: {
         append: (batches, log) => this.append(batches, log),
         fell: (shard, error, cause) => this.fell(shard, error, cause),
-        ...(soon === undefined ? {} : { soon }),
+        ...(soon === undefined || !isKept ? {} : { soon }),
         ...(isKept ? { notes: () => this.authority.quotas.changes() } : {}),
       },
     });
