@@ -55,7 +55,7 @@ describe('sim', () => {
   it('run: the same hash in two processes that differ in everything but the seed', async () => {
     const { code, out } = await sim('run', 'clock-jumps', '--check-determinism');
     expect([code, out]).toEqual([0, expect.stringMatching(/^same hash in both processes: [0-9a-f]{64}\n$/)]);
-  }, 60_000);
+  });
 
   it('save, replay, diff, shrink: a failing run becomes a small file that says where it diverges', async () => {
     const [whole, small] = [file('whole.json'), file('small.json')];
@@ -77,7 +77,7 @@ describe('sim', () => {
     const text = readFileSync(small, 'utf8');
     writeFileSync(small, text.replace('"syncMs":{"min":1,"max":1}', '"syncMs":{"min":2,"max":2}'));
     expect((await sim('replay', small)).out).toMatch(/^diverges {3}at step \d+ of \d+; now it goes\n +\d+ /m);
-  }, 60_000);
+  });
 
   it('fuzz: seeds on several threads, the same counts as on one', async () => {
     const [two, one] = await Promise.all(
@@ -87,7 +87,7 @@ describe('sim', () => {
     );
     expect(two).toMatchObject({ exit: 0, caught: [], lastSeed: 16, counts: { runs: 16 } });
     expect(two.counts).toEqual(one.counts);
-  }, 60_000);
+  });
 
   it('fuzz: what breaks is shrunk and saved, and printed with the command that repeats it', async () => {
     const schedule = file('deaf.yaml');
@@ -101,7 +101,7 @@ describe('sim', () => {
     const repeat = /repeat {3}mailbox (sim replay (\S+))/.exec(out);
     expect(existsSync(repeat?.[2] as string)).toBe(true);
     expect((await run(String(repeat?.[1]).split(' '))).code).toBe(10);
-  }, 60_000);
+  });
 
   it('fuzz: a goal that no run of a schedule reaches fails the batch, and is named with both numbers', async () => {
     const schedule = file('vain.yaml');
@@ -113,7 +113,7 @@ describe('sim', () => {
     const { code, out } = await sim('fuzz', schedule, '--seeds', '1..2');
     expect([code, out]).toEqual([11, expect.stringMatching(/^unreached {2}long-polls recoveries 0 of 3$/m)]);
     expect(out).toMatch(/^verdict {4}NEVER REACHED/m);
-  }, 60_000);
+  });
 
   it('export: ShiViz and ITF files', async () => {
     const [shiviz, itf] = [file('run.shiviz'), file('run.itf.json')];
@@ -186,7 +186,7 @@ describe('sim', () => {
         expect.stringMatching(wrong[i]?.[1] as RegExp),
       ]);
     }
-  }, 60_000);
+  });
 
   it('output: a reader that has enough ends the command without an error', async () => {
     const child = new MailboxProcess(['sim', 'list']);
