@@ -66,7 +66,7 @@ export type Answered = (reply: Reply | null) => void;
 /** Told what a stream gives, a piece at a time. */
 export type Streamed = (deliveries: readonly Delivery[]) => void;
 
-/** The client's side of a call in progress; for tables by copy. */
+/** The number of one copy of a call, at most four of each. */
 export const copyId = (call: Call, copy: number): number => call.id * 4 + copy;
 
 /** What is held against the reply of an exchange. */
@@ -80,6 +80,9 @@ export interface Due {
   /** Of a batch: what is held against each item; null where nobody can say. */
   readonly items?: readonly (Expected | null)[];
 }
+
+/** A server cuts a reader that is slower than this. */
+export const WRITE_TIMEOUT_MS = 5_000;
 
 /** One copy of a call at a node. */
 export interface Exchange {

@@ -35,6 +35,7 @@ export class DiskTrouble {
   /** It is not a process that does something to the disk. */
   private isLosing = false;
   private loses: LossOf | null = null;
+  private turnsTail = false;
   /** The frame at hand is written in pieces, which end within sectors; */
   private inPieces = false;
   /** where the last of them, a short one, ended. */
@@ -104,13 +105,26 @@ export class DiskTrouble {
     this.hasLied = true;
   }
 
+  /** A bit of the last frame turns before the next process looks at it. */
+  flipTail(): void {
+    this.turnsTail = true;
+  }
+
   // ---- what goes wrong
 
-  /** What is lost while no process is there: a segment that something was written to, at times with all that come after it. */
+  /** What is lost while no process is there: a segment that something was written to, at times with all that come after it; or a bit. */
   beforeStart(disk: Disk): void {
     const { loses, random } = this;
+    if (loses === null && !this.turnsTail) return;
     const segments = disk.files('').filter((name) => /^log-[0-9]{15}$/.test(name));
     const used = segments.filter((file) => writtenOf(disk.read(file, 0, disk.size(file))) > HEADER_BYTES);
+    const last = used.at(-1);
+    if (this.turnsTail && last !== undefined) {
+      const written = writtenOf(disk.read(last, 0, disk.size(last)));
+      disk.flip(last, written - 1 - random.below(Math.min(TAIL_BYTES, written - HEADER_BYTES)), random.below(8));
+      this.turnsTail = false;
+      this.hasLied = true;
+    }
     // A directory in which nothing else tells that there was a log looks like a new one, and is one.
     const tells = disk.files('').some((name) => name === 'reserve' || name.startsWith('snapshot-'));
     if (loses === null || used.length === 0 || !tells) return;
@@ -209,6 +223,8 @@ class Places {
   }
 }
 
+/** Nearer to its end than this, a frame is damaged as its tail. */
+const TAIL_BYTES = 200;
 /** Of a segment: what it is made with. */
 const HEADER_BYTES = 512;
 

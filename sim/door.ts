@@ -6,7 +6,7 @@ import { type Client, NOBODY, NOTHING_LEASED, type Exchange as NodeExchange } fr
 import type { MailboxNode } from '../src/node/node.ts';
 import type { StreamReader } from '../src/node/stream-writer.ts';
 import type { Cause } from '../src/ports.ts';
-import { type Call, copyId, type Exchange, opOf, type Reply } from './call.ts';
+import { type Call, copyId, type Exchange, opOf, type Reply, WRITE_TIMEOUT_MS } from './call.ts';
 import { headerOf } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
 import type { Kind, Loop } from './loop.ts';
@@ -34,8 +34,6 @@ interface Parts {
 
 /** As `stream_heartbeat` has it. */
 const HEARTBEAT_MS = 15_000;
-/** A reader that takes longer is cut. */
-const WRITE_TIMEOUT_MS = 5_000;
 /** Messages that go out in one piece. */
 const PIECE = 4;
 const CAUSE: Cause = { corrId: '-', peer: '-', scope: '-' };

@@ -8,6 +8,7 @@ import {
   type Exchange,
   type Reply,
   type Streamed,
+  WRITE_TIMEOUT_MS,
 } from './call.ts';
 import type { Group } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
@@ -27,9 +28,6 @@ type Trouble = Link &
     | { readonly kind: 'partition'; readonly direction: Direction }
     | { readonly kind: 'delay' | 'slow_reader'; readonly byMs: number }
   );
-
-/** A server cuts a reader that is slower than this. */
-const WRITE_TIMEOUT_MS = 5_000;
 
 /** A call in progress, as its client sees it. */
 class Flight extends Event {

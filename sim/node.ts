@@ -13,6 +13,7 @@ import { Crash } from './disk.ts';
 import type { Tear } from './disk-trouble.ts';
 import { Door, type Host } from './door.ts';
 import type { FaultLog } from './fault-log.ts';
+import { NODES_MAX } from './faults/parameters.ts';
 import { integrity } from './integrity.ts';
 import { type Loop, RECORDS } from './loop.ts';
 import type { Draws, Range } from './random.ts';
@@ -28,8 +29,6 @@ export const DEFECTS = [
 ] as const;
 export type Defect = (typeof DEFECTS)[number];
 
-/** So that the timers of all nodes have ids of their own. */
-const NODES_MAX = 16;
 /** A process whose journal failed is of no more use; whoever watches it starts another so much later. */
 const FAILED_DOWN_MS = 500;
 /** The process sees that its wall clock was set within this time. */

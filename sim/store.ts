@@ -18,6 +18,7 @@ import { Breach } from './checkers/breach.ts';
 import { PrefixLog } from './checkers/prefix.ts';
 import { Disk } from './disk.ts';
 import { DiskTrouble } from './disk-trouble.ts';
+import { NODES_MAX } from './faults/parameters.ts';
 import { integrity } from './integrity.ts';
 import type { Loop } from './loop.ts';
 import type { Draws, Range } from './random.ts';
@@ -28,7 +29,6 @@ const FRAME_BYTES = 16 * 1024;
 /** Payloads beyond this many bytes are kept in files of their own. */
 const INLINE_BYTES_MAX = 1024;
 const SALT_BYTES = 16;
-const NODES_MAX = 16;
 
 /** Real hashes would cost more than everything else together; this one notices any change of a frame. */
 function frameHashOf(frame: Uint8Array): Uint8Array {

@@ -31,6 +31,7 @@ import { revoke } from './revoke.ts';
 import { keyring, rollover } from './rollover.ts';
 import { shardKill } from './shard-kill.ts';
 import { shortWrite } from './short-write.ts';
+import { tailFlip } from './tail-flip.ts';
 import { verifierDown } from './verifier-down.ts';
 
 /** Drawn from one stream, in this order: a kind more or less here, or in another place, would make all drawn worlds others. */
@@ -42,7 +43,7 @@ export const DRAWN_TOGETHER = [
 ] as const;
 
 /** Drawn each from a stream of its own: here is the place of a new kind, which moves nothing that is drawn for another. */
-export const DRAWN_ALONE = [lostFile, descriptors, limits, verifierDown] as const;
+export const DRAWN_ALONE = [lostFile, descriptors, limits, verifierDown, tailFlip] as const;
 
 /** The kinds that a schedule can have in its `faults`. */
 export const SCHEDULED = [...DRAWN_TOGETHER, ...DRAWN_ALONE] as const;

@@ -60,6 +60,6 @@ describe('kinds of faults', () => {
   it('what may be harmed is known of the kinds that do it, and of no others', () => {
     const harmful = (harm: 'clocks' | 'disk') => PLANNED_KINDS.filter((kind) => mayDamage([{ kind }], harm));
     expect(harmful('clocks')).toEqual(['clock_freeze', 'clock_drift']);
-    expect(harmful('disk')).toEqual(['lost_sync', 'bit_flip', 'misdirected_write', 'lost_file']);
+    expect(harmful('disk')).toEqual(['lost_sync', 'bit_flip', 'misdirected_write', 'lost_file', 'tail_flip']);
   });
 });

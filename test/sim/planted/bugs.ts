@@ -85,6 +85,13 @@ export const PLANTED: readonly PlantedBug[] = [
     '      if (lack === null) return this.fail(error);',
     '      if (lack === null) return written();',
   ),
+  bug(
+    'torn-tail-accepted',
+    'any damaged last frame is taken for one that was cut off (journal rule 3)',
+    'src/journal/walk.ts',
+    "const torn = found.kind === 'none' || found.torn || acceptTornTail;",
+    'const torn = true;',
+  ),
   // ---- leases
   bug(
     'epoch-not-raised',
