@@ -46,7 +46,7 @@ async function asked(cap: string): Promise<LineReader> {
   const [{ msg_id, receipt }] = (await server.post('/v1/recv', { topic: 't' })).body.messages;
   isSlow = true;
   const reader = server.stream({ topic: 't', acks: [{ msg_id, receipt }] }, cap);
-  await until(() => held.length > 0);
+  await until(async () => (await server.metric('streams')) === 1 && held.length > 0);
   return reader;
 }
 
