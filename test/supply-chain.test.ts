@@ -90,6 +90,7 @@ describe('supply chain', () => {
       const listed = execFileSync('tar', ['-tzf', first], { encoding: 'utf8' }).split('\n');
       for (const file of [
         'dist/mailbox.js',
+        'dist/LICENSES.txt',
         'docs/openapi.json',
         'docs/sbom/svc-mailbox.cdx.json',
         'LICENSE',

@@ -104,7 +104,12 @@ async function make(sources, last) {
   }
   const aside = mkdtempSync(join(DIST, ASIDE));
   try {
-    for (const options of programs(aside)) await build({ ...options, absWorkingDir: ROOT });
+    const inputs = [];
+    for (const options of programs(aside)) {
+      const { metafile } = await build({ ...options, absWorkingDir: ROOT, metafile: true });
+      inputs.push(...Object.keys(metafile.inputs));
+    }
+    writeFileSync(join(aside, 'LICENSES.txt'), termsOf(inputs));
     const made = filesIn(aside).map((path) => relative(aside, path));
     const files = Object.fromEntries(made.map((file) => [file, hashOf(join(aside, file))]));
     const superseded = supersededBy(files, last);
@@ -118,6 +123,20 @@ async function make(sources, last) {
   } finally {
     rmSync(aside, { recursive: true, force: true });
   }
+}
+
+/** The terms of every package whose code is in what was built: they go where it goes. */
+function termsOf(inputs) {
+  const packages = new Set(inputs.flatMap((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []));
+  return [...packages]
+    .sort()
+    .map((name) => {
+      const folder = join(ROOT, 'node_modules', name);
+      const file = readdirSync(folder).find((entry) => /^licen[cs]e(\.|$)/i.test(entry));
+      if (file === undefined) throw new Error(`${name}: bundled, and says nothing of its terms`);
+      return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+    })
+    .join('\n\n');
 }
 
 /** What the builds before left, and since when it is of no use; removes what nobody can be about to load. */
