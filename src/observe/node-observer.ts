@@ -76,6 +76,16 @@ export class LoggingObserver implements NodeObserver {
     log.error('shard.parked', { shard, retry_after_ms: forMs, reason: 'it fell again and again', ...placeOf(error) });
   }
 
+  unsure(shards: readonly number[], error: Error | null): void {
+    const { log } = this.parts;
+    if (error === null) log.info('journal.sure', { shards });
+    else log.warn('journal.unsure', { shards, decision: 'denied', reason: error.message });
+  }
+
+  gaveUp(shards: readonly number[], why: string, { message }: Error): void {
+    this.parts.log.error('shard.given_up', { shards, why, decision: 'denied', reason: message });
+  }
+
   revoked({ kind, value }: Revoked, cause: Cause, note: string): void {
     const { log } = this.parts;
     log.warn('capability.revoked', {
