@@ -7,6 +7,7 @@ import type { Store } from '../src/node/store.ts';
 import type { Batch, NodeObserver, Random, Timers } from '../src/ports.ts';
 import { keyringOf } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
+import type { Defect } from './defects.ts';
 import { Crash } from './disk.ts';
 import type { Tear } from './disk-trouble.ts';
 import { Door, type Host } from './door.ts';
@@ -18,13 +19,6 @@ import { ShardKills, Struck } from './shard-kills.ts';
 import { type Opened, SimStore } from './store.ts';
 import { SimVerifier, type VerifierTrouble } from './verifier.ts';
 import type { Watch } from './watch.ts';
-
-/** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
-export const DEFECTS = [
-  ...(['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const),
-  'forget_clocks',
-] as const;
-export type Defect = (typeof DEFECTS)[number];
 
 /** So that the timers of all nodes have ids of their own. */
 const NODES_MAX = 16;

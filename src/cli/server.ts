@@ -7,9 +7,9 @@ import { ConfigError } from '../config/values.ts';
 import { needDescriptors } from '../descriptors.ts';
 import { keepMemoryPrivate } from '../dumps.ts';
 import { type Signer, signerOf } from '../integrity/signature.ts';
-import { flagsOf } from './serve.ts';
 import { serverProcess } from './server-process.ts';
 import { endings, reloader, type Secrets } from './serving.ts';
+import { flagsOf } from './setting-flags.ts';
 import { signals } from './signals.ts';
 import { welcome } from './welcome.ts';
 

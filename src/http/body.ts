@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Expander } from './expand.ts';
+import { Expander, type ExpandFault } from './expand.ts';
 import { type Head, hasBody } from './head.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -12,7 +12,7 @@ const SMALL_BYTES = 64 * 1024;
 export const PIECES_MAX = 2048;
 
 /** Why a body was not read to its end. */
-export type BodyFault = 'too_large' | 'ratio' | 'malformed' | 'memory' | 'pieces' | 'timeout';
+export type BodyFault = ExpandFault | 'too_large' | 'memory' | 'pieces' | 'timeout';
 
 /** Bounds of one body, and of all that are being read at once (D2, D3, D4). */
 export interface BodyRules {

@@ -1,5 +1,4 @@
 import { type BrotliDecompress, createBrotliDecompress, createGunzip, createInflate, type Gunzip } from 'node:zlib';
-import type { BodyFault } from './body.ts';
 
 /** Output is looked at in steps of this size, so that a bomb is seen after its first step (D3). */
 const STEP_BYTES = 64 * 1024;
@@ -14,12 +13,15 @@ type Coding = keyof typeof ENGINES;
 /** One layer, and only of these: no list, no zstd, no x-gzip. */
 export const isCoding = (name: string): name is Coding => Object.hasOwn(ENGINES, name);
 
+/** Why a body was not expanded to its end. */
+export type ExpandFault = 'ratio' | 'malformed';
+
 /** Expands one body as it arrives, within the ratio cap, off the event loop. */
 export class Expander {
   private readonly engine: Gunzip | BrotliDecompress;
   private readonly ratio: number;
   private readonly isGzip: boolean;
-  private readonly finish: (fault: BodyFault | null) => void;
+  private readonly finish: (fault: ExpandFault | null) => void;
   private bytesIn = 0;
   private bytesOut = 0;
   private ended = false;
@@ -31,7 +33,7 @@ export class Expander {
     coding: string,
     rules: { readonly ratio: number },
     take: (chunk: Buffer) => void,
-    finish: (fault: BodyFault | null) => void,
+    finish: (fault: ExpandFault | null) => void,
   ) {
     this.engine = ENGINES[coding as Coding]();
     this.ratio = rules.ratio;

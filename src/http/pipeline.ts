@@ -4,7 +4,6 @@ import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
 import { type Denial, HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
-import type { Item } from '../node/requests.ts';
 import type { StreamRequest } from '../service/messages.ts';
 import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
 import { HttpExchange, type Sink } from './exchange.ts';

@@ -2,10 +2,9 @@ import type { Storage } from '../ports.ts';
 import type { Lack } from './lack.ts';
 import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from './layout.ts';
 import type { Room } from './room.ts';
-import { removeOld, type Snapshot } from './snapshot.ts';
+import { type Covered, removeOld, type Snapshot } from './snapshot.ts';
 import type { SnapshotSpace } from './snapshot-space.ts';
 import { runLater } from './steps.ts';
-import type { LogEnd } from './walk.ts';
 
 /** What the journal tells of itself: for logs, metrics and readiness. */
 export interface JournalEvents {
@@ -14,14 +13,6 @@ export interface JournalEvents {
   compacted(snapshot: Snapshot): void;
   /** A snapshot could not be made; it will be tried again. */
   compactionFailed(error: Error): void;
-}
-
-/** What a snapshot is to be of: everything up to a place in the log, between two frames that are durable. */
-export interface Covered extends LogEnd {
-  /** Of the last frame before it. */
-  readonly sequence: number;
-  /** Nothing after that place is earlier than this: windows and receipts that are over by then are left out. 0: not known. */
-  readonly asOfMs: number;
 }
 
 /** Makes a snapshot off the serving path. */

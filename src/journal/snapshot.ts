@@ -1,6 +1,5 @@
 import type { Storage, StorageReader } from '../ports.ts';
 import { BytesError, Reader, Writer } from './bytes.ts';
-import type { Covered } from './compaction.ts';
 import { beginFrame, NO_HASH, readFrame, type Secret, sealFrame } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
@@ -35,6 +34,14 @@ export interface Snapshot {
   readonly segment: number;
   readonly at: number;
   readonly bytes: number;
+}
+
+/** What a snapshot is to be of: everything up to a place in the log, between two frames that are durable. */
+export interface Covered extends LogEnd {
+  /** Of the last frame before it. */
+  readonly sequence: number;
+  /** Nothing after that place is earlier than this: windows and receipts that are over by then are left out. 0: not known. */
+  readonly asOfMs: number;
 }
 
 const FRAME_BYTES = 256 << 10;

@@ -3,7 +3,7 @@ import type { Capability } from '../auth/authorize.ts';
 import type { Clock, Timers } from '../ports.ts';
 import type { Delivery, Reply } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
-import type { Stream, StreamConsumer } from '../service/streams.ts';
+import type { Stream, StreamConsumer } from '../service/stream.ts';
 import { endOf } from './authorize.ts';
 import type { Exchange } from './exchange.ts';
 

@@ -12,7 +12,7 @@ import { Receiving } from './receiving.ts';
 import { Sending } from './sending.ts';
 import { Settling } from './settling.ts';
 import { JOURNAL_FAILED, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
-import { Stream, type StreamConsumer } from './streams.ts';
+import { Stream, type StreamConsumer } from './stream.ts';
 
 /**
  * The mailbox, sans-I/O: requests, durable acknowledgements and time go in; appends, replies and the next wake-up come out. Every

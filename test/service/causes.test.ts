@@ -4,7 +4,7 @@ import type { Limits } from '../../src/core/limits.ts';
 import type { Cause } from '../../src/ports.ts';
 import type { Caller, Delivery, RecvRequest, Reply, Request } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
-import type { Stream } from '../../src/service/streams.ts';
+import type { Stream } from '../../src/service/stream.ts';
 import fc from '../support/properties.ts';
 import { limitsOf } from '../support/shard.ts';
 

@@ -375,14 +375,14 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     'credit-not-held-by-the-lapsed',
     'a lease that ran out gives its credit back to the stream (B3)',
-    'src/service/streams.ts',
+    'src/service/stream.ts',
     "if (how === 'expired') this.lapsed++;",
     "if (how === 'expired') this.left += 0;",
   ),
   bug(
     'credit-one-too-many',
     'a stream gives one message more than its credit (B3)',
-    'src/service/streams.ts',
+    'src/service/stream.ts',
     'this.request.credit - this.leases.size - this.lapsed',
     'this.request.credit + 1 - this.leases.size - this.lapsed',
   ),
