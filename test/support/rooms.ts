@@ -1,0 +1,205 @@
+/** A folder of the sources or a file of its own, and what it may import. */
+export interface Room {
+  /** What it is, in a line of docs/ARCHITECTURE.md. */
+  readonly is: string;
+  /** Of the project's own, besides itself; `types of` a room stands for its type-only imports. */
+  readonly may: readonly string[];
+  readonly packages: readonly string[];
+  /** No modules of Node. */
+  readonly withoutNode?: true;
+}
+
+const INNER = {
+  spec: {
+    is: 'vocabulary, machine, table, invariants',
+    may: [],
+    packages: ['xstate'],
+    withoutNode: true,
+  },
+  'src/core': {
+    is: 'one shard: state, decide, apply, due',
+    may: ['spec'],
+    packages: [],
+    withoutNode: true,
+  },
+  'src/ports.ts': {
+    is: 'what the inside asks of the outside: clocks, chance, journal, storage, observers, hashes',
+    may: ['types of spec', 'types of src/core'],
+    packages: [],
+  },
+  'src/service': {
+    is: 'sans-I/O: requests, durability and time in, appends and replies out; `spine.ts` is the way that every verb goes',
+    may: ['spec', 'src/core', 'src/auth', 'src/integrity', 'src/ports.ts'],
+    packages: [],
+    withoutNode: true,
+  },
+  'src/auth': {
+    is: 'keyring, capabilities, quotas, revocation, cache',
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/regular-file.ts'],
+    packages: ['macaroons.js', 'hash-wasm'],
+  },
+  'src/integrity': {
+    is: 'BLAKE3, hash chain, signatures',
+    may: ['spec', 'types of src/core', 'src/ports.ts'],
+    packages: ['@napi-rs/blake-hash', 'hash-wasm'],
+  },
+  'src/node': {
+    is: 'a mailbox process, sans-I/O: the service over its store, who may ask it, readiness, shards that fall, when to wake; the server and the simulator run this one',
+    may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports.ts'],
+    packages: ['xstate'],
+    withoutNode: true,
+  },
+  'src/api': {
+    is: 'the contract, one row a route: method, path, ops, schemas of request and answer, every outcome',
+    may: ['spec'],
+    packages: ['typebox'],
+  },
+  'src/http': {
+    is: 'head, JSON, routes, dispatch, replies; `formats/`: one request, a batch, frames, a stream over one list of asks',
+    may: [
+      ...['spec', 'src/api', 'src/service', 'types of src/core', 'types of src/auth'],
+      ...['src/observe', 'src/ports.ts', 'src/node', 'src/wire'],
+    ],
+    // koffi: who is at the other end of a Unix socket only the kernel knows.
+    packages: ['h3', 'typebox', 'prom-client', 'koffi'],
+  },
+  'src/observe': {
+    is: 'metrics, log, ids',
+    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/visible.ts'],
+    packages: ['prom-client', 'consola', 'uuidv7'],
+  },
+  // Recovery is the reducer run over what the journal holds, with the hashes of the wire.
+  'src/journal': {
+    is: 'the embedded journal: log, snapshots, recovery, backup, audit; and the one of memory',
+    may: ['spec', 'src/core', 'src/integrity', 'src/ports.ts', 'src/regular-file.ts'],
+    packages: [],
+  },
+  'src/wire': {
+    is: 'OAP/1 frames, of server and client',
+    may: [],
+    packages: [],
+  },
+  'src/verifier': {
+    is: 'the question to a remote verifier',
+    may: ['types of src/auth'],
+    packages: [],
+  },
+  'src/model': {
+    is: "the explorer, and how its graphs are compared with TLC's",
+    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts'],
+    packages: [],
+  },
+  'src/trace': {
+    is: 'traces: written, checked, read from TLC',
+    may: ['spec', 'src/core', 'src/model', 'src/ports.ts', 'src/visible.ts'],
+    packages: [],
+  },
+  'src/config': {
+    is: 'settings: one table of them, and files, variables and flags that give them',
+    may: ['spec', 'src/core', 'src/regular-file.ts', 'src/visible.ts'],
+    packages: ['smol-toml'],
+  },
+  'src/client': {
+    is: 'the typed client',
+    may: ['spec', 'types of src/api', 'src/integrity', 'src/wire', 'src/ports.ts'],
+    packages: [],
+  },
+  'src/system.ts': {
+    is: 'the clocks, the chance and the timers of the machine',
+    may: ['src/ports.ts'],
+    packages: [],
+  },
+  'src/regular-file.ts': {
+    is: 'files that settings name, read without waiting for anybody',
+    may: [],
+    packages: [],
+  },
+  'src/bounded.ts': {
+    is: 'files of others, never more of them than is asked for',
+    may: ['src/regular-file.ts'],
+    packages: [],
+  },
+  'src/visible.ts': {
+    is: 'text of others made harmless to a terminal',
+    may: [],
+    packages: [],
+  },
+  'src/dumps.ts': {
+    is: 'what Node does not set: no core dump, no tracing',
+    may: [],
+    packages: ['koffi'],
+  },
+  'src/descriptors.ts': {
+    is: 'how many connections the limit of open files leaves',
+    may: ['src/config'],
+    packages: [],
+  },
+} as const satisfies Record<string, Room>;
+
+/** Everything in `src` but the server and the commands. */
+const INSIDE = Object.keys(INNER);
+const PARTS = ['src/store.ts', 'src/waker.ts', 'src/listeners.ts'];
+
+/** Every source file is in one of these, by the first name that it begins with. */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  ...INNER,
+  'src/main.ts': {
+    is: 'the server put together: a process of `src/node` with real clocks, disk and sockets',
+    may: [...INSIDE, ...PARTS],
+    packages: [],
+  },
+  'src/listeners.ts': {
+    is: 'the addresses of a server, and what listens at them',
+    may: INSIDE,
+    packages: ['prom-client'],
+  },
+  'src/store.ts': {
+    is: 'the store of a server: what the settings choose',
+    may: INSIDE,
+    packages: [],
+  },
+  'src/waker.ts': {
+    is: 'wakes the server when time has something to do',
+    may: ['src/ports.ts'],
+    packages: [],
+  },
+  'src/cli': {
+    is: 'one file a command; each loads what it needs when it is given',
+    may: [...INSIDE, 'src/main.ts', 'sim'],
+    packages: ['commander', 'hash-wasm'],
+  },
+  'sim/report/ui': {
+    is: 'the page of a report: it runs in a browser, and shares types with what writes it',
+    may: ['types of sim'],
+    packages: ['preact', '@preact/signals'],
+  },
+  sim: {
+    is: 'world, loop, disk, network, clients, schedules, checkers',
+    may: [
+      ...['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/config', 'src/node'],
+      ...['src/trace', 'src/bounded.ts', 'src/regular-file.ts', 'src/visible.ts'],
+    ],
+    packages: ['yaml', 'typebox'],
+  },
+};
+
+/** The room of a path from the root of the project; null in none. */
+export const roomOf = (path: string): string | null =>
+  Object.keys(ROOMS).find((room) => path === room || path.startsWith(`${room}/`)) ?? null;
+
+const short = (room: string): string => room.replace(/\bsrc\//, '').replace(/\.ts$/, '');
+
+function mayInWords({ may, packages }: Room): string {
+  const isAll = INSIDE.every((room) => may.includes(room));
+  const rest = isAll ? may.filter((room) => !INSIDE.includes(room)) : may;
+  return [...(isAll ? ['everything above'] : []), ...rest.map(short), ...packages].join(', ');
+}
+
+/** The table of docs/ARCHITECTURE.md. */
+export function roomTable(): string {
+  const rows = Object.entries(ROOMS).map(([name, room]) => {
+    const path = name.endsWith('.ts') ? name : `${name}/`;
+    return `| \`${path}\` | ${room.is} | ${mayInWords(room)} |\n`;
+  });
+  return `| room | is | may import |\n|---|---|---|\n${rows.join('')}`;
+}
