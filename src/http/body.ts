@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Expander, type ExpandFault } from './expand.ts';
+import { Expander, type ExpandFault } from './decompress.ts';
 import { type Head, hasBody } from './head.ts';
 
 const EMPTY = Buffer.alloc(0);

@@ -4,8 +4,8 @@ import type { Capability, Session } from '../auth/authorize.ts';
 import { type Client, type Exchange, NOBODY, NOTHING_LEASED } from '../node/exchange.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
 import type { Cause } from '../ports.ts';
+import type { Ledger, Way } from './access-log.ts';
 import { type Head, headOf } from './head.ts';
-import type { Ledger, Way } from './ledger.ts';
 import type { Answer } from './reply.ts';
 import type { Found, Route } from './routes.ts';
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Ledger } from './access-log.ts';
 import { type Connection, knownConnection } from './connection.ts';
-import type { Ledger } from './ledger.ts';
 import type { Lingering } from './lingering.ts';
 import { peerOf } from './peer.ts';
 

@@ -3,11 +3,10 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Session } from '../auth/authorize.ts';
+import type { Ledger } from './access-log.ts';
 import { connectionOf, isKnown, knownConnection } from './connection.ts';
 import { createDispatch, type DispatchMode, type NodeRequestHandler } from './dispatch.ts';
-import type { Ledger } from './ledger.ts';
 import { Lingering } from './lingering.ts';
-import { Newcomers } from './newcomers.ts';
 import { onParserError } from './parser-errors.ts';
 import { Pausable } from './pausable.ts';
 import { peerOf } from './peer.ts';
@@ -16,6 +15,7 @@ import { misdirected, Scrapers } from './scrapers.ts';
 import type { SinkOptions } from './sink.ts';
 import { startingHandler } from './starting.ts';
 import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
+import { Newcomers } from './unauthenticated.ts';
 
 /** Bounds of connections, which may change while the server runs. */
 export interface ConnectionRules {

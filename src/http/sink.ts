@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Session } from '../auth/authorize.ts';
 import { letGo } from '../node/authentication.ts';
+import type { Way } from './access-log.ts';
 import type { Connection } from './connection.ts';
 import type { Sink, StreamOut } from './exchange.ts';
-import type { Way } from './ledger.ts';
 import { peerOf } from './peer.ts';
 import type { Answer } from './reply.ts';
 

@@ -1,9 +1,9 @@
 import type { Session } from '../auth/authorize.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
+import type { Ledger } from './access-log.ts';
 import { connectionOf } from './connection.ts';
 import type { NodeRequestHandler } from './dispatch.ts';
 import { type Head, headOf } from './head.ts';
-import type { Ledger } from './ledger.ts';
 import { type Answer, done, refusal } from './reply.ts';
 import { NodeSink, type SinkOptions } from './sink.ts';
 

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freshSession } from '../../src/auth/authorize.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { DescriptorBudget } from '../../src/descriptors.ts';
-import { Ledger } from '../../src/http/ledger.ts';
+import { Ledger } from '../../src/http/access-log.ts';
 import { ListenError } from '../../src/http/listen-error.ts';
 import { type Listeners, openListeners } from '../../src/listeners.ts';
 import { createLog } from '../../src/observe/log.ts';

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { freshSession } from '../../src/auth/authorize.ts';
 import { attenuateToken } from '../../src/auth/macaroon.ts';
 import { Revocations } from '../../src/auth/revocation.ts';
-import { Ledger } from '../../src/http/ledger.ts';
+import { Ledger } from '../../src/http/access-log.ts';
 import { NodeRoutes } from '../../src/http/node-routes.ts';
 import { ROUTES } from '../../src/http/routes.ts';
 import { startingHandler } from '../../src/http/starting.ts';

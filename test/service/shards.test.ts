@@ -6,8 +6,8 @@ import { formatMsgId } from '../../src/core/msg-id.ts';
 import { ShardState } from '../../src/core/state.ts';
 import type { Batch } from '../../src/ports.ts';
 import type { Caller, Delivery, RecvRequest, Reply, Request, SendRequest } from '../../src/service/messages.ts';
-import { shardOfTopic } from '../../src/service/route.ts';
 import { Service } from '../../src/service/service.ts';
+import { shardOfTopic } from '../../src/service/sharding.ts';
 import { limitsOf } from '../support/shard.ts';
 
 const SHARDS = 4;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseToken } from '../../src/auth/macaroon.ts';
-import { Newcomers } from '../../src/http/newcomers.ts';
+import { Newcomers } from '../../src/http/unauthenticated.ts';
 import { TestCertificate } from '../support/certificates.ts';
 import { TestServer, until } from '../support/server.ts';
 

@@ -1,6 +1,6 @@
 import type { Fact } from '../core/facts.ts';
 import type { ShardState } from '../core/state.ts';
-import type { Payloads } from './payloads.ts';
+import type { Payloads } from './payload-budget.ts';
 
 /** Bounds of BD1, and of memory, that fill up and drain, by the name that `/readyz` gives them. */
 export const BOUNDS = ['shard_capacity', 'dedup_capacity', 'global_inflight', 'payload_memory'] as const;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { execute } from '../../src/core/execute.ts';
-import { DrainRate, Drains } from '../../src/service/drain.ts';
-import { Payloads } from '../../src/service/payloads.ts';
+import { DrainRate, Drains } from '../../src/service/backpressure.ts';
+import { Payloads } from '../../src/service/payload-budget.ts';
 import { sendOf, shardOf } from '../support/shard.ts';
 
 const START = 1_000_000;
