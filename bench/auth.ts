@@ -6,8 +6,8 @@ import { Authority } from '../src/auth/authorize.ts';
 import { freshKey, Keyring } from '../src/auth/keyring.ts';
 import { attenuateToken } from '../src/auth/macaroon.ts';
 import { mint } from '../src/auth/mint.ts';
+import { systemTime } from '../src/platform/system.ts';
 import { ServiceClock } from '../src/service/service-clock.ts';
-import { systemTime } from '../src/system.ts';
 import { median } from './measure.ts';
 
 const TOKENS = 5_000;

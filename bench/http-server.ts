@@ -13,8 +13,8 @@ import { toNodeHandler } from 'h3/node';
 import { freshKey, Keyring } from '../src/auth/keyring.ts';
 import { mint } from '../src/auth/mint.ts';
 import { loadConfig } from '../src/config/load.ts';
-import { startServer } from '../src/main.ts';
 import { createLog } from '../src/observe/log.ts';
+import { startServer } from '../src/server/main.ts';
 
 export type ServerKind = 'raw' | 'h3' | 'direct' | 'through-h3' | 'durable';
 export interface Ready {

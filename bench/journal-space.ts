@@ -12,7 +12,7 @@ import { FileStorage } from '../src/journal/file-storage.ts';
 import { PAYLOADS, SALT_BYTES } from '../src/journal/layout.ts';
 import type { Snapshot } from '../src/journal/snapshot.ts';
 import { workerCompactor } from '../src/journal/worker-compactor.ts';
-import type { Batch } from '../src/ports.ts';
+import type { Batch } from '../src/ports/journal.ts';
 import { append, inFolder, Life, started } from './journal.ts';
 
 const MIB = 1 << 20;
@@ -58,7 +58,7 @@ export function benchSpace({ messages = MANY, depth = 10_000, payloadBytes = 256
     let snapshots = 0;
     const journal = open(folder, segmentBytes, workerCompactor(folder), () => snapshots++);
     const life = new Life(payloadBytes, depth, { limits: LIMITS, msPerFact: MS_PER_FACT });
-    await append(journal, [started(journal.epoch, LIMITS)]);
+    await append(journal, [started(journal.term, LIMITS)]);
     const startedMs = performance.now();
     let most = 0;
     for (let facts = 0, appends = 0; facts < 3 * messages; appends++) {
@@ -108,7 +108,7 @@ export function benchSnapshot({ messages = 1_000_000, payloadBytes = 256, quietS
       endedMs = performance.now();
     });
     const life = new Life(payloadBytes, messages, { limits, shards: SHARDS });
-    await append(journal, [started(journal.epoch, limits, SHARDS)]);
+    await append(journal, [started(journal.term, limits, SHARDS)]);
     // Past the size at which the tables of all shards grow at once: that is a pause of its own.
     while (life.sent < 1.1 * messages) await append(journal, batchesOf(life, 1000));
     // What the filling left to the collector and to the disk is over by then.

@@ -20,8 +20,8 @@ import { EmbeddedJournal } from '../src/journal/embedded.ts';
 import { FileStorage } from '../src/journal/file-storage.ts';
 import { PAYLOADS, SALT_BYTES } from '../src/journal/layout.ts';
 import { recover } from '../src/journal/recover.ts';
-import type { Batch } from '../src/ports.ts';
-import { systemRandom } from '../src/system.ts';
+import { systemRandom } from '../src/platform/system.ts';
+import type { Batch } from '../src/ports/journal.ts';
 import { median } from './measure.ts';
 
 const SEGMENT_BYTES = 32 << 20;
@@ -70,9 +70,9 @@ function openWhole(folder: string, syncs: number[] = []): EmbeddedJournal {
 export const append = (journal: EmbeddedJournal, batches: readonly Batch[]): Promise<void> =>
   new Promise((resolve, reject) => journal.append(batches, (error) => (error === null ? resolve() : reject(error))));
 
-export const started = (epoch: number, limits = LIMITS, shards = 1): Batch => ({
+export const started = (term: number, limits = LIMITS, shards = 1): Batch => ({
   shard: null,
-  facts: [{ name: 'started', atMs: 0, epoch, shards, limits }],
+  facts: [{ name: 'started', atMs: 0, term, shards, limits }],
 });
 
 /** Facts of messages that are sent, received and acked, shard after shard, with so many waiting in all at any time. */
@@ -150,7 +150,7 @@ export async function writeJournal(
 ): Promise<number> {
   const journal = openWhole(folder);
   const life = new Life(payloadBytes, depth);
-  await append(journal, [started(journal.epoch)]);
+  await append(journal, [started(journal.term)]);
   for (let made = 0; made < facts; ) {
     const batches: Batch[] = [];
     while (batches.length < 3000) batches.push(...life.next());
@@ -194,7 +194,7 @@ export function benchAppend({ mib = 256, factsPerSync = 256, rounds = 3 } = {}) 
     const syncs: number[] = [];
     const journal = openWhole(folder, syncs);
     const life = new Life(1024, MANY);
-    await append(journal, [started(journal.epoch)]);
+    await append(journal, [started(journal.term)]);
     const rates: number[] = [];
     const dds: number[] = [];
     const batchBytes = factsPerSync * 1280;

@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS } from '../src/core/limits.ts';
 import { ShardState } from '../src/core/state.ts';
 import { checkJava, tlcJar } from '../src/model/jar.ts';
 import { MODELS, type Model, TLA } from '../src/model/models.ts';
-import { Pair } from '../src/model/pair.ts';
+import { Parallel } from '../src/model/parallel.ts';
 import { spawnTlc } from '../src/model/run-tlc.ts';
 import { parseTlc } from '../src/model/tlc-output.ts';
 import { checkTrace } from '../src/trace/check.ts';
@@ -30,7 +30,7 @@ export async function benchExplorer(names: readonly string[], rounds = 5): Promi
   const models = names.map((name) => MODELS.find((model) => model.name === name) as Model);
   const seen = models.map(() => ({ states: 0, explorer: [] as number[], tlc: [] as number[] }));
   const java = javaIsThere();
-  const pair = new Pair();
+  const pair = new Parallel();
   for (let round = 0; round < rounds; round++) {
     for (const [i, model] of models.entries()) {
       const figures = seen[i] as (typeof seen)[number];

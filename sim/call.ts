@@ -1,7 +1,7 @@
 import type { Op } from '../spec/vocabulary.ts';
 import type { Delivery, Request, Reply as ServiceReply, StreamRequest } from '../src/service/messages.ts';
 import type { Capability, Group } from './capabilities.ts';
-import type { Expected } from './checkers/answers.ts';
+import type { Expected } from './checkers/expected.ts';
 
 /** One of several that are asked together. */
 export type BatchAsk = Extract<Request, { verb: 'send' | 'ack' | 'nack' }>;

@@ -1,4 +1,5 @@
-import type { Clock, Clocks, TimeSource } from '../src/ports.ts';
+import type { Clock, TimeSource } from '../src/ports/clock.ts';
+import type { Clocks } from '../src/ports/process-facts.ts';
 import { ServiceClock } from '../src/service/service-clock.ts';
 import type { Loop } from './loop.ts';
 

@@ -1,4 +1,4 @@
-import { visible } from '../src/visible.ts';
+import { visible } from '../src/platform/visible.ts';
 import { type Happening, Narrator } from './narrate.ts';
 import type { RunObserver } from './watch.ts';
 import type { RunResult, World } from './world.ts';

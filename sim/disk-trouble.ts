@@ -1,4 +1,4 @@
-import type { StorageOp } from '../src/ports.ts';
+import type { StorageOp } from '../src/ports/storage.ts';
 import type { Disk, DiskFault } from './disk.ts';
 import type { Loop } from './loop.ts';
 import type { Draws } from './random.ts';

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { NotBegun } from '../src/journal/lack.ts';
-import type { Storage, StorageOp } from '../src/ports.ts';
+import type { Storage, StorageOp } from '../src/ports/storage.ts';
 import { Inode, type Loss } from './inode.ts';
 
 /** What a disk may do to an op, besides doing it. */

@@ -5,7 +5,7 @@ import { type Denial, HELD_MS, letGo } from '../src/node/authentication.ts';
 import { type Client, NOBODY, NOTHING_LEASED, type Exchange as NodeExchange } from '../src/node/exchange.ts';
 import type { MailboxNode } from '../src/node/node.ts';
 import type { StreamReader } from '../src/node/stream-writer.ts';
-import type { Cause } from '../src/ports.ts';
+import type { Cause } from '../src/ports/observer.ts';
 import { type Call, copyId, type Exchange, opOf, type Reply, WRITE_TIMEOUT_MS } from './call.ts';
 import { headerOf } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';

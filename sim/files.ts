@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { readBounded } from '../src/bounded.ts';
-import { FileRefused } from '../src/regular-file.ts';
-import { visible } from '../src/visible.ts';
+import { readBounded } from '../src/platform/bounded.ts';
+import { FileRefused } from '../src/platform/regular-file.ts';
+import { visible } from '../src/platform/visible.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
 import { ScheduleError } from './yaml.ts';
 

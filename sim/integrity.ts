@@ -1,4 +1,4 @@
-import type { Integrity } from '../src/ports.ts';
+import type { Integrity } from '../src/ports/integrity.ts';
 
 const ZEROS = `b3:${'0'.repeat(56)}`;
 

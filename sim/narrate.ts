@@ -1,5 +1,5 @@
 import type { Fact } from '../src/core/facts.ts';
-import type { ProcessFact } from '../src/ports.ts';
+import type { ProcessFact } from '../src/ports/process-facts.ts';
 import type { Delivery, Reply } from '../src/service/messages.ts';
 import type { Ask, Call, Exchange } from './call.ts';
 import type { Fault } from './faults/index.ts';
@@ -8,8 +8,7 @@ import { fieldOf } from './faults/parameters.ts';
 import type { Loop } from './loop.ts';
 import { idsIn } from './replay/script.ts';
 import type { Beyond } from './store.ts';
-import type { RunObserver } from './watch.ts';
-import type { World } from './world.ts';
+import type { ObservedWorld, RunObserver } from './watch.ts';
 
 export const HAPPENINGS = ['call', 'arrival', 'fact', 'sync', 'reply', 'answer', 'fault', 'crash', 'start'] as const;
 export type HappeningKind = (typeof HAPPENINGS)[number];
@@ -38,7 +37,7 @@ export abstract class Narrator implements RunObserver {
 
   protected abstract tell(happening: Happening): void;
 
-  begin(world: World): void {
+  begin(world: ObservedWorld): void {
     this.loop = world.loop;
   }
 

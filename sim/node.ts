@@ -5,10 +5,12 @@ import { OneLog, type Replayed } from '../src/journal/one-log.ts';
 import { claimAll } from '../src/node/claim-all.ts';
 import { MailboxNode, type NodeSettings } from '../src/node/node.ts';
 import type { NodeObserver } from '../src/node/observer.ts';
-import type { Claim, Lack, Unclaimed } from '../src/ports/journal.ts';
-import type { Batch, Random, Timers } from '../src/ports.ts';
+import type { Timers } from '../src/ports/clock.ts';
+import type { Batch, Claim, Lack, Unclaimed } from '../src/ports/journal.ts';
+import type { Random } from '../src/ports/random.ts';
 import { keyringOf } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
+import type { Defect } from './defects.ts';
 import { Crash } from './disk.ts';
 import type { Tear } from './disk-trouble.ts';
 import { Door, type Host } from './door.ts';
@@ -21,13 +23,6 @@ import { ShardKills, Struck } from './shard-kills.ts';
 import { type Opened, SimStore } from './store.ts';
 import { SimVerifier, type VerifierTrouble } from './verifier.ts';
 import type { Watch } from './watch.ts';
-
-/** Deliberate defects of the world around the shipped code, so that negative schedules can prove that the checkers see them. */
-export const DEFECTS = [
-  ...(['reply_before_sync', 'forget_acks', 'stuck_clock', 'deaf_to_revocation'] as const),
-  'forget_clocks',
-] as const;
-export type Defect = (typeof DEFECTS)[number];
 
 /** A process whose journal failed is of no more use; whoever watches it starts another so much later. */
 const FAILED_DOWN_MS = 500;
@@ -349,10 +344,10 @@ export class SimNode implements Host {
   // ---- the journal
 
   /** What this process keeps things in. */
-  private journalOf({ epoch, shards, limits, processFacts, clocks }: Opened): OneLog {
+  private journalOf({ term, shards, limits, processFacts, clocks }: Opened): OneLog {
     const { store } = this;
     return new OneLog({
-      ...{ term: epoch, shards, contents: { limits, processFacts, clocks } },
+      ...{ term, shards, contents: { limits, processFacts, clocks } },
       append: (batches, done) => this.append(batches, done),
       replay: (state, limits, done) => this.replay(state.shard, limits, done),
       snapshot: (done) => store.snapshot(done),

@@ -1,4 +1,4 @@
-import type { Random } from '../src/ports.ts';
+import type { Random } from '../src/ports/random.ts';
 
 /** FNV-1a: spreads a name over the seed space. */
 function hashOf(text: string): number {

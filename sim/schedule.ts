@@ -7,25 +7,13 @@ import type { CapabilityRules } from './clients/issuer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
 import type { StreamerRules } from './clients/streamer.ts';
+import { DEFECTS } from './defects.ts';
 import type { PlannedFault } from './faults/index.ts';
 import { NODES_MAX, SHARDS_MAX } from './faults/parameters.ts';
 import { readFault } from './faults/plan.ts';
-import { DEFECTS } from './node.ts';
-import type { Range } from './random.ts';
+import { type NetworkRules, QUIET } from './network-rules.ts';
 import { SETTLE_BY, type Setup } from './setup.ts';
 import { Fields } from './yaml.ts';
-
-/** How the network treats one message, each way. Probabilities 0..1. */
-export interface NetworkRules {
-  readonly latencyMs: Range;
-  readonly drop: number;
-  readonly duplicate: number;
-  /** Ten times the latency for this message: it is overtaken. */
-  readonly reorder: number;
-  readonly lostReply: number;
-  /** The client is gone when its reply is about to be written. */
-  readonly gone: number;
-}
 
 /** A fault schedule, read and in range. Times in ms of simulated time. */
 export interface Schedule {
@@ -49,10 +37,6 @@ export interface Schedule {
 const DAY_MS = 86_400_000;
 /** Simulated time is kept in 32 bits by the hash. */
 const DURATION_MS_MAX = 20 * DAY_MS;
-export const QUIET: NetworkRules = {
-  ...{ latencyMs: { min: 1, max: 5 }, drop: 0, duplicate: 0, reorder: 0, lostReply: 0, gone: 0 },
-};
-
 /** @throws ScheduleError naming file, line, column, field and limit */
 export function parseSchedule(text: string, file: string): Schedule {
   const f = Fields.parse(text, file);

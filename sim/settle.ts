@@ -1,8 +1,11 @@
 import type { Delivery } from '../src/service/messages.ts';
-import type { Call, Client } from './call.ts';
+import type { Answered, Call, Client } from './call.ts';
 import { type Capability, GROUPS, nonceOf, PLENTY } from './capabilities.ts';
-import { isHealed, nodeOfTopic, topicOf } from './setup.ts';
-import type { World } from './world.ts';
+import type { Loop } from './loop.ts';
+import type { Network } from './network.ts';
+import type { SimNode } from './node.ts';
+import { isHealed, nodeOfTopic, type Setup, topicOf } from './setup.ts';
+import type { Watch } from './watch.ts';
 
 /** Calls of the end phase are numbered from here. */
 export const SETTLE_CALLS_FROM = 2 ** 28;
@@ -11,18 +14,33 @@ const TIMEOUT_MS = 5_000;
 const WAIT_MS = 1_000;
 const PLAIN = [{ outMs: 1, backMs: 1, end: 'answered' }] as const;
 
+/** What the end phase does with the world. */
+export interface SettlingWorld {
+  readonly setup: Setup;
+  readonly loop: Loop;
+  readonly network: Network;
+  readonly nodes: readonly SimNode[];
+  readonly watch: Watch;
+  /** Root keys that are in use, the newest last. */
+  readonly keys: readonly number[];
+  /** Messages that are not settled yet. */
+  readonly pending: number;
+  serves(node: number): boolean;
+  until(ms: number): void;
+}
+
 /**
  * The faults are over, the nodes that heal run and are reached, and one client a topic takes what is there: every message
  * they accepted must be acked or dead-lettered within the bound (DeliveredLive), and a fresh send must be accepted. No
  * chance in it.
  */
 export class Settlement {
-  private readonly world: World;
+  private readonly world: SettlingWorld;
   private readonly capability: Capability;
   private calls = SETTLE_CALLS_FROM;
   private readonly unanswered = new Set<string>();
 
-  constructor(world: World) {
+  constructor(world: SettlingWorld) {
     this.world = world;
     const { topic, ops } = GROUPS.sweepers;
     const name = `sweepers#${world.keys.at(-1)}`;
@@ -59,7 +77,7 @@ export class Settlement {
     return this.unsettled();
   }
 
-  private call(by: Client, topic: string, ask: Call['ask'], answer: Parameters<World['network']['call']>[1]): void {
+  private call(by: Client, topic: string, ask: Call['ask'], answer: Answered): void {
     const { setup, network, loop } = this.world;
     const node = nodeOfTopic(setup, topic);
     const [id, atMs] = [++this.calls, loop.nowMs];

@@ -1,5 +1,5 @@
 import type { Limits } from '../src/core/limits.ts';
-import type { Defect } from './node.ts';
+import type { Defect } from './defects.ts';
 import type { Range } from './random.ts';
 
 /** How the clients of the end phase behave: they ack what they get, or take it and say nothing. */

@@ -3,6 +3,7 @@ import type { Limits } from '../src/core/limits.ts';
 import type { Message, ShardState } from '../src/core/state.ts';
 import { Reader } from '../src/journal/bytes.ts';
 import { EmbeddedJournal, JournalRefused } from '../src/journal/embedded.ts';
+import { runLater } from '../src/journal/file-work.ts';
 import { HEADER_BYTES } from '../src/journal/frame.ts';
 import { lackOf } from '../src/journal/lack.ts';
 import { readRecord } from '../src/journal/record.ts';
@@ -10,9 +11,8 @@ import type { Recovered } from '../src/journal/recover.ts';
 import { contentsOf } from '../src/journal/replica.ts';
 import { imagesIn, shardPieces } from '../src/journal/shard-images.ts';
 import { compact } from '../src/journal/snapshot.ts';
-import { runLater } from '../src/journal/steps.ts';
-import type { Contents, Lack } from '../src/ports/journal.ts';
-import type { Batch, StorageOp } from '../src/ports.ts';
+import type { Batch, Contents, Lack } from '../src/ports/journal.ts';
+import type { StorageOp } from '../src/ports/storage.ts';
 import { Service } from '../src/service/service.ts';
 import { Breach } from './checkers/breach.ts';
 import { PrefixLog } from './checkers/prefix.ts';
@@ -61,7 +61,7 @@ export interface StoreParts {
 /** What a process finds on its disk. */
 export interface Opened extends Contents {
   readonly shards: readonly ShardState[];
-  readonly epoch: number;
+  readonly term: number;
   /** Of the append that was under way: what is there after all. */
   readonly survived: readonly Batch[];
   /** A write was cut off, and put aside. */
@@ -73,7 +73,7 @@ export interface Opened extends Contents {
 /** Why a node whose disk was damaged is of no more use: the journal refused it, or what was durable is not all there. */
 export type Beyond = 'refused' | 'shortened';
 
-/** The shipped journal of one node over its simulated disk, as `src/store.ts` opens the one of a server. */
+/** The shipped journal of one node over its simulated disk, as `src/server/store.ts` opens the one of a server. */
 export class SimStore {
   readonly disk: Disk;
   readonly trouble: DiskTrouble;
@@ -138,7 +138,7 @@ export class SimStore {
     return {
       shards: shards.length > 0 ? shards : Service.empty(parts.shards, parts.limits),
       ...contentsOf(recovered?.replica),
-      epoch: journal.epoch,
+      term: journal.term,
       survived,
       torn: recovered !== null && recovered.tail.tornEnd > recovered.tail.at,
       damaged: this.believed(recovered?.damagedPayloads.map(({ msgId }) => msgId) ?? []),

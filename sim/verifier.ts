@@ -1,6 +1,6 @@
 import { Authority } from '../src/auth/authorize.ts';
 import type { AskRemote } from '../src/auth/remote.ts';
-import type { Clock } from '../src/ports.ts';
+import type { Clock } from '../src/ports/clock.ts';
 import { keyringOf } from './capabilities.ts';
 import type { Draws, Range } from './random.ts';
 

@@ -4,17 +4,18 @@ import type { AuthFailure } from '../src/auth/authorize.ts';
 import type { Fact } from '../src/core/facts.ts';
 import type { Limits } from '../src/core/limits.ts';
 import type { ShardState } from '../src/core/state.ts';
-import type { ProcessFact } from '../src/ports.ts';
+import type { ProcessFact } from '../src/ports/process-facts.ts';
 import type { AckItem, Delivery } from '../src/service/messages.ts';
 import { type Call, copyId, type Exchange, type Reply } from './call.ts';
 import type { HistoryChecker } from './checkers/history.ts';
 import type { NodeChecker } from './checkers/node.ts';
 import { type Tally, WORLD_ROW } from './checkers/tally.ts';
+import type { NodeClock } from './clock.ts';
 import type { Fault } from './faults/index.ts';
 import { type Loop, RECORDS } from './loop.ts';
+import type { Setup } from './setup.ts';
 import type { Beyond, Opened } from './store.ts';
 import type { VerifierTrouble } from './verifier.ts';
-import type { World } from './world.ts';
 
 const OUTCOME_CODE = Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, i])) as Record<
   Outcome,
@@ -25,13 +26,20 @@ const FACT_CODE: Readonly<Record<Fact['name'], number>> = {
   recovered: 9,
 };
 
+/** What an observer sees of the world that it watches. */
+export interface ObservedWorld {
+  readonly setup: Setup;
+  readonly loop: Loop;
+  readonly nodes: readonly { readonly clock: NodeClock }[];
+}
+
 /**
  * Watches a run from outside: a trace, a report, an export. Called in the order in which things happen, before the checkers
  * look at them: what breaks a rule is seen too. Cannot change anything.
  */
 export interface RunObserver {
   /** The run begins in this world; nothing has happened yet. */
-  begin?(world: World): void;
+  begin?(world: ObservedWorld): void;
   /** A client makes a call; its copies are on their way. */
   called?(call: Call): void;
   /** A copy is at its node; `refused` says why its capability is no good. */

@@ -11,7 +11,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { durationMs, durationText } from '../src/config/values.ts';
-import { echoed, named, visible } from '../src/visible.ts';
+import { echoed, named, visible } from '../src/platform/visible.ts';
 import type { Range } from './random.ts';
 
 /** A schedule is wrong: file, line, column, field and limit. */

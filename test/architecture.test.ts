@@ -1,188 +1,77 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { circlesIn, filesIn, importsIn, textOf } from './support/imports.ts';
+import { ROOMS, roomOf, roomTable } from './support/rooms.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
+const DOCUMENT = join(ROOT, 'docs/ARCHITECTURE.md');
 
-/** What each room may import of the project's own; `core types` stands for the type-only imports of src/core. */
-const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly packages: readonly string[] }>> = {
-  spec: { may: ['spec'], packages: ['xstate'] },
-  'src/core': { may: ['spec', 'src/core'], packages: [] },
-  'src/ports.ts': { may: ['types of src/core'], packages: [] },
-  'src/ports': { may: ['types of src/core', 'types of src/ports.ts'], packages: [] },
-  // What settings name, read without waiting for anybody.
-  'src/regular-file.ts': { may: [], packages: [] },
-  'src/auth': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/ports', 'src/regular-file.ts', 'src/auth'],
-    packages: ['macaroons.js', 'hash-wasm'],
-  },
-  'src/integrity': {
-    may: ['spec', 'types of src/core', 'src/ports.ts', 'src/ports', 'src/integrity'],
-    packages: ['@napi-rs/blake-hash', 'hash-wasm'],
-  },
-  // Recovery is the reducer run over what the journal holds, with the hashes of the wire.
-  'src/journal': {
-    may: ['spec', 'src/core', 'src/integrity', 'src/ports.ts', 'src/ports', 'src/regular-file.ts', 'src/journal'],
-    packages: [],
-  },
-  'src/observe': {
-    may: [
-      'spec',
-      'types of src/core',
-      'types of src/node',
-      'src/ports.ts',
-      'src/ports',
-      'src/observe',
-      'src/visible.ts',
-    ],
-    packages: ['prom-client', 'consola', 'uuidv7'],
-  },
-  'src/service': {
-    may: ['spec', 'src/core', 'src/auth', 'src/integrity', 'src/ports.ts', 'src/ports', 'src/service'],
-    packages: [],
-  },
-  'src/node': {
-    may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports.ts', 'src/ports', 'src/node'],
-    packages: ['xstate'],
-  },
-  // The contract of the interface: what is asked, what is answered.
-  'src/api': { may: ['spec', 'src/api'], packages: ['typebox'] },
-  'src/http': {
-    may: [
-      'spec',
-      'src/api',
-      'src/service',
-      'types of src/core',
-      'types of src/auth',
-      'types of src/observe',
-      'src/observe',
-      'src/ports.ts',
-      'src/ports',
-      'src/node',
-      'src/wire',
-      'src/http',
-    ],
-    // koffi: who is at the other end of a Unix socket only the kernel knows.
-    packages: ['h3', 'typebox', 'prom-client', 'koffi'],
-  },
-  // The bytes that server and client both speak.
-  'src/wire': { may: ['src/wire'], packages: [] },
-  'src/model': {
-    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports.ts', 'src/ports', 'src/model'],
-    packages: [],
-  },
-  'src/trace': {
-    may: ['spec', 'src/core', 'src/model', 'src/ports.ts', 'src/ports', 'src/trace', 'src/visible.ts'],
-    packages: [],
-  },
-  'src/config': {
-    may: ['spec', 'src/core', 'src/regular-file.ts', 'src/config', 'src/visible.ts'],
-    packages: ['smol-toml'],
-  },
-  // Files of others, never more of them than is asked for.
-  'src/bounded.ts': { may: ['src/regular-file.ts'], packages: [] },
-  // What a terminal would act on, made visible.
-  'src/visible.ts': { may: [], packages: [] },
-  'src/verifier': { may: ['types of src/auth', 'src/verifier'], packages: [] },
-  'src/system.ts': { may: ['src/ports.ts', 'src/ports'], packages: [] },
-
-  // Limits of a process that Node does not set.
-  'src/dumps.ts': { may: [], packages: ['koffi'] },
-  'src/descriptors.ts': { may: ['src/config'], packages: [] },
-  'src/client': {
-    may: ['spec', 'types of src/api', 'src/integrity', 'src/wire', 'src/client', 'src/ports.ts', 'src/ports'],
-    packages: [],
-  },
-  // The page of a report: it runs in a browser, and shares types with what writes it.
-  'sim/report/ui': { may: ['sim/report/ui', 'types of sim'], packages: ['preact', '@preact/signals'] },
-  sim: {
-    may: [
-      'spec',
-      'src/core',
-      'src/service',
-      'src/auth',
-      'src/journal',
-      'src/ports.ts',
-      'src/ports',
-      'src/config',
-      'src/node',
-      'src/trace',
-      'src/bounded.ts',
-      'src/regular-file.ts',
-      'src/visible.ts',
-      'sim',
-    ],
-    packages: ['yaml', 'typebox'],
-  },
-};
-const FREE = ['src/cli', 'src/main.ts', 'src/listeners.ts', 'src/store.ts', 'src/waker.ts'];
-
-interface Import {
-  readonly file: string;
-  readonly room: string;
-  readonly target: string;
-  readonly typeOnly: boolean;
-}
-
-const filesIn = (folder: string): string[] =>
-  readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(tsx?|js)$/.test(entry.name))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
-
-const roomOf = (path: string): string =>
-  [...Object.keys(ROOMS), ...FREE].find((room) => path === room || path.startsWith(`${room}/`)) ?? `(no room) ${path}`;
-
-const sources = ['spec', 'src', 'sim'].filter((room) => existsSync(join(ROOT, room))).flatMap(filesIn);
-
-function importsOf(file: string): Import[] {
-  const text = readFileSync(join(ROOT, file), 'utf8');
-  const found: Import[] = [];
-  for (const match of text.matchAll(/^(?:import|export)\s+(type\s)?([^'";]*?from\s+)?'([^']+)'/gms)) {
-    const specifier = match[3] as string;
-    const target = specifier.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), specifier)) : specifier;
-    found.push({ file, room: roomOf(file), target, typeOnly: match[1] !== undefined });
-  }
-  return found;
-}
+const sources = ['spec', 'src', 'sim'].flatMap(filesIn);
+const imports = sources.flatMap((file) => importsIn(file, textOf(file)));
+/** A path of the project between backticks; those with a pattern in them are none. */
+const PATH_IN_TEXT = /`((?:spec|src|sim|tools|test|bench|tla|docs|examples)\/[\w./-]+)`/g;
+/** What stands in the project itself, and is no package. */
+const isOwn = (target: string): boolean => /^(spec|src|sim|tools|test|bench|tla|package\.json)\b/.test(target);
 
 describe('architecture', () => {
-  it('rooms: every source file is in one', () => {
-    expect(sources.map(roomOf).filter((room) => room.startsWith('(no room)'))).toEqual([]);
+  it('rooms: every source file is in one, and every room has one', () => {
+    expect(sources.filter((file) => roomOf(file) === null)).toEqual([]);
+    expect(Object.keys(ROOMS).filter((room) => !sources.some((file) => roomOf(file) === room))).toEqual([]);
     expect(sources.length).toBeGreaterThan(15);
   });
 
   it('rooms: import only what the table allows', () => {
     const wrong: string[] = [];
-    for (const { file, room, target, typeOnly } of sources.flatMap(importsOf)) {
-      const rule = ROOMS[room];
-      if (rule === undefined) continue;
-      const external = !/^(spec|src|sim)\b/.test(target);
-      if (external) {
-        const isNode = target.startsWith('node:');
-        const allowed = isNode
-          ? room !== 'spec' && room !== 'src/core'
-          : rule.packages.some((name) => target === name || target.startsWith(`${name}/`));
-        if (!allowed) wrong.push(`${file} imports ${target}`);
-        continue;
-      }
+    for (const { file, target, typeOnly } of imports) {
+      const room = roomOf(file) as string;
+      const { may, packages, withoutNode = false } = ROOMS[room]!;
       const there = roomOf(target);
-      const allowed = rule.may.includes(there) || (typeOnly && rule.may.includes(`types of ${there}`));
+      const allowed = isOwn(target)
+        ? there === room || may.includes(`${there}`) || (typeOnly && may.includes(`types of ${there}`))
+        : target.startsWith('node:')
+          ? !withoutNode
+          : packages.some((name) => target === name || target.startsWith(`${name}/`));
       if (!allowed) wrong.push(`${file} imports ${typeOnly ? 'types of ' : ''}${target}`);
     }
     expect(wrong).toEqual([]);
   });
 
-  it('rooms: nobody imports main, cli or sim but themselves', () => {
-    const wrong = sources
-      .flatMap(importsOf)
-      .filter(
-        ({ room, target }) =>
-          /^(src\/main\.ts|src\/listeners\.ts|src\/cli\/|sim\/)/.test(target) &&
-          !FREE.includes(room) &&
-          !room.startsWith('sim'),
-      )
-      .map(({ file, target }) => `${file} imports ${target}`);
-    expect(wrong).toEqual([]);
+  it('rooms: nobody but the commands may import the server, the commands or the simulator', () => {
+    const outer = /^(types of )?(src\/(main|listeners|store|waker)\.ts|src\/cli|sim)$/;
+    const inner = Object.entries(ROOMS).filter(([name]) => !/^(src\/main\.ts|src\/cli|sim\/report\/ui)$/.test(name));
+    expect(
+      inner.flatMap(([name, { may }]) => may.filter((room) => outer.test(room)).map((room) => [name, room])),
+    ).toEqual([]);
+  });
+
+  it('rooms: docs/ARCHITECTURE.md has the table of them (UPDATE_DOCS=1 writes it)', () => {
+    const written = readFileSync(DOCUMENT, 'utf8');
+    const made = written.replace(
+      /(<!-- rooms -->\n)[\s\S]*?(<!-- \/rooms -->)/,
+      (_, open, close) => open + roomTable() + close,
+    );
+    if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOCUMENT, made);
+    else expect(written).toBe(made);
+    expect(made).toContain('| `src/core/` | one shard');
+  });
+
+  it('imports: none of them go in circles, those of types and those made later included', () => {
+    expect(circlesIn(imports).map((circle) => circle.join(' -> '))).toEqual([]);
+  });
+
+  it('imports: a circle is found however it is closed', () => {
+    const circles = (b: string): string[][] =>
+      circlesIn([...importsIn('a.ts', "import { b } from './b.ts';\n"), ...importsIn('b.ts', b)]);
+    const closed = [['a.ts', 'b.ts']];
+    expect(circles("import {\n  a,\n} from './a.ts';")).toEqual(closed);
+    expect(circles("import type { A } from './a.ts';")).toEqual(closed);
+    expect(circles("export * from './a.ts';")).toEqual(closed);
+    expect(circles("import './a.ts';")).toEqual(closed);
+    expect(circles("const { a } = await import('./a.ts');")).toEqual(closed);
+    expect(circles("let a: import('./a.ts').A;")).toEqual(closed);
+    expect(circles("import { c } from './c.ts';")).toEqual([]);
+    expect(circles("import { b } from './b.ts';")).toEqual([['b.ts']]);
   });
 
   it('spec, core, service and node: no clock, no randomness, no timers, no promises, no node', () => {
@@ -190,7 +79,7 @@ describe('architecture', () => {
       /(?<!\.)\b(Date|setTimeout|setInterval|setImmediate|queueMicrotask|Promise|async|await|process|performance|fetch|crypto)\b|Math\.random/;
     const wrong: string[] = [];
     for (const file of sources.filter((path) => /^(spec|src\/core|src\/service|src\/node)\//.test(path))) {
-      const code = readFileSync(join(ROOT, file), 'utf8')
+      const code = textOf(file)
         .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
         .replace(/'[^'\n]*'|`[^`]*`/g, "''");
       const hit = forbidden.exec(code);
@@ -199,12 +88,21 @@ describe('architecture', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('documents: the files that they name are there', () => {
+    const documents = [...readdirSync(ROOT), ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].filter(
+      (name) => name.endsWith('.md') && name !== 'CHANGELOG.md',
+    );
+    const named = documents.flatMap((name) =>
+      [...readFileSync(join(ROOT, name), 'utf8').matchAll(PATH_IN_TEXT)].map(([, path]) => `${name}: ${path}`),
+    );
+    expect(named.length).toBeGreaterThan(200);
+    expect(named.filter((one) => !existsSync(join(ROOT, one.slice(one.indexOf(': ') + 2))))).toEqual([]);
+  });
+
   it('tests: no title is used twice in a file', () => {
     const wrong: string[] = [];
     for (const file of filesIn('test')) {
-      const titles = [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^\s*it\('((?:[^'\\]|\\.)*)'/gm)].map(
-        (m) => m[1],
-      );
+      const titles = [...textOf(file).matchAll(/^\s*it\('((?:[^'\\]|\\.)*)'/gm)].map((m) => m[1]);
       for (const title of new Set(titles))
         if (titles.indexOf(title) !== titles.lastIndexOf(title)) wrong.push(`${file}: ${title}`);
     }

@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { checkJava, tlcJar } from '../src/model/jar.ts';
 import { GRAPHS, graphFile, MODELS, type Model, stampOf } from '../src/model/models.ts';
-import { encodeGraph } from '../src/model/record.ts';
+import { encodeGraph } from '../src/model/recorded-graph.ts';
 import { runModel, type TlcRun } from '../src/model/run-tlc.ts';
 import { argumentsOf, refuse, whole } from '../tools/arguments.ts';
 

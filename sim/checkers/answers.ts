@@ -1,23 +1,13 @@
-import type { Outcome, State } from '../../spec/vocabulary.ts';
+import type { Outcome } from '../../spec/vocabulary.ts';
 import type { AckItem, RecvRequest, SendRequest, StreamRequest } from '../../src/service/messages.ts';
 import type { Ask, Reply } from '../call.ts';
 import type { Capability } from '../capabilities.ts';
 import { integrity } from '../integrity.ts';
 import { allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
+import type { Expected } from './expected.ts';
 import type { LifecycleChecker } from './lifecycle.ts';
 import { askedUntilMs } from './view.ts';
-
-/** What a request must be answered, as far as that is certain once it is decided. */
-export interface Expected {
-  readonly outcomes: readonly Outcome[];
-  /** The rule that another outcome breaks. */
-  readonly rule: RuleName;
-  readonly msgId?: string;
-  readonly state?: State;
-  readonly count?: number;
-  readonly ackOutcomes?: readonly (readonly Outcome[])[];
-}
 
 export interface Situation {
   readonly checker: LifecycleChecker;

@@ -1,4 +1,4 @@
-import type { ProcessFact } from '../../src/ports.ts';
+import type { ProcessFact } from '../../src/ports/process-facts.ts';
 import { type Capability, PLENTY } from '../capabilities.ts';
 import { EPOCH_MS, type NodeClock } from '../clock.ts';
 import { Breach, type RuleName } from './breach.ts';

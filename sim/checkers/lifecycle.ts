@@ -5,7 +5,7 @@ import type { Fact, MessageFact, Sent } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
-import { shardOfTopic } from '../../src/service/route.ts';
+import { shardOfTopic } from '../../src/service/sharding.ts';
 import { Breach, type RuleName } from './breach.ts';
 import { TopicLine, type Tracked } from './line.ts';
 import { difference, misrecovered } from './recovery.ts';

@@ -5,7 +5,7 @@ import { replay } from '../../src/core/replay.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import { Writer } from '../../src/journal/bytes.ts';
 import { writeRecord } from '../../src/journal/record.ts';
-import type { Batch } from '../../src/ports.ts';
+import type { Batch } from '../../src/ports/journal.ts';
 
 interface Append {
   /** Of its last frame. */

@@ -1,4 +1,4 @@
-import type { ProcessFact } from '../../src/ports.ts';
+import type { ProcessFact } from '../../src/ports/process-facts.ts';
 import { type Capability, PLENTY, quotasOf } from '../capabilities.ts';
 import { Breach } from './breach.ts';
 

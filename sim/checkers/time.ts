@@ -1,4 +1,4 @@
-import { WALL_SET_MS } from '../../src/ports.ts';
+import { WALL_SET_MS } from '../../src/ports/clock.ts';
 import type { NodeClock } from '../clock.ts';
 import { Breach } from './breach.ts';
 

@@ -82,7 +82,7 @@ export class Consumer {
     } as const;
     const askedMs = port.nowMs;
     const isUnentitled = rules.kind === 'unentitled' && acks.length > 0 && port.random.chance(rules.share);
-    port.generator.call(
+    port.traffic.call(
       port,
       port.topic,
       request,
@@ -92,7 +92,7 @@ export class Consumer {
         if (isUnentitled) this.riding.push(...acks);
         this.took(reply, port.nowMs - askedMs);
       },
-      isUnentitled ? port.generator.issuer.of('readers', port.topic) : null,
+      isUnentitled ? port.traffic.issuer.of('readers', port.topic) : null,
     );
   }
 
@@ -117,14 +117,14 @@ export class Consumer {
 
   private get visibilityMs(): number {
     const { visibilityMs } = this.rules;
-    return visibilityMs === 0 ? this.port.generator.world.setup.limits.defaultVisibilityMs : visibilityMs;
+    return visibilityMs === 0 ? this.port.traffic.world.setup.limits.defaultVisibilityMs : visibilityMs;
   }
 
   /** Returns how long the consumer is away because of it. */
   private work(delivery: Delivery): number {
     const { port, rules, visibilityMs } = this;
     const { random } = port;
-    port.generator.gossip(delivery);
+    port.traffic.gossip(delivery);
     const doneMs = random.within(rules.workMs);
     const shows = random.chance(rules.share);
     if (delivery.payload[0] === POISON) {
@@ -218,8 +218,8 @@ export class Consumer {
   /** Takes receipts of others, old ones, and ones that do not exist. */
   private confuse(delivery: Delivery, ms: number): void {
     const { port } = this;
-    const { random, generator } = port;
-    const other = generator.heard(random) ?? delivery;
+    const { random, traffic } = port;
+    const other = traffic.heard(random) ?? delivery;
     const forged = random.chance(0.3);
     const receipt = forged ? FORGED_RECEIPT : random.chance(0.5) ? other.receipt : delivery.receipt;
     const [of, epoch] = receipt === other.receipt ? [other, other.epoch] : [delivery, forged ? 0 : delivery.epoch];
@@ -246,7 +246,7 @@ export class Consumer {
     port.ask(request(), [refOf(delivery)], TIMEOUT_MS, (reply) => {
       if (!isUnsaid(reply)) return;
       if (tries >= SETTLE_TRIES_MAX) return;
-      port.generator.world.tally.count('settle_retries');
+      port.traffic.world.tally.count('settle_retries');
       port.later(retryMs(port, tries), () => this.say(request, delivery, tries + 1));
     });
   }

@@ -3,21 +3,22 @@ import type { Answered, Ask, LeaseRef, Streamed } from '../call.ts';
 import type { Capability, Group } from '../capabilities.ts';
 import type { PlannedFault } from '../faults/index.ts';
 import { fire } from '../faults/plan.ts';
+import type { NetworkRules } from '../network-rules.ts';
 import { type Draws, Stream } from '../random.ts';
-import type { NetworkRules, Schedule } from '../schedule.ts';
+import type { Schedule } from '../schedule.ts';
 import { nodeOfTopic, topicOf } from '../setup.ts';
 import type { Driver, World } from '../world.ts';
 import { Consumer } from './consumer.ts';
 import { Issuer } from './issuer.ts';
 import { Admin, Stranger } from './others.ts';
-import { Port } from './port.ts';
+import { Port, type Traffic } from './port.ts';
 import { Producer } from './producer.ts';
 import { Streamer } from './streamer.ts';
 
 const HEARD = 32;
 
 /** Drives a world by chance: the clients and faults of a schedule, each with a stream of its own. */
-export class Generator implements Driver {
+export class Generator implements Driver, Traffic {
   readonly schedule: Schedule;
   readonly seed: number;
   world!: World;

@@ -1,8 +1,7 @@
 import type { Call } from '../call.ts';
 import { type Capability, GROUPS, type Group, nonceOf, PLENTY } from '../capabilities.ts';
 import type { Draws } from '../random.ts';
-import type { Generator } from './generator.ts';
-import { Port } from './port.ts';
+import { Port, type Traffic } from './port.ts';
 
 const TIMEOUT_MS = 2_000;
 const RETRY_MS = 500;
@@ -22,7 +21,7 @@ export interface CapabilityRules {
 
 /** The capability authority: hands capabilities out, renews, revokes, and rolls the root key over. It may be down. */
 export class Issuer {
-  private readonly generator: Generator;
+  private readonly traffic: Traffic;
   private readonly rules: CapabilityRules;
   private readonly random: Draws;
   private readonly port: Port;
@@ -33,11 +32,11 @@ export class Issuer {
   private isDown = false;
   private waiting: (() => void)[] = [];
 
-  constructor(generator: Generator, rules: CapabilityRules, random: Draws) {
-    this.generator = generator;
+  constructor(traffic: Traffic, rules: CapabilityRules, random: Draws) {
+    this.traffic = traffic;
     this.rules = rules;
     this.random = random;
-    this.port = new Port(generator, { name: 'authority 0', group: 'authority' }, random, '');
+    this.port = new Port(traffic, { name: 'authority 0', group: 'authority' }, random, '');
   }
 
   /** The capability that this group holds now; an admin has one for each topic (K8). */
@@ -52,7 +51,7 @@ export class Issuer {
     const scope = group === 'admins' ? { topic, ops: ['admin'] as const } : GROUPS[group];
     const { lifetimeMs } = this.rules;
     const quotaOps = group === 'streamers' ? PLENTY : this.rules.quotaOps;
-    const nowMs = this.generator.world.loop.nowMs;
+    const nowMs = this.traffic.world.loop.nowMs;
     const expiresS = lifetimeMs === 0 ? Number.POSITIVE_INFINITY : Math.ceil((nowMs + lifetimeMs) / 1000);
     const capability = {
       ...{ name, nonce: nonceOf(`${this.issued}X${holder}`), key: this.newestKey },
@@ -67,7 +66,7 @@ export class Issuer {
 
   private renew(group: Group, topic: string, old: Capability): void {
     if (this.of(group, topic) !== old) return;
-    this.generator.world.tally.count('renewed');
+    this.traffic.world.tally.count('renewed');
     this.issue(group, topic);
   }
 
@@ -110,15 +109,15 @@ export class Issuer {
   revoke(group: Group, reissueMs: number): void {
     this.whenUp(() => {
       const capability = this.of(group, '');
-      for (let node = 0; node < this.generator.world.setup.nodes; node++) this.revokeAt(node, capability.nonce);
+      for (let node = 0; node < this.traffic.world.setup.nodes; node++) this.revokeAt(node, capability.nonce);
       if (reissueMs > 0) this.port.later(reissueMs, () => this.whenUp(() => this.issue(group, '')));
-      else this.generator.dismissed.add(group);
+      else this.traffic.dismissed.add(group);
     });
   }
 
   private revokeAt(node: number, nonce: string): void {
     const ask: Call['ask'] = { verb: 'revoke', nonce };
-    this.generator.callNode(this.port, node, ask, [], TIMEOUT_MS, (reply) => {
+    this.traffic.callNode(this.port, node, ask, [], TIMEOUT_MS, (reply) => {
       if (reply?.outcome !== 'ok') this.port.later(RETRY_MS, () => this.revokeAt(node, nonce));
     });
   }
@@ -129,7 +128,7 @@ export class Issuer {
    */
   rollOver(overlapMs: number): void {
     this.whenUp(() => {
-      const { world } = this.generator;
+      const { world } = this.traffic;
       const key = Math.max(...world.keys) + 1;
       this.load([...world.keys, key]);
       this.port.later(LOAD_MS_MAX + SWITCH_MS, () => {
@@ -154,10 +153,10 @@ export class Issuer {
 
   /** Every node loads the keyring as it is by then. */
   private load(keys: readonly number[]): void {
-    const { world } = this.generator;
+    const { world } = this.traffic;
     world.keys = keys;
     for (let node = 0; node < world.setup.nodes; node++) {
-      this.generator.plan(1 + this.random.below(LOAD_MS_MAX), () => {
+      this.traffic.plan(1 + this.random.below(LOAD_MS_MAX), () => {
         world.injector.inject({ kind: 'keyring', node, keys: world.keys });
       });
     }

@@ -86,17 +86,17 @@ export class Stranger {
 
   private look(): void {
     const { port } = this;
-    const capability = port.generator.issuer.attenuated();
-    port.generator.call(port, port.topic, { verb: 'stats', topic: port.topic }, [], TIMEOUT_MS, () => {}, capability);
+    const capability = port.traffic.issuer.attenuated();
+    port.traffic.call(port, port.topic, { verb: 'stats', topic: port.topic }, [], TIMEOUT_MS, () => {}, capability);
   }
 
   private call(forged: boolean): void {
     const { port } = this;
-    const { generator, random, topic } = port;
-    const capability = generator.strange(forged);
-    const heard = generator.heard(random);
+    const { traffic, random, topic } = port;
+    const capability = traffic.strange(forged);
+    const heard = traffic.heard(random);
     const call = (ask: Parameters<Port['ask']>[0], refs: readonly LeaseRef[]): void =>
-      generator.call(port, topic, ask, refs, TIMEOUT_MS, () => {}, capability);
+      traffic.call(port, topic, ask, refs, TIMEOUT_MS, () => {}, capability);
     if (heard === undefined || random.chance(0.3)) {
       const most = { visibilityMs: null, messagesMax: 1, bytesMax: 1024, waitMs: 0, acks: [] };
       return call({ verb: 'recv', topic, ...most }, []);

@@ -70,7 +70,7 @@ export class Producer {
 
   private produce(): void {
     const { rules, port } = this;
-    const { random, generator } = port;
+    const { random, traffic } = port;
     const again = this.earlier.length > 0 && (rules.repeated > 0 || rules.clashing > 0);
     if (again && random.chance(rules.repeated)) return this.attempt(random.pick(this.earlier), 1);
     if (again && random.chance(rules.clashing)) {
@@ -81,22 +81,22 @@ export class Producer {
     const request = this.fresh();
     if (random.chance(rules.damaged))
       return this.attempt({ ...request, payloadHash: WRONG_HASH }, Number.POSITIVE_INFINITY);
-    if (request.payload[0] === POISON) generator.world.faults.began('poison', port.nowMs);
+    if (request.payload[0] === POISON) traffic.world.faults.began('poison', port.nowMs);
     this.attempt(request, 1);
   }
 
   /** So many in one request, at times one of them twice; each that is not taken is tried again by itself. */
   private together(count: number): void {
     const { port, rules } = this;
-    const { generator, random } = port;
+    const { traffic, random } = port;
     const items: SendRequest[] = [];
     for (let i = 0; i < count; i++) {
       const again = items[0] !== undefined && random.chance(rules.repeated);
       const request = again ? random.pick(items) : this.fresh();
-      if (!again && request.payload[0] === POISON) generator.world.faults.began('poison', port.nowMs);
+      if (!again && request.payload[0] === POISON) traffic.world.faults.began('poison', port.nowMs);
       items.push(random.chance(rules.damaged) ? { ...request, payloadHash: WRONG_HASH } : request);
     }
-    generator.call(port, (items[0] as SendRequest).topic, { verb: 'batch', items }, [], TIMEOUT_MS, (reply) => {
+    traffic.call(port, (items[0] as SendRequest).topic, { verb: 'batch', items }, [], TIMEOUT_MS, (reply) => {
       for (const [i, item] of items.entries()) {
         const outcome = reply?.replies?.[i]?.outcome;
         if (outcome === 'ok' || outcome === 'duplicate' || item.payloadHash !== null) continue;
@@ -107,7 +107,7 @@ export class Producer {
 
   private fresh(): SendRequest {
     const { rules, port } = this;
-    const { random, generator } = port;
+    const { random, traffic } = port;
     const number = ++this.sent;
     const first = random.chance(rules.poison) ? POISON : 1;
     const payload = new Uint8Array(Math.max(0, random.within(rules.bytes)));
@@ -115,7 +115,7 @@ export class Producer {
       if (i < payload.length) payload[i] = byte;
     const request: SendRequest = {
       verb: 'send',
-      topic: generator.hotTopic ?? port.topic,
+      topic: traffic.hotTopic ?? port.topic,
       idemKey: `${port.client.name.slice(0, 1)}${port.client.name.split(' ')[1]}-${number}`,
       payload,
       payloadHash: null,
@@ -132,12 +132,12 @@ export class Producer {
   /** `tries` Infinity: once, whatever comes of it. */
   private attempt(request: SendRequest, tries: number): void {
     const { port } = this;
-    const { generator } = port;
-    generator.call(port, request.topic, request, [], TIMEOUT_MS, (reply) => {
+    const { traffic } = port;
+    traffic.call(port, request.topic, request, [], TIMEOUT_MS, (reply) => {
       const outcome = reply?.outcome;
       if (outcome === 'ok' || outcome === 'duplicate' || tries === Number.POSITIVE_INFINITY) return;
-      if (outcome === 'cap_auth' && !generator.mayRenew('producers')) return;
-      generator.world.tally.count('send_retries');
+      if (outcome === 'cap_auth' && !traffic.mayRenew('producers')) return;
+      traffic.world.tally.count('send_retries');
       const waitMs = Math.max(outcome === 'quota' ? (reply?.retryAfterMs ?? 0) : 0, retryMs(port, tries));
       port.later(waitMs, () => this.attempt(request, tries + 1));
     });

@@ -44,7 +44,7 @@ export class Streamer {
 
   run(): void {
     const { port, rules } = this;
-    const { random, generator } = port;
+    const { random, traffic } = port;
     const acks = this.riding;
     this.riding = [];
     const request = {
@@ -61,7 +61,7 @@ export class Streamer {
     const refs = acks.map(refOf);
     const lifeMs = Math.max(1, random.within(rules.lifeMs));
     let works = false;
-    generator.stream(
+    traffic.stream(
       port,
       { ask: request, refs, timeoutMs: lifeMs },
       (deliveries) => {
@@ -78,7 +78,7 @@ export class Streamer {
   private work(delivery: Delivery): void {
     const { port, rules } = this;
     const { random } = port;
-    port.generator.gossip(delivery);
+    port.traffic.gossip(delivery);
     if (random.chance(rules.forgotten)) return;
     const doneMs = random.within(rules.workMs);
     const isPoison = delivery.payload[0] === POISON;

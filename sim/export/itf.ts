@@ -3,8 +3,7 @@ import type { Fact } from '../../src/core/facts.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import type { Seen } from '../report/model.ts';
 import { type Change, SeenTable } from '../report/seen.ts';
-import type { RunObserver } from '../watch.ts';
-import type { World } from '../world.ts';
+import type { ObservedWorld, RunObserver } from '../watch.ts';
 import { ScheduleError } from '../yaml.ts';
 
 const ACTION_OF_FACT = Object.fromEntries(
@@ -19,7 +18,7 @@ const STATES_MAX = 2_000;
  * restart, in variables named as in `tla/Mailbox.tla`. Messages are numbered in the order of their sends.
  */
 export class ItfTrace implements RunObserver {
-  private world!: World;
+  private world!: ObservedWorld;
   private readonly numbers = new Map<string, number>();
   private readonly messages = new Map<number, Seen>();
   /** Times are no variables of it. */
@@ -27,7 +26,7 @@ export class ItfTrace implements RunObserver {
   private readonly up = new Map<number, boolean>();
   private readonly states: object[] = [];
 
-  begin(world: World): void {
+  begin(world: ObservedWorld): void {
     this.world = world;
   }
 

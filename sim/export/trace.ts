@@ -1,7 +1,6 @@
 import type { Fact } from '../../src/core/facts.ts';
 import { TraceRecorder } from '../../src/trace/recorder.ts';
-import type { RunObserver } from '../watch.ts';
-import type { World } from '../world.ts';
+import type { ObservedWorld, RunObserver } from '../watch.ts';
 
 /**
  * Writes the durable facts of a run for `mailbox trace check`. Every node keeps its own shards: those of node 1 are numbered on
@@ -19,7 +18,7 @@ export class SpecTrace implements RunObserver {
     this.write = write;
   }
 
-  begin({ setup }: World): void {
+  begin({ setup }: ObservedWorld): void {
     const { nodes, shards, limits } = setup;
     this.shards = shards;
     this.recorder = new TraceRecorder({

@@ -6,7 +6,7 @@ import { expectationsOf, replayOf, writeReplay } from '../replay/file.ts';
 import { play } from '../replay/player.ts';
 import { Recorder } from '../replay/recorder.ts';
 import { Shrinker } from '../replay/shrink.ts';
-import { commandOf } from '../report/text.ts';
+import { commandOf } from '../report/command.ts';
 import { runSchedule, type SimResult, worldOf } from '../run.ts';
 import type { Schedule } from '../schedule.ts';
 import { swarmSchedule } from './swarm.ts';

@@ -5,8 +5,9 @@ import { TEMPER_NAMES } from '../clients/consumer.ts';
 import { DRAWN_ALONE, DRAWN_TOGETHER, type PlannedFault } from '../faults/index.ts';
 import { type AnyScheduled, mayDamage } from '../faults/lookup.ts';
 import { range } from '../faults/usual.ts';
+import type { NetworkRules } from '../network-rules.ts';
 import { type Draws, Stream } from '../random.ts';
-import type { NetworkRules, Schedule } from '../schedule.ts';
+import type { Schedule } from '../schedule.ts';
 import type { Setup } from '../setup.ts';
 
 const NEVER = range(0, 0);

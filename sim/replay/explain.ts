@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { named, visible } from '../../src/visible.ts';
+import { named, visible } from '../../src/platform/visible.ts';
 import { ASKS, FAULTS, PARTS } from './schema.ts';
 
 interface Complaint {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Compile } from 'typebox/compile';
-import { readBounded } from '../../src/bounded.ts';
-import { visible } from '../../src/visible.ts';
+import { readBounded } from '../../src/platform/bounded.ts';
+import { visible } from '../../src/platform/visible.ts';
 import { CLIENT_GOALS } from '../checkers/tally.ts';
 import { type Conclusion, conclude, type Expectations, NOTHING_MORE } from '../conclusion.ts';
 import { completed } from '../faults/lookup.ts';

@@ -4,9 +4,9 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
 import { RULE_NAMES } from '../checkers/breach.ts';
 import { GOAL_NAMES } from '../checkers/tally.ts';
+import { DEFECTS } from '../defects.ts';
 import { INJECTED } from '../faults/lookup.ts';
 import { NODES_MAX, ROOT_KEYS_MAX, SHARDS_MAX } from '../faults/parameters.ts';
-import { DEFECTS } from '../node.ts';
 import { SETTLE_BY } from '../setup.ts';
 import { SHIFT_MS_MAX } from '../yaml.ts';
 

@@ -8,7 +8,8 @@ import { EPOCH_MS } from '../clock.ts';
 import type { Conclusion } from '../conclusion.ts';
 import { FAULT_KINDS } from '../faults/index.ts';
 import { HAPPENINGS, type Happening, Narrator } from '../narrate.ts';
-import type { RunResult, World } from '../world.ts';
+import type { ObservedWorld } from '../watch.ts';
+import type { RunResult } from '../world.ts';
 import type { Arrow, ReportData, ReportMessage, ReportRows, Seen } from './model.ts';
 import { type Change, SeenTable } from './seen.ts';
 
@@ -32,7 +33,7 @@ export class Recording extends Narrator {
   private pending = NONE;
   private readonly keys = new Map<string, ReportMessage>();
   private readonly table = new SeenTable((node) => this.aheadMs(node));
-  private world!: World;
+  private world!: ObservedWorld;
   private readonly rowsMax: number;
 
   constructor(rowsMax = ROWS_MAX) {
@@ -40,7 +41,7 @@ export class Recording extends Narrator {
     this.rowsMax = rowsMax;
   }
 
-  override begin(world: World): void {
+  override begin(world: ObservedWorld): void {
     super.begin(world);
     this.world = world;
   }

@@ -1,4 +1,4 @@
-import { shellWord, visible } from '../../src/visible.ts';
+import { shellWord, visible } from '../../src/platform/visible.ts';
 import { RULES } from '../checkers/breach.ts';
 import type { HistoryCounts } from '../checkers/history.ts';
 import { ACTIONS, emptyCells } from '../checkers/tally.ts';
@@ -8,8 +8,8 @@ import { type BatchCounts, JUDGED_FROM, neverReached } from '../fuzz/batch.ts';
 import type { Catch } from '../fuzz/hunt.ts';
 import type { Replay } from '../replay/file.ts';
 import type { SimResult } from '../run.ts';
-import type { Schedule } from '../schedule.ts';
 import type { RunResult } from '../world.ts';
+import { commandOf } from './command.ts';
 
 const number = (value: number): string => Math.round(value).toLocaleString('en');
 
@@ -52,10 +52,6 @@ export function formatResult(result: SimResult, seconds: number, version = ''): 
     `repeat     ${commandOf(schedule, seed)}`,
   ].join('\n');
 }
-
-/** The command that makes the run again. */
-export const commandOf = ({ file }: Pick<Schedule, 'file'>, seed: number): string =>
-  file.startsWith('swarm#') ? `mailbox sim run ${file}` : `mailbox sim run ${shellWord(file)} --seed ${seed}`;
 
 /** The same for machines. */
 export function jsonOf({ schedule, matrix, conclusion, ...result }: SimResult, seconds: number): object {

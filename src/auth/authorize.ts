@@ -1,5 +1,5 @@
 import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
 import { type CacheEntry, CapabilityCache } from './cache.ts';
 import { type AuthFailure, Capability, type Judge } from './capability.ts';
 import { scopeOf } from './caveats.ts';

@@ -1,5 +1,5 @@
 import type { Op } from '../../spec/vocabulary.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Scope } from './caveats.ts';
 import { type Link, linksOf } from './chain.ts';
 import type { Keyring, RootKey } from './keyring.ts';

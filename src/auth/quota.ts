@@ -1,4 +1,4 @@
-import type { Barred, Charged } from '../ports.ts';
+import type { Barred, Charged } from '../ports/process-facts.ts';
 import type { Link, Quota } from './chain.ts';
 import { type Bounds, linksIn, type Node, QuotaTree, type Window } from './quota-tree.ts';
 

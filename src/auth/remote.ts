@@ -1,4 +1,4 @@
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
 import { FairLine } from './fair-line.ts';
 import { VerifierHealth, type Witness } from './verifier-health.ts';
 

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { FileRefused, readRegularFile } from '../regular-file.ts';
+import { FileRefused, readRegularFile } from '../platform/regular-file.ts';
 
 const OTHERS = 0o077;
 /** Others may read a public file, but not change it. */

@@ -4,7 +4,7 @@ import { parseCaveat, ROLES, scopeOf } from '../auth/caveats.ts';
 import { KEY_AGE_MAX_MS } from '../auth/keyring.ts';
 import { readKeyringFile } from '../auth/keyring-file.ts';
 import { durationMs } from '../config/values.ts';
-import { echoed } from '../visible.ts';
+import { echoed } from '../platform/visible.ts';
 import {
   type Connecting,
   clientOf,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig, shown } from '../config/load.ts';
-import { visible } from '../visible.ts';
-import { flagsOf, withSettings } from './serve.ts';
+import { visible } from '../platform/visible.ts';
+import { flagsOf, withSettings } from './setting-flags.ts';
 import { examples, print, printJson } from './shared.ts';
 
 export function addConfig(program: Command): void {

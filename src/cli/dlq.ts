@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { DEAD_REASONS, type DeadReason } from '../../spec/vocabulary.ts';
 import type { MailboxClient } from '../client/client.ts';
 import type { DeadLetter, DeadLetters } from '../client/types.ts';
-import { payloadShown, visible } from '../visible.ts';
+import { payloadShown, visible } from '../platform/visible.ts';
 import { writeBytes } from './files.ts';
 import {
   type Connecting,

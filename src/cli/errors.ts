@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander';
 import { remedyOf } from '../api/errors.ts';
 import { MailboxError } from '../client/error.ts';
-import { echoed, visible } from '../visible.ts';
+import { echoed, visible } from '../platform/visible.ts';
 import { systemSays } from './files.ts';
 import { EXIT, say } from './shared.ts';
 import { UsageError } from './usage.ts';

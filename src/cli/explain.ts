@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CLIENT_ERRORS, ERRORS, type Refusing, refusalOf } from '../api/errors.ts';
-import { echoed } from '../visible.ts';
+import { echoed } from '../platform/visible.ts';
 import { EXIT, examples, print, printJson, UsageError } from './shared.ts';
 
 const REFUSALS = Object.keys(ERRORS) as readonly Refusing[];

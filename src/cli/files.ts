@@ -1,8 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
-import { readBounded } from '../bounded.ts';
-import { FileRefused } from '../regular-file.ts';
-import { visible } from '../visible.ts';
+import { readBounded } from '../platform/bounded.ts';
+import { FileRefused } from '../platform/regular-file.ts';
+import { visible } from '../platform/visible.ts';
 import { standardInput } from './standard.ts';
 import { UsageError } from './usage.ts';
 

@@ -5,8 +5,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { blake3 } from '../integrity/blake3.ts';
 import { payloadHashOf } from '../integrity/hash-chain.ts';
 import { FileStorage } from '../journal/file-storage.ts';
+import { runNow } from '../journal/file-work.ts';
 import { compact } from '../journal/snapshot.ts';
-import { runNow } from '../journal/steps.ts';
 import { type Failed, failedBy, type Job, type Made } from '../journal/worker-compactor.ts';
 
 /** Low, but not so low that a machine that is always busy would never get to it: the log grows meanwhile. */

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { freshKey, KEY_AGE_MAX_MS, Keyring } from '../auth/keyring.ts';
 import { readKeyringFile, writeKeyringFile } from '../auth/keyring-file.ts';
-import { visible } from '../visible.ts';
+import { visible } from '../platform/visible.ts';
 import { examples, ms, print, printJson } from './shared.ts';
 
 const DAY_MS = 86_400_000;

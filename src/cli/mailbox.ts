@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { visibleBlock } from '../visible.ts';
+import { visibleBlock } from '../platform/visible.ts';
 import { addCap } from './cap.ts';
 import { addConfig } from './config.ts';
 import { addDlq } from './dlq.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { visible } from '../visible.ts';
+import { visible } from '../platform/visible.ts';
 import { addRecv } from './recv.ts';
 import { addSend } from './send.ts';
 import { type Connecting, clientOf, connecting, examples, ms, print, printJson, retrying } from './shared.ts';

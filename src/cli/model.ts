@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { echoed } from '../visible.ts';
+import { echoed } from '../platform/visible.ts';
 import { EXIT, examples, print, printJson, UsageError, wholeNumber } from './shared.ts';
 
 export function addModel(program: Command): void {
@@ -28,12 +28,12 @@ function addCheck(model: Command): void {
     // Loaded when it is asked for: the other commands start without it.
     const { MODELS } = await import('../model/models.ts');
     const { checkModelInTwo } = await import('../model/check.ts');
-    const { Pair } = await import('../model/pair.ts');
+    const { Parallel } = await import('../model/parallel.ts');
     const graphs = MODELS.filter(({ graph }) => graph !== null);
     const chosen = graphs.filter((one) => name === undefined || one.name === name);
     if (chosen.length === 0)
       throw new UsageError(`model ${echoed(name ?? '')}: must be one of ${graphs.map((one) => one.name).join(', ')}`);
-    const pair = new Pair();
+    const pair = new Parallel();
     const results = [];
     if (json !== true) print(row('model', 'code states', 'steps', 'spec states', 'steps', 'seconds', 'verdict'));
     try {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { MailboxClient } from '../client/client.ts';
 import type { Envelope } from '../client/types.ts';
 import type { PublicJwk } from '../integrity/signature.ts';
-import { payloadShown, visible } from '../visible.ts';
+import { payloadShown, visible } from '../platform/visible.ts';
 import { readText, writeBytes } from './files.ts';
 import {
   type Connecting,

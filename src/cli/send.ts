@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { MailboxClient } from '../client/client.ts';
 import { type FrameMessage, isItemError, type SendResult, type Sent } from '../client/types.ts';
 import { freshCorrId } from '../observe/ids.ts';
-import { echoed, visible } from '../visible.ts';
+import { echoed, visible } from '../platform/visible.ts';
 import { LONGEST_BYTES, readBytes } from './files.ts';
 import {
   type Connecting,

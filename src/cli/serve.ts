@@ -1,32 +1,6 @@
-import { type Command, Option } from 'commander';
-import { flagOf } from '../config/load.ts';
-import { SETTING_NAMES, SETTINGS } from '../config/settings.ts';
+import type { Command } from 'commander';
+import { withSettings } from './setting-flags.ts';
 import { examples } from './shared.ts';
-
-/** Adds a flag for every setting. */
-export function withSettings(command: Command): Command {
-  command.option('--config <file>', 'TOML file of settings');
-  for (const name of SETTING_NAMES) {
-    const { kind, about } = SETTINGS[name];
-    // True when it is there: only variables and files have a value to give.
-    const isSwitch = kind.says === 'true or false';
-    const option = isSwitch
-      ? new Option(flagOf(name), about)
-      : new Option(`${flagOf(name)} <value>`, `${about} (${kind.says})`);
-    command.addOption(option);
-  }
-  return command;
-}
-
-/** The flags given, by setting. */
-export function flagsOf(options: Readonly<Record<string, unknown>>): Record<string, string> {
-  const flags: Record<string, string> = {};
-  for (const name of SETTING_NAMES) {
-    const value = options[name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())];
-    if (value !== undefined) flags[name] = String(value);
-  }
-  return flags;
-}
 
 export function addServe(program: Command): void {
   const command = withSettings(program.command('serve').description('run the mailbox'));

@@ -4,12 +4,12 @@ import { readSecretFile } from '../auth/secret-file.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
-import { needDescriptors } from '../descriptors.ts';
-import { keepMemoryPrivate } from '../dumps.ts';
 import { type Signer, signerOf } from '../integrity/signature.ts';
-import { flagsOf } from './serve.ts';
+import { keepMemoryPrivate } from '../platform/memory-privacy.ts';
+import { needDescriptors } from '../server/descriptors.ts';
 import { serverProcess } from './server-process.ts';
 import { endings, reloader, type Secrets } from './serving.ts';
+import { flagsOf } from './setting-flags.ts';
 import { signals } from './signals.ts';
 import { welcome } from './welcome.ts';
 
@@ -26,7 +26,7 @@ export async function serve(options: Record<string, unknown>): Promise<void> {
   const secrets = readSecrets(settings, null);
   needDescriptors();
   // Loaded here: what is refused before is refused at once.
-  const { startServer } = await import('../main.ts');
+  const { startServer } = await import('../server/main.ts');
   let onFailed = (): void => {};
   const server = await startServer({
     settings,

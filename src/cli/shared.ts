@@ -4,7 +4,7 @@ import type { Wait } from '../client/error.ts';
 import { nodeFetch } from '../client/node.ts';
 import { clientVariables } from '../config/load.ts';
 import { durationMs } from '../config/values.ts';
-import { echoed, visibleBlock } from '../visible.ts';
+import { echoed, visibleBlock } from '../platform/visible.ts';
 import { readText } from './files.ts';
 import { standardInput } from './standard.ts';
 import { UsageError } from './usage.ts';

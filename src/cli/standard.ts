@@ -1,6 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
-import { TooLarge, unlessBusy } from '../bounded.ts';
-import { visibleBlock } from '../visible.ts';
+import { TooLarge, unlessBusy } from '../platform/bounded.ts';
+import { visibleBlock } from '../platform/visible.ts';
 
 const [STDIN, STDOUT] = [0, 1];
 const PIECE_BYTES = 64 * 1024;

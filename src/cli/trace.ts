@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { visible } from '../platform/visible.ts';
 import type { TraceStep } from '../trace/format.ts';
-import { visible } from '../visible.ts';
 import { LONGEST_BYTES, readText, writeText } from './files.ts';
 import { EXIT, examples, print, printJson, say, UsageError } from './shared.ts';
 

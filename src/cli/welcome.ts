@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { Keyring } from '../auth/keyring.ts';
 import { mint } from '../auth/mint.ts';
 import type { Settings } from '../config/settings.ts';
-import { shellWord, visible } from '../visible.ts';
+import { shellWord, visible } from '../platform/visible.ts';
 
 const DEV_TOPIC = 'demo';
 const DEV_HOURS = 24;

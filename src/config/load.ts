@@ -1,6 +1,6 @@
 import { parse, TomlError } from 'smol-toml';
-import { FileRefused, readRegularFile } from '../regular-file.ts';
-import { echoed, named, visible, visibleBlock } from '../visible.ts';
+import { FileRefused, readRegularFile } from '../platform/regular-file.ts';
+import { echoed, named, visible, visibleBlock } from '../platform/visible.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
 import { ConfigError, nearest } from './values.ts';
 

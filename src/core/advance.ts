@@ -1,4 +1,4 @@
-import { forgetIfDone, forgetOldestSettled } from './apply.ts';
+import { forgetIfDone, forgetOldestSettled } from './forget.ts';
 import type { ShardState } from './state.ts';
 
 /**

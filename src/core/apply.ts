@@ -3,6 +3,7 @@ import { rowTo } from '../../spec/table.ts';
 import type { EventName, State } from '../../spec/vocabulary.ts';
 import { advance } from './advance.ts';
 import type { Acked, Fact, MessageFact, Nacked, Released, Sent } from './facts.ts';
+import { forgetIfDone, forgetOldestSettled } from './forget.ts';
 import { slotOf } from './msg-id.ts';
 import { recover } from './recover.ts';
 import { Message, type Settled, type ShardState, Topic } from './state.ts';
@@ -199,27 +200,8 @@ function remember(state: ShardState, message: Message, fact: Acked | Nacked, to:
   if (state.settled.size > state.limits.settledCapacity) forgetOldestSettled(state);
 }
 
-/** Drops the oldest settled receipt of the shard, which is the oldest of its message. */
-export function forgetOldestSettled(state: ShardState): void {
-  const entry = state.settled.shift();
-  if (entry === undefined) return;
-  const message = entry.message;
-  message.oldestSettled = entry.next;
-  if (entry.next === null) message.newestSettled = null;
-  forgetIfDone(state, message);
-}
-
 /** Acked or purged: the payload goes at once, the rest when nothing can be asked about it any more. */
 function end(state: ShardState, message: Message): void {
   message.payload = null;
   forgetIfDone(state, message);
-}
-
-/** Frees the slot of a message that is over and that neither a duplicate nor a repeated settle can name. */
-export function forgetIfDone(state: ShardState, message: Message): void {
-  if (message.state !== 'acked' && message.state !== 'purged') return;
-  if (message.idemUntilMs !== 0 || message.oldestSettled !== null) return;
-  state.slots[message.slot] = undefined;
-  state.freeSlots.push(message.slot);
-  if (--message.topic.remembered === 0) state.topics.delete(message.topic.name);
 }

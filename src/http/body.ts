@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Expander } from './expand.ts';
+import { Decompressor, type ExpandFault } from './decompress.ts';
 import { type Head, hasBody } from './head.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -12,7 +12,7 @@ const SMALL_BYTES = 64 * 1024;
 export const PIECES_MAX = 2048;
 
 /** Why a body was not read to its end. */
-export type BodyFault = 'too_large' | 'ratio' | 'malformed' | 'memory' | 'pieces' | 'timeout';
+export type BodyFault = ExpandFault | 'too_large' | 'memory' | 'pieces' | 'timeout';
 
 /** Bounds of one body, and of all that are being read at once (D2, D3, D4). */
 export interface BodyRules {
@@ -59,7 +59,7 @@ class BodyReader {
   private readonly req: IncomingMessage;
   private readonly rules: BodyRules;
   private readonly done: (body: Buffer | BodyFault) => void;
-  private readonly expander: Expander | null;
+  private readonly decompressor: Decompressor | null;
   private peek: Peek | null;
   private first: Buffer | null = null;
   private chunks: Buffer[] | null = null;
@@ -85,10 +85,10 @@ class BodyReader {
     this.peek = peek;
     this.done = done;
     const coding = head.contentEncoding;
-    this.expander =
+    this.decompressor =
       coding === undefined
         ? null
-        : new Expander(
+        : new Decompressor(
             coding,
             rules,
             (chunk) => this.take(chunk),
@@ -97,15 +97,15 @@ class BodyReader {
     req.on('data', (chunk: Buffer) => {
       if (this.over) return;
       if (++this.pieces > PIECES_MAX) this.finish('pieces');
-      else if (this.expander === null) this.take(chunk);
-      else this.expander.write(chunk);
+      else if (this.decompressor === null) this.take(chunk);
+      else this.decompressor.write(chunk);
     });
     req.on('end', () => {
       if (this.over) return;
-      if (this.expander === null) this.finish(null);
-      else this.expander.end();
+      if (this.decompressor === null) this.finish(null);
+      else this.decompressor.end();
     });
-    if (this.expander !== null || head.chunked || head.contentLength > SMALL_BYTES) {
+    if (this.decompressor !== null || head.chunked || head.contentLength > SMALL_BYTES) {
       // A request closes when it is whole, too.
       req.once('close', () => {
         if (!req.complete) this.stop();
@@ -179,7 +179,7 @@ class BodyReader {
     held -= this.counted;
     this.first = null;
     this.chunks = null;
-    this.expander?.close();
+    this.decompressor?.close();
     if (!this.req.complete) this.req.pause();
   }
 }

@@ -5,13 +5,13 @@ import type { Session } from '../auth/authorize.ts';
 import { connectionOf } from './connection.ts';
 import { peerOf } from './peer.ts';
 import type { Pipeline } from './pipeline.ts';
+import { NodeResponseWriter, type ResponseWriterOptions } from './response-writer.ts';
 import { match, ROUTES } from './routes.ts';
-import { NodeSink, type SinkOptions } from './sink.ts';
 
 /** Two ways to the one pipeline: straight from node:http for the hot routes, through h3 for the others. */
 export type DispatchMode = 'hot-direct' | 'all-h3' | 'all-direct';
 
-export interface DispatchOptions extends SinkOptions {
+export interface DispatchOptions extends ResponseWriterOptions {
   readonly pipeline: Pipeline;
   readonly mode: DispatchMode;
 }
@@ -26,7 +26,7 @@ export function createDispatch(options: DispatchOptions): NodeRequestHandler {
     const connection = connectionOf(req.socket, newSession);
     if (connection.isClosing) return;
     if (!connection.takes(res)) {
-      pipeline.ledger.cut(peerOf(req.socket), 'pipelining');
+      pipeline.accessLog.cut(peerOf(req.socket), 'pipelining');
       connection.isClosing = true;
       req.socket.destroy();
       return;
@@ -35,7 +35,7 @@ export function createDispatch(options: DispatchOptions): NodeRequestHandler {
     // h3 sees routes only: what has none may not even be a request that the web's Request can hold (TRACE).
     const routed = mode !== 'all-direct' && found !== null && typeof found !== 'string';
     if (routed && (mode === 'all-h3' || found.route.hot !== true)) throughH3(req, res);
-    else pipeline.handle(req, found, new NodeSink(req, res, connection, options));
+    else pipeline.handle(req, found, new NodeResponseWriter(req, res, connection, options));
   };
 }
 
@@ -45,8 +45,8 @@ function h3Handler(options: DispatchOptions, newSession: () => Session): NodeReq
   const app = new H3({ debug: false });
   const handler = fromNodeHandler((request, response) => {
     const [req, res] = [request as IncomingMessage, response as ServerResponse];
-    const sink = new NodeSink(req, res, connectionOf(req.socket, newSession), options);
-    pipeline.handle(req, match(req.method ?? '', req.url ?? ''), sink);
+    const writer = new NodeResponseWriter(req, res, connectionOf(req.socket, newSession), options);
+    pipeline.handle(req, match(req.method ?? '', req.url ?? ''), writer);
     // h3 takes a handler that is over for one that has answered.
     return new Promise<void>((resolve) => res.once('close', resolve));
   });

@@ -3,9 +3,9 @@ import type { Op } from '../../spec/vocabulary.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
 import { type Client, type Exchange, NOBODY, NOTHING_LEASED } from '../node/exchange.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
-import type { Cause } from '../ports.ts';
+import type { Cause } from '../ports/observer.ts';
+import type { AccessLog, Way } from './access-log.ts';
 import { type Head, headOf } from './head.ts';
-import type { Ledger, Way } from './ledger.ts';
 import type { Answer } from './reply.ts';
 import type { Found, Route } from './routes.ts';
 
@@ -17,7 +17,7 @@ export interface StreamOut {
 }
 
 /** What a dispatcher brings besides the request. */
-export interface Sink extends Client {
+export interface ResponseWriter extends Client {
   readonly session: Session;
   /** What is asked: told of when its client is cut. */
   serves(way: Way): void;
@@ -37,7 +37,7 @@ export class HttpExchange implements Exchange, Way {
   readonly head: Head;
   readonly corrId: string;
   readonly startedMs = performance.now();
-  readonly client: Sink;
+  readonly client: ResponseWriter;
   readonly found: Found;
   route: Route | null = null;
   capability: Capability | null = null;
@@ -46,24 +46,24 @@ export class HttpExchange implements Exchange, Way {
   isFrames = false;
   leased = NOTHING_LEASED;
   holders = NOBODY;
-  private readonly ledger: Ledger;
+  private readonly accessLog: AccessLog;
 
-  constructor(req: IncomingMessage, found: Found, client: Sink, ledger: Ledger) {
+  constructor(req: IncomingMessage, found: Found, client: ResponseWriter, accessLog: AccessLog) {
     this.req = req;
     this.head = headOf(req);
     const { corrId } = this.head;
     this.corrId = corrId !== undefined && isCorrId(corrId) ? corrId.toLowerCase() : freshCorrId();
     this.client = client;
     this.found = found;
-    this.ledger = ledger;
+    this.accessLog = accessLog;
     client.serves(this);
   }
 
   causeOf(capability: Capability): Cause {
-    return this.ledger.causeOf(this, capability);
+    return this.accessLog.causeOf(this, capability);
   }
 
   denied(op: Op, reason: string): void {
-    this.ledger.denied(this, op, reason);
+    this.accessLog.denied(this, op, reason);
   }
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { AccessLog } from './access-log.ts';
 import { type Connection, knownConnection } from './connection.ts';
-import type { Ledger } from './ledger.ts';
 import type { Lingering } from './lingering.ts';
 import { peerOf } from './peer.ts';
 
@@ -19,7 +19,7 @@ const BAD_REQUEST = '400 Bad Request';
  * waited for and does not come is told to whoever waits for it.
  */
 export function onParserError(
-  ledger: Ledger,
+  accessLog: AccessLog,
   lingering: Lingering,
 ): (error: NodeJS.ErrnoException, socket: Duplex) => void {
   return (error, duplex) => {
@@ -37,7 +37,7 @@ export function onParserError(
     if (isLate && connection?.late() === true) return;
     // The rest of a body that was refused: its answer is all there is to say.
     const isSaid = connection?.reading === 'answered';
-    if (!isSaid) ledger.cut(peerOf(socket), isLate ? 'timeout' : 'parser');
+    if (!isSaid) accessLog.cut(peerOf(socket), isLate ? 'timeout' : 'parser');
     const status = STATUS[error.code ?? ''] ?? BAD_REQUEST;
     const text = isSaid ? '' : `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
     inTurn(connection, lingering, socket, () => lingering.close(socket, true, text));

@@ -5,16 +5,16 @@ import type { Capability, Session } from '../auth/authorize.ts';
 import { type Denial, HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
 import type { StreamRequest } from '../service/messages.ts';
+import type { AccessLog } from './access-log.ts';
 import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
-import { HttpExchange, type Sink } from './exchange.ts';
-import { isCoding } from './expand.ts';
+import { isCoding } from './decompress.ts';
+import { HttpExchange, type ResponseWriter } from './exchange.ts';
 import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
 import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
 import { NdjsonReader } from './formats/stream.ts';
 import { OAP_TYPE } from './formats/units.ts';
 import { type Head, hasBody } from './head.ts';
 import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
-import type { Ledger } from './ledger.ts';
 import { NodeRoutes } from './node-routes.ts';
 import { type Answer, refusal, refuse } from './reply.ts';
 import type { Found, Match, Route } from './routes.ts';
@@ -28,7 +28,7 @@ export interface PipelineRules extends BodyRules {
 
 export interface PipelineOptions {
   readonly node: MailboxNode;
-  readonly ledger: Ledger;
+  readonly accessLog: AccessLog;
   /** Body of `GET /v1/keys`. */
   readonly publicKeys: () => string;
   readonly rules: PipelineRules;
@@ -43,7 +43,7 @@ export interface PipelineOptions {
  */
 export class Pipeline {
   private readonly options: PipelineOptions;
-  readonly ledger: Ledger;
+  readonly accessLog: AccessLog;
   rules: PipelineRules;
   private readonly node: MailboxNode;
   private readonly nodeRoutes: NodeRoutes;
@@ -52,7 +52,7 @@ export class Pipeline {
     this.options = options;
     this.node = options.node;
     this.rules = options.rules;
-    this.ledger = options.ledger;
+    this.accessLog = options.accessLog;
     this.nodeRoutes = new NodeRoutes(options.node, options.publicKeys);
   }
 
@@ -62,8 +62,8 @@ export class Pipeline {
   }
 
   /** Handles one request; whatever is thrown on the way is a 500, a counter and a log line. */
-  handle(req: IncomingMessage, found: Found, sink: Sink): void {
-    const exchange = new HttpExchange(req, found, sink, this.ledger);
+  handle(req: IncomingMessage, found: Found, writer: ResponseWriter): void {
+    const exchange = new HttpExchange(req, found, writer, this.accessLog);
     this.guarded(exchange, () => {
       const refused = this.place(exchange);
       if (refused !== null) this.finish(exchange, refused);
@@ -212,12 +212,12 @@ export class Pipeline {
     if (error instanceof Malformed) {
       return this.finish(exchange, refusal('schema', exchange.corrId, { message: error.message }));
     }
-    this.ledger.failed(exchange, error);
+    this.accessLog.failed(exchange, error);
     this.finish(exchange, refusal('internal', exchange.corrId, { close: true }));
   }
 
   private finish(exchange: HttpExchange, answer: Answer): void {
-    this.ledger.answered(exchange, answer);
+    this.accessLog.answered(exchange, answer);
     const response = exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer;
     if (!exchange.client.respond(response, exchange.corrId)) this.node.requests.written(exchange);
   }

@@ -3,19 +3,19 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Session } from '../auth/authorize.ts';
+import type { AccessLog } from './access-log.ts';
 import { connectionOf, isKnown, knownConnection } from './connection.ts';
 import { createDispatch, type DispatchMode, type NodeRequestHandler } from './dispatch.ts';
-import type { Ledger } from './ledger.ts';
 import { Lingering } from './lingering.ts';
-import { Newcomers } from './newcomers.ts';
 import { onParserError } from './parser-errors.ts';
 import { Pausable } from './pausable.ts';
 import { peerOf } from './peer.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { ResponseWriterOptions } from './response-writer.ts';
 import { misdirected, Scrapers } from './scrapers.ts';
-import type { SinkOptions } from './sink.ts';
 import { startingHandler } from './starting.ts';
 import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
+import { Unauthenticated } from './unauthenticated.ts';
 
 /** Bounds of connections, which may change while the server runs. */
 export interface ConnectionRules {
@@ -47,7 +47,7 @@ export interface Listener {
 }
 
 export interface DoorsOptions {
-  readonly ledger: Ledger;
+  readonly accessLog: AccessLog;
   /** What a connection starts with. */
   readonly newSession: () => Session;
   readonly rules: ConnectionRules;
@@ -55,35 +55,35 @@ export interface DoorsOptions {
 
 /** What all listeners of the service share: the way in, its bounds, and who is in. */
 export class Doors {
-  readonly ledger: Ledger;
+  readonly accessLog: AccessLog;
   private readonly newSession: () => Session;
   private handler: NodeRequestHandler;
   private readonly servers = new Set<Server | TlsServer>();
   private rules: ConnectionRules;
-  private readonly newcomers = new Newcomers(isKnown);
+  private readonly unauthenticated = new Unauthenticated(isKnown);
   private readonly lingering = new Lingering(() => this.rules);
   private readonly pausables: Pausable[] = [];
   private isClosing = false;
   private open = 0;
 
   /** Whoever comes is told that the server is starting, until it serves. */
-  constructor({ ledger, newSession, rules }: DoorsOptions) {
-    this.ledger = ledger;
+  constructor({ accessLog, newSession, rules }: DoorsOptions) {
+    this.accessLog = accessLog;
     this.newSession = newSession;
     this.rules = rules;
-    this.handler = startingHandler({ ledger, newSession, ...this.sink() });
+    this.handler = startingHandler({ accessLog, newSession, ...this.writer() });
   }
 
   /** From now on the pipeline answers. */
   serve(pipeline: Pipeline, mode: DispatchMode): void {
-    this.handler = createDispatch({ pipeline, mode, ...this.sink() });
+    this.handler = createDispatch({ pipeline, mode, ...this.writer() });
   }
 
-  private sink(): SinkOptions {
+  private writer(): ResponseWriterOptions {
     return {
       closing: () => this.isClosing,
       rules: () => this.rules,
-      onSlowReader: (socket, way) => this.ledger.cut(peerOf(socket), 'slow_reader', 'saturated', way),
+      onSlowReader: (socket, way) => this.accessLog.cut(peerOf(socket), 'slow_reader', 'saturated', way),
     };
   }
 
@@ -96,7 +96,7 @@ export class Doors {
   apply(rules: ConnectionRules): void {
     this.rules = rules;
     for (const server of this.servers) this.bound(server);
-    for (let over = this.open - rules.connectionsMax; over > 0; over--) this.turnOut(this.newcomers.takeOldest());
+    for (let over = this.open - rules.connectionsMax; over > 0; over--) this.turnOut(this.unauthenticated.takeOldest());
     for (const pausable of this.pausables) pausable.pause(rules.connectionsMax === 0);
   }
 
@@ -107,7 +107,7 @@ export class Doors {
 
   private turnOut(socket: Socket | undefined): void {
     if (socket === undefined) return;
-    this.ledger.cut(peerOf(socket), 'max_connections', 'saturated');
+    this.accessLog.cut(peerOf(socket), 'max_connections', 'saturated');
     socket.destroy();
   }
 
@@ -126,10 +126,10 @@ export class Doors {
   async listen(where: Where, pair: TlsPair | null, welcome?: (socket: Socket) => void): Promise<Listener> {
     const server = this.create(pair === null ? null : secureOptions(pair));
     this.bound(server);
-    const { ledger } = this;
+    const { accessLog } = this;
     const handler: NodeRequestHandler = (req, res) => this.handler(req, res);
     server.on('connection', (socket: Socket) => this.enter(socket, pair !== null, welcome));
-    server.on('secureConnection', (socket: Socket) => this.newcomers.secured(socket));
+    server.on('secureConnection', (socket: Socket) => this.unauthenticated.secured(socket));
     server.on(pair === null ? 'connection' : 'secureConnection', (socket: Socket) =>
       this.lingering.adopt(socket, (each) => knownConnection(each)?.reading !== 'whole'),
     );
@@ -137,18 +137,18 @@ export class Doors {
     // The body is asked for only once the capability has been accepted.
     server.on('checkContinue', handler);
     server.on('checkExpectation', (req, res) => {
-      ledger.cut(peerOf(req.socket), 'expect');
+      accessLog.cut(peerOf(req.socket), 'expect');
       connectionOf(req.socket, this.newSession).refuses(res);
       res.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
     });
     server.on('dropRequest', ({ socket }) => this.full(socket));
     server.on('connect', (_req, socket: Socket) => {
-      ledger.cut(peerOf(socket), 'connect');
+      accessLog.cut(peerOf(socket), 'connect');
       socket.destroy();
     });
-    server.on('clientError', onParserError(ledger, this.lingering));
+    server.on('clientError', onParserError(accessLog, this.lingering));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      ledger.handshakeFailed(peerOf(socket), error.code ?? 'unknown');
+      accessLog.handshakeFailed(peerOf(socket), error.code ?? 'unknown');
       socket.destroy();
     });
     const address = await listening(server, where);
@@ -187,13 +187,13 @@ export class Doors {
     // A peer that resets must not take the process down.
     socket.on('error', () => socket.destroy());
     if (this.open >= this.rules.connectionsMax && !this.lingering.makeRoom()) {
-      const leaving = this.newcomers.takeOldest() ?? socket;
+      const leaving = this.unauthenticated.takeOldest() ?? socket;
       this.turnOut(leaving);
       if (leaving === socket) return;
     }
     this.open++;
     socket.once('close', () => this.open--);
-    this.newcomers.add(socket, isSecured);
+    this.unauthenticated.add(socket, isSecured);
     welcome?.(socket);
   }
 
@@ -202,7 +202,7 @@ export class Doors {
     const connection = connectionOf(socket, this.newSession);
     if (connection.isClosing) return;
     connection.isClosing = true;
-    this.ledger.cut(peerOf(socket), 'requests_per_socket', 'saturated');
+    this.accessLog.cut(peerOf(socket), 'requests_per_socket', 'saturated');
   }
 
   private close(server: Server | TlsServer, deadlineMs: number): Promise<void> {
@@ -211,7 +211,7 @@ export class Doors {
     this.servers.delete(server);
     const closed = close(server, deadlineMs);
     // Node takes them for busy, and would wait for them.
-    this.newcomers.endSilent();
+    this.unauthenticated.endSilent();
     return closed;
   }
 }

@@ -1,21 +1,21 @@
 import type { Session } from '../auth/authorize.ts';
 import { freshCorrId, isCorrId } from '../observe/ids.ts';
+import type { AccessLog } from './access-log.ts';
 import { connectionOf } from './connection.ts';
 import type { NodeRequestHandler } from './dispatch.ts';
 import { type Head, headOf } from './head.ts';
-import type { Ledger } from './ledger.ts';
 import { type Answer, done, refusal } from './reply.ts';
-import { NodeSink, type SinkOptions } from './sink.ts';
+import { NodeResponseWriter, type ResponseWriterOptions } from './response-writer.ts';
 
-interface StartingOptions extends SinkOptions {
-  readonly ledger: Ledger;
+interface StartingOptions extends ResponseWriterOptions {
+  readonly accessLog: AccessLog;
   readonly newSession: () => Session;
 }
 
 const RETRY_S = 1;
 
 /** Answers while the journal is read: alive, not ready, and everything else later (BD3). Every answer is the last of its connection. */
-export function startingHandler({ ledger, newSession, ...options }: StartingOptions): NodeRequestHandler {
+export function startingHandler({ accessLog, newSession, ...options }: StartingOptions): NodeRequestHandler {
   return (req, res) => {
     const startedMs = performance.now();
     const connection = connectionOf(req.socket, newSession);
@@ -23,8 +23,8 @@ export function startingHandler({ ledger, newSession, ...options }: StartingOpti
     const head = headOf(req);
     const corrId = head.corrId !== undefined && isCorrId(head.corrId) ? head.corrId.toLowerCase() : freshCorrId();
     const answer: Answer = { ...answerTo(head, corrId), close: true };
-    ledger.answered({ req, corrId, startedMs, route: null, capability: null, decided: false }, answer);
-    new NodeSink(req, res, connection, options).respond(answer, corrId);
+    accessLog.answered({ req, corrId, startedMs, route: null, capability: null, decided: false }, answer);
+    new NodeResponseWriter(req, res, connection, options).respond(answer, corrId);
   };
 }
 

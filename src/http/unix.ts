@@ -28,7 +28,7 @@ export async function listenUnix(doors: Doors, path: string, allowed: () => read
     const uid = credentialsOf(socket);
     if (uid !== null) rememberUid(socket, uid);
     if (uid !== null && allowed().includes(uid)) return;
-    doors.ledger.cut(peerOf(socket), 'peer_uid', 'unauth');
+    doors.accessLog.cut(peerOf(socket), 'peer_uid', 'unauth');
     socket.destroy();
   };
   try {

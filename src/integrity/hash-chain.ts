@@ -1,5 +1,5 @@
 import type { Attrs } from '../core/facts.ts';
-import type { Integrity } from '../ports.ts';
+import type { Integrity } from '../ports/integrity.ts';
 import { blake3Hex } from './blake3.ts';
 import { timestampOf } from './timestamp.ts';
 

@@ -1,12 +1,13 @@
 import type { Fact, MessageFact } from '../core/facts.ts';
 import { timeOf } from '../core/msg-id.ts';
+import { redecide } from '../core/redecide.ts';
 import type { ShardState } from '../core/state.ts';
-import type { Integrity, StorageReader } from '../ports.ts';
+import type { Integrity } from '../ports/integrity.ts';
+import type { StorageReader } from '../ports/storage.ts';
 import { BytesError, Writer } from './bytes.ts';
 import type { Secret } from './frame.ts';
-import { unlawful } from './lawful.ts';
 import { filesOf, PAYLOADS, payloadFile, snapshotFile } from './layout.ts';
-import { lookAgain, placed } from './look.ts';
+import { placed, readLive } from './read-live.ts';
 import { writeRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { loadSnapshot, type Recovered, recover } from './recover.ts';
@@ -40,7 +41,7 @@ export interface Audit {
  * against the lifecycle and its hashes, each snapshot against the log before it, each payload against its hash.
  */
 export const audit = (source: StorageReader, options: AuditOptions): Audit =>
-  lookAgain(
+  readLive(
     () => lookOnce(source, options),
     ({ problems }) => (problems.length === 0 ? null : problems.map(placed).join()),
   );
@@ -93,7 +94,7 @@ function lookOnce(source: StorageReader, options: AuditOptions): Audit {
 
 function mustHold(shards: readonly ShardState[], shard: ShardState, fact: Fact, integrity: AuditOptions['integrity']) {
   if (fact.name === 'recovered') return;
-  const wrong = unlawful(shards, shard, fact) ?? hashProblem(fact, integrity);
+  const wrong = redecide(shards, shard, fact) ?? hashProblem(fact, integrity);
   if (wrong !== null) throw new BytesError(wrong);
 }
 
@@ -122,8 +123,8 @@ function digestOf(replica: Replica, hash: Secret['hash']): string {
     w.length = 0;
     w.raw(digest);
   };
-  const { epoch, limits } = replica;
-  w.f64(epoch);
+  const { term, limits } = replica;
+  w.f64(term);
   if (limits !== null) writeRecord(w, null, { name: 'limited', limits });
   for (const { shard, item } of replica.entries()) {
     writeRecord(w, shard, item, item.name === 'message' && item.message.payload === APART);

@@ -11,13 +11,13 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { FileStorage } from './file-storage.ts';
+import { runNow, writeAll } from './file-work.ts';
 import { checkFolder, FOLDER_MODE, FolderError, holdFolder, LOCK } from './folder.ts';
 import { filesOf, INCOMPLETE, PAYLOADS, payloadFile, segmentFile, snapshotFile } from './layout.ts';
-import { mustRecover } from './look.ts';
+import { mustRecover } from './read-live.ts';
 import type { Recovered, RecoverOptions } from './recover.ts';
 import { sizeOf } from './regular-file.ts';
 import { copySteps } from './segment-file.ts';
-import { runNow, writeAll } from './steps.ts';
 
 /** What a backup or a restored directory holds. */
 export interface Copied {

@@ -1,11 +1,10 @@
 import type { Lack } from '../ports/journal.ts';
-import type { Storage } from '../ports.ts';
+import type { Storage } from '../ports/storage.ts';
+import { runLater } from './file-work.ts';
 import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from './layout.ts';
-import type { Room } from './room.ts';
-import { removeOld, type Snapshot } from './snapshot.ts';
+import { type Covered, removeOld, type Snapshot } from './snapshot.ts';
 import type { SnapshotSpace } from './snapshot-space.ts';
-import { runLater } from './steps.ts';
-import type { LogEnd } from './walk.ts';
+import type { Space } from './space.ts';
 
 /** What the journal tells of itself: for logs, metrics and readiness. */
 export interface JournalEvents {
@@ -14,14 +13,6 @@ export interface JournalEvents {
   compacted(snapshot: Snapshot): void;
   /** A snapshot could not be made; it will be tried again. */
   compactionFailed(error: Error): void;
-}
-
-/** What a snapshot is to be of: everything up to a place in the log, between two frames that are durable. */
-export interface Covered extends LogEnd {
-  /** Of the last frame before it. */
-  readonly sequence: number;
-  /** Nothing after that place is earlier than this: windows and receipts that are over by then are left out. 0: not known. */
-  readonly asOfMs: number;
 }
 
 /** Makes a snapshot off the serving path. */
@@ -45,8 +36,8 @@ const REST = 2;
 export class Compaction {
   private readonly storage: Storage;
   private readonly compactor: Compactor;
-  private readonly room: Room;
-  private readonly space: SnapshotSpace;
+  private readonly space: Space;
+  private readonly snapshotSpace: SnapshotSpace;
   private readonly events: JournalEvents;
   private readonly segmentBytes: number;
   private snapshots: Snapshot[];
@@ -73,8 +64,8 @@ export class Compaction {
   constructor(parts: {
     readonly storage: Storage;
     readonly compactor: Compactor;
-    readonly room: Room;
-    readonly space: SnapshotSpace;
+    readonly space: Space;
+    readonly snapshotSpace: SnapshotSpace;
     readonly events: JournalEvents;
     readonly segmentBytes: number;
     readonly snapshots: readonly Snapshot[];
@@ -82,8 +73,8 @@ export class Compaction {
   }) {
     this.storage = parts.storage;
     this.compactor = parts.compactor;
-    this.room = parts.room;
     this.space = parts.space;
+    this.snapshotSpace = parts.snapshotSpace;
     this.events = parts.events;
     this.segmentBytes = parts.segmentBytes;
     this.snapshots = [...parts.snapshots];
@@ -102,7 +93,7 @@ export class Compaction {
 
   private keeps(oldBytes: number): void {
     this.oldBytes = oldBytes;
-    this.space.keeps(oldBytes, this.uncovered.length * this.segmentBytes);
+    this.snapshotSpace.keeps(oldBytes, this.uncovered.length * this.segmentBytes);
   }
 
   /** This segment is full, and this was its last frame. */
@@ -136,16 +127,16 @@ export class Compaction {
 
   /** Makes room on a full disk, if there is anything to make it of. */
   makeRoom(end: Omit<Covered, 'asOfMs'>): void {
-    if (this.running || this.closed || this.untidy || this.room.wants !== 'disk_space') return;
-    if (this.space.idleBytes() > this.space.stepBytes) return this.keepOne();
+    if (this.running || this.closed || this.untidy || this.space.wants !== 'disk_space') return;
+    if (this.snapshotSpace.idleBytes() > this.snapshotSpace.stepBytes) return this.keepOne();
     const isNew = end.sequence !== this.newest?.sequence && end.sequence !== this.failedAt;
-    if (this.room.isStuck ? this.isWayOut(isNew) : isNew && this.isWorthwhile()) return this.start(end, this.asOfMs);
+    if (this.space.isStuck ? this.isWayOut(isNew) : isNew && this.isWorthwhile()) return this.start(end, this.asOfMs);
     if (this.ticks >= this.idleRest) this.start(end, this.asOfMs);
   }
 
   /** However slowly the disk empties, and however large they are, snapshots are not all that is done. */
   private isWorthwhile(): boolean {
-    return this.space.gainBytes() > 0 && (this.space.hasHalved || this.ticks >= this.rest);
+    return this.snapshotSpace.gainBytes() > 0 && (this.snapshotSpace.hasHalved || this.ticks >= this.rest);
   }
 
   /**
@@ -153,7 +144,7 @@ export class Compaction {
    * and only when there is nothing new in the log, the reserve, without which there may never be one again.
    */
   private isWayOut(isNew: boolean): boolean {
-    if (!isNew) this.room.giveUpReserve();
+    if (!isNew) this.space.giveUpReserve();
     return isNew;
   }
 
@@ -161,9 +152,9 @@ export class Compaction {
     if (this.running || this.closed) return;
     this.running = true;
     this.ticks = 0;
-    this.space.begin();
+    this.snapshotSpace.begin();
     const { segment, at, sequence } = end;
-    this.room.lend(() =>
+    this.space.lend(() =>
       this.compactor({ segment, at, sequence, asOfMs }, (error, snapshot) => {
         this.rest = Math.max(1, (1 + REST) * this.ticks);
         this.idleRest = Math.max(IDLE_TICKS, (1 + IDLE_REST) * this.ticks);
@@ -175,13 +166,13 @@ export class Compaction {
   }
 
   private made(snapshot: Snapshot): void {
-    this.space.made(snapshot);
+    this.snapshotSpace.made(snapshot);
     const others = this.snapshots.filter(({ sequence }) => sequence !== snapshot.sequence);
     this.snapshots = [...others, snapshot].slice(-KEPT);
     this.events.compacted(snapshot);
     if (this.closed) return;
     // On a full disk one must do: what the second would keep is the space that everything waits for.
-    if (this.room.wants === 'disk_space') return this.keepOne();
+    if (this.space.wants === 'disk_space') return this.keepOne();
     if (this.snapshots.length === KEPT) return this.tidy();
     this.ended(null);
   }
@@ -207,7 +198,7 @@ export class Compaction {
     } catch {
       this.untidy = true;
     }
-    this.room.takeBack(error === null);
+    this.space.takeBack(error === null);
     const { waiting } = this;
     this.waiting = [];
     for (const done of waiting) done(error);

@@ -90,7 +90,7 @@ export function durableBackend(
 ): OneLog {
   const replaying = replayProgram();
   return new OneLog({
-    term: journal.epoch,
+    term: journal.term,
     shards,
     contents: contentsOf(journal.recovered?.replica),
     append: (batches, done) => journal.append(batches, done),

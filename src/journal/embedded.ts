@@ -1,19 +1,21 @@
-import type { Batch, Journal, Storage } from '../ports.ts';
+import type { Batch } from '../ports/journal.ts';
+import type { Storage } from '../ports/storage.ts';
+import type { AppendLog } from './append-log.ts';
 import { Compaction, type Compactor, type JournalEvents } from './compaction.ts';
+import { runNow } from './file-work.ts';
 import { NO_HASH, type Secret } from './frame.ts';
 import { FILE_HEADER_BYTES, filesOf, RESERVE, segmentFile, snapshotFile } from './layout.ts';
-import { create, mend } from './mend.ts';
 import { INLINE_BYTES_MAX } from './payloads.ts';
 import { type Recovered, type RecoverOptions, recover } from './recover.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
+import { create, repair } from './repair.ts';
 import type { Replica } from './replica.ts';
-import { Room } from './room.ts';
+import type { LogEnd } from './scan.ts';
 import { openSegment, type SegmentFile } from './segment-file.ts';
 import { FRAME_BYTES, SegmentLog } from './segment-log.ts';
 import { type Snapshot, snapshotsIn } from './snapshot.ts';
 import { SnapshotSpace } from './snapshot-space.ts';
-import { runNow } from './steps.ts';
-import type { LogEnd } from './walk.ts';
+import { Space } from './space.ts';
 
 /** The journal that was found is not opened: the message names file, place and reason. */
 export class JournalRefused extends Error {
@@ -50,16 +52,16 @@ function mustOpen(storage: Storage, number: number): SegmentFile {
 }
 
 /** The embedded journal: the log, its space, its snapshots. */
-export class EmbeddedJournal implements Journal {
+export class EmbeddedJournal implements AppendLog {
   /** Of the process that opened it: its first fact must be `started` with this. */
-  readonly epoch: number;
+  readonly term: number;
   /** What was found; null in a new directory. */
   readonly recovered: Recovered | null;
   /** A write that was cut off is put aside; false where a full disk left no space for it. */
   readonly isTornKept: boolean;
   private readonly storage: Storage;
   private readonly log: SegmentLog;
-  private readonly room: Room;
+  private readonly space: Space;
   private readonly compaction: Compaction;
 
   /** Recovers, mends and opens. Synchronous: nothing is served before. @throws JournalRefused */
@@ -70,9 +72,9 @@ export class EmbeddedJournal implements Journal {
     const recovered = found.kind === 'recovered' ? found : null;
     const salt = recovered?.salt ?? freshSalt();
     if (recovered === null) runNow(storage, create(storage, salt, segmentBytes));
-    this.isTornKept = recovered === null || runNow(storage, mend(storage, recovered));
+    this.isTornKept = recovered === null || runNow(storage, repair(storage, recovered));
     this.recovered = recovered;
-    this.epoch = (recovered?.replica.epoch ?? 0) + 1;
+    this.term = (recovered?.replica.term ?? 0) + 1;
     this.storage = storage;
     const { tail } = recovered ?? { tail: { segment: 1, at: FILE_HEADER_BYTES, sequence: 0, hash: NO_HASH } };
     const secret: Secret = { salt, hash: recovering.hash };
@@ -87,7 +89,7 @@ export class EmbeddedJournal implements Journal {
     );
     const newest = snapshots.at(-1);
     const live = recovered === null ? 0 : liveIn(recovered.replica);
-    const space = new SnapshotSpace({
+    const snapshotSpace = new SnapshotSpace({
       segmentBytes,
       newest,
       logBytes: logBytes(bytesOf, tail, newest),
@@ -95,15 +97,15 @@ export class EmbeddedJournal implements Journal {
       ends: recovered?.replica.left ?? 0,
       live,
     });
-    this.room = new Room({
+    this.space = new Space({
       storage,
       salt,
       segmentBytes,
       current: tail.segment,
       capacities,
       reserveBytes: files.hasReserve ? storage.size(RESERVE) : 0,
-      owedBytes: recovered === null ? 0 : space.leastBytes(),
-      space,
+      owedBytes: recovered === null ? 0 : snapshotSpace.leastBytes(),
+      snapshotSpace,
       events: {
         room: (lack) => events.room(lack),
         wanting: () => this.compaction.makeRoom(this.log.end),
@@ -115,21 +117,21 @@ export class EmbeddedJournal implements Journal {
     const apart = recovered?.apart ?? new Map<string, string>();
     const position = { segment, at, sequence, hash };
     const { inlineBytesMax = INLINE_BYTES_MAX, frameBytes = FRAME_BYTES } = options;
-    const { epoch, room } = this;
+    const { term, space } = this;
     this.log = new SegmentLog({
-      ...{ storage, secret, epoch, position, room, space, apart, inlineBytesMax, frameBytes, sealsFrom },
+      ...{ storage, secret, term, position, space, snapshotSpace, apart, inlineBytesMax, frameBytes, sealsFrom },
     });
     this.compaction = new Compaction({
       storage,
       compactor,
-      room: this.room,
-      space,
+      space: this.space,
+      snapshotSpace,
       events,
       segmentBytes,
       snapshots,
       sealed: files.segments.filter((number) => number < tail.segment),
     });
-    this.room.fill();
+    this.space.fill();
   }
 
   append(batches: readonly Batch[], done: (error: Error | null) => void): void {
@@ -139,7 +141,7 @@ export class EmbeddedJournal implements Journal {
   /** Tries again what could not be had: to be called about once a second, with the service's clock. */
   retry(nowMs: number): void {
     this.compaction.tick(nowMs, this.log.isIdle);
-    this.room.fill();
+    this.space.fill();
   }
 
   /** Says in short what is durable by now, so that the next recovery is shorter. */
@@ -159,7 +161,7 @@ export class EmbeddedJournal implements Journal {
 
   /** Begins nothing new; what is under way ends by itself. */
   close(): void {
-    this.room.close();
+    this.space.close();
     this.compaction.close();
   }
 }

@@ -16,7 +16,7 @@ const DATE_MS_MAX = 8.64e15;
 const COUNT_MAX = 2 ** 52;
 const SEGMENTS_MAX = 999_999_999_999_999;
 export const SHARDS_MAX = 1024;
-const EPOCHS_MAX = 2 ** 32 - 1;
+const TERMS_MAX = 2 ** 32 - 1;
 const HOURS_12_MS = 12 * 3_600_000;
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
@@ -52,9 +52,9 @@ export const FIELDS = {
   visibilityMs: new F64('visibility_ms', 1, HOURS_12_MS),
   windowMs: new F64('window_ms', 1, QUOTA_WINDOW_MS_MAX),
   used: counter('used'),
-  epoch: new F64('epoch', 1, EPOCHS_MAX),
+  term: new F64('term', 1, TERMS_MAX),
   /** 0 before the first process. */
-  headEpoch: new F64('epoch', 0, EPOCHS_MAX),
+  headTerm: new F64('term', 0, TERMS_MAX),
   shards: new U16('shards', 1, SHARDS_MAX),
   sequence: counter('sequence', 1),
   segment: new F64('segment', 1, SEGMENTS_MAX),

@@ -16,7 +16,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Storage, StorageOp } from '../ports.ts';
+import type { Storage, StorageOp } from '../ports/storage.ts';
 import { HeldDescriptors } from './held-descriptors.ts';
 import { NotBegun } from './lack.ts';
 import { NotRegular, openRegular, sizeOf } from './regular-file.ts';

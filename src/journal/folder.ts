@@ -12,7 +12,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { kindOf } from '../regular-file.ts';
+import { kindOf } from '../platform/regular-file.ts';
 import { INCOMPLETE, PAYLOADS } from './layout.ts';
 import { openRegular } from './regular-file.ts';
 

@@ -5,7 +5,7 @@ import { HASH_BYTES, Reader, type Writer } from './bytes.ts';
  * A frame is one group commit: header, body, zeros, mark. It begins at a multiple of 64 and its header is 64 bytes long,
  * so that no header straddles a sector: of a torn frame, a header is there or is not.
  *
- * body length u32 · sequence u64 · epoch u32 · zero pieces u32 · hash of the frame before, 32 bytes · CRC of the
+ * body length u32 · sequence u64 · term u32 · zero pieces u32 · hash of the frame before, 32 bytes · CRC of the
  * body u32 · CRC of the header u32 · magic u32 | body | zeros up to the mark | CRC of the header u32 · mark u32
  *
  * Magic and mark come last and end in a byte that is not zero: of what was written in order, that byte says it is whole.
@@ -37,7 +37,7 @@ export interface FrameHeader {
   /** One more than that of the frame before, from 1. */
   readonly sequence: number;
   /** Of the process that wrote it. */
-  readonly epoch: number;
+  readonly term: number;
   /** Hash of the frame before, header and body. */
   readonly previous: Uint8Array;
   readonly bodyBytes: number;
@@ -75,7 +75,7 @@ export function beginFrame(w: Writer): void {
 export function sealFrame(
   w: Writer,
   at: number,
-  { sequence, epoch, previous }: Pick<FrameHeader, 'sequence' | 'epoch' | 'previous'>,
+  { sequence, term, previous }: Pick<FrameHeader, 'sequence' | 'term' | 'previous'>,
   secret: Secret,
 ): Uint8Array {
   const bodyBytes = w.length - HEADER_BYTES;
@@ -88,7 +88,7 @@ export function sealFrame(
   w.u32At(0, bodyBytes);
   w.u32At(4, sequence % 2 ** 32);
   w.u32At(8, Math.floor(sequence / 2 ** 32));
-  w.u32At(12, epoch);
+  w.u32At(12, term);
   w.u32At(MAGIC_AT, MAGIC);
   // Magic and mark stand: no sector counts as zeros for what is filled in only now.
   w.u32At(16, zeroPieces(buffer, bytes, at));
@@ -167,14 +167,14 @@ export function readHeader(head: Uint8Array, salted: number): FrameHeader | null
   const r = new Reader(head);
   const bodyBytes = r.u32();
   const sequence = r.u32() + r.u32() * 2 ** 32;
-  const epoch = r.u32();
+  const term = r.u32();
   const zeroPieces = r.u32();
   const previous = new Uint8Array(r.raw(HASH_BYTES));
   r.u32();
   const crc = r.u32();
   if (r.u32() !== MAGIC || bodyBytes > BODY_BYTES_MAX || !Number.isSafeInteger(sequence)) return null;
   if (crc32(head.subarray(0, HEADER_CRC_AT), salted) !== crc) return null;
-  return { bodyBytes, sequence, epoch, zeroPieces, previous };
+  return { bodyBytes, sequence, term, zeroPieces, previous };
 }
 
 /** Where the next header of ours with at least this sequence stands, from `at` on: -1 for nowhere. */

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { StorageReader } from '../ports.ts';
+import type { StorageReader } from '../ports/storage.ts';
 import { Writer } from './bytes.ts';
 import { isZero, type Range } from './frame.ts';
 

@@ -1,11 +1,11 @@
 import { imagesOf } from '../core/image.ts';
 import type { ShardState } from '../core/state.ts';
-import type { Journal } from '../ports.ts';
+import type { AppendLog } from './append-log.ts';
 import { OneLog } from './one-log.ts';
 import { restoreLater } from './shard-images.ts';
 
 /** Profile micronode: in memory is as durable as it gets, so an append is done at once (B12, I1). */
-export const memoryJournal: Journal = {
+export const memoryJournal: AppendLog = {
   append(_batches, done) {
     done(null);
   },

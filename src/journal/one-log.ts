@@ -1,7 +1,16 @@
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
-import type { AppendEnd, Claim, Condition, Contents, Found, JournalBackend, Log, Unclaimed } from '../ports/journal.ts';
-import type { Batch } from '../ports.ts';
+import type {
+  AppendEnd,
+  Batch,
+  Claim,
+  Condition,
+  Contents,
+  Found,
+  JournalBackend,
+  Log,
+  Unclaimed,
+} from '../ports/journal.ts';
 
 export type Replayed = (error: unknown, state: ShardState | null) => void;
 

@@ -1,8 +1,8 @@
 import type { Lack } from '../ports/journal.ts';
-import type { Storage } from '../ports.ts';
+import type { Storage } from '../ports/storage.ts';
+import { type FileWork, removeQuietly, runLater, writeAll } from './file-work.ts';
 import { lackOf } from './lack.ts';
 import { PAYLOADS, payloadFile } from './layout.ts';
-import { removeQuietly, runLater, type Steps, writeAll } from './steps.ts';
 
 /** Payloads beyond this many bytes are kept in files of their own, by their hash. */
 export const INLINE_BYTES_MAX = 64 * 1024;
@@ -70,7 +70,7 @@ export class PayloadFiles {
     }
   }
 
-  private *removeIfUnused(hash: string): Steps {
+  private *removeIfUnused(hash: string): FileWork {
     if (!this.uses.has(hash)) yield { op: 'remove', file: payloadFile(hash) };
   }
 
@@ -106,7 +106,7 @@ export class PayloadFiles {
     more();
   }
 
-  private *writeOne(payload: Outgoing, without: LeftOut[]): Steps {
+  private *writeOne(payload: Outgoing, without: LeftOut[]): FileWork {
     const file = payloadFile(payload.hash);
     try {
       yield* writeAll(file, 0, payload.bytes);
@@ -116,7 +116,7 @@ export class PayloadFiles {
     }
   }
 
-  private *syncNames(outgoing: readonly Outgoing[], without: LeftOut[]): Steps {
+  private *syncNames(outgoing: readonly Outgoing[], without: LeftOut[]): FileWork {
     try {
       yield { op: 'sync_folder', folder: PAYLOADS };
     } catch (error) {
@@ -126,7 +126,7 @@ export class PayloadFiles {
   }
 
   /** What was wanting for a file takes nothing from the log: the payload goes there, and nothing needs what there is of the file. */
-  private *leaveOut(payload: Outgoing, without: LeftOut[], error: unknown): Steps {
+  private *leaveOut(payload: Outgoing, without: LeftOut[], error: unknown): FileWork {
     const lack = lackOf(error);
     if (lack === null) throw error;
     yield* removeQuietly(payloadFile(payload.hash));

@@ -2,7 +2,8 @@ import { PURGE_REASONS, STATES, type State } from '../../spec/vocabulary.ts';
 import type { Acked, Fact, Nacked, Purged, Sent } from '../core/facts.ts';
 import type { Image, MessageImage } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
-import type { Batch, Charged, ProcessFact } from '../ports.ts';
+import type { Batch } from '../ports/journal.ts';
+import type { Charged, ProcessFact } from '../ports/process-facts.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
 import { anyOf, Choice, FLAG } from './field-types.ts';
 import { FIELDS as F, SHARDS_MAX } from './fields.ts';
@@ -77,7 +78,7 @@ const REVOKED_KIND = anyOf('kind', ['nonce', 'key_id'] as const);
 export interface Head {
   readonly name: 'head';
   readonly sequence: number;
-  readonly epoch: number;
+  readonly term: number;
   /** Hash of the frame with this sequence, 64 hex digits. */
   readonly hash: string;
   /** Where the log goes on after it: this segment, */
@@ -209,7 +210,7 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
   switch (item.name) {
     case 'started':
       F.atMs.write(w, item.atMs);
-      F.epoch.write(w, item.epoch);
+      F.term.write(w, item.term);
       F.shards.write(w, item.shards);
       return writeLimits(w, item.limits);
     case 'limited':
@@ -254,7 +255,7 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
       return;
     case 'head':
       F.sequence.write(w, item.sequence);
-      F.headEpoch.write(w, item.epoch);
+      F.headTerm.write(w, item.term);
       F.hash.write(w, item.hash);
       F.segment.write(w, item.segment);
       F.shards.write(w, item.shards);
@@ -323,7 +324,7 @@ function readRest(r: Reader, name: RestName): Item {
       return {
         name,
         atMs: F.atMs.read(r),
-        epoch: F.epoch.read(r),
+        term: F.term.read(r),
         shards: F.shards.read(r),
         limits: readLimits(r),
       };
@@ -383,7 +384,7 @@ const readCharged = (r: Reader): Charged => ({
 const readHead = (r: Reader): Omit<Head, 'at'> => ({
   name: 'head',
   sequence: F.sequence.read(r),
-  epoch: F.headEpoch.read(r),
+  term: F.headTerm.read(r),
   hash: F.hash.read(r),
   segment: F.segment.read(r),
   shards: F.shards.read(r),

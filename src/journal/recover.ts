@@ -1,6 +1,6 @@
 import type { Fact } from '../core/facts.ts';
 import type { ShardState } from '../core/state.ts';
-import type { StorageReader } from '../ports.ts';
+import type { StorageReader } from '../ports/storage.ts';
 import { Reader } from './bytes.ts';
 import { PAYLOAD_BYTES_MAX } from './fields.ts';
 import { type Frame, NO_HASH, readFrame, type Secret } from './frame.ts';
@@ -22,8 +22,8 @@ import { APART } from './record-parts.ts';
 import { isRefusal, missing, type Refusal } from './refusal.ts';
 import { NotRegular } from './regular-file.ts';
 import { Replica } from './replica.ts';
+import { disagreement, type LogEnd, type ScanOptions, START, scan, type Tail } from './scan.ts';
 import { openSegment } from './segment-file.ts';
-import { disagreement, type LogEnd, START, type Tail, type WalkOptions, walk } from './walk.ts';
 
 /** A journal as it was found: what it says, and where it ends. */
 export interface Recovered {
@@ -64,7 +64,7 @@ export interface RecoverOptions {
   /** Sees the state before the first frame, */
   readonly begun?: (replica: Replica) => void;
   /** every frame before it is replayed, */
-  readonly visit?: WalkOptions['visit'];
+  readonly visit?: ScanOptions['visit'];
   /** every fact of a shard before it is applied (what it throws refuses the journal), */
   readonly check?: (replica: Replica, shard: ShardState, fact: Fact) => void;
   /** and every frame after. */
@@ -149,7 +149,7 @@ function* follow(
   const { check } = options;
   options.begun?.(replica);
   if (check !== undefined) replica.before = (shard, fact) => check(replica, shard, fact);
-  const tail = yield* walk(source, {
+  const tail = yield* scan(source, {
     segments,
     at: head?.at ?? FILE_HEADER_BYTES,
     mayGoOn: options.end !== undefined,

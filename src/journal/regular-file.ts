@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { kindOf } from '../regular-file.ts';
+import { kindOf } from '../platform/regular-file.ts';
 
 /** Something else stands where a file of the journal belongs: the message says where, and what it is. */
 export class NotRegular extends Error {

@@ -6,7 +6,7 @@ import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
 import { ShardState } from '../core/state.ts';
 import type { Contents } from '../ports/journal.ts';
-import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports.ts';
+import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports/process-facts.ts';
 import { BytesError, Reader } from './bytes.ts';
 import { type Entry, type Head, isEnd, isFact, isImage, isProcessFact, readRecord } from './record.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
@@ -15,7 +15,7 @@ import { SnapshotCheck } from './snapshot-check.ts';
 export class Replica {
   readonly shards: ShardState[] = [];
   /** Of the last process; 0 before the first. */
-  epoch = 0;
+  term = 0;
   limits: Limits | null = null;
   /** Facts taken. */
   facts = 0;
@@ -90,7 +90,7 @@ export class Replica {
   get clocks(): Clocks | null {
     const { said, nowMs } = this;
     if (said !== null) return { ...said, serviceMs: Math.max(said.serviceMs, nowMs) };
-    return this.epoch === 0 ? null : { name: 'clocks', serviceMs: nowMs, wallMs: nowMs };
+    return this.term === 0 ? null : { name: 'clocks', serviceMs: nowMs, wallMs: nowMs };
   }
 
   /** In the order in which they were charged last, however much of it a snapshot left out. */
@@ -100,10 +100,10 @@ export class Replica {
     this.charged.set(key, fact);
   }
 
-  private started({ shards, epoch, limits, atMs }: Started): void {
-    if (epoch !== this.epoch + 1) throw new BytesError(`started: epoch is ${epoch}, after ${this.epoch}`);
+  private started({ shards, term, limits, atMs }: Started): void {
+    if (term !== this.term + 1) throw new BytesError(`started: term is ${term}, after ${this.term}`);
     this.open(shards, limits);
-    this.epoch = epoch;
+    this.term = term;
     this.nowMs = atMs;
   }
 
@@ -175,7 +175,7 @@ export class Replica {
       const { shard, item } = entry;
       if (item.name === 'head') {
         replica.open(item.shards, item.limits);
-        replica.epoch = item.epoch;
+        replica.term = item.term;
         for (let i = 0; i < item.shards; i++) restorations.push(new Restoration(i, item.limits));
       } else if (isProcessFact(item)) replica.process(item);
       else if (isImage(item) && (only === undefined || shard === only)) restorations[shard as number]?.take(item);

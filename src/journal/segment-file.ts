@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib';
-import type { StorageReader } from '../ports.ts';
+import type { StorageReader } from '../ports/storage.ts';
 import { HASH_BYTES, Writer } from './bytes.ts';
+import { type FileWork, writeAll, writeZeros } from './file-work.ts';
 import { isZero, type Range, type Secret } from './frame.ts';
 import { FILE_HEADER_BYTES, fileHeader, readFileHeader, segmentFile, windowOf } from './layout.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
-import { type Steps, writeAll, writeZeros } from './steps.ts';
 
 /**
  * Segments are made whole and never shrink (journal rule 3). Each says in its header how long it was made, so that one that
@@ -89,7 +89,7 @@ function readSeal(sector: Buffer, { salt }: Secret): Seal | null {
 }
 
 /** Says that a segment is full: no frame follows this one in it, and the next one is there. */
-export function sealSteps(number: number, capacity: number, { sequence, hash }: Seal, { salt }: Secret): Steps {
+export function sealSteps(number: number, capacity: number, { sequence, hash }: Seal, { salt }: Secret): FileWork {
   const w = new Writer(SECTOR);
   w.raw(SEAL_MAGIC);
   w.f64(sequence);
@@ -100,7 +100,7 @@ export function sealSteps(number: number, capacity: number, { sequence, hash }: 
 }
 
 /** A segment that holds these bytes of another, and has no room for more. */
-export function* copySteps(number: number, salt: Uint8Array, content: Uint8Array): Steps {
+export function* copySteps(number: number, salt: Uint8Array, content: Uint8Array): FileWork {
   const file = segmentFile(number);
   const bytes = Math.ceil(content.byteLength / SECTOR) * SECTOR + SECTOR;
   yield* writeAll(file, 0, fileHeader('segment', number, salt, bytes));

@@ -1,15 +1,17 @@
 import type { Fact, Sent } from '../core/facts.ts';
-import type { Batch, Journal, Storage } from '../ports.ts';
+import type { Batch } from '../ports/journal.ts';
+import type { Storage } from '../ports/storage.ts';
+import type { AppendLog } from './append-log.ts';
 import { Writer } from './bytes.ts';
+import { type FileWork, runLater, writeAll } from './file-work.ts';
 import { beginFrame, frameBytes, HEADER_BYTES, type Secret, sealFrame } from './frame.ts';
 import { lackAtStart } from './lack.ts';
 import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
 import { type Outgoing, PayloadFiles } from './payloads.ts';
 import { isEnd, writeBatch } from './record.ts';
-import type { Room } from './room.ts';
 import { capacityOf, sealSteps } from './segment-file.ts';
 import type { SnapshotSpace } from './snapshot-space.ts';
-import { runLater, type Steps, writeAll } from './steps.ts';
+import type { Space } from './space.ts';
 
 /** Where the next frame goes, and what it continues. */
 export interface LogPosition {
@@ -32,12 +34,12 @@ interface Append {
  * The log (journal rules 1, 2, 4): frame after frame, each written and synced before the next. The first error is the
  * last thing it says: nothing is written any more, for nobody knows what a disk holds after one.
  */
-export class SegmentLog implements Journal {
+export class SegmentLog implements AppendLog {
   private readonly storage: Storage;
   private readonly secret: Secret;
-  private readonly epoch: number;
-  private readonly room: Room;
-  private readonly space: SnapshotSpace;
+  private readonly term: number;
+  private readonly space: Space;
+  private readonly snapshotSpace: SnapshotSpace;
   private readonly payloads: PayloadFiles;
   private readonly inlineBytesMax: number;
   private readonly frameBytes: number;
@@ -50,10 +52,10 @@ export class SegmentLog implements Journal {
   constructor(parts: {
     readonly storage: Storage;
     readonly secret: Secret;
-    readonly epoch: number;
+    readonly term: number;
     readonly position: LogPosition;
-    readonly room: Room;
-    readonly space: SnapshotSpace;
+    readonly space: Space;
+    readonly snapshotSpace: SnapshotSpace;
     /** Messages whose payload is in a file of its own. */
     readonly apart: ReadonlyMap<string, string>;
     /** Payloads beyond this get one. */
@@ -65,10 +67,10 @@ export class SegmentLog implements Journal {
   }) {
     this.storage = parts.storage;
     this.secret = parts.secret;
-    this.epoch = parts.epoch;
+    this.term = parts.term;
     this.position = parts.position;
-    this.room = parts.room;
     this.space = parts.space;
+    this.snapshotSpace = parts.snapshotSpace;
     this.inlineBytesMax = parts.inlineBytesMax;
     this.frameBytes = parts.frameBytes;
     this.sealsFrom = parts.sealsFrom;
@@ -95,7 +97,7 @@ export class SegmentLog implements Journal {
     this.payloads.write(outgoing, (error, without) => {
       if (error !== null) return this.fail(error);
       const [first] = without;
-      if (first !== undefined) this.room.lost(first.lack, first.bytes.byteLength);
+      if (first !== undefined) this.space.lost(first.lack, first.bytes.byteLength);
       this.encode(append, without);
     });
   }
@@ -125,7 +127,7 @@ export class SegmentLog implements Journal {
     };
     // Before any of it is written: the reserve must know what the next snapshot may have to say.
     for (const { shard, facts } of append.batches) {
-      if (shard !== null) for (const { name } of facts) if (name === 'sent') this.space.entered();
+      if (shard !== null) for (const { name } of facts) if (name === 'sent') this.snapshotSpace.entered();
     }
     let w: Writer | null = null;
     try {
@@ -149,26 +151,26 @@ export class SegmentLog implements Journal {
     if (w === undefined) return this.finish(append);
     const bytes = frameBytes(w.length - HEADER_BYTES);
     const { position } = this;
-    if (position.at + bytes > this.room.capacityOf(position.segment)) {
-      if (FILE_HEADER_BYTES + bytes > capacityOf(this.room.segmentBytes)) {
+    if (position.at + bytes > this.space.capacityOf(position.segment)) {
+      if (FILE_HEADER_BYTES + bytes > capacityOf(this.space.segmentBytes)) {
         return this.fail(new Error(`a frame of ${bytes} bytes fits no segment`));
       }
       append.frames.unshift(w);
       return this.turnTo(append);
     }
-    if (this.room.lags) {
+    if (this.space.lags) {
       append.frames.unshift(w);
-      return this.room.whenKnown(() => this.writeNext(append));
+      return this.space.whenKnown(() => this.writeNext(append));
     }
     const sequence = position.sequence + 1;
-    const hash = sealFrame(w, position.at, { sequence, epoch: this.epoch, previous: position.hash }, this.secret);
+    const hash = sealFrame(w, position.at, { sequence, term: this.term, previous: position.hash }, this.secret);
     const { segment, at } = position;
     const steps = () => writeAll(segmentFile(segment), at, w.buffer.subarray(0, w.length), true);
     this.write(steps, () => {
       position.at += bytes;
       position.sequence = sequence;
       position.hash = hash;
-      this.space.wrote(bytes);
+      this.snapshotSpace.wrote(bytes);
       this.spareWriters.push(w);
       this.writeNext(append);
     });
@@ -178,39 +180,39 @@ export class SegmentLog implements Journal {
   private turnTo(append: Append): void {
     const { position, secret } = this;
     const { segment } = position;
-    const capacity = this.room.capacityOf(segment);
+    const capacity = this.space.capacityOf(segment);
     const turn = (): void => {
       position.segment = segment + 1;
       position.at = FILE_HEADER_BYTES;
       this.writeNext(append);
     };
-    this.room.nextSegment(segment, position.sequence, () => {
+    this.space.nextSegment(segment, position.sequence, () => {
       if (segment < this.sealsFrom) turn();
       else this.write(() => sealSteps(segment, capacity, position, secret), turn);
     });
   }
 
   /** Writes at the end of the log. What could not be begun is begun again later; what was and failed is the end. */
-  private write(steps: () => Steps, written: () => void): void {
+  private write(steps: () => FileWork, written: () => void): void {
     runLater(this.storage, steps(), (error) => {
       if (this.poison !== null) return;
       if (error === null) return written();
       const lack = lackAtStart(error);
       if (lack === null) return this.fail(error);
-      this.room.postpone(lack, () => this.write(steps, written));
+      this.space.postpone(lack, () => this.write(steps, written));
     });
   }
 
   private finish({ batches, done }: Append): void {
     this.outstanding = null;
     for (const { shard, facts } of batches) if (shard !== null) for (const fact of facts) this.count(fact);
-    this.room.grown();
+    this.space.grown();
     done(null);
   }
 
   private count(fact: Fact): void {
     if (!isEnd(fact)) return;
-    this.space.left();
+    this.snapshotSpace.left();
     this.payloads.release(fact.msgId);
   }
 
@@ -218,7 +220,7 @@ export class SegmentLog implements Journal {
   fail(error: Error): void {
     if (this.poison !== null) return;
     this.poison = error;
-    this.room.close();
+    this.space.close();
     const append = this.outstanding;
     this.outstanding = null;
     append?.done(error);

@@ -1,13 +1,13 @@
 import { type Image, imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
-import type { StorageReader } from '../ports.ts';
+import type { StorageReader } from '../ports/storage.ts';
 import { Reader, Writer } from './bytes.ts';
 import { segmentFile } from './layout.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { type RecoverOptions, recover } from './recover.ts';
+import type { LogEnd } from './scan.ts';
 import { DamageError } from './snapshot.ts';
-import type { LogEnd } from './walk.ts';
 
 const PIECE_BYTES = 256 << 10;
 /** So many images are taken in one turn of the event loop: about a millisecond. */

@@ -1,6 +1,6 @@
-import type { Storage, StorageReader } from '../ports.ts';
+import type { Storage, StorageReader } from '../ports/storage.ts';
 import { BytesError, Reader, Writer } from './bytes.ts';
-import type { Covered } from './compaction.ts';
+import { createWhole, type FileWork, writeAll } from './file-work.ts';
 import { beginFrame, NO_HASH, readFrame, type Secret, sealFrame } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
@@ -17,9 +17,8 @@ import { type Entry, type Head, readRecord, writeRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { type Recovered, type RecoverOptions, readSnapshot, recover } from './recover.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
+import type { LogEnd } from './scan.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
-import { createWhole, type Steps, writeAll } from './steps.ts';
-import type { LogEnd } from './walk.ts';
 
 /** The log is not what was written: found while a snapshot was made of it. */
 export class DamageError extends Error {
@@ -37,6 +36,14 @@ export interface Snapshot {
   readonly bytes: number;
 }
 
+/** What a snapshot is to be of: everything up to a place in the log, between two frames that are durable. */
+export interface Covered extends LogEnd {
+  /** Of the last frame before it. */
+  readonly sequence: number;
+  /** Nothing after that place is earlier than this: windows and receipts that are over by then are left out. 0: not known. */
+  readonly asOfMs: number;
+}
+
 const FRAME_BYTES = 256 << 10;
 /** Synced so often on the way, so that the disk is never asked for much at once. */
 const SYNC_BYTES = 512 << 10;
@@ -52,7 +59,7 @@ export function* compact(
   storage: Storage,
   { segment, at, sequence, asOfMs }: Covered,
   options: RecoverOptions,
-): Steps<Snapshot> {
+): FileWork<Snapshot> {
   const end: LogEnd = { segment, at };
   const found = recover(storage, { ...options, end, withoutPayloads: true });
   if (found.kind === 'empty') throw new Error('compaction: there is no journal');
@@ -72,7 +79,7 @@ export function* compact(
 }
 
 /** Frees space that may go: what is older than the snapshot that was just read, then the reserve. False: there is none left. */
-function payer(storage: Storage, read: Head | null): () => Steps<boolean> {
+function payer(storage: Storage, read: Head | null): () => FileWork<boolean> {
   let hasOld = read !== null;
   return function* () {
     if (hasOld) {
@@ -104,9 +111,9 @@ function problemOf(storage: StorageReader, sequence: number, hash: Secret['hash'
   }
 }
 
-function* whole(file: string, content: Steps<number>): Steps<number> {
+function* whole(file: string, content: FileWork<number>): FileWork<number> {
   let bytes = 0;
-  const counted = function* (): Steps {
+  const counted = function* (): FileWork {
     bytes = yield* content;
   };
   yield* createWhole(file, temporary(file), counted());
@@ -117,22 +124,22 @@ function* writeSnapshot(
   { replica, tail }: Recovered,
   { segment, at }: LogEnd,
   secret: Secret,
-  pay: () => Steps<boolean>,
-): Steps<number> {
+  pay: () => FileWork<boolean>,
+): FileWork<number> {
   if (replica.limits === null) throw new Error('compaction: no process has started yet');
   const file = temporary(snapshotFile(tail.sequence));
   const head: Head = {
     name: 'head',
     sequence: tail.sequence,
-    epoch: replica.epoch,
+    term: replica.term,
     hash: Buffer.from(tail.hash).toString('hex'),
     ...{ segment, at },
     shards: replica.shards.length,
     limits: replica.limits,
   };
-  const write = (at: number, bytes: Uint8Array): Steps => writeAll(file, at, bytes, false, pay);
+  const write = (at: number, bytes: Uint8Array): FileWork => writeAll(file, at, bytes, false, pay);
   yield* write(0, fileHeader('snapshot', tail.sequence, secret.salt));
-  return yield* writeFrames(file, write, withEnds(head, replica.entries()), secret, replica.epoch);
+  return yield* writeFrames(file, write, withEnds(head, replica.entries()), secret, replica.term);
 }
 
 function* withEnds(head: Head, entries: Iterable<Entry>): Generator<Entry> {
@@ -148,18 +155,18 @@ function* withEnds(head: Head, entries: Iterable<Entry>): Generator<Entry> {
 /** A chain of frames of its own: the last, with the end in it, holds the hash of all before. Gives the length of the file. */
 function* writeFrames(
   file: string,
-  write: (at: number, bytes: Uint8Array) => Steps,
+  write: (at: number, bytes: Uint8Array) => FileWork,
   entries: Iterable<Entry>,
   secret: Secret,
-  epoch: number,
-): Steps<number> {
+  term: number,
+): FileWork<number> {
   const w = new Writer(2 * FRAME_BYTES);
   let at = FILE_HEADER_BYTES;
   let syncedAt = at;
   let sequence = 0;
   let previous = NO_HASH;
-  function* flush(): Steps {
-    previous = sealFrame(w, at, { sequence: ++sequence, epoch, previous }, secret);
+  function* flush(): FileWork {
+    previous = sealFrame(w, at, { sequence: ++sequence, term, previous }, secret);
     yield* write(at, w.buffer.subarray(0, w.length));
     at += w.length;
     beginFrame(w);
@@ -205,7 +212,7 @@ function headIn(body: Uint8Array): Head | null {
  * Removes what no recovery needs: all snapshots but these, and the segments that all of these cover. In this order, so
  * that a crash leaves too much and never too little.
  */
-export function* removeOld(source: StorageReader, kept: readonly Pick<Snapshot, 'sequence' | 'segment'>[]): Steps {
+export function* removeOld(source: StorageReader, kept: readonly Pick<Snapshot, 'sequence' | 'segment'>[]): FileWork {
   const { segments, snapshots } = filesOf(source);
   const covered = Math.min(...kept.map(({ segment }) => segment));
   const old = snapshots.filter((sequence) => !kept.some((snapshot) => snapshot.sequence === sequence));

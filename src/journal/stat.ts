@@ -1,7 +1,7 @@
 import { STATES, type State } from '../../spec/vocabulary.ts';
-import type { StorageReader } from '../ports.ts';
+import type { StorageReader } from '../ports/storage.ts';
 import { FORMAT_VERSION, filesOf, PAYLOADS, segmentFile, snapshotFile } from './layout.ts';
-import { mustRecover } from './look.ts';
+import { mustRecover } from './read-live.ts';
 import type { RecoverOptions } from './recover.ts';
 
 interface Amount {
@@ -20,7 +20,7 @@ export interface Stat {
   /** Of a write that was cut off: put aside by the next start. */
   readonly torn_bytes: number;
   /** Processes that have served from it so far. */
-  readonly epoch: number;
+  readonly term: number;
   /** Of the last frame. */
   readonly sequence: number;
   /** Where the next one goes. */
@@ -54,7 +54,7 @@ export function statOf(source: StorageReader, options: RecoverOptions): Stat {
     payload_files: amount(source.files(PAYLOADS).map((name) => `${PAYLOADS}/${name}`)),
     reserve: files.hasReserve,
     torn_bytes: tail.tornEnd - tail.at,
-    epoch: replica.epoch,
+    term: replica.term,
     sequence: tail.sequence,
     end: { file: segmentFile(tail.segment), at: tail.at },
     snapshot_sequence: snapshot?.sequence ?? null,

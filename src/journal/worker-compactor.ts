@@ -1,6 +1,6 @@
-import type { Compactor, Covered } from './compaction.ts';
+import type { Compactor } from './compaction.ts';
 import { loadProgram } from './loaded-program.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Covered, Snapshot } from './snapshot.ts';
 
 export interface Job {
   readonly folder: string;

@@ -97,7 +97,7 @@ export const CAPABILITY_FIELDS: Readonly<Record<string, Readonly<Record<string, 
     name: ['fixed', 'its number'],
     clock: ['fixed', 'time is what is left of every time'],
     cacheTtlMs: ['fixed', 'the constant Ttl'],
-    memento: ['fixed', 'what it was: no part of what it is'],
+    checkpoint: ['fixed', 'what it was: no part of what it is'],
   },
 };
 

@@ -2,10 +2,10 @@ import { type AuthFailure, Authority, type Capability, type Session } from '../a
 import type { CacheEntry } from '../auth/cache.ts';
 import type { Keyring } from '../auth/keyring.ts';
 import type { Verdict } from '../auth/remote.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Stage } from './capability-constants.ts';
 import { FIXED_FIELDS } from './capability-fields.ts';
-import { Memento } from './memento.ts';
+import { Checkpoint } from './checkpoint.ts';
 
 /** What a node has asked the one that holds the keys, and what is on its way back. */
 export interface Question {
@@ -62,7 +62,7 @@ export class CapabilityNode {
   /** The capability that is being asked about: the port is told of a token only. */
   private asking = 0;
   /** What the state was when it was last taken or put back; null when something may have happened since. */
-  private memento: Memento | null = null;
+  private checkpoint: Checkpoint | null = null;
 
   /** With a keyring it verifies itself, without one it asks. */
   constructor(name: number, keyring: Keyring | null, clock: Clock, cacheTtlMs: number) {
@@ -87,18 +87,18 @@ export class CapabilityNode {
 
   /** Something is about to happen here. */
   touch(): void {
-    this.memento = null;
+    this.checkpoint = null;
   }
 
-  save(): Memento {
-    this.memento ??= new Memento(this, isFixed);
-    return this.memento;
+  save(): Checkpoint {
+    this.checkpoint ??= new Checkpoint(this, isFixed);
+    return this.checkpoint;
   }
 
-  restore(memento: Memento): void {
-    if (this.memento === memento) return;
-    memento.restore();
-    this.memento = memento;
+  restore(checkpoint: Checkpoint): void {
+    if (this.checkpoint === checkpoint) return;
+    checkpoint.restore();
+    this.checkpoint = checkpoint;
   }
 
   /** A request on this node's connection; null when only the node with the keys can tell. */

@@ -2,7 +2,7 @@ import type { Capability } from '../auth/authorize.ts';
 import { DEFAULT_LIMITS } from '../core/limits.ts';
 import type { Caller, Delivery, Reply } from '../service/messages.ts';
 import { Service } from '../service/service.ts';
-import type { Stream } from '../service/streams.ts';
+import type { Stream } from '../service/stream.ts';
 
 const NOW_MS = 1_000_000;
 const WAIT_MS = 30_000;

@@ -18,9 +18,9 @@ import {
 } from './capability-project.ts';
 import { type Token, Tokens } from './capability-tokens.ts';
 import { Waiting } from './capability-waiting.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import type { Driver } from './explore.ts';
 import type { Variables } from './graph.ts';
-import type { Memento } from './memento.ts';
 
 /** When a model begins. */
 const START_MS = 1_800_000_000_000;
@@ -33,7 +33,7 @@ interface Saved {
   readonly nowMs: number;
   readonly tokens: readonly (Token | undefined)[];
   readonly retiredMs: readonly (number | undefined)[];
-  readonly nodes: readonly Memento[];
+  readonly nodes: readonly Checkpoint[];
 }
 
 /**
@@ -88,7 +88,7 @@ export class CapabilityDriver implements Driver<Saved> {
     this.nowMs = nowMs;
     this.tokens = tokens;
     this.retiredMs = retiredMs;
-    for (let i = 0; i < nodes.length; i++) (this.nodes[i] as CapabilityNode).restore(nodes[i] as Memento);
+    for (let i = 0; i < nodes.length; i++) (this.nodes[i] as CapabilityNode).restore(nodes[i] as Checkpoint);
   }
 
   check(): string | null {

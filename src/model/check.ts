@@ -4,8 +4,8 @@ import { explain, explainTrail } from './explain.ts';
 import { ExplorationError, Explorer } from './explore.ts';
 import { type Graph, neverTaken } from './graph.ts';
 import { graphFile, type Model, type Subject, stampOf, subjectOf } from './models.ts';
-import type { Pair } from './pair.ts';
-import { decodeGraph, headerOf } from './record.ts';
+import type { Parallel } from './parallel.ts';
+import { decodeGraph, headerOf } from './recorded-graph.ts';
 
 /** What a comparison came to: equal graphs, of which liveness holds, or not. `detail` says what differs, or what is wrong. */
 export interface ModelCheck {
@@ -55,7 +55,7 @@ export function checkModel(model: Model, onProgress: Progress = null, subject: S
 }
 
 /** The same in two threads. What is wrong is told by one, which knows the way there. */
-export async function checkModelInTwo(pair: Pair, model: Model, onProgress: Progress = null): Promise<ModelCheck> {
+export async function checkModelInTwo(pair: Parallel, model: Model, onProgress: Progress = null): Promise<ModelCheck> {
   const check = new Check(model, subjectOf(model));
   if (check.spec === null) return check.result;
   let why = 'two threads do not find what one finds';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { graphDiagram } from './graph-diagram.ts';
 import { machineDiagram } from './machine-diagram.ts';
 import { graphFile, MODELS, type Model, subjectOf } from './models.ts';
-import { decodeGraph } from './record.ts';
+import { decodeGraph } from './recorded-graph.ts';
 
 /** The smallest model on record: one message, small enough to be looked at. */
 const DRAWN = 'MCTinyOne';

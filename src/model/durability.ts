@@ -4,11 +4,11 @@ import { due } from '../core/due.ts';
 import type { Fact } from '../core/facts.ts';
 import type { Savepoint } from '../core/savepoint.ts';
 import type { Message } from '../core/state.ts';
-import type { Batch } from '../ports.ts';
+import type { Batch } from '../ports/journal.ts';
 import { GroupCommit } from '../service/commit.ts';
-import { type Acting, Deciding } from './acting.ts';
 import { audit } from './audit.ts';
 import { Commands } from './commands.ts';
+import { Deciding, type Enabled } from './enabled.ts';
 import type { Driver } from './explore.ts';
 import { type Variables, widthOfState } from './graph.ts';
 import { START_MS } from './lifecycle.ts';
@@ -203,7 +203,7 @@ export class DurabilityDriver implements Driver<Saved> {
   }
 
   /** A command acts in memory; its fact goes to the commit, its reply waits there. */
-  private command({ command, decision }: Acting): void {
+  private command({ command, decision }: Enabled): void {
     const { world, memory } = this;
     for (const fact of decision.facts) memory.apply(fact, decision.message);
     const last = decision.facts[decision.facts.length - 1] as Fact & { readonly msgId: string };

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DumpReader } from './dump.ts';
 import type { Graph } from './graph.ts';
 import { type Model, type Subject, subjectOf, TLA } from './models.ts';
+import { DumpReader } from './tlc-dump.ts';
 import { livenessOf, parseTlc, surprise, type TlcResult } from './tlc-output.ts';
 
 const WORKERS = 2;

@@ -1,5 +1,6 @@
-import type { AppendEnd, Found, Log } from '../ports/journal.ts';
-import type { Batch, Clock, Random, Timers } from '../ports.ts';
+import type { Clock, Timers } from '../ports/clock.ts';
+import type { AppendEnd, Batch, Found, Log } from '../ports/journal.ts';
+import type { Random } from '../ports/random.ts';
 
 /** What becomes of a log and its appends. After `lost`, `failed` and `halted` it says nothing more. */
 export interface AppendingEvents {

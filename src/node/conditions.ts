@@ -1,6 +1,6 @@
 import type { Authority } from '../auth/authorize.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { JournalBackend } from '../ports/journal.ts';
-import type { Clock } from '../ports.ts';
 import type { Service } from '../service/service.ts';
 import type { Condition } from './readiness.ts';
 

@@ -1,6 +1,6 @@
 import type { Op } from '../../spec/vocabulary.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
-import type { Cause } from '../ports.ts';
+import type { Cause } from '../ports/observer.ts';
 import type { Delivery } from '../service/messages.ts';
 
 /** Whoever sent a request, as far as the node needs to know of them. */

@@ -4,8 +4,13 @@ import type { Keyring } from '../auth/keyring.ts';
 import type { AskRemote } from '../auth/remote.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
+import type { Clock, Timers } from '../ports/clock.ts';
+import type { Integrity } from '../ports/integrity.ts';
+import type { Batch } from '../ports/journal.ts';
 import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
-import type { Batch, Cause, Clock, Integrity, Random, Started, Timers } from '../ports.ts';
+import type { Cause } from '../ports/observer.ts';
+import type { Started } from '../ports/process-facts.ts';
+import type { Random } from '../ports/random.ts';
 import type { WhyDown } from '../service/down-shards.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
@@ -172,7 +177,7 @@ export class MailboxNode {
 
   /** Takes over what the journal knew, and says so in it: served is nothing before that is durable. Calls back once. */
   open(done: (durable: boolean) => void): void {
-    const epoch = this.journal.processLog.term;
+    const { term } = this.journal.processLog;
     const { limits } = this;
     const atMs = this.clock.nowMs();
     const shards = this.service.shards.length;
@@ -180,7 +185,7 @@ export class MailboxNode {
       this.service.down.add(shard, atMs, why === 'held' ? 'not_owner' : 'fallen');
       this.supervisor.fell(shard, error);
     }
-    const started: Started | undefined = epoch === null ? undefined : { name: 'started', atMs, epoch, shards, limits };
+    const started: Started | undefined = term === null ? undefined : { name: 'started', atMs, term, shards, limits };
     this.service.start(atMs, started, (durable) => {
       if (durable) this.readiness.started();
       done(durable);

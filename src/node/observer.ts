@@ -1,6 +1,8 @@
 import type { ServerState } from '../../spec/readiness.machine.ts';
 import type { ShardState } from '../core/state.ts';
-import type { Batch, Cause, Observer, Revoked } from '../ports.ts';
+import type { Batch } from '../ports/journal.ts';
+import type { Cause, Observer } from '../ports/observer.ts';
+import type { Revoked } from '../ports/process-facts.ts';
 
 /** Sees what happens to a process, as it happens: log, metrics, checkers. Cannot change anything. */
 export interface NodeObserver extends Observer {

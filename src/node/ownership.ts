@@ -1,6 +1,8 @@
 import type { Limits } from '../core/limits.ts';
+import type { Clock, Timers } from '../ports/clock.ts';
+import type { Batch } from '../ports/journal.ts';
 import { type Claim, isClaim, type JournalBackend, type Log, type Unclaimed } from '../ports/journal.ts';
-import type { Batch, Clock, Random, Timers } from '../ports.ts';
+import type { Random } from '../ports/random.ts';
 import type { WhyDown } from '../service/down-shards.ts';
 import { Appending } from './appending.ts';
 

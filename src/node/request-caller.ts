@@ -1,5 +1,5 @@
 import type { Capability } from '../auth/authorize.ts';
-import type { Cause } from '../ports.ts';
+import type { Cause } from '../ports/observer.ts';
 import type { Caller } from '../service/messages.ts';
 import type { Exchange } from './exchange.ts';
 

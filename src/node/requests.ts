@@ -1,7 +1,8 @@
 import { ADMIN_TOPIC, type Op } from '../../spec/vocabulary.ts';
 import type { Authority, Capability } from '../auth/authorize.ts';
 import type { Revocation } from '../auth/revocation.ts';
-import type { Clock, Revoked, Timers } from '../ports.ts';
+import type { Clock, Timers } from '../ports/clock.ts';
+import type { Revoked } from '../ports/process-facts.ts';
 import type { Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
 import { authorize, endOf, opOf } from './authorize.ts';

@@ -1,9 +1,9 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Capability } from '../auth/authorize.ts';
-import type { Clock, Timers } from '../ports.ts';
+import type { Clock, Timers } from '../ports/clock.ts';
 import type { Delivery, Reply } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
-import type { Stream, StreamConsumer } from '../service/streams.ts';
+import type { Stream, StreamConsumer } from '../service/stream.ts';
 import { endOf } from './authorize.ts';
 import type { Exchange } from './exchange.ts';
 

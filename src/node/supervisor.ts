@@ -1,6 +1,6 @@
 import { type Actor, createActor, fromCallback } from 'xstate';
 import { parkMs, type ShardEvent, shardMachine } from '../../spec/shard.machine.ts';
-import type { Timers } from '../ports.ts';
+import type { Timers } from '../ports/clock.ts';
 
 export interface SupervisorOptions<State> {
   /** Makes the shard anew of what is durable and calls back later, once. */

@@ -1,4 +1,4 @@
-import { WALL_SET_MS } from '../ports.ts';
+import { WALL_SET_MS } from '../ports/clock.ts';
 import type { Log } from './log.ts';
 
 /** Tells when someone set the wall clock: times of capabilities and keys follow it at once, deadlines do not (TM1, TM2). */

@@ -1,6 +1,6 @@
 import { type ConsolaReporter, createConsola } from 'consola';
-import type { Cause } from '../ports.ts';
-import { visible } from '../visible.ts';
+import { visible } from '../platform/visible.ts';
+import type { Cause } from '../ports/observer.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

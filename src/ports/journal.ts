@@ -1,6 +1,12 @@
+import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
-import type { Batch, Clocks, ProcessFact } from '../ports.ts';
+import type { Clocks, ProcessFact } from './process-facts.ts';
+
+/** The facts of one decision, which stay together; shard null for those of the process. */
+export type Batch =
+  | { readonly shard: number; readonly facts: readonly Fact[] }
+  | { readonly shard: null; readonly facts: readonly ProcessFact[] };
 
 /** How an append ends, of everything it was to say. */
 export type AppendEnd =

@@ -1,4 +1,5 @@
-import { type Clocks, WALL_SET_MS } from '../ports.ts';
+import { WALL_SET_MS } from '../ports/clock.ts';
+import type { Clocks } from '../ports/process-facts.ts';
 
 /** While nothing is appended, the clocks are written down so often: should the wall clock be set back before the next start, no more is lost. */
 const IDLE_MS = 60_000;

@@ -1,5 +1,7 @@
 import type { Fact } from '../core/facts.ts';
-import type { Batch, Cause, ProcessFact } from '../ports.ts';
+import type { Batch } from '../ports/journal.ts';
+import type { Cause } from '../ports/observer.ts';
+import type { ProcessFact } from '../ports/process-facts.ts';
 
 /** What the service asks of its surroundings. Calls are made in the order in which they must take effect. */
 export interface Effects {

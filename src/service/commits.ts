@@ -1,5 +1,6 @@
 import type { Fact } from '../core/facts.ts';
-import type { Batch, ProcessFact } from '../ports.ts';
+import type { Batch } from '../ports/journal.ts';
+import type { ProcessFact } from '../ports/process-facts.ts';
 import { type Effects, GroupCommit } from './commit.ts';
 
 /** Called with true when what it waits for is durable, with false when that will never be known. */

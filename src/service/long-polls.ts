@@ -1,19 +1,5 @@
 import { Heap } from '../core/heap.ts';
-import type { AcksReply, Caller, RecvRequest, Reply } from './messages.ts';
-import type { Stream } from './streams.ts';
-
-/** A recv that waits for a message. */
-export interface LongPoll {
-  readonly request: RecvRequest;
-  readonly caller: Caller;
-  readonly acks: AcksReply;
-  readonly endMs: number;
-  readonly reply: (reply: Reply) => void;
-  /** The stream whose next step this is. */
-  readonly stream: Stream | null;
-  /** Its place in the order of ends; -1 outside. */
-  place: number;
-}
+import type { LongPoll } from './stream.ts';
 
 class Ends extends Heap<LongPoll> {
   protected key = (poll: LongPoll): number => poll.endMs;

@@ -1,6 +1,6 @@
 import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
-import type { Cause } from '../ports.ts';
+import type { Cause } from '../ports/observer.ts';
 
 /**
  * What the service knows of who asks. Capabilities implement it; the simulator and tests bring their own.

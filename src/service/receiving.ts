@@ -5,11 +5,11 @@ import type { Fact } from '../core/facts.ts';
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import { deliveryOf } from './answers.ts';
-import type { LongPoll } from './long-polls.ts';
 import type { Caller, Delivery, RecvRequest, Reply } from './messages.ts';
 import type { Settling } from './settling.ts';
 import { JOURNAL_FAILED, NACK, RETRY_SATURATED_MS, type Spine } from './spine.ts';
-import { LEASE_ENDS, type Stream, Streams } from './streams.ts';
+import type { LongPoll, Stream } from './stream.ts';
+import { LEASE_ENDS, Streams } from './streams.ts';
 
 const RECEIPT_BYTES = 16;
 const STREAMS_MAX = 64;

@@ -1,4 +1,5 @@
-import { type Clock, type Clocks, type TimeSource, WALL_MS_MAX } from '../ports.ts';
+import { type Clock, type TimeSource, WALL_MS_MAX } from '../ports/clock.ts';
+import type { Clocks } from '../ports/process-facts.ts';
 
 /** Two clocks that are read one after the other, in whole milliseconds, differ by so much for nothing. */
 const ROUNDING_MS = 1;

@@ -2,18 +2,18 @@ import type { Outcome } from '../../spec/vocabulary.ts';
 import { nextDueMs } from '../core/due.ts';
 import type { Limits } from '../core/limits.ts';
 import { ShardState } from '../core/state.ts';
-import type { ProcessFact, Started } from '../ports.ts';
+import type { ProcessFact, Started } from '../ports/process-facts.ts';
 import { statsOf } from './answers.ts';
+import type { Drains } from './backpressure.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { DownShards, WhyDown } from './down-shards.ts';
-import type { Drains } from './drain.ts';
 import type { BatchItem, Caller, Delivery, Reply, Request, StatsRequest, StreamRequest } from './messages.ts';
-import type { Payloads } from './payloads.ts';
+import type { Payloads } from './payload-budget.ts';
 import { Receiving } from './receiving.ts';
 import { Sending } from './sending.ts';
 import { Settling } from './settling.ts';
 import { JOURNAL_FAILED, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
-import { Stream, type StreamConsumer } from './streams.ts';
+import { Stream, type StreamConsumer } from './stream.ts';
 
 /**
  * The mailbox, sans-I/O: requests, durable acknowledgements and time go in; appends, replies and the next wake-up come out. Every

@@ -7,15 +7,17 @@ import { due } from '../core/due.ts';
 import type { Fact } from '../core/facts.ts';
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState, Topic } from '../core/state.ts';
-import type { Integrity, Observer, Random } from '../ports.ts';
+import type { Integrity } from '../ports/integrity.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { Random } from '../ports/random.ts';
+import { type BoundName, Drains } from './backpressure.ts';
 import { ClockStamps } from './clock-stamps.ts';
 import { type CommitEffects, Commits, type Logs, ONE_LOG } from './commits.ts';
 import { DownShards, type WhyDown } from './down-shards.ts';
-import { type BoundName, Drains } from './drain.ts';
 import { LongPolls } from './long-polls.ts';
 import type { AckItem, Caller, Reply } from './messages.ts';
-import { Payloads } from './payloads.ts';
-import { shardOfTopic } from './route.ts';
+import { Payloads } from './payload-budget.ts';
+import { shardOfTopic } from './sharding.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;

@@ -1,4 +1,4 @@
-import { visible } from '../visible.ts';
+import { visible } from '../platform/visible.ts';
 import type { Mismatch, TraceResult } from './check.ts';
 import { VARIABLE_NAMES } from './format.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
-import type { Batch } from '../ports.ts';
+import type { Batch } from '../ports/journal.ts';
 import { constantsOf, type Producer } from './format.ts';
 import { TraceRecorder } from './recorder.ts';
 

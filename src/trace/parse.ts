@@ -1,4 +1,4 @@
-import { echoed, named } from '../visible.ts';
+import { echoed, named } from '../platform/visible.ts';
 import {
   CONSTANT_NAMES,
   FOUND,

@@ -6,7 +6,7 @@ import { type Bounds, type Node, QuotaTree } from '../../src/auth/quota-tree.ts'
 import { Writer } from '../../src/journal/bytes.ts';
 import { writeRecord } from '../../src/journal/record.ts';
 import { Replica } from '../../src/journal/replica.ts';
-import type { Barred, Charged } from '../../src/ports.ts';
+import type { Barred, Charged } from '../../src/ports/process-facts.ts';
 import { LATER } from '../support/authority.ts';
 import fc from '../support/properties.ts';
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readBounded } from '../../src/bounded.ts';
+import { readBounded } from '../../src/platform/bounded.ts';
 import { runMany } from '../support/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'files-'));

@@ -58,7 +58,7 @@ describe('journal verify, stat, cat', () => {
     expect(await json('stat')).toMatchObject({
       ...{
         format: 2,
-        epoch: 2,
+        term: 2,
         shards: 2,
         torn_bytes: 0,
         snapshot_sequence: null,
@@ -81,7 +81,7 @@ describe('journal verify, stat, cat', () => {
       .map((line) => JSON.parse(line));
     const story = facts.filter(({ shard }) => shard !== null).map(({ fact }) => fact);
     expect(story).toEqual(['sent', 'received', 'acked', 'sent', 'received', 'sent']);
-    expect(facts[0]).toMatchObject({ frame: 1, shard: null, fact: 'started', epoch: 1, limits: { max_attempts: 5 } });
+    expect(facts[0]).toMatchObject({ frame: 1, shard: null, fact: 'started', term: 1, limits: { max_attempts: 5 } });
     const texts = [out, (await journal('cat', '--payload')).out];
     for (const text of texts) for (const { receipt } of [done, held]) expect(text).not.toContain(receipt);
     expect(texts[0]).not.toContain('aGVsbG8=');

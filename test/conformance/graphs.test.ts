@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkModel, type ModelCheck } from '../../src/model/check.ts';
 import { neverTaken } from '../../src/model/graph.ts';
 import { graphFile, MODELS, type Model, type Specification, subjectOf } from '../../src/model/models.ts';
-import { decodeGraph } from '../../src/model/record.ts';
+import { decodeGraph } from '../../src/model/recorded-graph.ts';
 
 const GRAPHS = MODELS.filter(({ graph }) => graph !== null);
 const DOC = resolve(import.meta.dirname, '../../docs/conformance.md');

@@ -6,7 +6,7 @@ import type { Graph } from '../../src/model/graph.ts';
 import { explainUndelivered, fairnessOf, stateOf, undelivered } from '../../src/model/liveness.ts';
 import { type MailboxConstants, readMailboxConstants } from '../../src/model/mailbox.ts';
 import { graphFile, MODELS, subjectOf, TLA } from '../../src/model/models.ts';
-import { decodeGraph } from '../../src/model/record.ts';
+import { decodeGraph } from '../../src/model/recorded-graph.ts';
 
 /** TLC's graph as recorded: conformance/graphs.test.ts holds it to be the code's, and asks the same of all the others. */
 function recorded(name: string): { readonly graph: Graph; readonly c: MailboxConstants } {

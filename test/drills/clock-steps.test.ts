@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { parseToken } from '../../src/auth/macaroon.ts';
-import type { TimeSource } from '../../src/ports.ts';
+import type { TimeSource } from '../../src/ports/clock.ts';
 import { TestServer, until } from '../support/server.ts';
 
 const HOUR_MS = 3_600_000;

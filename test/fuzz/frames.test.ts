@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { frameExpander } from '../../src/http/formats/frame-expander.ts';
+import { frameDecompressor } from '../../src/http/formats/frame-decompress.ts';
 import { decodeFrame, encodeFrame, FLAG, FrameError } from '../../src/wire/frame.ts';
 import { readUnits, UNITS_MAX, type Units } from '../../src/wire/units.ts';
 import { corpus } from '../support/corpus.ts';
@@ -9,7 +9,7 @@ import fc from '../support/properties.ts';
 
 const MiB = 1024 * 1024;
 const KEPT = corpus('frames');
-const rules = { kind: FLAG.REQ, unitsMax: UNITS_MAX, expand: frameExpander(MiB, 10) };
+const rules = { kind: FLAG.REQ, unitsMax: UNITS_MAX, expand: frameDecompressor(MiB, 10) };
 const read = (body: Buffer): Units => readUnits(body, rules);
 
 /** Every frame up to the first that is none is what its decoding encodes to; reading units throws nothing. */

@@ -35,7 +35,7 @@ function sealed(body: Buffer): Buffer {
   const w = new Writer();
   beginFrame(w);
   w.raw(body);
-  sealFrame(w, 0, { sequence: 1, epoch: 1, previous: NO_HASH }, SECRET);
+  sealFrame(w, 0, { sequence: 1, term: 1, previous: NO_HASH }, SECRET);
   return Buffer.from(w.buffer.subarray(0, w.length));
 }
 

@@ -276,7 +276,7 @@ describe('lingering is bounded (D1, D4)', () => {
     await server.stop();
   });
 
-  it('in number: a quarter of all connections; they make room for newcomers before anyone who has shown nothing', async () => {
+  it('in number: a quarter of all connections; they make room for unauthenticated before anyone who has shown nothing', async () => {
     const { server, open } = await serving('tcp', { max_connections: '8' });
     const closed: string[] = [];
     const held = async (name: string, head: string): Promise<Socket> => {

@@ -8,12 +8,12 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freshSession } from '../../src/auth/authorize.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { DescriptorBudget } from '../../src/descriptors.ts';
-import { Ledger } from '../../src/http/ledger.ts';
+import { AccessLog } from '../../src/http/access-log.ts';
 import { ListenError } from '../../src/http/listen-error.ts';
-import { type Listeners, openListeners } from '../../src/listeners.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
+import { DescriptorBudget } from '../../src/server/descriptors.ts';
+import { type Listeners, openListeners } from '../../src/server/listeners.ts';
 import { TestCertificate } from '../support/certificates.ts';
 import { TestServer, until } from '../support/server.ts';
 
@@ -77,13 +77,13 @@ describe('before there is a service', () => {
     const log = createLog('error', 'json', () => {});
     const metrics = new Metrics(['/v1/send'], [], 1);
     const { settings } = loadConfig({ bind: '127.0.0.1:0', metrics_bind: '127.0.0.1:0' }, {});
-    const ledger = new Ledger(metrics, log);
+    const accessLog = new AccessLog(metrics, log);
     const descriptors = new DescriptorBudget(0);
     listeners = await openListeners({
       settings,
       descriptors,
       log,
-      ledger,
+      accessLog,
       newSession: freshSession,
       metrics: metrics.registry,
     });

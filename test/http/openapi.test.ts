@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { freshSession } from '../../src/auth/authorize.ts';
 import { attenuateToken } from '../../src/auth/macaroon.ts';
 import { Revocations } from '../../src/auth/revocation.ts';
-import { Ledger } from '../../src/http/ledger.ts';
+import { AccessLog } from '../../src/http/access-log.ts';
 import { NodeRoutes } from '../../src/http/node-routes.ts';
 import { ROUTES } from '../../src/http/routes.ts';
 import { startingHandler } from '../../src/http/starting.ts';
@@ -319,7 +319,7 @@ describe('openapi', () => {
   it('contract: a server that still reads its journal', async () => {
     const lines: object[] = [];
     const log = createLog('error', 'json', (line) => lines.push(JSON.parse(line)));
-    const ledger = new Ledger(
+    const accessLog = new AccessLog(
       new Metrics(
         ROUTES.map(({ path }) => path),
         [],
@@ -328,7 +328,7 @@ describe('openapi', () => {
       log,
     );
     const starting = startingHandler({
-      ledger,
+      accessLog,
       newSession: freshSession,
       closing: () => false,
       rules: () => ({ writeTimeoutMs: 5000 }),
@@ -362,7 +362,7 @@ describe('openapi', () => {
       const both = body === undefined ? {} : { body: many(operation, body) };
       expect((await askHeld(wrong, { ...asked, ...both })).status, operation.name).toBe(500);
     }
-    vi.spyOn(Ledger.prototype, 'answered').mockImplementationOnce(bug);
+    vi.spyOn(AccessLog.prototype, 'answered').mockImplementationOnce(bug);
     expect((await askHeld(wrong, { method: 'GET', url: '/v1/none', cap: null })).status).toBe(500);
     await wrong.stop();
   });

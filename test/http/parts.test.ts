@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import { ROUTE_IDS, type RouteId, rowOf } from '../../src/api/contract.ts';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
-import { Ledger } from '../../src/http/ledger.ts';
+import { AccessLog } from '../../src/http/access-log.ts';
 import { memoryJournal } from '../../src/journal/memory.ts';
 import { FactObserver } from '../../src/observe/observer.ts';
 import { Service } from '../../src/service/service.ts';
@@ -37,7 +37,7 @@ interface Lease {
 const framed = (idem_key: string) => ({ topic: 't', idem_key });
 const forgedOf = (token: string, i = 0): string => token.replace(/.{12}$/, `${String(i).padStart(8, 'A')}AAAA`);
 
-/** Units to a route of frames; what becomes of them is seen by the ledger. */
+/** Units to a route of frames; what becomes of them is seen by the access log. */
 async function units(server: TestServer, id: Framed, asked: readonly UnitIn[], cap?: string | null): Promise<void> {
   const path = rowOf(id).path.replace('{msg_id}', (asked[0]?.json as Partial<Lease>)?.msg_id ?? NO_MSG);
   const body = unitsBody(asked, APP_PROTO[verbOf(id)]);
@@ -65,8 +65,8 @@ const good = (id: Framed, key: string, lease: Lease): object => {
 
 describe('parts of requests', () => {
   beforeEach(() => {
-    const { answered } = Ledger.prototype;
-    vi.spyOn(Ledger.prototype, 'answered').mockImplementation(function (this: Ledger, way, answer) {
+    const { answered } = AccessLog.prototype;
+    vi.spyOn(AccessLog.prototype, 'answered').mockImplementation(function (this: AccessLog, way, answer) {
       const { status, outcome, refusedItems = [] } = answer;
       const id = way.route?.id as RouteId;
       for (const refused of refusedItems) given.add(`${id} part ${refused}`);

@@ -5,7 +5,7 @@ import { NdjsonReader } from '../../src/http/formats/stream.ts';
 import { StreamWriter } from '../../src/node/stream-writer.ts';
 import type { Delivery, StreamRequest } from '../../src/service/messages.ts';
 import type { Service } from '../../src/service/service.ts';
-import type { Stream } from '../../src/service/streams.ts';
+import type { Stream } from '../../src/service/stream.ts';
 
 const delivery = (i: number): Delivery =>
   ({

@@ -40,8 +40,8 @@ function resealed(bench: JournalBench, sequence: number, change: (body: Buffer) 
     if (at === FILE_HEADER_BYTES) change(body);
     beginFrame(w);
     w.raw(body);
-    const { sequence: number, epoch } = found.frame;
-    previous = sealFrame(w, at, { sequence: number, epoch, previous }, secret);
+    const { sequence: number, term } = found.frame;
+    previous = sealFrame(w, at, { sequence: number, term, previous }, secret);
     const bytes = new Uint8Array(w.buffer.subarray(0, w.length));
     bench.disk.now({ op: 'write', file, at, bytes, durable: true });
     at += found.frame.bytes;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { filesOf, PAYLOADS } from '../../src/journal/layout.ts';
 import { loadSnapshot, recover } from '../../src/journal/recover.ts';
 import { isRefusal } from '../../src/journal/refusal.ts';
-import type { Clocks } from '../../src/ports.ts';
+import type { Clocks } from '../../src/ports/process-facts.ts';
 import { digestOf, JournalBench, RECOVERING } from '../support/journal.ts';
 
 const SEGMENT_BYTES = 8192;

@@ -48,7 +48,7 @@ function mustBeASnapshot(state: ShardState, limits: Limits): void {
   const head = {
     name: 'head',
     sequence: 1,
-    epoch: 1,
+    term: 1,
     hash: '0'.repeat(64),
     segment: 1,
     at: 768,

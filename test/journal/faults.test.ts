@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DiskFault } from '../../sim/disk.ts';
 import { RESERVE } from '../../src/journal/layout.ts';
-import type { StorageOp } from '../../src/ports.ts';
+import type { StorageOp } from '../../src/ports/storage.ts';
 import { JournalBench } from '../support/journal.ts';
 
 /** A journal in service whose disk does `fault` to some op. */

@@ -196,7 +196,7 @@ describe('fields', () => {
           seen.add(path);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 800 },
     );
     const names = new Set([...seen].map((path) => saidOf(path)));
     for (const name of [
@@ -254,8 +254,8 @@ describe('fields', () => {
   it('what is out of range is not written either: it would never be read again', () => {
     const w = new Writer();
     const limits = limitsOf(Object.fromEntries(Object.entries(SETTINGS).map(([n, s]) => [n, s.fallback])) as Settings);
-    for (const epoch of [0, 2 ** 32, 2 ** 53, Number.POSITIVE_INFINITY, Number.NaN]) {
-      expect(() => writeRecord(w, null, { name: 'started', atMs: 1, epoch, shards: 1, limits })).toThrow('epoch is ');
+    for (const term of [0, 2 ** 32, 2 ** 53, Number.POSITIVE_INFINITY, Number.NaN]) {
+      expect(() => writeRecord(w, null, { name: 'started', atMs: 1, term, shards: 1, limits })).toThrow('term is ');
     }
     for (const maxAttempts of [0, -1, Number.NaN, 1001, 1.5]) {
       const item = { name: 'limited', limits: { ...limits, maxAttempts } } as const;

@@ -42,10 +42,10 @@ const ORDERED = {
   readyRetentionMs: LIMITS.readyRetentionMs,
   releasesMax: LIMITS.releasesMax,
 };
-const started = (epoch: number, shards = 2, changed: Partial<typeof LIMITS> = {}): Uint8Array =>
+const started = (term: number, shards = 2, changed: Partial<typeof LIMITS> = {}): Uint8Array =>
   rawRecord('started', null, (w) => {
     w.f64(NOW);
-    w.f64(epoch);
+    w.f64(term);
     w.u16(shards);
     limits(w, changed);
   });
@@ -73,12 +73,12 @@ const sent = ({ atMs = NOW, topic = 't0', attrs = 0, msgId = ID, shard = 0 }): U
 describe('forged facts', () => {
   const cases: [string, readonly Uint8Array[], string][] = [
     [
-      'a process with epoch 2^53',
+      'a process with term 2^53',
       [started(2 ** 53)],
-      'started: epoch is 9007199254740992, not a whole number 1..4294967295',
+      'started: term is 9007199254740992, not a whole number 1..4294967295',
     ],
-    ['a process with epoch Infinity', [started(Number.POSITIVE_INFINITY)], 'started: epoch is Infinity'],
-    ['a process with an epoch that leaves some out', [started(7)], 'started: epoch is 7, after 1'],
+    ['a process with term Infinity', [started(Number.POSITIVE_INFINITY)], 'started: term is Infinity'],
+    ['a process with an term that leaves some out', [started(7)], 'started: term is 7, after 1'],
     ['a process with 65,535 shards', [started(2, 65_535)], 'started: shards is 65535, not a whole number 1..1024'],
     [
       'a limit of NaN',
@@ -158,9 +158,9 @@ describe('forged snapshots', () => {
   const cases: [string, (records: Records) => { bytes: Uint8Array }[], string][] = [
     [
       '65,535 shards',
-      changing('head', ({ sequence, epoch, hash, segment }) =>
+      changing('head', ({ sequence, term, hash, segment }) =>
         rawRecord('head', null, (w) => {
-          for (const value of [sequence, epoch]) w.f64(value);
+          for (const value of [sequence, term]) w.f64(value);
           w.text(hash);
           w.f64(segment);
           w.u16(65_535);

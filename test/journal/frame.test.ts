@@ -20,7 +20,7 @@ function frameIn(body: Uint8Array, at: number, sequence = 7): { file: Buffer; by
   const w = new Writer();
   beginFrame(w);
   w.raw(body);
-  sealFrame(w, at, { sequence, epoch: 3, previous: NO_HASH }, SECRET);
+  sealFrame(w, at, { sequence, term: 3, previous: NO_HASH }, SECRET);
   const file = Buffer.alloc(at + w.length + 4096);
   file.set(w.buffer.subarray(0, w.length), at);
   return { file, bytes: w.length };
@@ -47,7 +47,7 @@ describe('frame', () => {
         expect(bytes).toBe(frameBytes(body.length));
         expect(Math.floor(at / SECTOR)).toBe(Math.floor((at + 63) / SECTOR));
         const found = read(file, at);
-        expect(found).toMatchObject({ kind: 'frame', frame: { sequence, epoch: 3, bytes } });
+        expect(found).toMatchObject({ kind: 'frame', frame: { sequence, term: 3, bytes } });
         expect(found.kind === 'frame' && found.frame.body.equals(body)).toBe(true);
         expect(read(file, at + bytes).kind).toBe('none');
       }),
@@ -115,7 +115,7 @@ describe('frame', () => {
     const w = new Writer();
     beginFrame(w);
     w.raw(Buffer.from('forged'));
-    sealFrame(w, 0, { sequence: 99, epoch: 3, previous: NO_HASH }, foreign);
+    sealFrame(w, 0, { sequence: 99, term: 3, previous: NO_HASH }, foreign);
     const { file } = frameIn(w.buffer.subarray(0, w.length), 512);
     expect(findHeader(file, 576, 1, SECRET)).toBe(-1);
     expect(findHeader(file, 0, 1, SECRET)).toBe(512);

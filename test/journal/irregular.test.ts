@@ -19,12 +19,12 @@ import { audit } from '../../src/journal/audit.ts';
 import { backUp, restore } from '../../src/journal/backup.ts';
 import { RECOVERING } from '../../src/journal/durable.ts';
 import { FileStorage } from '../../src/journal/file-storage.ts';
+import { runNow } from '../../src/journal/file-work.ts';
 import { checkFolder, holdFolder } from '../../src/journal/folder.ts';
 import { filesOf, PAYLOADS, RESERVE, segmentFile, snapshotFile } from '../../src/journal/layout.ts';
 import { type Recovered, recover } from '../../src/journal/recover.ts';
 import { compact } from '../../src/journal/snapshot.ts';
-import { runNow } from '../../src/journal/steps.ts';
-import type { StorageOp } from '../../src/ports.ts';
+import type { StorageOp } from '../../src/ports/storage.ts';
 import { Yesterday } from '../support/yesterday.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'irregular-'));

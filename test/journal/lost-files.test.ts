@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Disk } from '../../sim/disk.ts';
 import { audit } from '../../src/journal/audit.ts';
+import { runNow } from '../../src/journal/file-work.ts';
 import {
   FILE_HEADER_BYTES,
   fileHeader,
@@ -9,13 +10,12 @@ import {
   segmentFile,
   snapshotFile,
 } from '../../src/journal/layout.ts';
-import { mustRecover, UnreadableError } from '../../src/journal/look.ts';
+import { mustRecover, UnreadableError } from '../../src/journal/read-live.ts';
 import { type Recovered, recover } from '../../src/journal/recover.ts';
 import { copySteps, openSegment, type SegmentFile } from '../../src/journal/segment-file.ts';
 import { shardPieces } from '../../src/journal/shard-images.ts';
 import { compact } from '../../src/journal/snapshot.ts';
 import { statOf } from '../../src/journal/stat.ts';
-import { runNow } from '../../src/journal/steps.ts';
 import { hashOf, JournalBench, Queue, RECOVERING, SALT, sha256 } from '../support/journal.ts';
 
 const integrity = { payloadHashOf: hashOf, hashChainOf: (_t: string, _a: number, _k: string, hash: string) => hash };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PayloadFiles } from '../../src/journal/payloads.ts';
-import type { Storage, StorageOp } from '../../src/ports.ts';
+import type { Storage, StorageOp } from '../../src/ports/storage.ts';
 import fc from '../support/properties.ts';
 
 type Waiting = { readonly op: StorageOp; readonly done: (error: Error | null, result: number) => void };

@@ -4,7 +4,7 @@ import { PLACES } from '../../src/core/image.ts';
 import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
 import { KINDS, readRecord, writeRecord } from '../../src/journal/record.ts';
 import { APART } from '../../src/journal/record-parts.ts';
-import type { Barred, Charged } from '../../src/ports.ts';
+import type { Barred, Charged } from '../../src/ports/process-facts.ts';
 import fc, { Reached } from '../support/properties.ts';
 import { anyEntry } from '../support/records.ts';
 import { sendOf } from '../support/shard.ts';

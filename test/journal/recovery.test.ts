@@ -7,7 +7,7 @@ describe('recovery', () => {
     let opened = 0;
     for (let round = 0; round < 5; round++) {
       bench.open();
-      expect(bench.journal.epoch).toBe(++opened);
+      expect(bench.journal.term).toBe(++opened);
       if (round > 0) expect(digestOf(bench.shards)).toBe(bench.states.at(-1));
       bench.start();
       bench.queue.run(bench.random);

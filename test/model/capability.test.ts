@@ -16,8 +16,8 @@ import type { CapabilityNode } from '../../src/model/capability-node.ts';
 import { nonceOf } from '../../src/model/capability-project.ts';
 import { Waiting } from '../../src/model/capability-waiting.ts';
 import { checkModel } from '../../src/model/check.ts';
+import { Checkpoint } from '../../src/model/checkpoint.ts';
 import { widthOfState } from '../../src/model/graph.ts';
-import { Memento } from '../../src/model/memento.ts';
 import { MODELS, TLA } from '../../src/model/models.ts';
 import { decode, type Value, widthOf } from '../../src/model/values.ts';
 import { AuthorityBench, FULL } from '../support/authority.ts';
@@ -239,7 +239,7 @@ describe('capability model', () => {
     }
     const box = new Box();
     const before = inspect(box, { depth: null });
-    const memento = new Memento(box, (field) => field === 'kept');
+    const memento = new Checkpoint(box, (field) => field === 'kept');
     for (let times = 1; times <= 2; times++) {
       box.change();
       expect(inspect(box, { depth: null })).not.toBe(before);
@@ -249,6 +249,6 @@ describe('capability model', () => {
       expect(inspect(box, { depth: null })).toBe(before);
       box.kept.changes = times;
     }
-    expect(() => new Memento({ view: new Int8Array(1) }, () => false)).toThrow(/of another kind/);
+    expect(() => new Checkpoint({ view: new Int8Array(1) }, () => false)).toThrow(/of another kind/);
   });
 });

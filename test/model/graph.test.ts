@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { compareGraphs } from '../../src/model/compare.ts';
-import { DumpReader } from '../../src/model/dump.ts';
 import { explain } from '../../src/model/explain.ts';
 import { type Graph, GraphBuilder, rowOf, type Variables } from '../../src/model/graph.ts';
 import { NodeTable } from '../../src/model/node-table.ts';
-import { decodeGraph, encodeGraph, headerOf } from '../../src/model/record.ts';
+import { decodeGraph, encodeGraph, headerOf } from '../../src/model/recorded-graph.ts';
+import { DumpReader } from '../../src/model/tlc-dump.ts';
 import { NUMBER, names } from '../../src/model/values.ts';
 import fc, { Reached } from '../support/properties.ts';
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SimulatedClock } from 'xstate';
 import { Appending, UNSURE_MS_MAX } from '../../src/node/appending.ts';
-import type { AppendEnd, Found } from '../../src/ports/journal.ts';
-import type { Batch } from '../../src/ports.ts';
+import type { AppendEnd, Batch, Found } from '../../src/ports/journal.ts';
 import { failed, unknown } from '../support/fake-journal.ts';
 
 const DURABLE: AppendEnd = { end: 'durable' };

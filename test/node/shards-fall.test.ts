@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ShardState } from '../../src/core/state.ts';
-import { shardOfTopic } from '../../src/service/route.ts';
+import { shardOfTopic } from '../../src/service/sharding.ts';
 import { TestServer, until } from '../support/server.ts';
 
 const SHARDS = 4;

@@ -4,7 +4,7 @@ import type { Exchange } from '../../src/node/exchange.ts';
 import { type StreamReader, StreamWriter } from '../../src/node/stream-writer.ts';
 import type { Delivery, Reply } from '../../src/service/messages.ts';
 import type { Service } from '../../src/service/service.ts';
-import type { Stream } from '../../src/service/streams.ts';
+import type { Stream } from '../../src/service/stream.ts';
 
 const STREAM = { holds: () => true } as unknown as Stream;
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
-import type { Cause } from '../../src/ports.ts';
+import type { Cause } from '../../src/ports/observer.ts';
 import type { Caller, Delivery, RecvRequest, Reply, Request } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
-import type { Stream } from '../../src/service/streams.ts';
+import type { Stream } from '../../src/service/stream.ts';
 import fc from '../support/properties.ts';
 import { limitsOf } from '../support/shard.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { timeOf } from '../../src/core/msg-id.ts';
 import { timestampOf } from '../../src/integrity/timestamp.ts';
-import type { Batch } from '../../src/ports.ts';
+import type { Batch } from '../../src/ports/journal.ts';
 import type { Caller, Reply, Request } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
 import { limitsOf } from '../support/shard.ts';

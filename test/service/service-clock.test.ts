@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Clocks, type TimeSource, WALL_MS_MAX } from '../../src/ports.ts';
+import { type TimeSource, WALL_MS_MAX } from '../../src/ports/clock.ts';
+import type { Clocks } from '../../src/ports/process-facts.ts';
 import { ServiceClock } from '../../src/service/service-clock.ts';
 import fc from '../support/properties.ts';
 

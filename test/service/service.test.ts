@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
-import type { Batch } from '../../src/ports.ts';
+import type { Batch } from '../../src/ports/journal.ts';
 import type { Caller, RecvRequest, Reply, Request, SendRequest } from '../../src/service/messages.ts';
-import { Payloads } from '../../src/service/payloads.ts';
-import { shardOfTopic } from '../../src/service/route.ts';
+import { Payloads } from '../../src/service/payload-budget.ts';
 import { Service } from '../../src/service/service.ts';
+import { shardOfTopic } from '../../src/service/sharding.ts';
 import { limitsOf } from '../support/shard.ts';
 
 const everyone: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true };

@@ -4,10 +4,10 @@ import { apply } from '../../src/core/apply.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import { formatMsgId } from '../../src/core/msg-id.ts';
 import { ShardState } from '../../src/core/state.ts';
-import type { Batch } from '../../src/ports.ts';
+import type { Batch } from '../../src/ports/journal.ts';
 import type { Caller, Delivery, RecvRequest, Reply, Request, SendRequest } from '../../src/service/messages.ts';
-import { shardOfTopic } from '../../src/service/route.ts';
 import { Service } from '../../src/service/service.ts';
+import { shardOfTopic } from '../../src/service/sharding.ts';
 import { limitsOf } from '../support/shard.ts';
 
 const SHARDS = 4;

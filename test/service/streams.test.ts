@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../spec/vocabulary.ts';
-import type { Batch } from '../../src/ports.ts';
+import type { Batch } from '../../src/ports/journal.ts';
 import type { Caller, Delivery, Reply, SendRequest, StreamRequest } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
-import type { Stream, StreamConsumer } from '../../src/service/streams.ts';
+import type { Stream, StreamConsumer } from '../../src/service/stream.ts';
 import { limitsOf } from '../support/shard.ts';
 
 const everyone: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true };

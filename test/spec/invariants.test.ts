@@ -4,7 +4,7 @@ import { EndsProp, type LeaseEnd, SingleLeaseProp, type TimedView } from '../../
 import type { State } from '../../spec/vocabulary.ts';
 import { type Graph, rowOf, valuesOf } from '../../src/model/graph.ts';
 import { graphFile, MODELS, subjectOf } from '../../src/model/models.ts';
-import { decodeGraph } from '../../src/model/record.ts';
+import { decodeGraph } from '../../src/model/recorded-graph.ts';
 import type { Value } from '../../src/model/values.ts';
 
 const WAITS: TimedView = { state: 'queued', attempt: 0, epoch: 0, receipt: null, timerAtMs: 0 };

@@ -3,6 +3,7 @@ import type { Limits } from '../../src/core/limits.ts';
 import { ShardState } from '../../src/core/state.ts';
 import type {
   AppendEnd,
+  Batch,
   Claim,
   Condition,
   Contents,
@@ -11,7 +12,7 @@ import type {
   Log,
   Unclaimed,
 } from '../../src/ports/journal.ts';
-import type { Batch, Clocks, ProcessFact } from '../../src/ports.ts';
+import type { Clocks, ProcessFact } from '../../src/ports/process-facts.ts';
 
 /** What was written by one append. */
 interface Entry {

@@ -4,7 +4,7 @@ import { claimAll } from '../../src/node/claim-all.ts';
 import { MailboxNode } from '../../src/node/node.ts';
 import type { Claim, Unclaimed } from '../../src/ports/journal.ts';
 import type { Caller, Reply, Request } from '../../src/service/messages.ts';
-import { shardOfTopic } from '../../src/service/route.ts';
+import { shardOfTopic } from '../../src/service/sharding.ts';
 import { FakeEngine, FakeJournal } from './fake-journal.ts';
 import { hashOf } from './journal.ts';
 import { limitsOf } from './shard.ts';

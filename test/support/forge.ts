@@ -34,7 +34,7 @@ function putFrame(
   const w = new Writer();
   beginFrame(w);
   w.raw(body);
-  sealFrame(w, at, { ...link, epoch: 1 }, SECRET);
+  sealFrame(w, at, { ...link, term: 1 }, SECRET);
   disk.now({ op: 'write', file, at, bytes: new Uint8Array(w.buffer.subarray(0, w.length)), durable: true });
 }
 

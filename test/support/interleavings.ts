@@ -2,8 +2,8 @@ import { apply } from '../../src/core/apply.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { Message, ShardState } from '../../src/core/state.ts';
-import { Memento } from '../../src/model/memento.ts';
-import type { Batch } from '../../src/ports.ts';
+import { Checkpoint } from '../../src/model/checkpoint.ts';
+import type { Batch } from '../../src/ports/journal.ts';
 import type { Caller, Delivery, Reply, Request } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
 import { digestOf, hashOf, recoveredFrom } from './journal.ts';
@@ -127,7 +127,7 @@ export class Interleavings {
       this.memo.set(key, 1n);
       return 1n;
     }
-    const before = new Memento(this, isFixed);
+    const before = new Checkpoint(this, isFixed);
     let orders = 0n;
     for (const [name, move] of moves) {
       this.path.push(name);
@@ -285,7 +285,7 @@ export class Interleavings {
       observer: { fact: (_shard, fact) => this.made(fact) },
       effects: { append: (batches) => this.append(batches) },
     });
-    const started = { name: 'started', atMs: this.nowMs, epoch: this.epoch, shards: 1, limits: LIMITS } as const;
+    const started = { name: 'started', atMs: this.nowMs, term: this.epoch, shards: 1, limits: LIMITS } as const;
     this.service.start(this.nowMs, started);
   }
 
@@ -369,7 +369,7 @@ export class Interleavings {
   /** Nothing more is asked: everything settles by itself, and everyone is answered. */
   private mustEndWell(): void {
     if (this.phase === 'failed') return;
-    const before = new Memento(this, isFixed);
+    const before = new Checkpoint(this, isFixed);
     for (let turns = 0; turns < 50; turns++) {
       if (this.outstanding !== null) this.sync();
       else if (this.asked.length > 0 || this.shard.leases.size > 0 || this.shard.waiting.size > 0) this.pass();

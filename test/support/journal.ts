@@ -11,11 +11,12 @@ import type { Limits } from '../../src/core/limits.ts';
 import { ShardState } from '../../src/core/state.ts';
 import { Writer } from '../../src/journal/bytes.ts';
 import { EmbeddedJournal } from '../../src/journal/embedded.ts';
+import { runLater } from '../../src/journal/file-work.ts';
 import { writeRecord } from '../../src/journal/record.ts';
 import { type Recovered, type RecoverOptions, recover } from '../../src/journal/recover.ts';
 import { compact } from '../../src/journal/snapshot.ts';
-import { runLater } from '../../src/journal/steps.ts';
-import type { Batch, Storage, StorageOp } from '../../src/ports.ts';
+import type { Batch } from '../../src/ports/journal.ts';
+import type { Storage, StorageOp } from '../../src/ports/storage.ts';
 import { limitsOf, sendOf } from './shard.ts';
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
@@ -47,8 +48,8 @@ export function digestOf(shards: readonly ShardState[]): string {
 const PLACELESS = { place: { value: 0 }, ttlPlace: { value: 0 } };
 
 /** The first append of a process, and what it does to the shards. */
-export function takenOver(shards: readonly ShardState[], epoch: number, atMs: number, limits: Limits): Batch[] {
-  const batches: Batch[] = [{ shard: null, facts: [{ name: 'started', atMs, epoch, shards: shards.length, limits }] }];
+export function takenOver(shards: readonly ShardState[], term: number, atMs: number, limits: Limits): Batch[] {
+  const batches: Batch[] = [{ shard: null, facts: [{ name: 'started', atMs, term, shards: shards.length, limits }] }];
   for (const shard of shards) {
     if (shard.nowMs === 0) continue;
     const fact = { name: 'recovered', atMs } as const;
@@ -160,7 +161,7 @@ export class JournalBench {
 
   /** The first append of a process. */
   start(): void {
-    this.append([this.clocks(), ...takenOver(this.shards, this.journal.epoch, this.nowMs, LIMITS)]);
+    this.append([this.clocks(), ...takenOver(this.shards, this.journal.term, this.nowMs, LIMITS)]);
   }
 
   /** As every append of a process begins. */

@@ -8,8 +8,8 @@ import { ROUTES } from '../../src/http/routes.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { FactObserver } from '../../src/observe/observer.ts';
-import { Drains } from '../../src/service/drain.ts';
-import { Payloads } from '../../src/service/payloads.ts';
+import { Drains } from '../../src/service/backpressure.ts';
+import { Payloads } from '../../src/service/payload-budget.ts';
 import { sendOf, shardOf } from './shard.ts';
 
 setFlagsFromString('--expose-gc');

@@ -118,7 +118,7 @@ const message = fc.record({
 });
 
 const ofProcess = [
-  named('started', { atMs: number(F.atMs), epoch: number(F.epoch), shards: number(F.shards), limits }),
+  named('started', { atMs: number(F.atMs), term: number(F.term), shards: number(F.shards), limits }),
   named('limited', { limits }),
   named('revoked', { kind: fc.constantFrom('nonce', 'key_id'), value: token, atMs: number(F.atMs) }),
   named('charged', {
@@ -140,7 +140,7 @@ const ofProcess = [
   named('clocks', { serviceMs: number(F.serviceMs), wallMs: number(F.wallMs) }),
   named('head', {
     sequence: number(F.sequence),
-    epoch: number(F.headEpoch),
+    term: number(F.headTerm),
     hash: hash.map((prefixed) => prefixed.slice(3)),
     segment: number(F.segment),
     at: fc.oneof(fc.constant(FILE_HEADER_BYTES), number(F.at)),

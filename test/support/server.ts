@@ -3,8 +3,8 @@ import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { mint } from '../../src/auth/mint.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { DispatchMode } from '../../src/http/dispatch.ts';
-import { type Running, type ServerOptions, startServer } from '../../src/main.ts';
 import { createLog } from '../../src/observe/log.ts';
+import { type Running, type ServerOptions, startServer } from '../../src/server/main.ts';
 import { LineReader } from './lines.ts';
 
 export interface Answer {

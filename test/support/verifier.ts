@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Authority } from '../../src/auth/authorize.ts';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
+import { systemTime } from '../../src/platform/system.ts';
 import { ServiceClock } from '../../src/service/service-clock.ts';
-import { systemTime } from '../../src/system.ts';
 
 /** A capability authority as docs/protocol.md describes it, on a port that it keeps when it goes and comes back. */
 export class TestVerifier {

@@ -9,12 +9,12 @@ import { ShardState } from '../../src/core/state.ts';
 import { integrity } from '../../src/integrity/hash-chain.ts';
 import { RECOVERING } from '../../src/journal/durable.ts';
 import { EmbeddedJournal } from '../../src/journal/embedded.ts';
+import { runLater } from '../../src/journal/file-work.ts';
 import { PAYLOADS } from '../../src/journal/layout.ts';
 import { recover } from '../../src/journal/recover.ts';
 import type { Replica } from '../../src/journal/replica.ts';
 import { compact } from '../../src/journal/snapshot.ts';
-import { runLater } from '../../src/journal/steps.ts';
-import type { Batch } from '../../src/ports.ts';
+import type { Batch } from '../../src/ports/journal.ts';
 import { Queue, takenOver } from './journal.ts';
 import { limitsOf } from './shard.ts';
 
@@ -27,7 +27,7 @@ export const WALL_AHEAD_MS = 86_400_000;
 
 /** What a journal says, as JSON: everything but where things stand in heaps. */
 export function storyOf(replica: Replica): object {
-  const { shards, epoch, limits } = replica;
+  const { shards, term, limits } = replica;
   const told = shards.map((shard) =>
     [...imagesOf(shard)].map((image) => {
       if (image.name !== 'message') return image;
@@ -43,7 +43,7 @@ export function storyOf(replica: Replica): object {
       };
     }),
   );
-  return JSON.parse(JSON.stringify({ epoch, limits, shards: told, processFacts: replica.processFacts() }));
+  return JSON.parse(JSON.stringify({ epoch: term, limits, shards: told, processFacts: replica.processFacts() }));
 }
 
 /**
@@ -68,7 +68,7 @@ export class Yesterday {
       compactor: (covered, done) => runLater(this.disk, compact(this.disk, covered, RECOVERING), done),
       events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
     });
-    this.append(takenOver(this.shards, this.journal.epoch, this.nowMs, LIMITS));
+    this.append(takenOver(this.shards, this.journal.term, this.nowMs, LIMITS));
   }
 
   private append(batches: readonly Batch[]): void {

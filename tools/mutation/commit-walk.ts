@@ -1,5 +1,6 @@
 import type { Fact } from '../../src/core/facts.ts';
-import type { Batch, ProcessFact } from '../../src/ports.ts';
+import type { Batch } from '../../src/ports/journal.ts';
+import type { ProcessFact } from '../../src/ports/process-facts.ts';
 import { GroupCommit } from '../../src/service/commit.ts';
 
 /** Everything that may be done to a commit: every other `add` is a note; `later` is time for what is only noted. */

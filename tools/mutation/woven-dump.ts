@@ -1,6 +1,6 @@
-import { DumpReader } from '../../src/model/dump.ts';
 import type { Graph } from '../../src/model/graph.ts';
 import type { Subject } from '../../src/model/models.ts';
+import { DumpReader } from '../../src/model/tlc-dump.ts';
 import { TypeMismatch } from '../../src/model/values.ts';
 import { CHOICE } from './schema.ts';
 

@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander';
 import type { Described } from '../../journal/describe.ts';
 import type { RecoverOptions } from '../../journal/recover.ts';
-import type { Refusal } from '../../journal/walk.ts';
-import { type Clocks, type StorageReader, WALL_SET_MS } from '../../ports.ts';
-import { visible } from '../../visible.ts';
+import type { Refusal } from '../../journal/scan.ts';
+import { visible } from '../../platform/visible.ts';
+import { WALL_SET_MS } from '../../ports/clock.ts';
+import type { Clocks } from '../../ports/process-facts.ts';
+import type { StorageReader } from '../../ports/storage.ts';
 import { examples, say, UsageError, wholeNumber } from '../shared.ts';
 import { Output } from '../standard.ts';
 import { asUsage, type Options, onData, openData } from './shared.ts';
@@ -39,7 +41,7 @@ export function addCat(journal: Command): void {
       throw new UsageError('trace: all of the journal, in its own format: no other option goes with it');
     }
     const { source, recovering } = await openData(options);
-    const { UnreadableError } = await import('../../journal/look.ts');
+    const { UnreadableError } = await import('../../journal/read-live.ts');
     const output = new Output();
     const cat = options.trace === true ? catTrace : catFacts;
     const refusal = await asUsage(() => cat(source, recovering, output, options));
@@ -65,11 +67,11 @@ const catTrace: Cat = async (source, recovering, output) => {
 const catFacts: Cat = async (source, recovering, output, options) => {
   const { describe } = await import('../../journal/describe.ts');
   const { readPayload } = await import('../../journal/recover.ts');
-  const { endOf, tell } = await import('../../journal/tell.ts');
+  const { endOf, readFacts } = await import('../../journal/read-facts.ts');
   const { from = 1, to = Number.POSITIVE_INFINITY, msgId, payload, json } = options;
   const readApart = (hash: string): Uint8Array | null => readPayload(source, hash);
   const clock = new ToldClock();
-  return tell(source, recovering, endOf(source, recovering), {
+  return readFacts(source, recovering, endOf(source, recovering), {
     begun: ({ clocks }) => clock.begin(clocks),
     fact: (entry, { sequence }) => {
       if (entry.item.name === 'clocks' && !clock.isSet(entry.item)) return;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Copied } from '../../journal/backup.ts';
-import { visible } from '../../visible.ts';
+import { visible } from '../../platform/visible.ts';
 import { examples, print, printJson } from '../shared.ts';
 import { asUsage, dataOf, many, type Options, onData } from './shared.ts';
 

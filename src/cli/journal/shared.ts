@@ -35,7 +35,7 @@ export async function openData(options: Options) {
 export async function asUsage<T>(use: () => T | Promise<T>): Promise<T> {
   const [{ FolderError }, { UnreadableError }] = await Promise.all([
     import('../../journal/folder.ts'),
-    import('../../journal/look.ts'),
+    import('../../journal/read-live.ts'),
   ]);
   try {
     return await use();

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Stat } from '../../journal/stat.ts';
-import { visible } from '../../visible.ts';
+import { visible } from '../../platform/visible.ts';
 import { examples, print, printJson } from '../shared.ts';
 import { asUsage, many, type Options, onData, openData } from './shared.ts';
 
@@ -26,7 +26,7 @@ function statLines(data: string, stat: Stat): string[] {
     `data       ${data}, format ${stat.format}${stat.reserve ? '' : ', no reserve of space'}`,
     `files      ${size(segments, 'segment')}, ${size(snapshots, 'snapshot')}, ${size(payload_files, 'payload file')}`,
     `log        frame ${stat.sequence} ends in ${stat.end.file} at ${stat.end.at}${cut}; ${covered}`,
-    `processes  ${stat.epoch} so far`,
+    `processes  ${stat.term} so far`,
     `shards     ${stat.shards}`,
     `messages   ${Object.entries(messages)
       .map(([state, count]) => `${state} ${count.toLocaleString('en')}`)

@@ -1,12 +1,12 @@
 import type { Fact } from '../../core/facts.ts';
 import type { Limits } from '../../core/limits.ts';
-import { UnreadableError } from '../../journal/look.ts';
+import { endOf, readFacts } from '../../journal/read-facts.ts';
+import { UnreadableError } from '../../journal/read-live.ts';
 import type { Item } from '../../journal/record.ts';
 import type { RecoverOptions } from '../../journal/recover.ts';
 import type { Replica } from '../../journal/replica.ts';
-import { endOf, tell } from '../../journal/tell.ts';
-import type { Refusal } from '../../journal/walk.ts';
-import type { StorageReader } from '../../ports.ts';
+import type { Refusal } from '../../journal/scan.ts';
+import type { StorageReader } from '../../ports/storage.ts';
 import { constantsOf } from '../../trace/format.ts';
 import { TraceRecorder } from '../../trace/recorder.ts';
 
@@ -30,7 +30,7 @@ export function traceOf(source: StorageReader, options: RecoverOptions, write: (
     recorder = new TraceRecorder({ producer: 'journal', commit: null, limits, write });
     for (const shard of replica.shards) recorder.begin(shard);
   };
-  const refusal = tell(source, options, end, {
+  const refusal = readFacts(source, options, end, {
     begun: (replica) => {
       if (after === 0) begin(replica);
     },
@@ -53,7 +53,7 @@ function lastChange(source: StorageReader, options: RecoverOptions, end: number)
   const said = (limits: Limits): string => JSON.stringify(constantsOf(limits));
   const limitsIn = (item: Item): Limits | null =>
     item.name === 'started' || item.name === 'limited' ? item.limits : null;
-  tell(source, options, end, {
+  readFacts(source, options, end, {
     begun: ({ limits }) => {
       if (limits !== null) constants = said(limits);
     },

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Audit } from '../../journal/audit.ts';
-import { visible } from '../../visible.ts';
+import { visible } from '../../platform/visible.ts';
 import { EXIT, examples, print, printJson } from '../shared.ts';
 import { many, type Options, onData, openData } from './shared.ts';
 
@@ -18,7 +18,7 @@ export function addVerify(journal: Command): void {
   verify.action(async (options: Options) => {
     const { data, source, recovering } = await openData(options);
     const { audit } = await import('../../journal/audit.ts');
-    const { placed } = await import('../../journal/look.ts');
+    const { placed } = await import('../../journal/read-live.ts');
     const { integrity } = await import('../../integrity/hash-chain.ts');
     const found = audit(source, { hash: recovering.hash, integrity });
     const { segments, snapshots, payloadFiles, frames, first, last, facts, tornBytes, problems, exists } = found;

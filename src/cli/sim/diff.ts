@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { visible } from '../../visible.ts';
+import { visible } from '../../platform/visible.ts';
 import { EXIT, examples, print, printJson } from '../shared.ts';
 
 export function addDiff(sim: Command): void {

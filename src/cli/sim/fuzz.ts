@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { BatchCounts } from '../../../sim/fuzz/batch.ts';
 import type { Catch } from '../../../sim/fuzz/hunt.ts';
 import type { Orders } from '../../../sim/fuzz/worker.ts';
-import { echoed } from '../../visible.ts';
+import { echoed } from '../../platform/visible.ts';
 import { examples, ms, print, printJson, UsageError, wholeNumber } from '../shared.ts';
 import { explainExits, version } from './shared.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { visible } from '../../visible.ts';
+import { visible } from '../../platform/visible.ts';
 import { examples, print, printJson } from '../shared.ts';
 
 export function addList(sim: Command): void {

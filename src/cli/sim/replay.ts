@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { shellWord } from '../../visible.ts';
+import { shellWord } from '../../platform/visible.ts';
 import { examples, print, printJson } from '../shared.ts';
 import { type OutputOptions, outputsOf, withOutputs } from './run.ts';
 import { explainExits, version } from './shared.ts';

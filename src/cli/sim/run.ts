@@ -4,7 +4,7 @@ import type { About } from '../../../sim/report/recording.ts';
 import type { Source } from '../../../sim/source.ts';
 import type { RunObserver } from '../../../sim/watch.ts';
 import type { RunResult } from '../../../sim/world.ts';
-import { visible } from '../../visible.ts';
+import { visible } from '../../platform/visible.ts';
 import { mustTake, writeText } from '../files.ts';
 import { EXIT, examples, print, printJson, UsageError, wholeNumber } from '../shared.ts';
 import { sameTwice } from './determinism.ts';
@@ -62,11 +62,13 @@ export function addRun(sim: Command): void {
 
 /** Makes the run, writes what was asked for, prints how it came out and leaves with its code. */
 async function make(source: Source & { kind: 'schedule' }, options: RunOptions): Promise<void> {
-  const [{ worldOf, resultOf }, { commandOf, formatResult, formatCoverage, jsonOf }, { Recorder }] = await Promise.all([
-    import('../../../sim/run.ts'),
-    import('../../../sim/report/text.ts'),
-    import('../../../sim/replay/recorder.ts'),
-  ]);
+  const [{ worldOf, resultOf }, { commandOf }, { formatResult, formatCoverage, jsonOf }, { Recorder }] =
+    await Promise.all([
+      import('../../../sim/run.ts'),
+      import('../../../sim/report/command.ts'),
+      import('../../../sim/report/text.ts'),
+      import('../../../sim/replay/recorder.ts'),
+    ]);
   const { schedule, seed } = source;
   const recorder = options.save === undefined ? null : new Recorder();
   const outputs = await outputsOf(options);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { shellWord, visible } from '../../visible.ts';
+import { shellWord, visible } from '../../platform/visible.ts';
 import { examples, print, printJson, UsageError } from '../shared.ts';
 import { explainExits, version } from './shared.ts';
 

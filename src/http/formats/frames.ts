@@ -12,7 +12,7 @@ import type { HttpExchange } from '../exchange.ts';
 import { type Answer, errorOf, original } from '../reply.ts';
 import type { Match, Route } from '../routes.ts';
 import { type Ask, type Asked, aloneOrAtOnce, asked, isRefused, refusedIn } from './asks.ts';
-import { frameExpander } from './frame-expander.ts';
+import { frameDecompressor } from './frame-decompress.ts';
 import { Answering, type FrameCodec, helloBody, OAP_TYPE, requestIn } from './units.ts';
 
 /** Longer ones are no capability: they are not waited for. */
@@ -52,7 +52,7 @@ export class FramesFormat implements Asked {
     this.flag200 = flag200;
     this.codec = exchange.route?.frames as FrameCodec;
     const isEncoded = exchange.head.contentEncoding !== undefined;
-    const expand = isEncoded ? null : frameExpander(rules.bytesMax, rules.ratio);
+    const expand = isEncoded ? null : frameDecompressor(rules.bytesMax, rules.ratio);
     const { units, broken } = readUnits(body, { kind: FLAG.REQ, unitsMax: UNITS_MAX, expand });
     this.units = units;
     this.broken = body.length > 0 ? broken : { error: new FrameError('body: no frame'), app: 0, corrHi: 0, corrLo: 0 };

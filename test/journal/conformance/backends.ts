@@ -147,9 +147,9 @@ class DiskPlace implements Place {
     const { store } = this;
     const opened = store.open();
     if (typeof opened === 'string') throw new Error(opened);
-    const { epoch, shards, limits, processFacts, clocks } = opened;
+    const { term, shards, limits, processFacts, clocks } = opened;
     return new OneLog({
-      term: epoch,
+      term: term,
       shards,
       contents: { limits, processFacts, clocks },
       append: (batches, done) => store.append(batches, done),

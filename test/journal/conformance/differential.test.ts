@@ -5,7 +5,7 @@ import { imagesOf } from '../../../src/core/image.ts';
 import type { ShardState } from '../../../src/core/state.ts';
 import { Reader, Writer } from '../../../src/journal/bytes.ts';
 import { readRecord, writeRecord } from '../../../src/journal/record.ts';
-import type { Batch } from '../../../src/ports.ts';
+import type { Batch } from '../../../src/ports/journal.ts';
 import { LIMITS, takenOver } from '../../support/journal.ts';
 import fc, { Reached } from '../../support/properties.ts';
 import { sendOf } from '../../support/shard.ts';

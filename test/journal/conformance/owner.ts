@@ -3,6 +3,7 @@ import type { Command } from '../../../src/core/commands.ts';
 import { due } from '../../../src/core/due.ts';
 import { execute } from '../../../src/core/execute.ts';
 import type { ShardState } from '../../../src/core/state.ts';
+import type { Batch } from '../../../src/ports/journal.ts';
 import {
   type AppendEnd,
   type Claim,
@@ -11,7 +12,7 @@ import {
   type Log,
   type Unclaimed,
 } from '../../../src/ports/journal.ts';
-import type { Batch, ProcessFact } from '../../../src/ports.ts';
+import type { ProcessFact } from '../../../src/ports/process-facts.ts';
 import { digestOf, LIMITS, takenOver } from '../../support/journal.ts';
 import type { Place } from './backends.ts';
 

@@ -74,7 +74,7 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     'name-not-synced',
     'the name of a new segment is not made durable (journal rule 6)',
-    'src/journal/steps.ts',
+    'src/journal/file-work.ts',
     "  yield { op: 'sync_folder', folder: '' };\n",
     '',
   ),
@@ -88,7 +88,7 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     'torn-tail-accepted',
     'any damaged last frame is taken for one that was cut off (journal rule 3)',
-    'src/journal/walk.ts',
+    'src/journal/scan.ts',
     "const torn = found.kind === 'none' || found.torn || acceptTornTail;",
     'const torn = true;',
   ),
@@ -375,14 +375,14 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     'credit-not-held-by-the-lapsed',
     'a lease that ran out gives its credit back to the stream (B3)',
-    'src/service/streams.ts',
+    'src/service/stream.ts',
     "if (how === 'expired') this.lapsed++;",
     "if (how === 'expired') this.left += 0;",
   ),
   bug(
     'credit-one-too-many',
     'a stream gives one message more than its credit (B3)',
-    'src/service/streams.ts',
+    'src/service/stream.ts',
     'this.request.credit - this.leases.size - this.lapsed',
     'this.request.credit + 1 - this.leases.size - this.lapsed',
   ),

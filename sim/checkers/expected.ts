@@ -1,0 +1,13 @@
+import type { Outcome, State } from '../../spec/vocabulary.ts';
+import type { RuleName } from './breach.ts';
+
+/** What a request must be answered, as far as that is certain once it is decided. */
+export interface Expected {
+  readonly outcomes: readonly Outcome[];
+  /** The rule that another outcome breaks. */
+  readonly rule: RuleName;
+  readonly msgId?: string;
+  readonly state?: State;
+  readonly count?: number;
+  readonly ackOutcomes?: readonly (readonly Outcome[])[];
+}

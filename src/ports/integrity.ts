@@ -1,0 +1,10 @@
+import type { Attrs } from '../core/facts.ts';
+
+/** Hashes of payloads and envelopes (`wire`: Hashes). */
+export interface Integrity {
+  /** `b3:` and 64 lower-case hex digits. */
+  payloadHashOf(payload: Uint8Array): string;
+  hashChainOf(topic: string, sentAtMs: number, idemKey: string, payloadHash: string, attrs: Attrs): string;
+  /** The `sig` of an envelope, where a signing key is configured (K3). */
+  sigOf?(hashChain: string): string | null;
+}

@@ -1,0 +1,280 @@
+import { type AuthorityOptions, freshSession } from '../auth/authorize.ts';
+import type { Keyring } from '../auth/keyring.ts';
+import { limitsOf } from '../config/limits.ts';
+import type { Settings } from '../config/settings.ts';
+import { ConfigError } from '../config/values.ts';
+import { AccessLog } from '../http/access-log.ts';
+import type { DispatchMode } from '../http/dispatch.ts';
+import { Pipeline, type PipelineRules } from '../http/pipeline.ts';
+import { ROUTES } from '../http/routes.ts';
+import { METRICS_CONNECTIONS_MAX } from '../http/server.ts';
+import { integrity } from '../integrity/hash-chain.ts';
+import type { PublicJwk, Signer } from '../integrity/signature.ts';
+import { JOURNAL_DESCRIPTORS } from '../journal/durable.ts';
+import { FolderError } from '../journal/folder.ts';
+import { claimAll } from '../node/claim-all.ts';
+import { MailboxNode, type NodeSettings } from '../node/node.ts';
+import { ClockWatch } from '../observe/clock-watch.ts';
+import { KeyWatch } from '../observe/key-watch.ts';
+import type { Log } from '../observe/log.ts';
+import type { DroppedLines } from '../observe/log-output.ts';
+import { Metrics } from '../observe/metrics.ts';
+import { LoggingObserver } from '../observe/node-observer.ts';
+import { systemRandom, systemTime } from '../platform/system.ts';
+import type { TimeSource } from '../ports/clock.ts';
+import { type Claim, isClaim, type Unclaimed } from '../ports/journal.ts';
+import { ServiceClock } from '../service/service-clock.ts';
+import { TraceFile } from '../trace/file.ts';
+import { askOverHttp, VERIFIER_SOCKETS_MAX } from '../verifier/http.ts';
+import { DescriptorBudget } from './descriptors.ts';
+import { type Listeners, openListeners } from './listeners.ts';
+import { type OpenedStore, openStore } from './store.ts';
+import { Waker } from './waker.ts';
+
+/** What a running server takes into use without a restart. */
+export interface Reloadable {
+  readonly settings: Settings;
+  /** Null where a remote verifier holds the keys. */
+  readonly keyring: Keyring | null;
+  /** Signs envelopes (K3); none unless given. */
+  readonly signer?: Signer | null;
+}
+
+export interface ServerOptions extends Reloadable {
+  readonly log: Log;
+  /** Lines of the log that nobody took. */
+  readonly droppedLines?: () => DroppedLines;
+  /** Aborted when the process is to end: a start that is under way ends with its reason. */
+  readonly ended?: AbortSignal;
+  /** How requests reach the pipeline; benches and tests compare the ways. */
+  readonly dispatch?: DispatchMode;
+  /** The operator takes a damaged last frame of the journal for a torn one. */
+  readonly acceptTornTail?: boolean;
+  /** Writes what becomes durable as a trace, to this new file. */
+  readonly trace?: string | undefined;
+  /** The machine's clocks; tests set them. */
+  readonly time?: TimeSource;
+  /** The journal has failed: all that waited was answered, and the process should end. */
+  readonly onFailed?: () => void;
+}
+
+/** A running server. */
+export interface Running {
+  /** As bound, `host:port`. */
+  readonly http: string;
+  readonly metrics: string;
+  /** The path of the Unix socket, or null. */
+  readonly uds: string | null;
+  /** Takes all of it into use as one swap, at once unless TLS has to be tried. @throws ConfigError, and nothing has changed */
+  reload(next: Reloadable): Promise<void>;
+  /** Not ready, then drained, then closed. */
+  stop(): Promise<void>;
+}
+
+const pipelineRules = (s: Settings): PipelineRules => ({
+  bytesMax: s.max_body,
+  ratio: s.decompress_ratio,
+  memoryBytesMax: s.max_body_memory,
+  heartbeatMs: s.stream_heartbeat,
+});
+
+/** Descriptors that may be open besides those of the process itself and of the connections of the service. */
+const othersThanConnections = ({ profile, verifier_url }: Settings): number =>
+  METRICS_CONNECTIONS_MAX +
+  (verifier_url === null ? 0 : VERIFIER_SOCKETS_MAX) +
+  (profile === 'micronode' ? 0 : JOURNAL_DESCRIPTORS);
+
+/**
+ * Wires clock, randomness, journal and sockets to the service and starts it. All addresses are ours before the journal is touched:
+ * a start that is refused for one of them has said nothing durable. @throws ConfigError, ListenError, FolderError, JournalRefused, or
+ * the reason of `ended`
+ */
+export async function startServer(options: ServerOptions): Promise<Running> {
+  const { settings, log } = options;
+  const descriptors = new DescriptorBudget(othersThanConnections(settings));
+  const metrics = new Metrics(
+    ROUTES.map((route) => route.path),
+    settings.topic_classes,
+    settings.ready_shards,
+  );
+  metrics.watchLog(options.droppedLines ?? (() => NOTHING_DROPPED));
+  const accessLog = new AccessLog(metrics, log);
+  const { registry } = metrics;
+  const listeners = await openListeners({
+    ...{ settings, descriptors, log, accessLog, newSession: freshSession, metrics: registry },
+  });
+  log.info('server.starting', { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds ?? undefined });
+  try {
+    // A signal is heard in a turn of the event loop, of which the start may not have had any.
+    await new Promise((resolve) => setImmediate(resolve));
+    options.ended?.throwIfAborted();
+    return await startService(options, { metrics, accessLog, listeners });
+  } catch (error) {
+    await listeners.close();
+    throw error;
+  }
+}
+
+const NEVER = new AbortController().signal;
+const NOTHING_DROPPED: DroppedLines = { decisions: 0, others: 0 };
+
+/** Opens the store, and serves what is in it. */
+async function startService(
+  options: ServerOptions,
+  { metrics, accessLog, listeners }: { metrics: Metrics; accessLog: AccessLog; listeners: Listeners },
+): Promise<Running> {
+  const { settings, log, ended = NEVER } = options;
+  const store = await openStore({
+    ended,
+    settings,
+    log,
+    metrics,
+    acceptTornTail: options.acceptTornTail ?? false,
+    onRoom: () => node.roomChanged(),
+  });
+  const { journal } = store;
+  const isKept = journal.processLog.term !== null;
+  const clock = new ServiceClock(options.time ?? systemTime, journal.contents.clocks);
+  if (journal.contents.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
+  const clockWatch = new ClockWatch(log, clock.aheadMs());
+  const keyWatch = new KeyWatch(log);
+  const claims = await new Promise<readonly (Claim | Unclaimed)[]>((resolve) =>
+    claimAll(journal, limitsOf(settings), resolve),
+  );
+  const trace = traceOf(options, store, claims);
+  let signer = options.signer ?? null;
+  const published: PublicJwk[] = signer === null ? [] : [signer.jwk];
+  const observer = new LoggingObserver({
+    ...{ metrics, log },
+    look: () => {
+      const { keyring } = node.authority;
+      clockWatch.look(clock.aheadMs());
+      if (keyring !== null) keyWatch.look(keyring, clock.wallMs());
+      trace?.flush();
+    },
+    onAppended: (batches) => trace?.take(batches),
+    onFailed: () => options.onFailed?.(),
+  });
+  const waker = new Waker(clock, () => node.wake());
+  const node: MailboxNode = new MailboxNode({
+    ...{ journal, claims, clock, observer, timers: globalThis, random: systemRandom },
+    settings: nodeSettings(options),
+    authority: authorityOptions(settings, log),
+    integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
+    wakeAt: (atMs) => waker.at(atMs),
+    // What one turn of the event loop brings goes into one append, and is one reason to look when to wake.
+    soon: setImmediate,
+    // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
+    overwrites: !isKept,
+  });
+  const pipeline = new Pipeline({
+    ...{ node, accessLog },
+    publicKeys: () => JSON.stringify({ keys: published }),
+    rules: pipelineRules(settings),
+    adminEnabled: settings.enable_admin,
+    overwrites: true,
+  });
+  await unlessEnded(opened(node, settings), ended).catch((error) => {
+    node.stop();
+    waker.stop();
+    store.close();
+    throw error;
+  });
+  const { service, authority } = node;
+  listeners.serve(pipeline, options.dispatch ?? 'hot-direct');
+  metrics.watch({
+    shards: service.shards,
+    inflight: () => service.inflight,
+    shardsDown: () => service.down.size,
+    payloadBytes: () => service.payloads.bytes,
+    pollCount: () => service.pollCount,
+    streamCount: () => service.streamCount,
+    authority,
+    state: () => node.readiness.state,
+    connections: listeners.connections,
+    nowMs: () => clock.nowMs(),
+  });
+  return { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds, reload, stop };
+
+  async function reload(next: Reloadable): Promise<void> {
+    const { settings: s } = next;
+    // What can fail comes first.
+    const swap = await listeners.prepare(s);
+    swap();
+    trace?.useLimits(limitsOf(s));
+    pipeline.rules = pipelineRules(s);
+    log.level = s.log_level;
+    signer = next.signer ?? null;
+    // Keys of before stay published: consumers still check what they signed.
+    if (signer !== null && published.every(({ kid }) => kid !== signer?.jwk.kid)) published.unshift(signer.jwk);
+    node.reload(nodeSettings(next));
+  }
+
+  async function stop(): Promise<void> {
+    // From here on every response is the last of its connection, those of the long polls included.
+    const closed = listeners.drain();
+    node.drain();
+    await closed;
+    await listeners.close();
+    await new Promise<void>((resolve) => node.end(resolve));
+    waker.stop();
+    store.close();
+    trace?.close();
+  }
+}
+
+const nodeSettings = ({ settings: s, keyring }: Reloadable): NodeSettings => ({
+  limits: limitsOf(s),
+  streamsMax: s.max_streams,
+  payloadBytesMax: s.payload_memory,
+  cacheTtlMs: s.cap_cache_ttl,
+  keyring,
+});
+
+const authorityOptions = (s: Settings, log: Log): AuthorityOptions => ({
+  formats: s.cap_formats,
+  failureBurst: s.auth_failure_burst,
+  onPurge: (entries) => log.warn('auth.spike', { reason: 'failures', entries }),
+  onBarred: (nonce, forMs) =>
+    log.warn('quota.barred', {
+      decision: 'denied',
+      reason: 'too many quotas',
+      nonce: nonce.slice(0, 8),
+      for_s: Math.ceil(forMs / 1000),
+    }),
+  ...(s.verifier_url === null ? {} : { remote: askOverHttp(s.verifier_url, s.verifier_timeout) }),
+});
+
+/** Takes over what the journal knew: served is nothing before that is durable. @throws FolderError */
+async function opened(node: MailboxNode, settings: Settings): Promise<void> {
+  const durable = await new Promise<boolean>((resolve) => node.open(resolve));
+  if (!durable) throw new FolderError(`data: ${settings.data}: the first write to the journal failed`);
+}
+
+/** A trace to a new file, which begins with the messages that are there; null when none is asked for. @throws ConfigError */
+function traceOf(
+  { trace: path, settings, log }: ServerOptions,
+  store: OpenedStore,
+  claims: readonly (Claim | Unclaimed)[],
+): TraceFile | null {
+  if (path === undefined) return null;
+  const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
+  const shards = claims.filter(isClaim).map(({ state }) => state);
+  try {
+    return new TraceFile(path, { producer: 'server', commit: null, limits: limitsOf(settings), shards, onEnd });
+  } catch (cause) {
+    store.close();
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new ConfigError(`--trace ${path}: ${code === 'EEXIST' ? 'exists; name a new file' : message}`);
+  }
+}
+
+/** On a full disk the first append waits for room: that too ends when the process is told to. @throws the reason of `ended` */
+function unlessEnded<T>(work: Promise<T>, ended: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(ended.reason);
+    if (ended.aborted) stop();
+    ended.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => ended.removeEventListener('abort', stop));
+  });
+}
