@@ -8,6 +8,7 @@ import type { NodeObserver } from '../src/node/observer.ts';
 import type { Timers } from '../src/ports/clock.ts';
 import type { Batch, Claim, Lack, Unclaimed } from '../src/ports/journal.ts';
 import type { Random } from '../src/ports/random.ts';
+import type { MemoryBounds } from '../src/service/memory-budget.ts';
 import { keyringOf } from './capabilities.ts';
 import type { NodeClock } from './clock.ts';
 import type { Defect } from './defects.ts';
@@ -46,7 +47,7 @@ export interface NodeParts {
   readonly limits: Limits;
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
-  readonly payloadBytes: number | null;
+  readonly memory: MemoryBounds;
   /** How long the remote verifier takes; null where the node holds the keys. */
   readonly verifierMs: Range | null;
   readonly diskBytes: number;
@@ -182,11 +183,11 @@ export class SimNode implements Host {
   }
 
   private settings(): NodeSettings {
-    const { cacheTtlMs, payloadBytes } = this.parts;
+    const { cacheTtlMs, memory } = this.parts;
     const { limits } = this;
     const without = Number.POSITIVE_INFINITY;
     const keyring = this.verifier === null ? keyringOf(this.keys) : null;
-    return { limits, cacheTtlMs, keyring, streamsMax: without, payloadBytesMax: payloadBytes ?? without };
+    return { limits, cacheTtlMs, keyring, streamsMax: without, memory };
   }
 
   private observer(): NodeObserver {

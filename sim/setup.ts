@@ -1,4 +1,5 @@
 import type { Limits } from '../src/core/limits.ts';
+import { type MemoryBounds, UNBOUNDED } from '../src/service/memory-budget.ts';
 import type { Defect } from './defects.ts';
 import type { Range } from './random.ts';
 
@@ -24,14 +25,22 @@ export interface Setup {
   readonly skewMs: readonly number[];
   readonly cacheTtlMs: number;
   readonly connectionsMax: number;
-  /** Of all payloads of a node; null for any number. */
-  readonly payloadBytes: number | null;
+  /** Of all messages that live at a node, and of what it remembers of those that ended (BD0); null for any number. */
+  readonly memoryBytes: number | null;
+  readonly windowBytes: number | null;
   /** Capabilities are verified by somebody else, who answers in this time; null: by the node. */
   readonly verifierMs: Range | null;
   /** Size of the disk of each node, all the time; null for one that is never full by itself. */
   readonly diskBytes: number | null;
   readonly defect: Defect | null;
 }
+
+/** As replays of earlier versions have them, or have not. */
+export const memoryBoundsOf = ({ memoryBytes, windowBytes }: Partial<Setup>): MemoryBounds => ({
+  ...UNBOUNDED,
+  memoryMax: memoryBytes ?? Number.POSITIVE_INFINITY,
+  windowMax: windowBytes ?? Number.POSITIVE_INFINITY,
+});
 
 export const isHealed = ({ heals }: Setup, node: number): boolean => heals === null || heals.includes(node);
 

@@ -12,7 +12,7 @@ import { Network } from './network.ts';
 import { SimNode } from './node.ts';
 import { Stream, Tape } from './random.ts';
 import { Settlement } from './settle.ts';
-import { isHealed, nodeOfTopic, type Setup } from './setup.ts';
+import { isHealed, memoryBoundsOf, nodeOfTopic, type Setup } from './setup.ts';
 import { type RunObserver, Watch } from './watch.ts';
 import { ScheduleError } from './yaml.ts';
 
@@ -91,7 +91,7 @@ export class World {
 
   private addNode(index: number, { seed, tapes, mayBeDamaged }: WorldOptions): void {
     const { setup, loop, faults, watch } = this;
-    const { limits, shards, cacheTtlMs, connectionsMax, payloadBytes, verifierMs, defect, syncMs, diskBytes } = setup;
+    const { limits, shards, cacheTtlMs, connectionsMax, verifierMs, defect, syncMs, diskBytes } = setup;
     const clock = new NodeClock(loop, setup.skewMs[index] ?? 0);
     const words = tapes?.[index];
     const tape = words === undefined ? new Tape(new Stream(seed, `node ${index}`)) : new Tape(null, words);
@@ -100,7 +100,7 @@ export class World {
     this.nodes.push(
       new SimNode({
         ...{ index, loop, clock, random: tape, watch, faults, limits, cacheTtlMs, connectionsMax, defect },
-        payloadBytes: payloadBytes ?? null,
+        memory: memoryBoundsOf(setup),
         verifierMs: verifierMs ?? null,
         ...{ syncMs, shards, mayBeDamaged, diskBytes: diskBytes ?? Number.POSITIVE_INFINITY },
       }),

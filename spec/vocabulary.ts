@@ -129,7 +129,7 @@ export const OUTCOMES = {
   ok: { family: 'done', status: 200, code: null, retryable: false },
   internal: { family: 'faulted', status: 500, code: 'E_INTERNAL', retryable: true },
   saturated_streams: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'streams' },
-  /** The bodies being read, or the payloads held, take all the memory they may. */
+  /** The bodies being read, or the messages held, take all the memory they may. */
   saturated_memory: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'memory' },
   /** As many redrives at a rate go on as may. */
   saturated_redrives: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'redrives' },

@@ -69,7 +69,7 @@ const OWN_METRICS: Readonly<Record<string, string>> = {
   shard_failures_total: 'shard',
   shard_restarts_total: 'shard',
   shards_down: '',
-  payload_bytes: '',
+  memory_bytes: 'kind',
   cap_cache_purges: '',
   revocations: '',
   root_key_age_seconds: '',
@@ -143,7 +143,7 @@ describe('vocabulary', () => {
       shards: [new ShardState(0, DEFAULT_LIMITS)],
       inflight: () => 0,
       shardsDown: () => 0,
-      payloadBytes: () => 0,
+      memory: { payloadBytes: 0, liveBytes: 0, endedBytes: 0 },
       pollCount: () => 0,
       streamCount: () => 0,
       authority: {

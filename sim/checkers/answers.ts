@@ -103,7 +103,7 @@ function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
       return { ...only('IdempotentInv', same ? 'duplicate' : 'idem_mismatch'), ...(same ? { msgId: live.msgId } : {}) };
     }
     if (refusing !== null) return only('BD3', refusing);
-    return sent === undefined ? only('CapacityInv', ...checker.boundsReached(topic, ask.payload.byteLength)) : null;
+    return sent === undefined ? only('CapacityInv', ...checker.boundsReached(ask)) : null;
   }
 }
 

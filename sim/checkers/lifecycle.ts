@@ -5,8 +5,11 @@ import type { Fact, MessageFact, Sent } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
+import { UNBOUNDED } from '../../src/service/memory-budget.ts';
+import type { SendRequest } from '../../src/service/messages.ts';
 import { shardOfTopic } from '../../src/service/sharding.ts';
 import { Breach, type RuleName } from './breach.ts';
+import { Held } from './held.ts';
 import { TopicLine, type Tracked } from './line.ts';
 import { difference, misrecovered } from './recovery.ts';
 import { type Case, type Handling, JUDGES } from './rules.ts';
@@ -43,11 +46,7 @@ export class LifecycleChecker {
   /** Facts decided by the running process, and those of them that are durable. */
   decided = 0;
   durable = 0;
-  /** Of all payloads that the process has. */
-  private payloadBytes = 0;
-  /** A shard fell: what it counted then nobody knows until it is made anew. */
-  isUnweighed = false;
-  private readonly payloadBytesMax: number;
+  readonly held: Held;
   /** When leases were last used up, by the node's clock. */
   inflightFullMs = Number.NEGATIVE_INFINITY;
   private wasFull = false;
@@ -73,8 +72,8 @@ export class LifecycleChecker {
   /** Let go of lately: a reply that a paused process held back may still speak of them. */
   private readonly gone = new Set<string>();
 
-  constructor(limits: Limits, shards: number, tally: Tally, payloadBytesMax = Number.POSITIVE_INFINITY) {
-    this.payloadBytesMax = payloadBytesMax;
+  constructor(limits: Limits, shards: number, tally: Tally, memory = UNBOUNDED) {
+    this.held = new Held(memory);
     this.limits = limits;
     this.most = limits;
     this.tally = tally;
@@ -98,18 +97,18 @@ export class LifecycleChecker {
   }
 
   /** The bounds that may refuse a send on this topic now, the first that applies. */
-  boundsReached(topic: string, payloadBytes: number): Outcome[] {
-    const { idemLine, depth } = this.shards[this.shardOfTopic(topic)] as ShardState;
+  boundsReached(ask: SendRequest): Outcome[] {
+    const { idemLine, depth } = this.shards[this.shardOfTopic(ask.topic)] as ShardState;
     if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
     if (depth >= this.limits.shardCapacity) return ['saturated_shard'];
-    const isFull = this.payloadBytes + payloadBytes > this.payloadBytesMax;
-    return isFull || this.isUnweighed ? ['saturated_memory'] : [];
+    if (this.held.lacksWindowFor(ask)) return ['saturated_dedup'];
+    return this.held.lacksMemoryFor(ask) ? ['saturated_memory'] : [];
   }
 
   /** How much of its fullest bound is used, 0..1 (BD1). */
   mostUsed(): number {
     const { shardCapacity, dedupCapacity, globalInflight } = this.limits;
-    let most = Math.max(this.inflight / globalInflight, this.payloadBytes / this.payloadBytesMax);
+    let most = Math.max(this.inflight / globalInflight, this.held.used);
     for (const { shard, idemLine } of this.shards) {
       most = Math.max(most, this.pendingIn[shard]! / shardCapacity, idemLine.size / dedupCapacity);
     }
@@ -145,9 +144,9 @@ export class LifecycleChecker {
     const message = fact.name === 'sent' ? this.enter(shard, fact) : this.need(fact.msgId);
     const view = message.live;
     const before = this.remember(message);
-    if (fact.name === 'sent') this.payloadBytes += fact.payload.byteLength;
-    else this.judge(message, fact);
+    if (fact.name !== 'sent') this.judge(message, fact);
     view.follow(fact, this.limits);
+    this.held.fact(fact, before, view);
     message.changedBy = this.decided;
     if (fact.name === 'received') message.leasedBy = this.decided;
     const by = ENDS_LEASE[fact.name];
@@ -162,9 +161,7 @@ export class LifecycleChecker {
     if (before.state !== view.state) this.move(message, before);
     this.same(shard, message);
     this.bounds(shard, message, fact);
-    if (fact.name === 'sent' && !this.isUnweighed && this.payloadBytes > this.payloadBytesMax)
-      this.broken('CapacityInv', 'more bytes of payloads than a bound allows', message);
-    if (fact.name === 'acked' || fact.name === 'purged') this.payloadBytes -= message.payloadBytes;
+    if (fact.name === 'sent' && this.held.isOver) this.broken('CapacityInv', 'more bytes than a bound allows', message);
     this.tally.fact(fact, view);
     this.forget(shard);
   }
@@ -177,10 +174,7 @@ export class LifecycleChecker {
     return before;
   }
 
-  private enter(
-    shard: ShardState,
-    { msgId, topic: name, idemKey, payload, payloadHash, atMs, idemUntilMs }: Sent,
-  ): Tracked {
+  private enter(shard: ShardState, { msgId, topic: name, idemKey, payloadHash, atMs, idemUntilMs }: Sent): Tracked {
     const topic = this.topicOf(name);
     const message: Tracked = {
       msgId,
@@ -188,7 +182,6 @@ export class LifecycleChecker {
       topic,
       idemKey,
       payloadHash,
-      payloadBytes: payload.byteLength,
       seq: ++topic.lastSeq,
       live: new View(),
       sentBy: this.decided,
@@ -328,7 +321,7 @@ export class LifecycleChecker {
   /** A process starts with these shards, empty for the first time. */
   start(shards: readonly ShardState[], damaged: readonly string[]): void {
     this.shards = [...shards];
-    this.weigh();
+    this.held.weigh(this.shards);
     this.handling.damaged = new Set(damaged);
     this.replayedMs = shards.map(({ nowMs }) => nowMs);
     this.handling.ask = null;
@@ -361,18 +354,10 @@ export class LifecycleChecker {
   /** A shard was made anew while its process went on: it must be what the facts say, and nothing of what fell. */
   revived(shard: ShardState, damaged: readonly string[]): void {
     this.shards[shard.shard] = shard;
-    this.weigh();
+    this.held.weigh(this.shards);
     this.handling.damaged = new Set([...this.handling.damaged, ...damaged]);
     for (const message of this.messages.values()) if (message.shard === shard.shard) this.same(shard, message);
     for (const message of shard.slots) if (message !== undefined) this.need(message.msgId);
-  }
-
-  /** A process counts what it finds. */
-  private weigh(): void {
-    this.isUnweighed = false;
-    this.payloadBytes = 0;
-    for (const { slots } of this.shards)
-      for (const message of slots) this.payloadBytes += message?.payload?.byteLength ?? 0;
   }
 
   /** A process takes a shard over at its own time, which is never before the last fact (TM1). */

@@ -7,7 +7,6 @@ export interface Tracked {
   readonly topic: TopicLine;
   readonly idemKey: string;
   readonly payloadHash: string;
-  readonly payloadBytes: number;
   /** Place in its topic, in the order of the sends. */
   readonly seq: number;
   /** As the running process must have it. */

@@ -10,7 +10,7 @@ import { type Ask, type Due, type Exchange, opOf, type Reply } from '../call.ts'
 import type { Capability } from '../capabilities.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
-import type { Setup } from '../setup.ts';
+import { memoryBoundsOf, type Setup } from '../setup.ts';
 import type { Opened } from '../store.ts';
 import { compare, expectedOf, type Situation } from './answers.ts';
 import { AuthorityChecker, allowsTopic } from './authority.ts';
@@ -64,8 +64,12 @@ export class NodeChecker {
   /** Facts decided before the request at hand. */
   private decidedBefore = 0;
 
-  constructor({ limits, shards, payloadBytes, verifierMs, cacheTtlMs }: Setup, clock: NodeClock, tally: Tally) {
-    this.lifecycle = new LifecycleChecker(limits, shards, tally, payloadBytes ?? undefined);
+  constructor(
+    { limits, shards, memoryBytes, windowBytes, verifierMs, cacheTtlMs }: Setup,
+    clock: NodeClock,
+    tally: Tally,
+  ) {
+    this.lifecycle = new LifecycleChecker(limits, shards, tally, memoryBoundsOf({ memoryBytes, windowBytes }));
     this.verifier = verifierMs == null ? null : new VerifierChecker(clock);
     this.cacheTtlMs = cacheTtlMs;
     this.authority = new AuthorityChecker(clock);
@@ -110,7 +114,7 @@ export class NodeChecker {
 
   fell(shard: number): void {
     this.down.add(shard);
-    this.lifecycle.isUnweighed = true;
+    this.lifecycle.held.isUnweighed = true;
     this.falls++;
     this.tally.count('shard_falls');
   }

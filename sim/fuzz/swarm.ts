@@ -27,7 +27,8 @@ export function swarmSchedule(seed: number): Schedule {
   const verifying = new Stream(seed, 'swarm verifier');
   const setup = {
     ...onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits)),
-    payloadBytes: payloadBytesOf(new Stream(seed, 'swarm memory'), limits),
+    memoryBytes: memoryBytesOf(new Stream(seed, 'swarm memory'), limits),
+    windowBytes: windowBytesOf(new Stream(seed, 'swarm window')),
     verifierMs: verifying.chance(0.2) ? verifying.pick([range(1, 5), range(20, 300)]) : null,
   };
   return {
@@ -62,13 +63,16 @@ const faultsOf = (kinds: readonly AnyScheduled[], random: Draws, setup: Setup): 
     .filter((kind) => random.chance(mayDamage([kind], 'disk') ? 0.06 : 0.25))
     .map((kind) => faultOf(kind, random, setup));
 
-/** Some have little memory for payloads; never so little that dead letters fill it, which nobody consumes. */
-function payloadBytesOf(random: Draws, { dlqMaxPerTopic }: Limits): number | null {
+/** Some have little memory; never so little that dead letters fill it, which nobody consumes. */
+function memoryBytesOf(random: Draws, { dlqMaxPerTopic }: Limits): number | null {
   if (!random.chance(0.3) || dlqMaxPerTopic > 10) return null;
-  return (TOPICS_MAX * dlqMaxPerTopic + random.pick([1, 3, 20])) * PAYLOAD_BYTES_MAX;
+  return (TOPICS_MAX * dlqMaxPerTopic + random.pick([1, 3, 20])) * MESSAGE_BYTES_MAX;
 }
+/** Some remember few ended messages at a time. */
+const windowBytesOf = (random: Draws): number | null => (random.chance(0.2) ? random.pick([15_000, 60_000]) : null);
 const TOPICS_MAX = 4;
-const PAYLOAD_BYTES_MAX = 3_000;
+/** A payload of 3,000 bytes, its key, and what a message takes besides. */
+const MESSAGE_BYTES_MAX = 4_000;
 
 /** Some have a small disk; never one that dead letters fill up, which nobody consumes. */
 function onDisk(random: Draws, setup: Setup): Setup {
@@ -120,7 +124,8 @@ function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
     skewMs: Array.from({ length: nodes }, () => random.pick(SKEWS_MS)),
     cacheTtlMs: random.pick([5_000, 30_000]),
     connectionsMax: random.chance(0.15) ? 8 + random.below(6) : 1024,
-    payloadBytes: null,
+    memoryBytes: null,
+    windowBytes: null,
     verifierMs: null,
     diskBytes: null,
     defect: null,

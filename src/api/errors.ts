@@ -156,7 +156,7 @@ export const ERRORS: Readonly<Record<Refusing, Explained>> = {
   },
   saturated_memory: {
     message: 'too much memory is in use',
-    cause: 'the bodies being read, or the payloads held, take all the memory they may',
+    cause: 'the bodies being read, or the messages held, take all the memory they may',
     remedy: WAIT,
   },
   saturated_redrives: {

@@ -1,4 +1,5 @@
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+import { HEAP_SHARE, thisMachine } from './machine.ts';
 import type { Settings } from './settings.ts';
 
 /** The settings that the core is held to. */
@@ -19,4 +20,11 @@ export const limitsOf = (s: Settings): Limits => ({
   backoffBaseMs: s.backoff_base,
   backoffMaxMs: s.backoff_max,
   tReplayMs: s.t_replay,
+});
+
+/** The settings that bound what a process holds, in bytes (BD0). */
+export const memoryBoundsOf = (s: Settings, { heapBytes } = thisMachine()) => ({
+  memoryMax: s.memory,
+  windowMax: s.window_memory,
+  heapMax: Math.floor(HEAP_SHARE * heapBytes),
 });

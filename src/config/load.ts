@@ -1,8 +1,9 @@
 import { parse, TomlError } from 'smol-toml';
 import { FileRefused, readRegularFile } from '../platform/regular-file.ts';
 import { echoed, named, visible, visibleBlock } from '../platform/visible.ts';
-import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
-import { ConfigError, nearest } from './values.ts';
+import { HEAP_SHARE, type Machine, thisMachine } from './machine.ts';
+import { type AnySetting, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
+import { ConfigError, nearest, sizeText } from './values.ts';
 
 /** Far more than all settings take. */
 const FILE_BYTES_MAX = 256 * 1024;
@@ -44,6 +45,7 @@ export function loadConfig(
   flags: Readonly<Record<string, string>>,
   environment: Readonly<Record<string, string | undefined>> = process.env,
   file?: string,
+  machine: Machine = thisMachine(),
 ): Config {
   const given = new Map<SettingName, Given>();
   const take = (way: Way, entries: Iterable<[string, string]>) => {
@@ -60,10 +62,10 @@ export function loadConfig(
   const settings: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
   for (const name of SETTING_NAMES) {
-    const { kind, fallback } = SETTINGS[name];
+    const { kind, fallback, of } = SETTINGS[name] as AnySetting;
     const entry = given.get(name);
     origins[name] = entry?.origin ?? 'default';
-    settings[name] = entry === undefined ? fallback : kind.read(entry.text);
+    settings[name] = entry === undefined ? (of?.(machine) ?? fallback) : kind.read(entry.text);
     if (entry !== undefined && settings[name] === null) {
       const found = kind.isPrivate === true ? '' : ` ${echoed(entry.text)}`;
       throw new ConfigError(`${entry.from}${found}: must be ${kind.says}`, name);
@@ -71,6 +73,7 @@ export function loadConfig(
   }
   const config = { settings: settings as unknown as Settings, origins: origins as Record<SettingName, Origin> };
   together(config.settings);
+  fits(config.settings, machine);
   return config;
 }
 
@@ -132,6 +135,22 @@ function together(s: Settings): void {
   }
 }
 
+const MIB = 1024 ** 2;
+/** Budgets that the machine cannot keep are refused, with the sums (BD0). */
+function fits({ memory, window_memory }: Settings, { memoryBytes, heapBytes }: Machine): void {
+  const said = `memory ${sizeText(memory)} + window_memory ${sizeText(window_memory)}`;
+  if (memory + window_memory > memoryBytes) {
+    const have = sizeText(memoryBytes);
+    throw new ConfigError(`memory: ${said} is more than the ${have} that this process may use`, 'memory');
+  }
+  const most = Math.floor((HEAP_SHARE * heapBytes) / MIB) * MIB;
+  if (window_memory > most) {
+    const of = `${HEAP_SHARE} of its heap of ${sizeText(heapBytes)}`;
+    const way = 'node --max-old-space-size=MIB gives it more';
+    throw new ConfigError(`window_memory: at most ${sizeText(most)}, ${of}; ${way}`, 'window_memory');
+  }
+}
+
 /** A setting as people see it, all of it text. */
 export interface Shown {
   readonly name: SettingName;
@@ -150,7 +169,7 @@ export interface Shown {
 
 export const shown = ({ settings, origins }: Config): Shown[] =>
   SETTING_NAMES.map((name) => {
-    const { kind, fallback, live, about } = SETTINGS[name];
+    const { kind, fallback, live, about } = SETTINGS[name] as AnySetting;
     const text = (value: unknown): string => (value === null ? '' : (kind.show as (value: unknown) => string)(value));
     const row = { name, value: text(settings[name]), origin: origins[name], default: text(fallback) };
     return { ...row, allowed: kind.says, unit: kind.unit, live, about };

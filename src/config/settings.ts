@@ -1,5 +1,6 @@
 import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
 import { DEFAULT_LIMITS } from '../core/limits.ts';
+import { type Machine, memoryOf, windowMemoryOf } from './machine.ts';
 import { durationMs, durationText, sizeBytes, sizeText } from './values.ts';
 
 /** One kind of value: how it is read from text, how it is shown. `read` gives null for what it cannot read. */
@@ -145,6 +146,8 @@ interface Setting<T, F extends T | null = T> {
   readonly about: string;
   /** SIGHUP takes over a new value; the others need a restart. */
   readonly live: boolean;
+  /** The default where it depends on the machine; `fallback` is null then. */
+  readonly of?: (machine: Machine) => T;
 }
 const setting = <T>(kind: Kind<T>, fallback: T, about: string): Setting<T> => ({ kind, fallback, about, live: false });
 const live = <T>(kind: Kind<T>, fallback: T, about: string): Setting<T> => ({ kind, fallback, about, live: true });
@@ -154,6 +157,13 @@ const optional = <T>(kind: Kind<T>, about: string, reloads = false): Setting<T, 
   fallback: null,
   about,
   live: reloads,
+});
+
+/** Its default is as much as the machine has for it. */
+const byMachine = <T>(kind: Kind<T>, of: (machine: Machine) => T, about: string) => ({
+  ...{ kind, about, live: true as const, of },
+  // What is in force is never null: `loadConfig` asks the machine.
+  fallback: null as unknown as T,
 });
 
 const HOURS_12 = 12 * 3_600_000;
@@ -190,7 +200,16 @@ export const SETTINGS = {
   global_inflight: live(count(1, MANY), d.globalInflight, 'leased messages of all shards'),
   dedup_capacity: live(count(1, MANY), d.dedupCapacity, 'idempotency entries of a shard'),
   settled_capacity: live(count(1, MANY), d.settledCapacity, 'settled receipts remembered by a shard'),
-  payload_memory: live(size(1024 ** 2, 1024 ** 4), 1024 ** 3, 'bytes of all payloads held, dead letters included'),
+  memory: byMachine(
+    size(MIB, 1024 ** 4),
+    memoryOf,
+    'bytes of all messages that live: payloads, attributes, keys and what each takes besides; a quarter of the memory, 0.35 of the heap at most',
+  ),
+  window_memory: byMachine(
+    size(MIB, 1024 ** 4),
+    windowMemoryOf,
+    'bytes of what is remembered of ended messages; an eighth of the memory, a quarter of the heap at most',
+  ),
   default_visibility: live(duration(250, HOURS_12), d.defaultVisibilityMs, 'lease length when recv names none'),
   max_attempts: live(count(1, 1000), d.maxAttempts, 'deliveries before a message is dead-lettered'),
   max_redrives: live(count(1, 1000), d.maxRedrives, 'reprocesses of one message'),
@@ -225,3 +244,5 @@ export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 export type Settings = {
   readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<infer T, infer F> ? T | F : never;
 };
+/** A setting, whatever it is of. */
+export type AnySetting = Setting<unknown, unknown>;

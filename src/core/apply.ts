@@ -7,6 +7,7 @@ import { forgetIfDone, forgetOldestSettled } from './forget.ts';
 import { slotOf } from './msg-id.ts';
 import { recover } from './recover.ts';
 import { Message, type Settled, type ShardState, Topic } from './state.ts';
+import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, topicBytesOf } from './weight.ts';
 
 /**
  * Makes a fact true. The only writer of messages besides `advance`; the live shard, replay, the simulator and the
@@ -54,7 +55,7 @@ export function apply(state: ShardState, fact: Fact, known?: Message): void {
       const message = need(state, fact, known);
       move(state, message, 'reprocess', 'queued', fact);
       message.deadReason = null;
-      message.lastError = null;
+      blame(state, message, null);
       becomeReady(state, message);
       return;
     }
@@ -81,6 +82,7 @@ function enter(state: ShardState, fact: Sent): void {
   if (topic === undefined) {
     topic = new Topic(fact.topic);
     state.topics.set(fact.topic, topic);
+    state.endedBytes += topicBytesOf(topic.name);
   }
   const message = new Message(fact, slot, ++state.lastSeq, topic, state.columnOf(slot));
   if (slot === state.slots.length) state.slots.push(message);
@@ -89,6 +91,8 @@ function enter(state: ShardState, fact: Sent): void {
     state.slots[slot] = message;
   }
   topic.remembered++;
+  state.liveBytes += liveBytesOf(message.idemKey, message.packedAttrs);
+  state.payloadBytes += fact.payload.byteLength;
   topic.idem.set(fact.idemKey, message);
   state.idemLine.push(message.seq, message);
   rowTo('absent', 'send', 'queued').run(message, fact, state.limits);
@@ -154,13 +158,18 @@ function giveBack(
 ): void {
   const counted = fact.name !== 'released' || fact.counted;
   move(state, message, event, fact.to, fact, counted);
-  if (counted) message.lastError = fact.lastError;
+  if (counted) blame(state, message, fact.lastError);
   if (fact.to !== 'dead_lettered') return becomeReady(state, message);
   message.deadReason = fact.reason;
   message.deadAtMs = fact.atMs;
   message.ageNumber = ++state.lastNumber;
   state.dead.push(message.ageNumber, message);
   message.topic.dead.push(message.ageNumber, message);
+}
+
+function blame(state: ShardState, message: Message, lastError: string | null): void {
+  state.liveBytes += errorBytesOf(lastError) - errorBytesOf(message.lastError);
+  message.lastError = lastError;
 }
 
 /** Queued or redelivered: available at once or waiting, with its ttl and retention running. */
@@ -197,11 +206,17 @@ function remember(state: ShardState, message: Message, fact: Acked | Nacked, to:
   else message.newestSettled.next = entry;
   message.newestSettled = entry;
   state.settled.push(++state.lastNumber, entry);
+  state.endedBytes += SETTLED_BYTES;
   if (state.settled.size > state.limits.settledCapacity) forgetOldestSettled(state);
 }
 
-/** Acked or purged: the payload goes at once, the rest when nothing can be asked about it any more. */
+/** Acked or purged: payload and attributes go at once, the rest when nothing can be asked about it any more. */
 function end(state: ShardState, message: Message): void {
+  state.payloadBytes -= (message.payload as Uint8Array).byteLength;
+  state.liveBytes -= liveBytesOf(message.idemKey, message.packedAttrs);
+  state.endedBytes += endedBytesOf(message.idemKey);
+  blame(state, message, null);
   message.payload = null;
+  message.packedAttrs = '';
   forgetIfDone(state, message);
 }

@@ -1,9 +1,11 @@
 import type { Message, ShardState } from './state.ts';
+import { endedBytesOf, SETTLED_BYTES, topicBytesOf } from './weight.ts';
 
 /** Drops the oldest settled receipt of the shard, which is the oldest of its message. */
 export function forgetOldestSettled(state: ShardState): void {
   const entry = state.settled.shift();
   if (entry === undefined) return;
+  state.endedBytes -= SETTLED_BYTES;
   const message = entry.message;
   message.oldestSettled = entry.next;
   if (entry.next === null) message.newestSettled = null;
@@ -16,5 +18,9 @@ export function forgetIfDone(state: ShardState, message: Message): void {
   if (message.idemUntilMs !== 0 || message.oldestSettled !== null) return;
   state.slots[message.slot] = undefined;
   state.freeSlots.push(message.slot);
-  if (--message.topic.remembered === 0) state.topics.delete(message.topic.name);
+  state.endedBytes -= endedBytesOf(message.idemKey);
+  const { topic } = message;
+  if (--topic.remembered > 0) return;
+  state.topics.delete(topic.name);
+  state.endedBytes -= topicBytesOf(topic.name);
 }

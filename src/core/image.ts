@@ -2,6 +2,7 @@ import type { State } from '../../spec/vocabulary.ts';
 import type { Sent } from './facts.ts';
 import type { Limits } from './limits.ts';
 import { Message, type Settled, ShardState, Topic } from './state.ts';
+import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, topicBytesOf } from './weight.ts';
 
 /**
  * A shard as data, piece by piece: what a snapshot keeps. First the shard itself, then its free slots, its messages
@@ -99,7 +100,7 @@ function fill(message: Message, from: MessageFields): void {
   message.receipt = from.receipt;
   message.visibilityMs = from.visibilityMs;
   message.deadReason = from.deadReason;
-  message.lastError = from.lastError;
+  message.lastError = from.payload === null ? null : from.lastError;
   message.ageNumber = from.ageNumber;
   message.place = from.place;
   message.ttlPlace = from.ttlPlace;
@@ -156,6 +157,7 @@ export class Restoration {
     if (topic === undefined) {
       topic = new Topic(name);
       state.topics.set(name, topic);
+      state.endedBytes += topicBytesOf(name);
     }
     const { slot, seq } = fields;
     if (slot >= state.slots.length || state.slots[slot] !== undefined) throw new Error(`image: slot ${slot} is taken`);
@@ -163,11 +165,23 @@ export class Restoration {
     fill(message, fields);
     state.slots[slot] = message;
     topic.remembered++;
+    this.weigh(message);
     if (message.idemUntilMs > 0) {
       topic.idem.set(message.idemKey, message);
       state.idemLine.push(seq, message);
     }
     this.stand(message, at);
+  }
+
+  private weigh(message: Message): void {
+    const { state } = this;
+    const { payload } = message;
+    if (payload === null) {
+      state.endedBytes += endedBytesOf(message.idemKey);
+      return;
+    }
+    state.payloadBytes += payload.byteLength;
+    state.liveBytes += liveBytesOf(message.idemKey, message.packedAttrs) + errorBytesOf(message.lastError);
   }
 
   private stand(message: Message, at: Place): void {
@@ -195,6 +209,7 @@ export class Restoration {
     else message.newestSettled.next = entry;
     message.newestSettled = entry;
     this.state.settled.push(++this.settledNumber, entry);
+    this.state.endedBytes += SETTLED_BYTES;
   }
 
   /** The shard, when all images have come. */

@@ -6,6 +6,7 @@ import type { Limits } from './limits.ts';
 import { Line } from './line.ts';
 import { slotOf } from './msg-id.ts';
 import type { Savepoint } from './savepoint.ts';
+import { NO_ATTRS, packAttrs } from './weight.ts';
 
 /** A settled lease, remembered so that repeating the verb gets the first answer again (LE4). */
 export interface Settled {
@@ -35,7 +36,8 @@ export class Message implements Lifecycle {
   readonly idemKey: string;
   readonly payloadHash: string;
   readonly hashChain: string;
-  readonly attrs: Attrs;
+  /** JSON, '' for none: kept as one text. Nobody asks for it once the message is acked or purged. */
+  packedAttrs: string;
   readonly corrId: string;
   /** Null once acked or purged. */
   payload: Uint8Array | null;
@@ -77,9 +79,13 @@ export class Message implements Lifecycle {
     this.payload = fact.payload;
     this.payloadHash = fact.payloadHash;
     this.hashChain = fact.hashChain;
-    this.attrs = fact.attrs;
+    this.packedAttrs = fact.payload === null ? '' : packAttrs(fact.attrs);
     this.corrId = fact.corrId;
     this.idemUntilMs = fact.idemUntilMs;
+  }
+
+  get attrs(): Attrs {
+    return this.packedAttrs === '' ? NO_ATTRS : (JSON.parse(this.packedAttrs) as Attrs);
   }
 
   get timerAtMs(): number {
@@ -131,6 +137,7 @@ export class Message implements Lifecycle {
     to.put(this.ttlPlace);
     for (let i = 0; i < TIMES; i++) to.put(this.times[this.at + i]!);
     to.keep(this.payload);
+    to.keep(this.packedAttrs);
     to.keep(this.state);
     to.keep(this.receipt);
     to.keep(this.deadReason);
@@ -153,6 +160,7 @@ export class Message implements Lifecycle {
     this.ttlPlace = numbers[number++]!;
     for (let i = 0; i < TIMES; i++) this.times[this.at + i] = numbers[number++]!;
     this.payload = objects[object++] as Uint8Array | null;
+    this.packedAttrs = objects[object++] as string;
     this.state = objects[object++] as State;
     this.receipt = objects[object++] as string | null;
     this.deadReason = objects[object++] as DeadReason | null;
@@ -266,6 +274,11 @@ export class ShardState {
 
   queued = 0;
   redelivered = 0;
+  /** Bytes of the payloads of what lives. */
+  payloadBytes = 0;
+  /** Bytes of the heap that what lives takes, and what is remembered: ended messages, settled receipts, topics (`weight.ts`, BD0). */
+  liveBytes = 0;
+  endedBytes = 0;
   /** Numbers given out: sequence numbers of messages, and places in the lines. */
   lastSeq = 0;
   lastNumber = 0;
@@ -308,6 +321,9 @@ export class ShardState {
     to.put(this.redelivered);
     to.put(this.lastSeq);
     to.put(this.lastNumber);
+    to.put(this.payloadBytes);
+    to.put(this.liveBytes);
+    to.put(this.endedBytes);
     to.put(slots.length);
     to.put(freeSlots.length);
     to.put(topics.size);
@@ -332,6 +348,9 @@ export class ShardState {
     this.redelivered = numbers[from.number++]!;
     this.lastSeq = numbers[from.number++]!;
     this.lastNumber = numbers[from.number++]!;
+    this.payloadBytes = numbers[from.number++]!;
+    this.liveBytes = numbers[from.number++]!;
+    this.endedBytes = numbers[from.number++]!;
     const slotCount = numbers[from.number++]!;
     const freeCount = numbers[from.number++]!;
     const topicCount = numbers[from.number++]!;
@@ -349,6 +368,12 @@ export class ShardState {
       entry.untilMs = numbers[from.number++]!;
       entry.next = objects[from.object++] as Settled | null;
     }
+  }
+
+  /** What was kept apart from the message is here, in place of what stood for it. */
+  fillPayload(message: Message, payload: Uint8Array): void {
+    this.payloadBytes += payload.byteLength - (message.payload as Uint8Array).byteLength;
+    message.payload = payload;
   }
 
   /** The slot the next send will take. */

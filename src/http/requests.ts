@@ -30,8 +30,19 @@ const NO_ATTRS = Object.freeze({});
 function payloadOf(text: string): Buffer {
   const payload = Buffer.from(text, 'base64');
   if (payload.toString('base64') !== text) throw new Malformed('payload_b64: not canonical base64 with padding');
-  return payload;
+  return ownBytes(payload);
 }
+
+/**
+ * A payload of its own: a view keeps a whole body in memory, and one from the pool of small buffers all that was cut from the same
+ * block, which no count of bytes would show (BD0).
+ */
+export const ownBytes = (payload: Buffer): Buffer => {
+  if (2 * payload.length >= payload.buffer.byteLength) return payload;
+  const own = Buffer.allocUnsafeSlow(payload.length);
+  own.set(payload);
+  return own;
+};
 
 /** UTF-16 units become at most three bytes each. */
 const BYTES_OF_UNIT = 3;

@@ -258,13 +258,13 @@ function apartIn(replica: Replica): Map<string, string> {
  */
 function* checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (payload: Uint8Array) => string) {
   const damaged: { msgId: string; why: string }[] = [];
-  for (const { slots } of replica.shards) {
-    for (const message of slots) {
+  for (const shard of replica.shards) {
+    for (const message of shard.slots) {
       if (message === undefined || message.payload === null) continue;
       yield;
       const payload = message.payload === APART ? readPayload(source, message.payloadHash) : message.payload;
       const intact = payload !== null && payloadHashOf(payload) === message.payloadHash;
-      message.payload = intact ? new Uint8Array(payload) : DAMAGED;
+      shard.fillPayload(message, intact ? new Uint8Array(payload) : DAMAGED);
       if (intact) continue;
       damaged.push({ msgId: message.msgId, why: payload === null ? 'missing' : 'does not match its hash' });
     }

@@ -1,6 +1,7 @@
 import type { Heap } from '../core/heap.ts';
 import type { Line } from '../core/line.ts';
 import type { Message, Settled, ShardState, Topic } from '../core/state.ts';
+import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, topicBytesOf } from '../core/weight.ts';
 
 /** Says what does not agree. */
 class Disagreement extends Error {}
@@ -21,10 +22,14 @@ class Expected {
   waiting = 0;
   ttls = 0;
   windows = 0;
+  payloadBytes = 0;
+  liveBytes = 0;
+  endedBytes = 0;
 
   count(m: Message, nowMs: number): void {
     this.remembered++;
     if (m.idemUntilMs !== 0) this.windows++;
+    this.weigh(m);
     if (m.state === 'leased') this.leased++;
     else if (m.state === 'dead_lettered') this.dead++;
     else if (m.state === 'queued' || m.state === 'redelivered') {
@@ -33,6 +38,15 @@ class Expected {
       else this.available++;
       if (m.ttlAtMs !== Number.POSITIVE_INFINITY) this.ttls++;
     }
+  }
+
+  private weigh(m: Message): void {
+    if (m.payload === null) {
+      this.endedBytes += endedBytesOf(m.idemKey);
+      return;
+    }
+    this.payloadBytes += m.payload.byteLength;
+    this.liveBytes += liveBytesOf(m.idemKey, m.packedAttrs) + errorBytesOf(m.lastError);
   }
 
   get ready(): number {
@@ -56,6 +70,7 @@ export function audit(state: ShardState): string | null {
       auditMessage(state, m);
     }
     auditCounts(state, all);
+    auditBytes(state, all);
     auditLines(state, all);
     for (const topic of state.topics.values()) auditTopic(state, topic);
     return null;
@@ -71,6 +86,7 @@ function auditMessage(state: ShardState, m: Message): void {
   must(state.topics.get(m.topic.name) === m.topic, 'a message has a topic that is not there');
   must(m.state !== 'absent', 'an absent message has a place');
   must((m.receipt !== null) === (m.state === 'leased'), 'a receipt without a lease, or a lease without');
+  must(!over || (m.packedAttrs === '' && m.lastError === null), 'what is over keeps what nobody asks for');
   must((m.payload === null) === over, 'a payload of a message that is over, or none of one that is not');
   must((m.deadReason !== null) === (m.state === 'dead_lettered' || m.state === 'purged'), 'a dead reason');
   must(!over || m.idemUntilMs !== 0 || m.oldestSettled !== null, 'a message that nothing can name is remembered');
@@ -93,6 +109,16 @@ function auditCounts(state: ShardState, all: Expected): void {
     must(state.slots[slot] === undefined && slot < state.slots.length, 'a free slot');
     must(freeSlots.lastIndexOf(slot) === i, 'a slot is free twice');
   }
+}
+
+/** What is counted of the memory is what is there (BD0). */
+function auditBytes(state: ShardState, all: Expected): void {
+  must(state.payloadBytes === all.payloadBytes, 'the bytes of payloads');
+  must(state.liveBytes === all.liveBytes, 'the bytes of what lives');
+  let topicBytes = 0;
+  for (const name of state.topics.keys()) topicBytes += topicBytesOf(name);
+  const settledBytes = state.settled.size * SETTLED_BYTES;
+  must(state.endedBytes === all.endedBytes + topicBytes + settledBytes, 'the bytes of what is remembered');
 }
 
 function auditLines(state: ShardState, all: Expected): void {

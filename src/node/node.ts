@@ -12,6 +12,7 @@ import type { Cause } from '../ports/observer.ts';
 import type { Started } from '../ports/process-facts.ts';
 import type { Random } from '../ports/random.ts';
 import type { WhyDown } from '../service/down-shards.ts';
+import type { MemoryBounds } from '../service/memory-budget.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
@@ -25,7 +26,7 @@ import { Supervisor } from './supervisor.ts';
 export interface NodeSettings {
   readonly limits: Limits;
   readonly streamsMax: number;
-  readonly payloadBytesMax: number;
+  readonly memory: MemoryBounds;
   /** How long a verified capability is remembered. */
   readonly cacheTtlMs: number;
   /** Null where a remote verifier holds the keys. */
@@ -217,9 +218,9 @@ export class MailboxNode {
     this.arm();
   }
 
-  private bound({ streamsMax, payloadBytesMax }: NodeSettings): void {
+  private bound({ streamsMax, memory }: NodeSettings): void {
     this.service.streamsMax = streamsMax;
-    this.service.payloads.bytesMax = payloadBytesMax;
+    this.service.memory.bounds = memory;
   }
 
   /** Takes no more sends, and ends what waits; what is leased can still be settled. */

@@ -28,7 +28,8 @@ export interface Living {
   readonly shards: readonly ShardState[];
   readonly inflight: () => number;
   readonly shardsDown: () => number;
-  readonly payloadBytes: () => number;
+  /** In bytes. */
+  readonly memory: { readonly payloadBytes: number; readonly liveBytes: number; readonly endedBytes: number };
   readonly pollCount: () => number;
   readonly streamCount: () => number;
   readonly authority: WatchedAuthority;
@@ -187,7 +188,15 @@ export class Metrics {
       living.shards.map((s) => ({ labels: { shard: s.shard }, value: s.leases.size })),
     );
     gauge(this.registry, 'shards_down', 'Shards that serve nothing at the moment.', () => one(living.shardsDown()));
-    gauge(this.registry, 'payload_bytes', 'Bytes of all payloads held.', () => one(living.payloadBytes()));
+    gauge(this.registry, 'memory_bytes', 'Bytes held, by what takes them.', () => {
+      const { payloadBytes, liveBytes, endedBytes } = living.memory;
+      return Object.entries({ payload: payloadBytes, live: liveBytes, remembered: endedBytes }).map(
+        ([kind, value]) => ({
+          labels: { kind },
+          value,
+        }),
+      );
+    });
     gauge(this.registry, 'reorder_depth_max', 'How far a delivery was out of order at most.', () =>
       living.shards.map((s) => ({ labels: { shard: s.shard }, value: this.reorderDepth[s.shard] as number })),
     );

@@ -1,6 +1,6 @@
 import { type AuthorityOptions, freshSession } from '../auth/authorize.ts';
 import type { Keyring } from '../auth/keyring.ts';
-import { limitsOf } from '../config/limits.ts';
+import { limitsOf, memoryBoundsOf } from '../config/limits.ts';
 import type { Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
 import { AccessLog } from '../http/access-log.ts';
@@ -186,7 +186,7 @@ async function startService(
     shards: service.shards,
     inflight: () => service.inflight,
     shardsDown: () => service.down.size,
-    payloadBytes: () => service.payloads.bytes,
+    memory: service.memory,
     pollCount: () => service.pollCount,
     streamCount: () => service.streamCount,
     authority,
@@ -226,7 +226,7 @@ async function startService(
 const nodeSettings = ({ settings: s, keyring }: Reloadable): NodeSettings => ({
   limits: limitsOf(s),
   streamsMax: s.max_streams,
-  payloadBytesMax: s.payload_memory,
+  memory: memoryBoundsOf(s),
   cacheTtlMs: s.cap_cache_ttl,
   keyring,
 });

@@ -1,9 +1,9 @@
 import type { Fact } from '../core/facts.ts';
 import type { ShardState } from '../core/state.ts';
-import type { Payloads } from './payload-budget.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 
 /** Bounds of BD1, and of memory, that fill up and drain, by the name that `/readyz` gives them. */
-export const BOUNDS = ['shard_capacity', 'dedup_capacity', 'global_inflight', 'payload_memory'] as const;
+export const BOUNDS = ['shard_capacity', 'dedup_capacity', 'global_inflight', 'memory', 'window_memory'] as const;
 export type BoundName = (typeof BOUNDS)[number];
 
 /** At this share of any bound writers are steered elsewhere (BD3). */
@@ -43,11 +43,11 @@ export class Drains {
   private readonly shards: readonly ShardState[];
   private readonly depth: readonly DrainRate[];
   private readonly leased = new DrainRate();
-  private readonly payloads: Payloads;
+  private readonly memory: MemoryBudget;
 
-  constructor(shards: readonly ShardState[], payloads: Payloads) {
+  constructor(shards: readonly ShardState[], memory: MemoryBudget) {
     this.shards = shards;
-    this.payloads = payloads;
+    this.memory = memory;
     this.depth = shards.map(() => new DrainRate());
   }
 
@@ -77,10 +77,14 @@ export class Drains {
         );
         return clamp(Math.min(this.leased.msUntil(excess, nowMs), firstMs - nowMs), RETRY_MS_MAX);
       }
-      case 'payload_memory': {
+      case 'window_memory': {
+        const ends = this.shards.map((each) => each.idemLine.first()?.idemUntilMs ?? Number.POSITIVE_INFINITY);
+        return clamp(Math.min(...ends) - nowMs, limits.tReplayMs);
+      }
+      case 'memory': {
         // As many messages as make up the excess, were all of the same size, at the rate of all shards together.
         const held = this.shards.reduce((sum, each) => sum + each.depth + each.dead.size, 0);
-        const excess = Math.max(1, held * (1 - DEGRADED_SHARE / this.payloads.used));
+        const excess = Math.max(1, held * (1 - DEGRADED_SHARE / this.memory.memoryUsed));
         const rates = this.depth.map((each) => 1 / each.msUntil(excess, nowMs));
         return clamp(1 / rates.reduce((sum, rate) => sum + rate, 0), RETRY_MS_MAX);
       }
@@ -97,7 +101,8 @@ export class Drains {
         shard_capacity: shard.depth / limits.shardCapacity,
         dedup_capacity: shard.idemLine.size / limits.dedupCapacity,
         global_inflight: leased / limits.globalInflight,
-        payload_memory: this.payloads.used,
+        memory: this.memory.memoryUsed,
+        window_memory: this.memory.windowUsed,
       };
       for (const name of BOUNDS) {
         if (used[name] < DEGRADED_SHARE) continue;

@@ -4,6 +4,33 @@ import type { Caller, Reply, SendRequest } from './messages.ts';
 import { RETRY_SATURATED_MS, type Spine } from './spine.ts';
 
 const RANDOM_IDS = 2 ** 34;
+/** What is lacking, as an outcome. */
+const LACKS = {
+  memory: { outcome: 'saturated_memory', bound: 'memory', message: 'the memory for messages is used up' },
+  window: {
+    outcome: 'saturated_dedup',
+    bound: 'window_memory',
+    message: 'the memory for what is remembered of ended messages is used up',
+  },
+} as const;
+
+/** What a quota of bytes counts: payload, key and attributes (BD0). */
+function bytesOf({ payload, idemKey, attrs }: SendRequest): number {
+  let bytes = payload.byteLength + idemKey.length;
+  for (const key in attrs) bytes += key.length + utf8Bytes(attrs[key] as string);
+  return bytes;
+}
+
+/** Of well-formed text. */
+function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    // Both halves of a pair together are four bytes.
+    if (code > 0x7f) bytes += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1;
+  }
+  return bytes;
+}
 
 /** Takes messages in (AC1, ID1..ID5, BD1). */
 export class Sending {
@@ -15,7 +42,7 @@ export class Sending {
 
   send(request: SendRequest, caller: Caller, nowMs: number): Reply {
     const reply = this.accept(request, caller, nowMs);
-    if (reply.outcome !== 'ok') this.spine.payloads.discard(request.payload);
+    if (reply.outcome !== 'ok') this.spine.memory.discard(request.payload);
     return reply;
   }
 
@@ -25,7 +52,7 @@ export class Sending {
     if (request.payloadHash !== null && request.payloadHash !== payloadHash) {
       return { outcome: 'integrity', message: 'payload_hash: does not match the payload' };
     }
-    const refusal = spine.admit(caller, request.topic, request.payload.byteLength, nowMs);
+    const refusal = spine.admit(caller, request.topic, bytesOf(request), nowMs);
     if (refusal !== null) return refusal;
     const shard = spine.shardFor(request.topic);
     spine.advance(shard, nowMs);
@@ -58,12 +85,12 @@ export class Sending {
         const { writesRefused } = spine;
         if (writesRefused !== null) return { outcome: writesRefused, retryAfterMs: RETRY_SATURATED_MS };
         if (decision.outcome !== 'ok') return spine.saturated(decision.outcome, shard, nowMs);
-        if (!spine.payloads.fits(request.payload)) {
+        const lack = spine.lackFor(request, nowMs);
+        if (lack !== null)
           return {
-            ...spine.saturated('saturated_memory', shard, nowMs),
-            message: 'the memory for payloads is used up',
+            ...spine.saturated(LACKS[lack].outcome, shard, nowMs, LACKS[lack].bound),
+            message: LACKS[lack].message,
           };
-        }
       }
     }
     spine.take(shard, decision, caller);

@@ -7,8 +7,8 @@ import { statsOf } from './answers.ts';
 import type { Drains } from './backpressure.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { DownShards, WhyDown } from './down-shards.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { BatchItem, Caller, Delivery, Reply, Request, StatsRequest, StreamRequest } from './messages.ts';
-import type { Payloads } from './payload-budget.ts';
 import { Receiving } from './receiving.ts';
 import { Sending } from './sending.ts';
 import { Settling } from './settling.ts';
@@ -24,7 +24,7 @@ export class Service {
   /** Those that serve nothing at the moment. */
   readonly down: DownShards;
   readonly drains: Drains;
-  readonly payloads: Payloads;
+  readonly memory: MemoryBudget;
   private readonly spine: Spine;
   private readonly sending: Sending;
   private readonly settling: Settling;
@@ -40,7 +40,7 @@ export class Service {
     this.shards = spine.shards;
     this.down = spine.down;
     this.drains = spine.drains;
-    this.payloads = spine.payloads;
+    this.memory = spine.memory;
     this.sending = new Sending(spine);
     this.settling = new Settling(spine);
     this.receiving = new Receiving(spine, this.settling);

@@ -15,8 +15,8 @@ import { ClockStamps } from './clock-stamps.ts';
 import { type CommitEffects, Commits, type Logs, ONE_LOG } from './commits.ts';
 import { DownShards, type WhyDown } from './down-shards.ts';
 import { LongPolls } from './long-polls.ts';
-import type { AckItem, Caller, Reply } from './messages.ts';
-import { Payloads } from './payload-budget.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import type { AckItem, Caller, Reply, SendRequest } from './messages.ts';
 import { shardOfTopic } from './sharding.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
@@ -39,7 +39,7 @@ const BOUND_OF: Readonly<Partial<Record<Outcome, BoundName>>> = {
   saturated_shard: 'shard_capacity',
   saturated_dedup: 'dedup_capacity',
   saturated_inflight: 'global_inflight',
-  saturated_memory: 'payload_memory',
+  saturated_memory: 'memory',
 };
 
 export interface SpineOptions {
@@ -75,7 +75,7 @@ export class Spine {
   /** Those that serve nothing at the moment. */
   readonly down = new DownShards();
   readonly drains: Drains;
-  readonly payloads: Payloads;
+  readonly memory: MemoryBudget;
   readonly polls = new LongPolls();
   readonly random: Random;
   readonly integrity: Integrity;
@@ -94,8 +94,8 @@ export class Spine {
 
   constructor(options: SpineOptions, informed: Informed) {
     this.shards = [...options.shards];
-    this.payloads = new Payloads(this.shards, options.overwrites === true);
-    this.drains = new Drains(this.shards, this.payloads);
+    this.memory = new MemoryBudget(this.shards, options.overwrites === true);
+    this.drains = new Drains(this.shards, this.memory);
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
@@ -161,8 +161,8 @@ export class Spine {
   private apply(shard: ShardState, fact: Fact, message: Message | undefined, by: Caller | null): void {
     const spent = payloadSpentBy(fact, shard, message);
     apply(shard, fact, message);
-    if (fact.name === 'sent') this.payloads.hold(fact.payload);
-    else if (spent != null) this.payloads.spend(spent);
+    this.memory.see(shard);
+    if (spent != null) this.memory.discard(spent);
     this.observer.fact(shard, fact, by?.cause ?? null);
     this.drains.note(fact, shard.shard);
     this.informed.fact(fact);
@@ -175,6 +175,7 @@ export class Spine {
     if (nowMs > shard.nowMs) {
       const waiting = shard.waiting.size;
       advance(shard, nowMs);
+      this.memory.see(shard);
       if (shard.waiting.size < waiting) this.polls.touchAll();
     }
     this.takeDue(shard);
@@ -199,10 +200,19 @@ export class Spine {
   }
 
   /** A refusal at a bound, with the wait that the rate at which it drains makes likely (D5). */
-  saturated(outcome: Outcome, shard: ShardState, nowMs: number): Reply {
-    const bound = BOUND_OF[outcome];
+  saturated(outcome: Outcome, shard: ShardState, nowMs: number, bound = BOUND_OF[outcome]): Reply {
     const retryAfterMs = bound === undefined ? RETRY_SATURATED_MS : this.drains.retryAfterMs(bound, shard, nowMs);
     return { outcome, retryAfterMs };
+  }
+
+  /** Why there is no memory for this message; windows that are over give theirs back first. */
+  lackFor(request: SendRequest, nowMs: number): 'memory' | 'window' | null {
+    const lack = this.memory.lackFor(request);
+    if (lack === null) return null;
+    const { entered } = this;
+    for (const shard of this.shards) if (!this.down.has(shard.shard)) this.advance(shard, nowMs);
+    this.entered = entered;
+    return this.memory.lackFor(request);
   }
 
   // ---- what there is
@@ -289,7 +299,7 @@ export class Spine {
     const { shards } = this;
     state.limits = (shards[state.shard] as ShardState).limits;
     shards[state.shard] = state;
-    this.payloads.count(shards);
+    this.memory.see(state);
   }
 
   /** The same, and it serves again. */

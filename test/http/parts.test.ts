@@ -187,7 +187,7 @@ describe('parts of requests', () => {
     for (const id of SENDS) await full(id);
     await server.stop();
 
-    const small = await TestServer.start({ payload_memory: '1MiB' });
+    const small = await TestServer.start({ memory: '1MiB' });
     await units(small, 'send', [{ json: framed('large'), payload: Buffer.alloc(1_000_000) }]);
     for (const id of SENDS) {
       const more = [0, 1].map((i) => ({ json: framed(`more-${id}-${i}`), payload: Buffer.alloc(60_000) }));

@@ -132,8 +132,18 @@ describe("yesterday's segments", () => {
   });
 });
 
+/** What was kept of a message after its end then, and is not any more. */
+function whatIsKept(story: { readonly shards: { state?: string; attrs?: object; lastError?: unknown }[][] }): object {
+  for (const image of story.shards.flat()) {
+    if (image.attrs === undefined || (image.state !== 'acked' && image.state !== 'purged')) continue;
+    image.attrs = {};
+    image.lastError = null;
+  }
+  return story;
+}
+
 describe.each(VERSIONS)("yesterday's files: %s", (version, later: readonly string[]) => {
-  const expected = JSON.parse(readFileSync(`${of(version)}.json`, 'utf8'));
+  const expected = whatIsKept(JSON.parse(readFileSync(`${of(version)}.json`, 'utf8')));
 
   it('say what they said then, from the newest snapshot and from the oldest', () => {
     expect(storyOf(found(of(version)).replica)).toEqual(expected);

@@ -120,7 +120,7 @@ describe('capability model', () => {
     const fixed = (): unknown[] =>
       Object.entries(all).flatMap(([name, object]) =>
         Object.entries(CAPABILITY_FIELDS[name]!).flatMap(([field, [kind]]) =>
-          kind === 'fixed' && field !== 'memento' ? [inside(object)[field]] : [],
+          kind === 'fixed' && field !== 'checkpoint' ? [inside(object)[field]] : [],
         ),
       );
     const before = fixed();
@@ -212,7 +212,7 @@ describe('capability model', () => {
     }
   });
 
-  it('memento: a graph of objects is put back, in the same objects, with the order of its maps', () => {
+  it('checkpoint: a graph of objects is put back, in the same objects, with the order of its maps', () => {
     class Box {
       private readonly map = new Map<string, { n: number }>([
         ['a', { n: 1 }],
@@ -239,11 +239,11 @@ describe('capability model', () => {
     }
     const box = new Box();
     const before = inspect(box, { depth: null });
-    const memento = new Checkpoint(box, (field) => field === 'kept');
+    const checkpoint = new Checkpoint(box, (field) => field === 'kept');
     for (let times = 1; times <= 2; times++) {
       box.change();
       expect(inspect(box, { depth: null })).not.toBe(before);
-      memento.restore();
+      checkpoint.restore();
       expect(box.kept.changes).toBe(times);
       box.kept.changes = 0;
       expect(inspect(box, { depth: null })).toBe(before);

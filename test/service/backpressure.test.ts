@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { execute } from '../../src/core/execute.ts';
 import { DrainRate, Drains } from '../../src/service/backpressure.ts';
-import { Payloads } from '../../src/service/payload-budget.ts';
+import { MemoryBudget } from '../../src/service/memory-budget.ts';
 import { sendOf, shardOf } from '../support/shard.ts';
 
 const START = 1_000_000;
@@ -20,7 +20,7 @@ describe('drain', () => {
 
   it('retry: shard by how fast it empties, dedup by its oldest window, inflight by the first lease to end (D5)', () => {
     const shard = shardOf({ shardCapacity: 100, dedupCapacity: 110, globalInflight: 10, tReplayMs: 300_000 });
-    const drains = new Drains([shard], new Payloads([shard], false));
+    const drains = new Drains([shard], new MemoryBudget([shard], false));
     for (let i = 0; i < 100; i++) execute(shard, sendOf(START, 'a', `k${i}`));
     expect(drains.filling(START).map(({ name }) => name)).toEqual(['shard_capacity', 'dedup_capacity']);
     expect(drains.retryAfterMs('shard_capacity', shard, START)).toBe(30_000);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
+import { liveBytesOf } from '../../src/core/weight.ts';
 import type { Batch } from '../../src/ports/journal.ts';
+import { MemoryBudget, UNBOUNDED } from '../../src/service/memory-budget.ts';
 import type { Caller, RecvRequest, Reply, Request, SendRequest } from '../../src/service/messages.ts';
-import { Payloads } from '../../src/service/payload-budget.ts';
 import { Service } from '../../src/service/service.ts';
 import { shardOfTopic } from '../../src/service/sharding.ts';
 import { limitsOf } from '../support/shard.ts';
@@ -433,13 +434,15 @@ describe('service', () => {
     expect(bench.facts.at(-1)).toMatchObject({ name: 'expired', to: 'dead_lettered', reason: 'max_attempts' });
   });
 
-  it('payloads: what all shards hold in bytes is bounded, dead letters included; duplicates are told so all the same (D4, ID5)', () => {
+  it('memory: what all shards hold in bytes is bounded, dead letters included; duplicates are told so all the same (BD0, D4, ID5)', () => {
     const bench = new Bench();
-    bench.service.payloads.bytesMax = 100;
+    const { memory } = bench.service;
+    const each = liveBytesOf('k1', '');
+    memory.bounds = { ...UNBOUNDED, memoryMax: 2 * each + 100 };
     expect(bench.now(send('a', 'k1', { payload: bytes(60) })).outcome).toBe('ok');
     expect(bench.now(send('b', 'k2', { payload: bytes(41) }))).toMatchObject({
       outcome: 'saturated_memory',
-      message: 'the memory for payloads is used up',
+      message: 'the memory for messages is used up',
       retryAfterMs: 30_000,
     });
     expect(bench.now(send('b', 'k2', { payload: bytes(40) })).outcome).toBe('ok');
@@ -448,12 +451,49 @@ describe('service', () => {
     const { msgId, receipt } = delivery!;
     const nack = { verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true } as const;
     expect(bench.now(nack).outcome).toBe('ok');
-    expect([bench.service.payloads.bytes, bench.now(send('a', 'k3')).outcome]).toEqual([100, 'saturated_memory']);
-    expect(bench.service.drains.filling(bench.nowMs).map(({ name }) => name)).toEqual(['payload_memory']);
+    expect([memory.payloadBytes, bench.now(send('a', 'k3')).outcome]).toEqual([100, 'saturated_memory']);
+    expect(bench.service.drains.filling(bench.nowMs).map(({ name }) => name)).toEqual(['memory']);
     bench.now({ verb: 'purge', topic: 'a', msgIds: null, olderThanMs: 0 });
-    expect([bench.service.payloads.bytes, bench.now(send('a', 'k3')).outcome]).toEqual([40, 'ok']);
+    expect([memory.payloadBytes, bench.now(send('a', 'k3')).outcome]).toEqual([40, 'ok']);
     // As a process that was restarted would find it.
-    expect(new Payloads(bench.service.shards, false).bytes).toBe(42);
+    const { payloadBytes, liveBytes, endedBytes } = memory;
+    expect(new MemoryBudget(bench.service.shards, false)).toMatchObject({ payloadBytes, liveBytes, endedBytes });
+  });
+
+  it('memory: attributes, keys and last errors count, and go with their message (BD0)', () => {
+    const bench = new Bench();
+    const { memory } = bench.service;
+    const attrs = { a: 'x'.repeat(1000), b: '€'.repeat(300) };
+    bench.now(send('a', 'k'.repeat(100), { attrs }));
+    const plain = liveBytesOf('', '');
+    expect(memory.liveBytes - plain).toBeGreaterThan(100 + 2 * 1300);
+    const heldBytes = memory.liveBytes;
+    const { msgId, receipt } = bench.now(recv('a')).deliveries![0]!;
+    bench.now({ verb: 'nack', msgId, receipt, reason: 'w'.repeat(500), retryAfterMs: 0, deadLetter: false });
+    expect(memory.liveBytes - heldBytes).toBe(500);
+    const again = bench.now(recv('a')).deliveries![0]!;
+    expect(again.attrs).toEqual(attrs);
+    bench.now({ verb: 'ack', msgId, receipt: again.receipt });
+    expect([memory.liveBytes, memory.payloadBytes]).toEqual([0, 0]);
+  });
+
+  it('memory: what is remembered of ended messages has a bound of its own, and comes free as windows close, of other shards too (BD0)', () => {
+    const bench = new Bench({ tReplayMs: 10_000 });
+    const { memory } = bench.service;
+    bench.now(send('a', 'k'));
+    const { msgId, receipt } = bench.now(recv('a')).deliveries![0]!;
+    bench.now({ verb: 'ack', msgId, receipt });
+    memory.bounds = { ...UNBOUNDED, windowMax: memory.endedBytes + 1000 };
+    expect(bench.now(send('c', 'k'))).toMatchObject({
+      outcome: 'saturated_dedup',
+      message: 'the memory for what is remembered of ended messages is used up',
+      retryAfterMs: 10_000,
+    });
+    expect(bench.now(send('a', 'k')).outcome).toBe('duplicate');
+    // Nothing touches the shard of the ended message, but for the send that lacks its memory.
+    bench.nowMs += 10_001;
+    expect(bench.now(send('c', 'k')).outcome).toBe('ok');
+    expect(memory.endedBytes).toBeLessThan(1000);
   });
 
   it('payloads: overwritten when its message is acked or purged, and not before; never where the journal may still read it (I1)', () => {
@@ -477,6 +517,6 @@ describe('service', () => {
     durable.now(send('a', 'k', { payload: kept }));
     const { msgId, receipt } = durable.now(recv('a')).deliveries![0]!;
     durable.now({ verb: 'ack', msgId, receipt });
-    expect([kept, durable.service.payloads.bytes]).toEqual([bytes(8), 0]);
+    expect([kept, durable.service.memory.payloadBytes]).toEqual([bytes(8), 0]);
   });
 });

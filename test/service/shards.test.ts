@@ -221,11 +221,11 @@ describe('a shard that throws', () => {
     bench.isBad = () => false;
     bench.service.changeLimits({ ...limitsOf(), shardCapacity: 1 });
     bench.service.revive(bench.replayed(1));
-    expect([bench.service.down.size, bench.service.payloads.bytes]).toEqual([0, 10]);
+    expect([bench.service.down.size, bench.service.memory.payloadBytes]).toEqual([0, 10]);
     expect(bench.send(BAD, 'kept', new Uint8Array(10))).toMatchObject({ outcome: 'duplicate', msgId });
     expect(bench.send(BAD, 'more')?.outcome).toBe('saturated_shard');
     expect(bench.ask({ verb: 'ack', msgId: msgId as string, receipt })?.outcome).toBe('ok');
-    expect(bench.service.payloads.bytes).toBe(0);
+    expect(bench.service.memory.payloadBytes).toBe(0);
     expect(bench.replayed(1).depth).toBe(0);
   });
 

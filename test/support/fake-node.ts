@@ -3,6 +3,7 @@ import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { claimAll } from '../../src/node/claim-all.ts';
 import { MailboxNode } from '../../src/node/node.ts';
 import type { Claim, Unclaimed } from '../../src/ports/journal.ts';
+import { UNBOUNDED } from '../../src/service/memory-budget.ts';
 import type { Caller, Reply, Request } from '../../src/service/messages.ts';
 import { shardOfTopic } from '../../src/service/sharding.ts';
 import { FakeEngine, FakeJournal } from './fake-journal.ts';
@@ -47,7 +48,7 @@ export class FakeNode {
       settings: {
         limits,
         streamsMax: 4,
-        payloadBytesMax: 1e6,
+        memory: UNBOUNDED,
         cacheTtlMs: 1000,
         keyring: new Keyring([freshKey('k1', START_MS)]),
       },

@@ -9,7 +9,7 @@ import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { FactObserver } from '../../src/observe/observer.ts';
 import { Drains } from '../../src/service/backpressure.ts';
-import { Payloads } from '../../src/service/payload-budget.ts';
+import { MemoryBudget } from '../../src/service/memory-budget.ts';
 import { sendOf, shardOf } from './shard.ts';
 
 setFlagsFromString('--expose-gc');
@@ -31,13 +31,13 @@ export class WatchedShard {
 
   constructor(shard: ShardState) {
     this.shard = shard;
-    this.drains = new Drains([shard], new Payloads([shard], false));
+    this.drains = new Drains([shard], new MemoryBudget([shard], false));
     const nothing = { cache: { size: 0, evictions: 0 }, purges: 0, revocations: { size: 0 }, keyring: null };
     this.metrics.watch({
       shards: [shard],
       inflight: () => 0,
       shardsDown: () => 0,
-      payloadBytes: () => 0,
+      memory: { payloadBytes: 0, liveBytes: 0, endedBytes: 0 },
       pollCount: () => 0,
       streamCount: () => 0,
       authority: { ...nothing, clock: { wallMs: () => 0 } },

@@ -46,7 +46,7 @@ const NO_CONTENT = 204;
 export const sendFrames: FrameCodec<'send_frame'> = {
   app: APP_PROTO.send,
   takesPayload: true,
-  request: (body, { payload }, corrId) => requests.sendWith(body, ownBytes(payload), corrId),
+  request: (body, { payload }, corrId) => requests.sendWith(body, requests.ownBytes(payload), corrId),
   write: (reply, _request, to) => to.add(OK, bodies.sentBody(reply)),
 };
 
@@ -92,10 +92,6 @@ function named(value: unknown, msgId: string): unknown {
   if (msg_id !== undefined && msg_id !== msgId) throw new Malformed('msg_id: another one than that of the path');
   return { ...value, msg_id: msgId };
 }
-
-/** A payload of its own: kept as a view, a small one would keep a whole body in memory. */
-const ownBytes = (payload: Buffer): Buffer =>
-  2 * payload.length >= payload.buffer.byteLength ? payload : Buffer.from(payload);
 
 /** The answer to HELLO. */
 export const helloBody = (bodyBytesMax: number, ratio: number): string =>

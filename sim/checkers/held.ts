@@ -1,0 +1,76 @@
+import type { Fact } from '../../src/core/facts.ts';
+import type { ShardState } from '../../src/core/state.ts';
+import { endedBytesOf, errorBytesOf, liveBytesOf, packAttrs, topicBytesOf } from '../../src/core/weight.ts';
+import type { MemoryBounds } from '../../src/service/memory-budget.ts';
+import type { SendRequest } from '../../src/service/messages.ts';
+import type { View } from './view.ts';
+
+/** What the process holds in bytes by its facts, against what it may (BD0). */
+export class Held {
+  /** A shard fell: what it counted then nobody knows until it is made anew. */
+  isUnweighed = false;
+  private bytes = 0;
+  /** Of each message that lives, without its last error. */
+  private readonly of = new Map<string, number>();
+  private shards: readonly ShardState[] = [];
+  private readonly bounds: MemoryBounds;
+
+  constructor(bounds: MemoryBounds) {
+    this.bounds = bounds;
+  }
+
+  /** A process counts what it finds. */
+  weigh(shards: readonly ShardState[]): void {
+    this.shards = shards;
+    this.isUnweighed = false;
+    this.bytes = 0;
+    this.of.clear();
+    for (const { slots } of shards) {
+      for (const message of slots) {
+        if (message === undefined || message.payload === null) continue;
+        this.enter(message.msgId, message.payload, liveBytesOf(message.idemKey, packAttrs(message.attrs)));
+        this.bytes += errorBytesOf(message.lastError);
+      }
+    }
+  }
+
+  private enter(msgId: string, payload: Uint8Array, liveBytes: number): void {
+    const bytes = payload.byteLength + liveBytes;
+    this.of.set(msgId, bytes);
+    this.bytes += bytes;
+  }
+
+  /** A fact came true of a message that was `before`. */
+  fact(fact: Exclude<Fact, { readonly name: 'recovered' }>, before: View, view: View): void {
+    if (fact.name === 'sent')
+      return this.enter(fact.msgId, fact.payload, liveBytesOf(fact.idemKey, packAttrs(fact.attrs)));
+    const isOver = fact.name === 'acked' || fact.name === 'purged';
+    this.bytes += (isOver ? 0 : errorBytesOf(view.lastError)) - errorBytesOf(before.lastError);
+    if (!isOver) return;
+    this.bytes -= this.of.get(fact.msgId) ?? 0;
+    this.of.delete(fact.msgId);
+  }
+
+  /** More than it may. */
+  get isOver(): boolean {
+    return !this.isUnweighed && this.bytes > this.bounds.memoryMax;
+  }
+
+  lacksMemoryFor({ payload, idemKey, attrs }: SendRequest): boolean {
+    const more = payload.byteLength + liveBytesOf(idemKey, packAttrs(attrs));
+    return this.isUnweighed || this.bytes + more > this.bounds.memoryMax;
+  }
+
+  lacksWindowFor({ topic, idemKey }: SendRequest): boolean {
+    return this.endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) > this.bounds.windowMax;
+  }
+
+  /** How much of the fuller bound is used, 0 and up. */
+  get used(): number {
+    return Math.max(this.bytes / this.bounds.memoryMax, this.endedBytes / this.bounds.windowMax);
+  }
+
+  private get endedBytes(): number {
+    return this.shards.reduce((sum, shard) => sum + shard.endedBytes, 0);
+  }
+}

@@ -1,0 +1,79 @@
+import type { ShardState } from '../core/state.ts';
+import { endedBytesOf, liveBytesOf, packAttrs, topicBytesOf } from '../core/weight.ts';
+import type { SendRequest } from './messages.ts';
+
+/** In bytes; Infinity for no bound. */
+export interface MemoryBounds {
+  /** Payloads, attributes, keys and what each message takes besides, of all that live. */
+  readonly memoryMax: number;
+  /** What is remembered of those that ended. */
+  readonly windowMax: number;
+  /** Of both, what lies on the heap of the process: all but the payloads. */
+  readonly heapMax: number;
+}
+export const UNBOUNDED: MemoryBounds = {
+  memoryMax: Number.POSITIVE_INFINITY,
+  windowMax: Number.POSITIVE_INFINITY,
+  heapMax: Number.POSITIVE_INFINITY,
+};
+
+/** What a shard held when it was last looked at. */
+interface Seen {
+  payloadBytes: number;
+  liveBytes: number;
+  endedBytes: number;
+}
+
+/**
+ * What all shards hold together, bounded in bytes (BD0, D4): a message is taken only while there is room for it, and what is
+ * remembered of it when it ends never takes more than it did. Payloads are overwritten when their message is over, where nobody else
+ * may still read them (I1).
+ */
+export class MemoryBudget {
+  bounds = UNBOUNDED;
+  payloadBytes = 0;
+  liveBytes = 0;
+  endedBytes = 0;
+  private readonly seen: Seen[] = [];
+  private readonly overwrites: boolean;
+
+  constructor(shards: readonly ShardState[], overwrites: boolean) {
+    this.overwrites = overwrites;
+    for (const shard of shards) this.see(shard);
+  }
+
+  /** Something came true in the shard, or it is another one now. */
+  see({ shard, payloadBytes, liveBytes, endedBytes }: ShardState): void {
+    this.seen[shard] ??= { payloadBytes: 0, liveBytes: 0, endedBytes: 0 };
+    const before = this.seen[shard];
+    this.payloadBytes += payloadBytes - before.payloadBytes;
+    this.liveBytes += liveBytes - before.liveBytes;
+    this.endedBytes += endedBytes - before.endedBytes;
+    before.payloadBytes = payloadBytes;
+    before.liveBytes = liveBytes;
+    before.endedBytes = endedBytes;
+  }
+
+  /** Share of the bound that is used, 0 and up: it is more than 1 where the bound was lowered. */
+  get memoryUsed(): number {
+    const { payloadBytes, liveBytes, endedBytes, bounds } = this;
+    return Math.max((payloadBytes + liveBytes) / bounds.memoryMax, (liveBytes + endedBytes) / bounds.heapMax);
+  }
+  get windowUsed(): number {
+    return this.endedBytes / this.bounds.windowMax;
+  }
+
+  /** What has no room for this message; null when both have. */
+  lackFor({ topic, idemKey, attrs, payload }: SendRequest): 'memory' | 'window' | null {
+    const { payloadBytes, liveBytes, endedBytes, bounds } = this;
+    const lives = liveBytesOf(idemKey, packAttrs(attrs));
+    if (endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) > bounds.windowMax) return 'window';
+    if (payloadBytes + payload.byteLength + liveBytes + lives > bounds.memoryMax) return 'memory';
+    return liveBytes + lives + endedBytes > bounds.heapMax ? 'memory' : null;
+  }
+
+  /** It was not taken, or its message is acked or purged. */
+  discard(payload: Uint8Array): void {
+    if (this.overwrites) payload.fill(0);
+  }
+}
