@@ -76,7 +76,7 @@ export const ERRORS: Readonly<Record<Refusing, Explained>> = {
   },
   quota: {
     message: 'the quota of the capability is used up',
-    cause: 'the capability asked for more than its quota_ops or quota_bytes',
+    cause: 'the capability asked for more than its quota_ops or quota_bytes, or had too much refused',
     remedy: 'the quota of the capability is used up: wait, or use one with a larger quota_ops or quota_bytes',
   },
   auth_flood: {

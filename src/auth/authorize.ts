@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type CacheEntry, CapabilityCache } from './cache.ts';
@@ -6,6 +7,7 @@ import { scopeOf } from './caveats.ts';
 import { KEY_AGE_MAX_MS, type Keyring } from './keyring.ts';
 import { isSigned, parseToken, TOKEN_CHARS_MAX } from './macaroon.ts';
 import { Quotas } from './quota.ts';
+import { RefusedWork } from './refused-work.ts';
 import { type AskRemote, RemoteVerifier, type Verdict } from './remote.ts';
 import { type Revocation, Revocations } from './revocation.ts';
 import { FailureThrottle, SpikeDetector, sourceOf } from './throttle.ts';
@@ -73,6 +75,7 @@ export interface AuthorityOptions {
 export class Authority implements Judge {
   readonly clock: Clock;
   readonly quotas = new Quotas();
+  readonly refusedWork = new RefusedWork();
   readonly revocations = new Revocations();
   readonly cache: CapabilityCache<Capability>;
   readonly remote: RemoteVerifier | null;
@@ -190,7 +193,7 @@ export class Authority implements Judge {
     if (root === undefined) return 'unknown_key';
     if (root !== null && !isSigned(parsed, root.key)) return 'forged';
     const scope = scopeOf(parsed.caveats);
-    return typeof scope === 'string' ? 'caveats' : new Capability(nonce, keyId, root, scope, this);
+    return typeof scope === 'string' ? 'caveats' : new Capability({ nonce, keyId, id: idOf(token) }, root, scope, this);
   }
 
   private refuse(token: string, failure: AuthFailure, nowMs: number): AuthFailure {
@@ -259,3 +262,6 @@ function tokenOf(header: string): string | null {
   if (header.length > BEARER.length + TOKEN_CHARS_MAX) return null;
   return header.slice(0, BEARER.length).toLowerCase() === BEARER ? header.slice(BEARER.length) : null;
 }
+
+/** 96 bits of a hash: nobody can make a token that answers for what another did, or that could be guessed from it. */
+const idOf = (token: string): string => hash('sha256', token, 'base64url').slice(0, 16);

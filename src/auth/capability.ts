@@ -4,6 +4,7 @@ import type { Scope } from './caveats.ts';
 import { type Link, linksOf } from './chain.ts';
 import type { Keyring, RootKey } from './keyring.ts';
 import type { Quotas } from './quota.ts';
+import type { RefusedWork } from './refused-work.ts';
 import type { Revocations } from './revocation.ts';
 
 /** Capability times are judged with this much tolerance (TM2, R5). */
@@ -39,14 +40,24 @@ export interface Judge {
   readonly keyring: Keyring | null;
   readonly revocations: Revocations;
   readonly quotas: Quotas;
+  readonly refusedWork: RefusedWork;
   /** Rises with every revocation and every change of the keyring. */
   readonly version: number;
+}
+
+/** What tells a capability from others. */
+interface Named {
+  readonly nonce: string;
+  readonly keyId: string;
+  readonly id: string;
 }
 
 /** An authentic capability, and what it allows at the moment it is asked. */
 export class Capability {
   readonly nonce: string;
   readonly keyId: string;
+  /** Of the token as a whole: whatever was made from it has another. */
+  readonly id: string;
   private root: RootKey | null;
   /** The ring no longer holds its key, and nothing here keeps that in memory (K7). */
   private isOrphan = false;
@@ -54,6 +65,7 @@ export class Capability {
   private readonly judge: Judge;
   /** Made when it is first charged. */
   private links: readonly Link[] | null = null;
+  private isProven = false;
   private judgedVersion = -1;
   private over: AuthFailure | null = null;
   private keyEndsS = Number.POSITIVE_INFINITY;
@@ -64,9 +76,10 @@ export class Capability {
   vouchedUntilMs = Number.POSITIVE_INFINITY;
 
   /** `root` is the key that signed it, null where a remote verifier vouches for it. */
-  constructor(nonce: string, keyId: string, root: RootKey | null, scope: Scope, judge: Judge) {
+  constructor({ nonce, keyId, id }: Named, root: RootKey | null, scope: Scope, judge: Judge) {
     this.nonce = nonce;
     this.keyId = keyId;
+    this.id = id;
     this.root = root;
     this.scope = scope;
     this.judge = judge;
@@ -92,6 +105,23 @@ export class Capability {
   charge(bytes: number, nowMs: number): number {
     this.links ??= linksOf(this.nonce, this.scope.pieces);
     return this.judge.quotas.charge(this.links, bytes, nowMs);
+  }
+
+  /** A request of it was refused at so much cost, before any quota counted it (BD4). */
+  refused(us: number, nowMs: number): void {
+    this.judge.refusedWork.refused(this, us, nowMs);
+  }
+
+  /** A request of it was taken. */
+  taken(): void {
+    if (this.isProven) return;
+    this.isProven = true;
+    this.judge.refusedWork.prove(this);
+  }
+
+  /** ms until its next request is read, for what it had refused; 0 for now. */
+  refusedWaitMs(nowMs: number): number {
+    return this.judge.refusedWork.waitMs(this, nowMs);
   }
 
   /** ms for which its verification still counts: what waits under it waits no longer (RevokedProp). Infinity with our own keys. */

@@ -42,6 +42,8 @@ export class HttpExchange implements Exchange, Way {
   route: Route | null = null;
   capability: Capability | null = null;
   decided = false;
+  /** Of its body, expanded, as far as it was read. */
+  bodyBytes = 0;
   /** The body is frames, and so is every answer. */
   isFrames = false;
   leased = NOTHING_LEASED;

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { Op } from '../../spec/vocabulary.ts';
+import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
+import { refusedUs } from '../auth/refused-work.ts';
 import { type Denial, HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
 import type { StreamRequest } from '../service/messages.ts';
@@ -132,6 +133,7 @@ export class Pipeline {
     client.proceed();
     const reader = readBody(exchange.req, head, this.rules, this.peekAt(exchange), (body) => {
       this.guarded(exchange, () => {
+        exchange.bodyBytes = typeof body === 'string' ? this.readAtMost(head) : body.length;
         if (typeof body === 'string') this.finish(exchange, unread(body, this.rules, exchange.corrId));
         else if (exchange.isFrames) this.serveFrames(exchange, body);
         else {
@@ -142,6 +144,11 @@ export class Pipeline {
       });
     });
     if (reader !== null) client.onLate(reader);
+  }
+
+  /** Of a body that was given up: it may have been all of it. */
+  private readAtMost({ contentLength }: Head): number {
+    return Math.min(contentLength > 0 ? contentLength : Number.POSITIVE_INFINITY, this.rules.bytesMax);
   }
 
   /** Without a capability in the head no more is read than the first frame's own. */
@@ -208,6 +215,15 @@ export class Pipeline {
 
   // ---- the response
 
+  /** What no quota counts is counted too (BD4). */
+  private weigh(exchange: HttpExchange, answer: Answer): void {
+    const { capability } = exchange;
+    if (capability === null) return;
+    const us = refusedUsOf(exchange, answer);
+    if (us > 0) capability.refused(us, this.node.clock.nowMs());
+    else if (answer.status === 200) capability.taken();
+  }
+
   private fail(exchange: HttpExchange, error: unknown): void {
     if (error instanceof Malformed) {
       return this.finish(exchange, refusal('schema', exchange.corrId, { message: error.message }));
@@ -217,11 +233,20 @@ export class Pipeline {
   }
 
   private finish(exchange: HttpExchange, answer: Answer): void {
+    this.weigh(exchange, answer);
     this.accessLog.answered(exchange, answer);
     const response = exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer;
     if (!exchange.client.respond(response, exchange.corrId)) this.node.requests.written(exchange);
   }
 }
+
+/** What had to be done to refuse a request or items of it, before any quota counted them; 0 for what is refused by its timing. */
+function refusedUsOf({ bodyBytes }: HttpExchange, { outcome, refusedItems = [] }: Answer): number {
+  if (isMalformed(outcome)) return refusedUs(bodyBytes);
+  const items = refusedItems.filter(isMalformed).length;
+  return items === 0 ? 0 : refusedUs(bodyBytes, items);
+}
+const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 
 const LATE = 'body: did not arrive in time';
 const MUCH_READ = 'body: too many large ones are being read';

@@ -10,6 +10,8 @@ export const HELD_MS = 1000;
 /** One request may bring so many that fail before others in it suffer for it: somebody else behind its address may have failed before. */
 const FAILURES_OF_ONE = 8;
 
+const MUCH_REFUSED = 'too much was refused of this capability: the next request is read when that is worked off';
+
 /** Who stands behind a token, or why nobody does. */
 export type Verdict = Capability | AuthFailure;
 export type Verdicts = ReadonlyMap<string, Verdict>;
@@ -58,7 +60,11 @@ export class Authentication {
     exchange.capability = verdict;
     exchange.client.session.holder = verdict;
     const reply = authorizeOps(exchange, verdict, ops);
-    return reply === null ? null : { reply, held: false };
+    if (reply !== null) return { reply, held: false };
+    const retryAfterMs = verdict.refusedWaitMs(this.authority.clock.nowMs());
+    return retryAfterMs === 0
+      ? null
+      : { reply: { outcome: 'quota', retryAfterMs, message: MUCH_REFUSED }, held: false };
   }
 
   /** Nobody stands behind the request. A sender that has failed too often gets its answer later (AU5). */
