@@ -35,11 +35,15 @@ export interface Setup {
   readonly defect: Defect | null;
 }
 
+/** Small, so that segments fill and snapshots are made within a schedule; no frame is larger than a segment. */
+export const SEGMENT_BYTES = 128 * 1024;
+
 /** As replays of earlier versions have them, or have not. */
 export const memoryBoundsOf = ({ memoryBytes, windowBytes }: Partial<Setup>): MemoryBounds => ({
   ...UNBOUNDED,
   memoryMax: memoryBytes ?? Number.POSITIVE_INFINITY,
   windowMax: windowBytes ?? Number.POSITIVE_INFINITY,
+  appendMax: SEGMENT_BYTES,
 });
 
 export const isHealed = ({ heals }: Setup, node: number): boolean => heals === null || heals.includes(node);

@@ -22,9 +22,8 @@ import { NODES_MAX } from './faults/parameters.ts';
 import { integrity } from './integrity.ts';
 import type { Loop } from './loop.ts';
 import type { Draws, Range } from './random.ts';
+import { SEGMENT_BYTES } from './setup.ts';
 
-/** Small, so that segments fill and snapshots are made within a schedule; no frame is larger than a segment. */
-const SEGMENT_BYTES = 128 * 1024;
 const FRAME_BYTES = 16 * 1024;
 /** Payloads beyond this many bytes are kept in files of their own. */
 const INLINE_BYTES_MAX = 1024;

@@ -1,7 +1,7 @@
 import type { Fact } from '../../src/core/facts.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import { endedBytesOf, errorBytesOf, liveBytesOf, packAttrs, topicBytesOf } from '../../src/core/weight.ts';
-import type { MemoryBounds } from '../../src/service/memory-budget.ts';
+import { type MemoryBounds, memoryBytesOf } from '../../src/service/memory-budget.ts';
 import type { SendRequest } from '../../src/service/messages.ts';
 import type { View } from './view.ts';
 
@@ -56,9 +56,15 @@ export class Held {
     return !this.isUnweighed && this.bytes > this.bounds.memoryMax;
   }
 
-  lacksMemoryFor({ payload, idemKey, attrs }: SendRequest): boolean {
-    const more = payload.byteLength + liveBytesOf(idemKey, packAttrs(attrs));
-    return this.isUnweighed || this.bytes + more > this.bounds.memoryMax;
+  lacksMemoryFor(request: SendRequest): boolean {
+    return this.isUnweighed || this.bytes + memoryBytesOf(request) > this.bounds.memoryMax;
+  }
+
+  /** So much waits for an append, and this would be more than one may bring. */
+  lacksAppendFor(request: SendRequest, waiting: Iterable<string>): boolean {
+    let bytes = memoryBytesOf(request);
+    for (const msgId of waiting) bytes += this.of.get(msgId) ?? 0;
+    return bytes > this.bounds.appendMax;
   }
 
   lacksWindowFor({ topic, idemKey }: SendRequest): boolean {

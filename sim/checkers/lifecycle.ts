@@ -102,7 +102,16 @@ export class LifecycleChecker {
     if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
     if (depth >= this.limits.shardCapacity) return ['saturated_shard'];
     if (this.held.lacksWindowFor(ask)) return ['saturated_dedup'];
-    return this.held.lacksMemoryFor(ask) ? ['saturated_memory'] : [];
+    const lacksMemory = this.held.lacksMemoryFor(ask) || this.held.lacksAppendFor(ask, this.undurable());
+    return lacksMemory ? ['saturated_memory'] : [];
+  }
+
+  /** Sent, and not durable yet. */
+  private *undurable(): Iterable<string> {
+    for (let i = this.undoFrom; i < this.undo.length; i++) {
+      const undo = this.undo[i] as Undo;
+      if ('before' in undo && undo.before.state === 'absent') yield undo.message.msgId;
+    }
   }
 
   /** How much of its fullest bound is used, 0..1 (BD1). */

@@ -4,7 +4,7 @@ import type { Scope } from './caveats.ts';
 import { type Link, linksOf } from './chain.ts';
 import type { Keyring, RootKey } from './keyring.ts';
 import type { Quotas } from './quota.ts';
-import type { RefusedWork } from './refused-work.ts';
+import { type RefusedWork, refusedUs } from './refused-work.ts';
 import type { Revocations } from './revocation.ts';
 
 /** Capability times are judged with this much tolerance (TM2, R5). */
@@ -107,9 +107,9 @@ export class Capability {
     return this.judge.quotas.charge(this.links, bytes, nowMs);
   }
 
-  /** A request of it was refused at so much cost, before any quota counted it (BD4). */
-  refused(us: number, nowMs: number): void {
-    this.judge.refusedWork.refused(this, us, nowMs);
+  /** A request of so many bytes was refused before any quota counted it, as a whole or in so many of its items (BD4). */
+  refused(bytes: number, items: number, nowMs: number): void {
+    this.judge.refusedWork.refused(this, refusedUs(bytes, items), nowMs);
   }
 
   /** A request of it was taken. */

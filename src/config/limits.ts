@@ -27,4 +27,5 @@ export const memoryBoundsOf = (s: Settings, { heapBytes } = thisMachine()) => ({
   memoryMax: s.memory,
   windowMax: s.window_memory,
   heapMax: Math.floor(HEAP_SHARE * heapBytes),
+  appendMax: s.profile === 'micronode' ? Number.POSITIVE_INFINITY : s.segment_size,
 });

@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
-import { refusedUs } from '../auth/refused-work.ts';
 import { type Denial, HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
 import type { StreamRequest } from '../service/messages.ts';
@@ -219,8 +218,9 @@ export class Pipeline {
   private weigh(exchange: HttpExchange, answer: Answer): void {
     const { capability } = exchange;
     if (capability === null) return;
-    const us = refusedUsOf(exchange, answer);
-    if (us > 0) capability.refused(us, this.node.clock.nowMs());
+    const { outcome, refusedItems = [] } = answer;
+    const items = refusedItems.filter(isMalformed).length;
+    if (items > 0 || isMalformed(outcome)) capability.refused(exchange.bodyBytes, items, this.node.clock.nowMs());
     else if (answer.status === 200) capability.taken();
   }
 
@@ -240,12 +240,6 @@ export class Pipeline {
   }
 }
 
-/** What had to be done to refuse a request or items of it, before any quota counted them; 0 for what is refused by its timing. */
-function refusedUsOf({ bodyBytes }: HttpExchange, { outcome, refusedItems = [] }: Answer): number {
-  if (isMalformed(outcome)) return refusedUs(bodyBytes);
-  const items = refusedItems.filter(isMalformed).length;
-  return items === 0 ? 0 : refusedUs(bodyBytes, items);
-}
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 
 const LATE = 'body: did not arrive in time';

@@ -10,12 +10,21 @@ export interface MemoryBounds {
   readonly windowMax: number;
   /** Of both, what lies on the heap of the process: all but the payloads. */
   readonly heapMax: number;
+  /** What one append may bring: a log takes it whole, and everything behind it waits for the space (journal rule 5). */
+  readonly appendMax: number;
 }
+/** What there is no room in. */
+export type Lack = 'memory' | 'window' | 'append';
 export const UNBOUNDED: MemoryBounds = {
   memoryMax: Number.POSITIVE_INFINITY,
   windowMax: Number.POSITIVE_INFINITY,
   heapMax: Number.POSITIVE_INFINITY,
+  appendMax: Number.POSITIVE_INFINITY,
 };
+
+/** What a message takes while it lives. */
+export const memoryBytesOf = ({ idemKey, attrs, payload }: SendRequest): number =>
+  payload.byteLength + liveBytesOf(idemKey, packAttrs(attrs));
 
 /** What a shard held when it was last looked at. */
 interface Seen {
@@ -34,6 +43,8 @@ export class MemoryBudget {
   payloadBytes = 0;
   liveBytes = 0;
   endedBytes = 0;
+  /** Of the sends that wait for the next append. */
+  private gatheredBytes = 0;
   private readonly seen: Seen[] = [];
   private readonly overwrites: boolean;
 
@@ -63,13 +74,22 @@ export class MemoryBudget {
     return this.endedBytes / this.bounds.windowMax;
   }
 
-  /** What has no room for this message; null when both have. */
-  lackFor({ topic, idemKey, attrs, payload }: SendRequest): 'memory' | 'window' | null {
+  /** A message was taken, and waits to be appended; */
+  gather(bytes: number): void {
+    this.gatheredBytes += bytes;
+  }
+  /** what waited is on its way. */
+  appended(): void {
+    this.gatheredBytes = 0;
+  }
+
+  /** What has no room for this message; null when all have. */
+  lackFor({ topic, idemKey, payload }: SendRequest, bytes: number): Lack | null {
     const { payloadBytes, liveBytes, endedBytes, bounds } = this;
-    const lives = liveBytesOf(idemKey, packAttrs(attrs));
     if (endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) > bounds.windowMax) return 'window';
-    if (payloadBytes + payload.byteLength + liveBytes + lives > bounds.memoryMax) return 'memory';
-    return liveBytes + lives + endedBytes > bounds.heapMax ? 'memory' : null;
+    if (this.gatheredBytes > 0 && this.gatheredBytes + bytes > bounds.appendMax) return 'append';
+    if (payloadBytes + liveBytes + bytes > bounds.memoryMax) return 'memory';
+    return liveBytes + bytes - payload.byteLength + endedBytes > bounds.heapMax ? 'memory' : null;
   }
 
   /** It was not taken, or its message is acked or purged. */

@@ -1,18 +1,24 @@
 import { decide } from '../core/decide.ts';
-import type { Message } from '../core/state.ts';
+import type { Message, ShardState } from '../core/state.ts';
+import { type Lack, memoryBytesOf } from './memory-budget.ts';
 import type { Caller, Reply, SendRequest } from './messages.ts';
 import { RETRY_SATURATED_MS, type Spine } from './spine.ts';
 
 const RANDOM_IDS = 2 ** 34;
-/** What is lacking, as an outcome. */
-const LACKS = {
-  memory: { outcome: 'saturated_memory', bound: 'memory', message: 'the memory for messages is used up' },
-  window: {
-    outcome: 'saturated_dedup',
-    bound: 'window_memory',
-    message: 'the memory for what is remembered of ended messages is used up',
-  },
-} as const;
+/** What there is no room in, as people read it. */
+const LACKS: Readonly<Record<Lack, string>> = {
+  memory: 'the memory for messages is used up',
+  window: 'the memory for what is remembered of ended messages is used up',
+  append: 'as much waits for the journal as one append may bring',
+};
+
+function lacking(spine: Spine, lack: Lack, shard: ShardState, nowMs: number): Reply {
+  const message = LACKS[lack];
+  // It goes with the append that is under way.
+  if (lack === 'append') return { outcome: 'saturated_memory', message, retryAfterMs: RETRY_SATURATED_MS };
+  if (lack === 'memory') return { ...spine.saturated('saturated_memory', shard, nowMs), message };
+  return { ...spine.saturated('saturated_dedup', shard, nowMs, 'window_memory'), message };
+}
 
 /** What a quota of bytes counts: payload, key and attributes (BD0). */
 function bytesOf({ payload, idemKey, attrs }: SendRequest): number {
@@ -85,15 +91,13 @@ export class Sending {
         const { writesRefused } = spine;
         if (writesRefused !== null) return { outcome: writesRefused, retryAfterMs: RETRY_SATURATED_MS };
         if (decision.outcome !== 'ok') return spine.saturated(decision.outcome, shard, nowMs);
-        const lack = spine.lackFor(request, nowMs);
-        if (lack !== null)
-          return {
-            ...spine.saturated(LACKS[lack].outcome, shard, nowMs, LACKS[lack].bound),
-            message: LACKS[lack].message,
-          };
       }
     }
+    const bytes = memoryBytesOf(request);
+    const lack = spine.lackFor(request, bytes, nowMs);
+    if (lack !== null) return lacking(spine, lack, shard, nowMs);
     spine.take(shard, decision, caller);
+    spine.memory.gather(bytes);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
   }
 }

@@ -15,7 +15,7 @@ import { ClockStamps } from './clock-stamps.ts';
 import { type CommitEffects, Commits, type Logs, ONE_LOG } from './commits.ts';
 import { DownShards, type WhyDown } from './down-shards.ts';
 import { LongPolls } from './long-polls.ts';
-import { MemoryBudget } from './memory-budget.ts';
+import { type Lack, MemoryBudget } from './memory-budget.ts';
 import type { AckItem, Caller, Reply, SendRequest } from './messages.ts';
 import { shardOfTopic } from './sharding.ts';
 
@@ -106,7 +106,10 @@ export class Spine {
     this.stamps = stamps;
     const { effects } = options;
     this.commit = new Commits(options.logs ?? ONE_LOG, {
-      append: (batches, log) => effects.append(batches, log),
+      append: (batches, log) => {
+        this.memory.appended();
+        effects.append(batches, log);
+      },
       ...(effects.soon === undefined ? {} : { soon: effects.soon }),
       ...(effects.notes === undefined ? {} : { notes: effects.notes }),
       ...(stamps === null ? {} : { stamp: () => stamps.take(this.nowMs) }),
@@ -206,13 +209,13 @@ export class Spine {
   }
 
   /** Why there is no memory for this message; windows that are over give theirs back first. */
-  lackFor(request: SendRequest, nowMs: number): 'memory' | 'window' | null {
-    const lack = this.memory.lackFor(request);
-    if (lack === null) return null;
+  lackFor(request: SendRequest, bytes: number, nowMs: number): Lack | null {
+    const lack = this.memory.lackFor(request, bytes);
+    if (lack === null || lack === 'append') return lack;
     const { entered } = this;
     for (const shard of this.shards) if (!this.down.has(shard.shard)) this.advance(shard, nowMs);
     this.entered = entered;
-    return this.memory.lackFor(request);
+    return this.memory.lackFor(request, bytes);
   }
 
   // ---- what there is

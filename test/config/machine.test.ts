@@ -36,6 +36,7 @@ describe('memory budgets come from the machine (BD0)', () => {
       memoryMax: 6 * GIB,
       windowMax: GIB,
       heapMax: Math.floor(2.4 * GIB),
+      appendMax: 32 * MIB,
     });
   });
 

@@ -496,6 +496,25 @@ describe('service', () => {
     expect(memory.endedBytes).toBeLessThan(1000);
   });
 
+  it('memory: one append brings no more than a log may have to find room for; what waits goes with it (journal rule 5)', () => {
+    const bench = new Bench();
+    const { memory } = bench.service;
+    const each = liveBytesOf('k1', '') + 100;
+    memory.bounds = { ...UNBOUNDED, appendMax: 2 * each };
+    const sends = ['k1', 'k2', 'k3', 'k4'].map((key) => bench.ask(send('a', key, { payload: bytes(100) })));
+    bench.sync();
+    // The first was on its way, two waited behind it.
+    expect(sends[3]!.reply).toMatchObject({
+      outcome: 'saturated_memory',
+      message: 'as much waits for the journal as one append may bring',
+      retryAfterMs: 1000,
+    });
+    expect(sends.slice(0, 3).map(({ reply }) => reply?.outcome)).toEqual(['ok', 'ok', 'ok']);
+    expect(bench.now(send('a', 'k4', { payload: bytes(100) })).outcome).toBe('ok');
+    // One that is larger by itself is taken alone.
+    expect(bench.now(send('a', 'k5', { payload: bytes(5000) })).outcome).toBe('ok');
+  });
+
   it('payloads: overwritten when its message is acked or purged, and not before; never where the journal may still read it (I1)', () => {
     const bench = new Bench({ dlqMaxPerTopic: 1 }, 4, undefined, true);
     const [acked, pushedOut, dead] = [bytes(8), bytes(8), bytes(8)];
