@@ -60,7 +60,7 @@ describe('addresses', () => {
     }
     expect(saidIn(data)).toEqual(before);
     const again = await TestServer.start(durable);
-    expect(again.lines).toContainEqual(expect.objectContaining({ event: 'journal.opened', epoch: 2 }));
+    expect(again.lines).toContainEqual(expect.objectContaining({ event: 'journal.opened', term: 2 }));
     await again.stop();
   });
 
