@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
-/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis. */
+/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus. */
 const SYSTEM = [
   'test/journal/system-faults.test.ts',
   'test/journal/system-descriptors.test.ts',
@@ -13,6 +13,7 @@ const SYSTEM = [
   'test/cli/terminal.test.ts',
   'test/http/proxies.test.ts',
   'test/http/schemathesis.test.ts',
+  'test/operations/prometheus.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 
