@@ -14,6 +14,7 @@ const SYSTEM = [
   'test/http/proxies.test.ts',
   'test/http/schemathesis.test.ts',
   'test/operations/prometheus.test.ts',
+  'test/operations/systemd.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 
