@@ -12,6 +12,7 @@ const SYSTEM = [
   'test/cli/readme.test.ts',
   'test/cli/terminal.test.ts',
   'test/http/proxies.test.ts',
+  'test/http/proxy-behaviour.test.ts',
   'test/http/schemathesis.test.ts',
   'test/operations/prometheus.test.ts',
   'test/operations/systemd.test.ts',
