@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
-/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis. */
+/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd-analyze, hadolint. */
 const SYSTEM = [
   'test/journal/system-faults.test.ts',
   'test/journal/system-descriptors.test.ts',
@@ -12,7 +12,11 @@ const SYSTEM = [
   'test/cli/readme.test.ts',
   'test/cli/terminal.test.ts',
   'test/http/proxies.test.ts',
+  'test/http/proxy-behaviour.test.ts',
   'test/http/schemathesis.test.ts',
+  'test/operations/lint.test.ts',
+  'test/operations/prometheus.test.ts',
+  'test/operations/systemd.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 

@@ -92,6 +92,7 @@ describe('supply chain', () => {
         'dist/mailbox.js',
         'dist/LICENSES.txt',
         'docs/openapi.json',
+        'examples/operations/systemd/mailbox.service',
         'docs/sbom/svc-mailbox.cdx.json',
         'LICENSE',
         'SECURITY.md',

@@ -77,6 +77,13 @@ const OWN_METRICS: Readonly<Record<string, string>> = {
   long_polls: '',
   streams: '',
   connections: '',
+  connections_max: '',
+  not_ready: 'missing',
+  log_lines_dropped_total: 'kind',
+  process_open_fds: '',
+  process_max_fds: '',
+  process_resident_memory_bytes: '',
+  process_start_time_seconds: '',
 };
 
 /** Of a scrape: the labels of each metric, in the order in which they are written; a histogram is one metric. */
@@ -139,6 +146,10 @@ describe('vocabulary', () => {
     const routes = ROUTES.map((route) => route.path);
     const metrics = new Metrics(routes, ['orders.'], 1);
     expect(metrics.registry).toBeInstanceOf(Registry);
+    metrics.watchLog(() => ({ decisions: 0, others: 0 }));
+    metrics.watchProcess(() => ({
+      ...{ openDescriptors: 0, descriptorsMax: 0, residentBytes: 0, startedS: 0, connectionsMax: 0 },
+    }));
     metrics.watch({
       shards: [new ShardState(0, DEFAULT_LIMITS)],
       inflight: () => 0,

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
-import { type LogFields, placeOf } from '../observe/log.ts';
+import type { FieldsOf } from '../observe/events.ts';
+import { placeOf } from '../observe/log.ts';
 import { serverProcess } from './server-process.ts';
 import { EndedEarly } from './signals.ts';
 
@@ -14,7 +15,7 @@ const isOfSetting = (error: unknown): error is Error & OfSetting => error instan
  * Why a server does not start, or does not take over its configuration, as a line of the log says it (R1). Texts of ours say what is
  * wrong and what is allowed; of any other error only what cannot quote what a file holds (I2).
  */
-export function refusalOf(error: unknown): LogFields {
+export function refusalOf(error: unknown): FieldsOf<'config.reload_failed'> {
   if (error instanceof CommanderError) return { reason: error.message };
   if (isOfSetting(error)) {
     return { reason: error.message, ...(error.setting === null ? {} : { setting: error.setting }) };

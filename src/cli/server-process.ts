@@ -1,4 +1,5 @@
-import { createLog, type Log, type LogFormat, type LogLevel, placeOf } from '../observe/log.ts';
+import type { LogLevel } from '../observe/events.ts';
+import { createLog, type Log, type LogFormat, placeOf } from '../observe/log.ts';
 import { LogOutput } from '../observe/log-output.ts';
 import { standardStream } from '../observe/standard-stream.ts';
 import { EXIT } from './shared.ts';

@@ -117,6 +117,13 @@ const hosts: Kind<readonly string[]> = {
   },
   show: (value) => value.join(','),
 };
+/** Colons are for those who write recording rules. */
+const metricsPrefix: Kind<string> = {
+  unit: '',
+  says: 'the beginning of a metric name: 1..64 letters, digits and underscores, no digit first',
+  read: (text) => (/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(text) ? text : null),
+  show: (value) => value,
+};
 
 const SOCKET_PATH_BYTES_MAX = 107;
 /** What the system would cut off, it would bind under another name. */
@@ -177,6 +184,7 @@ export const SETTINGS = {
   bind: setting(address, { host: '127.0.0.1', port: 9410 }, 'where the service listens; port 0 picks one'),
   metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
   metrics_hosts: live(hosts, [], 'names that the metrics are asked for by, besides loopback and the address itself'),
+  metrics_prefix: optional(metricsPrefix, 'stands before the name of every series, like `mailbox_`'),
   uds: optional(socketPath, 'Unix socket to listen on as well, in a directory of mode 0700'),
   allow_uids: optional(uids, 'users let in by the Unix socket; by default the one the server runs as', true),
   tls_cert: optional(path, 'certificate chain (PEM); with it `bind` speaks TLS 1.3 and nothing else', true),

@@ -1,6 +1,6 @@
 import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import { ERRORS, type Refusing, refusalOf, refuses } from '../api/errors.ts';
-import type { RejectedReason } from '../observe/metrics.ts';
+import type { RejectedReason } from '../observe/metric-table.ts';
 import type { Reply } from '../service/messages.ts';
 import { endsConnection, type Head } from './head.ts';
 

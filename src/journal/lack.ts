@@ -6,7 +6,7 @@ const LACKS: readonly (readonly [name: keyof typeof constants.errno, lack: Lack]
   ['EDQUOT', 'disk_space'],
   ['EMFILE', 'descriptors'],
   ['ENFILE', 'descriptors'],
-  ['ENOMEM', 'memory'],
+  ['ENOMEM', 'system_memory'],
 ];
 const BY_CODE = new Map<unknown, Lack>(LACKS);
 /** The number tells what the name does not: libuv has none for EDQUOT. */

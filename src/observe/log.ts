@@ -1,36 +1,32 @@
 import { type ConsolaReporter, createConsola } from 'consola';
 import { visible } from '../platform/visible.ts';
 import type { Cause } from '../ports/observer.ts';
+import type { EventAt, FieldsOf, LogLevel } from './events.ts';
 
-export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ['json', 'text'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** Fields of a line (O2). Tokens, keys and payloads are never among them (I2). */
-export interface LogFields {
+interface Asked {
   readonly corr_id?: string;
   readonly peer_addr?: string;
   readonly cap_scope?: string;
-  readonly decision?: 'allowed' | 'denied';
-  readonly reason?: string;
-  readonly shard?: number;
-  readonly latency_ms?: number;
-  readonly [field: string]: unknown;
 }
 
 /** The fields of the request that brought something about; none of what time did. */
-export const fieldsOf = (cause: Cause | null): LogFields =>
+export const fieldsOf = (cause: Cause | null): Asked =>
   cause === null ? {} : { corr_id: cause.corrId, peer_addr: cause.peer, cap_scope: cause.scope };
+
+/** Writes a line of an event of the table (`events.ts`). Tokens, keys and payloads are never among its fields (I2). */
+type Say<L extends LogLevel> = <E extends EventAt<L>>(event: E, fields?: FieldsOf<E>) => void;
 
 export interface Log {
   /** The least important level that is written; may change at any time. */
   level: LogLevel;
   readonly debugOn: boolean;
-  error(event: string, fields?: LogFields): void;
-  warn(event: string, fields?: LogFields): void;
-  info(event: string, fields?: LogFields): void;
-  debug(event: string, fields?: LogFields): void;
+  readonly error: Say<'error'>;
+  readonly warn: Say<'warn'>;
+  readonly info: Say<'info'>;
+  readonly debug: Say<'debug'>;
 }
 
 /** Frames of our own files and of Node. */
@@ -62,8 +58,8 @@ export type WriteLine = (line: string, isDecision: boolean) => void;
 export function createLog(level: LogLevel, format: LogFormat, write: WriteLine): Log {
   const reporter: ConsolaReporter = {
     log: ({ date, type, args }) => {
-      const [event, fields] = args as [string, LogFields | undefined];
-      const isDecision = fields?.decision !== undefined;
+      const [event, fields] = args as [string, Readonly<Record<string, unknown>> | undefined];
+      const isDecision = fields?.['decision'] !== undefined;
       if (format === 'json') {
         const line = JSON.stringify({ ts: date.toISOString(), level: type, service: SERVICE, event, ...fields });
         return write(`${shown(line)}\n`, isDecision);

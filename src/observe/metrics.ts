@@ -1,13 +1,10 @@
 import { Registry } from 'prom-client';
 import { SERVER_STATES, type ServerState } from '../../spec/readiness.machine.ts';
-import { DEAD_REASONS, OPS, OUTCOMES, PURGE_REASONS, ROUTE_OF } from '../../spec/vocabulary.ts';
+import { OUTCOMES, ROUTE_OF } from '../../spec/vocabulary.ts';
 import type { ShardState } from '../core/state.ts';
 import type { DroppedLines } from './log-output.ts';
-import { Counters, counter, gauge, Histogram } from './series.ts';
-
-/** Why requests were refused, as `rejected_total` counts them. */
-export const REJECTED_REASONS = ['unauth', 'oversize', 'ratio_cap', 'saturated', 'schema', 'integrity'] as const;
-export type RejectedReason = (typeof REJECTED_REASONS)[number];
+import { METRICS } from './metric-table.ts';
+import { type Counters, type Histogram, SeriesMaker } from './series.ts';
 
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const ATTEMPTS = [1, 2, 3, 4, 5, 7, 10, 20, 50, 100, 1000];
@@ -38,9 +35,36 @@ export interface Living {
   readonly nowMs: () => number;
 }
 
+/** What the process takes of the machine. */
+export interface ProcessUse {
+  readonly openDescriptors: number;
+  /** 0 where no limit is known. */
+  readonly descriptorsMax: number;
+  readonly residentBytes: number;
+  readonly startedS: number;
+  /** So many are let in at once. */
+  readonly connectionsMax: number;
+}
+
+/** Of what `/readyz` names: what is missing for all shards, and how many shards miss something. */
+const MISSING = [
+  ...[
+    'shard_capacity',
+    'dedup_capacity',
+    'global_inflight',
+    'memory',
+    'window_memory',
+    'disk_space',
+    'descriptors',
+    'system_memory',
+  ],
+  ...['verifier', 'keyring', 'journal', 'shard', 'shard_halted', OTHER],
+] as const;
+
 /** The metric set of the requirements (O1), on a registry of its own. Raw topics and ids are never a label (I4). */
 export class Metrics {
   readonly registry = new Registry();
+  private readonly make: SeriesMaker;
   readonly requests: Counters;
   readonly rejected: Counters;
   readonly authFailures: Counters;
@@ -67,6 +91,8 @@ export class Metrics {
   readonly appendSeconds: Histogram;
   readonly syncSeconds: Histogram;
   readonly attempts: Histogram;
+  /** What is missing for writes to be welcome, as `/readyz` names it. */
+  missing: readonly string[] = [];
   /** Highest reorder depth seen, by shard. */
   readonly reorderDepth: Float64Array;
   private readonly topicClasses: readonly string[];
@@ -76,57 +102,52 @@ export class Metrics {
   private readonly requestSlots = new Map<number, number>();
   private readonly byRoute: ReadonlyMap<string, Histogram>;
 
-  constructor(routes: readonly string[], topicClasses: readonly string[], shards: number) {
-    const r = this.registry;
-    const counters = (name: string, help: string, labels: Readonly<Record<string, readonly string[]>> = {}) =>
-      new Counters(r, name, help, labels);
+  /** `prefix` stands before every name. */
+  constructor(routes: readonly string[], topicClasses: readonly string[], shards: number, prefix = '') {
+    const make = new SeriesMaker(this.registry, prefix);
+    this.make = make;
     const statuses = [...new Set(Object.values(OUTCOMES).map((row) => String(row.status)))].sort();
-    const classes = { topic_class: [...topicClasses, OTHER] };
+    const topic_class = [...topicClasses, OTHER];
+    const endpoint = [...routes, OTHER];
+    const shard = Array.from({ length: shards }, (_, number) => String(number));
+    const { http_requests_total, dlq_total, dlq_purged_total } = METRICS;
     this.topicClasses = topicClasses;
     this.statuses = statuses;
     this.routeIndex = new Map(routes.map((path, i) => [path, i + 1]));
     this.reorderDepth = new Float64Array(shards);
-    this.requests = counters('http_requests_total', 'Requests answered.', {
-      route: [...routes, OTHER],
-      method: ['GET', 'POST', OTHER],
-      status: [...statuses, OTHER],
+    this.requests = make.counters('http_requests_total', {
+      ...{ route: endpoint, method: http_requests_total.labels.method, status: [...statuses, OTHER] },
     });
-    this.rejected = counters('rejected_total', 'Requests refused, by reason.', { reason: REJECTED_REASONS });
-    this.authFailures = counters('auth_failures_total', 'Failed authorizations, by the op they were for.', {
-      scope: OPS,
-    });
-    this.tlsFailures = counters('tls_handshake_failures_total', 'TLS handshakes that failed.');
-    this.dead = counters('dlq_total', 'Messages dead-lettered.', { ...classes, reason: DEAD_REASONS });
-    this.reprocessed = counters('dlq_reprocess_total', 'Dead letters put back in the queue.', classes);
-    this.purged = counters('dlq_purged_total', 'Dead letters purged.', { ...classes, reason: PURGE_REASONS });
-    this.integrityFailures = counters('integrity_fail_total', 'Hashes that did not match.', {
-      reason: ['send', 'at_rest'],
-    });
-    this.busy = counters('busy_rejections_total', 'Answers 429 and 503, by route.', { endpoint: [...routes, OTHER] });
-    this.enqueued = counters('enqueued_total', 'Messages accepted.');
-    this.delivered = counters('delivered_total', 'Leases given.');
-    this.redelivered = counters('redelivered_total', 'Leases given of messages that were delivered before.');
-    this.timedOut = counters('visibility_timeout_total', 'Leases that ran out.');
-    this.internalErrors = counters('internal_errors_total', 'Errors thrown while a request was handled.');
-    this.journalBytes = counters('journal_bytes_total', 'Bytes written to the log.');
-    this.snapshots = counters('journal_snapshots_total', 'Snapshots made.');
-    this.tornTails = counters('journal_torn_tails_total', 'Writes cut off by a crash, put aside at the start.');
-    const byShard = { shard: Array.from({ length: shards }, (_, shard) => String(shard)) };
-    this.shardFailures = counters('shard_failures_total', 'Times that something in a shard threw.', byShard);
-    this.shardRestarts = counters('shard_restarts_total', 'Times that a shard was made anew.', byShard);
-    const seconds = (name: string, help: string) => new Histogram(r, name, help, SECONDS);
-    this.requestSeconds = seconds('request_latency_seconds', 'From the head of a request to its answer.');
-    this.enqueueSeconds = seconds('enqueue_latency_seconds', 'From a parsed send to its durable answer.');
-    this.dequeueSeconds = seconds('dequeue_latency_seconds', 'From a parsed recv to its answer, waiting included.');
-    this.ackSeconds = seconds('ack_commit_latency_seconds', 'From a parsed ack to its durable answer.');
-    this.appendSeconds = seconds('journal_append_latency_seconds', 'From an append to its durability.');
-    this.syncSeconds = seconds('journal_sync_latency_seconds', 'One sync of the journal.');
+    this.rejected = make.counters('rejected_total', METRICS.rejected_total.labels);
+    this.authFailures = make.counters('auth_failures_total', METRICS.auth_failures_total.labels);
+    this.tlsFailures = make.counters('tls_handshake_failures_total', {});
+    this.dead = make.counters('dlq_total', { topic_class, reason: dlq_total.labels.reason });
+    this.reprocessed = make.counters('dlq_reprocess_total', { topic_class });
+    this.purged = make.counters('dlq_purged_total', { topic_class, reason: dlq_purged_total.labels.reason });
+    this.integrityFailures = make.counters('integrity_fail_total', METRICS.integrity_fail_total.labels);
+    this.busy = make.counters('busy_rejections_total', { endpoint });
+    this.enqueued = make.counters('enqueued_total', {});
+    this.delivered = make.counters('delivered_total', {});
+    this.redelivered = make.counters('redelivered_total', {});
+    this.timedOut = make.counters('visibility_timeout_total', {});
+    this.internalErrors = make.counters('internal_errors_total', {});
+    this.journalBytes = make.counters('journal_bytes_total', {});
+    this.snapshots = make.counters('journal_snapshots_total', {});
+    this.tornTails = make.counters('journal_torn_tails_total', {});
+    this.shardFailures = make.counters('shard_failures_total', { shard });
+    this.shardRestarts = make.counters('shard_restarts_total', { shard });
+    this.requestSeconds = make.histogram('request_latency_seconds', SECONDS);
+    this.enqueueSeconds = make.histogram('enqueue_latency_seconds', SECONDS);
+    this.dequeueSeconds = make.histogram('dequeue_latency_seconds', SECONDS);
+    this.ackSeconds = make.histogram('ack_commit_latency_seconds', SECONDS);
+    this.appendSeconds = make.histogram('journal_append_latency_seconds', SECONDS);
+    this.syncSeconds = make.histogram('journal_sync_latency_seconds', SECONDS);
+    this.attempts = make.histogram('delivery_attempts', ATTEMPTS);
     this.byRoute = new Map([
       [pathOf('send'), this.enqueueSeconds],
       [pathOf('recv'), this.dequeueSeconds],
       [pathOf('ack'), this.ackSeconds],
     ]);
-    this.attempts = new Histogram(r, 'delivery_attempts', 'Attempts of a message at its lease.', ATTEMPTS);
   }
 
   /** Counts one answered request. */
@@ -154,73 +175,90 @@ export class Metrics {
 
   /** Log lines that nobody could take, decision lines apart (O3). */
   watchLog(dropped: () => DroppedLines): void {
-    counter(this.registry, 'log_lines_dropped_total', 'Log lines dropped, for nobody took them.', () => [
+    this.make.counter('log_lines_dropped_total', () => [
       { labels: { kind: 'decision' }, value: dropped().decisions },
       { labels: { kind: 'other' }, value: dropped().others },
     ]);
   }
 
+  watchProcess(look: () => ProcessUse): void {
+    const { make } = this;
+    make.figure('process_open_fds', () => look().openDescriptors);
+    make.figure('process_max_fds', () => look().descriptorsMax);
+    make.figure('process_resident_memory_bytes', () => look().residentBytes);
+    make.figure('process_start_time_seconds', () => look().startedS);
+    make.figure('connections_max', () => look().connectionsMax);
+  }
+
   /** Gauges over the running server. */
   watch(living: Living): void {
-    const one = (value: number) => [{ labels: {}, value }];
-    const perShard = (values: (shard: ShardState) => Readonly<Record<string, number>>) => () =>
-      living.shards.flatMap((shard) =>
+    const { make } = this;
+    this.watchShards(living);
+    this.watchAuthority(living.authority);
+    make.gauge('server_state', () =>
+      SERVER_STATES.map((state) => ({ labels: { state }, value: Number(state === living.state()) })),
+    );
+    make.gauge('not_ready', () => {
+      const kinds = this.missing.map((name) => name.replace(/^shard_\d+/, 'shard'));
+      const known: readonly string[] = MISSING;
+      const count = (kind: string): number =>
+        kinds.filter((name) => (known.includes(name) ? name : OTHER) === kind).length;
+      return MISSING.map((missing) => ({ labels: { missing }, value: count(missing) }));
+    });
+    make.figure('shards_down', living.shardsDown);
+    make.gauge('memory_bytes', () => {
+      const { payloadBytes, liveBytes, endedBytes } = living.memory;
+      const held = { payload: payloadBytes, live: liveBytes, remembered: endedBytes };
+      return Object.entries(held).map(([kind, value]) => ({ labels: { kind }, value }));
+    });
+    make.figure('long_polls', living.pollCount);
+    make.figure('streams', living.streamCount);
+    make.figure('connections', living.connections);
+  }
+
+  private watchShards(living: Living): void {
+    const { make } = this;
+    const { shards } = living;
+    const byQueue = (values: (shard: ShardState) => Readonly<Record<string, number>>) => () =>
+      shards.flatMap((shard) =>
         Object.entries(values(shard)).map(([queue, value]) => ({ labels: { queue, shard: shard.shard }, value })),
       );
-    gauge(
-      this.registry,
+    make.gauge(
       'queue_depth',
-      'Messages by queue and shard.',
-      perShard((s) => ({ queued: s.queued, redelivered: s.redelivered, leased: s.leases.size, dead: s.dead.size })),
+      byQueue((s) => ({ queued: s.queued, redelivered: s.redelivered, leased: s.leases.size, dead: s.dead.size })),
     );
-    gauge(
-      this.registry,
+    make.gauge(
       'saturation',
-      'Share of each bound that is used, 0 to 1.',
-      perShard((s) => ({
+      byQueue((s) => ({
         shard: s.depth / s.limits.shardCapacity,
         dedup: s.idemLine.size / s.limits.dedupCapacity,
         dead: s.dead.size / s.limits.dlqCapacity,
         inflight: living.inflight() / s.limits.globalInflight,
       })),
     );
-    gauge(this.registry, 'inflight', 'Leases in force.', () =>
-      living.shards.map((s) => ({ labels: { shard: s.shard }, value: s.leases.size })),
+    const byShard = (value: (shard: ShardState) => number) => () =>
+      shards.map((shard) => ({ labels: { shard: shard.shard }, value: value(shard) }));
+    make.gauge(
+      'inflight',
+      byShard((s) => s.leases.size),
     );
-    gauge(this.registry, 'shards_down', 'Shards that serve nothing at the moment.', () => one(living.shardsDown()));
-    gauge(this.registry, 'memory_bytes', 'Bytes held, by what takes them.', () => {
-      const { payloadBytes, liveBytes, endedBytes } = living.memory;
-      return Object.entries({ payload: payloadBytes, live: liveBytes, remembered: endedBytes }).map(
-        ([kind, value]) => ({
-          labels: { kind },
-          value,
-        }),
-      );
+    make.gauge(
+      'reorder_depth_max',
+      byShard((s) => this.reorderDepth[s.shard] as number),
+    );
+    make.figure('oldest_ready_message_age_seconds', () => {
+      const oldest = Math.min(...shards.map((s) => s.ready.first()?.readyAtMs ?? Number.POSITIVE_INFINITY));
+      return oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, living.nowMs() - oldest) / 1000;
     });
-    gauge(this.registry, 'reorder_depth_max', 'How far a delivery was out of order at most.', () =>
-      living.shards.map((s) => ({ labels: { shard: s.shard }, value: this.reorderDepth[s.shard] as number })),
-    );
-    gauge(this.registry, 'oldest_ready_message_age_seconds', 'Age of what has been ready longest.', () => {
-      const oldest = Math.min(...living.shards.map((s) => s.ready.first()?.readyAtMs ?? Number.POSITIVE_INFINITY));
-      return one(oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, living.nowMs() - oldest) / 1000);
-    });
-    this.watchAuthority(living.authority);
-    gauge(this.registry, 'server_state', '1 for the state the server is in.', () =>
-      SERVER_STATES.map((state) => ({ labels: { state }, value: Number(state === living.state()) })),
-    );
-    gauge(this.registry, 'long_polls', 'Receives waiting for a message.', () => one(living.pollCount()));
-    gauge(this.registry, 'streams', 'Open streams.', () => one(living.streamCount()));
-    gauge(this.registry, 'connections', 'Open connections.', () => one(living.connections()));
   }
 
   private watchAuthority(authority: WatchedAuthority): void {
-    const figure = (name: string, help: string, value: () => number) =>
-      gauge(this.registry, name, help, () => [{ labels: {}, value: value() }]);
-    figure('cap_cache_size', 'Verified capabilities remembered.', () => authority.cache.size);
-    figure('cap_cache_evictions', 'Verified capabilities forgotten.', () => authority.cache.evictions);
-    figure('cap_cache_purges', 'Times that a spike of failures emptied the cache.', () => authority.purges);
-    figure('revocations', 'Revoked nonces and key ids remembered.', () => authority.revocations.size);
-    figure('root_key_age_seconds', 'Age of the root key that signs; 0 with a remote verifier.', () => {
+    const { make } = this;
+    make.figure('cap_cache_size', () => authority.cache.size);
+    make.figure('cap_cache_evictions', () => authority.cache.evictions);
+    make.figure('cap_cache_purges', () => authority.purges);
+    make.figure('revocations', () => authority.revocations.size);
+    make.figure('root_key_age_seconds', () => {
       const { keyring, clock } = authority;
       return keyring === null ? 0 : Math.max(0, clock.wallMs() - keyring.newest.createdMs) / 1000;
     });

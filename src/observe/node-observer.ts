@@ -56,7 +56,9 @@ export class LoggingObserver implements NodeObserver {
   }
 
   state(state: ServerState, missing: readonly string[]): void {
-    this.parts.log.info('server.state', { state, missing });
+    const { metrics, log } = this.parts;
+    metrics.missing = missing;
+    log.info('server.state', { state, missing });
   }
 
   fell(shard: number, error: unknown, cause: Cause | null): void {

@@ -1,7 +1,7 @@
 import type { Fact } from '../core/facts.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import type { Cause, Observer } from '../ports/observer.ts';
-import { fieldsOf, type Log, type LogFields } from './log.ts';
+import { fieldsOf, type Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /**
@@ -92,7 +92,7 @@ export class FactObserver implements Observer {
 }
 
 /** What somebody was let do. */
-const allowed = (cause: Cause | null): LogFields => (cause === null ? {} : { ...fieldsOf(cause), decision: 'allowed' });
+const allowed = (cause: Cause | null) => (cause === null ? {} : ({ ...fieldsOf(cause), decision: 'allowed' } as const));
 
 /**
  * How far out of order a delivery was (LE1): the available messages of its topic that stood before it. 0 unless the order was broken;

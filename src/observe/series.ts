@@ -1,4 +1,5 @@
 import type { Metric, Registry } from 'prom-client';
+import { type LabelOf, METRICS, type MetricName, type MetricOf } from './metric-table.ts';
 
 /**
  * Metrics as typed-array slots: counting costs an addition, the text is made when someone scrapes. Label values are
@@ -6,7 +7,7 @@ import type { Metric, Registry } from 'prom-client';
  */
 interface Value {
   readonly metricName?: string;
-  readonly labels: Record<string, string | number>;
+  readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
 }
 
@@ -97,12 +98,43 @@ export class Histogram {
   }
 }
 
-/** Values read from the living state when someone scrapes. */
-export function gauge(registry: Registry, name: string, help: string, values: () => Value[]): void {
-  register(registry, name, help, 'gauge', values);
+/** A value of a series, with exactly the labels that its row has. */
+interface Labelled<N extends MetricName> {
+  readonly labels: Readonly<Record<LabelOf<N>, string | number>>;
+  readonly value: number;
 }
 
-/** The same of what only grows, and is counted elsewhere. */
-export function counter(registry: Registry, name: string, help: string, values: () => Value[]): void {
-  register(registry, name, help, 'counter', values);
+/** Makes the series of the table, `prefix` before their names. */
+export class SeriesMaker {
+  private readonly registry: Registry;
+  private readonly prefix: string;
+
+  constructor(registry: Registry, prefix: string) {
+    this.registry = registry;
+    this.prefix = prefix;
+  }
+
+  /** `values`: of each label all that it may have. */
+  counters<N extends MetricOf<'counter'>>(name: N, values: Readonly<Record<LabelOf<N>, readonly string[]>>): Counters {
+    return new Counters(this.registry, this.prefix + name, METRICS[name].help, values);
+  }
+
+  histogram(name: MetricOf<'histogram'>, edges: readonly number[]): Histogram {
+    return new Histogram(this.registry, this.prefix + name, METRICS[name].help, edges);
+  }
+
+  /** Values read from the living state when someone scrapes. */
+  gauge<N extends MetricOf<'gauge'>>(name: N, values: () => Labelled<N>[]): void {
+    register(this.registry, this.prefix + name, METRICS[name].help, 'gauge', values);
+  }
+
+  /** The same of one value without labels. */
+  figure(name: MetricOf<'gauge'>, value: () => number): void {
+    register(this.registry, this.prefix + name, METRICS[name].help, 'gauge', () => [{ labels: {}, value: value() }]);
+  }
+
+  /** The same of what only grows, and is counted elsewhere. */
+  counter<N extends MetricOf<'counter'>>(name: N, values: () => Labelled<N>[]): void {
+    register(this.registry, this.prefix + name, METRICS[name].help, 'counter', values);
+  }
 }

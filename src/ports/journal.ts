@@ -31,7 +31,7 @@ export type Found =
   | 'lost';
 
 /** What is wanting in a backend, so that sends are to be refused (journal rule 5). */
-export type Lack = 'disk_space' | 'descriptors' | 'memory';
+export type Lack = 'disk_space' | 'descriptors' | 'system_memory';
 export type Condition = Lack | 'connection';
 
 /** One sequence of appends, of one term. One append is outstanding at a time. */

@@ -75,7 +75,7 @@ export class DescriptorBudget {
   }
 }
 
-function descriptorsInUse(): number {
+export function descriptorsInUse(): number {
   try {
     return readdirSync('/proc/self/fd').length;
   } catch {

@@ -26,6 +26,8 @@ export interface Listeners {
   /** The path of the Unix socket, or null. */
   readonly uds: string | null;
   readonly connections: () => number;
+  /** So many are let in at once. */
+  readonly connectionsMax: () => number;
   /** The pipeline answers from now on; before, every request is told that the server is starting. */
   serve(pipeline: Pipeline, dispatch: DispatchMode): void;
   /** Tries other settings. @returns what takes them into use, which cannot fail; @throws ConfigError, and nothing has changed */
@@ -106,6 +108,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
     metrics: scrape.address,
     uds: settings.uds,
     connections: () => doors.connections,
+    connectionsMax: () => descriptors.connections(inForce.max_connections),
     serve: (pipeline, dispatch) => doors.serve(pipeline, dispatch),
     prepare,
     drain: () => close([http, ...unix], inForce.drain_deadline),

@@ -18,7 +18,7 @@ import { ClockWatch } from '../observe/clock-watch.ts';
 import { KeyWatch } from '../observe/key-watch.ts';
 import type { Log } from '../observe/log.ts';
 import type { DroppedLines } from '../observe/log-output.ts';
-import { Metrics } from '../observe/metrics.ts';
+import { Metrics, type ProcessUse } from '../observe/metrics.ts';
 import { LoggingObserver } from '../observe/node-observer.ts';
 import { systemRandom, systemTime } from '../platform/system.ts';
 import type { TimeSource } from '../ports/clock.ts';
@@ -26,7 +26,7 @@ import { type Claim, isClaim, type Unclaimed } from '../ports/journal.ts';
 import { ServiceClock } from '../service/service-clock.ts';
 import { TraceFile } from '../trace/file.ts';
 import { askOverHttp, VERIFIER_SOCKETS_MAX } from '../verifier/http.ts';
-import { DescriptorBudget } from './descriptors.ts';
+import { DescriptorBudget, descriptorsInUse } from './descriptors.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { type OpenedStore, openStore } from './store.ts';
 import { Waker } from './waker.ts';
@@ -96,6 +96,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     ROUTES.map((route) => route.path),
     settings.topic_classes,
     settings.ready_shards,
+    settings.metrics_prefix ?? '',
   );
   metrics.watchLog(options.droppedLines ?? (() => NOTHING_DROPPED));
   const accessLog = new AccessLog(metrics, log);
@@ -103,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   const listeners = await openListeners({
     ...{ settings, descriptors, log, accessLog, newSession: freshSession, metrics: registry },
   });
+  metrics.watchProcess(() => processUse(descriptors, listeners.connectionsMax()));
   log.info('server.starting', { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds ?? undefined });
   try {
     // A signal is heard in a turn of the event loop, of which the start may not have had any.
@@ -114,6 +116,16 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     throw error;
   }
 }
+
+const STARTED_S = Date.now() / 1000 - process.uptime();
+/** What the process takes of the machine at the moment. */
+const processUse = ({ limit }: DescriptorBudget, connectionsMax: number): ProcessUse => ({
+  openDescriptors: descriptorsInUse(),
+  descriptorsMax: Number.isFinite(limit) ? limit : 0,
+  residentBytes: process.memoryUsage.rss(),
+  startedS: STARTED_S,
+  connectionsMax,
+});
 
 const NEVER = new AbortController().signal;
 const NOTHING_DROPPED: DroppedLines = { decisions: 0, others: 0 };

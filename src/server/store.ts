@@ -31,7 +31,7 @@ export interface StoreOptions {
 const LACKING: Readonly<Record<Lack, string>> = {
   disk_space: 'the disk is full, or the quota of its user is used up',
   descriptors: 'no file can be opened, for all descriptors are in use',
-  memory: 'the system has no memory to open a file',
+  system_memory: 'the system has no memory to open a file',
 };
 
 /** @throws ConfigError, FolderError, JournalRefused, or the reason of `ended` */

@@ -37,18 +37,15 @@ const ask = (proxy: RealProxy, token: string, body: Buffer | string): Promise<st
     asked.end(body);
   });
 
-/** What the page tells operators to write: directives of a location of nginx, and those of haproxy's defaults. */
-const PAGE = readFileSync('docs/operations.md', 'utf8');
-const [, location = ''] = /```nginx[\s\S]*?location \/ \{\n([\s\S]*?)\n {2}\}/.exec(PAGE) ?? [];
-const [, defaults = ''] = /```haproxy\ndefaults\n([\s\S]*?)\nbackend/.exec(PAGE) ?? [];
-const linesOf = (text: string): string[] => text.split('\n').map((line) => line.replace(/ *#.*$/, '').trim());
-const SHOWN_NGINX = linesOf(location).filter((line) => !line.startsWith('proxy_pass'));
-const SHOWN_HAPROXY = linesOf(defaults).filter((line) => line !== 'mode http');
+/** What the page tells operators to write. */
+const PAGE = readFileSync('docs/proxies.md', 'utf8');
+const [, SHOWN_NGINX = ''] = /```nginx\n([\s\S]*?)```/.exec(PAGE) ?? [];
+const [, SHOWN_HAPROXY = ''] = /```haproxy\n([\s\S]*?)```/.exec(PAGE) ?? [];
 
 const HTTP_1_1 = ['proxy_http_version 1.1;', 'proxy_set_header Connection "";'];
 const PROXIES = {
-  'nginx as in docs/operations.md': (at: string, port: number) => RealProxy.nginx(at, port, SHOWN_NGINX),
-  'haproxy as in docs/operations.md': (at: string, port: number) => RealProxy.haproxy(at, port, SHOWN_HAPROXY),
+  'nginx as in docs/proxies.md': (at: string, port: number) => RealProxy.nginxOf(at, port, SHOWN_NGINX),
+  'haproxy as in docs/proxies.md': (at: string, port: number) => RealProxy.haproxyOf(at, port, SHOWN_HAPROXY),
   'nginx, HTTP/1.1': (at: string, port: number) => RealProxy.nginx(at, port, HTTP_1_1),
   'haproxy that shares connections': (at: string, port: number) => RealProxy.haproxy(at, port, ['http-reuse always']),
   'haproxy that waits for the whole request': (at: string, port: number) =>

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { REJECTED_REASONS } from '../../src/observe/metrics.ts';
+import { REJECTED_REASONS } from '../../src/observe/metric-table.ts';
 import { TestServer } from '../support/server.ts';
 
 /** All series of a scrape by name with labels. */

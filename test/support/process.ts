@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import { unlistedOn } from './log-lines.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PROGRAM = resolve(ROOT, 'dist/mailbox.js');
@@ -53,6 +54,8 @@ export class MailboxProcess {
         groups.delete(this.child.pid as number);
         const unlisted = this.out.split('\n').find((line) => line.includes('"event":"answer.unlisted"'));
         if (unlisted !== undefined) reject(new Error(`an answer that is not in the contract: ${unlisted}`));
+        const unknown = args[0] === 'serve' ? new Set(linesIn(this.out).flatMap(unlistedOn)) : new Set();
+        if (unknown.size > 0) reject(new Error(`not in src/observe/events.ts: ${[...unknown]}`));
         resolve({ code, out: this.out, err: this.err });
       });
     });
@@ -85,6 +88,10 @@ export class MailboxProcess {
     return JSON.parse(find() as string);
   }
 }
+
+/** Whole log lines; the last may be cut off. */
+const linesIn = (out: string): Record<string, unknown>[] =>
+  out.split('\n').flatMap((line) => (/^\{"ts":.*\}$/.test(line) ? [JSON.parse(line)] : []));
 
 export const run = (args: readonly string[], env: Record<string, string> = {}): Promise<Finished> =>
   new MailboxProcess(args, env).finished;

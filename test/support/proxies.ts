@@ -42,6 +42,13 @@ export class RealProxy {
 
   /** nginx in `folder`; `lines` go into its location. */
   static nginx(folder: string, upstreamPort: number, lines: readonly string[]): Promise<RealProxy> {
+    const server = `upstream mailbox { server 127.0.0.1:9410; keepalive 4; }
+server { listen 8080; client_max_body_size 8m; location / { proxy_pass http://mailbox; ${lines.join(' ')} } }`;
+    return RealProxy.nginxOf(folder, upstreamPort, server);
+  }
+
+  /** nginx as a page shows it: what goes into `http`, on port 8080, before a server on 9410. Its address becomes a socket in `folder`. */
+  static nginxOf(folder: string, upstreamPort: number, shown: string): Promise<RealProxy> {
     mkdirSync(folder);
     const at = (name: string): string => join(folder, name);
     const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${at(kind)};`);
@@ -49,17 +56,14 @@ export class RealProxy {
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 events {}
 http {
-  access_log off; client_max_body_size 8m; ${kept.join(' ')}
-  upstream mailbox { server 127.0.0.1:${upstreamPort}; keepalive 4; }
-  server { listen unix:${at('socket')}; location / { proxy_pass http://mailbox; ${lines.join(' ')} } }
+  access_log off; ${kept.join(' ')}
+  ${moved(shown, upstreamPort, 'listen 8080', `listen unix:${at('socket')}`)}
 }`;
     writeFileSync(at('nginx.conf'), conf);
     return new RealProxy(at('socket'), 'nginx', ['-e', 'stderr', '-c', at('nginx.conf')]).started();
   }
 
   static haproxy(folder: string, upstreamPort: number, lines: readonly string[]): Promise<RealProxy> {
-    mkdirSync(folder);
-    const at = (name: string): string => join(folder, name);
     const conf = `defaults
   mode http
   timeout connect 5s
@@ -67,12 +71,19 @@ http {
   timeout server 30s
   ${lines.join('\n  ')}
 frontend in
-  bind unix@${at('socket')}
+  bind :8080
   default_backend mailbox
 backend mailbox
-  server one 127.0.0.1:${upstreamPort}
+  server one 127.0.0.1:9410
 `;
-    writeFileSync(at('haproxy.cfg'), conf);
+    return RealProxy.haproxyOf(folder, upstreamPort, conf);
+  }
+
+  /** haproxy as a page shows it, with the same two addresses. */
+  static haproxyOf(folder: string, upstreamPort: number, shown: string): Promise<RealProxy> {
+    mkdirSync(folder);
+    const at = (name: string): string => join(folder, name);
+    writeFileSync(at('haproxy.cfg'), moved(shown, upstreamPort, 'bind :8080', `bind unix@${at('socket')}`));
     return new RealProxy(at('socket'), 'haproxy', ['-db', '-f', at('haproxy.cfg')]).started();
   }
 
@@ -80,4 +91,12 @@ backend mailbox
     this.child.kill('SIGTERM');
     await this.ended;
   }
+}
+
+/** @throws Error where the page has other addresses: then it would not be tried as it is shown */
+function moved(shown: string, upstreamPort: number, front: string, socket: string): string {
+  const parts = [front, '127.0.0.1:9410'];
+  const missing = parts.find((part) => shown.split(part).length !== 2);
+  if (missing !== undefined) throw new Error(`${missing} is to be there once: ${shown}`);
+  return shown.replace(front, socket).replace('127.0.0.1:9410', `127.0.0.1:${upstreamPort}`);
 }

@@ -6,6 +6,7 @@ import type { DispatchMode } from '../../src/http/dispatch.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { type Running, type ServerOptions, startServer } from '../../src/server/main.ts';
 import { LineReader } from './lines.ts';
+import { unlistedOn } from './log-lines.ts';
 
 export interface Answer {
   readonly status: number;
@@ -55,11 +56,13 @@ export class TestServer {
     return new TestServer(running, keyring, lines, config.settings.tls_cert !== null);
   }
 
-  /** @throws Error when an answer was none that the contract lists for its route */
+  /** @throws Error when an answer was none that the contract lists for its route, or a line none of the table of log events */
   async stop(): Promise<void> {
     await this.running.stop();
     const unlisted = this.lines.filter(({ event }) => event === 'answer.unlisted');
     if (unlisted.length > 0) throw new Error(`not in the contract: ${JSON.stringify(unlisted)}`);
+    const unknown = new Set(this.lines.flatMap(unlistedOn));
+    if (unknown.size > 0) throw new Error(`not in src/observe/events.ts: ${[...unknown]}`);
   }
 
   /** A capability good for an hour with a wide quota, unless the caveats say otherwise. */
