@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -79,14 +80,11 @@ export async function main(url: string, capability: string): Promise<string[]> {
   return texts;
 }
 `;
-/** Runs it where Node's own globals are gone before it is loaded. */
-const WITHOUT_NODE = `
-const [url, capability] = process.argv.slice(2);
-const tell = console.log;
-for (const name of ['Buffer', 'process', 'setImmediate', 'global']) delete globalThis[name];
-const { main } = await import('./page.bundle.mjs');
-tell(JSON.stringify(await main(url, capability)));
-`;
+/** What a page has, of what the client may use. */
+const OF_A_PAGE = {
+  ...{ fetch, AbortController, AbortSignal, TextEncoder, TextDecoder, URL, URLSearchParams, crypto, atob, performance },
+  ...{ setTimeout, clearTimeout, queueMicrotask },
+};
 
 describe('package', () => {
   let project = '';
@@ -109,7 +107,6 @@ describe('package', () => {
     writeFileSync(join(project, 'wrong.ts'), WRONG);
     writeFileSync(join(project, 'requiring.cts'), REQUIRING);
     writeFileSync(join(project, 'page.ts'), PAGE);
-    writeFileSync(join(project, 'without-node.mjs'), WITHOUT_NODE);
   });
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -154,15 +151,26 @@ describe('package', () => {
     expect(compile(['page.ts'], ...IN_PAGE)).toBe('');
     const bundled = await build({
       entryPoints: [join(project, 'page.ts')],
-      ...{ bundle: true, format: 'esm', platform: 'browser', minify: true, metafile: true, legalComments: 'none' },
-      outfile: join(project, 'page.bundle.mjs'),
+      ...{
+        bundle: true,
+        format: 'iife',
+        globalName: 'page',
+        platform: 'browser',
+        minify: true,
+        metafile: true,
+        legalComments: 'none',
+      },
+      outfile: join(project, 'page.bundle.js'),
     });
     const inputs = Object.keys(bundled.metafile.inputs).map((path) => path.slice(path.lastIndexOf('/') + 1));
     expect(inputs.toSorted()).toEqual(['client.browser.js', 'page.ts']);
-    const text = readFileSync(join(project, 'page.bundle.mjs'));
+    const text = readFileSync(join(project, 'page.bundle.js'));
     expect(text.toString()).not.toMatch(/\bBuffer\b|\bnode:|\brequire\(/);
     const server = await TestServer.start();
-    expect(await runIn(server, 'without-node.mjs')).toEqual(['from a page']);
+    const { main } = runInNewContext(`${text}; page`, OF_A_PAGE) as {
+      main(url: string, cap: string): Promise<string[]>;
+    };
+    expect([...(await main(server.url, server.capability))]).toEqual(['from a page']);
     await server.stop();
 
     const [, whole, packed] =
