@@ -32,6 +32,12 @@ const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'ut
 const external = Object.keys(dependencies).filter((name) => name !== 'typebox');
 
 const node = { bundle: true, platform: 'node', format: 'esm', target: 'node20', logLevel: 'warning' };
+const browser = { platform: 'browser', target: 'es2022' };
+/** The name of an error's class is for its readers. */
+const client = (format, outdir) => ({
+  ...{ ...node, format, sourcemap: true, keepNames: true, outdir },
+  outExtension: { '.js': format === 'cjs' ? '.cjs' : '.js' },
+});
 const programs = (outdir) => [
   {
     ...node,
@@ -41,8 +47,11 @@ const programs = (outdir) => [
     sourcemap: true,
     outdir,
   },
-  // What `import 'svc-mailbox'` loads; its types are made beside it (`npm run types`).
-  { ...node, entryPoints: { client: 'src/client/index.ts' }, external, sourcemap: true, outdir },
+  // What `import 'svc-mailbox'` and `require` load, in Node and elsewhere; its types are made beside it (`npm run types`).
+  ...['esm', 'cjs'].flatMap((format) => [
+    { ...client(format, outdir), entryPoints: { client: 'src/client/index.ts' }, external },
+    { ...client(format, outdir), entryPoints: { 'client.browser': 'src/client/browser.ts' }, ...browser },
+  ]),
   {
     // A text each, with everything in it: `src/journal/loaded-program.ts`.
     ...node,

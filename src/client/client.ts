@@ -1,11 +1,12 @@
 import type { AnswerOf, BodyOf, RequestOf } from '../api/types.ts';
-import type { PublicJwk } from '../integrity/signature.ts';
-import { APP_PROTO } from '../wire/frame.ts';
-import { errorOf, MailboxError, noMailbox, objectIn, retryAfterMsOf, type Wait } from './error.ts';
-import { framesOf, OAP_TYPE, receivedIn, resultsIn, sentIn, type UnitBody } from './frames.ts';
+import { errorOf, noMailbox, objectIn } from './error.ts';
+import { APP, framesOf, receivedIn, resultsIn, sentIn, type UnitBody } from './frames.ts';
 import { linesOf } from './lines.ts';
+import { eachOf } from './pages.ts';
+import { type ClientOptions, Transport } from './transport.ts';
 import type {
   AckResult,
+  DeadLetter,
   DeadLetterQuery,
   DeadLetters,
   Envelope,
@@ -14,6 +15,7 @@ import type {
   Lease,
   NackBody,
   NackResult,
+  PublicJwk,
   PurgeBody,
   Received,
   RecvBody,
@@ -27,180 +29,133 @@ import type {
   TopicStats,
 } from './types.ts';
 
-const JSON_BODY = { 'content-type': 'application/json' };
-const FLAG_200 = { 'x-idempotency-mode': '200-flag' };
+const FLAG_200 = { headers: { 'x-idempotency-mode': '200-flag' } };
 interface Results<T> {
   readonly results: readonly T[];
 }
-
-export interface ClientOptions {
-  readonly url: string;
-  readonly capability: string;
-  /** Tries of a request that is safe to repeat, default 5. */
-  readonly attempts?: number;
-  readonly backoffBaseMs?: number;
-  readonly backoffMaxMs?: number;
-  /** Longest that a request waits altogether to be tried again; what would take longer fails at once. Default: no bound. */
-  readonly retryForMs?: number;
-  /** Called before each such wait. */
-  readonly onWait?: (wait: Wait) => void;
-  /** For tests. */
-  readonly fetch?: typeof fetch;
-  readonly wait?: (ms: number) => Promise<void>;
-  readonly random?: () => number;
+/** A request that may be given up: what the server does with it then is not known. */
+interface Leaving {
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The typed client of the HTTP interface (`docs/protocol.md`). Needs a `fetch`, nothing else. */
 export class MailboxClient {
-  private readonly options: ClientOptions;
+  protected readonly transport: Transport;
 
   constructor(options: ClientOptions) {
-    this.options = options;
+    this.transport = new Transport(options);
   }
 
   /** Safe to repeat: the idem_key makes a second try the same send. A duplicate is a success. */
   send(body: SendBody): Promise<Sent> {
-    return this.retrying(() => this.post('/v1/send', body, FLAG_200));
+    return this.transport.retrying(() => this.transport.post('/v1/send', body, FLAG_200));
   }
   /** At most 256, one result each, in order; some may be refused. */
   async sendBatch(messages: readonly SendBody[]): Promise<readonly SendResult[]> {
-    const answer = await this.retrying(() => this.post<Results<SendResult>>('/v1/send/batch', { messages }, FLAG_200));
+    const answer = await this.transport.retrying(() =>
+      this.transport.post<Results<SendResult>>('/v1/send/batch', { messages }, FLAG_200),
+    );
     return answer.results;
   }
   /** As `sendBatch`, in frames: payloads go as they are, up to about 1 MiB together. */
-  async sendFrames(messages: readonly FrameMessage[]): Promise<readonly SendResult[]> {
-    const units = messages.map(({ payload, ...json }): UnitBody => ({ json, payload }));
-    const body = framesOf(APP_PROTO.send, units);
-    return resultsIn(await this.retrying(() => this.postFrames('/v1/send', body, FLAG_200)));
+  sendFrames(messages: readonly FrameMessage[]): Promise<readonly SendResult[]> {
+    return this.transport.retrying(() => this.sendFramesOnce(messages));
+  }
+  /** The same, tried once: whoever repeats it repeats the same keys. */
+  sendFramesOnce(messages: readonly FrameMessage[], { signal }: Leaving = {}): Promise<readonly SendResult[]> {
+    const body = framesOf(APP.send, messages.map(unitOf));
+    const read = (response: Response) => resultsIn(response, messages.length);
+    return this.transport.postFrames('/v1/send', body, read, { ...FLAG_200, signal });
   }
   /** As `send`, in a frame: the payload goes as it is, up to about 1 MiB. */
-  sendBytes({ payload, ...json }: FrameMessage): Promise<Sent> {
-    const body = framesOf(APP_PROTO.send, [{ json, payload }]);
-    return this.retrying(async () => sentIn(await this.postFrames('/v1/send', body, FLAG_200)));
+  sendBytes(message: FrameMessage): Promise<Sent> {
+    const body = framesOf(APP.send, [unitOf(message)]);
+    return this.transport.retrying(() => this.transport.postFrames('/v1/send', body, sentIn, FLAG_200));
   }
+  /** Not tried again by itself: messages of an answer that is lost come back when their leases are over. */
   recv(body: RecvBody): Promise<Received> {
-    return this.post('/v1/recv', body);
+    return this.transport.post('/v1/recv', body, { waitMs: body.wait_ms ?? 0 });
   }
-  async recvFrames(body: RecvBody): Promise<FramesReceived> {
-    return receivedIn(await this.postFrames('/v1/recv', framesOf(APP_PROTO.recv, [{ json: body }])));
+  recvFrames(body: RecvBody, { signal }: Leaving = {}): Promise<FramesReceived> {
+    const frames = framesOf(APP.recv, [{ json: body }]);
+    return this.transport.postFrames('/v1/recv', frames, receivedIn, { signal, waitMs: body.wait_ms ?? 0 });
   }
   /**
    * Messages as they come, until there are `max_messages`, nothing came for `wait_ms`, the caller has enough or `signal`
    * says so. @throws MailboxError when the server ends it, as it does when it drains or the capability ends
    */
-  async *stream(body: StreamBody, signal?: AbortSignal): AsyncGenerator<Envelope> {
+  stream(body: StreamBody, signal?: AbortSignal): AsyncGenerator<Envelope> {
+    return this.lines('POST', '/v1/recv/stream', body, signal);
+  }
+  ack(msgId: string, receipt: string): Promise<AnswerOf<'ack'>> {
+    return this.transport.retrying(() => this.transport.post(`/v1/ack/${msgId}`, { receipt }));
+  }
+  ackBatch(acks: readonly Lease[]): Promise<readonly AckResult[]> {
+    return this.transport.retrying(() => this.ackBatchOnce(acks));
+  }
+  /** The same, tried once: it may be said again, which changes nothing where it was done. */
+  async ackBatchOnce(acks: readonly Lease[]): Promise<readonly AckResult[]> {
+    return (await this.transport.post<Results<AckResult>>('/v1/ack/batch', { acks })).results;
+  }
+  nack(msgId: string, body: NackBody): Promise<AnswerOf<'nack'>> {
+    return this.transport.retrying(() => this.transport.post(`/v1/nack/${msgId}`, body));
+  }
+  nackBatch(nacks: readonly BodyOf<'nack_item'>[]): Promise<readonly NackResult[]> {
+    return this.transport.retrying(() => this.nackBatchOnce(nacks));
+  }
+  async nackBatchOnce(nacks: readonly BodyOf<'nack_item'>[]): Promise<readonly NackResult[]> {
+    return (await this.transport.post<Results<NackResult>>('/v1/nack/batch', { nacks })).results;
+  }
+  extend(msgId: string, body: RequestOf<'extend'>): Promise<AnswerOf<'extend'>> {
+    return this.transport.post(`/v1/extend/${msgId}`, body);
+  }
+  stats(topic: string): Promise<TopicStats> {
+    return this.transport.get('/v1/stats', { topic });
+  }
+  deadLetters(query: DeadLetterQuery): Promise<DeadLetters> {
+    return this.transport.get('/v1/dlq', query);
+  }
+  /** All of them, page by page as they are gone through. */
+  eachDeadLetter(query: DeadLetterQuery): AsyncGenerator<DeadLetter, void, undefined> {
+    const ask = (cursor = query.cursor) => this.deadLetters(cursor === undefined ? query : { ...query, cursor });
+    return eachOf(ask, (page) => page.dead_letters);
+  }
+  reprocess(body: ReprocessBody): Promise<Reprocessed> {
+    return this.transport.post('/v1/dlq/reprocess', body);
+  }
+  purge(body: PurgeBody): Promise<AnswerOf<'purge'>> {
+    return this.transport.post('/v1/dlq/purge', body);
+  }
+  revoke(body: RevokeBody): Promise<AnswerOf<'revoke'>> {
+    return this.transport.post('/v1/admin/revoke', body);
+  }
+
+  /** Keys that sign envelopes, for `verifyEnvelope`. Fetched once over a channel you trust, and pinned. */
+  async keys(): Promise<readonly PublicJwk[]> {
+    return (await this.transport.get<{ keys: readonly PublicJwk[] }>('/v1/keys', {})).keys;
+  }
+
+  /** An answer of lines, each an object, for as long as it lasts. @throws MailboxError when the server ends it with one */
+  private async *lines<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    body: object | null,
+    signal?: AbortSignal,
+  ): AsyncGenerator<T> {
     const leaving = new AbortController();
     const either = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
     try {
-      const response = await this.request('POST', '/v1/recv/stream', JSON.stringify(body), JSON_BODY, either);
+      const response = await this.transport.lines(method, path, body, either);
       for await (const line of linesOf(response)) {
         const value = objectIn(line);
         if (value === null) throw noMailbox(response.status);
         if ('code' in value) throw errorOf(response.status, value);
-        yield value as unknown as Envelope;
+        yield value as T;
       }
     } finally {
       leaving.abort();
     }
   }
-  ack(msgId: string, receipt: string): Promise<AnswerOf<'ack'>> {
-    return this.retrying(() => this.post(`/v1/ack/${msgId}`, { receipt }));
-  }
-  async ackBatch(acks: readonly Lease[]): Promise<readonly AckResult[]> {
-    return (await this.retrying(() => this.post<Results<AckResult>>('/v1/ack/batch', { acks }))).results;
-  }
-  nack(msgId: string, body: NackBody): Promise<AnswerOf<'nack'>> {
-    return this.retrying(() => this.post(`/v1/nack/${msgId}`, body));
-  }
-  async nackBatch(nacks: readonly BodyOf<'nack_item'>[]): Promise<readonly NackResult[]> {
-    return (await this.retrying(() => this.post<Results<NackResult>>('/v1/nack/batch', { nacks }))).results;
-  }
-  extend(msgId: string, body: RequestOf<'extend'>): Promise<AnswerOf<'extend'>> {
-    return this.post(`/v1/extend/${msgId}`, body);
-  }
-  stats(topic: string): Promise<TopicStats> {
-    return this.get('/v1/stats', { topic });
-  }
-  deadLetters(query: DeadLetterQuery): Promise<DeadLetters> {
-    return this.get('/v1/dlq', query);
-  }
-  reprocess(body: ReprocessBody): Promise<Reprocessed> {
-    return this.post('/v1/dlq/reprocess', body);
-  }
-  purge(body: PurgeBody): Promise<AnswerOf<'purge'>> {
-    return this.post('/v1/dlq/purge', body);
-  }
-  revoke(body: RevokeBody): Promise<AnswerOf<'revoke'>> {
-    return this.post('/v1/admin/revoke', body);
-  }
-
-  /** Keys that sign envelopes, for `verifyEnvelope`. Fetched once over a channel you trust, and pinned. */
-  async keys(): Promise<readonly PublicJwk[]> {
-    return (await this.get<{ keys: readonly PublicJwk[] }>('/v1/keys', {})).keys;
-  }
-
-  private async get<T>(path: string, query: Readonly<Record<string, string>>): Promise<T> {
-    return this.read(await this.request('GET', `${path}?${new URLSearchParams(query)}`, null, {}));
-  }
-  private async post<T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
-    return this.read(await this.request('POST', path, JSON.stringify(body), { ...JSON_BODY, ...headers }));
-  }
-  /** @throws MailboxError when what answers is no mailbox */
-  private async read<T>(response: Response): Promise<T> {
-    const value = objectIn(await response.text());
-    if (value === null) throw noMailbox(response.status);
-    return value as T;
-  }
-  /** A refused unit is a result of its own; only what refuses the request as a whole throws. */
-  private async postFrames(path: string, body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> {
-    return this.request('POST', path, body, { 'content-type': OAP_TYPE, ...headers });
-  }
-
-  /** The response when it is good. @throws MailboxError */
-  private async request(
-    method: string,
-    path: string,
-    body: string | Uint8Array | null,
-    headers: Record<string, string>,
-    signal?: AbortSignal,
-  ): Promise<Response> {
-    const { url, capability } = this.options;
-    const init: RequestInit = { method, headers: { authorization: `Bearer ${capability}`, ...headers } };
-    if (body !== null) init.body = body as string;
-    if (signal !== undefined) init.signal = signal;
-    let response: Response;
-    try {
-      response = await (this.options.fetch ?? fetch)(new URL(path, url), init);
-    } catch (error) {
-      if (signal?.aborted === true) throw error;
-      const { cause, code } = error as { cause?: { code?: string }; code?: string };
-      throw new MailboxError(0, 'E_UNREACHABLE', `${url}: ${cause?.code ?? code ?? 'no answer'}`, {}, 0);
-    }
-    if (response.ok || response.headers.get('content-type') === OAP_TYPE) return response;
-    const corr = response.headers.get('x-corr-id');
-    const answer = { ...(corr === null ? {} : { corr_id: corr }), ...objectIn(await response.text()) };
-    throw errorOf(response.status, answer, retryAfterMsOf(response));
-  }
-
-  /** Exponential backoff with full jitter, and never sooner than the server asks for (D6). */
-  private async retrying<T>(attempt: () => Promise<T>): Promise<T> {
-    const { attempts = 5, backoffBaseMs = 100, backoffMaxMs = 10_000, random = Math.random } = this.options;
-    const wait = this.options.wait ?? ((ms: number) => new Promise((resolve) => setTimeout(resolve, ms)));
-    let leftMs = this.options.retryForMs ?? Number.POSITIVE_INFINITY;
-    for (let tried = 1; ; tried++) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!(error instanceof MailboxError) || !error.retryable || tried >= attempts) throw error;
-        const ms = error.retryAfterMs + random() * Math.min(backoffMaxMs, backoffBaseMs * 2 ** tried);
-        leftMs -= ms;
-        if (leftMs < 0 || ms > TIMER_MS_MAX) throw error;
-        this.options.onWait?.({ error, ms, leftMs });
-        await wait(ms);
-      }
-    }
-  }
 }
 
-/** Timers of Node that are longer go off at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+const unitOf = ({ payload, ...json }: FrameMessage): UnitBody => ({ json, payload });

@@ -20,6 +20,9 @@ export type NackResult = ResultOf<'nackBatch'>;
 export type ItemError = Extract<SendResult, { readonly code: unknown }>;
 export const isItemError = (result: object): result is ItemError => 'code' in result;
 
+/** An Ed25519 public key that signs envelopes (RFC 8037). */
+export type PublicJwk = AnswerOf<'keys'>['keys'][number];
+
 export type TopicStats = AnswerOf<'stats'>;
 export type DeadLetterQuery = RequestOf<'listDeadLetters'>;
 export type DeadLetters = AnswerOf<'listDeadLetters'>;

@@ -3,6 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { runInNewContext } from 'node:vm';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestServer } from '../support/server.ts';
 
@@ -41,6 +44,48 @@ await client.nack('id', { receipt: 'r', retry_after_ms: 'soon' });
 (await client.stats('t')).size;
 `;
 
+/** The same package by `require`, with its types, in a file of the other kind. */
+const REQUIRING = `
+import mailbox = require('svc-mailbox');
+const [url, capability] = process.argv.slice(2) as [string, string];
+const box = new mailbox.Mailbox({ url, capability });
+async function main(): Promise<void> {
+  const producer = box.producer({ topic: 't.cjs' });
+  const sent: mailbox.Accepted = await producer.send({ payload: 'hello', idemKey: 'k' });
+  const texts: string[] = [];
+  for await (const message of box.consume('t.cjs')) {
+    texts.push(message.text());
+    if (await message.ack()) break;
+  }
+  const error: unknown = await box.stats('other').catch((e: unknown) => e);
+  console.log(JSON.stringify({ duplicate: sent.duplicate, texts, scope: error instanceof mailbox.ScopeError }));
+}
+void main();
+`;
+/** And in a page: no types of Node, and at run time nothing that only Node has. */
+const PAGE = `
+import { Mailbox, type Message } from 'svc-mailbox';
+export async function main(url: string, capability: string): Promise<string[]> {
+  const box = new Mailbox({ url, capability });
+  const producer = box.producer({ topic: 't.page' });
+  await producer.enqueue({ payload: 'from a page' });
+  await producer.close();
+  const texts: string[] = [];
+  await new Promise<void>((done) => {
+    const consumer = box.consume('t.page', (message: Message) => {
+      texts.push(message.text());
+      void consumer.stop().then(done);
+    });
+  });
+  return texts;
+}
+`;
+/** What a page has, of what the client may use. */
+const OF_A_PAGE = {
+  ...{ fetch, AbortController, AbortSignal, TextEncoder, TextDecoder, URL, URLSearchParams, crypto, atob, performance },
+  ...{ setTimeout, clearTimeout, queueMicrotask },
+};
+
 describe('package', () => {
   let project = '';
   beforeAll(() => {
@@ -60,43 +105,82 @@ describe('package', () => {
     writeFileSync(join(project, 'package.json'), '{"type":"module"}');
     writeFileSync(join(project, 'main.ts'), CONSUMER);
     writeFileSync(join(project, 'wrong.ts'), WRONG);
+    writeFileSync(join(project, 'requiring.cts'), REQUIRING);
+    writeFileSync(join(project, 'page.ts'), PAGE);
   });
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-  /** What the compiler says of the project; it writes what there is of it all the same. */
-  function compile(): string {
+  /** What the compiler says of files of the project; it writes what there is of them all the same. */
+  function compile(files: readonly string[], ...more: readonly string[]): string {
     const program = join(ROOT, 'node_modules/typescript/bin/tsc');
-    const options = [
-      '--strict',
-      '--skipLibCheck',
-      '--module',
-      'nodenext',
-      '--target',
-      'es2022',
-      '--types',
-      'node',
-      '--outDir',
-      project,
-    ];
-    const { stdout } = spawnSync(process.execPath, [program, ...options, 'main.ts', 'wrong.ts'], { cwd: project });
+    const options = ['--strict', '--target', 'es2022', '--outDir', project, ...more];
+    const { stdout } = spawnSync(process.execPath, [program, ...options, ...files], { cwd: project });
     return stdout.toString();
+  }
+  const IN_NODE = ['--module', 'nodenext', '--types', 'node', '--skipLibCheck'];
+  const IN_PAGE = ['--module', 'esnext', '--moduleResolution', 'bundler', '--lib', 'es2022,dom'];
+
+  async function runIn(server: TestServer, file: string): Promise<unknown> {
+    const args = [join(project, file), server.url, server.capability];
+    return JSON.parse((await promisify(execFile)(process.execPath, args, { cwd: project })).stdout);
   }
 
   it('the client of the packed tarball: compiles by its types, which refuse what the contract does not have, and works', async () => {
-    const said = compile();
+    const said = compile(['main.ts', 'wrong.ts'], ...IN_NODE);
     expect(said).not.toContain('main.ts');
     expect(said).toMatch(/wrong\.ts\(4,.*'payload_b64' is missing/s);
     expect(said).toMatch(/wrong\.ts\(5,.*'string' is not assignable to type 'number'/s);
     expect(said).toMatch(/wrong\.ts\(6,.*'size' does not exist/s);
     expect(said.match(/error TS/g)).toHaveLength(3);
     const server = await TestServer.start();
-    const args = [join(project, 'main.js'), server.url, server.capability];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: project });
-    expect(JSON.parse(stdout)).toEqual({
+    expect(await runIn(server, 'main.js')).toEqual({
       ...{ same: true, attempt: 1, acked: true },
       ...{ failed: [false, true], code: 'E_CAP_SCOPE' },
     });
     await server.stop();
+  });
+
+  it('require gives the same as import, with types that are CommonJS (U1)', async () => {
+    expect(compile(['requiring.cts'], ...IN_NODE)).toBe('');
+    const server = await TestServer.start();
+    expect(await runIn(server, 'requiring.cjs')).toEqual({ duplicate: false, texts: ['hello'], scope: true });
+    await server.stop();
+  });
+
+  it('in a page: types without those of Node, one bundle without its globals or modules, of the size that docs/client.md says (U1)', async () => {
+    expect(compile(['page.ts'], ...IN_PAGE)).toBe('');
+    const bundled = await build({
+      entryPoints: [join(project, 'page.ts')],
+      ...{
+        bundle: true,
+        format: 'iife',
+        globalName: 'page',
+        platform: 'browser',
+        minify: true,
+        metafile: true,
+        legalComments: 'none',
+      },
+      outfile: join(project, 'page.bundle.js'),
+    });
+    const inputs = Object.keys(bundled.metafile.inputs).map((path) => path.slice(path.lastIndexOf('/') + 1));
+    expect(inputs.toSorted()).toEqual(['client.browser.js', 'page.ts']);
+    const text = readFileSync(join(project, 'page.bundle.js'));
+    expect(text.toString()).not.toMatch(/\bBuffer\b|\bnode:|\brequire\(/);
+    const server = await TestServer.start();
+    const { main } = runInNewContext(`${text}; page`, OF_A_PAGE) as {
+      main(url: string, cap: string): Promise<string[]>;
+    };
+    expect([...(await main(server.url, server.capability))]).toEqual(['from a page']);
+    await server.stop();
+
+    const [, whole, packed] =
+      /(\d+) kB minified, (\d+) kB with gzip/.exec(readFileSync(join(ROOT, 'docs/client.md'), 'utf8')) ?? [];
+    const sizes = [text.length, gzipSync(text, { level: 9 }).length].map((bytes) => bytes / 1000);
+    console.log(`bundle: ${sizes.join(' kB, ')} kB`);
+    for (const [i, said] of [whole, packed].entries()) {
+      expect(sizes[i]).toBeLessThan(Number(said) + 1);
+      expect(sizes[i]).toBeGreaterThan(Number(said) - 3);
+    }
   });
 
   it('nothing else of the package can be imported', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type ClientOptions, MailboxClient } from '../../src/client/client.ts';
+import { MailboxClient } from '../../src/client/client.ts';
 import { MailboxError } from '../../src/client/error.ts';
+import type { ClientOptions } from '../../src/client/transport.ts';
 import fc from '../support/properties.ts';
 
 const answer = (status: number, body: object, headers: Record<string, string> = {}): Response =>

@@ -100,9 +100,9 @@ const INNER = {
     packages: ['smol-toml'],
   },
   'src/client': {
-    is: 'the typed client',
-    may: ['spec', 'types of src/api', 'src/integrity', 'src/wire', 'src/ports'],
-    packages: [],
+    is: 'the typed client, consumers and producers; all but `index.ts` and `node*.ts` runs in browsers too',
+    may: ['spec', 'types of src/api'],
+    packages: ['@noble/hashes', '@napi-rs/blake-hash'],
   },
   'src/platform': {
     is: 'what the machine gives: clocks, chance and timers; files read without waiting for anybody; memory that nobody dumps; text made harmless to a terminal',
