@@ -68,7 +68,7 @@ export const PURGE_REASONS = ['admin', 'age', 'count'] as const;
 export type PurgeReason = (typeof PURGE_REASONS)[number];
 
 /** What a capability may be used for (wire: Capabilities). */
-export const OPS = ['send', 'recv', 'ack', 'nack', 'extend', 'stats', 'admin'] as const;
+export const OPS = ['send', 'recv', 'ack', 'nack', 'extend', 'stats', 'view', 'admin'] as const;
 export type Op = (typeof OPS)[number];
 
 /** Versions of the capability format, by the first field of the identifier (P2). */
