@@ -111,6 +111,9 @@ export const OP_OF: Readonly<Record<Exclude<Verb, 'batch'>, Op>> = {
   reprocess: 'admin',
   purge: 'admin',
   dlq_list: 'admin',
+  topics: 'view',
+  peek: 'view',
+  show: 'view',
   revoke: 'admin',
   stream: 'recv',
 };

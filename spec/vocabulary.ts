@@ -141,6 +141,8 @@ export const OUTCOMES = {
     retryable: true,
     reason: 'revocations',
   },
+  /** What a cursor says is of another process, or no longer remembered: whoever reads begins again. */
+  cursor_gone: { family: 'refused', status: 410, code: 'E_CURSOR_GONE', retryable: false },
 } as const satisfies Record<string, OutcomeRow>;
 export type Outcome = keyof typeof OUTCOMES;
 

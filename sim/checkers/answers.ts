@@ -59,6 +59,12 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
     case 'dlq_list':
     case 'stats':
       return admitted(ask.topic, situation) ?? only('BD2', 'ok');
+    case 'topics':
+      return quota(situation) ?? only('BD2', 'ok');
+    case 'peek':
+      return admitted(ask.topic, situation) ?? only('BD2', 'ok');
+    case 'show':
+      return quota(situation) ?? (situation.isDown(ask) ? DOWN : located(ask, situation) ? only('BD2', 'ok') : UNKNOWN);
     case 'revoke':
       return allowsTopic(situation.capability, 'mailbox.admin') ? only('RevokedProp', 'ok') : only('AU1', 'cap_scope');
   }
@@ -150,7 +156,7 @@ function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
 const OVER_QUOTA: readonly Outcome[] = ['quota'];
 const FULL = only('LE1', 'ok', 'saturated_inflight');
 
-function located({ msgId }: AckItem, { checker, capability }: Situation): boolean {
+function located({ msgId }: Pick<AckItem, 'msgId'>, { checker, capability }: Situation): boolean {
   const message = checker.messages.get(msgId);
   return message !== undefined && allowsTopic(capability, message.topic.name);
 }

@@ -14,6 +14,9 @@ export const OPS_OF: Readonly<Record<Request['verb'], readonly Op[]>> = {
   reprocess: ['admin'],
   purge: ['admin'],
   dlq_list: ['admin'],
+  topics: ['stats', 'view', 'admin'],
+  peek: ['view'],
+  show: ['view'],
 };
 
 /** The op that a verb is counted and told of as. */

@@ -17,6 +17,7 @@ type Step = (server: TestServer, seen: Answer[]) => Promise<Answer>;
 const message = { topic: 't', idem_key: 'k', payload_b64: 'aGVsbG8=' };
 const MSG = '01J8ZC4V2N6Q9R0S3T5W7X8Y1A';
 const admin = (server: TestServer) => ({ cap: server.cap('topic = t', 'op = admin') });
+const viewer = (server: TestServer) => ({ cap: server.cap('topic prefix t', 'op = view') });
 const leased = (seen: Answer[]) => seen.findLast((answer) => answer.body?.messages?.length > 0)?.body.messages[0];
 
 /** Each route, taken and refused in several ways. */
@@ -61,6 +62,12 @@ const STEPS: readonly [string, Step][] = [
   ['POST /v1/dlq/purge', (s) => s.post('/v1/dlq/purge', { topic: 't', older_than_ms: 0 }, admin(s))],
   ['POST /v1/admin/revoke denied', (s) => s.post('/v1/admin/revoke', { key_id: 'none', reason: '' }, admin(s))],
   ['GET /v1/stats', (s) => s.ask('GET', '/v1/stats?topic=t')],
+  ['GET /v1/topics', (s) => s.ask('GET', '/v1/topics?prefix=t&limit=1', undefined, viewer(s))],
+  ['GET /v1/topics of another cursor', (s) => s.ask('GET', '/v1/topics?prefix=t&cursor=x', undefined, viewer(s))],
+  ['GET /v1/messages', (s) => s.ask('GET', '/v1/messages?topic=t&include=payload', undefined, viewer(s))],
+  ['GET /v1/messages denied', (s) => s.ask('GET', '/v1/messages?topic=t')],
+  ['GET /v1/messages/{msg_id}', (s) => s.ask('GET', `/v1/messages/${MSG}`, undefined, viewer(s))],
+  ['GET /v1/feed', (s) => s.ask('GET', '/v1/feed?topic=none&after=now&wait_ms=0', undefined, viewer(s))],
   ['GET /v1/stats malformed', (s) => s.ask('GET', '/v1/stats?topic=T')],
   ['GET /nowhere', (s) => s.ask('GET', '/nowhere')],
   ['GET /v1/%73end', (s) => s.ask('GET', '/v1/%73end')],
@@ -69,8 +76,8 @@ const STEPS: readonly [string, Step][] = [
 /** What must be equal: everything but ids, receipts, hashes over them, and times. */
 function comparable({ status, headers, body }: Answer): unknown {
   const text = JSON.stringify(body)
-    .replace(/"(msg_id|corr_id|receipt|ts|hash_chain|dead_at)":"[^"]*"/g, '"$1":"-"')
-    .replace(/"(deadline_in_ms|oldest_ready_ms)":[0-9]+/g, '"$1":0');
+    .replace(/"(msg_id|corr_id|receipt|ts|hash_chain|dead_at|cursor)":"[^"]*"/g, '"$1":"-"')
+    .replace(/"(deadline_in_ms|oldest_ready_ms|until_in_ms)":[0-9]+/g, '"$1":0');
   const names = ['content-type', 'cache-control', 'retry-after', 'allow', 'connection'];
   return { status, text, headers: names.map((name) => [name, headers.get(name)]) };
 }
