@@ -115,7 +115,9 @@ const message = Type.Object(
     reason: nullable(Type.Enum([...DEAD_REASONS])),
     last_error: nullable(Type.String()),
     dead_at: nullable(moment),
-    until_in_ms: nullable(Type.Integer({ minimum: 0, description: 'to the end of its lease, or until it is given out again' })),
+    until_in_ms: nullable(
+      Type.Integer({ minimum: 0, description: 'to the end of its lease, or until it is given out again' }),
+    ),
     payload_bytes: nullable(count),
     payload_b64: Type.Optional(Type.String({ contentEncoding: 'base64' })),
   },
@@ -152,10 +154,9 @@ const streamLine = Type.Union(
   { description: 'A message; first the results of acks that rode along; last, where the server ends it, why' },
 );
 
-const feedLine = Type.Union(
-  [shared('Fact', fact), gap, Type.Object({ cursor }, closed), shared('Error', error)],
-  { description: 'A fact or a gap; a cursor alone first and as heartbeat; last, where the server ends it, why' },
-);
+const feedLine = Type.Union([shared('Fact', fact), gap, Type.Object({ cursor }, closed), shared('Error', error)], {
+  description: 'A fact or a gap; a cursor alone first and as heartbeat; last, where the server ends it, why',
+});
 
 /** Schemas that several answers share, by name. */
 export const COMPONENTS = {

@@ -10,8 +10,8 @@ import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from 
 import { isCoding } from './decompress.ts';
 import { HttpExchange, type ResponseWriter } from './exchange.ts';
 import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
-import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
 import { NdjsonFeedReader } from './formats/feed.ts';
+import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
 import { NdjsonReader } from './formats/stream.ts';
 import { OAP_TYPE } from './formats/units.ts';
 import { type Head, hasBody } from './head.ts';

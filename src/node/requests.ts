@@ -170,7 +170,8 @@ export class Requests {
     this.unwritten.add(entry);
     client.onWritten((nothing) => {
       this.unwritten.delete(entry);
-      if (nothing && leased.length > 0) this.release(exchange, holders[0] as Capability, { outcome: 'ok', deliveries: leased });
+      if (nothing && leased.length > 0)
+        this.release(exchange, holders[0] as Capability, { outcome: 'ok', deliveries: leased });
     });
   }
 

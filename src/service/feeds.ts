@@ -66,7 +66,8 @@ export class Feeds {
   add(feed: Feed, nowMs: number): Reply {
     const { recent } = this;
     const place = this.placeOf(feed.request.after);
-    if (place === 'malformed') return { outcome: 'schema', message: 'after: no cursor of this feed; leave it out to begin' };
+    if (place === 'malformed')
+      return { outcome: 'schema', message: 'after: no cursor of this feed; leave it out to begin' };
     if (place === 'gone') {
       const from = recent.cursorOf(recent.first - 1);
       return { outcome: 'cursor_gone', message: `after: no longer remembered; the oldest is after=${from}` };

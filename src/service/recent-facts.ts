@@ -129,7 +129,10 @@ export class RecentFacts {
   }
 
   /** What happened to a message, oldest first, and from where on that is all. Looks at each remembered fact once at most. */
-  of(msgId: string, shard: number): { readonly facts: Happened[]; readonly isComplete: boolean; readonly from: number } {
+  of(
+    msgId: string,
+    shard: number,
+  ): { readonly facts: Happened[]; readonly isComplete: boolean; readonly from: number } {
     const facts: Happened[] = [];
     for (let n = this.last; n >= this.first; n--) {
       const told = this.at(n);

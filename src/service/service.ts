@@ -8,7 +8,16 @@ import type { Drains } from './backpressure.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { DownShards, WhyDown } from './down-shards.ts';
 import { Feed, type FeedConsumer, Feeds } from './feeds.ts';
-import type { BatchItem, Caller, Delivery, FeedRequest, Reply, Request, StatsRequest, StreamRequest } from './messages.ts';
+import type {
+  BatchItem,
+  Caller,
+  Delivery,
+  FeedRequest,
+  Reply,
+  Request,
+  StatsRequest,
+  StreamRequest,
+} from './messages.ts';
 import type { Payloads } from './payload-budget.ts';
 import { Receiving } from './receiving.ts';
 import { Sending } from './sending.ts';

@@ -1,15 +1,7 @@
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import { factsOf, statsOf, viewOf } from './answers.ts';
-import type {
-  Caller,
-  MessageView,
-  PeekRequest,
-  Reply,
-  ShowRequest,
-  TopicStats,
-  TopicsRequest,
-} from './messages.ts';
+import type { Caller, MessageView, PeekRequest, Reply, ShowRequest, TopicStats, TopicsRequest } from './messages.ts';
 import type { Spine } from './spine.ts';
 
 /** Names, or messages, that one page looks at: a page may end before it is full, and says where to go on. */
