@@ -54,7 +54,7 @@ export class RecentFacts {
   private readonly open: Happened[][];
   private noted: Happened[] = [];
   /** Names the process in cursors: those of another one say nothing here. */
-  private process = '0';
+  private origin = '0';
 
   constructor(capacity: number, logs: number) {
     this.ring = new Array(capacity);
@@ -64,7 +64,7 @@ export class RecentFacts {
 
   /** The process began at this time of the wall clock. */
   began(wallMs: number): void {
-    this.process = Math.max(0, Math.floor(wallMs)).toString(36);
+    this.origin = Math.max(0, Math.floor(wallMs)).toString(36);
   }
 
   // ---- on their way
@@ -150,20 +150,20 @@ export class RecentFacts {
   // ---- cursors
 
   /** As cursors name it. */
-  get processName(): string {
-    return this.process;
+  get originName(): string {
+    return this.origin;
   }
 
   /** What is told after it begins with the fact of the next number. */
   cursorOf(n: number): string {
-    return `${this.process}-${n}`;
+    return `${this.origin}-${n}`;
   }
 
   /** The number that a cursor says. */
   placeOf(cursor: string): Place {
     const match = CURSOR.exec(cursor);
     if (match === null) return 'malformed';
-    if (match[1] !== this.process) return 'gone';
+    if (match[1] !== this.origin) return 'gone';
     const n = Number(match[2]);
     if (n > this.last) return 'malformed';
     return n + 1 < this.first ? 'gone' : n;

@@ -107,7 +107,7 @@ export class Viewing {
 
   private cursorOf({ topic, state }: PeekRequest, { shard }: ShardState, seq: number): string {
     const { recent, index } = this.spine;
-    return `m.${recent.processName}.${index.generationOf(shard)}.${seq}.${state ?? 'any'}.${topic}`;
+    return `m.${recent.originName}.${index.generationOf(shard)}.${seq}.${state ?? 'any'}.${topic}`;
   }
 
   /** The number that a cursor of a peek says; 0 for none. */
@@ -115,11 +115,11 @@ export class Viewing {
     if (cursor === null) return 0;
     const match = PEEK_CURSOR.exec(cursor);
     if (match === null) return malformed('cursor: not the `next` of a page of messages');
-    const [, process, generation, seq, ofState, ofTopic] = match;
+    const [, began, generation, seq, ofState, ofTopic] = match;
     if (ofTopic !== topic || ofState !== (state ?? 'any'))
       return malformed(`cursor: of another topic or state; ${AGAIN}`);
     const { recent, index } = this.spine;
-    if (process !== recent.processName || Number(generation) !== index.generationOf(shard))
+    if (began !== recent.originName || Number(generation) !== index.generationOf(shard))
       return { outcome: 'cursor_gone', message: `cursor: of before a restart; ${AGAIN}` };
     return Number(seq) <= lastSeq ? Number(seq) : malformed(`cursor: of no message here; ${AGAIN}`);
   }

@@ -53,6 +53,11 @@ class Bench {
     return found as unknown as Reply;
   }
 
+  pass(ms: number): void {
+    this.nowMs += ms;
+    this.service.tick(this.nowMs);
+  }
+
   sync(): void {
     for (; this.synced < this.appended.length; this.synced++) this.service.durable();
   }
@@ -254,7 +259,11 @@ describe('viewing', () => {
     expect(shown).toMatchObject({ isComplete: true, from: shown?.timeline[0]?.cursor });
     expect(JSON.stringify(shown)).not.toContain('receipt-');
     let charged = 0;
-    const stranger = { ...only('b'), charge: () => (charged++, 0) };
+    const charge = (): number => {
+      charged++;
+      return 0;
+    };
+    const stranger = { ...only('b'), charge };
     const refused = bench.ask({ verb: 'show', msgId }, stranger);
     const unknown = bench.ask({ verb: 'show', msgId: `${msgId.slice(0, -1)}Z` }, stranger);
     expect(charged).toBe(2);
@@ -305,7 +314,7 @@ describe('viewing', () => {
           if (what < 3) bench.send(topic, `k${n}`);
           const [lease] = what === 3 || what === 4 ? bench.lease(topic) : [];
           if (lease !== undefined && what === 4) bench.ask({ verb: 'ack', msgId: lease.msgId, receipt: lease.receipt });
-          if (what === 5) bench.service.tick((bench.nowMs += n * 100));
+          if (what === 5) bench.pass(n * 100);
           bench.sync();
         }
         // Something may be due: a look does not see to that either.
@@ -374,7 +383,7 @@ describe('viewing', () => {
     bench.service.tick(bench.nowMs);
     expect([brief.end, patient.end]).toEqual(['ok', null]);
     expect(bench.service.nextWakeMs()).toBeLessThanOrEqual(bench.nowMs + 1000);
-    bench.service.tick((bench.nowMs += 1000));
+    bench.pass(1000);
     expect(patient.end).toBe('ok');
     valid = false;
     bench.service.endWaiting(bench.nowMs);
@@ -401,9 +410,9 @@ describe('viewing', () => {
     bench.send('a', 'k2');
     expect(reader.told).toEqual(['sent k1']);
     waitMs = 0;
-    bench.service.tick((bench.nowMs += 499));
+    bench.pass(499);
     expect(reader.told).toEqual(['sent k1']);
-    bench.service.tick((bench.nowMs += 1));
+    bench.pass(1);
     expect(reader.told).toEqual(['sent k1', 'sent k2']);
   });
 });
