@@ -114,6 +114,9 @@ export const OP_OF: Readonly<Record<Exclude<Verb, 'batch'>, Op>> = {
   topics: 'view',
   peek: 'view',
   show: 'view',
+  redrive: 'admin',
+  redrive_show: 'admin',
+  redrive_cancel: 'admin',
   revoke: 'admin',
   stream: 'recv',
 };

@@ -65,6 +65,11 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
       return admitted(ask.topic, situation) ?? only('BD2', 'ok');
     case 'show':
       return quota(situation) ?? (situation.isDown(ask) ? DOWN : located(ask, situation) ? only('BD2', 'ok') : UNKNOWN);
+    case 'redrive':
+      return admitted(ask.topic, situation) ?? only('DL2', 'ok', 'saturated_redrives');
+    case 'redrive_show':
+    case 'redrive_cancel':
+      return quota(situation) ?? only('BD2', 'ok', 'not_found');
     case 'revoke':
       return allowsTopic(situation.capability, 'mailbox.admin') ? only('RevokedProp', 'ok') : only('AU1', 'cap_scope');
   }

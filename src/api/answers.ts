@@ -205,6 +205,23 @@ export const ANSWERS = {
     closed,
   ),
   reprocessed: Type.Object({ moved: count, skipped: count, failed: count }, closed),
+  redrive: Type.Object(
+    {
+      id: msg_id,
+      topic: Type.String(),
+      dry_run: Type.Boolean(),
+      state: Type.Enum(['running', 'done', 'cancelled', 'ended']),
+      moved: count,
+      skipped: count,
+      failed: count,
+      reasons: Type.Record(Type.String(), count),
+      failures: Type.Array(Type.Object({ msg_id, why: Type.String() }, closed)),
+      ended_by: nullable(Type.String({ description: 'the code and reason of what ended it before it was done' })),
+      started_at: moment,
+      ended_at: nullable(moment),
+    },
+    closed,
+  ),
   purged: Type.Object({ purged: count }, closed),
   stats,
   topics: Type.Object(

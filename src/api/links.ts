@@ -79,6 +79,18 @@ export const LINKS = {
     },
   },
   reprocess: receive(ASKED_TOPIC),
+  redrive: {
+    progress: {
+      operationId: 'redrive',
+      description: 'How far it is',
+      parameters: { redrive_id: '$response.body#/id' },
+    },
+    cancel: {
+      operationId: 'cancelRedrive',
+      description: 'Cancel it',
+      parameters: { redrive_id: '$response.body#/id' },
+    },
+  },
   topics: {
     next: {
       operationId: 'topics',

@@ -101,6 +101,18 @@ export const SCHEMAS = {
       msg_ids: Type.Optional(Type.Array(msgId, { minItems: 1, maxItems: REPROCESS_MAX })),
       reason: Type.Optional(reason),
       rate_per_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+      dry_run: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+  redrive: Type.Object(
+    {
+      topic,
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000_000 })),
+      msg_ids: Type.Optional(Type.Array(msgId, { minItems: 1, maxItems: REPROCESS_MAX })),
+      reason: Type.Optional(reason),
+      rate_per_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+      dry_run: Type.Optional(Type.Boolean()),
     },
     closed,
   ),

@@ -20,6 +20,7 @@ import type {
   PeekRequest,
   PurgeRequest,
   RecvRequest,
+  RedriveRequest,
   ReprocessRequest,
   SendRequest,
   StatsRequest,
@@ -147,8 +148,19 @@ export function reprocessOf(body: Body<'reprocess'>): ReprocessRequest {
     msgIds: body.msg_ids ?? null,
     reason: (body.reason as DeadReason | undefined) ?? null,
     ratePerS: body.rate_per_s ?? null,
+    dryRun: body.dry_run ?? false,
   };
 }
+
+export const redriveOf = (body: Body<'redrive'>): RedriveRequest => ({
+  verb: 'redrive',
+  topic: body.topic,
+  limit: body.limit ?? Number.POSITIVE_INFINITY,
+  msgIds: body.msg_ids ?? null,
+  reason: (body.reason as DeadReason | undefined) ?? null,
+  ratePerS: body.rate_per_s ?? null,
+  dryRun: body.dry_run ?? false,
+});
 
 export function purgeOf(body: Body<'purge'>): PurgeRequest {
   if ((body.msg_ids === undefined) === (body.older_than_ms === undefined)) {

@@ -17,6 +17,9 @@ export const OPS_OF: Readonly<Record<Request['verb'], readonly Op[]>> = {
   topics: ['stats', 'view', 'admin'],
   peek: ['view'],
   show: ['view'],
+  redrive: ['admin'],
+  redrive_show: ['admin'],
+  redrive_cancel: ['admin'],
 };
 
 /** The op that a verb is counted and told of as. */

@@ -37,7 +37,9 @@ export type Request =
   | StatsRequest
   | TopicsRequest
   | PeekRequest
-  | ShowRequest;
+  | ShowRequest
+  | RedriveRequest
+  | RedriveNamedRequest;
 
 export interface SendRequest {
   readonly verb: 'send';
@@ -97,6 +99,24 @@ export interface ReprocessRequest {
   readonly reason: DeadReason | null;
   /** At most so many a second, the answer coming with the last; null for all at once. */
   readonly ratePerS: number | null;
+  /** Says what would move, and moves nothing. */
+  readonly dryRun?: boolean;
+}
+/** A redrive as a task (`Redrives`). */
+export interface RedriveRequest {
+  readonly verb: 'redrive';
+  readonly topic: string;
+  /** Infinity for all. */
+  readonly limit: number;
+  readonly msgIds: readonly string[] | null;
+  readonly reason: DeadReason | null;
+  /** Null for as fast as it goes. */
+  readonly ratePerS: number | null;
+  readonly dryRun: boolean;
+}
+export interface RedriveNamedRequest {
+  readonly verb: 'redrive_show' | 'redrive_cancel';
+  readonly id: string;
 }
 export interface PurgeRequest {
   readonly verb: 'purge';
@@ -259,6 +279,30 @@ export interface Shown {
   readonly from: string;
 }
 
+/** Why a redrive did not move a dead letter. */
+export const REDRIVE_WHYS = ['redrives_spent', 'not_dead_lettered', 'not_found', 'no_room'] as const;
+export type RedriveWhy = (typeof REDRIVE_WHYS)[number];
+
+/** How far a redrive is. */
+export interface RedriveReport {
+  readonly id: string;
+  readonly topic: string;
+  readonly dryRun: boolean;
+  readonly state: 'running' | 'done' | 'cancelled' | 'ended';
+  /** Why it ended before it was done. */
+  readonly endedBy: Outcome | null;
+  readonly moved: number;
+  readonly skipped: number;
+  readonly failed: number;
+  /** How many were not moved, by why. */
+  readonly reasons: Readonly<Partial<Record<RedriveWhy, number>>>;
+  /** The first of them. */
+  readonly failures: readonly { readonly msgId: string; readonly why: RedriveWhy }[];
+  /** RFC 3339 with milliseconds. */
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
 /** One of several requests that are answered together. */
 export interface BatchItem {
   readonly request: Request;
@@ -294,4 +338,5 @@ export interface Reply {
   readonly topics?: TopicPage;
   readonly peeked?: Page<MessageView>;
   readonly shown?: Shown;
+  readonly redrive?: RedriveReport;
 }

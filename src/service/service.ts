@@ -20,6 +20,7 @@ import type {
 } from './messages.ts';
 import type { Payloads } from './payload-budget.ts';
 import { Receiving } from './receiving.ts';
+import { Redrives } from './redrives.ts';
 import { Sending } from './sending.ts';
 import { Settling } from './settling.ts';
 import { JOURNAL_FAILED, RETRY_SATURATED_MS, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
@@ -41,6 +42,7 @@ export class Service {
   private readonly settling: Settling;
   private readonly receiving: Receiving;
   private readonly deadLetters: DeadLetters;
+  private readonly redrives: Redrives;
   private readonly viewing: Viewing;
   private readonly feeds: Feeds;
 
@@ -58,6 +60,7 @@ export class Service {
     this.settling = new Settling(spine);
     this.receiving = new Receiving(spine, this.settling);
     this.deadLetters = new DeadLetters(spine);
+    this.redrives = new Redrives(spine);
     this.viewing = new Viewing(spine);
     this.feeds = new Feeds(spine.recent, spine.instantOf);
   }
@@ -228,6 +231,7 @@ export class Service {
     this.receiving.fail();
     this.deadLetters.fail();
     this.feeds.endIf(() => true, 'journal');
+    this.redrives.endIf(() => true, 'journal', this.spine.nowMs);
   }
 
   /** Time has passed: expiries, retentions and long polls that ended. */
@@ -237,6 +241,7 @@ export class Service {
       if (!this.spine.down.has(shard.shard)) this.spine.attempt(() => this.spine.advance(shard, nowMs), undefined);
     }
     this.deadLetters.tick(nowMs);
+    this.redrives.tick(nowMs);
     this.receiving.streams.watch(nowMs);
     this.feeds.watch(nowMs);
     this.receiving.serve(nowMs);
@@ -256,6 +261,7 @@ export class Service {
     const { stamps, commit } = this.spine;
     const stampMs = stamps === null || commit.isBusy ? Number.POSITIVE_INFINITY : stamps.dueMs;
     let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs());
+    wakeMs = Math.min(wakeMs, this.redrives.nextWakeMs(this.spine.nowMs));
     if (this.feeds.size > 0) wakeMs = Math.min(wakeMs, this.feeds.nextWakeMs(this.spine.nowMs));
     for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     return wakeMs;
@@ -277,12 +283,14 @@ export class Service {
     this.deadLetters.endIf(isOver, all ? 'ok' : 'cap_auth');
     this.receiving.endIf(isOver, all ? 'ok' : 'cap_auth', all ? 'draining' : 'cap_auth');
     this.feeds.endIf(isOver, all ? 'draining' : 'cap_auth');
+    this.redrives.endIf(isOver, all ? 'draining' : 'cap_auth', nowMs);
   }
 
   /** A shard serves nothing: who waits for it may ask again (BD3). */
   private endWaitingFor(state: ShardState, outcome: Outcome): void {
     this.spine.commit.begin();
     this.deadLetters.endIf(({ shard }) => shard === state, outcome);
+    this.redrives.endIf(({ topic }) => this.spine.isDown(topic), outcome, this.spine.nowMs);
     this.receiving.endIf(({ request }) => this.spine.isDown(request.topic), outcome, outcome);
   }
 
@@ -359,6 +367,12 @@ export class Service {
         return this.viewing.peek(request, caller, nowMs);
       case 'show':
         return this.viewing.show(request, caller, nowMs);
+      case 'redrive':
+        return this.redrives.start(request, caller, nowMs);
+      case 'redrive_show':
+        return this.redrives.show(request.id, caller, nowMs);
+      case 'redrive_cancel':
+        return this.redrives.cancel(request.id, caller, nowMs);
     }
   }
 

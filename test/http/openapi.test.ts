@@ -85,6 +85,10 @@ describe('openapi', () => {
     await post(`/v1/extend/${first.msg_id}`, { receipt: first.receipt });
     await post(`/v1/nack/${first.msg_id}`, { receipt: first.receipt, reason: 'no' });
     await ask('GET', '/v1/dlq?topic=t&include=payload', undefined, admin);
+    await post('/v1/dlq/reprocess', { topic: 't', dry_run: true }, admin);
+    const { id } = (await post('/v1/dlq/redrives', { topic: 't', dry_run: true }, admin)).body;
+    for (const method of ['GET', 'DELETE'])
+      for (const one of [id, NO_MSG]) await ask(method, `/v1/dlq/redrives/${one}`, undefined, admin);
     await post('/v1/dlq/reprocess', { topic: 't' }, admin);
     const again = await lease();
     const acks = [
@@ -207,6 +211,10 @@ describe('openapi', () => {
     expect(one.body).toMatchObject({ code: 'E_SATURATED', reason: 'redrives' });
     leaving.abort();
     await Promise.allSettled(all);
+    await busy.post('/v1/dlq/redrives', { topic: 't', rate_per_s: 1 }, { cap });
+    for (let i = 0; i < 16; i++) await busy.post('/v1/dlq/redrives', { topic: 't', rate_per_s: 1 }, { cap });
+    const full16 = await askHeld(busy, { ...requestFor(operationOf('startRedrive'), busy), cap });
+    expect(full16.body).toMatchObject({ code: 'E_SATURATED', reason: 'redrives' });
 
     vi.spyOn(Revocations.prototype, 'add').mockReturnValue(false);
     const full = await askHeld(busy, requestFor(operationOf('revoke'), busy));

@@ -9,6 +9,7 @@ const VERB_OF: Readonly<Record<string, Request['verb']>> = {
   ...{ nack: 'nack', nackBatch: 'nack', extend: 'extend', stats: 'stats' },
   ...{ listDeadLetters: 'dlq_list', reprocess: 'reprocess', purge: 'purge' },
   ...{ topics: 'topics', messages: 'peek', message: 'show', feed: 'peek' },
+  ...{ startRedrive: 'redrive', redrive: 'redrive_show', cancelRedrive: 'redrive_cancel' },
 };
 
 describe('ops', () => {

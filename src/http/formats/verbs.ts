@@ -44,6 +44,9 @@ export const ALONE = {
   stats: { request: requests.statsOf, body: viewed.statsBody } satisfies Verb<'stats'>,
   topics: { request: requests.topicsOf, body: viewed.topicsBody } satisfies Verb<'topics'>,
   peek: { request: requests.peekOf, body: viewed.messagesBody } satisfies Verb<'messages'>,
+  redrive: { request: requests.redriveOf, body: viewed.redriveBody } satisfies Verb<'redrive'>,
+  redriveShow: named<'none'>((_, id) => ({ verb: 'redrive_show', id }), viewed.redriveBody),
+  redriveCancel: named<'none'>((_, id) => ({ verb: 'redrive_cancel', id }), viewed.redriveBody),
   show: named<'none'>((_, msgId) => ({ verb: 'show', msgId }), viewed.messageBody),
 };
 

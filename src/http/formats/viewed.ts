@@ -1,4 +1,5 @@
-import type { FactView, MessageView, Reply, TopicStats } from '../../service/messages.ts';
+import { OUTCOMES } from '../../../spec/vocabulary.ts';
+import type { FactView, MessageView, RedriveReport, Reply, TopicStats } from '../../service/messages.ts';
 import { isGap } from '../../service/recent-facts.ts';
 
 /** What whoever looks is answered: bodies of topics, messages, timelines, and lines of the feed. */
@@ -55,6 +56,27 @@ export function messageBody({ shown }: Reply): string {
     complete_from: from,
   });
 }
+
+export function redriveBody({ redrive }: Reply): string {
+  const r = redrive as RedriveReport;
+  return JSON.stringify({
+    id: r.id,
+    topic: r.topic,
+    dry_run: r.dryRun,
+    state: r.state,
+    moved: r.moved,
+    skipped: r.skipped,
+    failed: r.failed,
+    reasons: r.reasons,
+    failures: r.failures.map(({ msgId, why }) => ({ msg_id: msgId, why })),
+    ended_by: r.endedBy === null ? null : nameOf(OUTCOMES[r.endedBy]),
+    started_at: r.startedAt,
+    ended_at: r.endedAt,
+  });
+}
+
+const nameOf = ({ code, reason }: { readonly code: string | null; readonly reason?: string }): string =>
+  reason === undefined ? `${code}` : `${code} ${reason}`;
 
 /** A fact, or where some are missing, as a line of the feed. */
 export const factLine = (fact: FactView): string => JSON.stringify(factRow(fact));
