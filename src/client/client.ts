@@ -9,22 +9,31 @@ import type {
   DeadLetterQuery,
   DeadLetters,
   Envelope,
+  FeedLine,
+  FeedQuery,
   FrameMessage,
   FramesReceived,
   Lease,
+  Messages,
+  MessagesQuery,
   NackBody,
   NackResult,
   PurgeBody,
   Received,
   RecvBody,
+  Redrive,
+  RedriveBody,
   ReprocessBody,
   Reprocessed,
   RevokeBody,
   SendBody,
   SendResult,
   Sent,
+  Shown,
   StreamBody,
   TopicStats,
+  Topics,
+  TopicsQuery,
 } from './types.ts';
 
 const JSON_BODY = { 'content-type': 'application/json' };
@@ -88,16 +97,25 @@ export class MailboxClient {
    * Messages as they come, until there are `max_messages`, nothing came for `wait_ms`, the caller has enough or `signal`
    * says so. @throws MailboxError when the server ends it, as it does when it drains or the capability ends
    */
-  async *stream(body: StreamBody, signal?: AbortSignal): AsyncGenerator<Envelope> {
+  stream(body: StreamBody, signal?: AbortSignal): AsyncGenerator<Envelope> {
+    return this.linesFrom('/v1/recv/stream', 'POST', JSON.stringify(body), signal) as AsyncGenerator<Envelope>;
+  }
+
+  private async *linesFrom(
+    path: string,
+    method: string,
+    body: string | null,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<unknown> {
     const leaving = new AbortController();
     const either = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
     try {
-      const response = await this.request('POST', '/v1/recv/stream', JSON.stringify(body), JSON_BODY, either);
+      const response = await this.request(method, path, body, body === null ? {} : JSON_BODY, either);
       for await (const line of linesOf(response)) {
         const value = objectIn(line);
         if (value === null) throw noMailbox(response.status);
         if ('code' in value) throw errorOf(response.status, value);
-        yield value as unknown as Envelope;
+        yield value;
       }
     } finally {
       leaving.abort();
@@ -121,8 +139,34 @@ export class MailboxClient {
   stats(topic: string): Promise<TopicStats> {
     return this.get('/v1/stats', { topic });
   }
+  topics(query: TopicsQuery = {}): Promise<Topics> {
+    return this.get('/v1/topics', query);
+  }
+  /** Messages of a topic that are not over; nothing is leased. */
+  messages(query: MessagesQuery): Promise<Messages> {
+    return this.get('/v1/messages', query);
+  }
+  message(msgId: string): Promise<Shown> {
+    return this.get(`/v1/messages/${msgId}`, {});
+  }
+  /**
+   * Facts as they become durable, until nothing came for `wait_ms`, the caller has enough or `signal` says so; lines that have a cursor
+   * alone say how far it is. @throws MailboxError when the server ends it
+   */
+  feed(query: FeedQuery, signal?: AbortSignal): AsyncGenerator<FeedLine> {
+    return this.linesFrom(`/v1/feed?${new URLSearchParams(query)}`, 'GET', null, signal) as AsyncGenerator<FeedLine>;
+  }
   deadLetters(query: DeadLetterQuery): Promise<DeadLetters> {
     return this.get('/v1/dlq', query);
+  }
+  startRedrive(body: RedriveBody): Promise<Redrive> {
+    return this.post('/v1/dlq/redrives', body);
+  }
+  redrive(id: string): Promise<Redrive> {
+    return this.get(`/v1/dlq/redrives/${id}`, {});
+  }
+  async cancelRedrive(id: string): Promise<Redrive> {
+    return this.read(await this.request('DELETE', `/v1/dlq/redrives/${id}`, null, {}));
   }
   reprocess(body: ReprocessBody): Promise<Reprocessed> {
     return this.post('/v1/dlq/reprocess', body);
@@ -140,7 +184,8 @@ export class MailboxClient {
   }
 
   private async get<T>(path: string, query: Readonly<Record<string, string>>): Promise<T> {
-    return this.read(await this.request('GET', `${path}?${new URLSearchParams(query)}`, null, {}));
+    const asked = new URLSearchParams(query).toString();
+    return this.read(await this.request('GET', asked === '' ? path : `${path}?${asked}`, null, {}));
   }
   private async post<T>(path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
     return this.read(await this.request('POST', path, JSON.stringify(body), { ...JSON_BODY, ...headers }));
