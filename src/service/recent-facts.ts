@@ -40,6 +40,12 @@ export const isGap = (told: Told): told is Gap => told.fact === 'gap';
 /** What a cursor says, or why it says nothing (any more). */
 export type Place = number | 'malformed' | 'gone';
 
+interface Timeline {
+  readonly facts: readonly Happened[];
+  readonly isComplete: boolean;
+  readonly from: { readonly n: number };
+}
+
 const CURSOR = /^([0-9a-z]{1,12})-(0|[1-9][0-9]{0,15})$/;
 
 /**
@@ -128,23 +134,28 @@ export class RecentFacts {
     return this.ring[n % this.ring.length] as Told;
   }
 
-  /** What happened to a message, oldest first, and from where on that is all. Looks at each remembered fact once at most. */
-  of(
-    msgId: string,
-    shard: number,
-  ): { readonly facts: Happened[]; readonly isComplete: boolean; readonly from: number } {
+  /**
+   * What happened to a message, oldest first, and from which fact on that is all. Looks at each remembered fact once at most, those of
+   * this log that are not durable yet among them: they have no number before they are, and nobody may be told of them before.
+   */
+  of(msgId: string, shard: number, log: number): Timeline {
     const facts: Happened[] = [];
+    for (const told of [...(this.appended[log] ?? []), ...(this.open[log] ?? [])].reverse()) {
+      if (told.msgId !== msgId) continue;
+      facts.push(told);
+      if (told.fact === 'sent') return { facts: facts.reverse(), isComplete: true, from: told };
+    }
     for (let n = this.last; n >= this.first; n--) {
       const told = this.at(n);
       if (isGap(told)) {
-        if (told.shard === shard) return { facts: facts.reverse(), isComplete: false, from: n };
+        if (told.shard === shard) return { facts: facts.reverse(), isComplete: false, from: { n } };
         continue;
       }
       if (told.msgId !== msgId) continue;
       facts.push(told);
-      if (told.fact === 'sent') return { facts: facts.reverse(), isComplete: true, from: n };
+      if (told.fact === 'sent') return { facts: facts.reverse(), isComplete: true, from: told };
     }
-    return { facts: facts.reverse(), isComplete: false, from: this.first };
+    return { facts: facts.reverse(), isComplete: false, from: { n: this.first } };
   }
 
   // ---- cursors

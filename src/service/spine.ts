@@ -247,6 +247,11 @@ export class Spine {
     return shard;
   }
 
+  /** Where the facts of a shard go. */
+  logOf(shard: number): number {
+    return this.logs.of(shard);
+  }
+
   /** A look into a shard: what is told may rest on what is not durable yet, and what is thrown then is thrown in it. */
   visit(shard: ShardState): void {
     this.entered = shard;

@@ -1,7 +1,16 @@
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import { factsOf, statsOf, viewOf } from './answers.ts';
-import type { Caller, MessageView, PeekRequest, Reply, ShowRequest, TopicStats, TopicsRequest } from './messages.ts';
+import type {
+  Caller,
+  MessageView,
+  PeekRequest,
+  Reply,
+  Shown,
+  ShowRequest,
+  TopicStats,
+  TopicsRequest,
+} from './messages.ts';
 import type { Spine } from './spine.ts';
 
 /** Names, or messages, that one page looks at: a page may end before it is full, and says where to go on. */
@@ -138,13 +147,22 @@ export class Viewing {
     if (down !== null) return down;
     spine.visit(shard);
     const message = shard.find(msgId);
-    const { facts, isComplete, from } = spine.recent.of(msgId, shard.shard);
+    const { facts, isComplete, from } = spine.recent.of(msgId, shard.shard, spine.logOf(shard.shard));
     const topic = message?.topic.name ?? facts[0]?.topic;
     if (topic === undefined) return NOT_FOUND;
     if (!caller.allowsTopic(topic)) return OUT_OF_SCOPE;
     const view = message === undefined ? null : this.view(shard, message, caller, nowMs, false);
-    const timeline = factsOf(facts, spine.recent, spine.instantOf);
-    return { outcome: 'ok', shown: { message: view, timeline, isComplete, from: spine.recent.cursorOf(from) } };
+    // Put into words when it is told: what is not durable yet has no cursor before.
+    const shown: Shown = {
+      ...{ message: view, isComplete },
+      get timeline() {
+        return factsOf(facts, spine.recent, spine.instantOf);
+      },
+      get from() {
+        return spine.recent.cursorOf(from.n);
+      },
+    };
+    return { outcome: 'ok', shown };
   }
 }
 
