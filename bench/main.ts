@@ -8,6 +8,7 @@ import { benchHttp } from './http.ts';
 import { benchAppend, benchRecovery } from './journal.ts';
 import { benchSnapshot, benchSpace } from './journal-space.ts';
 import { benchSync } from './journal-sync.ts';
+import { benchLooks } from './looks.ts';
 import { benchExplorer, benchTraceCheck } from './model.ts';
 import { benchRefusals, REFUSAL_AIM_MS } from './refusals.ts';
 import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
@@ -20,6 +21,11 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
   auth: () => {
     row('us', 'aim', 'capability');
     for (const { name, us, aimUs } of benchAuth()) row(number(us, 2), aimUs === null ? '' : number(aimUs, 1), name);
+  },
+  looks: () => {
+    row('p50 ms', 'worst ms', 'aim', 'look');
+    for (const { name, p50Ms, worstMs, aimMs } of benchLooks())
+      row(number(p50Ms, 3), number(worstMs, 2), number(aimMs), name);
   },
   hostile: async () => {
     row('us', 'of a send', 'request');

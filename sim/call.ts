@@ -111,6 +111,12 @@ export const OP_OF: Readonly<Record<Exclude<Verb, 'batch'>, Op>> = {
   reprocess: 'admin',
   purge: 'admin',
   dlq_list: 'admin',
+  topics: 'view',
+  peek: 'view',
+  show: 'view',
+  redrive: 'admin',
+  redrive_show: 'admin',
+  redrive_cancel: 'admin',
   revoke: 'admin',
   stream: 'recv',
 };

@@ -99,6 +99,8 @@ export const GROUPS = {
   consumers: { topic: 'sim.', ops: ['recv', 'ack', 'nack', 'extend', 'stats'] },
   /** Without a quota: a stream uses it by itself. */
   streamers: { topic: 'sim.', ops: ['recv', 'ack', 'nack', 'extend'] },
+  /** They look without touching. */
+  viewers: { topic: 'sim.', ops: ['view', 'stats'] },
   /** They look on. */
   readers: { topic: 'sim.', ops: ['recv'] },
   strangers: { topic: 'other.', ops: ['send', 'recv', 'ack', 'nack', 'extend', 'stats'] },

@@ -144,6 +144,13 @@ function asked(ask: Ask): string {
     case 'nack':
     case 'extend':
       return `${ask.verb} ${shortId(ask.msgId)} with ${ask.receipt.slice(0, 8)}`;
+    case 'topics':
+      return `topics ${ask.prefix}`;
+    case 'redrive_show':
+    case 'redrive_cancel':
+      return `${ask.verb} ${shortId(ask.id)}`;
+    case 'show':
+      return `show ${shortId(ask.msgId)}`;
     case 'revoke':
       return `revoke ${ask.nonce}`;
     default:

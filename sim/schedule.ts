@@ -4,6 +4,7 @@ import { RULE_NAMES, type RuleName } from './checkers/breach.ts';
 import { GOAL_NAMES } from './checkers/tally.ts';
 import { type ConsumerRules, TEMPER_NAMES } from './clients/consumer.ts';
 import type { CapabilityRules } from './clients/issuer.ts';
+import type { ObserverRules } from './clients/observer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
 import type { StreamerRules } from './clients/streamer.ts';
@@ -26,6 +27,7 @@ export interface Schedule {
   readonly producers: ProducerRules & { readonly count: number };
   readonly consumers: readonly (ConsumerRules & { readonly count: number })[];
   readonly streams: readonly (StreamerRules & { readonly count: number })[];
+  readonly observers: (ObserverRules & { readonly count: number }) | null;
   readonly admin: AdminRules | null;
   readonly capabilities: CapabilityRules;
   readonly faults: readonly PlannedFault[];
@@ -51,6 +53,7 @@ export function parseSchedule(text: string, file: string): Schedule {
     producers: f.within('producers', producersOf),
     consumers: f.list('consumers', consumersOf),
     streams: f.list('streams', streamsOf),
+    observers: f.has('observers') ? f.within('observers', observersOf) : null,
     admin: f.has('admin') ? f.within('admin', adminOf) : null,
     capabilities: f.within('capabilities', capabilitiesOf, { lifetimeMs: 0, quotaOps: PLENTY }),
     faults: f.list('faults', (fault) => readFault(fault, setup)),
@@ -163,6 +166,12 @@ const streamsOf = (s: Fields): Schedule['streams'][number] => ({
   forgotten: s.share('forgotten', 0),
   riding: s.share('riding', 0),
   lifeMs: s.range('life', { min: 5_000, max: 30_000 }),
+});
+
+const observersOf = (o: Fields): ObserverRules & { readonly count: number } => ({
+  count: o.whole('count', 1, 100),
+  everyMs: o.range('every'),
+  limit: o.whole('limit', 1, 1000, 20),
 });
 
 const adminOf = (a: Fields): AdminRules => ({

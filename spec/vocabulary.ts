@@ -68,7 +68,7 @@ export const PURGE_REASONS = ['admin', 'age', 'count'] as const;
 export type PurgeReason = (typeof PURGE_REASONS)[number];
 
 /** What a capability may be used for (wire: Capabilities). */
-export const OPS = ['send', 'recv', 'ack', 'nack', 'extend', 'stats', 'admin'] as const;
+export const OPS = ['send', 'recv', 'ack', 'nack', 'extend', 'stats', 'view', 'admin'] as const;
 export type Op = (typeof OPS)[number];
 
 /** Versions of the capability format, by the first field of the identifier (P2). */
@@ -141,6 +141,8 @@ export const OUTCOMES = {
     retryable: true,
     reason: 'revocations',
   },
+  /** What a cursor says is of another process, or no longer remembered: whoever reads begins again. */
+  cursor_gone: { family: 'refused', status: 410, code: 'E_CURSOR_GONE', retryable: false },
 } as const satisfies Record<string, OutcomeRow>;
 export type Outcome = keyof typeof OUTCOMES;
 

@@ -211,6 +211,7 @@ describe('vocabulary', () => {
     expect(Object.fromEntries(statusOf)).toEqual({
       E_SCHEMA: 400,
       E_CAP_AUTH: 401,
+      E_CURSOR_GONE: 410,
       E_CAP_SCOPE: 403,
       E_NOT_FOUND: 404,
       E_METHOD: 405,

@@ -77,8 +77,9 @@ function refused(
 function parametersOf({ method, path, request }: Row): unknown[] {
   const found: unknown[] = [{ $ref: '#/components/parameters/CorrId' }];
   if (path.includes('{msg_id}')) found.push({ $ref: '#/components/parameters/MsgId' });
+  if (path.includes('{redrive_id}')) found.push({ $ref: '#/components/parameters/RedriveId' });
   if (path.startsWith('/v1/send')) found.push({ $ref: '#/components/parameters/IdempotencyMode' });
-  if (method !== 'GET' || request === null) return found;
+  if (method === 'POST' || request === null) return found;
   const { properties = {}, required = [] } = documented(request) as {
     properties?: Record<string, TSchema>;
     required?: readonly string[];
@@ -90,7 +91,7 @@ function parametersOf({ method, path, request }: Row): unknown[] {
 }
 
 function bodyOf({ method, request, unit }: Row): { requestBody?: unknown } {
-  if (method === 'GET' || request === null) return {};
+  if (method !== 'POST' || request === null) return {};
   const json = { 'application/json': { schema: documented(request) } };
   return { requestBody: { required: true, content: { ...json, ...(unit === undefined ? {} : FRAMES) } } };
 }
@@ -145,6 +146,12 @@ export function openapi(): Record<string, unknown> {
           schema: { type: 'string' },
         },
         MsgId: { name: 'msg_id', in: 'path', required: true, schema: { type: 'string', pattern: '^[0-9A-Za-z]{26}$' } },
+        RedriveId: {
+          name: 'redrive_id',
+          in: 'path',
+          required: true,
+          schema: { type: 'string', pattern: '^[0-9A-Za-z]{26}$' },
+        },
         IdempotencyMode: {
           name: 'X-Idempotency-Mode',
           in: 'header',

@@ -63,8 +63,8 @@ const namesOf = ({ properties = {}, required = [] }: Shown): string =>
     .map((name) => `\`${name}${required.includes(name) ? '' : '?'}\``)
     .join(', ');
 
-function answerText({ answer, lines }: Row): string {
-  if (lines === true) return 'NDJSON: an envelope a line';
+function answerText({ answer, lines, ops }: Row): string {
+  if (lines === true) return `NDJSON: ${ops?.includes('view') ? 'a fact' : 'an envelope'} a line`;
   const schema = shared(answer as Shown) ?? (answer as Shown);
   const results = schema.properties?.['results']?.items?.anyOf;
   return results === undefined ? namesOf(schema) : `\`results\`, each ${results.map(namesOf).join(', or ')}`;

@@ -7,6 +7,7 @@ import { allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import type { Expected } from './expected.ts';
 import type { LifecycleChecker } from './lifecycle.ts';
+import { messageSeen, messagesSeen, topicsSeen } from './seen.ts';
 import { askedUntilMs } from './view.ts';
 
 export interface Situation {
@@ -59,12 +60,31 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
     case 'dlq_list':
     case 'stats':
       return admitted(ask.topic, situation) ?? only('BD2', 'ok');
+    case 'topics':
+      return quota(situation) ?? { ...only('AU7', 'ok'), seen: topicsSeen(ask, checker, situation.isDown) };
+    case 'peek':
+      return admitted(ask.topic, situation) ?? { ...only('AU7', ...LOOKED), seen: messagesSeen(ask, checker) };
+    case 'show': {
+      const first = quota(situation) ?? (situation.isDown(ask) ? DOWN : null);
+      if (first !== null) return first;
+      // Its facts may be remembered for longer than it.
+      const outcomes = situation.wasKnown ? DONE : REMEMBERED;
+      return { ...only('AU7', ...outcomes), seen: messageSeen(ask, checker, situation.wasKnown) };
+    }
+    case 'redrive':
+      return admitted(ask.topic, situation) ?? only('DL2', 'ok', 'saturated_redrives');
+    case 'redrive_show':
+    case 'redrive_cancel':
+      return quota(situation) ?? only('BD2', 'ok', 'not_found');
     case 'revoke':
       return allowsTopic(situation.capability, 'mailbox.admin') ? only('RevokedProp', 'ok') : only('AU1', 'cap_scope');
   }
 }
 
 const DONE: readonly Outcome[] = ['ok'];
+/** A cursor may be of before a restart, or of a shard that has fewer messages since. */
+const LOOKED: readonly Outcome[] = ['ok', 'cursor_gone', 'schema'];
+const REMEMBERED: readonly Outcome[] = ['ok', 'not_found'];
 const GIVEN = only('LE1', 'ok');
 const DOWN = only('BD3', 'starting');
 const LOST = only('LE3', 'lease_lost');
@@ -194,6 +214,8 @@ export function compare(ask: Ask, reply: Reply, expected: Expected): void {
   if (outcome !== 'ok') return;
   if (expected.state !== undefined && reply.state !== expected.state) wrong('state');
   if (expected.count !== undefined && (reply.moved ?? reply.purged) !== expected.count) wrong('count');
+  const unlike = expected.seen?.(reply) ?? null;
+  if (unlike !== null) throw new Breach(expected.rule, `${ask.verb}: ${unlike}`, msgIdOf(ask, expected));
   if (expected.ackOutcomes === undefined) return;
   for (const [i, outcomes] of expected.ackOutcomes.entries()) {
     if (!outcomes.includes(reply.ackOutcomes?.[i] as Outcome)) wrong('outcome of an ack');

@@ -1,4 +1,5 @@
 import type { Outcome, State } from '../../spec/vocabulary.ts';
+import type { Reply } from '../../src/service/messages.ts';
 import type { RuleName } from './breach.ts';
 
 /** What a request must be answered, as far as that is certain once it is decided. */
@@ -9,5 +10,7 @@ export interface Expected {
   readonly msgId?: string;
   readonly state?: State;
   readonly count?: number;
+  /** What is wrong with what an answer shows, as it was when the request was decided; null when nothing is. */
+  readonly seen?: (reply: Reply) => string | null;
   readonly ackOutcomes?: readonly (readonly Outcome[])[];
 }

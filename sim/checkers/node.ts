@@ -417,6 +417,7 @@ export class NodeChecker {
   private count(ask: Ask, { outcome, deliveries, msgId }: Reply): void {
     const { tally } = this;
     if (outcome === 'ok') {
+      if (ask.verb === 'topics' || ask.verb === 'peek' || ask.verb === 'show') tally.count('looked');
       if (ask.verb === 'send') tally.count('accepted');
       if (deliveries !== undefined && deliveries.length > 0) tally.count('delivered', deliveries.length);
     } else {

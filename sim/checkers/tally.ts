@@ -12,6 +12,7 @@ export const GOALS = {
   remembered: 'sends answered as duplicates of one that an earlier process accepted',
   batched: 'requests of a batch, decided one by one',
   streamed: 'messages that left along a stream',
+  looked: 'looks answered with what was there',
   mismatches: 'sends of a live key with another payload, refused',
   delivered: 'messages that left in a reply',
   redelivered: 'leases of a message that was leased before',

@@ -10,6 +10,7 @@ import { nodeOfTopic, topicOf } from '../setup.ts';
 import type { Driver, World } from '../world.ts';
 import { Consumer } from './consumer.ts';
 import { Issuer } from './issuer.ts';
+import { Observer } from './observer.ts';
 import { Admin, Stranger } from './others.ts';
 import { Port, type Traffic } from './port.ts';
 import { Producer } from './producer.ts';
@@ -69,6 +70,9 @@ export class Generator implements Driver, Traffic {
       this.stranger.push(new Stranger(this.port(`stranger ${i}`, 'strangers', i)));
       if (schedule.admin !== null) new Admin(this.port(`admin ${i}`, 'admins', i), schedule.admin).run();
     }
+    const { observers } = schedule;
+    for (let i = 0; observers !== null && i < observers.count; i++)
+      new Observer(this.port(`observer ${i}`, 'viewers', i % schedule.setup.topics), observers).run();
     for (const [i, fault] of schedule.faults.entries())
       this.schedulePlanned(fault, this.chance(`fault ${i} ${fault.kind}`));
   }

@@ -2,6 +2,7 @@ import { PARK_MS_MAX } from '../../spec/shard.machine.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { PLENTY } from '../capabilities.ts';
 import { TEMPER_NAMES } from '../clients/consumer.ts';
+import type { ObserverRules } from '../clients/observer.ts';
 import { DRAWN_ALONE, DRAWN_TOGETHER, type PlannedFault } from '../faults/index.ts';
 import { type AnyScheduled, mayDamage } from '../faults/lookup.ts';
 import { range } from '../faults/usual.ts';
@@ -24,6 +25,7 @@ export function swarmSchedule(seed: number): Schedule {
   const streaming = new Stream(seed, 'swarm streams');
   const durationMs = random.pick([2_000, 5_000, 10_000, 20_000]);
   const limits = limitsOf(random);
+  const looking = new Stream(seed, 'swarm observers');
   const verifying = new Stream(seed, 'swarm verifier');
   const setup = {
     ...onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits)),
@@ -44,6 +46,7 @@ export function swarmSchedule(seed: number): Schedule {
       batching: together.chance(0.2) ? together.pick([0.5, 1]) : 0,
     })),
     streams: streaming.chance(0.4) ? [streamsOf(streaming)] : [],
+    observers: looking.chance(0.3) ? { count: 1 + looking.below(2), ...observersOf(looking) } : null,
     admin: random.chance(0.4) ? adminOf(random) : null,
     capabilities: {
       lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
@@ -200,6 +203,11 @@ const streamsOf = (random: Draws): Schedule['streams'][number] => ({
   forgotten: random.pick([0, 0, 0.2, 1]),
   riding: random.pick([0, 0, 0.5]),
   lifeMs: random.pick([range(50, 500), range(500, 5_000), range(5_000, 30_000)]),
+});
+
+const observersOf = (random: Draws): ObserverRules => ({
+  everyMs: random.pick([range(10, 100), range(200, 1_000)]),
+  limit: random.pick([1, 3, 50]),
 });
 
 const adminOf = (random: Draws): NonNullable<Schedule['admin']> => ({

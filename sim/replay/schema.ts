@@ -113,6 +113,9 @@ const SINGLE = [
   verb('purge', { topic, olderThanMs: orNull(ms), named: Type.Boolean() }),
   verb('dlq_list', { topic, reason: orNull(text), limit: count(1), after: ms, withPayload: Type.Boolean() }),
   verb('stats', { topic }),
+  verb('topics', { prefix: Type.String(), limit: count(1), cursor: orNull(text) }),
+  verb('peek', { topic, state: orNull(text), limit: count(1), cursor: orNull(text), withPayload: Type.Boolean() }),
+  verb('show', {}),
   verb('revoke', { nonce: text }),
 ];
 const taking = { visibilityMs: orNull(ms), bytesMax: count(1) };

@@ -55,6 +55,8 @@ export function written(ask: Ask): ScriptAsk {
       const { msgId: _id, receipt: _receipt, ...rest } = ask;
       return rest;
     }
+    case 'show':
+      return { verb: 'show' };
     case 'reprocess':
     case 'purge': {
       const { msgIds, ...rest } = ask;
@@ -159,6 +161,10 @@ export class Acquaintance {
       case 'extend': {
         const item = refs[0] === undefined ? null : this.lease(refs[0]);
         return item === null ? null : ({ ...ask, msgId: item.msgId, receipt: item.receipt } as unknown as Request);
+      }
+      case 'show': {
+        const msgId = refs[0] === undefined ? undefined : this.idOf(refs[0]);
+        return msgId === undefined ? null : { verb, msgId };
       }
       case 'reprocess':
       case 'purge': {

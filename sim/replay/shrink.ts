@@ -254,6 +254,8 @@ const PLAIN_FIELDS: Readonly<Record<string, Readonly<Record<string, unknown>>>> 
   extend: { visibilityMs: null },
   reprocess: { limit: 1, reason: null, ratePerS: null },
   purge: { olderThanMs: 0 },
+  peek: { state: null, cursor: null, withPayload: false },
+  topics: { cursor: null },
 };
 
 function simplerFaults(fault: Fault): Fault[] {

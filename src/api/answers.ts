@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { DEAD_REASONS, OUTCOMES, STATES } from '../../spec/vocabulary.ts';
+import { DEAD_REASONS, FACT_OF, OUTCOMES, STATES } from '../../spec/vocabulary.ts';
 
 /** What requests are answered with, as JSON Schema. */
 const closed = { additionalProperties: false } as const;
@@ -85,10 +85,78 @@ const shared = <T extends TSchema>(name: string, _schema: T) =>
   Type.Unsafe<Static<T>>({ $ref: `#/components/schemas/${name}` });
 const oneEnvelope = shared('Envelope', envelope);
 
+const stats = Type.Object(
+  {
+    topic: Type.String(),
+    depth: count,
+    queued: count,
+    leased: count,
+    redelivered: count,
+    dead_lettered: count,
+    oldest_ready_ms: count,
+  },
+  closed,
+);
+const message = Type.Object(
+  {
+    msg_id,
+    topic: Type.String(),
+    shard: count,
+    state: Type.Enum([...STATES]),
+    ts: moment,
+    idem_key: Type.String(),
+    payload_hash: hash,
+    hash_chain: hash,
+    attrs: Type.Record(Type.String(), Type.String()),
+    corr_id: Type.String(),
+    attempt: count,
+    epoch: count,
+    redrives: count,
+    reason: nullable(Type.Enum([...DEAD_REASONS])),
+    last_error: nullable(Type.String()),
+    dead_at: nullable(moment),
+    until_in_ms: nullable(
+      Type.Integer({ minimum: 0, description: 'to the end of its lease, or until it is given out again' }),
+    ),
+    payload_bytes: nullable(count),
+    payload_b64: Type.Optional(Type.String({ contentEncoding: 'base64' })),
+  },
+  closed,
+);
+const cursor = Type.String({ description: 'what is asked for after it goes on there' });
+const fact = Type.Object(
+  {
+    cursor,
+    at: moment,
+    fact: Type.Enum(Object.values(FACT_OF)),
+    msg_id,
+    topic: Type.String(),
+    shard: count,
+    state: Type.Enum([...STATES]),
+    idem_key: Type.String(),
+    corr_id: Type.String(),
+    payload_hash: hash,
+    attempt: count,
+    epoch: count,
+    reason: Type.Optional(Type.String()),
+    last_error: Type.Optional(Type.String()),
+    until: Type.Optional(moment),
+  },
+  closed,
+);
+const gap = Type.Object(
+  { cursor, at: moment, fact: Type.Literal('gap'), shard: nullable(count) },
+  { ...closed, description: 'Facts are missing here: of one shard, or of any' },
+);
+
 const streamLine = Type.Union(
   [oneEnvelope, Type.Object({ ack_results: Type.Array(ackResult) }, closed), shared('Error', error)],
   { description: 'A message; first the results of acks that rode along; last, where the server ends it, why' },
 );
+
+const feedLine = Type.Union([shared('Fact', fact), gap, Type.Object({ cursor }, closed), shared('Error', error)], {
+  description: 'A fact or a gap; a cursor alone first and as heartbeat; last, where the server ends it, why',
+});
 
 /** Schemas that several answers share, by name. */
 export const COMPONENTS = {
@@ -96,6 +164,9 @@ export const COMPONENTS = {
   Envelope: envelope,
   StreamLine: streamLine,
   DeadLetter: deadLetter,
+  Message: message,
+  Fact: fact,
+  FeedLine: feedLine,
   Readiness: readiness,
 } as const;
 
@@ -134,19 +205,40 @@ export const ANSWERS = {
     closed,
   ),
   reprocessed: Type.Object({ moved: count, skipped: count, failed: count }, closed),
-  purged: Type.Object({ purged: count }, closed),
-  stats: Type.Object(
+  redrive: Type.Object(
     {
+      id: msg_id,
       topic: Type.String(),
-      depth: count,
-      queued: count,
-      leased: count,
-      redelivered: count,
-      dead_lettered: count,
-      oldest_ready_ms: count,
+      dry_run: Type.Boolean(),
+      state: Type.Enum(['running', 'done', 'cancelled', 'ended']),
+      moved: count,
+      skipped: count,
+      failed: count,
+      reasons: Type.Record(Type.String(), count),
+      failures: Type.Array(Type.Object({ msg_id, why: Type.String() }, closed)),
+      ended_by: nullable(Type.String({ description: 'the code and reason of what ended it before it was done' })),
+      started_at: moment,
+      ended_at: nullable(moment),
     },
     closed,
   ),
+  purged: Type.Object({ purged: count }, closed),
+  stats,
+  topics: Type.Object(
+    { topics: Type.Array(stats), next: nullable(Type.String()), down_shards: Type.Optional(Type.Array(count)) },
+    closed,
+  ),
+  messages: Type.Object({ messages: Type.Array(shared('Message', message)), next: nullable(Type.String()) }, closed),
+  message: Type.Object(
+    {
+      message: nullable(shared('Message', message)),
+      timeline: Type.Array(shared('Fact', fact)),
+      is_complete: Type.Boolean({ description: 'the timeline begins with the send, and misses nothing' }),
+      complete_from: cursor,
+    },
+    closed,
+  ),
+  feedLine: shared('FeedLine', feedLine),
   keys: Type.Object({ keys: Type.Array(publicKey) }, closed),
   readiness: shared('Readiness', readiness),
 } as const;

@@ -59,6 +59,7 @@ const DOCUMENTED: Readonly<Partial<Record<SchemaName, TSchema>>> = {
   reprocess: paced(SCHEMAS.reprocess),
   purge: either(SCHEMAS.purge, 'msg_ids', 'older_than_ms'),
   revoke: either(SCHEMAS.revoke, 'nonce', 'key_id'),
+  feed: either(SCHEMAS.feed, 'topic', 'prefix'),
 };
 
 /** A request's schema with all that the server checks beside it. */

@@ -5,7 +5,7 @@ import { LINKS, type Link } from './links.ts';
 import { ANY, AUTHORIZED, ITEM, LEASE, LEASING, RIDING, SENDING, SHARD, WITH_BODY } from './outcomes.ts';
 import type { SchemaName } from './schemas.ts';
 
-type Method = 'GET' | 'POST';
+type Method = 'GET' | 'POST' | 'DELETE';
 
 /** What the interface promises of one route. */
 export interface Row {
@@ -179,6 +179,32 @@ export const CONTRACT = {
     refusals: [...ONE_BODY, 'not_found', 'saturated_redrives', ...SHARD],
     links: LINKS.reprocess,
   },
+  startRedrive: {
+    ...post('/v1/dlq/redrives'),
+    about: 'Put dead letters back as a task of its own, which goes on by itself and can be asked how far it is',
+    ...ADMIN,
+    request: 'redrive',
+    answer: ANSWERS.redrive,
+    refusals: [...ONE_BODY, 'not_found', 'saturated_redrives', ...SHARD],
+    links: LINKS.redrive,
+  },
+  redrive: {
+    ...get('/v1/dlq/redrives/{redrive_id}'),
+    about: 'How far a redrive is, and why what was not moved was not',
+    ...ADMIN,
+    request: 'none',
+    answer: ANSWERS.redrive,
+    refusals: [...ONE, 'not_found', 'journal'],
+  },
+  cancelRedrive: {
+    method: 'DELETE',
+    path: '/v1/dlq/redrives/{redrive_id}',
+    about: 'Cancel a redrive: what it moved stays moved',
+    ...ADMIN,
+    request: 'none',
+    answer: ANSWERS.redrive,
+    refusals: [...ONE, 'not_found', 'journal'],
+  },
   purge: {
     ...at('purge'),
     about: 'Delete dead letters for good, with a trace',
@@ -202,6 +228,42 @@ export const CONTRACT = {
     request: 'stats',
     answer: ANSWERS.stats,
     refusals: [...ONE, ...SHARD],
+  },
+  topics: {
+    ...get('/v1/topics'),
+    about: 'What is in each topic that the capability may see, by name',
+    ops: ['stats', 'view', 'admin'],
+    request: 'topics',
+    answer: ANSWERS.topics,
+    refusals: [...ONE, 'journal'],
+    links: LINKS.topics,
+  },
+  messages: {
+    ...get('/v1/messages'),
+    about: 'Messages of a topic that are not over, in the order in which they were sent; nothing is leased',
+    ops: ['view'],
+    request: 'messages',
+    answer: ANSWERS.messages,
+    refusals: [...ONE, 'cursor_gone', ...SHARD],
+    links: LINKS.messages,
+  },
+  message: {
+    ...get('/v1/messages/{msg_id}'),
+    about: 'One message, and what happened to it as far back as is remembered',
+    ops: ['view'],
+    request: 'none',
+    answer: ANSWERS.message,
+    refusals: [...ONE, 'not_found', ...SHARD],
+  },
+  feed: {
+    ...get('/v1/feed'),
+    about: 'Facts as they become durable: NDJSON, each with its cursor; a line with a cursor alone as heartbeat',
+    ops: ['view'],
+    request: 'feed',
+    answer: ANSWERS.feedLine,
+    lines: true,
+    refusals: [...ONE, 'cursor_gone', 'saturated_streams', 'draining', 'journal'],
+    ends: ['cap_auth', 'verifier', 'draining', 'journal'],
   },
   keys: {
     ...get('/v1/keys'),

@@ -169,6 +169,11 @@ export const ERRORS: Readonly<Record<Refusing, Explained>> = {
     cause: 'as many revocations are remembered as may be',
     remedy: WAIT,
   },
+  cursor_gone: {
+    message: 'the cursor is of before a restart, or of facts that are no longer remembered',
+    cause: 'the cursor is of another process, or of facts that are no longer remembered',
+    remedy: 'begin again: without a cursor, or with the one that the message names',
+  },
 };
 
 const byName = new Map<string, Refusing>();

@@ -79,4 +79,40 @@ export const LINKS = {
     },
   },
   reprocess: receive(ASKED_TOPIC),
+  redrive: {
+    progress: {
+      operationId: 'redrive',
+      description: 'How far it is',
+      parameters: { redrive_id: '$response.body#/id' },
+    },
+    cancel: {
+      operationId: 'cancelRedrive',
+      description: 'Cancel it',
+      parameters: { redrive_id: '$response.body#/id' },
+    },
+  },
+  topics: {
+    next: {
+      operationId: 'topics',
+      description: 'The next page',
+      parameters: { cursor: '$response.body#/next' },
+    },
+    messages: {
+      operationId: 'messages',
+      description: 'What is in the first topic',
+      parameters: { topic: '$response.body#/topics/0/topic' },
+    },
+  },
+  messages: {
+    next: {
+      operationId: 'messages',
+      description: 'The next page',
+      parameters: { topic: QUERIED_TOPIC, cursor: '$response.body#/next' },
+    },
+    message: {
+      operationId: 'message',
+      description: 'What happened to the first one',
+      parameters: { msg_id: FIRST },
+    },
+  },
 } as const satisfies Record<string, Readonly<Record<string, Link>>>;

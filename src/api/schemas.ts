@@ -26,8 +26,10 @@ export const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9
 /** What one recv gives where it does not say: messages, and bytes of payloads. */
 export const MESSAGES_DEFAULT = 32;
 export const BYTES_DEFAULT = 524_288;
-/** Dead letters of a page where it does not say. */
+/** What a page has where it does not say. */
 export const PAGE_DEFAULT = 100;
+/** The longest that a feed waits for something to come. */
+export const WAIT_MS_MAX = 12 * 3_600_000;
 const closed = { additionalProperties: false } as const;
 
 const sending = {
@@ -64,6 +66,11 @@ const items = Type.Array(Type.Unknown(), { minItems: 1, maxItems: 256 });
 export const REPROCESS_MAX = 1000;
 export const PACED_S_MAX = 60;
 
+/** Of a page: queries are text. */
+const limit = Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', default: String(PAGE_DEFAULT) }));
+const prefix = Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9._:-]{0,127}$' }));
+const cursor = Type.Optional(Type.String({ pattern: '^[!-~]{1,256}$' }));
+
 export const SCHEMAS = {
   send: Type.Object({ ...sending, payload_b64: Type.String() }, closed),
   /** The JSON of a frame: its payload goes beside it. */
@@ -94,6 +101,18 @@ export const SCHEMAS = {
       msg_ids: Type.Optional(Type.Array(msgId, { minItems: 1, maxItems: REPROCESS_MAX })),
       reason: Type.Optional(reason),
       rate_per_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+      dry_run: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+  redrive: Type.Object(
+    {
+      topic,
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000_000 })),
+      msg_ids: Type.Optional(Type.Array(msgId, { minItems: 1, maxItems: REPROCESS_MAX })),
+      reason: Type.Optional(reason),
+      rate_per_s: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+      dry_run: Type.Optional(Type.Boolean()),
     },
     closed,
   ),
@@ -124,6 +143,28 @@ export const SCHEMAS = {
     closed,
   ),
   stats: Type.Object({ topic }, closed),
+  topics: Type.Object({ prefix, limit, cursor }, closed),
+  messages: Type.Object(
+    {
+      topic,
+      state: Type.Optional(Type.Enum(['queued', 'leased', 'redelivered', 'dead_lettered'])),
+      limit,
+      cursor,
+      include: Type.Optional(Type.Enum(['payload'])),
+    },
+    closed,
+  ),
+  feed: Type.Object(
+    {
+      topic: Type.Optional(topic),
+      prefix,
+      after: Type.Optional(Type.String({ pattern: '^(now|[0-9a-z]{1,12}-[0-9]{1,16})$' })),
+      wait_ms: Type.Optional(Type.String({ pattern: '^(0|[1-9][0-9]{0,7})$' })),
+    },
+    closed,
+  ),
+  /** Nothing is asked but what the path names. */
+  none: Type.Object({}, closed),
 } as const satisfies Record<string, TSchema>;
 export type SchemaName = keyof typeof SCHEMAS;
 export type Body<N extends SchemaName> = Static<(typeof SCHEMAS)[N]>;

@@ -101,6 +101,12 @@ export class Capability {
     return topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix));
   }
 
+  /** Every topic that it allows begins so. */
+  get reach(): string {
+    const { topics, prefixes } = this.scope;
+    return [...topics, ...prefixes].reduce((longest, one) => (one.length > longest.length ? one : longest), '');
+  }
+
   /** Takes one operation and `bytes` from the quotas: 0, else ms until they may allow it (AU2). */
   charge(bytes: number, nowMs: number): number {
     this.links ??= linksOf(this.nonce, this.scope.pieces);

@@ -11,15 +11,19 @@ export type Caveat =
   | { readonly kind: 'quota'; readonly unit: 'ops' | 'bytes'; readonly max: number; readonly windowS: number }
   | { readonly kind: 'role'; readonly role: Role };
 
-export const ROLES = ['producer', 'consumer', 'admin'] as const;
+export const ROLES = ['producer', 'consumer', 'viewer', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** What each role may do at most (K8). */
 const ROLE_OPS: Readonly<Record<Role, readonly Op[]>> = {
   producer: ['send', 'stats'],
   consumer: ['recv', 'ack', 'nack', 'extend', 'stats'],
+  viewer: ['view', 'stats'],
   admin: ['admin'],
 };
+
+/** An op that stands only beside these, so that nobody mistakes what its capability can do (AU4, AU7). */
+export const OPS_BESIDE: Readonly<Partial<Record<Op, readonly Op[]>>> = { admin: [], view: ['stats'] };
 
 const TOPIC = /^[a-z0-9][a-z0-9._:-]{0,127}$/;
 const NUMBER = /^[1-9][0-9]{0,14}$/;
@@ -54,7 +58,9 @@ export function parseCaveat(line: string): Caveat | null {
 function opsOf(value: string): Caveat | null {
   const ops = value.split(',');
   if (new Set(ops).size !== ops.length || !ops.every((op) => (OPS as readonly string[]).includes(op))) return null;
-  if (ops.includes('admin') && ops.length > 1) return null;
+  const isAlone = (op: Op): boolean =>
+    ops.every((other) => other === op || OPS_BESIDE[op]?.includes(other as Op) !== false);
+  if (!(ops as Op[]).every(isAlone)) return null;
   return { kind: 'op', ops: ops as Op[] };
 }
 

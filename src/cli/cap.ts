@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { CAP_FORMATS, type CapFormat, OPS } from '../../spec/vocabulary.ts';
-import { parseCaveat, ROLES, scopeOf } from '../auth/caveats.ts';
+import { OPS_BESIDE, parseCaveat, ROLES, scopeOf } from '../auth/caveats.ts';
 import { KEY_AGE_MAX_MS } from '../auth/keyring.ts';
 import { readKeyringFile } from '../auth/keyring-file.ts';
 import { durationMs } from '../config/values.ts';
@@ -31,6 +31,7 @@ interface CaveatOptions {
 const TOPIC = 'must be a lower-case letter or digit and up to 127 more of a-z 0-9 . _ : -';
 const QUOTA = 'must be N/SECONDS, like 1000/1';
 const DURATION = 'must be a duration, like 250ms 5s 1h 7d';
+const OPS_IN_WORDS = `${OPS.filter((op) => OPS_BESIDE[op] === undefined).join(',')}, or view and stats, or admin alone`;
 /** An option that becomes a caveat: how it is described, what it must be, and the line it makes, null when it can be none. */
 interface CaveatOption {
   readonly flag: string;
@@ -50,8 +51,8 @@ const CAVEATS: readonly CaveatOption[] = [
     line: (it) => `topic prefix ${it}`,
   },
   {
-    ...{ flag: 'op', of: 'op', value: 'ops', about: `${OPS.filter((op) => op !== 'admin').join(',')}, or admin alone` },
-    must: `must be ops of ${OPS.join(', ')}, each once, separated by commas; admin alone`,
+    ...{ flag: 'op', of: 'op', value: 'ops', about: OPS_IN_WORDS },
+    must: `must be ops of ${OPS.join(', ')}, each once, separated by commas; view with stats alone, admin alone`,
     line: (it) => `op = ${it}`,
   },
   {
@@ -121,6 +122,7 @@ export function addCap(program: Command): void {
   examples(
     mintOf,
     'mailbox cap mint --keyring keyring.json --topic orders --op send --expires 1h --quota-ops 1000/1',
+    'mailbox cap mint --keyring keyring.json --topic-prefix orders. --op view --expires 8h --quota-ops 100/1',
     'mailbox cap mint --keyring keyring.json --topic mailbox.admin --op admin --expires 1h --quota-ops 10/1',
   );
   mintOf.action(async (options: CaveatOptions & { keyring: string; format: CapFormat; json?: true }) => {

@@ -23,6 +23,7 @@ interface Options extends Connecting {
   readonly reason?: DeadReason;
   readonly limit?: number;
   readonly rate?: number;
+  readonly dryRun?: true;
   readonly olderThan?: number;
   readonly raw?: true;
   readonly out?: string;
@@ -53,26 +54,33 @@ export function addDlq(program: Command): void {
   const reprocess = connecting(dlq.command('reprocess <topic> [msg_ids...]').description('back into the queue'))
     .addOption(new Option('--reason <reason>', 'only these').choices([...DEAD_REASONS]))
     .option('--limit <n>', 'at most so many', wholeNumber('--limit', 1, 1000))
-    .option('--rate <n>', 'at most so many a second', wholeNumber('--rate', 1, 100_000));
+    .option('--rate <n>', 'at most so many a second', wholeNumber('--rate', 1, 100_000))
+    .option('--dry-run', 'say what would be moved, and move nothing');
   reprocess.addHelpText('after', '\nExit: 0 all were moved or skipped, 1 some failed, 2 wrongly called.');
-  examples(reprocess, 'mailbox dlq reprocess orders --reason max_attempts --rate 100').action(
-    async (topic: string, msgIds: string[], options: Options) => {
-      const { limit, rate, reason } = options;
-      const answer = await clientOf(options).reprocess({
-        topic,
-        ...(msgIds.length > 0 ? { msg_ids: msgIds } : {}),
-        ...(limit === undefined ? {} : { limit }),
-        ...(reason === undefined ? {} : { reason }),
-        ...(rate === undefined ? {} : { rate_per_s: rate }),
-      });
-      if (options.json) printJson(answer);
-      else print(`moved ${answer.moved}, skipped ${answer.skipped}, failed ${answer.failed}`);
-      if (answer.failed === 0) return;
-      const why = 'not there (any more), or no room in the shard';
-      if (!options.json) say(`dlq reprocess: ${answer.failed} could not be moved: ${why}`);
-      process.exitCode = EXIT.failed;
-    },
-  );
+  examples(
+    reprocess,
+    'mailbox dlq reprocess orders --dry-run',
+    'mailbox dlq reprocess orders --reason max_attempts --rate 100',
+  ).action(async (topic: string, msgIds: string[], options: Options) => {
+    const { limit, rate, reason, dryRun } = options;
+    const answer = await clientOf(options).reprocess({
+      topic,
+      ...(msgIds.length > 0 ? { msg_ids: msgIds } : {}),
+      ...(limit === undefined ? {} : { limit }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(rate === undefined ? {} : { rate_per_s: rate }),
+      ...(dryRun === true ? { dry_run: true } : {}),
+    });
+    if (options.json) printJson(answer);
+    else
+      print(
+        `${dryRun === true ? 'would be ' : ''}moved ${answer.moved}, skipped ${answer.skipped}, failed ${answer.failed}`,
+      );
+    if (answer.failed === 0) return;
+    const why = 'not there (any more), or no room in the shard';
+    if (!options.json) say(`dlq reprocess: ${answer.failed} could not be moved: ${why}`);
+    process.exitCode = EXIT.failed;
+  });
 
   const purge = connecting(dlq.command('purge <topic> [msg_ids...]').description('delete dead letters for good'));
   purge.option('--older-than <duration>', 'all that are older, like 7d', ms('--older-than'));

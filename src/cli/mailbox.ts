@@ -10,10 +10,14 @@ import { addJournal } from './journal.ts';
 import { addKeyring } from './keyring.ts';
 import { addMessages } from './messages.ts';
 import { addModel } from './model.ts';
+import { addPeek } from './peek.ts';
 import { addServe } from './serve.ts';
 import { EXIT } from './shared.ts';
+import { addShow } from './show.ts';
 import { EndedEarly } from './signals.ts';
 import { addSim } from './sim.ts';
+import { addTail } from './tail.ts';
+import { addTopics } from './topics.ts';
 import { addTrace } from './trace.ts';
 
 /** package.json is one level up from what is built, two from the sources. */
@@ -36,6 +40,10 @@ for (const add of [
   addKeyring,
   addCap,
   addMessages,
+  addTopics,
+  addPeek,
+  addShow,
+  addTail,
   addDlq,
   addConfig,
   addExplain,

@@ -10,23 +10,32 @@ import type {
   DeadLetterQuery,
   DeadLetters,
   Envelope,
+  FeedLine,
+  FeedQuery,
   FrameMessage,
   FramesReceived,
   Lease,
+  Messages,
+  MessagesQuery,
   NackBody,
   NackResult,
   PublicJwk,
   PurgeBody,
   Received,
   RecvBody,
+  Redrive,
+  RedriveBody,
   ReprocessBody,
   Reprocessed,
   RevokeBody,
   SendBody,
   SendResult,
   Sent,
+  Shown,
   StreamBody,
   TopicStats,
+  Topics,
+  TopicsQuery,
 } from './types.ts';
 
 const FLAG_200 = { headers: { 'x-idempotency-mode': '200-flag' } };
@@ -111,6 +120,44 @@ export class MailboxClient {
   }
   stats(topic: string): Promise<TopicStats> {
     return this.transport.get('/v1/stats', { topic });
+  }
+  topics(query: TopicsQuery = {}): Promise<Topics> {
+    return this.transport.get('/v1/topics', query);
+  }
+  eachTopic(query: TopicsQuery = {}): AsyncGenerator<Topics['topics'][number], void, undefined> {
+    return eachOf(
+      (cursor = query.cursor) => this.topics(cursor === undefined ? query : { ...query, cursor }),
+      (page) => page.topics,
+    );
+  }
+  /** Messages of a topic that are not over; nothing is leased. */
+  messages(query: MessagesQuery): Promise<Messages> {
+    return this.transport.get('/v1/messages', query);
+  }
+  eachMessage(query: MessagesQuery): AsyncGenerator<Messages['messages'][number], void, undefined> {
+    return eachOf(
+      (cursor = query.cursor) => this.messages(cursor === undefined ? query : { ...query, cursor }),
+      (page) => page.messages,
+    );
+  }
+  message(msgId: string): Promise<Shown> {
+    return this.transport.get(`/v1/messages/${msgId}`, {});
+  }
+  /**
+   * Facts as they become durable, until nothing came for `wait_ms`, the caller has enough or `signal` says so; lines that have a cursor
+   * alone say how far it is. @throws MailboxError when the server ends it
+   */
+  feed(query: FeedQuery, signal?: AbortSignal): AsyncGenerator<FeedLine> {
+    return this.lines('GET', `/v1/feed?${new URLSearchParams(query)}`, null, signal);
+  }
+  startRedrive(body: RedriveBody): Promise<Redrive> {
+    return this.transport.post('/v1/dlq/redrives', body);
+  }
+  redrive(id: string): Promise<Redrive> {
+    return this.transport.get(`/v1/dlq/redrives/${id}`, {});
+  }
+  cancelRedrive(id: string): Promise<Redrive> {
+    return this.transport.delete(`/v1/dlq/redrives/${id}`);
   }
   deadLetters(query: DeadLetterQuery): Promise<DeadLetters> {
     return this.transport.get('/v1/dlq', query);

@@ -67,6 +67,8 @@ export class DuplicateError extends MailboxError {}
 export class IdemMismatchError extends MailboxError {}
 /** 409: the lease is over: somebody else may have the message. */
 export class LeaseLostError extends MailboxError {}
+/** 410: what the cursor points at is not kept any more; the message says where to begin. */
+export class CursorGoneError extends MailboxError {}
 /** 422, and what the client finds itself: a hash or a signature does not hold. */
 export class IntegrityError extends MailboxError {}
 /** 429: a bound is reached; `reason` says which. */
@@ -90,6 +92,7 @@ const CLASS_OF: Readonly<Record<ErrorCode | OwnCode, typeof MailboxError>> = {
   E_DUPLICATE: DuplicateError,
   E_IDEM_MISMATCH: IdemMismatchError,
   E_LEASE_LOST: LeaseLostError,
+  E_CURSOR_GONE: CursorGoneError,
   E_INTEGRITY: IntegrityError,
   E_SATURATED: SaturatedError,
   E_UNAVAILABLE: UnavailableError,

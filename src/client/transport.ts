@@ -57,6 +57,10 @@ export class Transport {
     return this.whole(`GET ${path}?${new URLSearchParams(pairs)}`, {}, jsonIn<T>);
   }
 
+  delete<T>(path: string): Promise<T> {
+    return this.whole(`DELETE ${path}`, {}, jsonIn<T>);
+  }
+
   post<T>(path: string, body: object, { headers = {}, ...more }: Omit<Asked, 'body'> = {}): Promise<T> {
     const asked = { ...more, body: JSON.stringify(body), headers: { ...JSON_BODY, ...headers } };
     return this.whole(`POST ${path}`, asked, jsonIn<T>);

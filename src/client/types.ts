@@ -24,6 +24,18 @@ export const isItemError = (result: object): result is ItemError => 'code' in re
 export type PublicJwk = AnswerOf<'keys'>['keys'][number];
 
 export type TopicStats = AnswerOf<'stats'>;
+export type TopicsQuery = RequestOf<'topics'>;
+export type Topics = AnswerOf<'topics'>;
+export type MessagesQuery = RequestOf<'messages'>;
+export type Messages = AnswerOf<'messages'>;
+export type MessageView = Messages['messages'][number];
+/** A message and what happened to it. */
+export type Shown = AnswerOf<'message'>;
+export type Fact = Shown['timeline'][number];
+export type FeedQuery = RequestOf<'feed'>;
+export type FeedLine = Exclude<AnswerOf<'feed'>, { readonly code: unknown }>;
+export type RedriveBody = RequestOf<'startRedrive'>;
+export type Redrive = AnswerOf<'redrive'>;
 export type DeadLetterQuery = RequestOf<'listDeadLetters'>;
 export type DeadLetters = AnswerOf<'listDeadLetters'>;
 export type DeadLetter = DeadLetters['dead_letters'][number];

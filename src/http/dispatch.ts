@@ -50,6 +50,6 @@ function h3Handler(options: DispatchOptions, newSession: () => Session): NodeReq
     // h3 takes a handler that is over for one that has answered.
     return new Promise<void>((resolve) => res.once('close', resolve));
   });
-  for (const { method, path } of ROUTES) app.on(method, path.replace('{msg_id}', ':msg_id'), handler);
+  for (const { method, path } of ROUTES) app.on(method, path.replace(/\{([a-z_]+)\}/, ':$1'), handler);
   return toNodeHandler(app) as NodeRequestHandler;
 }

@@ -4,12 +4,13 @@ import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
 import { type Denial, HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
-import type { StreamRequest } from '../service/messages.ts';
+import type { FeedRequest, StreamRequest } from '../service/messages.ts';
 import type { AccessLog } from './access-log.ts';
 import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
 import { isCoding } from './decompress.ts';
 import { HttpExchange, type ResponseWriter } from './exchange.ts';
 import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
+import { NdjsonFeedReader } from './formats/feed.ts';
 import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
 import { NdjsonReader } from './formats/stream.ts';
 import { OAP_TYPE } from './formats/units.ts';
@@ -116,7 +117,7 @@ export class Pipeline {
 
   private admit(exchange: HttpExchange): Answer | null {
     const { head } = exchange;
-    if (exchange.route?.method === 'GET') return hasBody(head) ? refuse(exchange, 'schema', NO_BODY) : null;
+    if (exchange.route?.method !== 'POST') return hasBody(head) ? refuse(exchange, 'schema', NO_BODY) : null;
     if (head.contentLength > this.rules.bytesMax)
       return refuse(exchange, 'too_large', { message: tooLarge(this.rules) });
     if (head.query !== '') return refuse(exchange, 'schema', { message: 'query: none is taken here' });
@@ -128,7 +129,7 @@ export class Pipeline {
   private read(exchange: HttpExchange): void {
     const { head, client } = exchange;
     const route = exchange.route as Route;
-    if (route.method === 'GET') return this.serve(exchange, route.ops === null ? null : queryOf(head.query));
+    if (route.method !== 'POST') return this.serve(exchange, route.ops === null ? null : queryOf(head.query));
     client.proceed();
     const reader = readBody(exchange.req, head, this.rules, this.peekAt(exchange), (body) => {
       this.guarded(exchange, () => {
@@ -183,6 +184,7 @@ export class Pipeline {
       const capability = exchange.capability as Capability;
       this.ask(exchange, route.json({ value, msgId, corrId, capability, flag200: flagOf(head) }));
     } else if (route.stream !== null) this.serveStream(exchange, route.stream(value));
+    else if (route.feed !== null) this.serveFeed(exchange, route.feed(value));
     else this.nodeRoutes.answer(exchange, route.path, value, (answer) => this.finish(exchange, answer));
   }
 
@@ -199,6 +201,11 @@ export class Pipeline {
   private serveStream(exchange: HttpExchange, request: StreamRequest): void {
     const reader = new NdjsonReader(exchange, request, (answer) => this.finish(exchange, answer));
     this.node.requests.openStream(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+  }
+
+  private serveFeed(exchange: HttpExchange, request: FeedRequest): void {
+    const reader = new NdjsonFeedReader(exchange, (answer) => this.finish(exchange, answer));
+    this.node.requests.openFeed(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
   }
 
   private serveFrames(exchange: HttpExchange, body: Buffer): void {

@@ -7,19 +7,25 @@ import {
   PAGE_DEFAULT,
   REPROCESS_MAX,
   TEXT_BYTES_MAX,
+  WAIT_MS_MAX,
 } from '../api/schemas.ts';
 import type {
   AckItem,
   AckRequest,
   DlqListRequest,
   ExtendRequest,
+  FeedRequest,
   NackRequest,
+  Peeked,
+  PeekRequest,
   PurgeRequest,
   RecvRequest,
+  RedriveRequest,
   ReprocessRequest,
   SendRequest,
   StatsRequest,
   StreamRequest,
+  TopicsRequest,
 } from '../service/messages.ts';
 import { Malformed } from './json.ts';
 
@@ -153,8 +159,19 @@ export function reprocessOf(body: Body<'reprocess'>): ReprocessRequest {
     msgIds: body.msg_ids ?? null,
     reason: (body.reason as DeadReason | undefined) ?? null,
     ratePerS: body.rate_per_s ?? null,
+    dryRun: body.dry_run ?? false,
   };
 }
+
+export const redriveOf = (body: Body<'redrive'>): RedriveRequest => ({
+  verb: 'redrive',
+  topic: body.topic,
+  limit: body.limit ?? Number.POSITIVE_INFINITY,
+  msgIds: body.msg_ids ?? null,
+  reason: (body.reason as DeadReason | undefined) ?? null,
+  ratePerS: body.rate_per_s ?? null,
+  dryRun: body.dry_run ?? false,
+});
 
 export function purgeOf(body: Body<'purge'>): PurgeRequest {
   if ((body.msg_ids === undefined) === (body.older_than_ms === undefined)) {
@@ -176,5 +193,28 @@ export const dlqListOf = (query: Body<'dlq'>): DlqListRequest => ({
   after: Number(query.cursor ?? 0),
   withPayload: query.include === 'payload',
 });
+
+export const topicsOf = (query: Body<'topics'>): TopicsRequest => ({
+  verb: 'topics',
+  prefix: query.prefix ?? '',
+  limit: Number(query.limit ?? PAGE_DEFAULT),
+  cursor: query.cursor ?? null,
+});
+
+export const peekOf = (query: Body<'messages'>): PeekRequest => ({
+  verb: 'peek',
+  topic: query.topic,
+  state: (query.state as Peeked | undefined) ?? null,
+  limit: Number(query.limit ?? PAGE_DEFAULT),
+  cursor: query.cursor ?? null,
+  withPayload: query.include === 'payload',
+});
+
+export function feedOf({ topic, prefix, after, wait_ms }: Body<'feed'>): FeedRequest {
+  if ((topic === undefined) === (prefix === undefined)) throw new Malformed('topic, prefix: exactly one of them');
+  const waitMs = wait_ms === undefined ? Number.POSITIVE_INFINITY : Number(wait_ms);
+  if (wait_ms !== undefined && waitMs > WAIT_MS_MAX) throw new Malformed(`wait_ms: at most ${WAIT_MS_MAX}`);
+  return { topic: topic ?? null, prefix: prefix ?? '', after: after ?? null, waitMs };
+}
 
 export const statsOf = (query: Body<'stats'>): StatsRequest => ({ verb: 'stats', topic: query.topic });

@@ -1,7 +1,7 @@
 import { type CONTRACT, ROUTE_IDS, type RouteId, type Row, rowOf } from '../api/contract.ts';
 import { type Promised, promisedBy } from '../api/promised.ts';
 import type { SchemaName } from '../api/schemas.ts';
-import type { StreamRequest } from '../service/messages.ts';
+import type { FeedRequest, StreamRequest } from '../service/messages.ts';
 import { check } from './check.ts';
 import type { Asked } from './formats/asks.ts';
 import { alone, batch, type Input } from './formats/json.ts';
@@ -24,6 +24,7 @@ interface Handler<Ask extends SchemaName, Unit extends SchemaName> {
   readonly verb?: Verb<Ask>;
   readonly frames?: FrameCodec<Unit>;
   readonly stream?: (value: unknown) => StreamRequest;
+  readonly feed?: (value: unknown) => FeedRequest;
 }
 
 const HANDLERS: { readonly [Id in RouteId]: Handler<AskSchema<Id>, UnitSchema<Id>> } = {
@@ -38,9 +39,16 @@ const HANDLERS: { readonly [Id in RouteId]: Handler<AskSchema<Id>, UnitSchema<Id
   extend: { verb: ALONE.extend },
   listDeadLetters: { verb: ALONE.dlq },
   reprocess: { verb: ALONE.reprocess },
+  startRedrive: { verb: ALONE.redrive },
+  redrive: { verb: ALONE.redriveShow },
+  cancelRedrive: { verb: ALONE.redriveCancel },
   purge: { verb: ALONE.purge },
   revoke: {},
   stats: { verb: ALONE.stats },
+  topics: { verb: ALONE.topics },
+  messages: { verb: ALONE.peek },
+  message: { verb: ALONE.show },
+  feed: { feed: (value) => requests.feedOf(check('feed', value)) },
   keys: {},
   health: {},
   readiness: {},
@@ -53,12 +61,13 @@ export interface Route extends Row {
   /** What a body in JSON, or a query, asks for. @throws Malformed */
   readonly json: ((input: Input) => Asked) | null;
   readonly stream: ((value: unknown) => StreamRequest) | null;
+  readonly feed: ((value: unknown) => FeedRequest) | null;
   readonly frames: FrameCodec | null;
 }
 
 function routeOf(id: RouteId): Route {
   const row = rowOf(id);
-  const { verb, frames = null, stream = null } = HANDLERS[id] as Handler<never, never>;
+  const { verb, frames = null, stream = null, feed = null } = HANDLERS[id] as Handler<never, never>;
   const request = row.request as never;
   const { item } = row;
   let json: Route['json'] = null;
@@ -68,19 +77,20 @@ function routeOf(id: RouteId): Route {
         ? (input) => alone(request, verb, input)
         : (input) => batch(request, item as never, verb, input);
   }
-  return { id, ...row, promised: promisedBy(row), json, stream, frames };
+  return { id, ...row, promised: promisedBy(row), json, stream, feed, frames };
 }
 
 /** Every route of the server. Both ways of dispatch read this table. */
 export const ROUTES: readonly Route[] = ROUTE_IDS.map(routeOf);
 
-const PARAMETER = '{msg_id}';
+/** The last part of a path may name something. */
+const PARAMETER = /\{[a-z_]+\}$/;
 const MSG_ID = /^[0-9A-Za-z]{26}$/;
 
 const exact = new Map<string, Route[]>();
 const byPrefix = new Map<string, Route[]>();
 for (const route of ROUTES) {
-  const end = route.path.indexOf(PARAMETER);
+  const end = route.path.search(PARAMETER);
   const [map, key] = end < 0 ? [exact, route.path] : [byPrefix, route.path.slice(0, end)];
   map.set(key, [...(map.get(key) ?? []), route]);
 }

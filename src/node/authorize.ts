@@ -14,6 +14,12 @@ export const OPS_OF: Readonly<Record<Request['verb'], readonly Op[]>> = {
   reprocess: ['admin'],
   purge: ['admin'],
   dlq_list: ['admin'],
+  topics: ['stats', 'view', 'admin'],
+  peek: ['view'],
+  show: ['view'],
+  redrive: ['admin'],
+  redrive_show: ['admin'],
+  redrive_cancel: ['admin'],
 };
 
 /** The op that a verb is counted and told of as. */

@@ -51,6 +51,8 @@ export interface NodeOptions {
   readonly soon?: (run: () => void) => void;
   /** Payloads are overwritten when their message is over (I1): for a journal that keeps no reference to them. */
   readonly overwrites: boolean;
+  /** Facts that are remembered for those who look. */
+  readonly recentFacts?: number;
 }
 
 /** While a stream is open, whether its capability has ended is looked at this often (AU3). */
@@ -115,6 +117,7 @@ export class MailboxNode {
       overwrites,
       instantOf: (atMs) => clock.instantOf(atMs),
       stampsClocks: isKept,
+      ...(options.recentFacts === undefined ? {} : { recentFacts: options.recentFacts }),
       effects: {
         append: (batches, log) => this.append(batches, log),
         fell: (shard, error, cause) => this.fell(shard, error, cause),

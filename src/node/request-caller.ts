@@ -17,6 +17,10 @@ export class RequestCaller implements Caller {
     return this.capability.allowsTopic(topic);
   }
 
+  get reach(): string {
+    return this.capability.reach;
+  }
+
   charge(bytes: number, nowMs: number): number {
     return this.capability.charge(bytes, nowMs);
   }

@@ -3,10 +3,11 @@ import type { Authority, Capability } from '../auth/authorize.ts';
 import type { Revocation } from '../auth/revocation.ts';
 import type { Clock, Timers } from '../ports/clock.ts';
 import type { Revoked } from '../ports/process-facts.ts';
-import type { Reply, Request, StreamRequest } from '../service/messages.ts';
+import type { FeedRequest, Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
-import { authorize, endOf, opOf } from './authorize.ts';
+import { authorize, authorizeOps, endOf, opOf } from './authorize.ts';
 import type { Client, Exchange } from './exchange.ts';
+import { type FeedReader, FeedWriter } from './feed-writer.ts';
 import type { NodeObserver } from './observer.ts';
 import { RequestCaller } from './request-caller.ts';
 import { type StreamReader, StreamWriter } from './stream-writer.ts';
@@ -113,6 +114,21 @@ export class Requests {
     after();
   }
 
+  /** Opens a feed, or says why not. */
+  openFeed(
+    exchange: Exchange,
+    request: FeedRequest,
+    { heartbeatMs, reader }: { readonly heartbeatMs: number; readonly reader: FeedReader },
+  ): void {
+    const { service, clock, timers, after } = this.parts;
+    const capability = exchange.capability as Capability;
+    const refused = authorizeOps(exchange, capability, FEED_OPS);
+    if (refused !== null) return reader.refused(refused);
+    const writer = new FeedWriter({ service, clock, timers, heartbeatMs, exchange, capability, reader, after });
+    service.feed(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
+    after();
+  }
+
   /** Ends a capability at once, and says so when it will stay ended (AU3, AU4): in this order. */
   revoke(
     exchange: Exchange,
@@ -149,18 +165,27 @@ export class Requests {
   /** A response that hands out messages waits for its reader: cut when its capability ends, taken back when nothing of it could be written. */
   written(exchange: Exchange): void {
     const { holders, client, leased } = exchange;
-    if (leased.length === 0) return;
+    if (holders.length === 0) return;
     const entry: Unwritten = { holders, client };
     this.unwritten.add(entry);
     client.onWritten((nothing) => {
       this.unwritten.delete(entry);
-      if (nothing) this.release(exchange, holders[0] as Capability, { outcome: 'ok', deliveries: leased });
+      if (nothing && leased.length > 0)
+        this.release(exchange, holders[0] as Capability, { outcome: 'ok', deliveries: leased });
     });
   }
 
   /** What a reply comes to now. */
   private handedOut(exchange: Exchange, capability: Capability, request: Request, reply: Reply): Reply {
     const { deliveries = [] } = reply;
+    if (shows(reply)) {
+      const ended = capability.failure();
+      if (ended !== null) {
+        exchange.denied(opOf(request), 'ended');
+        return { outcome: endOf(ended) };
+      }
+      exchange.holders = [capability];
+    }
     if (deliveries.length > 0) {
       const ended = capability.failure();
       if (ended !== null || exchange.client.gone()) {
@@ -186,6 +211,12 @@ export class Requests {
     after();
   }
 }
+
+/** What a reply shows of messages is under its capability until it is written, like what is leased (AU3). */
+const shows = ({ peeked, shown, topics, deadLetters }: Reply): boolean =>
+  (peeked ?? shown ?? topics ?? deadLetters) !== undefined;
+
+const FEED_OPS: readonly Op[] = ['view'];
 
 /** Nobody waits for longer than the capability counts (RevokedProp). */
 function vouchedFor(request: Request, capability: Capability, nowMs: number): Request {

@@ -178,6 +178,7 @@ async function startService(
     soon: setImmediate,
     // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
     overwrites: !isKept,
+    recentFacts: settings.recent_facts,
   });
   const pipeline = new Pipeline({
     ...{ node, accessLog },

@@ -1,4 +1,5 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
+import { decide } from '../core/decide.ts';
 import type { ShardState } from '../core/state.ts';
 import { deadLetterOf } from './answers.ts';
 import type { Caller, DlqListRequest, PurgeRequest, Reply, ReprocessRequest } from './messages.ts';
@@ -25,6 +26,7 @@ export class DeadLetters {
     const refusal = this.spine.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
     const { limit, ratePerS } = request;
+    if (request.dryRun === true) return this.tryDry(request, nowMs);
     if (ratePerS !== null && this.paced.size >= PACED_MAX) {
       return { outcome: 'saturated_redrives', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
     }
@@ -47,6 +49,19 @@ export class DeadLetters {
     }
     while (!isDone(paced)) this.reprocessNext(paced, nowMs);
     return { outcome: 'ok', ...paced.count };
+  }
+
+  /** What would come of it now: each is decided alone, and no fact of it is made. */
+  private tryDry(request: ReprocessRequest, nowMs: number): Reply {
+    const shard = this.spine.shardFor(request.topic);
+    const count = { moved: 0, skipped: 0, failed: 0 };
+    for (const msgId of this.chosenDead(shard, request, nowMs)) {
+      if (count.moved >= request.limit) break;
+      const { outcome } = decide(shard, { name: 'reprocess', atMs: shard.nowMs, msgId });
+      const hasRoom = shard.depth + count.moved < shard.limits.shardCapacity;
+      count[outcome === 'skipped' ? 'skipped' : outcome === 'ok' && hasRoom ? 'moved' : 'failed']++;
+    }
+    return { outcome: 'ok', ...count };
   }
 
   /** Time has passed: those that go at a rate go on. */

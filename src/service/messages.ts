@@ -1,6 +1,7 @@
 import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
 import type { Cause } from '../ports/observer.ts';
+import type { Gap, Happened } from './recent-facts.ts';
 
 /**
  * What the service knows of who asks. Capabilities implement it; the simulator and tests bring their own.
@@ -12,6 +13,8 @@ export interface Caller {
   charge(bytes: number, nowMs: number): number;
   /** False once revoked or expired (AU3). */
   isValid(nowMs: number): boolean;
+  /** Every topic it allows begins so; empty, or not there, for any. */
+  readonly reach?: string;
   /** The request itself, for the log (O2). */
   readonly cause?: Cause;
 }
@@ -31,7 +34,12 @@ export type Request =
   | ReprocessRequest
   | PurgeRequest
   | DlqListRequest
-  | StatsRequest;
+  | StatsRequest
+  | TopicsRequest
+  | PeekRequest
+  | ShowRequest
+  | RedriveRequest
+  | RedriveNamedRequest;
 
 export interface SendRequest {
   readonly verb: 'send';
@@ -91,6 +99,24 @@ export interface ReprocessRequest {
   readonly reason: DeadReason | null;
   /** At most so many a second, the answer coming with the last; null for all at once. */
   readonly ratePerS: number | null;
+  /** Says what would move, and moves nothing. */
+  readonly dryRun?: boolean;
+}
+/** A redrive as a task (`Redrives`). */
+export interface RedriveRequest {
+  readonly verb: 'redrive';
+  readonly topic: string;
+  /** Infinity for all. */
+  readonly limit: number;
+  readonly msgIds: readonly string[] | null;
+  readonly reason: DeadReason | null;
+  /** Null for as fast as it goes. */
+  readonly ratePerS: number | null;
+  readonly dryRun: boolean;
+}
+export interface RedriveNamedRequest {
+  readonly verb: 'redrive_show' | 'redrive_cancel';
+  readonly id: string;
 }
 export interface PurgeRequest {
   readonly verb: 'purge';
@@ -110,6 +136,41 @@ export interface DlqListRequest {
 export interface StatsRequest {
   readonly verb: 'stats';
   readonly topic: string;
+}
+
+/** States of a message that a peek shows: those in which it is not over. */
+export const PEEKED = ['queued', 'leased', 'redelivered', 'dead_lettered'] as const satisfies readonly State[];
+export type Peeked = (typeof PEEKED)[number];
+
+export interface TopicsRequest {
+  readonly verb: 'topics';
+  readonly prefix: string;
+  readonly limit: number;
+  /** Null to begin. */
+  readonly cursor: string | null;
+}
+export interface PeekRequest {
+  readonly verb: 'peek';
+  readonly topic: string;
+  /** Null for all that are not over. */
+  readonly state: Peeked | null;
+  readonly limit: number;
+  readonly cursor: string | null;
+  readonly withPayload: boolean;
+}
+export interface ShowRequest {
+  readonly verb: 'show';
+  readonly msgId: string;
+}
+/** Facts as they become durable (`Feeds`). */
+export interface FeedRequest {
+  /** Of this topic, or of all that begin with the prefix. */
+  readonly topic: string | null;
+  readonly prefix: string;
+  /** A cursor, `now`, or null for as far back as is remembered. */
+  readonly after: string | null;
+  /** It ends when nothing came for so long; Infinity for never. */
+  readonly waitMs: number;
 }
 
 /** One leased message as it was when it was leased. */
@@ -164,6 +225,84 @@ export interface TopicStats {
   readonly oldestReadyMs: number;
 }
 
+/** A message as whoever looks sees it, in any state: no receipt, and times from now. */
+export interface MessageView {
+  readonly msgId: string;
+  readonly topic: string;
+  readonly shard: number;
+  readonly state: State;
+  readonly ts: string;
+  readonly idemKey: string;
+  readonly payloadHash: string;
+  readonly hashChain: string;
+  readonly attrs: Attrs;
+  readonly corrId: string;
+  readonly attempt: number;
+  readonly epoch: number;
+  readonly redrives: number;
+  readonly reason: DeadReason | null;
+  readonly lastError: string | null;
+  /** RFC 3339 with milliseconds; null where it is no dead letter. */
+  readonly deadAt: string | null;
+  /** ms to the end of its lease, or until it is given out again; null where neither is. */
+  readonly untilInMs: number | null;
+  /** Null once it is over. */
+  readonly payloadBytes: number | null;
+  /** Null unless asked for, or when it is damaged. */
+  readonly payload: Uint8Array | null;
+}
+
+/** A fact, or a gap, with its cursor and its times by the wall clock, RFC 3339 with milliseconds. */
+export interface FactView {
+  readonly told: Happened | Gap;
+  readonly cursor: string;
+  readonly at: string;
+  readonly until: string | null;
+}
+
+/** A page, and where the next begins; null at the end. */
+export interface Page<T> {
+  readonly rows: readonly T[];
+  readonly next: string | null;
+}
+/** Topics; shards that serve nothing at the moment have no part in it. */
+export interface TopicPage extends Page<TopicStats> {
+  readonly downShards: readonly number[];
+}
+/** One message: null once nothing but its facts is remembered. */
+export interface Shown {
+  readonly message: MessageView | null;
+  readonly timeline: readonly FactView[];
+  /** The timeline begins with the send, and misses nothing. */
+  readonly isComplete: boolean;
+  /** The cursor of the fact from which on nothing is missing. */
+  readonly from: string;
+}
+
+/** Why a redrive did not move a dead letter. */
+export const REDRIVE_WHYS = ['redrives_spent', 'not_dead_lettered', 'not_found', 'no_room'] as const;
+export type RedriveWhy = (typeof REDRIVE_WHYS)[number];
+
+/** How far a redrive is. */
+export interface RedriveReport {
+  readonly id: string;
+  readonly topic: string;
+  readonly dryRun: boolean;
+  readonly state: 'running' | 'done' | 'cancelled' | 'ended';
+  /** Why it ended before it was done. */
+  readonly endedBy: Outcome | null;
+  readonly moved: number;
+  readonly skipped: number;
+  readonly failed: number;
+  /** How many were not moved, by why. */
+  readonly reasons: Readonly<Partial<Record<RedriveWhy, number>>>;
+  /** The first of them. */
+  readonly failures: readonly { readonly msgId: string; readonly why: RedriveWhy }[];
+  /** RFC 3339 with milliseconds. */
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
 /** One of several requests that are answered together. */
 export interface BatchItem {
   readonly request: Request;
@@ -196,4 +335,8 @@ export interface Reply {
   /** Number to list after, null at the end. */
   readonly next?: number | null;
   readonly stats?: TopicStats;
+  readonly topics?: TopicPage;
+  readonly peeked?: Page<MessageView>;
+  readonly shown?: Shown;
+  readonly redrive?: RedriveReport;
 }

@@ -7,13 +7,25 @@ import { statsOf } from './answers.ts';
 import type { Drains } from './backpressure.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { DownShards, WhyDown } from './down-shards.ts';
+import { Feed, type FeedConsumer, Feeds } from './feeds.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import type { BatchItem, Caller, Delivery, Reply, Request, StatsRequest, StreamRequest } from './messages.ts';
+import type {
+  BatchItem,
+  Caller,
+  Delivery,
+  FeedRequest,
+  Reply,
+  Request,
+  StatsRequest,
+  StreamRequest,
+} from './messages.ts';
 import { Receiving } from './receiving.ts';
+import { Redrives } from './redrives.ts';
 import { Sending } from './sending.ts';
 import { Settling } from './settling.ts';
-import { JOURNAL_FAILED, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
+import { JOURNAL_FAILED, RETRY_SATURATED_MS, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
+import { Viewing } from './viewing.ts';
 
 /**
  * The mailbox, sans-I/O: requests, durable acknowledgements and time go in; appends, replies and the next wake-up come out. Every
@@ -30,6 +42,9 @@ export class Service {
   private readonly settling: Settling;
   private readonly receiving: Receiving;
   private readonly deadLetters: DeadLetters;
+  private readonly redrives: Redrives;
+  private readonly viewing: Viewing;
+  private readonly feeds: Feeds;
 
   constructor(options: SpineOptions) {
     const spine = new Spine(options, {
@@ -45,6 +60,9 @@ export class Service {
     this.settling = new Settling(spine);
     this.receiving = new Receiving(spine, this.settling);
     this.deadLetters = new DeadLetters(spine);
+    this.redrives = new Redrives(spine);
+    this.viewing = new Viewing(spine);
+    this.feeds = new Feeds(spine.recent, spine.instantOf);
   }
 
   static empty(count: number, limits: Limits): ShardState[] {
@@ -55,6 +73,7 @@ export class Service {
 
   /** Takes over shards that were replayed and serve, at the time that it is by the service clock, which went on since (RT4, TM1). */
   start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
+    this.spine.recent.began(this.spine.instantOf(nowMs));
     if (started !== undefined) {
       this.spine.commit.note(started);
       for (const shard of this.spine.shards) shard.limits = started.limits;
@@ -70,6 +89,7 @@ export class Service {
     const { spine } = this;
     spine.replace(state);
     spine.nowMs = nowMs;
+    spine.recent.missed(state.shard, nowMs);
     if (state.nowMs > 0) spine.make(state, [{ name: 'recovered', atMs: nowMs }]);
     spine.commit.whenShardDurable(state.shard, (durable) => {
       if (durable) spine.down.remove(state.shard);
@@ -156,9 +176,45 @@ export class Service {
     this.release(unwritten, nowMs, stream.caller);
   }
 
+  /** Opens a feed: whoever reads is told so, or why not, and then what happened and happens. */
+  feed(request: FeedRequest, caller: Caller, nowMs: number, consumer: FeedConsumer): void {
+    const feed = new Feed(request, caller, consumer);
+    // Facts that are told are durable: nothing is waited for.
+    consumer.opened(this.spine.failed ? JOURNAL_FAILED : this.openFeed(feed, nowMs), feed);
+    if (!feed.closed) this.feeds.serve(nowMs);
+  }
+
+  private openFeed(feed: Feed, nowMs: number): Reply {
+    const { request, caller } = feed;
+    const { topic } = request;
+    if (topic !== null && !caller.allowsTopic(topic))
+      return { outcome: 'cap_scope', message: 'topic: outside the capability' };
+    const retryAfterMs = caller.charge(0, nowMs);
+    if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
+    if (this.spine.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
+    if (this.streamCount >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
+    return this.feeds.add(feed, nowMs);
+  }
+
+  /** How far it has come. */
+  feedCursor(feed: Feed): string {
+    return this.feeds.cursorOf(feed);
+  }
+
+  /** Its reader has taken what it was told. */
+  feedReady(feed: Feed, nowMs: number): void {
+    this.feeds.setReady(feed, nowMs);
+  }
+
+  closeFeed(feed: Feed): void {
+    this.feeds.remove(feed);
+  }
+
   /** The journal has made the outstanding append of this log durable. */
   durable(log = 0): void {
+    this.spine.recent.durable(log);
     this.spine.commit.durable(log);
+    if (this.feeds.size > 0) this.feeds.serve(this.spine.nowMs);
   }
 
   /** This log is not ours any more, or cannot be gone on with: whoever waits for its shards gets a 503, and they serve nothing. */
@@ -174,6 +230,8 @@ export class Service {
     this.spine.commit.fail();
     this.receiving.fail();
     this.deadLetters.fail();
+    this.feeds.endIf(() => true, 'journal');
+    this.redrives.endIf(() => true, 'journal', this.spine.nowMs);
   }
 
   /** Time has passed: expiries, retentions and long polls that ended. */
@@ -183,7 +241,9 @@ export class Service {
       if (!this.spine.down.has(shard.shard)) this.spine.attempt(() => this.spine.advance(shard, nowMs), undefined);
     }
     this.deadLetters.tick(nowMs);
+    this.redrives.tick(nowMs);
     this.receiving.streams.watch(nowMs);
+    this.feeds.watch(nowMs);
     this.receiving.serve(nowMs);
     this.spine.commit.pumpNotes(nowMs);
     if (this.spine.stamps?.isDue(nowMs) === true) this.spine.commit.stampAlone();
@@ -201,6 +261,8 @@ export class Service {
     const { stamps, commit } = this.spine;
     const stampMs = stamps === null || commit.isBusy ? Number.POSITIVE_INFINITY : stamps.dueMs;
     let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs());
+    wakeMs = Math.min(wakeMs, this.redrives.nextWakeMs(this.spine.nowMs));
+    if (this.feeds.size > 0) wakeMs = Math.min(wakeMs, this.feeds.nextWakeMs(this.spine.nowMs));
     for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     return wakeMs;
   }
@@ -220,12 +282,15 @@ export class Service {
     const isOver = ({ caller }: { readonly caller: Caller }): boolean => all || !caller.isValid(nowMs);
     this.deadLetters.endIf(isOver, all ? 'ok' : 'cap_auth');
     this.receiving.endIf(isOver, all ? 'ok' : 'cap_auth', all ? 'draining' : 'cap_auth');
+    this.feeds.endIf(isOver, all ? 'draining' : 'cap_auth');
+    this.redrives.endIf(isOver, all ? 'draining' : 'cap_auth', nowMs);
   }
 
   /** A shard serves nothing: who waits for it may ask again (BD3). */
   private endWaitingFor(state: ShardState, outcome: Outcome): void {
     this.spine.commit.begin();
     this.deadLetters.endIf(({ shard }) => shard === state, outcome);
+    this.redrives.endIf(({ topic }) => this.spine.isDown(topic), outcome, this.spine.nowMs);
     this.receiving.endIf(({ request }) => this.spine.isDown(request.topic), outcome, outcome);
   }
 
@@ -268,8 +333,9 @@ export class Service {
     return this.spine.polls.size;
   }
 
+  /** Feeds among them. */
   get streamCount(): number {
-    return this.receiving.streams.size;
+    return this.receiving.streams.size + this.feeds.size;
   }
 
   // ---- verbs
@@ -295,6 +361,18 @@ export class Service {
         return this.deadLetters.list(request, caller, nowMs);
       case 'stats':
         return this.stats(request, caller, nowMs);
+      case 'topics':
+        return this.viewing.topics(request, caller, nowMs);
+      case 'peek':
+        return this.viewing.peek(request, caller, nowMs);
+      case 'show':
+        return this.viewing.show(request, caller, nowMs);
+      case 'redrive':
+        return this.redrives.start(request, caller, nowMs);
+      case 'redrive_show':
+        return this.redrives.show(request.id, caller, nowMs);
+      case 'redrive_cancel':
+        return this.redrives.cancel(request.id, caller, nowMs);
     }
   }
 

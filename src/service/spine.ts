@@ -4,7 +4,7 @@ import { apply } from '../core/apply.ts';
 import type { Command } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import { due } from '../core/due.ts';
-import type { Fact } from '../core/facts.ts';
+import type { Fact, MessageFact } from '../core/facts.ts';
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState, Topic } from '../core/state.ts';
 import type { Integrity } from '../ports/integrity.ts';
@@ -14,14 +14,18 @@ import { type BoundName, Drains } from './backpressure.ts';
 import { ClockStamps } from './clock-stamps.ts';
 import { type CommitEffects, Commits, type Logs, ONE_LOG } from './commits.ts';
 import { DownShards, type WhyDown } from './down-shards.ts';
+import { LiveIndex } from './live-index.ts';
 import { LongPolls } from './long-polls.ts';
 import { type Lack, MemoryBudget } from './memory-budget.ts';
 import type { AckItem, Caller, Reply, SendRequest } from './messages.ts';
+import { RecentFacts } from './recent-facts.ts';
 import { shardOfTopic } from './sharding.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
 
+/** Facts remembered where nobody says how many. */
+export const RECENT_FACTS = 16_384;
 export const RETRY_SATURATED_MS = 1000;
 export const JOURNAL_FAILED: Reply = { outcome: 'journal', retryAfterMs: RETRY_SATURATED_MS };
 export const itemOf = (item: AckItem): AckItem => ({ msgId: item.msgId, receipt: item.receipt });
@@ -50,6 +54,8 @@ export interface SpineOptions {
   readonly effects: CommitEffects;
   /** Where facts go; without it all of them go to one log. */
   readonly logs?: Logs;
+  /** Facts that are remembered for those who look (B10). */
+  readonly recentFacts?: number;
   /** What the wall clock shows at a time of the service clock (`ServiceClock`); without it the two are one. */
   readonly instantOf?: (atMs: number) => number;
   /** Each append says what both clocks show (journal rule 10): for a profile whose journal outlives the process. */
@@ -77,6 +83,10 @@ export class Spine {
   readonly drains: Drains;
   readonly memory: MemoryBudget;
   readonly polls = new LongPolls();
+  /** What there is to look at. */
+  readonly index: LiveIndex;
+  /** What became durable of late. */
+  readonly recent: RecentFacts;
   readonly random: Random;
   readonly integrity: Integrity;
   readonly commit: Commits;
@@ -87,6 +97,7 @@ export class Spine {
   writesRefused: WritesRefused = null;
   failed = false;
   readonly observer: Observer;
+  private readonly logs: Logs;
   private readonly effects: CommitEffects;
   private readonly informed: Informed;
   /** The shard that the input at hand entered last: what is thrown then is thrown in it. */
@@ -96,6 +107,7 @@ export class Spine {
     this.shards = [...options.shards];
     this.memory = new MemoryBudget(this.shards, options.overwrites === true);
     this.drains = new Drains(this.shards, this.memory);
+    this.index = new LiveIndex(this.shards, (topic) => shardOfTopic(topic, this.shards.length));
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
@@ -105,9 +117,12 @@ export class Spine {
     const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
     this.stamps = stamps;
     const { effects } = options;
-    this.commit = new Commits(options.logs ?? ONE_LOG, {
+    this.logs = options.logs ?? ONE_LOG;
+    this.recent = new RecentFacts(options.recentFacts ?? RECENT_FACTS, this.logs.count);
+    this.commit = new Commits(this.logs, {
       append: (batches, log) => {
         this.memory.appended();
+        this.recent.flushed(log);
         effects.append(batches, log);
       },
       ...(effects.soon === undefined ? {} : { soon: effects.soon }),
@@ -157,15 +172,25 @@ export class Spine {
 
   /** All of them or, when one does not fit, none that the journal would know of. */
   make(shard: ShardState, facts: readonly Fact[], message?: Message, by: Caller | null = null): void {
+    this.recent.deciding();
     for (const fact of facts) this.apply(shard, fact, message, by);
     this.commit.add(shard.shard, facts);
+    this.recent.decided(this.logs.of(shard.shard));
   }
 
   private apply(shard: ShardState, fact: Fact, message: Message | undefined, by: Caller | null): void {
-    const spent = payloadSpentBy(fact, shard, message);
+    const known = fact.name === 'recovered' || fact.name === 'sent' ? undefined : knownTo(fact, shard, message);
+    const payload = known?.payload;
     apply(shard, fact, message);
     this.memory.see(shard);
-    if (spent != null) this.memory.discard(spent);
+    if (fact.name === 'sent') this.recent.note(fact, this.index.entered(shard, fact), shard.shard);
+    else if (fact.name !== 'recovered' && known !== undefined) {
+      this.recent.note(fact, known, shard.shard);
+      if (fact.name === 'acked' || fact.name === 'purged') {
+        this.index.left(known, shard);
+        if (payload != null) this.memory.discard(payload);
+      }
+    }
     this.observer.fact(shard, fact, by?.cause ?? null);
     this.drains.note(fact, shard.shard);
     this.informed.fact(fact);
@@ -232,6 +257,17 @@ export class Spine {
     return shard;
   }
 
+  /** Where the facts of a shard go. */
+  logOf(shard: number): number {
+    return this.logs.of(shard);
+  }
+
+  /** A look into a shard: what is told may rest on what is not durable yet, and what is thrown then is thrown in it. */
+  visit(shard: ShardState): void {
+    this.entered = shard;
+    this.commit.enter(shard.shard);
+  }
+
   /** The message a verb names, unless it is unknown or outside the caller's topics: the same answer (LE3). */
   locate(msgId: string, caller: Caller): { shard: ShardState; topic: Topic } | null {
     const shard = this.shards[shardOf(msgId)];
@@ -293,6 +329,7 @@ export class Spine {
   /** What is held for this log will never be known: its shards serve nothing, and what they are here counts for nothing. */
   giveUp(log: number, shards: readonly number[], why: WhyDown): void {
     for (const shard of shards) this.down.add(shard, this.nowMs, why);
+    this.recent.dropped(log);
     this.commit.giveUp(log);
     for (const shard of shards) this.informed.fell(this.shards[shard] as ShardState, 'journal');
   }
@@ -303,6 +340,7 @@ export class Spine {
     state.limits = (shards[state.shard] as ShardState).limits;
     shards[state.shard] = state;
     this.memory.see(state);
+    this.index.replaced(state);
   }
 
   /** The same, and it serves again. */
@@ -312,8 +350,6 @@ export class Spine {
   }
 }
 
-/** The bytes whose message this fact ends. */
-function payloadSpentBy(fact: Fact, shard: ShardState, message?: Message): Uint8Array | null | undefined {
-  if (fact.name !== 'acked' && fact.name !== 'purged') return null;
-  return (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload;
-}
+/** The message that a fact is about: the decision's, or one that went by it. */
+const knownTo = ({ msgId }: MessageFact, shard: ShardState, message?: Message): Message | undefined =>
+  message?.msgId === msgId ? message : shard.find(msgId);

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { OPS, type Op } from '../../spec/vocabulary.ts';
-import { parseCaveat, scopeOf } from '../../src/auth/caveats.ts';
+import { OPS_BESIDE, parseCaveat, scopeOf } from '../../src/auth/caveats.ts';
 import { hmacSha256 } from '../../src/auth/hmac.ts';
 import { Keyring } from '../../src/auth/keyring.ts';
 import { attenuateToken, CAVEATS_MAX, mintToken, parseToken } from '../../src/auth/macaroon.ts';
@@ -146,7 +146,7 @@ describe('capability', () => {
     const bench = new AuthorityBench();
     const token = bench.token(
       'topic = a',
-      `op = ${OPS.filter((op) => op !== 'admin').join(',')}`,
+      `op = ${OPS.filter((op) => OPS_BESIDE[op] === undefined).join(',')}`,
       LATER,
       'quota_ops = 1/1',
     );
@@ -156,7 +156,36 @@ describe('capability', () => {
     };
     expect(opsWith('producer')).toEqual(['send', 'stats']);
     expect(opsWith('consumer')).toEqual(['recv', 'ack', 'nack', 'extend', 'stats']);
+    expect(opsWith('viewer')).toEqual(['stats']);
     expect(opsWith('admin')).toEqual([]);
+  });
+
+  it('view: reads only; alone or with stats, on a prefix too, and its role is viewer (AU7, E7)', () => {
+    const bench = new AuthorityBench();
+    const rest = [LATER, 'quota_ops = 1/1'];
+    for (const caveats of [['op = view'], ['op = view,stats'], ['op = stats,view', 'role = viewer']]) {
+      const capability = bench.capability(bench.token('topic prefix a.', ...caveats, ...rest));
+      const allowed = OPS.filter((op) => capability.allowsOp(op));
+      expect(allowed, caveats.join()).toEqual(caveats[0] === 'op = view' ? ['view'] : ['stats', 'view']);
+      expect([capability.allowsTopic('a.b'), capability.allowsTopic('a')]).toEqual([true, false]);
+    }
+    for (const op of OPS) {
+      if (op === 'view' || op === 'stats') continue;
+      expect(parseCaveat(`op = view,${op}`), op).toBeNull();
+      expect(parseCaveat(`op = ${op},stats,view`), op).toBeNull();
+      // Narrowed to nothing, whichever came first.
+      for (const [one, other] of [
+        [op, 'view'],
+        ['view', op],
+      ]) {
+        const narrowed = attenuateToken(bench.token('topic = a', `op = ${one}`, ...rest), [`op = ${other}`]);
+        const found = bench.ask(narrowed);
+        const ops = typeof found === 'string' ? [] : OPS.filter((each) => found.allowsOp(each));
+        expect(ops, `${one} and ${other}`).toEqual([]);
+      }
+    }
+    for (const role of ['producer', 'consumer', 'admin'])
+      expect(() => mint(bench.keyring, ['topic = a', 'op = view', `role = ${role}`, ...rest])).toThrow('in common');
   });
 
   it('attenuation: whatever is added, nothing more is allowed', () => {

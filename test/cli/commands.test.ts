@@ -48,6 +48,34 @@ describe('commands', () => {
     expect(await mailbox('stats', 'a')).toMatch(/depth +0/);
   });
 
+  it('topics, peek, show, tail: look at it all and touch nothing (B10, B15, AU7)', async () => {
+    const viewer = { ...env, MAILBOX_CAP: await cap('--topic-prefix', 'a', '--op', 'view', '--role', 'viewer') };
+    const id = await mailbox('send', 'a', 'looked at', '--idem-key', 'look-1');
+    const look = async (...args: string[]) => {
+      const { code, out, err } = await run(args, viewer);
+      expect([code, err], args.join(' ')).toEqual([0, '']);
+      return out;
+    };
+    expect(await look('topics')).toMatch(/^a {2}depth 1 {2}queued 1 .* dead 0 /m);
+    expect(JSON.parse(await look('topics', 'a', '--json')).topics[0]).toMatchObject({ topic: 'a', depth: 1 });
+    expect(await look('peek', 'a', '--payload', '--state', 'queued')).toMatch(
+      new RegExp(`^${id} {2}queued .* look-1 {2}attempt 0 {2}9 bytes\n.*looked at$`, 'm'),
+    );
+    expect(await look('show', id)).toMatch(/state +queued[\s\S]*sent +queued {2}attempt 0/);
+    expect(JSON.parse(await look('show', id, '--json'))).toMatchObject({ is_complete: true, message: { msg_id: id } });
+    const told = await look('tail', 'a', '--after', 'start', '--wait', '0s');
+    expect(told.trim().split('\n').at(-1)).toMatch(new RegExp(`sent +queued {2}attempt 0 {2}a {2}${id}$`));
+    const lines = (await look('tail', '--prefix', 'a', '--after', 'start', '--wait', '0s', '--json'))
+      .trim()
+      .split('\n');
+    expect(JSON.parse(lines.at(-1) as string)).toMatchObject({ fact: 'sent', msg_id: id });
+    const refused = await run(['send', 'a', 'x'], viewer);
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('E_CAP_SCOPE')]);
+    expect((await run(['tail'], viewer)).code).toBe(2);
+    expect((await run(['tail', 'a', '--after', 'zz-1'], viewer)).err).toContain('E_CURSOR_GONE');
+    expect(await mailbox('recv', 'a', '--ack')).toMatch(/attempt 1.*\nlooked at$/);
+  });
+
   it('nack and dlq: list, show, reprocess, purge', async () => {
     const id = await mailbox('send', 'a', 'poison');
     const lease = async () => JSON.parse(await mailbox('recv', 'a', '--wait', '1s', '--json')).receipt;
@@ -59,6 +87,7 @@ describe('commands', () => {
     const dlq = async (...args: string[]) => (await run(['dlq', ...args], admin)).out.trim();
     expect(await dlq('list', 'a')).toMatch(new RegExp(`^${id} .*max_attempts  attempt 1  bad$`));
     expect(JSON.parse(await dlq('show', 'a', id, '--json')).payload_b64).toBe(Buffer.from('poison').toString('base64'));
+    expect(await dlq('reprocess', 'a', '--dry-run')).toBe('would be moved 1, skipped 0, failed 0');
     expect(await dlq('reprocess', 'a', id)).toBe('moved 1, skipped 0, failed 0');
     expect(await mailbox('nack', id, await lease(), '--dead-letter')).toBe('dead_lettered');
     expect(await dlq('purge', 'a', '--older-than', '0s')).toBe('purged 1');

@@ -56,6 +56,11 @@ const dead = {
   },
   payload_b64: PAYLOADS.binary.toString('base64'),
 };
+const looked = { ...dead, state: HOSTILE, ts: HOSTILE, idem_key: HOSTILE, payload_bytes: 7 };
+const happened = {
+  ...{ cursor: HOSTILE, at: HOSTILE, fact: HOSTILE, state: HOSTILE, attempt: 1, topic: HOSTILE, msg_id: HOSTILE },
+  ...{ reason: HOSTILE, last_error: HOSTILE, until: HOSTILE },
+};
 const REFUSED = { code: `E_${HOSTILE}`, message: `no ${HOSTILE}`, reason: HOSTILE, corr_id: HOSTILE };
 
 /** How often each key was sent: the first time it is too much. */
@@ -66,6 +71,10 @@ const BUSY = { code: 'E_SATURATED', message: 'quota used up', reason: 'quota', c
 const ANSWERS: Readonly<Record<string, (topic: string) => object>> = {
   '/v1/recv': (topic) => ({ messages: [envelope(topic === 'binary' ? PAYLOADS.binary : PAYLOADS.text)] }),
   '/v1/stats': () => ({ topic: HOSTILE, [HOSTILE]: HOSTILE }),
+  '/v1/topics': () => ({ topics: [{ topic: HOSTILE, depth: 1, queued: HOSTILE, oldest_ready_ms: 1 }], next: HOSTILE }),
+  '/v1/messages': () => ({ messages: [looked], next: HOSTILE }),
+  '/v1/messages/M': () => ({ message: looked, timeline: [happened], is_complete: false, complete_from: HOSTILE }),
+  '/v1/feed': () => happened,
   '/v1/dlq': () => ({ dead_letters: [dead], next: null }),
   '/v1/dlq/reprocess': () => ({ moved: 1, skipped: 0, failed: 2 }),
 };
@@ -87,7 +96,7 @@ beforeAll(async () => {
       if (key !== null) return res.writeHead(200).end(JSON.stringify({ msg_id: 'M', duplicate: false }));
       const topic = body.startsWith('{') ? (JSON.parse(body).topic as string) : '';
       const headers = { 'content-type': 'application/json', 'x-corr-id': 'c-1' };
-      res.writeHead(answer === undefined ? 400 : 200, headers).end(JSON.stringify(answer?.(topic) ?? REFUSED));
+      res.writeHead(answer === undefined ? 400 : 200, headers).end(`${JSON.stringify(answer?.(topic) ?? REFUSED)}\n`);
     });
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -127,6 +136,11 @@ describe('whatever others wrote does nothing to a terminal', () => {
       [['recv', 'binary'], 0, /7 bytes, base64\nAP\/\+G1sySg==\n$/],
       [['recv', 'text', '--json'], 0, /\\u001b/],
       [['stats', 't'], 0, /\\u001b/],
+      [['topics'], 0, /\\u001b.*depth 1[\s\S]*more: --cursor \\u001b/],
+      [['peek', 't', '--payload'], 0, /\\u001b[\s\S]*AP\/\+G1sySg==\n/],
+      [['show', 'M'], 0, /state +\\u001b[\s\S]*what was before \\u001b/],
+      [['tail', 't', '--wait', '0s'], 0, /\\u001b/],
+      [['tail', 't', '--wait', '0s', '--json'], 0, /\\u001b/],
       [['dlq', 'list', 't'], 0, /\\u001b/],
       [['dlq', 'show', 't', 'M'], 0, /payload {7}7 bytes, base64\nAP\/\+G1sySg==\n$/],
       [['dlq', 'show', 't', 'M', '--json'], 0, /\\u009b/],

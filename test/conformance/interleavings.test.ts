@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Receiving } from '../../src/service/receiving.ts';
 import { Service } from '../../src/service/service.ts';
 import { Spine } from '../../src/service/spine.ts';
+import { Viewing } from '../../src/service/viewing.ts';
 import { Interleavings, Wrong } from '../support/interleavings.ts';
 
 type Budget = ConstructorParameters<typeof Interleavings>[0];
@@ -40,6 +41,22 @@ describe('interleavings (V3)', () => {
   it('two messages: recvs, acks, a nack or an expiry, a crash or a shutdown', () => {
     expect(explore(2, { recv: 2, ack: 2, nack: 1, expire: 1, crash: 1 }).orders).toBeGreaterThan(10_000n);
     expect(explore(2, { recv: 2, ack: 1, nack: 1, crash: 1, shutdown: 1 }).orders).toBeGreaterThan(1_000n);
+  }, 120_000);
+
+  it('looks: in every reachable state they leave no trace, and show what is durable by then (AU7, DL4)', () => {
+    const some = { recv: 1, ack: 1, nack: 1, expire: 1, crash: 1 } as const;
+    const { looks, states } = new Interleavings({ send: 1, ...some }, 1, true).run();
+    console.log(`looked at ${looks} of ${states} states`);
+    expect(looks).toBeGreaterThan(500);
+    // One that sees to what is due changes what it looks at.
+    const { peek } = Viewing.prototype;
+    vi.spyOn(Viewing.prototype, 'peek').mockImplementation(function (this: Viewing, request, caller, nowMs) {
+      const { spine } = this as unknown as { spine: Spine };
+      spine.make(spine.shardFor(request.topic), [{ name: 'recovered', atMs: nowMs + 1 }]);
+      return peek.call(this, request, caller, nowMs);
+    });
+    expect(() => new Interleavings(some, 1, true).run()).toThrow('a look left a trace');
+    vi.restoreAllMocks();
   }, 120_000);
 
   /** Each with a method of the service or of a piece of it as it must not be. */

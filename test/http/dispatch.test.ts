@@ -17,6 +17,7 @@ type Step = (server: TestServer, seen: Answer[]) => Promise<Answer>;
 const message = { topic: 't', idem_key: 'k', payload_b64: 'aGVsbG8=' };
 const MSG = '01J8ZC4V2N6Q9R0S3T5W7X8Y1A';
 const admin = (server: TestServer) => ({ cap: server.cap('topic = t', 'op = admin') });
+const viewer = (server: TestServer) => ({ cap: server.cap('topic prefix t', 'op = view') });
 const leased = (seen: Answer[]) => seen.findLast((answer) => answer.body?.messages?.length > 0)?.body.messages[0];
 
 /** Each route, taken and refused in several ways. */
@@ -51,6 +52,9 @@ const STEPS: readonly [string, Step][] = [
   ['GET /v1/dlq', (s) => s.ask('GET', '/v1/dlq?topic=t&include=payload', undefined, admin(s))],
   ['GET /v1/dlq denied', (s) => s.ask('GET', '/v1/dlq?topic=t')],
   ['POST /v1/dlq/reprocess', (s) => s.post('/v1/dlq/reprocess', { topic: 't' }, admin(s))],
+  ['POST /v1/dlq/redrives', (s) => s.post('/v1/dlq/redrives', { topic: 't', dry_run: true }, admin(s))],
+  ['GET /v1/dlq/redrives/{redrive_id}', (s) => s.ask('GET', `/v1/dlq/redrives/${MSG}`, undefined, admin(s))],
+  ['DELETE /v1/dlq/redrives/{redrive_id}', (s) => s.ask('DELETE', `/v1/dlq/redrives/${MSG}`, undefined, admin(s))],
   ['POST /v1/recv reprocessed', (s) => s.post('/v1/recv', { topic: 't' })],
   ['POST /v1/ack', (s, seen) => s.post(`/v1/ack/${leased(seen).msg_id}`, { receipt: leased(seen).receipt })],
   ['POST /v1/send/batch', (s) => s.post('/v1/send/batch', { messages: [message, { ...message, idem_key: 'b' }, 1] })],
@@ -61,6 +65,12 @@ const STEPS: readonly [string, Step][] = [
   ['POST /v1/dlq/purge', (s) => s.post('/v1/dlq/purge', { topic: 't', older_than_ms: 0 }, admin(s))],
   ['POST /v1/admin/revoke denied', (s) => s.post('/v1/admin/revoke', { key_id: 'none', reason: '' }, admin(s))],
   ['GET /v1/stats', (s) => s.ask('GET', '/v1/stats?topic=t')],
+  ['GET /v1/topics', (s) => s.ask('GET', '/v1/topics?prefix=t&limit=1', undefined, viewer(s))],
+  ['GET /v1/topics of another cursor', (s) => s.ask('GET', '/v1/topics?prefix=t&cursor=x', undefined, viewer(s))],
+  ['GET /v1/messages', (s) => s.ask('GET', '/v1/messages?topic=t&include=payload', undefined, viewer(s))],
+  ['GET /v1/messages denied', (s) => s.ask('GET', '/v1/messages?topic=t')],
+  ['GET /v1/messages/{msg_id}', (s) => s.ask('GET', `/v1/messages/${MSG}`, undefined, viewer(s))],
+  ['GET /v1/feed', (s) => s.ask('GET', '/v1/feed?topic=none&after=now&wait_ms=0', undefined, viewer(s))],
   ['GET /v1/stats malformed', (s) => s.ask('GET', '/v1/stats?topic=T')],
   ['GET /nowhere', (s) => s.ask('GET', '/nowhere')],
   ['GET /v1/%73end', (s) => s.ask('GET', '/v1/%73end')],
@@ -69,8 +79,8 @@ const STEPS: readonly [string, Step][] = [
 /** What must be equal: everything but ids, receipts, hashes over them, and times. */
 function comparable({ status, headers, body }: Answer): unknown {
   const text = JSON.stringify(body)
-    .replace(/"(msg_id|corr_id|receipt|ts|hash_chain|dead_at)":"[^"]*"/g, '"$1":"-"')
-    .replace(/"(deadline_in_ms|oldest_ready_ms)":[0-9]+/g, '"$1":0');
+    .replace(/"(msg_id|corr_id|receipt|ts|hash_chain|dead_at|cursor|id|started_at|ended_at)":"[^"]*"/g, '"$1":"-"')
+    .replace(/"(deadline_in_ms|oldest_ready_ms|until_in_ms)":[0-9]+/g, '"$1":0');
   const names = ['content-type', 'cache-control', 'retry-after', 'allow', 'connection'];
   return { status, text, headers: names.map((name) => [name, headers.get(name)]) };
 }
@@ -84,7 +94,7 @@ describe('dispatch', () => {
       expect(comparable(seen[1].at(-1) as Answer), name).toEqual(comparable(seen[0].at(-1) as Answer));
     }
     for (const { method, path } of ROUTES) {
-      const stem = `${method} ${path.replace('/{msg_id}', '')}`;
+      const stem = `${method} ${path.replace(/\/\{[a-z_]+\}/, '')}`;
       expect(
         STEPS.some(([name]) => name.startsWith(stem)),
         stem,

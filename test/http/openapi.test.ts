@@ -85,6 +85,10 @@ describe('openapi', () => {
     await post(`/v1/extend/${first.msg_id}`, { receipt: first.receipt });
     await post(`/v1/nack/${first.msg_id}`, { receipt: first.receipt, reason: 'no' });
     await ask('GET', '/v1/dlq?topic=t&include=payload', undefined, admin);
+    await post('/v1/dlq/reprocess', { topic: 't', dry_run: true }, admin);
+    const { id } = (await post('/v1/dlq/redrives', { topic: 't', dry_run: true }, admin)).body;
+    for (const method of ['GET', 'DELETE'])
+      for (const one of [id, NO_MSG]) await ask(method, `/v1/dlq/redrives/${one}`, undefined, admin);
     await post('/v1/dlq/reprocess', { topic: 't' }, admin);
     const again = await lease();
     const acks = [
@@ -118,6 +122,12 @@ describe('openapi', () => {
       );
     }
     await ask('GET', '/v1/stats?topic=t');
+    const viewer = server.cap('topic prefix t', 'op = view');
+    const view = (url: string) => ask('GET', url, undefined, viewer);
+    for (const path of ['topics?prefix=t', 'messages?topic=t', 'feed?topic=t&wait_ms=0']) await view(`/v1/${path}`);
+    for (const id of [second.msg_id, NO_MSG]) await view(`/v1/messages/${id}`);
+    await view('/v1/messages?topic=t&cursor=m.zz.0.0.any.t');
+    await view('/v1/feed?topic=t&after=zz-1');
 
     // One unit of frames has the status of its body, on batches too.
     const units = async (verb: 'send' | 'ack' | 'nack', json: object) => {
@@ -162,6 +172,7 @@ describe('openapi', () => {
     const stream = plain.stream({ topic: 't' });
     await until(() => stream.head !== '');
     await askHeld(plain, requestFor(operationOf('recvStream'), plain));
+    await askHeld(plain, requestFor(operationOf('feed'), plain));
     stream.socket.destroy();
     for (const key of ['a', 'b']) hold('POST', '/v1/send', await plain.post('/v1/send', message(key)));
     for (const operation of guarded.filter(({ ops }) => ops.includes('admin') && !ops.includes('recv'))) {
@@ -200,6 +211,10 @@ describe('openapi', () => {
     expect(one.body).toMatchObject({ code: 'E_SATURATED', reason: 'redrives' });
     leaving.abort();
     await Promise.allSettled(all);
+    await busy.post('/v1/dlq/redrives', { topic: 't', rate_per_s: 1 }, { cap });
+    for (let i = 0; i < 16; i++) await busy.post('/v1/dlq/redrives', { topic: 't', rate_per_s: 1 }, { cap });
+    const full16 = await askHeld(busy, { ...requestFor(operationOf('startRedrive'), busy), cap });
+    expect(full16.body).toMatchObject({ code: 'E_SATURATED', reason: 'redrives' });
 
     vi.spyOn(Revocations.prototype, 'add').mockReturnValue(false);
     const full = await askHeld(busy, requestFor(operationOf('revoke'), busy));
@@ -288,6 +303,12 @@ describe('openapi', () => {
     const degraded = await TestServer.start();
     await askHeld(degraded, requestFor(operationOf('send'), degraded));
     await degraded.stop();
+    vi.spyOn(Service.prototype, 'refuseWrites').mockImplementation(function (this: Service) {
+      refuseWrites.call(this, 'draining');
+    });
+    const leaving = await TestServer.start();
+    await askHeld(leaving, requestFor(operationOf('feed'), leaving));
+    await leaving.stop();
     vi.restoreAllMocks();
 
     const drained = await TestServer.start({ drain_deadline: '5s' });
@@ -352,7 +373,7 @@ describe('openapi', () => {
     const bug = (): never => {
       throw new Error('a bug');
     };
-    for (const name of ['request', 'batch', 'stream'] as const)
+    for (const name of ['request', 'batch', 'stream', 'feed'] as const)
       vi.spyOn(Service.prototype, name).mockImplementation(bug);
     vi.spyOn(NodeRoutes.prototype, 'answer').mockImplementation(bug);
     const wrong = await TestServer.start();

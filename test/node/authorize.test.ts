@@ -8,6 +8,8 @@ const VERB_OF: Readonly<Record<string, Request['verb']>> = {
   ...{ send: 'send', sendBatch: 'send', recv: 'recv', recvStream: 'recv', ack: 'ack', ackBatch: 'ack' },
   ...{ nack: 'nack', nackBatch: 'nack', extend: 'extend', stats: 'stats' },
   ...{ listDeadLetters: 'dlq_list', reprocess: 'reprocess', purge: 'purge' },
+  ...{ topics: 'topics', messages: 'peek', message: 'show', feed: 'peek' },
+  ...{ startRedrive: 'redrive', redrive: 'redrive_show', cancelRedrive: 'redrive_cancel' },
 };
 
 describe('ops', () => {

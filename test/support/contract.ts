@@ -105,11 +105,13 @@ export function hold(method: string, url: string, answer: Answer): Answer {
 /** A request that is all right, under a capability for it: `t` is its topic, `msgId` the message that it names. */
 export function requestFor(operation: Operation, server: TestServer, msgId = NO_MSG) {
   const { method, path, ops, body, parameters } = operation;
-  const query = parameters.some((parameter) => parameter.in === 'query') ? '?topic=t' : '';
+  const takesTopic = parameters.some((parameter) => parameter.in === 'query' && parameter.name === 'topic');
+  // A feed that waits for ever would be no answer.
+  const query = takesTopic ? `?topic=t${path === '/v1/feed' ? '&wait_ms=0' : ''}` : '';
   const topic = path === '/v1/admin/revoke' ? 'mailbox.admin' : 't';
   return {
     method,
-    url: path.replace('{msg_id}', msgId) + query,
+    url: path.replace(/\{[a-z_]+\}/, msgId) + query,
     body: body === undefined ? undefined : minimal(body),
     cap: ops.length === 0 ? null : server.cap(`topic = ${topic}`, `op = ${ops[0]}`),
   };

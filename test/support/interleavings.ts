@@ -4,7 +4,7 @@ import { shardOf } from '../../src/core/msg-id.ts';
 import type { Message, ShardState } from '../../src/core/state.ts';
 import { Checkpoint } from '../../src/model/checkpoint.ts';
 import type { Batch } from '../../src/ports/journal.ts';
-import type { Caller, Delivery, Reply, Request } from '../../src/service/messages.ts';
+import type { Caller, Delivery, MessageView, Reply, Request } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
 import { digestOf, hashOf, recoveredFrom } from './journal.ts';
 import { limitsOf } from './shard.ts';
@@ -24,6 +24,8 @@ export interface Counts {
   /** Steps by what they are. */
   readonly by: Readonly<Record<string, number>>;
   readonly longest: number;
+  /** States in which somebody looked. */
+  readonly looks: number;
 }
 
 /** Something is not as it must be; the message ends with the order that led there. */
@@ -52,6 +54,7 @@ const FIXED = new Set([
   'budget',
   'path',
   'memo',
+  'looks',
   'seen',
 ]);
 const isFixed = (field: string): boolean => FIXED.has(field);
@@ -96,10 +99,13 @@ export class Interleavings {
   private path: string[] = [];
   private readonly memo = new Map<string, bigint>();
   /** Of the search, and no part of the state. */
-  private readonly seen = { steps: 0, longest: 0, by: {} as Record<string, number> };
+  private readonly seen = { steps: 0, longest: 0, looks: 0, by: {} as Record<string, number> };
 
-  /** With so many messages that are there already. */
-  constructor(budget: Partial<Budget>, messages: number) {
+  private readonly looks: boolean;
+
+  /** With so many messages that are there already; `looks`: in every state somebody looks at everything (AU7). */
+  constructor(budget: Partial<Budget>, messages: number, looks = false) {
+    this.looks = looks;
     this.left = budgetOf(budget);
     this.open();
     for (let n = 1; n <= messages; n++) this.send(`m${n}`);
@@ -127,6 +133,7 @@ export class Interleavings {
       this.memo.set(key, 1n);
       return 1n;
     }
+    if (this.looks) this.mustLeaveNoTrace();
     const before = new Checkpoint(this, isFixed);
     let orders = 0n;
     for (const [name, move] of moves) {
@@ -284,6 +291,7 @@ export class Interleavings {
       integrity: { payloadHashOf: hashOf, hashChainOf: () => hashOf(new Uint8Array()) },
       observer: { fact: (_shard, fact) => this.made(fact) },
       effects: { append: (batches) => this.append(batches) },
+      recentFacts: 16,
     });
     const started = { name: 'started', atMs: this.nowMs, term: this.epoch, shards: 1, limits: LIMITS } as const;
     this.service.start(this.nowMs, started);
@@ -364,6 +372,31 @@ export class Interleavings {
     const available = shard.queued + shard.redelivered - shard.waiting.size;
     if (service.pollCount > 0 && available > 0) this.wrong('a recv waits beside a message');
     if (this.phase === 'draining' && service.pollCount > 0) this.wrong('a recv waits in a process that drains');
+  }
+
+  /** Whoever looks at everything leaves the shard and its facts as they were, and sees what will be durable by then. */
+  private mustLeaveNoTrace(): void {
+    if (this.phase === 'down' || this.phase === 'failed') return;
+    const before = new Checkpoint(this, isFixed);
+    const was = [digestOf([this.shard]), this.volatile.length, this.nowMs, this.service.nextWakeMs()].join();
+    const seen: MessageView[] = [];
+    const look = (request: Request, then: (reply: Reply) => void): void =>
+      this.service.request(request, CALLER, this.nowMs, then);
+    look({ verb: 'topics', prefix: '', limit: 9, cursor: null }, () => {});
+    const all = { verb: 'peek', topic: TOPIC, state: null, limit: 9, cursor: null, withPayload: true } as const;
+    look(all, ({ peeked }) => seen.push(...(peeked?.rows ?? [])));
+    for (const message of this.shard.slots)
+      if (message !== undefined) look({ verb: 'show', msgId: message.msgId }, () => {});
+    const is = [digestOf([this.shard]), this.volatile.length, this.nowMs, this.service.nextWakeMs()].join();
+    if (is !== was) this.wrong('a look left a trace');
+    if (this.outstanding === null && this.volatile.length > 0) this.wrong('a look is told what nothing makes durable');
+    while (this.outstanding !== null) this.sync();
+    for (const { msgId, state, epoch } of seen) {
+      const durable = this.find(this.mirror, msgId);
+      if (durable?.state !== state || durable.epoch !== epoch) this.wrong('a look shows what is not durable');
+    }
+    this.seen.looks++;
+    before.restore();
   }
 
   /** Nothing more is asked: everything settles by itself, and everyone is answered. */

@@ -86,7 +86,10 @@ export class TestServer {
     const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
     const response = await fetch(this.url + path, { method, headers: all, ...sent });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
+    // Of lines the last one says how it ended.
+    const last =
+      response.headers.get('content-type') === 'application/x-ndjson' ? text.trim().split('\n').at(-1) : text;
+    return { status: response.status, headers: response.headers, body: last ? JSON.parse(last) : null };
   }
 
   /** Posts bytes as they are and gives the bytes of the answer. */

@@ -77,19 +77,6 @@ const deadLetter = (d: DeadLetter) => ({
   ...(d.payload === null ? {} : { payload_b64: Buffer.from(d.payload).toString('base64') }),
 });
 
-export const statsBody = (reply: Reply): string => {
-  const s = reply.stats;
-  return JSON.stringify({
-    topic: s?.topic,
-    depth: s?.depth,
-    queued: s?.queued,
-    leased: s?.leased,
-    redelivered: s?.redelivered,
-    dead_lettered: s?.deadLettered,
-    oldest_ready_ms: s?.oldestReadyMs,
-  });
-};
-
 export const reprocessedBody = ({ moved, skipped, failed }: Reply): string =>
   JSON.stringify({ moved, skipped, failed });
 export const purgedBody = ({ purged }: Reply): string => JSON.stringify({ purged });

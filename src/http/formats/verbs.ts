@@ -2,6 +2,7 @@ import type { Body, SchemaName } from '../../api/schemas.ts';
 import type { AckRequest, NackRequest, RecvRequest, Reply, Request } from '../../service/messages.ts';
 import * as requests from '../requests.ts';
 import * as bodies from './bodies.ts';
+import * as viewed from './viewed.ts';
 
 /** Where a body comes from. */
 export interface From {
@@ -40,7 +41,13 @@ export const ALONE = {
   dlq: { request: requests.dlqListOf, body: bodies.deadLettersBody } satisfies Verb<'dlq'>,
   reprocess: { request: requests.reprocessOf, body: bodies.reprocessedBody } satisfies Verb<'reprocess'>,
   purge: { request: requests.purgeOf, body: bodies.purgedBody } satisfies Verb<'purge'>,
-  stats: { request: requests.statsOf, body: bodies.statsBody } satisfies Verb<'stats'>,
+  stats: { request: requests.statsOf, body: viewed.statsBody } satisfies Verb<'stats'>,
+  topics: { request: requests.topicsOf, body: viewed.topicsBody } satisfies Verb<'topics'>,
+  peek: { request: requests.peekOf, body: viewed.messagesBody } satisfies Verb<'messages'>,
+  redrive: { request: requests.redriveOf, body: viewed.redriveBody } satisfies Verb<'redrive'>,
+  redriveShow: named<'none'>((_, id) => ({ verb: 'redrive_show', id }), viewed.redriveBody),
+  redriveCancel: named<'none'>((_, id) => ({ verb: 'redrive_cancel', id }), viewed.redriveBody),
+  show: named<'none'>((_, msgId) => ({ verb: 'show', msgId }), viewed.messageBody),
 };
 
 /** One of several. */

@@ -442,6 +442,17 @@ export const FOUND_BY_SCHEDULE: readonly {
   },
   {
     bug: bug(
+      'leased-not-shown',
+      'a peek leaves out what is leased (AU7)',
+      'src/service/viewing.ts',
+      '      if (!isAsked) continue;',
+      "      if (!isAsked || message.state === 'leased') continue;",
+    ),
+    schedule: 'observers',
+    rule: 'AU7',
+  },
+  {
+    bug: bug(
       'want-poisons',
       'an open that fails for want of descriptors is taken for a write that failed (journal rule 4)',
       'src/journal/lack.ts',

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import type { Limits } from '../../src/core/limits.ts';
+import type { Batch } from '../../src/ports/journal.ts';
+import type { Caller, RedriveRequest, Reply, Request } from '../../src/service/messages.ts';
+import { Service } from '../../src/service/service.ts';
+import { limitsOf } from '../support/shard.ts';
+
+const everyone: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true };
+const NACK = { verb: 'nack', reason: null, retryAfterMs: null, deadLetter: true } as const;
+
+class Bench {
+  readonly service: Service;
+  nowMs = 1_700_000_000_000;
+  private readonly appended: (readonly Batch[])[] = [];
+  private synced = 0;
+  private drawn = 0;
+
+  constructor(limits: Partial<Limits> = {}) {
+    this.service = new Service({
+      shards: Service.empty(1, limitsOf(limits)),
+      random: { below: () => 0, token: () => `receipt-${++this.drawn}` },
+      integrity: { payloadHashOf: () => 'b3:p', hashChainOf: () => 'b3:chain' },
+      observer: { fact: () => {} },
+      effects: { append: (batches) => this.appended.push(batches) },
+    });
+    this.service.start(this.nowMs);
+  }
+
+  ask(request: Request, caller = everyone): Reply {
+    let found: Reply | null = null;
+    this.service.request(request, caller, this.nowMs, (reply) => {
+      found = reply;
+    });
+    for (; this.synced < this.appended.length; this.synced++) this.service.durable();
+    return found as unknown as Reply;
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms;
+    this.service.tick(this.nowMs);
+    for (; this.synced < this.appended.length; this.synced++) this.service.durable();
+  }
+
+  /** So many dead letters. */
+  dead(count: number, topic = 'a', from = 0): string[] {
+    const rest = { payloadHash: null, attrs: {}, corrId: 'c', delayMs: 0, ttlMs: Number.POSITIVE_INFINITY };
+    for (let i = 0; i < count; i++)
+      this.ask({ verb: 'send', topic, idemKey: `k${from + i}`, payload: new Uint8Array(1), ...rest });
+    return this.kill(topic, count);
+  }
+
+  kill(topic: string, count: number): string[] {
+    const all = { visibilityMs: null, messagesMax: count, bytesMax: 1e9, waitMs: 0, acks: [] };
+    const { deliveries = [] } = this.ask({ verb: 'recv', topic, ...all });
+    for (const { msgId, receipt } of deliveries) this.ask({ ...NACK, msgId, receipt });
+    return deliveries.map(({ msgId }) => msgId);
+  }
+
+  redrive(changed: Partial<RedriveRequest> = {}, caller = everyone): Reply {
+    const all = { limit: Number.POSITIVE_INFINITY, msgIds: null, reason: null, ratePerS: null, dryRun: false };
+    return this.ask({ verb: 'redrive', topic: 'a', ...all, ...changed }, caller);
+  }
+
+  show(id: string, caller = everyone) {
+    return this.ask({ verb: 'redrive_show', id }, caller);
+  }
+
+  get counts() {
+    return this.ask({ verb: 'stats', topic: 'a' }).stats;
+  }
+}
+
+describe('redrives', () => {
+  it('task: goes on by itself a step at a time, tells how far it is, and takes no part in what dies later (DL5, B16)', () => {
+    const bench = new Bench();
+    bench.dead(1000);
+    const { redrive } = bench.redrive();
+    expect(redrive).toMatchObject({ state: 'running', moved: 256, endedAt: null });
+    expect(bench.service.nextWakeMs()).toBeLessThanOrEqual(bench.nowMs);
+    bench.kill('a', 100);
+    for (let i = 0; i < 3; i++) bench.pass(1);
+    expect(bench.show(redrive?.id ?? '').redrive).toMatchObject({ state: 'done', moved: 1000, skipped: 0, failed: 0 });
+    expect(bench.counts).toMatchObject({ queued: 900, deadLettered: 100 });
+  });
+
+  it('task: at a rate, up to a limit, of a reason, of named ones', () => {
+    const bench = new Bench();
+    const ids = bench.dead(50);
+    const id = bench.redrive({ ratePerS: 10, limit: 12 }).redrive?.id ?? '';
+    expect(bench.counts?.queued).toBe(1);
+    for (let i = 0; i < 10; i++) bench.pass(100);
+    expect(bench.counts?.queued).toBe(11);
+    expect(bench.show(id).redrive?.state).toBe('running');
+    bench.pass(10_000);
+    expect(bench.show(id).redrive).toMatchObject({ state: 'done', moved: 12 });
+    expect(bench.redrive({ reason: 'ttl' }).redrive).toMatchObject({ state: 'done', moved: 0 });
+    expect(bench.redrive({ msgIds: ids.slice(40, 43) }).redrive).toMatchObject({ state: 'done', moved: 3 });
+  });
+
+  it('reasons: what is not moved says why, and how many of each (DL5)', () => {
+    const bench = new Bench({ maxRedrives: 1, shardCapacity: 3 });
+    const [spent = ''] = bench.dead(1);
+    bench.redrive();
+    bench.kill('a', 1);
+    const [queued = ''] = bench.dead(1, 'a', 1);
+    bench.redrive({ msgIds: [queued] });
+    const others = [...bench.dead(1, 'b', 2)];
+    const msgIds = [spent, queued, ...others, 'none'];
+    const { redrive } = bench.redrive({ msgIds });
+    expect(redrive).toMatchObject({ moved: 0, skipped: 2, failed: 2 });
+    expect(redrive?.reasons).toEqual({ redrives_spent: 1, not_dead_lettered: 1, not_found: 2 });
+    expect(redrive?.failures.map(({ why }) => why)).toEqual([
+      ...['redrives_spent', 'not_dead_lettered', 'not_found', 'not_found'],
+    ]);
+  });
+
+  it('dry run: says what would move and moves nothing, as a task and in one go (DL5)', () => {
+    const bench = new Bench({ shardCapacity: 4 });
+    bench.dead(3);
+    bench.dead(3, 'a', 3);
+    const before = JSON.stringify(bench.counts);
+    expect(bench.redrive({ dryRun: true }).redrive).toMatchObject({
+      ...{ state: 'done', dryRun: true, moved: 4, failed: 2, reasons: { no_room: 2 } },
+    });
+    const dry = { verb: 'reprocess', topic: 'a', limit: 10, msgIds: null, reason: null, ratePerS: null } as const;
+    expect(bench.ask({ ...dry, dryRun: true })).toMatchObject({ outcome: 'ok', moved: 4, skipped: 0, failed: 2 });
+    expect(JSON.stringify(bench.counts)).toBe(before);
+    expect(bench.ask(dry)).toMatchObject({ moved: 4, failed: 2 });
+  });
+
+  it('ends: cancelled, with its capability, with a drain; what it moved stays moved', () => {
+    const bench = new Bench();
+    bench.dead(30);
+    const slow = { ratePerS: 1 };
+    const one = bench.redrive(slow).redrive?.id ?? '';
+    expect(bench.ask({ verb: 'redrive_cancel', id: one }).redrive).toMatchObject({ state: 'cancelled', moved: 1 });
+    let valid = true;
+    const two = bench.redrive(slow, { ...everyone, isValid: () => valid }).redrive?.id ?? '';
+    valid = false;
+    bench.pass(1000);
+    expect(bench.show(two).redrive).toMatchObject({ state: 'ended', endedBy: 'cap_auth', moved: 1 });
+    const three = bench.redrive(slow).redrive?.id ?? '';
+    bench.service.endWaiting(bench.nowMs, true);
+    expect(bench.show(three).redrive).toMatchObject({ state: 'ended', endedBy: 'draining' });
+    bench.pass(60_000);
+    expect(bench.counts).toMatchObject({ queued: 3, deadLettered: 27 });
+  });
+
+  it('bounds: sixteen go on at once, the last sixty-four are remembered; those of other topics are not there (D4, AU7)', () => {
+    const bench = new Bench();
+    bench.dead(40);
+    const first = bench.redrive({ dryRun: true }).redrive?.id ?? '';
+    for (let i = 0; i < 16; i++) expect(bench.redrive({ ratePerS: 1 }).outcome).toBe('ok');
+    expect(bench.redrive({ ratePerS: 1 }).outcome).toBe('saturated_redrives');
+    bench.service.endWaiting(bench.nowMs, true);
+    for (let i = 0; i < 47; i++) bench.redrive({ dryRun: true });
+    expect(bench.show(first).outcome).toBe('ok');
+    const last = bench.redrive({ dryRun: true }).redrive?.id ?? '';
+    expect(bench.show(first).outcome).toBe('not_found');
+    const stranger = { ...everyone, allowsTopic: () => false };
+    expect(bench.show(last, stranger).outcome).toBe('not_found');
+    expect(bench.ask({ verb: 'redrive_cancel', id: last }, stranger).outcome).toBe('not_found');
+  });
+});
