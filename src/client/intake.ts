@@ -110,7 +110,7 @@ export class Intake {
     this.front = front;
     this.limits = limitsOf(options);
     const failed = (error: MailboxError): void => this.fail(error);
-    this.settler = new Settler(client, transport, {
+    this.settler = new Settler(client, transport, this.closing.signal, {
       lost: (lease, error) => this.trouble({ kind: 'lease_lost', msgId: lease.envelope.msg_id, error }),
       waiting: (error, ms) => this.trouble({ kind: 'retrying', error, ms }),
       failed,
@@ -145,7 +145,14 @@ export class Intake {
   }
 
   trouble(trouble: Trouble): void {
-    this.options.onTrouble?.(trouble);
+    try {
+      this.options.onTrouble?.(trouble);
+    } catch (error) {
+      // A defect of whoever listens: it must be seen, and must not stop the consumer half way.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   private fail(error: MailboxError): void {
@@ -155,8 +162,8 @@ export class Intake {
 
   private close(): void {
     if (this.closing.signal.aborted) return;
-    this.closing.abort();
     const error = new UnreachableError(0, 'E_UNREACHABLE', 'the consumer stopped before this was done (stopMs)');
+    this.closing.abort(error);
     for (const lease of [...this.keeper.held]) {
       this.keeper.held.delete(lease);
       this.lapse(lease, error);
@@ -253,6 +260,7 @@ export class Intake {
   }
 
   private async received(envelope: FrameEnvelope): Promise<void> {
+    if (this.closing.signal.aborted) return;
     const lease = new Lease(envelope, this.transport.clock.nowMs());
     this.keeper.held.add(lease);
     const field = await brokenFieldOf(this.crypto, envelope, this.options.keys);

@@ -7,6 +7,8 @@ import { isItemError } from './types.ts';
 
 /** Items of one batch. */
 const BATCH_MAX = 256;
+/** So long after the end of a lease it is still worth to ask: what was done before it is answered as it was then (LE4). */
+const ASK_AFTER_MS = 60_000;
 
 interface SettlerEvents {
   /** The lease was over before it could be settled: somebody else gets the message. */
@@ -21,7 +23,7 @@ interface SettlerEvents {
 
 /**
  * Tells the server what became of messages: acks ride on the next recv, or go together by themselves. What got no answer is said again, which
- * changes nothing where it was done (LE4), until the lease is over.
+ * changes nothing where it was done (LE4), until it is answered or its lease has long been over.
  */
 export class Settler {
   private readonly client: MailboxClient;
@@ -32,11 +34,17 @@ export class Settler {
   private sending = false;
   private failures = 0;
   private pausedUntilMs = 0;
+  private readonly closing: AbortSignal;
 
-  constructor(client: MailboxClient, transport: Transport, events: SettlerEvents) {
+  /** Once `closing` is aborted nothing is said any more, and what is in line counts as lost. */
+  constructor(client: MailboxClient, transport: Transport, closing: AbortSignal, events: SettlerEvents) {
     this.client = client;
     this.transport = transport;
+    this.closing = closing;
     this.events = events;
+    closing.addEventListener('abort', () => {
+      for (const lease of this.line.splice(0)) this.lose(lease, closing.reason as MailboxError);
+    });
   }
 
   /** Leases whose settlement nobody has answered yet. */
@@ -75,7 +83,7 @@ export class Settler {
     const { clock } = this.transport;
     if (this.sending || this.line.length === 0) return;
     this.sending = true;
-    await clock.wait(Math.max(0, this.pausedUntilMs - clock.nowMs()));
+    await clock.wait(Math.max(0, this.pausedUntilMs - clock.nowMs()), this.closing);
     const verb = this.line[0]?.settlement?.verb;
     const batch = this.line.filter(({ settlement }) => settlement?.verb === verb).slice(0, BATCH_MAX);
     this.take(batch);
@@ -118,7 +126,7 @@ export class Settler {
   }
 
   private isLate({ deadlineMs }: Lease): boolean {
-    return this.transport.clock.nowMs() >= deadlineMs;
+    return this.closing.aborted || this.transport.clock.nowMs() >= deadlineMs + ASK_AFTER_MS;
   }
 
   private lose(lease: Lease, error: MailboxError): void {

@@ -111,15 +111,14 @@ export class Transport {
 
   /** The response when it is good. @throws MailboxError, or what the signal was aborted with */
   private async request(what: string, { body, headers = {}, signal }: Asked): Promise<Response> {
-    const { url, capability } = this.options;
-    const token = typeof capability === 'string' ? capability : await capability();
+    const token = await this.token();
     const [method = '', path = ''] = what.split(' ');
     const init: RequestInit = { method, headers: { authorization: `Bearer ${token}`, ...headers } };
     if (body !== undefined) init.body = body as string;
     if (signal !== undefined) init.signal = signal;
     let response: Response;
     try {
-      response = await (this.options.fetch ?? fetch)(new URL(path, url), init);
+      response = await (this.options.fetch ?? fetch)(new URL(path, this.options.url), init);
     } catch (error) {
       if (signal?.aborted === true) throw error;
       throw this.unreachable(error);
@@ -128,6 +127,16 @@ export class Transport {
     const corr = response.headers.get('x-corr-id');
     const answer = { ...(corr === null ? {} : { corr_id: corr }), ...objectIn(await response.text()) };
     throw errorOf(response.status, answer, retryAfterMsOf(response));
+  }
+
+  /** @throws UnreachableError: whatever gives capabilities may do so later */
+  private async token(): Promise<string> {
+    const { capability } = this.options;
+    try {
+      return typeof capability === 'string' ? capability : await capability();
+    } catch (error) {
+      throw new UnreachableError(0, 'E_UNREACHABLE', `capability: none was given: ${String(error)}`);
+    }
   }
 
   /** Tries again what may succeed later. */

@@ -282,6 +282,99 @@ describe('consume with a handler (U1)', () => {
     expect(troubles).toMatchObject([{ kind: 'integrity', field: 'payload_hash' }]);
   });
 
+  it('what is settled is decided once: by the handler itself, before it returns or throws', async () => {
+    const { consume, depth, topic } = await worldOf(3);
+    const answers: boolean[] = [];
+    const consumer = consume(
+      async (message) => {
+        if (message.key === 'k0') answers.push(await message.nack({ deadLetter: true, reason: 'by hand' }));
+        else answers.push(await message.ack());
+        if (message.key === 'k1') throw new Error('too late to say so');
+      },
+      { concurrency: 3 },
+    );
+    await until(async () => (await depth()) === 0);
+    await consumer.stop();
+    expect(answers).toEqual([true, true, true]);
+    const { body } = await server.ask('GET', `/v1/stats?topic=${topic}`);
+    expect(body).toMatchObject({ depth: 0, dead_lettered: 1 });
+  });
+
+  it('no answer to an ack until stopMs: ack says false, and nothing is waited for any longer', async () => {
+    const isAck = ({ path, body }: Outgoing) =>
+      path === '/v1/ack/batch' || new TextDecoder().decode(body).includes('"acks"');
+    const { consume, troubles } = await worldOf(1, (request) => (isAck(request) ? 'unsent' : 'through'));
+    let answer: boolean | undefined;
+    const consumer = consume(
+      async (message) => {
+        answer = await message.ack();
+      },
+      { stopMs: 50 },
+    );
+    await until(() => troubles.length > 2);
+    await consumer.stop();
+    await until(() => answer !== undefined);
+    expect(answer).toBe(false);
+    expect(troubles.at(-1)).toMatchObject({
+      kind: 'lease_lost',
+      error: { message: expect.stringContaining('stopMs') },
+    });
+  });
+
+  it('a capability that cannot be given at the moment is asked for again', async () => {
+    let asked = 0;
+    const { consume, depth, troubles } = await worldOf(1, () => 'through', {
+      capability: () => {
+        if (asked++ < 2) throw new Error('the vault is closed');
+        return server.capability;
+      },
+    });
+    const consumer = consume(() => {});
+    await until(async () => (await depth()) === 0);
+    await consumer.stop();
+    expect(troubles).toMatchObject(
+      Array.from({ length: 2 }, () => ({
+        kind: 'retrying',
+        error: { message: expect.stringContaining('the vault is closed') },
+      })),
+    );
+  });
+
+  it('many slow handlers: all leases are kept up, a few requests at once', async () => {
+    let underway = 0;
+    let most = 0;
+    let extended = 0;
+    const { consume, depth, kinds } = await worldOf(40, () => 'through', {
+      fetch: async (input, init) => {
+        if (!String(input).includes('/extend/')) return fetch(input, init);
+        most = Math.max(most, ++underway);
+        const response = await fetch(input, init);
+        underway--;
+        extended++;
+        return response;
+      },
+    });
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const seen: number[] = [];
+    const consumer = consume(
+      ({ attempt }) => {
+        seen.push(attempt);
+        return gate;
+      },
+      { visibilityMs: 5000, concurrency: 64 },
+    );
+    await until(() => extended >= 80);
+    release();
+    await until(async () => (await depth()) === 0);
+    await consumer.stop();
+    expect(seen).toHaveLength(40);
+    expect(kinds()).toEqual([]);
+    expect(most).toBeLessThanOrEqual(16);
+  });
+
   it('options out of their range are refused by name and limit', async () => {
     const { consume } = await worldOf(0);
     expect(() => consume(() => {}, { concurrency: 257 })).toThrow('concurrency 257: must be a whole number 1..256');

@@ -16,8 +16,9 @@ const SETTINGS = [
   ...['--max-attempts', String(MAX_ATTEMPTS), '--backoff-base', '1ms', '--backoff-max', '20ms'],
   ...['--shard-capacity', '20000', '--dedup-capacity', '250000'],
 ];
-/** One answer in so many is lost on its way. */
+/** One answer in so many is lost on its way, by chance; of those to sends every so many. */
 const LOST_OF = 10;
+const SENDS_LOST_OF = 8;
 /** One message in so many is worked on for longer than its lease is. */
 const SLOW_OF = 200;
 
@@ -27,6 +28,7 @@ class Wire {
   /** How often each lease was made longer, by message. */
   readonly extensions = new Map<string, number>();
   lost = 0;
+  private sends = 0;
   private readonly keys = new Map<string, string>();
   private readonly random: Stream;
   /** Where the server is now. */
@@ -51,7 +53,7 @@ class Wire {
     for (const { msg_id, receipt } of acks) this.history.settling(this.keys.get(msg_id)!, msg_id, receipt, askedMs);
     const response = await fetch(new URL(pathname, this.url), init);
     const bytes = Buffer.from(await response.arrayBuffer());
-    if (this.random.below(LOST_OF) === 0) {
+    if (pathname === '/v1/send' ? ++this.sends % SENDS_LOST_OF === 0 : this.random.below(LOST_OF) === 0) {
       this.lost++;
       this.history.counts.unknown++;
       throw new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } });
@@ -196,7 +198,8 @@ export async function workThroughKills(messages: number, kills: number, seed: nu
       await up(server.restart(...SETTINGS));
     }
     await producing;
-    await until(() => work.handled.size === messages && wire.history.open === 0, 600_000);
+    const watching = new Mailbox({ url: wire.url, capability });
+    await until(async () => work.handled.size === messages && (await watching.stats(TOPIC)).depth === 0, 600_000);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
     expect(wire.history.check()).toEqual(NOTHING);
     expect([...work.handled.keys()].toSorted()).toEqual(keys.toSorted());
