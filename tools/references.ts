@@ -50,7 +50,7 @@ function settingRow(name: SettingName): string[] {
   const shown = fallback === null ? '' : (kind.show as (value: unknown) => string)(fallback);
   return [
     code(name),
-    of !== undefined ? 'by the machine' : shown === '' ? 'none' : code(shown),
+    of !== undefined ? 'by the machine' : fallback === null ? 'not given' : shown === '' ? 'empty' : code(shown),
     kind.says,
     kind.unit.split(' ').filter(Boolean).map(code).join(' '),
     live ? 'live' : 'restart',

@@ -20,6 +20,12 @@ interface MetricRow {
 const ROUTE = 'path of a route, or `other`';
 const SHARD = 'number of a shard, from 0';
 const CLASS = 'a prefix of `topic_classes`, or `other`';
+/** As `/readyz` names it, shards without their numbers. */
+const MISSING = [
+  ...['shard_capacity', 'dedup_capacity', 'global_inflight', 'memory', 'window_memory'],
+  ...['disk_space', 'descriptors', 'system_memory'],
+  ...['verifier', 'keyring', 'journal', 'shard', 'shard_halted', 'other'],
+];
 const QUEUES = ['queued', 'redelivered', 'leased', 'dead'] as const;
 const BOUNDS = ['shard', 'dedup', 'dead', 'inflight'] as const;
 
@@ -284,9 +290,9 @@ export const METRICS = {
   },
   not_ready: {
     type: 'gauge',
-    labels: { missing: 'as `/readyz` names it; those of a shard as `shard` and `shard_halted`' },
+    labels: { missing: MISSING },
     help: '1 for each thing that is missing for writes to be welcome.',
-    moves: 'as `missing` of `/readyz`; shards are counted',
+    moves: 'as `missing` of `/readyz`; `shard` and `shard_halted` say how many',
     act: '"When something fails" of operations.md goes through them',
   },
   long_polls: {

@@ -46,21 +46,6 @@ export interface ProcessUse {
   readonly connectionsMax: number;
 }
 
-/** Of what `/readyz` names: what is missing for all shards, and how many shards miss something. */
-const MISSING = [
-  ...[
-    'shard_capacity',
-    'dedup_capacity',
-    'global_inflight',
-    'memory',
-    'window_memory',
-    'disk_space',
-    'descriptors',
-    'system_memory',
-  ],
-  ...['verifier', 'keyring', 'journal', 'shard', 'shard_halted', OTHER],
-] as const;
-
 /** The metric set of the requirements (O1), on a registry of its own. Raw topics and ids are never a label (I4). */
 export class Metrics {
   readonly registry = new Registry();
@@ -199,11 +184,11 @@ export class Metrics {
       SERVER_STATES.map((state) => ({ labels: { state }, value: Number(state === living.state()) })),
     );
     make.gauge('not_ready', () => {
-      const kinds = this.missing.map((name) => name.replace(/^shard_\d+/, 'shard'));
-      const known: readonly string[] = MISSING;
-      const count = (kind: string): number =>
-        kinds.filter((name) => (known.includes(name) ? name : OTHER) === kind).length;
-      return MISSING.map((missing) => ({ labels: { missing }, value: count(missing) }));
+      const { missing: known } = METRICS.not_ready.labels;
+      const kinds = this.missing
+        .map((name) => name.replace(/^shard_\d+/, 'shard'))
+        .map((kind) => (known.includes(kind) ? kind : OTHER));
+      return known.map((missing) => ({ labels: { missing }, value: kinds.filter((kind) => kind === missing).length }));
     });
     make.figure('shards_down', living.shardsDown);
     make.gauge('memory_bytes', () => {

@@ -126,6 +126,24 @@ describe('metrics', () => {
     expect((await scrape(server)).get('saturation{queue="shard",shard="0"}')).toBe(1);
   });
 
+  it('what /readyz names is a series, as is what the process takes of the machine (O1, O4)', async () => {
+    const fresh = await TestServer.start({ ready_shards: '1', shard_capacity: '1', max_connections: '77' });
+    const missing = async () =>
+      [...(await scrape(fresh))].flatMap(([name, value]) => (/^not_ready/.test(name) && value > 0 ? [name] : []));
+    expect(await missing()).toEqual([]);
+    await fresh.send('t', 'k');
+    expect((await fresh.ask('GET', '/readyz')).body.missing).toEqual(['shard_capacity']);
+    expect(await missing()).toEqual(['not_ready{missing="shard_capacity"}']);
+    const series = await scrape(fresh);
+    const of = (name: string): number => series.get(name) as number;
+    expect(of('process_open_fds')).toBeGreaterThan(5);
+    expect(of('process_max_fds')).toBeGreaterThan(of('process_open_fds'));
+    expect(of('process_resident_memory_bytes')).toBeGreaterThan(10e6);
+    expect(Math.abs(of('process_start_time_seconds') - (Date.now() / 1000 - process.uptime()))).toBeLessThan(5);
+    expect(of('connections_max')).toBe(77);
+    await fresh.stop();
+  });
+
   it('no label carries a topic, id or key, and their number does not grow with them (I4)', async () => {
     const before = (await scrape(server)).size;
     for (let i = 0; i < 50; i++) await server.send(`t.many.${i}`, `key-${i}`);
