@@ -57,7 +57,7 @@ class Driver {
       receipt,
       visibilityMs: 5000,
       bytesMax: Number.POSITIVE_INFINITY,
-      inflightElsewhere: 0,
+      inflightElsewhere: 0, tenantInflightElsewhere: 0,
     });
     const { outcome } = execute(this.state, { name: 'ack', atMs: this.atMs, msgId: message!.msgId, receipt });
     if (outcome !== 'ok') throw new Error(outcome);

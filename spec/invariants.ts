@@ -82,6 +82,19 @@ export const CapacityInv = (view: BoundsView, bounds: Bounds): boolean =>
   view.windows <= bounds.dedupCapacity &&
   view.dead <= bounds.dlqCapacity;
 
+/** What a tenant has of a bound before it takes one more, of whole percents (BD5). */
+export interface ShareView {
+  readonly bound: number;
+  readonly used: number;
+  readonly ofTenant: number;
+}
+
+/** A tenant beyond its share takes nothing of the reserve (BD5); `share` 0: tenants are not told apart. */
+export const IsolationProp = (before: ShareView, share: number, reserve: number): boolean =>
+  share === 0 ||
+  before.ofTenant * 100 < share * before.bound ||
+  (before.bound - before.used) * 100 > reserve * before.bound;
+
 /** A send is accepted only when no entry of its (topic, idem_key) is live: `liveUntilMs` is the end of the last (ID1). */
 export const IdempotentInv = (liveUntilMs: number, atMs: number): boolean => liveUntilMs <= atMs;
 

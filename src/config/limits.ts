@@ -19,4 +19,8 @@ export const limitsOf = (s: Settings): Limits => ({
   backoffBaseMs: s.backoff_base,
   backoffMaxMs: s.backoff_max,
   tReplayMs: s.t_replay,
+  tenantLabels: s.tenant_labels,
+  tenantShare: s.tenant_share,
+  tenantReserve: s.tenant_reserve,
+  topicShare: s.topic_share,
 });

@@ -16,5 +16,5 @@ export function forgetIfDone(state: ShardState, message: Message): void {
   if (message.idemUntilMs !== 0 || message.oldestSettled !== null) return;
   state.slots[message.slot] = undefined;
   state.freeSlots.push(message.slot);
-  if (--message.topic.remembered === 0) state.topics.delete(message.topic.name);
+  if (--message.topic.remembered === 0) state.dropTopic(message.topic);
 }

@@ -1,7 +1,7 @@
 import type { State } from '../../spec/vocabulary.ts';
 import type { Sent } from './facts.ts';
 import type { Limits } from './limits.ts';
-import { Message, type Settled, ShardState, Topic } from './state.ts';
+import { Message, type Settled, ShardState } from './state.ts';
 
 /**
  * A shard as data, piece by piece: what a snapshot keeps. First the shard itself, then its free slots, its messages
@@ -152,11 +152,7 @@ export class Restoration {
 
   private message({ message: fields, topic: name, at }: MessageImage): void {
     const { state } = this;
-    let topic = state.topics.get(name);
-    if (topic === undefined) {
-      topic = new Topic(name);
-      state.topics.set(name, topic);
-    }
+    const topic = state.topics.get(name) ?? state.addTopic(name);
     const { slot, seq } = fields;
     if (slot >= state.slots.length || state.slots[slot] !== undefined) throw new Error(`image: slot ${slot} is taken`);
     const message = new Message(fields as unknown as Sent, slot, seq, topic, state.columnOf(slot));
@@ -211,6 +207,7 @@ export class Restoration {
       state.dead.push(message.ageNumber, message);
       message.topic.dead.push(message.ageNumber, message);
     }
+    state.countTenants();
     return state;
   }
 }

@@ -68,7 +68,7 @@ export class Receiving {
     const shard = this.spine.shardFor(request.topic);
     this.spine.advance(shard, nowMs);
     const deliveries: Delivery[] = [];
-    const inflightElsewhere = this.spine.inflight - shard.leases.size;
+    const elsewhere = this.spine.leasedElsewhere(shard, request.topic);
     const visibilityMs = request.visibilityMs ?? shard.limits.defaultVisibilityMs;
     let bytesLeft = request.bytesMax;
     while (deliveries.length < request.messagesMax) {
@@ -78,7 +78,7 @@ export class Receiving {
       const { topic } = request;
       const decision = this.spine.take(
         shard,
-        decide(shard, { name: 'recv', atMs, topic, receipt, visibilityMs, bytesMax, inflightElsewhere }),
+        decide(shard, { name: 'recv', atMs, topic, receipt, visibilityMs, bytesMax, ...elsewhere }),
         caller,
       );
       if (decision.outcome !== 'ok') return { outcome: decision.outcome, deliveries };

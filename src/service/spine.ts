@@ -239,6 +239,14 @@ export class Spine {
     return false;
   }
 
+  /** Leases of the other shards, and those of them that are of this topic's tenant: what a recv is judged by besides (BD1, BD5). */
+  leasedElsewhere(shard: ShardState, topic: string) {
+    let tenantInflightElsewhere = 0;
+    for (const other of this.shards)
+      if (other !== shard) tenantInflightElsewhere += other.tenantOf(topic)?.leased ?? 0;
+    return { inflightElsewhere: this.inflight - shard.leases.size, tenantInflightElsewhere };
+  }
+
   get inflight(): number {
     let leased = 0;
     for (const shard of this.shards) leased += shard.leases.size;

@@ -99,7 +99,7 @@ function commandOf(state: ShardState, atMs: number, roll: number, key: number): 
     case 2:
     case 3: {
       const topic = [...state.topics.keys()][0] ?? 'a';
-      const lease = { visibilityMs: pick(250, HOURS_12_MS), bytesMax: 1024 ** 2, inflightElsewhere: 0 };
+      const lease = { visibilityMs: pick(250, HOURS_12_MS), bytesMax: 1024 ** 2, inflightElsewhere: 0, tenantInflightElsewhere: 0 };
       return { name: 'recv', atMs, topic, receipt: pick('!', '~').repeat(pick(1, 128)), ...lease };
     }
     case 4:

@@ -26,7 +26,7 @@ describe('drain', () => {
     expect(drains.retryAfterMs('shard_capacity', shard, START)).toBe(30_000);
     expect(drains.retryAfterMs('dedup_capacity', shard, START + 100_000)).toBe(200_000);
 
-    const recv = { name: 'recv', topic: 'a', visibilityMs: 9_000, bytesMax: 1e9, inflightElsewhere: 0 } as const;
+    const recv = { name: 'recv', topic: 'a', visibilityMs: 9_000, bytesMax: 1e9, inflightElsewhere: 0, tenantInflightElsewhere: 0 } as const;
     for (let i = 0; i < 10; i++) execute(shard, { ...recv, atMs: START, receipt: `r${i}` });
     expect(drains.retryAfterMs('global_inflight', shard, START)).toBe(9_000);
     for (const message of [...shard.slots].slice(0, 5)) {
