@@ -95,6 +95,10 @@ export const IsolationProp = (before: ShareView, share: number, reserve: number)
   before.ofTenant * 100 < share * before.bound ||
   (before.bound - before.used) * 100 > reserve * before.bound;
 
+/** Where there is room, a tenant within its share is not refused for it, whatever others have (BD5). */
+export const RoomInv = (view: ShareView, share: number, isRefused: boolean): boolean =>
+  !isRefused || (share > 0 && view.ofTenant * 100 >= share * view.bound);
+
 /** A send is accepted only when no entry of its (topic, idem_key) is live: `liveUntilMs` is the end of the last (ID1). */
 export const IdempotentInv = (liveUntilMs: number, atMs: number): boolean => liveUntilMs <= atMs;
 

@@ -179,6 +179,7 @@ export const INVARIANTS = [
   'WindowProp',
   'CapacityInv',
   'IsolationProp',
+  'RoomInv',
   'ReplyDurableInv',
   'PrefixProp',
   'RevokedProp',

@@ -10,6 +10,7 @@ import { Breach, type RuleName } from './breach.ts';
 import { TopicLine, type Tracked } from './line.ts';
 import { difference, misrecovered } from './recovery.ts';
 import { type Case, type Handling, JUDGES } from './rules.ts';
+import { isBeyond, Shares } from './shares.ts';
 import type { Tally } from './tally.ts';
 import { askedUntilMs, View } from './view.ts';
 
@@ -17,6 +18,8 @@ import { askedUntilMs, View } from './view.ts';
 type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number };
 
 const GONE_MAX = 10_000;
+/** What a message is before its send. */
+const NEVER = new View();
 
 /** Whom a fact ends a lease for; that an ack or a nack came from the holder is asked by its rule. */
 const ENDS_LEASE: Readonly<Record<MessageFact['name'], LeaseEnd | null>> = {
@@ -48,6 +51,7 @@ export class LifecycleChecker {
   /** A shard fell: what it counted then nobody knows until it is made anew. */
   isUnweighed = false;
   private readonly payloadBytesMax: number;
+  private readonly shares: Shares;
   /** When leases were last used up, by the node's clock. */
   inflightFullMs = Number.NEGATIVE_INFINITY;
   private wasFull = false;
@@ -78,6 +82,7 @@ export class LifecycleChecker {
     this.limits = limits;
     this.most = limits;
     this.tally = tally;
+    this.shares = new Shares(limits);
     this.deadIn = new Array<number>(shards).fill(0);
     this.pendingIn = new Array<number>(shards).fill(0);
     this.durableMs = new Array<number>(shards).fill(0);
@@ -96,14 +101,46 @@ export class LifecycleChecker {
   get isInflightFull(): boolean {
     return this.inflight >= this.limits.globalInflight;
   }
+  /** Only tenants within their share may take leases now, or nobody (BD5). */
+  get isInflightTight(): boolean {
+    const { limits, inflight } = this;
+    return this.isInflightFull || isBeyond(limits, limits.globalInflight, inflight, () => inflight);
+  }
+
+  /** What may refuse a recv of what is there on this topic now. */
+  leaseRefusals(topic: string): Outcome[] {
+    if (this.isInflightFull) return ['saturated_inflight'];
+    return this.isBeyondLeases(topic, this.inflight) ? ['saturated_tenant'] : [];
+  }
+
+  private isBeyondLeases(topic: string, inflight: number): boolean {
+    const { limits, shares } = this;
+    return isBeyond(limits, limits.globalInflight, inflight, () => shares.leasedOf(topic));
+  }
+
+  /** A tenant that takes one more of what it has in the shard: within its share, or not of the reserve (BD5). */
+  private isBeyondDepth(topic: string, shard: number): boolean {
+    const { limits, shares } = this;
+    return isBeyond(limits, limits.shardCapacity, this.pendingIn[shard]!, () => shares.pendingOf(topic, shard));
+  }
+  private isBeyondWindows(topic: string, shard: number, open: number, nowMs: number): boolean {
+    const { limits, shares } = this;
+    const ofTenant = (): number => shares.windowsOf(topic, this.topics.values(), shard, nowMs);
+    return isBeyond(limits, limits.dedupCapacity, open, ofTenant);
+  }
 
   /** The bounds that may refuse a send on this topic now, the first that applies. */
   boundsReached(topic: string, payloadBytes: number): Outcome[] {
-    const { idemLine, depth } = this.shards[this.shardOfTopic(topic)] as ShardState;
+    const { idemLine, depth, shard, nowMs } = this.shards[this.shardOfTopic(topic)] as ShardState;
     if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
     if (depth >= this.limits.shardCapacity) return ['saturated_shard'];
-    const isFull = this.payloadBytes + payloadBytes > this.payloadBytesMax;
-    return isFull || this.isUnweighed ? ['saturated_memory'] : [];
+    if (this.isBeyondWindows(topic, shard, idemLine.size, nowMs)) return ['saturated_tenant'];
+    if (this.isBeyondDepth(topic, shard)) return ['saturated_tenant'];
+    if (this.isUnweighed) return ['saturated_memory', 'saturated_tenant'];
+    if (this.payloadBytes + payloadBytes > this.payloadBytesMax) return ['saturated_memory'];
+    const { limits, payloadBytesMax, shares } = this;
+    const isRefused = isBeyond(limits, payloadBytesMax, this.payloadBytes, () => shares.bytesOf(topic));
+    return isRefused ? ['saturated_tenant'] : [];
   }
 
   /** How much of its fullest bound is used, 0..1 (BD1). */
@@ -145,7 +182,8 @@ export class LifecycleChecker {
     const message = fact.name === 'sent' ? this.enter(shard, fact) : this.need(fact.msgId);
     const view = message.live;
     const before = this.remember(message);
-    if (fact.name === 'sent') this.payloadBytes += fact.payload.byteLength;
+    this.fair(shard, message, fact);
+    if (fact.name === 'sent') this.hold(message, 1);
     else this.judge(message, fact);
     view.follow(fact, this.limits);
     message.changedBy = this.decided;
@@ -164,9 +202,27 @@ export class LifecycleChecker {
     this.bounds(shard, message, fact);
     if (fact.name === 'sent' && !this.isUnweighed && this.payloadBytes > this.payloadBytesMax)
       this.broken('CapacityInv', 'more bytes of payloads than a bound allows', message);
-    if (fact.name === 'acked' || fact.name === 'purged') this.payloadBytes -= message.payloadBytes;
+    if (fact.name === 'acked' || fact.name === 'purged') this.hold(message, -1);
     this.tally.fact(fact, view);
     this.forget(shard);
+  }
+
+  private hold({ payloadBytes, topic }: Tracked, sign: 1 | -1): void {
+    this.payloadBytes += sign * payloadBytes;
+    this.shares.weigh(topic.name, sign * payloadBytes);
+  }
+
+  /** What a fact takes of a bound is the share of its tenant, or leaves the reserve alone (BD5); asked before it is counted. */
+  private fair(shard: ShardState, message: Tracked, { name }: MessageFact): void {
+    const topic = message.topic.name;
+    // The core has counted it by now.
+    const isBeyondIts =
+      name === 'received'
+        ? this.isBeyondLeases(topic, this.inflight - 1)
+        : (name === 'sent' || name === 'reprocessed') && this.isBeyondDepth(topic, message.shard);
+    const open = shard.idemLine.size - 1;
+    const windows = name === 'sent' && this.isBeyondWindows(topic, message.shard, open, shard.nowMs);
+    if (isBeyondIts || windows) this.broken('IsolationProp', 'a tenant beyond its share takes of the reserve', message);
   }
 
   /** Keeps what the message is now, until the fact at hand is durable. */
@@ -215,12 +271,14 @@ export class LifecycleChecker {
       if (!holds) this.broken(rule, why, message, fact);
     };
     const judge = JUDGES[fact.name] as (c: Case<MessageFact>) => void;
-    judge({ message, view: message.live, fact, handling, limits, deadInShard, must });
+    const isOfLargest = (): boolean => this.shares.hasMostDead(message.topic.name, message.shard);
+    judge({ message, view: message.live, fact, handling, limits, deadInShard, isOfLargest, must });
   }
 
   /** Keeps lines and counts as the state of the message changes. */
   private move(message: Tracked, before: View): void {
     const { live, topic, shard } = message;
+    this.shares.move(message, before);
     if (before.isPending !== live.isPending) {
       this.pendingIn[shard]! += live.isPending ? 1 : -1;
       if (live.isPending) topic.enter(message);
@@ -258,7 +316,7 @@ export class LifecycleChecker {
     const bounds = { depth, leased: leases.size, inflight, windows: idemLine.size, dead: dead.size };
     if (!invariants.CapacityInv(bounds, this.boundsOf(fact)))
       this.broken('CapacityInv', 'more than a bound allows', message);
-    const isFull = inflight >= this.limits.globalInflight;
+    const isFull = this.isInflightTight;
     if (isFull || this.wasFull) this.inflightFullMs = shard.nowMs;
     this.wasFull = isFull;
   }
@@ -340,6 +398,7 @@ export class LifecycleChecker {
     for (const topic of this.topics.values()) topic.clear();
     this.pendingIn.fill(0);
     this.deadIn.fill(0);
+    this.shares.clear();
     this.over = [];
     this.overFrom = 0;
     let known = 0;
@@ -371,8 +430,13 @@ export class LifecycleChecker {
   private weigh(): void {
     this.isUnweighed = false;
     this.payloadBytes = 0;
+    this.shares.unload();
     for (const { slots } of this.shards)
-      for (const message of slots) this.payloadBytes += message?.payload?.byteLength ?? 0;
+      for (const message of slots) {
+        const bytes = message?.payload?.byteLength ?? 0;
+        this.payloadBytes += bytes;
+        if (message !== undefined) this.shares.weigh(message.topic.name, bytes);
+      }
   }
 
   /** A process takes a shard over at its own time, which is never before the last fact (TM1). */
@@ -406,6 +470,7 @@ export class LifecycleChecker {
       this.drop(message);
       return false;
     }
+    this.shares.move(message, NEVER);
     if (live.isPending) {
       topic.enter(message);
       this.pendingIn[message.shard]!++;

@@ -146,7 +146,8 @@ export const ERRORS: Readonly<Record<Refusing, Explained>> = {
   },
   saturated_tenant: {
     message: 'the tenant of this topic has its share',
-    cause: 'the tenant, or the topic, is beyond tenant_share or topic_share of a bound, and only tenant_reserve of it is left',
+    cause:
+      'the tenant, or the topic, is beyond tenant_share or topic_share of a bound, and only tenant_reserve of it is left',
     remedy: WAIT,
   },
   internal: {

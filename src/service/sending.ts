@@ -64,6 +64,9 @@ export class Sending {
             message: 'the memory for payloads is used up',
           };
         }
+        const { bytes, bytesMax } = spine.payloads;
+        if (!spine.tenantBytes.mayHold(spine.limits, bytesMax, bytes, spine.tenantOf(request.topic)))
+          return spine.saturated('saturated_tenant', shard, nowMs);
       }
     }
     spine.take(shard, decision, caller);

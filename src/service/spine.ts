@@ -5,8 +5,10 @@ import type { Command } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import { due } from '../core/due.ts';
 import type { Fact } from '../core/facts.ts';
+import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState, Topic } from '../core/state.ts';
+import { tenantOf } from '../core/tenant.ts';
 import type { Integrity } from '../ports/integrity.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
@@ -18,6 +20,7 @@ import { LongPolls } from './long-polls.ts';
 import type { AckItem, Caller, Reply } from './messages.ts';
 import { Payloads } from './payload-budget.ts';
 import { shardOfTopic } from './sharding.ts';
+import { TenantBytes } from './tenant-bytes.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
@@ -76,6 +79,7 @@ export class Spine {
   readonly down = new DownShards();
   readonly drains: Drains;
   readonly payloads: Payloads;
+  readonly tenantBytes: TenantBytes;
   readonly polls = new LongPolls();
   readonly random: Random;
   readonly integrity: Integrity;
@@ -95,6 +99,7 @@ export class Spine {
   constructor(options: SpineOptions, informed: Informed) {
     this.shards = [...options.shards];
     this.payloads = new Payloads(this.shards, options.overwrites === true);
+    this.tenantBytes = new TenantBytes(this.shards);
     this.drains = new Drains(this.shards, this.payloads);
     this.random = options.random;
     this.integrity = options.integrity;
@@ -159,10 +164,16 @@ export class Spine {
   }
 
   private apply(shard: ShardState, fact: Fact, message: Message | undefined, by: Caller | null): void {
-    const spent = payloadSpentBy(fact, shard, message);
+    const ended = endedBy(fact, shard, message);
+    const spent = ended?.payload;
     apply(shard, fact, message);
-    if (fact.name === 'sent') this.payloads.hold(fact.payload);
-    else if (spent != null) this.payloads.spend(spent);
+    if (fact.name === 'sent') {
+      this.payloads.hold(fact.payload);
+      this.tenantBytes.hold(this.tenantOf(fact.topic), fact.payload);
+    } else if (ended !== undefined && spent != null) {
+      this.tenantBytes.spend(ended.topic.tenant.name, spent);
+      this.payloads.spend(spent);
+    }
     this.observer.fact(shard, fact, by?.cause ?? null);
     this.drains.note(fact, shard.shard);
     this.informed.fact(fact);
@@ -239,12 +250,37 @@ export class Spine {
     return false;
   }
 
-  /** Leases of the other shards, and those of them that are of this topic's tenant: what a recv is judged by besides (BD1, BD5). */
-  leasedElsewhere(shard: ShardState, topic: string) {
+  /** Other limits from now on. */
+  useLimits(limits: Limits): void {
+    const { tenantLabels } = this.limits;
+    for (const shard of this.shards) shard.limits = limits;
+    if (limits.tenantLabels !== tenantLabels) this.tenantBytes.count(this.shards);
+  }
+
+  /** All shards are held to the same. */
+  get limits(): Limits {
+    return (this.shards[0] as ShardState).limits;
+  }
+
+  tenantOf(topic: string): string {
+    return tenantOf(topic, this.limits.tenantLabels);
+  }
+
+  /**
+   * Leases of the other shards, and those of them that are of this topic's tenant: what a recv of so many is judged by besides (BD1,
+   * BD5). Who asks for so few that the reserve stays free is not asked whose they are, so the shards need not be gone through.
+   */
+  leasedElsewhere(shard: ShardState, topic: string, asked: number) {
+    const { inflight, limits } = this;
+    const { globalInflight, tenantReserve, tenantShare, topicShare } = limits;
+    const isEasy = (globalInflight - inflight - asked) * 100 > tenantReserve * globalInflight;
     let tenantInflightElsewhere = 0;
-    for (const other of this.shards)
-      if (other !== shard) tenantInflightElsewhere += other.tenantOf(topic)?.leased ?? 0;
-    return { inflightElsewhere: this.inflight - shard.leases.size, tenantInflightElsewhere };
+    if (tenantShare > 0 && !(isEasy && topicShare === 0)) {
+      const tenant = this.tenantOf(topic);
+      for (const { shard: other, tenants } of this.shards)
+        if (other !== shard.shard) tenantInflightElsewhere += tenants.get(tenant)?.leased ?? 0;
+    }
+    return { inflightElsewhere: inflight - shard.leases.size, tenantInflightElsewhere };
   }
 
   get inflight(): number {
@@ -298,6 +334,7 @@ export class Spine {
     state.limits = (shards[state.shard] as ShardState).limits;
     shards[state.shard] = state;
     this.payloads.count(shards);
+    this.tenantBytes.count(shards);
   }
 
   /** The same, and it serves again. */
@@ -307,8 +344,8 @@ export class Spine {
   }
 }
 
-/** The bytes whose message this fact ends. */
-function payloadSpentBy(fact: Fact, shard: ShardState, message?: Message): Uint8Array | null | undefined {
-  if (fact.name !== 'acked' && fact.name !== 'purged') return null;
-  return (message?.msgId === fact.msgId ? message : shard.find(fact.msgId))?.payload;
+/** The message that this fact ends: its payload is spent. */
+function endedBy(fact: Fact, shard: ShardState, message?: Message): Message | undefined {
+  if (fact.name !== 'acked' && fact.name !== 'purged') return undefined;
+  return message?.msgId === fact.msgId ? message : shard.find(fact.msgId);
 }
