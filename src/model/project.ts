@@ -181,6 +181,7 @@ export const FIELDS: Readonly<
     settled: ['projected', 'settled'],
     nowMs: ['irrelevant', 'the specification has no clock: every time is what is left of it'],
     shard: ['irrelevant', 'fixed'],
+    limits: ['irrelevant', 'fixed: the constants of the model'],
     heldTo: ['irrelevant', 'fixed: the constants of the model'],
     slots: ['irrelevant', 'which messages are remembered: Known, and RefuseNotFound of the others'],
     columns: ['irrelevant', 'the times of the messages'],

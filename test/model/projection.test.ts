@@ -77,6 +77,7 @@ describe('projection', () => {
       Message: messages[1],
       ShardState: state,
       Topic: state.topics.get('t1'),
+      Tenant: state.tenants.get('t1'),
       Settled: state.settled.first(),
     };
     for (const [name, instance] of Object.entries(instances)) {
