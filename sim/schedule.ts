@@ -118,6 +118,7 @@ function limitsOf(l: Fields): Limits {
     tenantShare: l.whole('tenant_share', 0, 100, d.tenantShare),
     tenantReserve: l.whole('tenant_reserve', 0, 100, d.tenantReserve),
     topicShare: l.whole('topic_share', 0, 100, d.topicShare),
+    topicHash: d.topicHash,
   };
   if (limits.tReplayMs < 2 * limits.defaultVisibilityMs) {
     l.refuse('t_replay', `must be at least twice the default visibility of ${limits.defaultVisibilityMs} ms`);

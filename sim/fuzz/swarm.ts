@@ -105,6 +105,7 @@ function limitsOf(random: Draws): Limits {
     tenantShare: 0,
     tenantReserve: d.tenantReserve,
     topicShare: 0,
+    topicHash: d.topicHash,
   };
 }
 

@@ -23,4 +23,5 @@ export const limitsOf = (s: Settings): Limits => ({
   tenantShare: s.tenant_share,
   tenantReserve: s.tenant_reserve,
   topicShare: s.topic_share,
+  topicHash: DEFAULT_LIMITS.topicHash,
 });

@@ -27,6 +27,8 @@ export interface Limits extends LifecycleLimits {
   readonly tenantReserve: number;
   /** Percent of its tenant's share that a topic has while there is any room in it; 0: topics are not told apart. */
   readonly topicShare: number;
+  /** How topics are spread over the shards: 0 by their letters alone, 1 with a secret of the data directory. Fixed for a directory. */
+  readonly topicHash: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -50,4 +52,5 @@ export const DEFAULT_LIMITS: Limits = {
   tenantShare: 25,
   tenantReserve: 20,
   topicShare: 0,
+  topicHash: 1,
 };

@@ -129,4 +129,5 @@ export const LIMIT_FIELDS = {
   tenantShare: limit('tenant_share', 100, 0),
   tenantReserve: limit('tenant_reserve', 100, 0),
   topicShare: limit('topic_share', 100, 0),
+  topicHash: limit('topic_hash', 1, 0),
 } as const satisfies Record<keyof Limits, F64>;

@@ -67,8 +67,8 @@ export function writeLimits(w: Writer, limits: Limits): void {
   for (const name of LIMITS) LIMIT_FIELDS[name].write(w, limits[name]);
 }
 
-/** Under limits that the writer did not know yet: it told no tenants apart (BD5). */
-const BEFORE: Limits = { ...DEFAULT_LIMITS, tenantShare: 0 };
+/** Under limits that the writer did not know yet: it told no tenants apart, and its hash of topics had no key (BD5). */
+const BEFORE: Limits = { ...DEFAULT_LIMITS, tenantShare: 0, topicHash: 0 };
 
 /** Limits that the writer did not know yet are what it did without them. */
 export function readLimits(r: Reader): Limits {

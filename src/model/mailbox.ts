@@ -106,6 +106,7 @@ export const limitsOf = (c: MailboxConstants): Limits => ({
   tenantShare: c.TenantShare,
   tenantReserve: c.TenantReserve,
   topicShare: c.TopicShare,
+  topicHash: 0,
 });
 
 export const REASONS = ['none', 'max_attempts', 'rejected', 'integrity', 'retention', 'ttl'] as const;

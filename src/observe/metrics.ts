@@ -6,7 +6,9 @@ import type { DroppedLines } from './log-output.ts';
 import { Counters, counter, gauge, Histogram } from './series.ts';
 
 /** Why requests were refused, as `rejected_total` counts them. */
-export const REJECTED_REASONS = ['unauth', 'oversize', 'ratio_cap', 'saturated', 'schema', 'integrity'] as const;
+export const REJECTED_REASONS = [
+  ...(['unauth', 'oversize', 'ratio_cap', 'saturated', 'tenant', 'schema', 'integrity'] as const),
+] as const;
 export type RejectedReason = (typeof REJECTED_REASONS)[number];
 
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -19,7 +19,7 @@ import { DownShards, type WhyDown } from './down-shards.ts';
 import { LongPolls } from './long-polls.ts';
 import type { AckItem, Caller, Reply } from './messages.ts';
 import { Payloads } from './payload-budget.ts';
-import { shardOfTopic } from './sharding.ts';
+import { keyedSharding, type Sharding, shardOfTopic } from './sharding.ts';
 import { TenantBytes } from './tenant-bytes.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
@@ -59,6 +59,8 @@ export interface SpineOptions {
   readonly stampsClocks?: boolean;
   /** Payloads are overwritten when their message is over: for a profile whose journal keeps no reference to them (I1). */
   readonly overwrites?: boolean;
+  /** The secret that topics are spread over the shards with; none for a directory of before, or where nobody could choose (BD5). */
+  readonly topicKey?: Uint8Array | null;
 }
 
 /** What must know what the spine does. */
@@ -93,6 +95,7 @@ export class Spine {
   readonly observer: Observer;
   private readonly effects: CommitEffects;
   private readonly informed: Informed;
+  private readonly sharding: Sharding;
   /** The shard that the input at hand entered last: what is thrown then is thrown in it. */
   private entered: ShardState | null = null;
 
@@ -106,6 +109,7 @@ export class Spine {
     this.observer = options.observer;
     this.effects = options.effects;
     this.informed = informed;
+    this.sharding = options.topicKey == null ? shardOfTopic : keyedSharding(options.topicKey);
     this.instantOf = options.instantOf ?? ((atMs) => atMs);
     const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
     this.stamps = stamps;
@@ -125,7 +129,7 @@ export class Spine {
     if (!caller.allowsTopic(topic)) return { outcome: 'cap_scope', message: 'topic: outside the capability' };
     const retryAfterMs = caller.charge(bytes, nowMs);
     if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
-    return this.down.size === 0 ? null : this.down.refusal(shardOfTopic(topic, this.shards.length), nowMs);
+    return this.down.size === 0 ? null : this.down.refusal(this.sharding(topic, this.shards.length), nowMs);
   }
 
   /** The same where nobody can say which topic a message is of. */
@@ -225,7 +229,7 @@ export class Spine {
   }
 
   shardFor(topic: string): ShardState {
-    const shard = this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
+    const shard = this.shards[this.sharding(topic, this.shards.length)] as ShardState;
     this.commit.enter(shard.shard);
     return shard;
   }
@@ -318,7 +322,7 @@ export class Spine {
   }
 
   isDown(topic: string): boolean {
-    return this.down.size > 0 && this.down.has(shardOfTopic(topic, this.shards.length));
+    return this.down.size > 0 && this.down.has(this.sharding(topic, this.shards.length));
   }
 
   /** What is held for this log will never be known: its shards serve nothing, and what they are here counts for nothing. */
