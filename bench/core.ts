@@ -58,6 +58,7 @@ class Driver {
       visibilityMs: 5000,
       bytesMax: Number.POSITIVE_INFINITY,
       inflightElsewhere: 0,
+      tenantInflightElsewhere: 0,
     });
     const { outcome } = execute(this.state, { name: 'ack', atMs: this.atMs, msgId: message!.msgId, receipt });
     if (outcome !== 'ok') throw new Error(outcome);

@@ -128,7 +128,7 @@ export class Life {
     });
     if (this.waiting <= this.depth) return [sent];
     const receipt = systemRandom.token(16);
-    const lease = { visibilityMs: 30_000, bytesMax: MANY, inflightElsewhere: 0 };
+    const lease = { visibilityMs: 30_000, bytesMax: MANY, inflightElsewhere: 0, tenantInflightElsewhere: 0 };
     const received = this.take(state, { name: 'recv', atMs, topic: TOPIC, receipt, ...lease });
     const { msgId } = received.facts[0] as Received;
     return [sent, received, this.take(state, { name: 'ack', atMs, msgId, receipt })];

@@ -109,7 +109,14 @@ function traceOf(lifecycles: number): string {
       corrId: '',
     };
     run({ name: 'send', atMs, tsMs: atMs, ...content, delayMs: 0, ttlMs: Number.POSITIVE_INFINITY, random: i });
-    const lease = { topic: 'bench', receipt: `r${i}`, visibilityMs: 30_000, bytesMax: 1e9, inflightElsewhere: 0 };
+    const lease = {
+      topic: 'bench',
+      receipt: `r${i}`,
+      visibilityMs: 30_000,
+      bytesMax: 1e9,
+      inflightElsewhere: 0,
+      tenantInflightElsewhere: 0,
+    };
     const msgId = run({ name: 'recv', atMs, ...lease });
     run({ name: 'ack', atMs, msgId, receipt: `r${i}` });
   }

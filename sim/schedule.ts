@@ -118,6 +118,11 @@ function limitsOf(l: Fields): Limits {
     backoffMaxMs: l.duration('backoff_max', d.backoffMaxMs, 1),
     tReplayMs: l.duration('t_replay', d.tReplayMs, 1),
     readyRetentionMs: l.duration('ready_retention', d.readyRetentionMs, 1),
+    tenantLabels: l.whole('tenant_labels', 1, 4, d.tenantLabels),
+    tenantShare: l.whole('tenant_share', 0, 100, d.tenantShare),
+    tenantReserve: l.whole('tenant_reserve', 0, 100, d.tenantReserve),
+    topicShare: l.whole('topic_share', 0, 100, d.topicShare),
+    topicHash: d.topicHash,
   };
   if (limits.tReplayMs < 2 * limits.defaultVisibilityMs) {
     l.refuse('t_replay', `must be at least twice the default visibility of ${limits.defaultVisibilityMs} ms`);

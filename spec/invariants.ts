@@ -82,6 +82,23 @@ export const CapacityInv = (view: BoundsView, bounds: Bounds): boolean =>
   view.windows <= bounds.dedupCapacity &&
   view.dead <= bounds.dlqCapacity;
 
+/** What a tenant has of a bound before it takes one more, of whole percents (BD5). */
+export interface ShareView {
+  readonly bound: number;
+  readonly used: number;
+  readonly ofTenant: number;
+}
+
+/** A tenant beyond its share takes nothing of the reserve (BD5); `share` 0: tenants are not told apart. */
+export const IsolationProp = (before: ShareView, share: number, reserve: number): boolean =>
+  share === 0 ||
+  before.ofTenant * 100 < share * before.bound ||
+  (before.bound - before.used) * 100 > reserve * before.bound;
+
+/** Where there is room, a tenant within its share is not refused for it, whatever others have (BD5). */
+export const RoomInv = (view: ShareView, share: number, isRefused: boolean): boolean =>
+  !isRefused || (share > 0 && view.ofTenant * 100 >= share * view.bound);
+
 /** A send is accepted only when no entry of its (topic, idem_key) is live: `liveUntilMs` is the end of the last (ID1). */
 export const IdempotentInv = (liveUntilMs: number, atMs: number): boolean => liveUntilMs <= atMs;
 

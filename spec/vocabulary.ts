@@ -133,6 +133,8 @@ export const OUTCOMES = {
   saturated_memory: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'memory' },
   /** As many redrives at a rate go on as may. */
   saturated_redrives: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'redrives' },
+  /** Its tenant, or its topic, is beyond its share of a bound, and only the reserve is left (BD5). */
+  saturated_tenant: { family: 'refused', status: 429, code: 'E_SATURATED', retryable: true, reason: 'tenant' },
   /** As many revocations are remembered as may be: room comes with the next rotation of the root keys. */
   saturated_revocations: {
     family: 'refused',
@@ -153,6 +155,7 @@ export const REFUSAL_OF = {
   saturated_dedup: 'RefuseSaturatedDedup',
   saturated_shard: 'RefuseSaturatedShard',
   saturated_inflight: 'RefuseSaturatedInflight',
+  saturated_tenant: 'RefuseSaturatedTenant',
   empty: 'RefuseEmpty',
   lease_lost: 'RefuseLeaseLost',
   not_found: 'RefuseNotFound',
@@ -177,6 +180,8 @@ export const INVARIANTS = [
   'IdempotentInv',
   'WindowProp',
   'CapacityInv',
+  'IsolationProp',
+  'RoomInv',
   'ReplyDurableInv',
   'PrefixProp',
   'RevokedProp',

@@ -177,7 +177,7 @@ describe('vocabulary', () => {
       expect(text).toMatch(new RegExp(`dlq_purged_total\\{topic_class="[^"]*",reason="${reason}"`));
     for (const reason of ['unauth', 'oversize', 'ratio_cap', 'saturated', 'schema', 'integrity'])
       expect(text).toContain(`rejected_total{reason="${reason}"}`);
-    expect(text.match(/rejected_total\{/g)).toHaveLength(6);
+    expect(text.match(/rejected_total\{/g)).toHaveLength(7);
   });
 
   it('invariants: the same names in TLA+, in spec/invariants.ts, in the simulator and in the documents', () => {

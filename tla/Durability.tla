@@ -10,10 +10,10 @@
 EXTENDS Integers, FiniteSets, Sequences
 
 CONSTANTS
-    N, TopicOf, KeyOf, SizeOf, Delays, Ttls, Visibilities, Budgets, RetryAfters, Asked, Elsewhere, Elapsed,
+    N, TopicOf, TenantOf, KeyOf, SizeOf, Delays, Ttls, Visibilities, Budgets, RetryAfters, Asked, Elsewhere, ElsewhereOfTenant, Elapsed,
     MaxAttempts, MaxRedrives, InflightFactor, ReleasesMax, BackoffBase, BackoffMax, TReplay, ReadyRetention,
-    DlqRetention, ShardCapacity, GlobalInflight, DedupCapacity, SettledCapacity, DlqMaxPerTopic, DlqCapacity, Errors,
-    CrashesMax,
+    DlqRetention, ShardCapacity, GlobalInflight, DedupCapacity, SettledCapacity, DlqMaxPerTopic, DlqCapacity,
+    TenantShare, TenantReserve, TopicShare, Errors, CrashesMax,
     TailMax          \* facts and ticks that memory may be ahead of the disk
 
 VARIABLES

@@ -2,6 +2,7 @@
 \* Settled receipts, two at the most.
 EXTENDS Mailbox
 MCTopicOf == <<1, 1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1, 2>>
 MCSizeOf == <<1, 1>>
 MCTtls == {NoTtl}

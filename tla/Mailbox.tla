@@ -12,6 +12,7 @@ EXTENDS Integers, FiniteSets, Sequences
 CONSTANTS
     N,               \* messages 1..N, sent in this order: a message is its own sequence number
     TopicOf,         \* topic of each message
+    TenantOf,        \* tenant of each topic (BD5)
     KeyOf,           \* idem_key of each message
     SizeOf,          \* bytes of each payload
     Delays,          \* delay_ms that sends ask for
@@ -21,6 +22,7 @@ CONSTANTS
     RetryAfters,     \* retry_after_ms that nacks ask for
     Asked,           \* why a nack may ask for the dead letters: "rejected" by a consumer, "integrity" by the mailbox (IN1)
     Elsewhere,       \* leases held in the other shards
+    ElsewhereOfTenant, \* those of them that each tenant holds
     Elapsed,         \* ticks that may pass while the process is down
     MaxAttempts,     \* limits.maxAttempts
     MaxRedrives,     \* limits.maxRedrives
@@ -37,6 +39,9 @@ CONSTANTS
     SettledCapacity, \* settled receipts remembered
     DlqMaxPerTopic,  \* dead letters of one topic
     DlqCapacity,     \* dead letters of the shard
+    TenantShare,     \* percent of a bound that a tenant has while there is any room (BD5); 0: tenants are not told apart
+    TenantReserve,   \* percent of a bound that only tenants within their share may use
+    TopicShare,      \* percent of its tenant's share that a topic has while there is any room in it; 0: topics are not told apart
     Errors,          \* whether last_error is told apart; FALSE where a model need not
     CrashesMax       \* liveness needs crashes to come to an end
 
@@ -88,6 +93,9 @@ Depth == Cardinality(InState(Live))
 Inflight == Cardinality(InState({"leased"}))
 Windows == Cardinality({m \in Msgs : window[m] > 0})
 DeadOf(m) == SelectSeq(dlq, LAMBDA d : TopicOf[d] = TopicOf[m])
+Tenant(m) == TenantOf[TopicOf[m]]
+OfTenant(m, ms) == {o \in ms : Tenant(o) = Tenant(m)}
+OfTopic(m, ms) == {o \in ms : TopicOf[o] = TopicOf[m]}
 
 -----------------------------------------------------------------------------
 (* Guards: spec/lifecycle.ts and src/core/decide.ts *)
@@ -147,6 +155,23 @@ Known(m) ==
        \/ window[m] > 0
        \/ \E i \in DOMAIN settled : settled[i][1] = m
 
+\* share.ts isFair (BD5): within its share, or more than the reserve is free
+Percent == 100
+Fair(share, whole, used, own) ==
+    \/ own * Percent < share * whole
+    \/ (whole - used) * Percent > TenantReserve * whole
+
+\* share.ts mayTake (BD5): m takes one more of a bound that these messages have, and so many elsewhere, those of its tenant among them
+MayTake(m, bound, ms, elsewhere, ofTenant) ==
+    LET own == Cardinality(OfTenant(m, ms)) + ofTenant
+    IN  TenantShare > 0 =>
+            /\ Fair(TenantShare, bound, Cardinality(ms) + elsewhere, own)
+            /\ TopicShare > 0 =>
+                Fair(TopicShare, bound * TenantShare, own * Percent, Cardinality(OfTopic(m, ms)) * Percent)
+MayWait(m) == MayTake(m, ShardCapacity, InState(Live), 0, 0)
+MayEnter(m) == MayTake(m, DedupCapacity, {o \in Msgs : window[o] > 0}, 0, 0) /\ MayWait(m)
+MayLease(m) == MayTake(m, GlobalInflight, InState({"leased"}), Elsewhere, ElsewhereOfTenant)
+
 \* m is what the next send brings
 Sendable(m) ==
     /\ state[m] = "absent"
@@ -195,11 +220,18 @@ End(m, to) ==
     /\ dlq' = SelectSeq(dlq, LAMBDA d : d # m)
     /\ UNCHANGED <<attempt, epoch, redrives, window>>
 
-\* withRoom (DL3, BD1): a dead letter over a bound pushes out the oldest one
+\* Holders (DL3): the dead letters of tenants that hold the most, oldest first
+Held(m) == Cardinality(OfTenant(m, InState({"dead_lettered"})))
+MostHeld == SelectSeq(dlq, LAMBDA d : \A o \in InState({"dead_lettered"}) : Held(o) <= Held(d))
+
+\* pushedOut (DL3, BD1, BD5): a dead letter over a bound pushes out the oldest of its topic, or of the tenant that holds the most: the
+\* newcomer's own where none holds more
 PushedOut(m) ==
     IF Len(DeadOf(m)) >= DlqMaxPerTopic THEN {Head(DeadOf(m))}
-    ELSE IF Len(dlq) >= DlqCapacity THEN {Head(dlq)}
-    ELSE {}
+    ELSE IF Len(dlq) < DlqCapacity THEN {}
+    ELSE IF TenantShare = 0 THEN {Head(dlq)}
+    ELSE LET own == SelectSeq(MostHeld, LAMBDA d : Tenant(d) = Tenant(m))
+         IN  {Head(IF own # <<>> THEN own ELSE MostHeld)}
 
 \* updates.close to the dead letters (DL1, RT2)
 DeadLetter(m, why, last) ==
@@ -288,13 +320,14 @@ Init ==
     /\ accepted = {}
     /\ delivered = [m \in Msgs |-> 0]
 
-\* decideSend (AC1, AC2, ID1, BD1)
+\* decideSend (AC1, AC2, ID1, BD1, BD5)
 Send(m) ==
     /\ up
     /\ Sendable(m)
     /\ ~LiveKey(m)
     /\ Windows < DedupCapacity
     /\ Depth < ShardCapacity
+    /\ MayEnter(m)
     /\ state' = [state EXCEPT ![m] = "queued"]
     /\ \E delay \in Delays : timer' = [timer EXCEPT ![m] = delay]
     /\ \E lifetime \in Ttls : ttl' = [ttl EXCEPT ![m] = lifetime]
@@ -304,12 +337,13 @@ Send(m) ==
     /\ UNCHANGED <<attempt, epoch, redrives, releases, receipt, left, visibility, reason, error, dlq, settled,
                    up, crashes, delivered>>
 
-\* decideRecv (LE1, LE2, LE6, BD1)
+\* decideRecv (LE1, LE2, LE6, BD1, BD5)
 Recv(m) ==
     /\ up
     /\ First(m)
     /\ \E budget \in Budgets : SizeOf[m] <= budget
     /\ Inflight + Elsewhere < GlobalInflight
+    /\ MayLease(m)
     /\ \E length \in Visibilities :
         /\ timer' = [timer EXCEPT ![m] = length]
         /\ left' = [left EXCEPT ![m] = InflightFactor * length]
@@ -367,12 +401,13 @@ Expire(m) ==
        \/ RetentionIsOver(m) /\ ~TtlIsOver(m) /\ DeadLetter(m, "retention", error[m])
     /\ UNCHANGED <<settled, up, crashes, accepted, delivered>>
 
-\* decideReprocess (DL2, BD1)
+\* decideReprocess (DL2, BD1, BD5)
 Reprocess(m) ==
     /\ up
     /\ state[m] = "dead_lettered"
     /\ RedrivesLeft(m)
     /\ Depth < ShardCapacity
+    /\ MayWait(m)
     /\ state' = [state EXCEPT ![m] = "queued"]
     /\ attempt' = [attempt EXCEPT ![m] = 0]
     /\ redrives' = [redrives EXCEPT ![m] = @ + 1]
@@ -449,6 +484,15 @@ RefuseSaturatedInflight ==
     /\ Inflight + Elsewhere >= GlobalInflight
     /\ \E m \in Msgs, budget \in Budgets : First(m) /\ SizeOf[m] <= budget
 
+\* BD5: where the bound has room
+RefuseSaturatedTenant ==
+    /\ Answer
+    /\ \/ \E m \in Msgs :
+            Sendable(m) /\ ~LiveKey(m) /\ Windows < DedupCapacity /\ Depth < ShardCapacity /\ ~MayEnter(m)
+       \/ \E m \in Msgs : state[m] = "dead_lettered" /\ RedrivesLeft(m) /\ Depth < ShardCapacity /\ ~MayWait(m)
+       \/ \E m \in Msgs, budget \in Budgets :
+            First(m) /\ SizeOf[m] <= budget /\ Inflight + Elsewhere < GlobalInflight /\ ~MayLease(m)
+
 \* LE3: no receipt 0 was ever given out, and an older one settles nothing
 RefuseLeaseLost ==
     /\ Answer
@@ -482,7 +526,7 @@ Next ==
         \/ Expire(m) \/ Reprocess(m) \/ Purge(m)
     \/ Tick \/ Crash \/ Recover
     \/ RefuseDuplicate \/ RefuseIdemMismatch \/ RefuseSaturatedDedup \/ RefuseSaturatedShard
-    \/ RefuseEmpty \/ RefuseSaturatedInflight \/ RefuseLeaseLost \/ RefuseNotFound \/ RefuseSkipped
+    \/ RefuseEmpty \/ RefuseSaturatedInflight \/ RefuseSaturatedTenant \/ RefuseLeaseLost \/ RefuseNotFound \/ RefuseSkipped
     \/ AckAgain \/ NackAgainRedelivered \/ NackAgainDeadLettered
 
 \* Nothing is assumed of what consumers do with a lease: they may never ack. What time asks for, expiries and purges, is done:
@@ -613,6 +657,43 @@ EpochMonotoneProp == [][\A m \in Msgs : epoch'[m] >= epoch[m]]_vars
 WindowProp ==
     [][\A m \in Msgs : window[m] > 0 =>
         \E d \in IF up THEN {0, 1} ELSE Elapsed : window'[m] >= window[m] - d]_vars
+
+\* m's tenant has less than its share of a bound that these messages have, and so many elsewhere.
+WithinShare(m, bound, ms, ofTenant) == 100 * (Cardinality({o \in ms : Tenant(o) = Tenant(m)}) + ofTenant) < TenantShare * bound
+
+\* What comes to have a place in a bound is of a tenant within its share, or leaves the reserve alone.
+TakesItsShare(bound, ms, next, elsewhere, ofTenant) ==
+    \A m \in next \ ms :
+        \/ WithinShare(m, bound, ms, ofTenant)
+        \/ 100 * (bound - Cardinality(ms) - elsewhere) > TenantReserve * bound
+
+\* A dead letter that makes room for one of another topic is of a tenant than which none has more, the new one counted.
+LargestMakesRoom ==
+    LET dead == InState({"dead_lettered"})
+        new == {m \in Msgs \ dead : state'[m] = "dead_lettered"}
+        gone == {m \in dead : state'[m] = "purged"}
+        held(m) == Cardinality({o \in dead \cup new : Tenant(o) = Tenant(m)})
+    IN  \A m \in gone, n \in new : TopicOf[m] # TopicOf[n] => \A o \in dead \cup new : held(o) <= held(m)
+
+\* BD5, DL3: nobody beyond its share takes from the reserve, and nobody's dead letters make room for those of one who has more.
+IsolationProp ==
+    [][TenantShare > 0 =>
+        /\ TakesItsShare(ShardCapacity, InState(Live), {m \in Msgs : state'[m] \in Live}, 0, 0)
+        /\ TakesItsShare(DedupCapacity, {m \in Msgs : window[m] > 0}, {m \in Msgs : window'[m] > 0}, 0, 0)
+        /\ TakesItsShare(GlobalInflight, InState({"leased"}), {m \in Msgs : state'[m] = "leased"}, Elsewhere, ElsewhereOfTenant)
+        /\ LargestMakesRoom]_vars
+
+\* BD5: where there is room, a tenant within its share is let in, whatever others have. (A topic may be beyond its own.)
+RoomInv ==
+    \A m \in Msgs : up /\ TopicShare = 0 =>
+        /\ /\ Sendable(m) /\ ~LiveKey(m)
+           /\ Depth < ShardCapacity /\ WithinShare(m, ShardCapacity, InState(Live), 0)
+           /\ Windows < DedupCapacity /\ WithinShare(m, DedupCapacity, {o \in Msgs : window[o] > 0}, 0)
+           => ENABLED Send(m)
+        /\ /\ First(m) /\ \E budget \in Budgets : SizeOf[m] <= budget
+           /\ Inflight + Elsewhere < GlobalInflight
+           /\ WithinShare(m, GlobalInflight, InState({"leased"}), ElsewhereOfTenant)
+           => ENABLED Recv(m)
 
 \* From dead_lettered a message may be reprocessed: then the same holds again.
 DeliveredLive == \A m \in Msgs : state[m] \in Live ~> state[m] \in {"acked", "dead_lettered"}

@@ -2,6 +2,7 @@
 \* An ack that is answered before it is durable (against AC1): a crash undoes it.
 EXTENDS Durability
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {-1}

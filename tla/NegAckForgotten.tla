@@ -2,6 +2,7 @@
 \* A recovery that forgets what was acked (against AC1): it is delivered again.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

@@ -2,6 +2,7 @@
 \* A purge that leaves its message among the dead letters (against DL3): a bound would push out what is not there.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

@@ -2,6 +2,7 @@
 \* A reprocess that counts epochs anew (against LE2): a receipt of old would be valid again.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

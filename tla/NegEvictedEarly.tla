@@ -2,6 +2,7 @@
 \* A crash that forgets the idempotency windows (against ID4).
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

@@ -2,6 +2,7 @@
 \* An expiry that does not look at the deadline (against RT3): the lease of a consumer that is in time ends.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

@@ -2,6 +2,7 @@
 \* A recovery that gives back what is leased (against RT4): its holder is in time, and somebody else gets it.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

@@ -2,6 +2,7 @@
 \* A recovery that finds what was not durable (against AC1): memory outlives its process.
 EXTENDS Durability
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {-1}

@@ -2,6 +2,7 @@
 \* A purge that takes messages which are no dead letters (against DL3).
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

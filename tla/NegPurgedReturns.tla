@@ -2,6 +2,7 @@
 \* A reprocess that takes what was purged (against DL2): what is over comes back.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

@@ -2,6 +2,7 @@
 \* A recovery that takes what was leased for done (against RT4): nobody acked it.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

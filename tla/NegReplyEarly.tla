@@ -2,6 +2,7 @@
 \* A reply that leaves before its fact is durable (against AC1).
 EXTENDS Durability
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {-1}

@@ -2,6 +2,7 @@
 \* A recovery that counts attempts anew (against RT4): a message that crashes the server would never be dead-lettered.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

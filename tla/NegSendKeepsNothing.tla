@@ -2,6 +2,7 @@
 \* A send that is answered, and keeps the key and not the message (against AC1).
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl}

@@ -2,6 +2,7 @@
 \* A crash that leaves half of a fact on the disk, and it is taken for one.
 EXTENDS Durability
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {-1}

@@ -2,6 +2,7 @@
 \* Without the fairness of Expire: a lease that is over need never end.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl, 1}

@@ -2,6 +2,7 @@
 \* Without the fairness of the purges that time asks for: a dead letter that is due may stay, and time waits for it.
 EXTENDS Mailbox
 MCTopicOf == <<1, 1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1, 2>>
 MCSizeOf == <<1, 1>>
 MCTtls == {NoTtl, 1}

@@ -2,6 +2,7 @@
 \* Without the fairness of Recover: a crashed process may stay down.
 EXTENDS Mailbox
 MCTopicOf == <<1>>
+MCTenantOf == <<1>>
 MCKeyOf == <<1>>
 MCSizeOf == <<1>>
 MCTtls == {NoTtl, 1}

@@ -123,7 +123,9 @@ function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
       return { ...only('IdempotentInv', same ? 'duplicate' : 'idem_mismatch'), ...(same ? { msgId: live.msgId } : {}) };
     }
     if (refusing !== null) return only('BD3', refusing);
-    return sent === undefined ? only('CapacityInv', ...checker.boundsReached(ask)) : null;
+    if (sent !== undefined) return null;
+    const reached = checker.boundsReached(ask);
+    return only(reached.length === 0 ? 'RoomInv' : 'CapacityInv', ...reached);
   }
 }
 
@@ -156,7 +158,8 @@ function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
   const { checker, nowMs } = situation;
   const ackOutcomes = ackOutcomesOf(ask, situation);
   const given = checker.step.some((fact) => fact.name === 'received' && checker.topicNameOf(fact.msgId) === ask.topic);
-  const full = checker.isInflightFull;
+  const refusals = checker.leaseRefusals(ask.topic);
+  const full = refusals.length > 0;
   if (!given && !full) {
     const topic = checker.topicOf(ask.topic);
     const waits = topic.firstAvailable(nowMs);
@@ -164,11 +167,10 @@ function expectedOfRecv(ask: RecvRequest, situation: Situation): Expected {
     const overdue = topic.firstOverdue(nowMs);
     if (overdue !== undefined) throw new Breach('RT3', 'its lease is over, and it has not expired', overdue.msgId);
   }
-  const expected = full ? FULL : GIVEN;
+  const expected = full ? only('LE1', 'ok', ...refusals) : GIVEN;
   return ask.acks.length === 0 ? expected : { ...expected, ackOutcomes };
 }
 const OVER_QUOTA: readonly Outcome[] = ['quota'];
-const FULL = only('LE1', 'ok', 'saturated_inflight');
 
 function located({ msgId }: AckItem, { checker, capability }: Situation): boolean {
   const message = checker.messages.get(msgId);

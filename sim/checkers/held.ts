@@ -1,8 +1,10 @@
 import type { Fact } from '../../src/core/facts.ts';
+import type { Limits } from '../../src/core/limits.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import { endedBytesOf, errorBytesOf, liveBytesOf, packAttrs, topicBytesOf } from '../../src/core/weight.ts';
 import { type MemoryBounds, memoryBytesOf } from '../../src/service/memory-budget.ts';
 import type { SendRequest } from '../../src/service/messages.ts';
+import { isBeyond, type Shares } from './shares.ts';
 import type { View } from './view.ts';
 
 /** What the process holds in bytes by its facts, against what it may (BD0). */
@@ -11,12 +13,14 @@ export class Held {
   isUnweighed = false;
   private bytes = 0;
   /** Of each message that lives, without its last error. */
-  private readonly of = new Map<string, number>();
+  private readonly of = new Map<string, { readonly topic: string; readonly bytes: number }>();
   private shards: readonly ShardState[] = [];
   private readonly bounds: MemoryBounds;
+  private readonly shares: Shares;
 
-  constructor(bounds: MemoryBounds) {
+  constructor(bounds: MemoryBounds, shares: Shares) {
     this.bounds = bounds;
+    this.shares = shares;
   }
 
   /** A process counts what it finds. */
@@ -25,29 +29,35 @@ export class Held {
     this.isUnweighed = false;
     this.bytes = 0;
     this.of.clear();
+    this.shares.unload();
     for (const { slots } of shards) {
       for (const message of slots) {
         if (message === undefined || message.payload === null) continue;
-        this.enter(message.msgId, message.payload, liveBytesOf(message.idemKey, packAttrs(message.attrs)));
+        const liveBytes = liveBytesOf(message.idemKey, packAttrs(message.attrs));
+        this.enter(message.msgId, message.topic.name, message.payload.byteLength + liveBytes);
         this.bytes += errorBytesOf(message.lastError);
       }
     }
   }
 
-  private enter(msgId: string, payload: Uint8Array, liveBytes: number): void {
-    const bytes = payload.byteLength + liveBytes;
-    this.of.set(msgId, bytes);
+  private enter(msgId: string, topic: string, bytes: number): void {
+    this.of.set(msgId, { topic, bytes });
+    this.shares.weigh(topic, bytes);
     this.bytes += bytes;
   }
 
   /** A fact came true of a message that was `before`. */
   fact(fact: Exclude<Fact, { readonly name: 'recovered' }>, before: View, view: View): void {
-    if (fact.name === 'sent')
-      return this.enter(fact.msgId, fact.payload, liveBytesOf(fact.idemKey, packAttrs(fact.attrs)));
+    if (fact.name === 'sent') {
+      const { msgId, topic, payload, idemKey, attrs } = fact;
+      return this.enter(msgId, topic, payload.byteLength + liveBytesOf(idemKey, packAttrs(attrs)));
+    }
     const isOver = fact.name === 'acked' || fact.name === 'purged';
     this.bytes += (isOver ? 0 : errorBytesOf(view.lastError)) - errorBytesOf(before.lastError);
     if (!isOver) return;
-    this.bytes -= this.of.get(fact.msgId) ?? 0;
+    const { topic, bytes } = this.of.get(fact.msgId) ?? { topic: '', bytes: 0 };
+    this.bytes -= bytes;
+    this.shares.weigh(topic, -bytes);
     this.of.delete(fact.msgId);
   }
 
@@ -63,8 +73,13 @@ export class Held {
   /** So much waits for an append, and this would be more than one may bring. */
   lacksAppendFor(request: SendRequest, waiting: Iterable<string>): boolean {
     let bytes = memoryBytesOf(request);
-    for (const msgId of waiting) bytes += this.of.get(msgId) ?? 0;
+    for (const msgId of waiting) bytes += this.of.get(msgId)?.bytes ?? 0;
     return bytes > this.bounds.appendMax;
+  }
+
+  /** The tenant of this topic is beyond its share, and only the reserve is left (BD5). */
+  isBeyond(topic: string, limits: Limits): boolean {
+    return isBeyond(limits, this.bounds.memoryMax, this.bytes, () => this.shares.bytesOf(topic));
   }
 
   lacksWindowFor({ topic, idemKey }: SendRequest): boolean {

@@ -13,6 +13,7 @@ import { Held } from './held.ts';
 import { TopicLine, type Tracked } from './line.ts';
 import { difference, misrecovered } from './recovery.ts';
 import { type Case, type Handling, JUDGES } from './rules.ts';
+import { isBeyond, Shares } from './shares.ts';
 import type { Tally } from './tally.ts';
 import { askedUntilMs, View } from './view.ts';
 
@@ -20,6 +21,8 @@ import { askedUntilMs, View } from './view.ts';
 type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number };
 
 const GONE_MAX = 10_000;
+/** What a message is before its send. */
+const NEVER = new View();
 
 /** Whom a fact ends a lease for; that an ack or a nack came from the holder is asked by its rule. */
 const ENDS_LEASE: Readonly<Record<MessageFact['name'], LeaseEnd | null>> = {
@@ -47,6 +50,7 @@ export class LifecycleChecker {
   decided = 0;
   durable = 0;
   readonly held: Held;
+  private readonly shares: Shares;
   /** When leases were last used up, by the node's clock. */
   inflightFullMs = Number.NEGATIVE_INFINITY;
   private wasFull = false;
@@ -73,7 +77,8 @@ export class LifecycleChecker {
   private readonly gone = new Set<string>();
 
   constructor(limits: Limits, shards: number, tally: Tally, memory = UNBOUNDED) {
-    this.held = new Held(memory);
+    this.shares = new Shares(limits);
+    this.held = new Held(memory, this.shares);
     this.limits = limits;
     this.most = limits;
     this.tally = tally;
@@ -95,15 +100,47 @@ export class LifecycleChecker {
   get isInflightFull(): boolean {
     return this.inflight >= this.limits.globalInflight;
   }
+  /** Only tenants within their share may take leases now, or nobody (BD5). */
+  get isInflightTight(): boolean {
+    const { limits, inflight } = this;
+    return this.isInflightFull || isBeyond(limits, limits.globalInflight, inflight, () => inflight);
+  }
+
+  /** What may refuse a recv of what is there on this topic now. */
+  leaseRefusals(topic: string): Outcome[] {
+    if (this.isInflightFull) return ['saturated_inflight'];
+    return this.isBeyondLeases(topic, this.inflight) ? ['saturated_tenant'] : [];
+  }
+
+  private isBeyondLeases(topic: string, inflight: number): boolean {
+    const { limits, shares } = this;
+    return isBeyond(limits, limits.globalInflight, inflight, () => shares.leasedOf(topic));
+  }
+
+  /** A tenant that takes one more of what it has in the shard: within its share, or not of the reserve (BD5). */
+  private isBeyondDepth(topic: string, shard: number): boolean {
+    const { limits, shares } = this;
+    return isBeyond(limits, limits.shardCapacity, this.pendingIn[shard]!, () => shares.pendingOf(topic, shard));
+  }
+  private isBeyondWindows(topic: string, shard: number, open: number, nowMs: number): boolean {
+    const { limits, shares } = this;
+    const ofTenant = (): number => shares.windowsOf(topic, this.topics.values(), shard, nowMs);
+    return isBeyond(limits, limits.dedupCapacity, open, ofTenant);
+  }
 
   /** The bounds that may refuse a send on this topic now, the first that applies. */
   boundsReached(ask: SendRequest): Outcome[] {
-    const { idemLine, depth } = this.shards[this.shardOfTopic(ask.topic)] as ShardState;
+    const { topic } = ask;
+    const { idemLine, depth, shard, nowMs } = this.shards[this.shardOfTopic(topic)] as ShardState;
     if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
     if (depth >= this.limits.shardCapacity) return ['saturated_shard'];
+    if (this.isBeyondWindows(topic, shard, idemLine.size, nowMs)) return ['saturated_tenant'];
+    if (this.isBeyondDepth(topic, shard)) return ['saturated_tenant'];
+    if (this.held.isUnweighed) return ['saturated_memory', 'saturated_tenant'];
     if (this.held.lacksWindowFor(ask)) return ['saturated_dedup'];
-    const lacksMemory = this.held.lacksMemoryFor(ask) || this.held.lacksAppendFor(ask, this.undurable());
-    return lacksMemory ? ['saturated_memory'] : [];
+    if (this.held.lacksMemoryFor(ask)) return ['saturated_memory'];
+    const appends: Outcome[] = this.held.lacksAppendFor(ask, this.undurable()) ? ['saturated_memory'] : [];
+    return this.held.isBeyond(topic, this.limits) ? [...appends, 'saturated_tenant'] : appends;
   }
 
   /** Sent, and not durable yet. */
@@ -153,6 +190,7 @@ export class LifecycleChecker {
     const message = fact.name === 'sent' ? this.enter(shard, fact) : this.need(fact.msgId);
     const view = message.live;
     const before = this.remember(message);
+    this.fair(shard, message, fact);
     if (fact.name !== 'sent') this.judge(message, fact);
     view.follow(fact, this.limits);
     this.held.fact(fact, before, view);
@@ -173,6 +211,19 @@ export class LifecycleChecker {
     if (fact.name === 'sent' && this.held.isOver) this.broken('CapacityInv', 'more bytes than a bound allows', message);
     this.tally.fact(fact, view);
     this.forget(shard);
+  }
+
+  /** What a fact takes of a bound is the share of its tenant, or leaves the reserve alone (BD5); asked before it is counted. */
+  private fair(shard: ShardState, message: Tracked, { name }: MessageFact): void {
+    const topic = message.topic.name;
+    // The core has counted it by now.
+    const isBeyondIts =
+      name === 'received'
+        ? this.isBeyondLeases(topic, this.inflight - 1)
+        : (name === 'sent' || name === 'reprocessed') && this.isBeyondDepth(topic, message.shard);
+    const open = shard.idemLine.size - 1;
+    const windows = name === 'sent' && this.isBeyondWindows(topic, message.shard, open, shard.nowMs);
+    if (isBeyondIts || windows) this.broken('IsolationProp', 'a tenant beyond its share takes of the reserve', message);
   }
 
   /** Keeps what the message is now, until the fact at hand is durable. */
@@ -217,12 +268,14 @@ export class LifecycleChecker {
       if (!holds) this.broken(rule, why, message, fact);
     };
     const judge = JUDGES[fact.name] as (c: Case<MessageFact>) => void;
-    judge({ message, view: message.live, fact, handling, limits, deadInShard, must });
+    const isOfLargest = (): boolean => this.shares.hasMostDead(message.topic.name, message.shard);
+    judge({ message, view: message.live, fact, handling, limits, deadInShard, isOfLargest, must });
   }
 
   /** Keeps lines and counts as the state of the message changes. */
   private move(message: Tracked, before: View): void {
     const { live, topic, shard } = message;
+    this.shares.move(message, before);
     if (before.isPending !== live.isPending) {
       this.pendingIn[shard]! += live.isPending ? 1 : -1;
       if (live.isPending) topic.enter(message);
@@ -260,7 +313,7 @@ export class LifecycleChecker {
     const bounds = { depth, leased: leases.size, inflight, windows: idemLine.size, dead: dead.size };
     if (!invariants.CapacityInv(bounds, this.boundsOf(fact)))
       this.broken('CapacityInv', 'more than a bound allows', message);
-    const isFull = inflight >= this.limits.globalInflight;
+    const isFull = this.isInflightTight;
     if (isFull || this.wasFull) this.inflightFullMs = shard.nowMs;
     this.wasFull = isFull;
   }
@@ -342,6 +395,7 @@ export class LifecycleChecker {
     for (const topic of this.topics.values()) topic.clear();
     this.pendingIn.fill(0);
     this.deadIn.fill(0);
+    this.shares.clear();
     this.over = [];
     this.overFrom = 0;
     let known = 0;
@@ -400,6 +454,7 @@ export class LifecycleChecker {
       this.drop(message);
       return false;
     }
+    this.shares.move(message, NEVER);
     if (live.isPending) {
       topic.enter(message);
       this.pendingIn[message.shard]!++;

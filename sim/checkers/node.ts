@@ -393,7 +393,7 @@ export class NodeChecker {
   private nothingMissed(topic: string, pollEndsMs: number): void {
     const { lifecycle } = this;
     const waits = lifecycle.topicOf(topic).firstAvailable(pollEndsMs);
-    if (waits === undefined || lifecycle.isInflightFull) return;
+    if (waits === undefined || lifecycle.isInflightTight) return;
     const sinceMs = Math.max(waits.live.timerAtMs, waits.live.readyAtMs);
     if (sinceMs >= pollEndsMs || lifecycle.inflightFullMs >= sinceMs) return;
     throw new Breach('LE1', 'a poll ends with nothing, and it is available', waits.msgId);
@@ -452,6 +452,7 @@ const GOAL_OF: Readonly<Partial<Record<Outcome, Goal>>> = {
   saturated_dedup: 'saturated',
   saturated_inflight: 'saturated',
   saturated_memory: 'saturated',
+  saturated_tenant: 'saturated',
 };
 
 /**

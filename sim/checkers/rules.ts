@@ -25,6 +25,8 @@ export interface Case<F extends MessageFact> {
   readonly handling: Handling;
   readonly limits: Limits;
   readonly deadInShard: number;
+  /** No tenant of the shard has more dead letters than its own. */
+  readonly isOfLargest: () => boolean;
   readonly must: Must;
 }
 
@@ -106,7 +108,7 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
     must('DL2', view.state === 'dead_lettered', 'reprocessed, and is no dead letter');
     must('DL2', view.redrives < limits.maxRedrives, 'reprocessed without a redrive left');
   },
-  purged({ message, view, fact, handling, limits, deadInShard, must }) {
+  purged({ message, view, fact, handling, limits, deadInShard, isOfLargest, must }) {
     must('EndsProp', view.state === 'dead_lettered', 'purged, and was no dead letter');
     if (fact.reason === 'admin')
       return must('DL3', handling.ask?.verb === 'purge', 'purged, and no admin asked for it');
@@ -119,7 +121,10 @@ export const JUDGES: { readonly [Name in Exclude<MessageFact['name'], 'sent'>]: 
       dead.size >= limits.dlqMaxPerTopic || deadInShard >= limits.dlqCapacity,
       'purged for count with room left',
     );
-    if (dead.size < limits.dlqMaxPerTopic) return;
+    if (dead.size < limits.dlqMaxPerTopic) {
+      const isFair = limits.tenantShare === 0 || isOfLargest();
+      return must('IsolationProp', isFair, 'purged for count, and another tenant has more dead letters');
+    }
     const [oldest] = dead;
     must('DL3', oldest === message, 'purged for count before one that is older');
   },

@@ -117,7 +117,7 @@ export class StreamsChecker {
       const isPaced = call.capability.quotaOps < PLENTY;
       if (!hasRoom || isPaced || nowMs - readySinceMs < PATIENCE_MS) continue;
       const { inflightFullMs } = this.lifecycle;
-      if (this.lifecycle.isInflightFull || nowMs - inflightFullMs < PATIENCE_MS) continue;
+      if (this.lifecycle.isInflightTight || nowMs - inflightFullMs < PATIENCE_MS) continue;
       const waits = this.lifecycle.topicOf(request.topic).firstAvailable(nowMs - PATIENCE_MS);
       if (waits !== undefined) throw new Breach('LE1', 'a stream is given nothing, and it is available', waits.msgId);
     }

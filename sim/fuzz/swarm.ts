@@ -108,6 +108,11 @@ function limitsOf(random: Draws): Limits {
     backoffBaseMs,
     backoffMaxMs: Math.max(backoffBaseMs, random.pick([100, 1_000, 5_000])),
     tReplayMs: random.pick([2, 5, 20]) * defaultVisibilityMs,
+    tenantLabels: d.tenantLabels,
+    tenantShare: 0,
+    tenantReserve: d.tenantReserve,
+    topicShare: 0,
+    topicHash: d.topicHash,
   };
 }
 

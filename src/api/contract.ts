@@ -102,7 +102,7 @@ export const CONTRACT = {
     request: 'stream',
     answer: ANSWERS.streamLine,
     lines: true,
-    refusals: [...ONE_BODY, 'saturated_streams', 'draining', ...SHARD],
+    refusals: [...ONE_BODY, 'saturated_streams', 'saturated_tenant', 'draining', ...SHARD],
     ackRefusals: RIDING,
     ends: ['lease_lost', 'cap_auth', 'verifier', 'draining', 'journal', 'starting'],
   },

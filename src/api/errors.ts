@@ -144,6 +144,12 @@ export const ERRORS: Readonly<Record<Refusing, Explained>> = {
     cause: 'global_inflight messages are leased at once',
     remedy: WAIT,
   },
+  saturated_tenant: {
+    message: 'the tenant of this topic has its share',
+    cause:
+      'the tenant, or the topic, is beyond tenant_share or topic_share of a bound, and only tenant_reserve of it is left',
+    remedy: WAIT,
+  },
   internal: {
     message: 'an error on our side',
     cause: 'a bug of the server',

@@ -16,9 +16,9 @@ export const SHARD: readonly Outcome[] = ['starting', 'journal'];
 export const LEASE: readonly Outcome[] = ['not_found', 'lease_lost', ...SHARD];
 export const SENDING: readonly Outcome[] = [
   ...(['integrity', 'duplicate', 'idem_mismatch', 'saturated_dedup', 'saturated_shard'] as const),
-  ...(['degraded_writes', 'draining', ...SHARD] as const),
+  ...(['saturated_tenant', 'degraded_writes', 'draining', ...SHARD] as const),
 ];
-export const LEASING: readonly Outcome[] = ['saturated_inflight', ...SHARD];
+export const LEASING: readonly Outcome[] = ['saturated_inflight', 'saturated_tenant', ...SHARD];
 
 /** Of an item of a batch, or of a unit of frames, which may bring a capability of its own and may be too long. */
 export const ITEM: readonly Outcome[] = ['schema', 'internal', 'quota', 'too_large', ...AUTHORIZED];

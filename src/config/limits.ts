@@ -20,6 +20,11 @@ export const limitsOf = (s: Settings): Limits => ({
   backoffBaseMs: s.backoff_base,
   backoffMaxMs: s.backoff_max,
   tReplayMs: s.t_replay,
+  tenantLabels: s.tenant_labels,
+  tenantShare: s.tenant_share,
+  tenantReserve: s.tenant_reserve,
+  topicShare: s.topic_share,
+  topicHash: DEFAULT_LIMITS.topicHash,
 });
 
 /** The settings that bound what a process holds, in bytes (BD0). */

@@ -25,8 +25,9 @@ export function advance(state: ShardState, nowMs: number): void {
 
 function closeOldestWindow(state: ShardState): void {
   const message = state.idemLine.shift()!;
-  const { idem } = message.topic;
+  const { idem, tenant } = message.topic;
   if (idem.get(message.idemKey) === message) idem.delete(message.idemKey);
+  tenant.windows--;
   message.idemUntilMs = 0;
   forgetIfDone(state, message);
 }

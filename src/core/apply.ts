@@ -6,8 +6,8 @@ import type { Acked, Fact, MessageFact, Nacked, Released, Sent } from './facts.t
 import { forgetIfDone, forgetOldestSettled } from './forget.ts';
 import { slotOf } from './msg-id.ts';
 import { recover } from './recover.ts';
-import { Message, type Settled, type ShardState, Topic } from './state.ts';
-import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, topicBytesOf } from './weight.ts';
+import { Message, type Settled, type ShardState } from './state.ts';
+import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES } from './weight.ts';
 
 /**
  * Makes a fact true. The only writer of messages besides `advance`; the live shard, replay, the simulator and the
@@ -25,6 +25,7 @@ export function apply(state: ShardState, fact: Fact, known?: Message): void {
       move(state, message, 'recv', 'leased', fact);
       message.leaseEndsMs = fact.leaseEndsMs;
       message.topic.leased++;
+      message.topic.tenant.leased++;
       state.leases.push(message);
       return;
     }
@@ -78,12 +79,7 @@ function need(state: ShardState, { msgId }: MessageFact, known: Message | undefi
 function enter(state: ShardState, fact: Sent): void {
   const slot = slotOf(fact.msgId);
   if (slot !== state.nextSlot()) throw new Error(`apply: slot ${slot} is not the next one`);
-  let topic = state.topics.get(fact.topic);
-  if (topic === undefined) {
-    topic = new Topic(fact.topic);
-    state.topics.set(fact.topic, topic);
-    state.endedBytes += topicBytesOf(topic.name);
-  }
+  const topic = state.topics.get(fact.topic) ?? state.addTopic(fact.topic);
   const message = new Message(fact, slot, ++state.lastSeq, topic, state.columnOf(slot));
   if (slot === state.slots.length) state.slots.push(message);
   else {
@@ -94,6 +90,7 @@ function enter(state: ShardState, fact: Sent): void {
   state.liveBytes += liveBytesOf(message.idemKey, message.packedAttrs);
   state.payloadBytes += fact.payload.byteLength;
   topic.idem.set(fact.idemKey, message);
+  topic.tenant.windows++;
   state.idemLine.push(message.seq, message);
   rowTo('absent', 'send', 'queued').run(message, fact, state.limits);
   message.state = 'queued';
@@ -121,6 +118,7 @@ function leave(state: ShardState, message: Message): void {
     case 'leased':
       state.leases.remove(message);
       topic.leased--;
+      topic.tenant.leased--;
       return;
     case 'queued':
       state.queued--;
@@ -135,6 +133,8 @@ function leave(state: ShardState, message: Message): void {
     case 'dead_lettered':
       state.dead.remove(message.ageNumber);
       topic.dead.remove(message.ageNumber);
+      topic.tenant.dead.remove(message.ageNumber);
+      state.holders.rank(topic.tenant);
       return;
     default:
       throw new Error(`apply: nothing leaves ${message.state}`);
@@ -143,6 +143,7 @@ function leave(state: ShardState, message: Message): void {
 
 function leaveReady(state: ShardState, message: Message): void {
   const topic = message.topic;
+  topic.tenant.ready--;
   state.ready.remove(message.ageNumber);
   if (message.ttlPlace >= 0) state.ttls.remove(message);
   if (message.place < 0) topic.fresh.remove(message.seq);
@@ -165,6 +166,8 @@ function giveBack(
   message.ageNumber = ++state.lastNumber;
   state.dead.push(message.ageNumber, message);
   message.topic.dead.push(message.ageNumber, message);
+  message.topic.tenant.dead.push(message.ageNumber, message);
+  state.holders.rank(message.topic.tenant);
 }
 
 function blame(state: ShardState, message: Message, lastError: string | null): void {
@@ -182,6 +185,7 @@ function becomeReady(state: ShardState, message: Message, isNew = false): void {
     state.redelivered++;
     topic.redelivered++;
   }
+  topic.tenant.ready++;
   message.ageNumber = ++state.lastNumber;
   state.ready.push(message.ageNumber, message);
   if (message.ttlAtMs !== Number.POSITIVE_INFINITY) state.ttls.push(message);

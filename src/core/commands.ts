@@ -36,6 +36,8 @@ export interface Recv {
   readonly bytesMax: number;
   /** Leases held in the other shards: `global_inflight` bounds the sum (BD1). */
   readonly inflightElsewhere: number;
+  /** Those of them that are of the topic's tenant (BD5). */
+  readonly tenantInflightElsewhere: number;
 }
 export interface Ack {
   readonly name: 'ack';

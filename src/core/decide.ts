@@ -4,7 +4,9 @@ import type { Ack, Command, Expire, Extend, Nack, Purge, Recv, Release, Reproces
 import type { MessageFact } from './facts.ts';
 import type { Limits } from './limits.ts';
 import { formatMsgId, SLOTS_MAX } from './msg-id.ts';
-import { firstAvailable, type Message, type ShardState } from './state.ts';
+import { mayTake } from './share.ts';
+import { firstAvailable, type Message, type ShardState, type Topic } from './state.ts';
+import type { Tenant } from './tenant.ts';
 
 /** What a command comes to. Facts are in order and all or none; an outcome other than `ok` has none. */
 export interface Decision {
@@ -58,16 +60,18 @@ export function decide(state: ShardState, command: Command): Decision {
   }
 }
 
-/** AC1, AC2, ID1..ID5, BD1. tla/Mailbox.tla Send. */
+/** AC1, AC2, ID1..ID5, BD1, BD5. tla/Mailbox.tla Send. */
 function decideSend(state: ShardState, c: Send): Decision {
   const { limits } = state;
-  const original = state.topics.get(c.topic)?.idem.get(c.idemKey);
+  const topic = state.topics.get(c.topic);
+  const original = topic?.idem.get(c.idemKey);
   if (original !== undefined && c.atMs < original.idemUntilMs) {
     return refuse(original.payloadHash === c.payloadHash ? 'duplicate' : 'idem_mismatch', original);
   }
   if (state.idemLine.size >= limits.dedupCapacity) return refuse('saturated_dedup');
   const slot = state.nextSlot();
   if (state.depth >= limits.shardCapacity || slot >= SLOTS_MAX) return refuse('saturated_shard');
+  if (!mayEnter(state, c.topic, topic)) return refuse('saturated_tenant');
   return act(undefined, [
     {
       name: 'sent',
@@ -87,14 +91,30 @@ function decideSend(state: ShardState, c: Send): Decision {
   ]);
 }
 
-/** LE1, LE2, LE6, BD1. tla/Mailbox.tla Recv. */
+/** Whether its tenant may take an idempotency window and a place in line (BD5). */
+function mayEnter(state: ShardState, name: string, topic: Topic | undefined): boolean {
+  const { limits } = state;
+  const tenant = topic?.tenant ?? state.tenantOf(name);
+  const windows = tenant?.windows ?? 0;
+  const depth = tenant?.depth ?? 0;
+  return (
+    mayTake(limits, limits.dedupCapacity, state.idemLine.size, windows, topic?.idem.size ?? 0) &&
+    mayTake(limits, limits.shardCapacity, state.depth, depth, topic?.depth ?? 0)
+  );
+}
+
+/** LE1, LE2, LE6, BD1, BD5. tla/Mailbox.tla Recv. */
 function decideRecv(state: ShardState, c: Recv): Decision {
   const { limits } = state;
   const topic = state.topics.get(c.topic);
   const message = topic === undefined ? undefined : firstAvailable(topic);
   if (message === undefined) return refuse('empty');
   if ((message.payload as Uint8Array).byteLength > c.bytesMax) return refuse('empty');
-  if (state.leases.size + c.inflightElsewhere >= limits.globalInflight) return refuse('saturated_inflight');
+  const inflight = state.leases.size + c.inflightElsewhere;
+  if (inflight >= limits.globalInflight) return refuse('saturated_inflight');
+  const { leased, tenant } = message.topic;
+  const ofTenant = tenant.leased + c.tenantInflightElsewhere;
+  if (!mayTake(limits, limits.globalInflight, inflight, ofTenant, leased)) return refuse('saturated_tenant');
   if (step(message.state, 'recv', message, c, limits) === null) throw new Error('decide: an available message refuses');
   return act(message, [
     {
@@ -193,12 +213,16 @@ function decideExpire(state: ShardState, c: Expire): Decision {
   );
 }
 
-/** DL2. tla/Mailbox.tla Reprocess. */
+/** DL2, BD1, BD5. tla/Mailbox.tla Reprocess. */
 function decideReprocess(state: ShardState, c: Reprocess): Decision {
+  const { limits } = state;
   const message = state.find(c.msgId);
   if (message === undefined) return refuse('not_found');
-  if (step(message.state, 'reprocess', message, c, state.limits) === null) return refuse('skipped', message);
-  if (state.depth >= state.limits.shardCapacity) return refuse('saturated_shard', message);
+  if (step(message.state, 'reprocess', message, c, limits) === null) return refuse('skipped', message);
+  if (state.depth >= limits.shardCapacity) return refuse('saturated_shard', message);
+  const { depth, tenant } = message.topic;
+  if (!mayTake(limits, limits.shardCapacity, state.depth, tenant.depth, depth))
+    return refuse('saturated_tenant', message);
   return act(message, [{ name: 'reprocessed', atMs: c.atMs, msgId: message.msgId }], 'queued');
 }
 
@@ -251,15 +275,22 @@ const purged = (message: Message, atMs: number, reason: 'admin' | 'age' | 'count
   reason,
 });
 
-/** A dead letter over a bound pushes out the oldest one, in the same decision (DL3, BD1). */
+/** A dead letter over a bound pushes out another, in the same decision (DL3, BD1). */
 function withRoom(state: ShardState, message: Message, row: Row, fact: MessageFact): readonly MessageFact[] {
   if (row.target !== 'dead_lettered') return [fact];
-  const { limits } = state;
-  const topicFull = message.topic.dead.size >= limits.dlqMaxPerTopic;
-  const oldest = topicFull
-    ? message.topic.dead.first()
-    : state.dead.size >= limits.dlqCapacity
-      ? state.dead.first()
-      : undefined;
+  const oldest = pushedOut(state, message.topic);
   return oldest === undefined ? [fact] : [purged(oldest, fact.atMs, 'count'), fact];
+}
+
+/**
+ * The oldest of the topic at its own bound; at that of the shard the oldest of the tenant that holds the most, which is the newcomer's
+ * own where none holds more: one within its share loses nothing while another is beyond (BD5). tla/Mailbox.tla PushedOut.
+ */
+function pushedOut({ limits, dead, holders }: ShardState, topic: Topic): Message | undefined {
+  if (topic.dead.size >= limits.dlqMaxPerTopic) return topic.dead.first();
+  if (dead.size < limits.dlqCapacity) return undefined;
+  if (limits.tenantShare === 0) return dead.first();
+  const own = topic.tenant.dead;
+  const most = (holders.first() as Tenant<Message>).dead;
+  return own.size < most.size ? most.first() : own.first();
 }

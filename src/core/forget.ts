@@ -1,5 +1,5 @@
 import type { Message, ShardState } from './state.ts';
-import { endedBytesOf, SETTLED_BYTES, topicBytesOf } from './weight.ts';
+import { endedBytesOf, SETTLED_BYTES } from './weight.ts';
 
 /** Drops the oldest settled receipt of the shard, which is the oldest of its message. */
 export function forgetOldestSettled(state: ShardState): void {
@@ -19,8 +19,5 @@ export function forgetIfDone(state: ShardState, message: Message): void {
   state.slots[message.slot] = undefined;
   state.freeSlots.push(message.slot);
   state.endedBytes -= endedBytesOf(message.idemKey);
-  const { topic } = message;
-  if (--topic.remembered > 0) return;
-  state.topics.delete(topic.name);
-  state.endedBytes -= topicBytesOf(topic.name);
+  if (--message.topic.remembered === 0) state.dropTopic(message.topic);
 }

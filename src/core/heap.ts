@@ -2,7 +2,8 @@ import type { Savepoint } from './savepoint.ts';
 
 /**
  * Binary min-heap whose items know their own place, so that any of them can be removed in O(log n).
- * Subclasses say which number orders an item and where it keeps its place (-1 while outside).
+ * Subclasses say which number orders an item and where it keeps its place (-1 while outside); and a second number where
+ * the order of equal ones counts.
  */
 export abstract class Heap<T> {
   private readonly items: T[] = [];
@@ -10,6 +11,10 @@ export abstract class Heap<T> {
   protected abstract key(item: T): number;
   protected abstract place(item: T): number;
   protected abstract setPlace(item: T, place: number): void;
+  /** Orders items of equal keys. */
+  protected tie(_item: T): number {
+    return 0;
+  }
 
   get size(): number {
     return this.items.length;
@@ -75,7 +80,8 @@ export abstract class Heap<T> {
     while (place > 0) {
       const parent = (place - 1) >> 1;
       const above = this.items[parent] as T;
-      if (this.key(above) <= key) break;
+      const aboveKey = this.key(above);
+      if (aboveKey < key || (aboveKey === key && this.tie(above) <= this.tie(item))) break;
       this.put(above, place);
       place = parent;
     }
@@ -89,14 +95,20 @@ export abstract class Heap<T> {
     while (place < half) {
       let child = 2 * place + 1;
       const right = child + 1;
-      if (right < this.items.length && this.key(this.items[right] as T) < this.key(this.items[child] as T))
-        child = right;
+      if (right < this.items.length && this.isBefore(this.items[right] as T, this.items[child] as T)) child = right;
       const below = this.items[child] as T;
-      if (key <= this.key(below)) break;
+      const belowKey = this.key(below);
+      if (key < belowKey || (key === belowKey && this.tie(item) <= this.tie(below))) break;
       this.put(below, place);
       place = child;
     }
     this.put(item, place);
+  }
+
+  private isBefore(one: T, other: T): boolean {
+    const key = this.key(one);
+    const otherKey = this.key(other);
+    return key < otherKey || (key === otherKey && this.tie(one) < this.tie(other));
   }
 
   private put(item: T, place: number): void {

@@ -1,8 +1,8 @@
 import type { State } from '../../spec/vocabulary.ts';
 import type { Sent } from './facts.ts';
 import type { Limits } from './limits.ts';
-import { Message, type Settled, ShardState, Topic } from './state.ts';
-import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, topicBytesOf } from './weight.ts';
+import { Message, type Settled, ShardState } from './state.ts';
+import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES } from './weight.ts';
 
 /**
  * A shard as data, piece by piece: what a snapshot keeps. First the shard itself, then its free slots, its messages
@@ -153,12 +153,7 @@ export class Restoration {
 
   private message({ message: fields, topic: name, at }: MessageImage): void {
     const { state } = this;
-    let topic = state.topics.get(name);
-    if (topic === undefined) {
-      topic = new Topic(name);
-      state.topics.set(name, topic);
-      state.endedBytes += topicBytesOf(name);
-    }
+    const topic = state.topics.get(name) ?? state.addTopic(name);
     const { slot, seq } = fields;
     if (slot >= state.slots.length || state.slots[slot] !== undefined) throw new Error(`image: slot ${slot} is taken`);
     const message = new Message(fields as unknown as Sent, slot, seq, topic, state.columnOf(slot));
@@ -226,6 +221,7 @@ export class Restoration {
       state.dead.push(message.ageNumber, message);
       message.topic.dead.push(message.ageNumber, message);
     }
+    state.countTenants();
     return state;
   }
 }

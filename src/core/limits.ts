@@ -19,6 +19,16 @@ export interface Limits extends LifecycleLimits {
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
   readonly tReplayMs: number;
+  /** Labels of a topic that say whose it is, 1..4 (BD5). */
+  readonly tenantLabels: number;
+  /** Percent of a bound that a tenant has while there is any room; 0: tenants are not told apart. */
+  readonly tenantShare: number;
+  /** Percent of a bound that only tenants within their share may use. */
+  readonly tenantReserve: number;
+  /** Percent of its tenant's share that a topic has while there is any room in it; 0: topics are not told apart. */
+  readonly topicShare: number;
+  /** How topics are spread over the shards: 0 by their letters alone, 1 with a secret of the data directory. Fixed for a directory. */
+  readonly topicHash: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -38,4 +48,9 @@ export const DEFAULT_LIMITS: Limits = {
   backoffBaseMs: 200,
   backoffMaxMs: 60_000,
   tReplayMs: 300_000,
+  tenantLabels: 1,
+  tenantShare: 25,
+  tenantReserve: 20,
+  topicShare: 0,
+  topicHash: 1,
 };

@@ -47,8 +47,8 @@ function commandOf(shards: readonly ShardState[], shard: ShardState, fact: Messa
       const { visibilityMs } = fact;
       const topic = message.topic.name;
       const bytesMax = Number.POSITIVE_INFINITY;
-      const inflightElsewhere = leasedElsewhere(shards, shard);
-      return { name: 'recv', atMs, topic, receipt: fact.receipt, visibilityMs, bytesMax, inflightElsewhere };
+      const elsewhere = leasedElsewhere(shards, shard, topic);
+      return { name: 'recv', atMs, topic, receipt: fact.receipt, visibilityMs, bytesMax, ...elsewhere };
     }
     case 'acked':
       return { name: 'ack', atMs, msgId, receipt };
@@ -92,8 +92,13 @@ const same = (a: unknown, b: unknown): boolean =>
   a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b));
 const shown = (value: unknown): string => JSON.stringify(value) ?? 'missing';
 
-function leasedElsewhere(shards: readonly ShardState[], shard: ShardState): number {
-  let leased = 0;
-  for (const other of shards) if (other !== shard) leased += other.leases.size;
-  return leased;
+function leasedElsewhere(shards: readonly ShardState[], shard: ShardState, topic: string) {
+  let inflightElsewhere = 0;
+  let tenantInflightElsewhere = 0;
+  for (const other of shards) {
+    if (other === shard) continue;
+    inflightElsewhere += other.leases.size;
+    tenantInflightElsewhere += other.tenantOf(topic)?.leased ?? 0;
+  }
+  return { inflightElsewhere, tenantInflightElsewhere };
 }

@@ -6,7 +6,8 @@ import type { Limits } from './limits.ts';
 import { Line } from './line.ts';
 import { slotOf } from './msg-id.ts';
 import type { Savepoint } from './savepoint.ts';
-import { NO_ATTRS, packAttrs } from './weight.ts';
+import { Holders, Tenant, tenantOf } from './tenant.ts';
+import { NO_ATTRS, packAttrs, topicBytesOf } from './weight.ts';
 
 /** A settled lease, remembered so that repeating the verb gets the first answer again (LE4). */
 export interface Settled {
@@ -205,6 +206,8 @@ class TtlHeap extends Heap<Message> {
 
 export class Topic {
   readonly name: string;
+  /** Whose it is. Other limits may say otherwise. */
+  tenant: Tenant<Message>;
   /** Sent and available, in send order. */
   readonly fresh = new Line<Message>();
   /** Available again, by their original place. */
@@ -219,8 +222,13 @@ export class Topic {
   /** Messages remembered, in whatever state: the topic goes with the last. */
   remembered = 0;
 
-  constructor(name: string) {
+  constructor(name: string, tenant: Tenant<Message>) {
     this.name = name;
+    this.tenant = tenant;
+  }
+
+  get depth(): number {
+    return this.queued + this.leased + this.redelivered;
   }
 
   save(to: Savepoint): void {
@@ -252,7 +260,6 @@ export class Topic {
 /** One shard. `apply` and `advance` are the only writers. */
 export class ShardState {
   readonly shard: number;
-  limits: Limits;
   nowMs = 0;
 
   /** Remembered messages by slot. */
@@ -262,6 +269,10 @@ export class ShardState {
   /** Slots free for the next send, last in first out. */
   readonly freeSlots: number[] = [];
   readonly topics = new Map<string, Topic>();
+  /** Whose the topics are (BD5). */
+  readonly tenants = new Map<string, Tenant<Message>>();
+  /** Those of them that have dead letters, the one with the most first (DL3). */
+  readonly holders = new Holders<Message>();
   /** Live idempotency entries of all topics, in send order. */
   readonly idemLine = new Line<Message>();
   readonly leases: Heap<Message> = new TimerHeap();
@@ -284,11 +295,25 @@ export class ShardState {
   lastNumber = 0;
 
   /** What an image holds part by part. */
-  private readonly parts = [this.idemLine, this.leases, this.waiting, this.ttls, this.ready, this.dead, this.settled];
+  private readonly parts = [
+    ...[this.idemLine, this.leases, this.waiting, this.ttls, this.ready, this.dead, this.settled],
+    this.holders,
+  ];
+  private heldTo: Limits;
 
   constructor(shard: number, limits: Limits) {
     this.shard = shard;
-    this.limits = limits;
+    this.heldTo = limits;
+  }
+
+  get limits(): Limits {
+    return this.heldTo;
+  }
+  /** Costs O(n) where topics become those of other tenants. */
+  set limits(limits: Limits) {
+    const regroups = limits.tenantLabels !== this.heldTo.tenantLabels;
+    this.heldTo = limits;
+    if (regroups) this.countTenants();
   }
 
   /** queued + leased + redelivered: what `shard_capacity` bounds. */
@@ -303,6 +328,49 @@ export class ShardState {
     return message !== undefined && message.msgId === msgId ? message : undefined;
   }
 
+  tenantOf(topic: string): Tenant<Message> | undefined {
+    return this.tenants.get(tenantOf(topic, this.heldTo.tenantLabels));
+  }
+
+  addTopic(name: string): Topic {
+    const topic = new Topic(name, this.tenantFor(name));
+    this.topics.set(name, topic);
+    this.endedBytes += topicBytesOf(name);
+    return topic;
+  }
+
+  dropTopic({ name, tenant }: Topic): void {
+    this.topics.delete(name);
+    this.endedBytes -= topicBytesOf(name);
+    if (--tenant.topics === 0) this.tenants.delete(tenant.name);
+  }
+
+  /** The tenant of a topic that joins it. */
+  private tenantFor(topic: string): Tenant<Message> {
+    let tenant = this.tenantOf(topic);
+    if (tenant === undefined) {
+      tenant = new Tenant(tenantOf(topic, this.heldTo.tenantLabels));
+      this.tenants.set(tenant.name, tenant);
+    }
+    tenant.topics++;
+    return tenant;
+  }
+
+  /** All that is counted by tenant, anew of the topics and the dead letters. */
+  countTenants(): void {
+    this.tenants.clear();
+    while (this.holders.size > 0) this.holders.remove(this.holders.first()!);
+    for (const topic of this.topics.values()) {
+      const tenant = this.tenantFor(topic.name);
+      topic.tenant = tenant;
+      tenant.ready += topic.queued + topic.redelivered;
+      tenant.leased += topic.leased;
+      tenant.windows += topic.idem.size;
+    }
+    for (const message of this.dead.after(0)) message.topic.tenant.dead.push(message.ageNumber, message);
+    for (const tenant of this.tenants.values()) if (tenant.dead.size > 0) this.holders.push(tenant);
+  }
+
   /** Where the times of the message in this slot belong. */
   columnOf(slot: number): Float64Array {
     const column = Math.floor(slot / COLUMN_MESSAGES);
@@ -315,7 +383,7 @@ export class ShardState {
   }
 
   save(to: Savepoint): void {
-    const { slots, freeSlots, topics, parts } = this;
+    const { slots, freeSlots, topics, tenants, parts } = this;
     to.put(this.nowMs);
     to.put(this.queued);
     to.put(this.redelivered);
@@ -327,11 +395,14 @@ export class ShardState {
     to.put(slots.length);
     to.put(freeSlots.length);
     to.put(topics.size);
+    to.put(tenants.size);
     for (let i = 0; i < slots.length; i++) to.keep(slots[i]);
     for (let i = 0; i < freeSlots.length; i++) to.put(freeSlots[i]!);
     for (let i = 0; i < slots.length; i++) slots[i]?.save(to);
     for (const topic of topics.values()) to.keep(topic);
     for (const topic of topics.values()) topic.save(to);
+    for (const tenant of tenants.values()) to.keep(tenant);
+    for (const tenant of tenants.values()) tenant.save(to);
     for (let i = 0; i < parts.length; i++) parts[i]!.save(to);
     for (const entry of this.settled.values()) {
       if (entry === undefined) continue;
@@ -341,7 +412,7 @@ export class ShardState {
   }
 
   restore(from: Savepoint): void {
-    const { slots, freeSlots, topics } = this;
+    const { slots, freeSlots, topics, tenants } = this;
     const { numbers, objects } = from;
     this.nowMs = numbers[from.number++]!;
     this.queued = numbers[from.number++]!;
@@ -354,14 +425,18 @@ export class ShardState {
     const slotCount = numbers[from.number++]!;
     const freeCount = numbers[from.number++]!;
     const topicCount = numbers[from.number++]!;
+    const tenantCount = numbers[from.number++]!;
     while (slots.length > slotCount) slots.pop();
     for (let i = 0; i < slotCount; i++) slots[i] = objects[from.object++] as Message | undefined;
     while (freeSlots.length > freeCount) freeSlots.pop();
     for (let i = 0; i < freeCount; i++) freeSlots[i] = numbers[from.number++]!;
     for (let i = 0; i < slotCount; i++) slots[i]?.restore(from);
-    const first = from.object;
-    restoreMap(topics, topicCount, from, keyOfTopic);
+    let first = from.object;
+    restoreMap(topics, topicCount, from, nameOf);
     for (let i = 0; i < topicCount; i++) (objects[first + i] as Topic).restore(from);
+    first = from.object;
+    restoreMap(tenants, tenantCount, from, nameOf);
+    for (let i = 0; i < tenantCount; i++) (objects[first + i] as Tenant<Message>).restore(from);
     for (let i = 0; i < this.parts.length; i++) this.parts[i]!.restore(from);
     for (const entry of this.settled.values()) {
       if (entry === undefined) continue;
@@ -383,7 +458,7 @@ export class ShardState {
 }
 
 const keyOfMessage = (message: Message): string => message.idemKey;
-const keyOfTopic = (topic: Topic): string => topic.name;
+const nameOf = ({ name }: { readonly name: string }): string => name;
 
 /** Puts back the next `size` objects of the image under their keys; most often they are all there. */
 function restoreMap<T>(map: Map<string, T>, size: number, from: Savepoint, keyOf: (item: T) => string): void {

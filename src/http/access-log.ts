@@ -158,10 +158,9 @@ const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
   422: 'integrity',
   429: 'saturated',
 };
+/** Of a 429, whose fault it is, and who is refused for whom. */
+const OTHERWISE: Readonly<Record<string, RejectedReason>> = { auth_flood: 'unauth', saturated_tenant: 'tenant' };
 /** `rejected_total{reason}` of each refusal that it counts. */
 const REJECTED: Readonly<Partial<Record<Outcome, RejectedReason>>> = Object.fromEntries(
-  Object.entries(OUTCOMES).map(([outcome, { status }]) => [
-    outcome,
-    outcome === 'auth_flood' ? 'unauth' : REASON_OF_STATUS[status],
-  ]),
+  Object.entries(OUTCOMES).map(([outcome, { status }]) => [outcome, OTHERWISE[outcome] ?? REASON_OF_STATUS[status]]),
 );

@@ -92,7 +92,7 @@ export function durableBackend(
   return new OneLog({
     term: journal.term,
     shards,
-    contents: contentsOf(journal.recovered?.replica),
+    contents: { ...contentsOf(journal.recovered?.replica), topicKey: journal.topicKey },
     append: (batches, done) => journal.append(batches, done),
     replay: ({ shard }, limits, done) => {
       const { segment, at, sequence } = journal.end;

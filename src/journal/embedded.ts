@@ -55,6 +55,8 @@ function mustOpen(storage: Storage, number: number): SegmentFile {
 export class EmbeddedJournal implements AppendLog {
   /** Of the process that opened it: its first fact must be `started` with this. */
   readonly term: number;
+  /** Follows from the secret of the directory, which no reply shows. */
+  readonly topicKey: Uint8Array;
   /** What was found; null in a new directory. */
   readonly recovered: Recovered | null;
   /** A write that was cut off is put aside; false where a full disk left no space for it. */
@@ -78,6 +80,7 @@ export class EmbeddedJournal implements AppendLog {
     this.storage = storage;
     const { tail } = recovered ?? { tail: { segment: 1, at: FILE_HEADER_BYTES, sequence: 0, hash: NO_HASH } };
     const secret: Secret = { salt, hash: recovering.hash };
+    this.topicKey = secret.hash(Buffer.concat([salt, Buffer.from('where topics live')]));
     const files = filesOf(storage);
     const ready = files.segments.filter((number) => number >= tail.segment).map((number) => mustOpen(storage, number));
     const capacities = new Map(ready.map(({ number, capacity }) => [number, capacity]));

@@ -125,4 +125,9 @@ export const LIMIT_FIELDS = {
   inflightFactor: limit('inflight_factor', 100),
   readyRetentionMs: limit('ready_retention', YEAR_MS),
   releasesMax: limit('releases_max', TIMES_MAX, 0),
+  tenantLabels: limit('tenant_labels', 4),
+  tenantShare: limit('tenant_share', 100, 0),
+  tenantReserve: limit('tenant_reserve', 100, 0),
+  topicShare: limit('topic_share', 100, 0),
+  topicHash: limit('topic_hash', 1, 0),
 } as const satisfies Record<keyof Limits, F64>;

@@ -12,11 +12,11 @@ export const memoryJournal: AppendLog = {
 };
 
 /** Nothing outlives the process. */
-export const memoryBackend = (shards: readonly ShardState[]): OneLog =>
+export const memoryBackend = (shards: readonly ShardState[], topicKey: Uint8Array | null = null): OneLog =>
   new OneLog({
     term: null,
     shards,
-    contents: { limits: null, processFacts: [], clocks: null },
+    contents: { limits: null, processFacts: [], clocks: null, topicKey },
     append: (batches, done) => memoryJournal.append(batches, done),
     // There is nothing else than the messages themselves: what can be found by way of them is put together again.
     replay: (state, limits, done) => restoreLater(imagesOf(state), state.shard, limits, done),

@@ -67,9 +67,12 @@ export function writeLimits(w: Writer, limits: Limits): void {
   for (const name of LIMITS) LIMIT_FIELDS[name].write(w, limits[name]);
 }
 
-/** Limits that the writer did not know yet have their defaults. */
+/** Under limits that the writer did not know yet: it told no tenants apart, and its hash of topics had no key (BD5). */
+const BEFORE: Limits = { ...DEFAULT_LIMITS, tenantShare: 0, topicHash: 0 };
+
+/** Limits that the writer did not know yet are what it did without them. */
 export function readLimits(r: Reader): Limits {
-  const limits: Record<string, number> = { ...DEFAULT_LIMITS };
+  const limits: Record<string, number> = { ...BEFORE };
   const count = r.u16();
   if (count > LIMITS.length) throw new BytesError(`${count} limits, of which this version knows ${LIMITS.length}`);
   for (const name of LIMITS.slice(0, count)) limits[name] = LIMIT_FIELDS[name].read(r);

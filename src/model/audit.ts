@@ -1,6 +1,7 @@
 import type { Heap } from '../core/heap.ts';
 import type { Line } from '../core/line.ts';
 import type { Message, Settled, ShardState, Topic } from '../core/state.ts';
+import { type Tenant, tenantOf } from '../core/tenant.ts';
 import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, topicBytesOf } from '../core/weight.ts';
 
 /** Says what does not agree. */
@@ -73,6 +74,7 @@ export function audit(state: ShardState): string | null {
     auditBytes(state, all);
     auditLines(state, all);
     for (const topic of state.topics.values()) auditTopic(state, topic);
+    auditTenants(state);
     return null;
   } catch (error) {
     if (error instanceof Disagreement) return error.message;
@@ -176,6 +178,59 @@ function auditTopic(state: ShardState, topic: Topic): void {
   auditHeap(topic.returned, own.available - topic.fresh.size, RETURNED, state, topic);
   auditLine(topic.dead, own.dead, DEAD, state, topic);
 }
+
+/** Each tenant has what its topics have, and the holders of dead letters stand in their order (BD5, DL3). */
+function auditTenants({ topics, tenants, holders, limits }: ShardState): void {
+  let count = 0;
+  let holding = 0;
+  for (const tenant of tenants.values()) {
+    must(tenants.get(tenant.name) === tenant, ' under another name', tenant.name);
+    count += tenant.topics;
+    if (tenant.dead.size > 0) holding++;
+    must(holders.has(tenant) === tenant.dead.size > 0, ' among the holders, or not', tenant.name);
+    auditTenant(topics, tenant);
+  }
+  must(count === topics.size, 'a topic without a tenant');
+  for (const { name, tenant } of topics.values()) {
+    must(tenants.get(tenant.name) === tenant, ' has a tenant that is not there', name);
+    must(tenantOf(name, limits.tenantLabels) === tenant.name, ' is of another tenant', name);
+  }
+  const items = holders.values();
+  must(items.length === holding, 'the number of holders');
+  for (let place = 1; place < items.length; place++) {
+    const [above, below] = [items[(place - 1) >> 1] as Tenant<Message>, items[place] as Tenant<Message>];
+    must(!holdsMore(below, above), 'holders: out of order');
+  }
+}
+
+function auditTenant(topics: ShardState['topics'], tenant: Tenant<Message>): void {
+  let [ready, leased, windows, own] = [0, 0, 0, 0];
+  for (const topic of topics.values()) {
+    if (topic.tenant !== tenant) continue;
+    ready += topic.queued + topic.redelivered;
+    leased += topic.leased;
+    windows += topic.idem.size;
+    own++;
+  }
+  must(tenant.topics === own && own > 0, ' topics', tenant.name);
+  must(tenant.ready === ready && tenant.leased === leased, ' depth', tenant.name);
+  must(tenant.windows === windows, ' windows', tenant.name);
+  let dead = 0;
+  let last = -1;
+  for (const m of tenant.dead.values()) {
+    if (m === undefined) continue;
+    must(m.topic.tenant === tenant && m.state === 'dead_lettered' && m.ageNumber > last, ' dead letters', tenant.name);
+    last = m.ageNumber;
+    dead++;
+  }
+  for (const { tenant: of, dead: line } of topics.values()) if (of === tenant) dead -= line.size;
+  must(dead === 0, ' dead letters', tenant.name);
+}
+
+const holdsMore = (one: Tenant<Message>, other: Tenant<Message>): boolean => {
+  if (one.dead.size !== other.dead.size) return one.dead.size > other.dead.size;
+  return (one.dead.first() as Message).ageNumber < (other.dead.first() as Message).ageNumber;
+};
 
 /** What an index is of: which messages, in the order of what. */
 interface Index {

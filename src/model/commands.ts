@@ -22,7 +22,14 @@ const ALL = {
     attrs: {},
     corrId: '-',
   },
-  ...{ delayMs: 0, ttlMs: Number.POSITIVE_INFINITY, random: 0, bytesMax: 0, inflightElsewhere: 0 },
+  ...{
+    delayMs: 0,
+    ttlMs: Number.POSITIVE_INFINITY,
+    random: 0,
+    bytesMax: 0,
+    inflightElsewhere: 0,
+    tenantInflightElsewhere: 0,
+  },
   ...{ reason: '', retryAfterMs: null, deadLetter: false, damaged: false },
 };
 const NACK: Nack = { ...ALL, name: 'nack', reason: 'nacked' };
@@ -83,6 +90,7 @@ export class Commands {
           visibilityMs,
           bytesMax,
           inflightElsewhere: c.Elsewhere,
+          tenantInflightElsewhere: c.ElsewhereOfTenant,
         })),
       ),
     );
@@ -210,10 +218,15 @@ function fillItem<T extends Mutable<Ack | Nack | Extend | Release>>(
   return command;
 }
 
+/** A tenant is what stands before the dot (BD5). */
+const topicOf = ({ TopicOf, TenantOf }: MailboxConstants, m: number): string => {
+  const topic = TopicOf[m - 1] as number;
+  return `of${TenantOf[topic - 1]}.t${topic}`;
+};
 const sendOf = (c: MailboxConstants, m: number): Send => ({
   ...ALL,
   name: 'send',
-  topic: `t${c.TopicOf[m - 1]}`,
+  topic: topicOf(c, m),
   idemKey: `k${c.KeyOf[m - 1]}`,
   payload: new Uint8Array(c.SizeOf[m - 1] as number),
 });

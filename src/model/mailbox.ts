@@ -8,6 +8,7 @@ import { BOOLEAN, functionOver, NUMBER, names, sequence, subset, tuple } from '.
 export interface MailboxConstants {
   readonly N: number;
   readonly TopicOf: readonly number[];
+  readonly TenantOf: readonly number[];
   readonly KeyOf: readonly number[];
   readonly SizeOf: readonly number[];
   readonly Delays: readonly number[];
@@ -17,6 +18,7 @@ export interface MailboxConstants {
   readonly RetryAfters: readonly number[];
   readonly Asked: readonly string[];
   readonly Elsewhere: number;
+  readonly ElsewhereOfTenant: number;
   readonly Elapsed: readonly number[];
   readonly MaxAttempts: number;
   readonly MaxRedrives: number;
@@ -33,6 +35,9 @@ export interface MailboxConstants {
   readonly SettledCapacity: number;
   readonly DlqMaxPerTopic: number;
   readonly DlqCapacity: number;
+  readonly TenantShare: number;
+  readonly TenantReserve: number;
+  readonly TopicShare: number;
   readonly Errors: boolean;
   readonly CrashesMax: number;
 }
@@ -41,6 +46,7 @@ const NAMES: readonly (keyof MailboxConstants)[] = [
   ...([
     'N',
     'TopicOf',
+    'TenantOf',
     'KeyOf',
     'SizeOf',
     'Delays',
@@ -50,10 +56,18 @@ const NAMES: readonly (keyof MailboxConstants)[] = [
     'RetryAfters',
     'Asked',
   ] as const),
-  ...(['Elsewhere', 'Elapsed', 'MaxAttempts', 'MaxRedrives', 'InflightFactor', 'ReleasesMax'] as const),
+  ...([
+    'Elsewhere',
+    'ElsewhereOfTenant',
+    'Elapsed',
+    'MaxAttempts',
+    'MaxRedrives',
+    'InflightFactor',
+    'ReleasesMax',
+  ] as const),
   ...(['BackoffBase', 'BackoffMax', 'TReplay', 'ReadyRetention', 'DlqRetention', 'ShardCapacity'] as const),
   ...(['GlobalInflight', 'DedupCapacity', 'SettledCapacity', 'DlqMaxPerTopic', 'DlqCapacity', 'Errors'] as const),
-  'CrashesMax',
+  ...(['TenantShare', 'TenantReserve', 'TopicShare', 'CrashesMax'] as const),
 ];
 
 export const readMailboxConstants = (folder: string, name: string): MailboxConstants =>
@@ -88,6 +102,11 @@ export const limitsOf = (c: MailboxConstants): Limits => ({
   settledCapacity: c.SettledCapacity,
   dlqMaxPerTopic: c.DlqMaxPerTopic,
   dlqCapacity: c.DlqCapacity,
+  tenantLabels: 1,
+  tenantShare: c.TenantShare,
+  tenantReserve: c.TenantReserve,
+  topicShare: c.TopicShare,
+  topicHash: 0,
 });
 
 export const REASONS = ['none', 'max_attempts', 'rejected', 'integrity', 'retention', 'ttl'] as const;

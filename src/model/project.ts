@@ -140,7 +140,7 @@ type Projected = readonly ['projected', variable: string] | readonly ['irrelevan
  * be missing, and each projected one must show in the bytes.
  */
 export const FIELDS: Readonly<
-  Record<'Message' | 'ShardState' | 'Topic' | 'Settled', Readonly<Record<string, Projected>>>
+  Record<'Message' | 'ShardState' | 'Topic' | 'Tenant' | 'Settled', Readonly<Record<string, Projected>>>
 > = {
   Message: {
     state: ['projected', 'state'],
@@ -182,10 +182,13 @@ export const FIELDS: Readonly<
     nowMs: ['irrelevant', 'the specification has no clock: every time is what is left of it'],
     shard: ['irrelevant', 'fixed'],
     limits: ['irrelevant', 'fixed: the constants of the model'],
+    heldTo: ['irrelevant', 'fixed: the constants of the model'],
     slots: ['irrelevant', 'which messages are remembered: Known, and RefuseNotFound of the others'],
     columns: ['irrelevant', 'the times of the messages'],
     freeSlots: ['irrelevant', 'the order in which places are used again shows in names only; the audit counts them'],
     topics: ['irrelevant', 'an index over the messages, which the audit checks'],
+    tenants: ['irrelevant', 'counts over the messages, which the audit checks'],
+    holders: ['irrelevant', 'an index over the dead letters, which the audit checks'],
     idemLine: ['irrelevant', 'an index over the messages, which the audit checks'],
     leases: ['irrelevant', 'an index over the messages, which the audit checks'],
     waiting: ['irrelevant', 'an index over the messages, which the audit checks'],
@@ -202,6 +205,7 @@ export const FIELDS: Readonly<
   },
   Topic: {
     name: ['irrelevant', 'fixed: TopicOf'],
+    tenant: ['irrelevant', 'fixed: TenantOf'],
     fresh: ['irrelevant', 'an index over the messages, which the audit checks'],
     returned: ['irrelevant', 'an index over the messages, which the audit checks'],
     dead: ['irrelevant', 'the part of `dlq` that is of this topic, which the audit checks'],
@@ -210,6 +214,15 @@ export const FIELDS: Readonly<
     leased: ['irrelevant', 'a count of messages, which the audit checks'],
     redelivered: ['irrelevant', 'a count of messages, which the audit checks'],
     remembered: ['irrelevant', 'a count of messages, which the audit checks'],
+  },
+  Tenant: {
+    name: ['irrelevant', 'fixed: TenantOf'],
+    ready: ['irrelevant', 'a count of messages, which the audit checks'],
+    leased: ['irrelevant', 'a count of messages, which the audit checks'],
+    windows: ['irrelevant', 'a count of messages, which the audit checks'],
+    topics: ['irrelevant', 'a count of topics, which the audit checks'],
+    dead: ['irrelevant', 'the part of `dlq` that is of this tenant, which the audit checks'],
+    rank: ['irrelevant', 'its place among the holders of dead letters, which the audit checks'],
   },
   Settled: {
     message: ['projected', 'settled'],

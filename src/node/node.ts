@@ -101,13 +101,13 @@ export class MailboxNode {
     const { claims } = options;
     this.terms = claims.map((result) => (isClaim(result) ? result.log.term : null));
     this.observer = observer;
-    this.limits = settings.limits;
+    this.limits = this.limitsOf(settings);
     this.wakeAt = options.wakeAt;
     this.soon = soon ?? null;
     this.authority = new Authority(settings.keyring, clock, settings.cacheTtlMs, this.listening(options.authority));
     this.restore();
     const isKept = journal.processLog.term !== null;
-    const nothing = Service.empty(journal.shards, settings.limits);
+    const nothing = Service.empty(journal.shards, this.limits);
     this.service = new Service({
       shards: claims.map((result) => (isClaim(result) ? result.state : (nothing[result.shard] as ShardState))),
       logs: { count: journal.logs, own: journal.processLog.number, of: (shard) => journal.logOf(shard) },
@@ -115,6 +115,7 @@ export class MailboxNode {
       integrity,
       observer,
       overwrites,
+      topicKey: this.limits.topicHash === 0 ? null : (journal.contents.topicKey ?? null),
       instantOf: (atMs) => clock.instantOf(atMs),
       stampsClocks: isKept,
       ...(options.recentFacts === undefined ? {} : { recentFacts: options.recentFacts }),
@@ -208,9 +209,10 @@ export class MailboxNode {
 
   /** Takes all of it into use at once (P3). A root key that went takes with it what waits under its capabilities. */
   reload(settings: NodeSettings): void {
-    if (!isSame(settings.limits, this.limits)) {
-      this.limits = settings.limits;
-      this.service.changeLimits(settings.limits);
+    const limits = this.limitsOf(settings);
+    if (!isSame(limits, this.limits)) {
+      this.limits = limits;
+      this.service.changeLimits(limits);
     }
     this.bound(settings);
     const { authority } = this;
@@ -219,6 +221,13 @@ export class MailboxNode {
     this.requests.endInvalid();
     this.look();
     this.arm();
+  }
+
+  /** Where topics live was settled when the first process wrote: those of before had no key for it. */
+  private limitsOf({ limits }: NodeSettings): Limits {
+    const { limits: before, topicKey } = this.journal.contents;
+    const topicHash = topicKey == null ? 0 : (before?.topicHash ?? 1);
+    return { ...limits, topicHash };
   }
 
   private bound({ streamsMax, memory }: NodeSettings): void {

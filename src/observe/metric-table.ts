@@ -2,7 +2,15 @@ import { SERVER_STATES } from '../../spec/readiness.machine.ts';
 import { DEAD_REASONS, OPS, PURGE_REASONS } from '../../spec/vocabulary.ts';
 
 /** Why requests were refused, as `rejected_total` counts them. */
-export const REJECTED_REASONS = ['unauth', 'oversize', 'ratio_cap', 'saturated', 'schema', 'integrity'] as const;
+export const REJECTED_REASONS = [
+  'unauth',
+  'oversize',
+  'ratio_cap',
+  'saturated',
+  'tenant',
+  'schema',
+  'integrity',
+] as const;
 export type RejectedReason = (typeof REJECTED_REASONS)[number];
 
 interface MetricRow {

@@ -81,6 +81,8 @@ export interface Contents {
   readonly processFacts: readonly ProcessFact[];
   /** What the clocks showed when they were last written down; null where no process ran before. */
   readonly clocks: Clocks | null;
+  /** A secret that lasts as long as what is kept: topics are spread over the shards with it (BD5). Null or none: without. */
+  readonly topicKey?: Uint8Array | null;
 }
 
 /**

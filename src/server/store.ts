@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { limitsOf } from '../config/limits.ts';
 import type { Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
@@ -8,6 +9,7 @@ import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { JournalBackend, Lack } from '../ports/journal.ts';
 import { Service } from '../service/service.ts';
+import { TOPIC_KEY_BYTES } from '../service/sharding.ts';
 
 /** What a server keeps things in, opened. */
 export interface OpenedStore {
@@ -40,7 +42,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
 }
 
 const inMemory = (settings: Settings): OpenedStore => ({
-  journal: memoryBackend(Service.empty(settings.ready_shards, limitsOf(settings))),
+  journal: memoryBackend(Service.empty(settings.ready_shards, limitsOf(settings)), randomBytes(TOPIC_KEY_BYTES)),
   close: () => {},
 });
 

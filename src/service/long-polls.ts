@@ -1,4 +1,5 @@
 import { Heap } from '../core/heap.ts';
+import { tenantOf } from '../core/tenant.ts';
 import type { LongPoll } from './stream.ts';
 
 class Ends extends Heap<LongPoll> {
@@ -9,12 +10,20 @@ class Ends extends Heap<LongPoll> {
   }
 }
 
-/** Waiting recvs by topic, first come first served. Bounded by the connections that wait. */
+/** What a tenant has waiting: polls by topic, the last topic first. */
+interface Turn {
+  readonly tenant: string;
+  readonly topics: LongPoll[][];
+}
+
+/** Waiting recvs by topic, first come first served, tenants in turn (BD5). Bounded by the connections that wait. */
 export class LongPolls {
   private readonly byTopic = new Map<string, Set<LongPoll>>();
   /** Topics that may have got something since they were last served; null for all of them. */
   private touched: Set<string> | null = new Set();
   private readonly ends = new Ends();
+  /** The tenant that was given something last: the others come first. */
+  private last = '';
 
   get size(): number {
     return this.ends.size;
@@ -37,12 +46,42 @@ export class LongPolls {
     if (this.size > 0) this.touched = null;
   }
 
-  /** Polls worth serving now, in order, by topic; they stay until removed. */
-  takeTouched(): (readonly LongPoll[])[] {
-    const topics = this.touched ?? this.byTopic.keys();
-    const polls = [...topics].map((topic) => [...(this.byTopic.get(topic) ?? [])]);
+  /**
+   * Serves the polls that are worth it now: one of each tenant in every round, whatever a tenant has waiting. `serve` removes those
+   * that got something; false says that there is nothing for the others of that topic either.
+   */
+  inTurns(serve: (poll: LongPoll) => boolean, labels: number): void {
+    let turns = this.takeTouched(labels);
+    while (turns.length > 0) turns = turns.filter((turn) => this.takeTurn(turn, serve));
+  }
+
+  /** One poll of this tenant is given something; false when none is left that could be. */
+  private takeTurn({ tenant, topics }: Turn, serve: (poll: LongPoll) => boolean): boolean {
+    for (let polls = topics.at(-1); polls !== undefined; polls = topics.at(-1)) {
+      const poll = polls.shift();
+      if (poll === undefined || !serve(poll)) topics.pop();
+      else if (poll.place < 0) {
+        this.last = tenant;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Polls by tenant and topic, each topic's in their order; first the tenants after the one that was last. */
+  private takeTouched(labels: number): Turn[] {
+    const byTenant = new Map<string, Turn>();
+    for (const topic of [...(this.touched ?? this.byTopic.keys())].reverse()) {
+      const tenant = tenantOf(topic, labels);
+      const polls = [...(this.byTopic.get(topic) ?? [])];
+      const turn = byTenant.get(tenant);
+      if (turn === undefined) byTenant.set(tenant, { tenant, topics: [polls] });
+      else turn.topics.push(polls);
+    }
     this.touched = new Set();
-    return polls;
+    const turns = [...byTenant.values()].reverse();
+    const after = turns.findIndex(({ tenant }) => tenant === this.last) + 1;
+    return [...turns.slice(after), ...turns.slice(0, after)];
   }
 
   /** Takes out the poll whose waiting time ended first; undefined when none is over. */

@@ -3,6 +3,7 @@ import type { Command } from '../core/commands.ts';
 import { decide } from '../core/decide.ts';
 import type { Fact } from '../core/facts.ts';
 import { shardOf } from '../core/msg-id.ts';
+import { mayTake } from '../core/share.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import { deliveryOf } from './answers.ts';
 import type { Caller, Delivery, RecvRequest, Reply } from './messages.ts';
@@ -21,7 +22,7 @@ export class Receiving {
   streamsMax = STREAMS_MAX;
   private readonly spine: Spine;
   private readonly settling: Settling;
-  /** A waiting recv found `global_inflight` used up: any lease that ends is news for it. */
+  /** A waiting recv found `global_inflight` used up, or its tenant's share of it: any lease that ends is news for it. */
   private starved = false;
 
   constructor(spine: Spine, settling: Settling) {
@@ -53,8 +54,12 @@ export class Receiving {
     if (refusal !== null) return refusal;
     if (this.spine.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
     if (this.streams.size >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
+    const limits = { ...this.spine.limits, topicShare: 0 };
+    const ofTenant = this.streams.openOf(this.spine.tenantOf(request.topic));
+    if (!mayTake(limits, this.streamsMax, this.streams.size, ofTenant, 0))
+      return { outcome: 'saturated_tenant', retryAfterMs: RETRY_SATURATED_MS };
     const acks = this.settling.ackItems(request.acks, caller, nowMs);
-    this.streams.add(stream);
+    this.streams.add(stream, this.spine.tenantOf(request.topic));
     return { outcome: 'ok', ...acks };
   }
 
@@ -68,7 +73,7 @@ export class Receiving {
     const shard = this.spine.shardFor(request.topic);
     this.spine.advance(shard, nowMs);
     const deliveries: Delivery[] = [];
-    const inflightElsewhere = this.spine.inflight - shard.leases.size;
+    const elsewhere = this.spine.leasedElsewhere(shard, request.topic, request.messagesMax);
     const visibilityMs = request.visibilityMs ?? shard.limits.defaultVisibilityMs;
     let bytesLeft = request.bytesMax;
     while (deliveries.length < request.messagesMax) {
@@ -78,7 +83,7 @@ export class Receiving {
       const { topic } = request;
       const decision = this.spine.take(
         shard,
-        decide(shard, { name: 'recv', atMs, topic, receipt, visibilityMs, bytesMax, inflightElsewhere }),
+        decide(shard, { name: 'recv', atMs, topic, receipt, visibilityMs, bytesMax, ...elsewhere }),
         caller,
       );
       if (decision.outcome !== 'ok') return { outcome: decision.outcome, deliveries };
@@ -127,18 +132,20 @@ export class Receiving {
     this.spine.nowMs = nowMs;
     this.streams.step(nowMs);
     if (this.spine.polls.size === 0) return;
-    for (const polls of this.spine.polls.takeTouched()) {
-      for (const poll of polls) {
-        if (this.spine.isDown(poll.request.topic)) break;
-        this.spine.commit.begin();
-        if (!poll.caller.isValid(nowMs)) this.endPoll(poll, 'cap_auth', []);
-        else if (!this.spine.attempt(() => this.servePoll(poll, nowMs), false, poll.caller)) break;
-      }
-    }
+    this.spine.polls.inTurns((poll) => this.serveTurn(poll, nowMs), this.spine.limits.tenantLabels);
     this.spine.commit.begin();
     for (let poll = this.spine.polls.takeEnded(nowMs); poll !== undefined; poll = this.spine.polls.takeEnded(nowMs)) {
       this.endPoll(poll, 'ok', []);
     }
+  }
+
+  /** The turn of one poll; false when there is nothing for those behind it either. */
+  private serveTurn(poll: LongPoll, nowMs: number): boolean {
+    if (this.spine.isDown(poll.request.topic)) return false;
+    this.spine.commit.begin();
+    if (poll.caller.isValid(nowMs)) return this.spine.attempt(() => this.servePoll(poll, nowMs), false, poll.caller);
+    this.endPoll(poll, 'cap_auth', []);
+    return true;
   }
 
   /** Gives one poll what there is; false when there is nothing for those behind it either. */
@@ -146,7 +153,7 @@ export class Receiving {
     const { stream } = poll;
     const step = stream?.step();
     const { outcome, deliveries } = this.lease(step ?? poll.request, poll.caller, nowMs, step?.firstAlways);
-    if (outcome === 'saturated_inflight') this.starved = true;
+    if (outcome === 'saturated_inflight' || outcome === 'saturated_tenant') this.starved = true;
     // A stream may have found what is next too large for its credit: another one may take it.
     if (deliveries.length === 0) return stream !== null;
     if (stream !== null) this.streams.leased(stream, deliveries);

@@ -76,7 +76,7 @@ export class Service {
     this.spine.recent.began(this.spine.instantOf(nowMs));
     if (started !== undefined) {
       this.spine.commit.note(started);
-      for (const shard of this.spine.shards) shard.limits = started.limits;
+      this.spine.useLimits(started.limits);
     }
     for (const shard of this.spine.shards)
       if (shard.nowMs > 0) this.spine.make(shard, [{ name: 'recovered', atMs: nowMs }]);
@@ -118,7 +118,7 @@ export class Service {
 
   /** Other limits from now on; a replay must know from when. */
   changeLimits(limits: Limits): void {
-    for (const shard of this.spine.shards) shard.limits = limits;
+    this.spine.useLimits(limits);
     this.remember({ name: 'limited', limits }, () => {});
   }
 

@@ -5,8 +5,10 @@ import type { Command } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import { due } from '../core/due.ts';
 import type { Fact, MessageFact } from '../core/facts.ts';
+import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
 import type { Message, ShardState, Topic } from '../core/state.ts';
+import { tenantOf } from '../core/tenant.ts';
 import type { Integrity } from '../ports/integrity.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
@@ -19,7 +21,8 @@ import { LongPolls } from './long-polls.ts';
 import { type Lack, MemoryBudget } from './memory-budget.ts';
 import type { AckItem, Caller, Reply, SendRequest } from './messages.ts';
 import { RecentFacts } from './recent-facts.ts';
-import { shardOfTopic } from './sharding.ts';
+import { keyedSharding, type Sharding, shardOfTopic } from './sharding.ts';
+import { TenantBytes } from './tenant-bytes.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
@@ -62,6 +65,8 @@ export interface SpineOptions {
   readonly stampsClocks?: boolean;
   /** Payloads are overwritten when their message is over: for a profile whose journal keeps no reference to them (I1). */
   readonly overwrites?: boolean;
+  /** The secret that topics are spread over the shards with; none for a directory of before, or where nobody could choose (BD5). */
+  readonly topicKey?: Uint8Array | null;
 }
 
 /** What must know what the spine does. */
@@ -82,6 +87,7 @@ export class Spine {
   readonly down = new DownShards();
   readonly drains: Drains;
   readonly memory: MemoryBudget;
+  readonly tenantBytes: TenantBytes;
   readonly polls = new LongPolls();
   /** What there is to look at. */
   readonly index: LiveIndex;
@@ -100,6 +106,7 @@ export class Spine {
   private readonly logs: Logs;
   private readonly effects: CommitEffects;
   private readonly informed: Informed;
+  private readonly sharding: Sharding;
   /** The shard that the input at hand entered last: what is thrown then is thrown in it. */
   private entered: ShardState | null = null;
 
@@ -107,12 +114,15 @@ export class Spine {
     this.shards = [...options.shards];
     this.memory = new MemoryBudget(this.shards, options.overwrites === true);
     this.drains = new Drains(this.shards, this.memory);
-    this.index = new LiveIndex(this.shards, (topic) => shardOfTopic(topic, this.shards.length));
+    this.tenantBytes = new TenantBytes(this.shards);
+    this.sharding = options.topicKey == null ? shardOfTopic : keyedSharding(options.topicKey);
+    this.index = new LiveIndex(this.shards, (topic) => this.sharding(topic, this.shards.length));
     this.random = options.random;
     this.integrity = options.integrity;
     this.observer = options.observer;
     this.effects = options.effects;
     this.informed = informed;
+    this.sharding = options.topicKey == null ? shardOfTopic : keyedSharding(options.topicKey);
     this.instantOf = options.instantOf ?? ((atMs) => atMs);
     const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
     this.stamps = stamps;
@@ -138,7 +148,7 @@ export class Spine {
     if (!caller.allowsTopic(topic)) return { outcome: 'cap_scope', message: 'topic: outside the capability' };
     const retryAfterMs = caller.charge(bytes, nowMs);
     if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
-    return this.down.size === 0 ? null : this.down.refusal(shardOfTopic(topic, this.shards.length), nowMs);
+    return this.down.size === 0 ? null : this.down.refusal(this.sharding(topic, this.shards.length), nowMs);
   }
 
   /** The same where nobody can say which topic a message is of. */
@@ -181,12 +191,17 @@ export class Spine {
   private apply(shard: ShardState, fact: Fact, message: Message | undefined, by: Caller | null): void {
     const known = fact.name === 'recovered' || fact.name === 'sent' ? undefined : knownTo(fact, shard, message);
     const payload = known?.payload;
+    const isEnd = fact.name === 'acked' || fact.name === 'purged';
+    if (isEnd && known !== undefined) this.tenantBytes.spend(known);
     apply(shard, fact, message);
     this.memory.see(shard);
-    if (fact.name === 'sent') this.recent.note(fact, this.index.entered(shard, fact), shard.shard);
-    else if (fact.name !== 'recovered' && known !== undefined) {
+    if (fact.name === 'sent') {
+      const sent = this.index.entered(shard, fact);
+      this.recent.note(fact, sent, shard.shard);
+      this.tenantBytes.hold(sent);
+    } else if (fact.name !== 'recovered' && known !== undefined) {
       this.recent.note(fact, known, shard.shard);
-      if (fact.name === 'acked' || fact.name === 'purged') {
+      if (isEnd) {
         this.index.left(known, shard);
         if (payload != null) this.memory.discard(payload);
       }
@@ -252,7 +267,7 @@ export class Spine {
   }
 
   shardFor(topic: string): ShardState {
-    const shard = this.shards[shardOfTopic(topic, this.shards.length)] as ShardState;
+    const shard = this.shards[this.sharding(topic, this.shards.length)] as ShardState;
     this.commit.enter(shard.shard);
     return shard;
   }
@@ -286,6 +301,46 @@ export class Spine {
     if (this.isIntact(message)) return true;
     this.observer.damaged?.(shard, message, by.cause ?? null);
     return false;
+  }
+
+  /** Other limits from now on. */
+  useLimits(limits: Limits): void {
+    const { tenantLabels } = this.limits;
+    for (const shard of this.shards) shard.limits = limits;
+    if (limits.tenantLabels !== tenantLabels) this.tenantBytes.count(this.shards);
+  }
+
+  /** All shards are held to the same. */
+  get limits(): Limits {
+    return (this.shards[0] as ShardState).limits;
+  }
+
+  /** Whether the tenant of this topic may hold more of the memory (BD5). */
+  tenantMayHold(topic: string): boolean {
+    const { memory, limits } = this;
+    const heldBytes = memory.payloadBytes + memory.liveBytes;
+    return this.tenantBytes.mayHold(limits, memory.bounds.memoryMax, heldBytes, this.tenantOf(topic));
+  }
+
+  tenantOf(topic: string): string {
+    return tenantOf(topic, this.limits.tenantLabels);
+  }
+
+  /**
+   * Leases of the other shards, and those of them that are of this topic's tenant: what a recv of so many is judged by besides (BD1,
+   * BD5). Who asks for so few that the reserve stays free is not asked whose they are, so the shards need not be gone through.
+   */
+  leasedElsewhere(shard: ShardState, topic: string, asked: number) {
+    const { inflight, limits } = this;
+    const { globalInflight, tenantReserve, tenantShare, topicShare } = limits;
+    const isEasy = (globalInflight - inflight - asked) * 100 > tenantReserve * globalInflight;
+    let tenantInflightElsewhere = 0;
+    if (tenantShare > 0 && !(isEasy && topicShare === 0)) {
+      const tenant = this.tenantOf(topic);
+      for (const { shard: other, tenants } of this.shards)
+        if (other !== shard.shard) tenantInflightElsewhere += tenants.get(tenant)?.leased ?? 0;
+    }
+    return { inflightElsewhere: inflight - shard.leases.size, tenantInflightElsewhere };
   }
 
   get inflight(): number {
@@ -323,7 +378,7 @@ export class Spine {
   }
 
   isDown(topic: string): boolean {
-    return this.down.size > 0 && this.down.has(shardOfTopic(topic, this.shards.length));
+    return this.down.size > 0 && this.down.has(this.sharding(topic, this.shards.length));
   }
 
   /** What is held for this log will never be known: its shards serve nothing, and what they are here counts for nothing. */
@@ -341,6 +396,7 @@ export class Spine {
     shards[state.shard] = state;
     this.memory.see(state);
     this.index.replaced(state);
+    this.tenantBytes.count(shards);
   }
 
   /** The same, and it serves again. */

@@ -11,7 +11,9 @@ export const LEASE_ENDS: ReadonlySet<Fact['name']> = new Set(['acked', 'nacked',
 
 /** The open streams, and whose lease a message is under. */
 export class Streams {
-  private readonly open = new Set<Stream>();
+  /** With the tenant that each is counted under. */
+  private readonly open = new Map<Stream, string>();
+  private readonly byTenant = new Map<string, number>();
   private readonly byMsgId = new Map<string, Stream>();
   /** Those that may have something to do. */
   private touched = new Set<Stream>();
@@ -28,15 +30,26 @@ export class Streams {
     return this.open.size;
   }
 
-  add(stream: Stream): void {
-    this.open.add(stream);
+  /** Those that are open of this tenant's topics (BD5). */
+  openOf(tenant: string): number {
+    return this.byTenant.get(tenant) ?? 0;
+  }
+
+  add(stream: Stream, tenant: string): void {
+    this.open.set(stream, tenant);
+    this.byTenant.set(tenant, this.openOf(tenant) + 1);
     this.touched.add(stream);
   }
 
   /** Closes it without a word to its consumer. */
   remove(stream: Stream): void {
     stream.closed = true;
-    this.open.delete(stream);
+    const tenant = this.open.get(stream);
+    if (tenant !== undefined && this.open.delete(stream)) {
+      const left = this.openOf(tenant) - 1;
+      if (left > 0) this.byTenant.set(tenant, left);
+      else this.byTenant.delete(tenant);
+    }
     this.touched.delete(stream);
     for (const msgId of stream.leases.keys()) this.byMsgId.delete(msgId);
     stream.leases.clear();
@@ -114,18 +127,19 @@ export class Streams {
   watch(nowMs: number): void {
     if (this.open.size === 0) return;
     this.endIf(({ caller }) => !caller.isValid(nowMs), 'cap_auth');
-    for (const stream of this.open) if (stream.resumeAtMs > 0 && stream.resumeAtMs <= nowMs) this.touched.add(stream);
+    for (const stream of this.open.keys())
+      if (stream.resumeAtMs > 0 && stream.resumeAtMs <= nowMs) this.touched.add(stream);
   }
 
   /** When `watch` next finds a quota that allows a step; Infinity for none. */
   nextResumeMs(): number {
     let atMs = Number.POSITIVE_INFINITY;
-    for (const { resumeAtMs } of this.open) if (resumeAtMs > 0) atMs = Math.min(atMs, resumeAtMs);
+    for (const { resumeAtMs } of this.open.keys()) if (resumeAtMs > 0) atMs = Math.min(atMs, resumeAtMs);
     return atMs;
   }
 
   endIf(which: (stream: Stream) => boolean, outcome: Outcome): void {
-    for (const stream of [...this.open]) if (which(stream)) this.end(stream, outcome);
+    for (const stream of [...this.open.keys()]) if (which(stream)) this.end(stream, outcome);
   }
 
   private end(stream: Stream, outcome: Outcome): void {

@@ -27,12 +27,16 @@ function bytesOf(image: Image): string {
 function portraitOf(state: ShardState) {
   const topics = [...state.topics.values()].map((topic) => ({
     ...topic,
+    tenant: topic.tenant.name,
     fresh: slotsIn(topic.fresh),
     returned: topic.returned.values().map(({ slot }) => slot),
     dead: slotsIn(topic.dead),
     idem: [...topic.idem].map(([key, { slot }]) => `${key} ${slot}`).sort(),
   }));
+  const tenants = [...state.tenants.values()].map((tenant) => ({ ...tenant, rank: 0, dead: slotsIn(tenant.dead) }));
   return {
+    tenants: tenants.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    mostDead: state.holders.first()?.name,
     pieces: [...imagesOf(state)].map((image) => bytesOf(image)),
     topics: topics.sort((a, b) => (a.name < b.name ? -1 : 1)),
     heaps: [state.leases, state.waiting, state.ttls].map((heap) => heap.values().map(({ slot }) => slot)),

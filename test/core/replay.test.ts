@@ -21,6 +21,7 @@ describe('replay', () => {
       visibilityMs: 1000,
       bytesMax: 9,
       inflightElsewhere: 0,
+      tenantInflightElsewhere: 0,
     } as const;
     recorder.run({ ...lease, atMs: 20 });
     recorder.run({ name: 'ack', atMs: 20, msgId: acked, receipt: 'r' });

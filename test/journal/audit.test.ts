@@ -109,7 +109,12 @@ function verdictOn(lawless: (known: { msgId: string; receipt: string; atMs: numb
   });
   const { msgId } = sent[0] as MessageFact;
   const receipt = 'r'.repeat(22);
-  const lease = { visibilityMs: 50, bytesMax: Number.POSITIVE_INFINITY, inflightElsewhere: 0 };
+  const lease = {
+    visibilityMs: 50,
+    bytesMax: Number.POSITIVE_INFINITY,
+    inflightElsewhere: 0,
+    tenantInflightElsewhere: 0,
+  };
   if (leased) bench.run(0, { name: 'recv', atMs, topic, receipt, ...lease });
   bench.queue.run();
   bench.journal.append([{ shard: 0, facts: [lawless({ msgId, receipt, atMs })] }], () => {});

@@ -68,7 +68,14 @@ class Consumed {
   /** Leases one for long; null when there is none. */
   lease(): { readonly msgId: string; readonly receipt: string } | null {
     const receipt = this.bench.random.token(16);
-    const how = { topic: 't', receipt, visibilityMs: HOURS_12_MS, bytesMax: 1e9, inflightElsewhere: 0 };
+    const how = {
+      topic: 't',
+      receipt,
+      visibilityMs: HOURS_12_MS,
+      bytesMax: 1e9,
+      inflightElsewhere: 0,
+      tenantInflightElsewhere: 0,
+    };
     const [fact] = this.bench.run(SHARD, { name: 'recv', atMs: ++this.nowMs, ...how });
     this.settle();
     return fact?.name === 'received' ? { msgId: fact.msgId, receipt } : null;

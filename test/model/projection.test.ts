@@ -33,7 +33,7 @@ function sample(): { state: ShardState; messages: (Message | undefined)[] } {
   const recv = (): string => {
     execute(state, {
       ...{ name: 'recv', atMs, topic: 't1', receipt: receiptOf(1), visibilityMs: 10 },
-      ...{ bytesMax: 99, inflightElsewhere: 0 },
+      ...{ bytesMax: 99, inflightElsewhere: 0, tenantInflightElsewhere: 0 },
     });
     return receiptOf(1);
   };
@@ -77,6 +77,7 @@ describe('projection', () => {
       Message: messages[1],
       ShardState: state,
       Topic: state.topics.get('t1'),
+      Tenant: state.tenants.get('t1'),
       Settled: state.settled.first(),
     };
     for (const [name, instance] of Object.entries(instances)) {

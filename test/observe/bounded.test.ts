@@ -22,6 +22,7 @@ describe('bounds of what is remembered', () => {
       visibilityMs: 1000,
       bytesMax: 1e9,
       inflightElsewhere: 0,
+      tenantInflightElsewhere: 0,
     } as const;
     const first = execute(shard, { ...recv, receipt: 'r0' });
     bench.seen(first.facts);

@@ -74,6 +74,7 @@ class Transcript {
           visibilityMs,
           bytesMax,
           inflightElsewhere: number('elsewhere', 0),
+          tenantInflightElsewhere: number('tenant_elsewhere', 0),
         });
       }
       case 'ack':

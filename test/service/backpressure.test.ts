@@ -19,14 +19,27 @@ describe('drain', () => {
   });
 
   it('retry: shard by how fast it empties, dedup by its oldest window, inflight by the first lease to end (D5)', () => {
-    const shard = shardOf({ shardCapacity: 100, dedupCapacity: 110, globalInflight: 10, tReplayMs: 300_000 });
+    const shard = shardOf({
+      shardCapacity: 100,
+      dedupCapacity: 110,
+      globalInflight: 10,
+      tReplayMs: 300_000,
+      tenantShare: 0,
+    });
     const drains = new Drains([shard], new MemoryBudget([shard], false));
     for (let i = 0; i < 100; i++) execute(shard, sendOf(START, 'a', `k${i}`));
     expect(drains.filling(START).map(({ name }) => name)).toEqual(['shard_capacity', 'dedup_capacity']);
     expect(drains.retryAfterMs('shard_capacity', shard, START)).toBe(30_000);
     expect(drains.retryAfterMs('dedup_capacity', shard, START + 100_000)).toBe(200_000);
 
-    const recv = { name: 'recv', topic: 'a', visibilityMs: 9_000, bytesMax: 1e9, inflightElsewhere: 0 } as const;
+    const recv = {
+      name: 'recv',
+      topic: 'a',
+      visibilityMs: 9_000,
+      bytesMax: 1e9,
+      inflightElsewhere: 0,
+      tenantInflightElsewhere: 0,
+    } as const;
     for (let i = 0; i < 10; i++) execute(shard, { ...recv, atMs: START, receipt: `r${i}` });
     expect(drains.retryAfterMs('global_inflight', shard, START)).toBe(9_000);
     for (const message of [...shard.slots].slice(0, 5)) {

@@ -227,7 +227,16 @@ export class JournalBench {
     } else if (roll < 7) {
       const bytesMax = Number.POSITIVE_INFINITY;
       const token = random.token(16);
-      command = { name: 'recv', atMs, topic, receipt: token, visibilityMs: 50, bytesMax, inflightElsewhere: 0 };
+      command = {
+        name: 'recv',
+        atMs,
+        topic,
+        receipt: token,
+        visibilityMs: 50,
+        bytesMax,
+        inflightElsewhere: 0,
+        tenantInflightElsewhere: 0,
+      };
     } else if (roll < 9) command = { name: 'ack', atMs, msgId, receipt: receipt as string };
     else {
       const nack = { reason: null, retryAfterMs: null, deadLetter: random.chance(0.5), damaged: false };

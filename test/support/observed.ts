@@ -72,7 +72,15 @@ export async function manyTopics(count: number): Promise<void> {
       atMs++;
       const topic = `orders.customer-${i}`;
       bench.seen(execute(shard, sendOf(atMs, topic, 'k')).facts);
-      const recv = { name: 'recv', atMs, topic, visibilityMs: 1000, bytesMax: 1e9, inflightElsewhere: 0 } as const;
+      const recv = {
+        name: 'recv',
+        atMs,
+        topic,
+        visibilityMs: 1000,
+        bytesMax: 1e9,
+        inflightElsewhere: 0,
+        tenantInflightElsewhere: 0,
+      } as const;
       const { facts, message } = execute(shard, { ...recv, receipt: 'r' });
       bench.seen(facts);
       bench.seen(execute(shard, { name: 'ack', atMs, msgId: (message as Message).msgId, receipt: 'r' }).facts);

@@ -102,7 +102,7 @@ export function goodFacts(seed: number): readonly Fact[] {
         receipt: `r${++receipts}`,
         visibilityMs: 10 + random.below(20),
       } as const;
-      run({ ...recv, bytesMax: 99, inflightElsewhere: 0 });
+      run({ ...recv, bytesMax: 99, inflightElsewhere: 0, tenantInflightElsewhere: 0 });
     } else if (what === 6) run({ name: 'ack', ...item });
     else if (what === 7) {
       const retryAfterMs = random.chance(0.3) ? random.below(30) : null;

@@ -23,6 +23,7 @@ export const SMALL = {
   readyRetentionMs: 60,
   dlqRetentionMs: 80,
   defaultVisibilityMs: 10,
+  tenantShare: 0,
 };
 
 /** Room for structures of hundreds, which no model and no small bound reaches. */
@@ -95,7 +96,11 @@ export class Walk {
   readonly msgIds: string[] = ['01ARZ3NDEKTSV4RRFFQ69G5FAV'];
   readonly receipts: string[] = ['never-issued'];
 
-  constructor(limits: Partial<Limits> = SMALL) {
+  private readonly topics: readonly string[];
+
+  /** Nothing is ever sent to the last of the topics. */
+  constructor(limits: Partial<Limits> = SMALL, topics: readonly string[] = ['t0', 't1', 't2']) {
+    this.topics = topics;
     this.recorder = new Recorder(shardOf(limits));
   }
 
@@ -117,7 +122,7 @@ export class Walk {
     switch (what) {
       case 'send': {
         const ttlMs = b % 10 < 3 ? 10 + b : Number.POSITIVE_INFINITY;
-        return sendOf(atMs, `t${a % 2}`, `k${b}`, {
+        return sendOf(atMs, this.topics[a % (this.topics.length - 1)] as string, `k${b}`, {
           payloadHash: flag ? 'b3:a' : 'b3:b',
           delayMs: a % 10 > 6 ? a : 0,
           ttlMs,
@@ -127,11 +132,12 @@ export class Walk {
         return {
           name: 'recv',
           atMs,
-          topic: `t${a % 3}`,
+          topic: this.topics[a % this.topics.length] as string,
           receipt: `r${this.receipts.length}`,
           visibilityMs: 5 + b,
           bytesMax: b === 0 ? 1 : Number.POSITIVE_INFINITY,
           inflightElsewhere: flag ? 0 : b % 2,
+          tenantInflightElsewhere: flag || a % 2 > 0 ? 0 : b % 2,
         };
       case 'ack':
         return { name: 'ack', atMs, msgId, receipt };

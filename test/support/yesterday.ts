@@ -104,7 +104,12 @@ export class Yesterday {
   private recv(shard: number): { atMs: number; msgId: string; receipt: string } {
     const atMs = ++this.nowMs;
     const receipt = `receipt-${++this.drawn}`.padEnd(22, '-');
-    const lease = { visibilityMs: 30_000, bytesMax: Number.POSITIVE_INFINITY, inflightElsewhere: 0 };
+    const lease = {
+      visibilityMs: 30_000,
+      bytesMax: Number.POSITIVE_INFINITY,
+      inflightElsewhere: 0,
+      tenantInflightElsewhere: 0,
+    };
     const [fact] = this.run(shard, { name: 'recv', atMs, topic: `topic-${shard}`, receipt, ...lease });
     return { atMs, msgId: (fact as MessageFact).msgId, receipt };
   }

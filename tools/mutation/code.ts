@@ -10,7 +10,7 @@ export const ROOT = resolve(import.meta.dirname, '../..');
 /** Where the lifecycle is decided: each of these files is mutated whole. */
 export const CODE_FILES: readonly string[] = [
   ...['spec/lifecycle.ts', 'spec/message.machine.ts'],
-  ...['decide', 'apply', 'forget', 'advance', 'due', 'recover', 'replay', 'execute'].map(
+  ...['decide', 'apply', 'forget', 'advance', 'due', 'recover', 'replay', 'execute', 'share'].map(
     (name) => `src/core/${name}.ts`,
   ),
   'src/service/commit.ts',

@@ -79,7 +79,13 @@ function stepOf(walk: Walk, message: Message, type: EventName, pass: number, dea
     deadLetter,
   };
   const asked = { retryAfterMs, deadLetter, damaged: false, reason: 'admin', topic: 't' };
-  const taken = { bytesMax: 9, inflightElsewhere: 0, jitter: 0, visibilityMs: VISIBILITY_MS };
+  const taken = {
+    bytesMax: 9,
+    inflightElsewhere: 0,
+    tenantInflightElsewhere: 0,
+    jitter: 0,
+    visibilityMs: VISIBILITY_MS,
+  };
   return { event, command: { name: type, atMs, msgId, receipt, epoch, ...taken, ...asked } as unknown as Command };
 }
 

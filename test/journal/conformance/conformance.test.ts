@@ -13,7 +13,7 @@ describe.each(KINDS)('journal, $name', ({ make, outlives, hashOf }) => {
   };
   const recv = (owner: Owner, receipt: string): Command => ({
     ...{ name: 'recv', atMs: ++owner.nowMs, topic: 't', receipt, visibilityMs: 1000 },
-    ...{ bytesMax: Number.POSITIVE_INFINITY, inflightElsewhere: 0 },
+    ...{ bytesMax: Number.POSITIVE_INFINITY, inflightElsewhere: 0, tenantInflightElsewhere: 0 },
   });
   const ack = (owner: Owner, msgId: string, receipt: string): Command => ({
     ...{ name: 'ack', atMs: ++owner.nowMs, msgId, receipt },

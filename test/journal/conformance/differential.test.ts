@@ -123,7 +123,16 @@ class Run {
     if (verb === 'recv') {
       const bytesMax = Number.POSITIVE_INFINITY;
       const receipt = `r${++this.keys}`;
-      return { name: 'recv', atMs, topic, receipt, visibilityMs: 50, bytesMax, inflightElsewhere: 0 };
+      return {
+        name: 'recv',
+        atMs,
+        topic,
+        receipt,
+        visibilityMs: 50,
+        bytesMax,
+        inflightElsewhere: 0,
+        tenantInflightElsewhere: 0,
+      };
     }
     const messages = state.slots.filter((message) => message !== undefined).sort((a, b) => a.seq - b.seq);
     const fitting = messages.filter(({ state: is }) =>

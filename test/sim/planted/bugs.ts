@@ -283,8 +283,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'inflight-per-shard',
     'the bound on leases is held in each shard alone (BD1)',
     DECIDE,
-    'state.leases.size + c.inflightElsewhere >= limits.globalInflight',
-    'state.leases.size >= limits.globalInflight',
+    'const inflight = state.leases.size + c.inflightElsewhere;',
+    'const inflight = state.leases.size;',
   ),
   bug(
     'drain-takes-sends',

@@ -1,0 +1,9 @@
+---- MODULE MCTinyWindow ----
+\* Two windows, one for each tenant.
+EXTENDS Mailbox
+MCTopicOf == <<1, 1, 2>>
+MCTenantOf == <<1, 2>>
+MCKeyOf == <<1, 2, 3>>
+MCSizeOf == <<1, 1, 1>>
+MCTtls == {NoTtl}
+====
