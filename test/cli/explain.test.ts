@@ -29,7 +29,10 @@ describe('explain', () => {
     const [one] = JSON.parse((await explained('E_SATURATED', 'streams', '--json')).out);
     expect(one).toMatchObject({
       ...{ code: 'E_SATURATED', reason: 'streams', status: 429, retryable: true },
-      given_by: [{ route: 'POST /v1/recv/stream', parts: ['request'] }],
+      given_by: [
+        { route: 'POST /v1/recv/stream', parts: ['request'] },
+        { route: 'GET /v1/feed', parts: ['request'] },
+      ],
     });
     expect((await explained('streams', '--json')).out).toBe((await explained('e_saturated', 'streams', '--json')).out);
   });

@@ -13,6 +13,7 @@ const GOOD: Readonly<Record<string, unknown>> = {
   ...{ msg_ids: ['01J8ZC4V2N6Q9R0S3T5W7X8Y1A'], nonce: '01J8ZC4V2N6Q9R0S3T5W7X8Y1A', key_id: 'k1', reason: 'ttl' },
   ...{ visibility_ms: 250, wait_ms: 1, credit: 1, max_messages: 1, max_bytes: 1, delay_ms: 0, ttl_ms: 1, limit: 1 },
   ...{ retry_after_ms: 0, dead_letter: true, older_than_ms: 0, rate_per_s: 1, include: 'payload', cursor: '0' },
+  ...{ dry_run: true, prefix: 'a', state: 'leased', after: 'now' },
   ...{ payload_hash: `b3:${'0'.repeat(64)}` },
 };
 const odd = fc.oneof(
