@@ -62,6 +62,7 @@ const REQUIRED_METRICS: Readonly<Record<string, string>> = {
 /** Ours besides: a new metric is to be written down here. */
 const OWN_METRICS: Readonly<Record<string, string>> = {
   dlq_purged_total: 'topic_class,reason',
+  tenant_rejections_total: '',
   internal_errors_total: '',
   journal_bytes_total: '',
   journal_snapshots_total: '',

@@ -6,9 +6,7 @@ import type { DroppedLines } from './log-output.ts';
 import { Counters, counter, gauge, Histogram } from './series.ts';
 
 /** Why requests were refused, as `rejected_total` counts them. */
-export const REJECTED_REASONS = [
-  ...(['unauth', 'oversize', 'ratio_cap', 'saturated', 'tenant', 'schema', 'integrity'] as const),
-] as const;
+export const REJECTED_REASONS = ['unauth', 'oversize', 'ratio_cap', 'saturated', 'schema', 'integrity'] as const;
 export type RejectedReason = (typeof REJECTED_REASONS)[number];
 
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -51,6 +49,7 @@ export class Metrics {
   readonly purged: Counters;
   readonly integrityFailures: Counters;
   readonly busy: Counters;
+  readonly tenantRefused: Counters;
   readonly enqueued: Counters;
   readonly delivered: Counters;
   readonly redelivered: Counters;
@@ -103,6 +102,7 @@ export class Metrics {
     this.integrityFailures = counters('integrity_fail_total', 'Hashes that did not match.', {
       reason: ['send', 'at_rest'],
     });
+    this.tenantRefused = counters('tenant_rejections_total', 'Refused: the tenant of the topic is beyond its share.');
     this.busy = counters('busy_rejections_total', 'Answers 429 and 503, by route.', { endpoint: [...routes, OTHER] });
     this.enqueued = counters('enqueued_total', 'Messages accepted.');
     this.delivered = counters('delivered_total', 'Leases given.');

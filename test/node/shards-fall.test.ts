@@ -2,16 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { shardOf } from '../../src/core/msg-id.ts';
 import { ShardState } from '../../src/core/state.ts';
-import { shardOfTopic } from '../../src/service/sharding.ts';
 import { TestServer, until } from '../support/server.ts';
 
 const SHARDS = 4;
-const topicOf = (shard: number): string => {
-  for (let i = 0; ; i++) if (shardOfTopic(`t${i}`, SHARDS) === shard) return `t${i}`;
-};
-const BAD = topicOf(1);
-const GOOD = topicOf(2);
+/** Topics of shard 1 and of shard 2: where a topic lives shows in its ids only, the hash is keyed. */
+let BAD: string;
+let GOOD: string;
 const LARGE = Buffer.alloc(100_000, 'large').toString('base64');
 
 let folder: string;
@@ -40,7 +38,19 @@ afterEach(async () => {
 const start = async (profile: string): Promise<void> => {
   const data = join(folder, 'data');
   server = await TestServer.start({ profile, data, ready_shards: String(SHARDS), segment_size: '8MiB' });
+  BAD = await topicIn(1);
+  GOOD = await topicIn(2);
 };
+/** Sends to one topic after another, and takes what it sent out again. */
+async function topicIn(shard: number): Promise<string> {
+  for (let i = 0; ; i++) {
+    const topic = `t${i}`;
+    const { msg_id } = (await server.send(topic, 'probe')).body;
+    const [{ receipt }] = await recv(topic);
+    await ack(msg_id, receipt);
+    if (shardOf(msg_id) === shard) return topic;
+  }
+}
 const lines = (event: string) => server.lines.filter((line) => line['event'] === event);
 const ready = async () => (await server.ask('GET', '/readyz', undefined, { cap: null })).body;
 const recv = async (topic: string, max_messages = 32) =>
