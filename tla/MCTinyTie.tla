@@ -1,7 +1,7 @@
 ---- MODULE MCTinyTie ----
 \* Dead letters of three tenants that hold as many.
 EXTENDS Mailbox
-MCTopicOf == <<1, 2, 1, 3>>
+MCTopicOf == <<1, 2, 2, 3>>
 MCTenantOf == <<1, 2, 3>>
 MCKeyOf == <<1, 2, 3, 4>>
 MCSizeOf == <<1, 1, 1, 1>>

@@ -117,8 +117,9 @@ export class AccessLog {
   }
 
   private reject(reason: RejectedReason | undefined, outcome: Outcome): void {
-    const { rejected, integrityFailures } = this.metrics;
+    const { rejected, integrityFailures, tenantRefused } = this.metrics;
     if (reason !== undefined) rejected.add(rejected.slot(reason));
+    if (outcome === 'saturated_tenant') tenantRefused.add();
     if (outcome === 'integrity') integrityFailures.add(integrityFailures.slot('send'));
   }
 
@@ -158,9 +159,10 @@ const REASON_OF_STATUS: Readonly<Record<number, RejectedReason>> = {
   422: 'integrity',
   429: 'saturated',
 };
-/** Of a 429, whose fault it is, and who is refused for whom. */
-const OTHERWISE: Readonly<Record<string, RejectedReason>> = { auth_flood: 'unauth', saturated_tenant: 'tenant' };
 /** `rejected_total{reason}` of each refusal that it counts. */
 const REJECTED: Readonly<Partial<Record<Outcome, RejectedReason>>> = Object.fromEntries(
-  Object.entries(OUTCOMES).map(([outcome, { status }]) => [outcome, OTHERWISE[outcome] ?? REASON_OF_STATUS[status]]),
+  Object.entries(OUTCOMES).map(([outcome, { status }]) => [
+    outcome,
+    outcome === 'auth_flood' ? 'unauth' : REASON_OF_STATUS[status],
+  ]),
 );

@@ -2,15 +2,7 @@ import { SERVER_STATES } from '../../spec/readiness.machine.ts';
 import { DEAD_REASONS, OPS, PURGE_REASONS } from '../../spec/vocabulary.ts';
 
 /** Why requests were refused, as `rejected_total` counts them. */
-export const REJECTED_REASONS = [
-  'unauth',
-  'oversize',
-  'ratio_cap',
-  'saturated',
-  'tenant',
-  'schema',
-  'integrity',
-] as const;
+export const REJECTED_REASONS = ['unauth', 'oversize', 'ratio_cap', 'saturated', 'schema', 'integrity'] as const;
 export type RejectedReason = (typeof REJECTED_REASONS)[number];
 
 interface MetricRow {
@@ -93,6 +85,12 @@ export const METRICS = {
     help: 'Hashes that did not match.',
     moves: '`send`: a sender names a hash that its payload has not. `at_rest`: a payload on the disk has changed',
     act: '`at_rest`: look at the disk, and verify the last backup',
+  },
+  tenant_rejections_total: {
+    type: 'counter',
+    help: 'Refused: the tenant of the topic is beyond its share.',
+    moves: 'with each 429 `tenant`',
+    act: 'it grows: one tenant wants more than `tenant_share` while only `tenant_reserve` of a bound is left; `request.refused` says whose',
   },
   busy_rejections_total: {
     type: 'counter',

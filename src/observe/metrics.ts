@@ -59,6 +59,7 @@ export class Metrics {
   readonly purged: Counters;
   readonly integrityFailures: Counters;
   readonly busy: Counters;
+  readonly tenantRefused: Counters;
   readonly enqueued: Counters;
   readonly delivered: Counters;
   readonly redelivered: Counters;
@@ -110,6 +111,7 @@ export class Metrics {
     this.reprocessed = make.counters('dlq_reprocess_total', { topic_class });
     this.purged = make.counters('dlq_purged_total', { topic_class, reason: dlq_purged_total.labels.reason });
     this.integrityFailures = make.counters('integrity_fail_total', METRICS.integrity_fail_total.labels);
+    this.tenantRefused = make.counters('tenant_rejections_total', {});
     this.busy = make.counters('busy_rejections_total', { endpoint });
     this.enqueued = make.counters('enqueued_total', {});
     this.delivered = make.counters('delivered_total', {});

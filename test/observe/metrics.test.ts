@@ -114,9 +114,9 @@ describe('metrics', () => {
       ['integrity_fail_total{reason="send"}', () => server.send('t', 'k', { payload_hash: `b3:${'0'.repeat(64)}` })],
     ];
     for (const [name, act] of refusals) expect(await moves([name], act)).toEqual({ [name]: 1 });
-    // Saturation has a test of its own, below; tenants: attacks/tenants.test.ts.
+    // Saturation has a test of its own, below.
     const asked = refusals.flatMap(([name]) => /^rejected_total.reason="(\w+)"/.exec(name)?.[1] ?? []);
-    expect([...asked, 'saturated', 'tenant'].sort()).toEqual([...REJECTED_REASONS].sort());
+    expect([...asked, 'saturated'].sort()).toEqual([...REJECTED_REASONS].sort());
   });
 
   it('a full shard is counted as saturation and as a busy endpoint (O1, D5)', async () => {
