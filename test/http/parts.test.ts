@@ -8,6 +8,7 @@ import { FactObserver } from '../../src/observe/observer.ts';
 import { Service } from '../../src/service/service.ts';
 import { APP_PROTO } from '../../src/wire/frame.ts';
 import { type UnitIn, unitsBody } from '../support/frames.ts';
+import { LineReader } from '../support/lines.ts';
 import { TestServer, until } from '../support/server.ts';
 import { TestVerifier } from '../support/verifier.ts';
 
@@ -250,10 +251,11 @@ describe('parts of requests', () => {
     });
     const failed = await TestServer.start();
     const stream = failed.stream({ topic: 't' });
-    await until(() => stream.head !== '');
+    const feed = feedOf(failed);
+    await until(() => stream.head !== '' && feed.lines.length > 0);
     isBroken = true;
     await failed.send('t', 'k');
-    await until(() => given.has('recvStream end journal'));
+    await until(() => given.has('recvStream end journal') && given.has('feed end journal'));
     stream.socket.destroy();
     for (const id of FRAMED)
       await units(
@@ -274,9 +276,10 @@ describe('parts of requests', () => {
 
     const ending = server.cap('topic = t', 'op = recv');
     const revoked = server.stream({ topic: 't' }, ending);
-    await until(() => revoked.head !== '');
+    const feed = feedOf(server);
+    await until(() => revoked.head !== '' && feed.lines.length > 0);
     await server.reload({}, new Keyring([freshKey('k2', Date.now())]));
-    await until(() => given.has('recvStream end cap_auth'));
+    await until(() => given.has('recvStream end cap_auth') && given.has('feed end cap_auth'));
     revoked.socket.destroy();
     await server.stop();
 
@@ -285,14 +288,16 @@ describe('parts of requests', () => {
     const settings = { cap_cache_ttl: '5s', verifier_url: verifier.url, verifier_timeout: '1s' };
     const asking = await TestServer.start(settings, undefined, { keyring: verifier.keyring });
     const [doubted, drained] = [asking.stream({ topic: 't' }), await TestServer.start()];
-    await until(() => doubted.head !== '');
+    const lent = feedOf(asking);
+    await until(() => doubted.head !== '' && lent.lines.length > 0);
     await verifier.stop();
-    await until(() => given.has('recvStream end verifier'));
+    await until(() => given.has('recvStream end verifier') && given.has('feed end verifier'));
     doubted.socket.destroy();
     await asking.stop();
 
     const last = drained.stream({ topic: 't' });
-    await until(() => last.head !== '');
+    const told = feedOf(drained);
+    await until(() => last.head !== '' && told.lines.length > 0);
     await drained.stop();
     await last.closed();
   });
@@ -303,5 +308,12 @@ describe('parts of requests', () => {
     expect(promised().filter((one) => !given.has(one))).toEqual(missing.toSorted(inOrder));
   });
 });
+
+/** A feed that nothing ends but what the test does. */
+function feedOf(server: TestServer): LineReader {
+  const cap = server.cap('topic = t', 'op = view');
+  const head = `GET /v1/feed?topic=t HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${cap}\r\n\r\n`;
+  return new LineReader(server.where, head);
+}
 
 const inOrder = (one: string, other: string): number => promised().indexOf(one) - promised().indexOf(other);
