@@ -83,6 +83,8 @@ function traceModule({ traces: all, messages: longest }: Group, c: TraceConstant
       .map(({ changes }) => (changes[name] as number | undefined) ?? otherwise);
   const lists = {
     MCTopicOf: `<<${longest.topics.join(', ')}>>`,
+    // A trace does not say whose its topics are: tenants are not told apart in it.
+    MCTenantOf: `<<${longest.topics.map(() => 1).join(', ')}>>`,
     MCKeyOf: `<<${longest.keys.join(', ')}>>`,
     MCSizeOf: `<<${longest.topics.map(() => 1).join(', ')}>>`,
     MCTtls: setOf(values('Send', 'ttl', -1)),
@@ -92,6 +94,7 @@ function traceModule({ traces: all, messages: longest }: Group, c: TraceConstant
   const sets = {
     N: longest.topics.length,
     TopicOf: '<- MCTopicOf',
+    TenantOf: '<- MCTenantOf',
     KeyOf: '<- MCKeyOf',
     SizeOf: '<- MCSizeOf',
     Ttls: '<- MCTtls',
@@ -100,7 +103,7 @@ function traceModule({ traces: all, messages: longest }: Group, c: TraceConstant
     Budgets: '{1}',
     RetryAfters: setOf([RETRY_AFTER_MS_MAX]),
     Asked: '{"rejected", "integrity"}',
-    Elsewhere: 0,
+    ...{ Elsewhere: 0, ElsewhereOfTenant: 0, TenantShare: 0, TenantReserve: 0, TopicShare: 0 },
     Elapsed: '{0}',
     Errors: 'TRUE',
     CrashesMax: 0,

@@ -44,8 +44,8 @@ const start = async (profile: string): Promise<void> => {
 /** Sends to one topic after another, and takes what it sent out again. */
 async function topicIn(shard: number): Promise<string> {
   for (let i = 0; ; i++) {
-    const topic = `t${i}`;
-    const { msg_id } = (await server.send(topic, `probe-${shard}`)).body;
+    const topic = `t${shard}-${i}`;
+    const { msg_id } = (await server.send(topic, 'probe')).body;
     const [{ receipt }] = await recv(topic);
     await ack(msg_id, receipt);
     if (shardOf(msg_id) === shard) return topic;
