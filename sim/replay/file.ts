@@ -6,6 +6,7 @@ import { CLIENT_GOALS } from '../checkers/tally.ts';
 import { type Conclusion, conclude, type Expectations, NOTHING_MORE } from '../conclusion.ts';
 import { completed } from '../faults/lookup.ts';
 import { whyUnreadable } from '../files.ts';
+import type { Setup } from '../setup.ts';
 import type { RunResult, World } from '../world.ts';
 import { ScheduleError } from '../yaml.ts';
 import { explain } from './explain.ts';
@@ -116,13 +117,17 @@ export function parseReplay(text: string, path: string): Replay {
   const replay = {
     ...rest,
     expects: rest.expects ?? { ...NOTHING_MORE, counted: {} },
-    script: { ...script, capabilities, elements: script.elements.map(whole) },
+    script: { ...script, setup: withTenants(script.setup), capabilities, elements: script.elements.map(whole) },
     prints: [...new Uint32Array(bytes.buffer, 0, bytes.length >> 2)],
   };
   checkSetup(replay.script, path);
   for (const i of script.elements.keys()) check(replay.script, i, `${path}: script.elements[${i}]`);
   return replay;
 }
+
+/** Where nothing is said of tenants they were not told apart. */
+const NO_TENANTS = { tenantLabels: 1, tenantShare: 0, tenantReserve: 0, topicShare: 0, topicHash: 0 };
+const withTenants = (setup: Setup): Setup => ({ ...setup, limits: { ...NO_TENANTS, ...setup.limits } });
 
 /** With all that later versions say of it. */
 const whole = (element: Element): Element =>

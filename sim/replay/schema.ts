@@ -33,6 +33,12 @@ const LIMITS: Readonly<Record<keyof Limits, TSchema>> = {
   maxRedrives: whole(1, 1000),
   releasesMax: whole(0, 1000),
   inflightFactor: whole(1, 100),
+  // Replays of earlier versions knew no tenants.
+  tenantLabels: Type.Optional(whole(1, 4)),
+  tenantShare: Type.Optional(whole(0, 100)),
+  tenantReserve: Type.Optional(whole(0, 100)),
+  topicShare: Type.Optional(whole(0, 100)),
+  topicHash: Type.Optional(whole(0, 1)),
 };
 
 const setup = object({

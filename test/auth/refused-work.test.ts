@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RefusedWork, refusedUs } from '../../src/auth/refused-work.ts';
+import fc from '../support/properties.ts';
 
 const MIB = 1024 ** 2;
 const of = (id: string, nonce = `nonce-of-${id}`) => ({ id, nonce });

@@ -7,6 +7,6 @@ describe('client: kill -9 of the server, lost answers, slow handlers', () => {
     console.log(JSON.stringify(counts));
     expect(counts.lost).toBeGreaterThan(5);
     expect(counts.duplicates).toBeGreaterThan(0);
-    expect(counts.slow).toBeGreaterThanOrEqual(10);
+    expect(counts.slow).toBeGreaterThanOrEqual(3);
   });
 });

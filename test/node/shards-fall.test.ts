@@ -45,7 +45,7 @@ const start = async (profile: string): Promise<void> => {
 async function topicIn(shard: number): Promise<string> {
   for (let i = 0; ; i++) {
     const topic = `t${shard}-${i}`;
-    const { msg_id } = (await server.send(topic, 'probe')).body;
+    const { msg_id } = (await server.send(topic, `probe-${shard}`)).body;
     const [{ receipt }] = await recv(topic);
     await ack(msg_id, receipt);
     if (shardOf(msg_id) === shard) return topic;
