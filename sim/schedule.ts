@@ -73,7 +73,7 @@ function setupOf(f: Fields): Setup {
     nodes,
     shards: f.whole('shards', 1, SHARDS_MAX, 2),
     topics,
-    limits: f.within('limits', limitsOf, DEFAULT_LIMITS),
+    limits: f.within('limits', limitsOf, ALONE),
     durationMs,
     settleMs: f.duration('settle', 10 * 60_000, 1),
     settleBy: f.oneOf('settle_by', SETTLE_BY, 'acks'),
@@ -99,6 +99,9 @@ const networkOf = (n: Fields): NetworkRules => ({
   gone: n.share('gone', 0),
 });
 
+/** All topics of a world are of one tenant, and nobody else comes: unless a schedule says so it has everything. */
+const ALONE: Limits = { ...DEFAULT_LIMITS, tenantShare: 0 };
+
 function limitsOf(l: Fields): Limits {
   const d = DEFAULT_LIMITS;
   const limits: Limits = {
@@ -119,7 +122,7 @@ function limitsOf(l: Fields): Limits {
     tReplayMs: l.duration('t_replay', d.tReplayMs, 1),
     readyRetentionMs: l.duration('ready_retention', d.readyRetentionMs, 1),
     tenantLabels: l.whole('tenant_labels', 1, 4, d.tenantLabels),
-    tenantShare: l.whole('tenant_share', 0, 100, d.tenantShare),
+    tenantShare: l.whole('tenant_share', 0, 100, ALONE.tenantShare),
     tenantReserve: l.whole('tenant_reserve', 0, 100, d.tenantReserve),
     topicShare: l.whole('topic_share', 0, 100, d.topicShare),
     topicHash: d.topicHash,

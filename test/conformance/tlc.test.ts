@@ -78,10 +78,20 @@ describe('tlc', () => {
     const broken = MODELS.flatMap((model) =>
       model.expected.kind === 'violates' ? [`${specificationOf(model)} ${model.expected.name}`] : [],
     );
-    const checked = Object.entries({ ...CHECKED, Mailbox: [...CHECKED.Mailbox, 'DeliveredLive'] });
+    const some = ['DeliveredLive', 'IsolationProp', 'RoomInv'];
+    const checked = Object.entries({ ...CHECKED, Mailbox: [...CHECKED.Mailbox, ...some] });
     expect([...new Set(broken)].sort()).toEqual(
       checked.flatMap(([specification, names]) => names.map((name) => `${specification} ${name}`)).sort(),
     );
+  });
+
+  it('models: where tenants are told apart, that they are is checked (IsolationProp)', () => {
+    const own = MODELS.filter(
+      ({ graph, name }) => graph === 'Mailbox' && readMailboxConstants(FOLDER, name).TenantShare > 0,
+    );
+    expect(own.length).toBeGreaterThan(1);
+    for (const { name } of own)
+      expect(readFileSync(resolve(FOLDER, `${name}.cfg`), 'utf8'), name).toMatch(/^PROPERTIES .*\bIsolationProp\b/m);
   });
 
   it('models: where liveness is checked, time does all that it does in production, and the graph is on record (DeliveredLive)', () => {
