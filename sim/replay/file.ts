@@ -127,7 +127,11 @@ export function parseReplay(text: string, path: string): Replay {
 
 /** Where nothing is said of tenants they were not told apart. */
 const NO_TENANTS = { tenantLabels: 1, tenantShare: 0, tenantReserve: 0, topicShare: 0, topicHash: 0 };
-const withTenants = (setup: Setup): Setup => ({ ...setup, limits: { ...NO_TENANTS, ...setup.limits } });
+const withTenants = (setup: Setup): Setup => ({
+  ...setup,
+  // Its own first, in their order: what is written again is the same.
+  limits: { ...setup.limits, ...NO_TENANTS, ...setup.limits },
+});
 
 /** With all that later versions say of it. */
 const whole = (element: Element): Element =>

@@ -220,7 +220,6 @@ function end(state: ShardState, message: Message): void {
   state.liveBytes -= liveBytesOf(message.idemKey, message.packedAttrs);
   state.endedBytes += endedBytesOf(message.idemKey);
   blame(state, message, null);
-  message.payload = null;
-  message.packedAttrs = '';
+  message.shed();
   forgetIfDone(state, message);
 }

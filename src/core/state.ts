@@ -127,6 +127,12 @@ export class Message implements Lifecycle {
     this.times[this.at + 5] = ms;
   }
 
+  /** It is over: what nobody asks for any more goes. */
+  shed(): void {
+    this.payload = null;
+    this.packedAttrs = '';
+  }
+
   save(to: Savepoint): void {
     to.put(this.attempt);
     to.put(this.epoch);
