@@ -17,7 +17,9 @@ beforeAll(async () => {
   // Somebody's project that has the package installed.
   mkdirSync(join(project, 'node_modules'));
   symlinkSync(ROOT, join(project, 'node_modules/svc-mailbox'));
-  for (const name of readdirSync(EXAMPLES)) writeFileSync(join(project, name), readFileSync(join(EXAMPLES, name)));
+  for (const entry of readdirSync(EXAMPLES, { withFileTypes: true })) {
+    if (entry.isFile()) writeFileSync(join(project, entry.name), readFileSync(join(EXAMPLES, entry.name)));
+  }
 });
 afterAll(async () => {
   await server.stop();

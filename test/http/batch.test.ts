@@ -3,7 +3,7 @@ import { TestServer } from '../support/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await TestServer.start({ ready_shards: '1', shard_capacity: '8' });
+  server = await TestServer.start({ ready_shards: '1', shard_capacity: '8', tenant_share: '0' });
 });
 afterAll(() => server.stop());
 

@@ -49,7 +49,14 @@ describe('openapi', () => {
   let admin: string;
   beforeAll(async () => {
     server = await TestServer.start({
-      ...{ ready_shards: '1', shard_capacity: '12', dedup_capacity: '40', global_inflight: '3', max_attempts: '1' },
+      ...{
+        tenant_share: '0',
+        ready_shards: '1',
+        shard_capacity: '12',
+        dedup_capacity: '40',
+        global_inflight: '3',
+        max_attempts: '1',
+      },
       auth_failure_burst: '1000000',
     });
     admin = server.cap('topic = t', 'op = admin');
@@ -179,6 +186,17 @@ describe('openapi', () => {
       await askHeld(plain, requestFor(operation, plain));
     }
     await plain.stop();
+    // Four of five are for one tenant alone (BD5).
+    const bounds = { ready_shards: '1', shard_capacity: '10', global_inflight: '5', max_streams: '5' };
+    const shared = await TestServer.start(bounds);
+    for (let i = 0; i < 9; i++) hold('POST', '/v1/send', await shared.post('/v1/send', message(`s-${i}`)));
+    const one = { topic: 't', max_messages: 1 };
+    for (let i = 0; i < 5; i++) hold('POST', '/v1/recv', await shared.post('/v1/recv', one));
+    const streams = [0, 1, 2, 3].map(() => shared.stream({ topic: 't.none' }));
+    await until(() => streams.every(({ head }) => head !== ''));
+    await askHeld(shared, requestFor(operationOf('recvStream'), shared));
+    for (const { socket } of streams) socket.destroy();
+    await shared.stop();
     for (let i = 0; i < 5; i++) await lease();
     for (let i = 0; i < 20; i++) await post('/v1/send', message(`fill-${i}`));
     for (let i = 0; i < 5; i++) await lease();

@@ -160,7 +160,7 @@ describe('parts of requests', () => {
 
   it('units: at the bounds', async () => {
     const server = await TestServer.start({
-      ...{ ready_shards: '1', shard_capacity: '12', dedup_capacity: '40', global_inflight: '3' },
+      ...{ tenant_share: '0', ready_shards: '1', shard_capacity: '12', dedup_capacity: '40', global_inflight: '3' },
     });
     const taken: Lease[] = [];
     for (let i = 0; i < 4; i++) {
@@ -188,7 +188,20 @@ describe('parts of requests', () => {
     for (const id of SENDS) await full(id);
     await server.stop();
 
-    const small = await TestServer.start({ memory: '1MiB' });
+    // Four of five are for one tenant alone (BD5).
+    const shared = await TestServer.start({ ready_shards: '1', shard_capacity: '10', global_inflight: '5' });
+    for (let i = 0; i < 8; i++) await shared.send('t', `s${i}`);
+    for (const id of SENDS) {
+      await units(
+        shared,
+        id,
+        [0, 1].map((i) => ({ json: framed(`share-${id}-${i}`) })),
+      );
+    }
+    for (let i = 0; i < 5; i++) await units(shared, 'recv', [{ json: { topic: 't', max_messages: 1 } }]);
+    await shared.stop();
+
+    const small = await TestServer.start({ memory: '1MiB', tenant_share: '0' });
     await units(small, 'send', [{ json: framed('large'), payload: Buffer.alloc(1_000_000) }]);
     for (const id of SENDS) {
       const more = [0, 1].map((i) => ({ json: framed(`more-${id}-${i}`), payload: Buffer.alloc(60_000) }));

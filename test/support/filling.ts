@@ -65,14 +65,12 @@ export async function filled(server: DurableServer, shape: Shape, heapMiB: numbe
   await server.restart();
   const restarted = await send(most);
   let received = 0;
-  if (process.env.DBG) console.log("filled", accepted.length, JSON.stringify(refused), restarted);
   const consuming = new Set([...new Set(accepted)].slice(0, CONSUMED_MAX));
   for (const topic of consuming) {
     for (let acks: object[] = []; ; ) {
       const { body } = await ask('/v1/recv', { topic, max_messages: 32, acks });
       const messages = body.messages as { msg_id: string; receipt: string }[];
       received += messages.length;
-      if (process.env.DBG) console.log(topic, messages?.length, received, JSON.stringify(body).slice(0, 200));
       if (messages.length === 0) break;
       acks = messages.map(({ msg_id, receipt }) => ({ msg_id, receipt }));
     }

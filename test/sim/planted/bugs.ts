@@ -197,8 +197,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'dead-letters-unbounded',
     'dead letters of a topic are never one too many (DL3)',
     DECIDE,
-    'message.topic.dead.size >= limits.dlqMaxPerTopic',
-    'message.topic.dead.size > limits.dlqMaxPerTopic',
+    'topic.dead.size >= limits.dlqMaxPerTopic',
+    'topic.dead.size > limits.dlqMaxPerTopic',
   ),
   {
     name: 'room-made-of-the-living',
@@ -216,8 +216,9 @@ export const PLANTED: readonly PlantedBug[] = [
       },
       {
         file: DECIDE,
-        find: '? message.topic.dead.first()\n',
-        replace: "? ((message.state === 'leased' ? state.ready.first() : undefined) ?? message.topic.dead.first())\n",
+        find: '  const oldest = pushedOut(state, message.topic);\n',
+        replace:
+          "  const full = pushedOut(state, message.topic);\n  const oldest = (full && message.state === 'leased' ? state.ready.first() : undefined) ?? full;\n",
       },
     ],
   },
