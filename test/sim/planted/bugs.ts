@@ -398,7 +398,7 @@ export const PLANTED: readonly PlantedBug[] = [
     'limits-not-loaded',
     'limits that are loaded while it runs are written down and not used',
     'src/service/service.ts',
-    '    for (const shard of this.spine.shards) shard.limits = limits;\n    this.remember',
+    '    this.spine.useLimits(limits);\n    this.remember',
     '    this.remember',
   ),
   bug(
