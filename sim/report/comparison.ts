@@ -52,6 +52,11 @@ function ofProcess(found: Message | undefined, must: Cells, nowMs: number): Cell
   return isOver ? { ...must, 'key is remembered until': null } : NOTHING;
 }
 
+/** Counted and timed only while a message waits: that one side has none says no more than its state does. */
+const ONLY_WAITING: ReadonlySet<string> = new Set(['releases', 'ttl ends']);
+const differ = (name: string, left: Cells[string], right: Cells[string]): boolean =>
+  left !== right && !(ONLY_WAITING.has(name) && (left === null || right === null));
+
 interface Sides {
   readonly lane: string;
   readonly process: Message | undefined;
@@ -73,7 +78,7 @@ function compared({ process, must, aheadMs, nowMs }: Sides): ComparedCell[] {
     name,
     process: shown(name, left[name]),
     specification: shown(name, right[name]),
-    differs: (left[name] ?? null) !== (right[name] ?? null),
+    differs: differ(name, left[name] ?? null, right[name] ?? null),
   }));
 }
 

@@ -1,6 +1,7 @@
 import { rowsOf } from '../../spec/table.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import type { ShardState } from '../../src/core/state.ts';
+import { visible } from '../../src/platform/visible.ts';
 import type { Call, Exchange, Reply } from '../call.ts';
 import { ASKED, INVARIANT_TEXT } from '../checkers/asked.ts';
 import { RULES } from '../checkers/breach.ts';
@@ -167,6 +168,7 @@ export class Recording extends Narrator {
     const untold = [...this.before].filter(([id]) => !numbers.has(id)).map(([, { state }]) => state);
     return {
       ...about,
+      ...{ title: visible(about.title), description: visible(about.description) },
       verdict: { kind, expected, rule, detail, msgId, line, badge, exit },
       goals,
       ...{ steps, simulatedMs, hash, tally, injected, history: { ...history } },

@@ -10,8 +10,19 @@ export const ZOOM_MAX = 256;
 export const ZOOM_MIN = 1 / 16;
 
 export const ROW_PX = 22;
-/** Many lanes stand closer. */
-export const LANE_PX = run.lanes.length > 16 ? 13 : 18;
+
+const small = matchMedia('(max-width: 600px)');
+/** A screen so small that lanes have to stand close for the text to have room. */
+export const isNarrow = signal(small.matches);
+small.addEventListener('change', () => {
+  isNarrow.value = small.matches;
+});
+const NARROW_LANES_PX = 90;
+/** How far lanes stand from each other: many of them closer. */
+export const lanePx = computed(() => {
+  if (isNarrow.value) return Math.min(9, Math.max(3, Math.floor(NARROW_LANES_PX / (run.lanes.length + 1))));
+  return run.lanes.length > 16 ? 13 : 18;
+});
 /** Browsers take no longer page. */
 const HEIGHT_MAX_PX = 8_000_000;
 const { atMs } = run.rows;

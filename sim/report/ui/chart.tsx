@@ -1,14 +1,13 @@
-import { axis, LANE_PX, ROW_PX } from './axis.ts';
+import { axis, lanePx, ROW_PX } from './axis.ts';
 import { isVisible } from './filters.ts';
 import { changesOf, edgesBetween, kindOf, ROWS, run, spells } from './run.ts';
 import { message, row } from './view.ts';
 
-const SPELL_PX = LANE_PX - 4;
 /** Where rows lie on top of each other more could not be told apart. */
 const EDGES_MAX = 400;
 const DOT_PX = 3;
 
-const x = (lane: number): number => lane * LANE_PX + LANE_PX;
+const x = (lane: number): number => (lane + 1) * lanePx.value;
 const y = (number: number): number => axis.value.yOf(number) + ROW_PX / 2;
 
 interface Window {
@@ -91,8 +90,8 @@ const Spells = ({ topPx, heightPx }: Window) => (
         <rect
           key={first}
           class="spell"
-          x={x(lane) - SPELL_PX / 2}
-          width={SPELL_PX}
+          x={x(lane) - (lanePx.value - 3) / 2}
+          width={Math.max(2, lanePx.value - 3)}
           y={from}
           height={Math.max(2, to - from)}
         >

@@ -49,9 +49,13 @@ export function FirstFailing() {
       )}
       <div class="sides">
         <Sides />
-        {message >= 0 && <Facts message={message} />}
+        {message >= 0 && (
+          <div class="of-message">
+            <Facts message={message} />
+            <BeforeAndAfter message={message} />
+          </div>
+        )}
       </div>
-      {message >= 0 && <BeforeAndAfter message={message} />}
     </section>
   );
 }

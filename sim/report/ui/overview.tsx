@@ -6,8 +6,8 @@ import { visible } from './filters.ts';
 import { msText, ROWS, run } from './run.ts';
 import { row, scrubTo } from './view.ts';
 
-const RUN_PX = 44;
-const CHART_PX = 34;
+const RUN_PX = 40;
+const CHART_PX = 28;
 /** The scrubber's places: finer than any screen. */
 const PLACES = 1_000_000;
 const dark = matchMedia('(prefers-color-scheme: dark)');

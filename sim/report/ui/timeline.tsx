@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { axis, isProportional, LANE_PX, ROW_PX } from './axis.ts';
+import { axis, isNarrow, isProportional, lanePx, ROW_PX } from './axis.ts';
 import { Chart } from './chart.tsx';
 import { visible } from './filters.ts';
 import { faultOf, kindOf, laneOf, ROWS, run } from './run.ts';
@@ -11,6 +11,8 @@ const TEXT_PX = 760;
 const POOL = 512;
 const SPARE_PX = 8 * ROW_PX;
 const HEAD_PX = 104;
+const NARROW_HEAD_PX = 22;
+const headPx = (): number => (isNarrow.value ? NARROW_HEAD_PX : HEAD_PX);
 
 /** A line of the list: a row, where it stands, and how many more rows there are for which it leaves no room. */
 interface Line {
@@ -59,23 +61,27 @@ export function Timeline() {
     const { current } = box;
     if (current === null) return;
     const wantedPx = yOf(row.value);
-    const isSeen = wantedPx >= current.scrollTop && wantedPx + ROW_PX <= current.scrollTop + height.value - HEAD_PX;
+    const isSeen = wantedPx >= current.scrollTop && wantedPx + ROW_PX <= current.scrollTop + height.value - headPx();
     if (!isSeen) current.scrollTop = Math.max(0, wantedPx - height.value / 2);
   }, [shown.value, axis.value]);
   const { rows, lines } = linesBetween(top.value - SPARE_PX, top.value + height.value + SPARE_PX);
   const lanes = run.lanes.length + (message.value === null ? 0 : 1);
-  const chartPx = lanes * LANE_PX + LANE_PX;
+  const chartPx = (lanes + 1) * lanePx.value;
   const isShown = lines.some((line) => line.row === row.value);
   return (
     <div class="timeline" ref={box} onScroll={(event) => (top.value = event.currentTarget.scrollTop)}>
-      <div class="lanes" style={{ height: `${HEAD_PX}px`, minWidth: `${chartPx + TEXT_PX}px` }} aria-hidden="true">
+      <div class="lanes" style={{ height: `${headPx()}px`, minWidth: `${chartPx + TEXT_PX}px` }} aria-hidden="true">
         {run.lanes.map((lane, i) => (
-          <span key={lane} class={lane.startsWith('node') ? 'node' : ''} style={{ left: `${i * LANE_PX + LANE_PX}px` }}>
+          <span
+            key={lane}
+            class={lane.startsWith('node') ? 'node' : ''}
+            style={{ left: `${(i + 1) * lanePx.value}px` }}
+          >
             {lane}
           </span>
         ))}
         {message.value !== null && (
-          <span class="message" style={{ left: `${run.lanes.length * LANE_PX + LANE_PX}px` }}>
+          <span class="message" style={{ left: `${(run.lanes.length + 1) * lanePx.value}px` }}>
             ..{run.messages[message.value]?.id.slice(-6)}
           </span>
         )}
