@@ -38,7 +38,7 @@ export function CallAtHand() {
       <h2 id="call">
         Call {number}: {call.verb}
       </h2>
-      <p class="way">
+      <p class="call-rows">
         {rows.map((at) => (
           <button type="button" key={at} onClick={() => goTo(at)} aria-current={at === row.value ? 'step' : undefined}>
             {kindOf(at)} {laneOf(at)} {run.rows.step[at]}
