@@ -38,9 +38,10 @@ export function App() {
   );
 }
 
-/** A field that keys are for: a box to tick takes none but the space. */
+/** A field that keys are for: the box to tick and the scrubber leave them to the page. */
 const takesKeys = (target: EventTarget | null): boolean =>
-  target instanceof HTMLSelectElement || (target instanceof HTMLInputElement && target.type !== 'checkbox');
+  target instanceof HTMLSelectElement ||
+  (target instanceof HTMLInputElement && !['checkbox', 'range'].includes(target.type));
 
 const failing = (): void => {
   if (run.failingRow >= 0) goTo(run.failingRow);

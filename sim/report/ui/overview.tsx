@@ -1,6 +1,6 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { isProportional, rowAtShare, shareOf } from './axis.ts';
+import { isProportional, LENGTH_MS, rowAtShare, shareOf } from './axis.ts';
 import { activity, faultMarks, hits, SERIES, type Series } from './bins.ts';
 import { visible } from './filters.ts';
 import { msText, ROWS, run } from './run.ts';
@@ -8,8 +8,6 @@ import { row, scrubTo } from './view.ts';
 
 const RUN_PX = 40;
 const CHART_PX = 28;
-/** The scrubber's places: finer than any screen. */
-const PLACES = 1_000_000;
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
 type Draw = (to: CanvasRenderingContext2D, width: number, colour: (name: string) => string) => void;
@@ -97,6 +95,8 @@ const DRAWN = SERIES.map((series) => ({ ...series, draw: drawSeries(series) }));
 /** The whole run at a glance, charts along it, and a handle to go anywhere in it. */
 export function Overview() {
   const share = useComputed(() => shareOf(row.value));
+  // A place for each row, or for each ms.
+  const places = isProportional.value ? Math.ceil(LENGTH_MS) : Math.max(1, ROWS - 1);
   const at = `step ${run.rows.step[row.value]?.toLocaleString('en')}, ${msText(run.rows.atMs[row.value] ?? 0)}`;
   return (
     <section class="overview" aria-label="The whole run">
@@ -105,12 +105,11 @@ export function Overview() {
           class="scrubber"
           type="range"
           min={0}
-          max={PLACES}
-          step={Math.max(1, Math.floor(PLACES / Math.max(1, ROWS - 1)))}
-          value={Math.round(share.value * PLACES)}
+          max={places}
+          value={Math.round(share.value * places)}
           aria-label="Place in the run"
           aria-valuetext={at}
-          onInput={(event) => scrubTo(rowAtShare(Number(event.currentTarget.value) / PLACES))}
+          onInput={(event) => scrubTo(rowAtShare(Number(event.currentTarget.value) / places))}
         />
         <div class="here" style={{ left: `${share.value * 100}%` }} />
         <div class="strip">
