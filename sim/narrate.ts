@@ -27,6 +27,10 @@ export interface Happening {
   readonly text: string;
   /** How long a fault lasts. */
   readonly lastsMs?: number;
+  /** The fault that it is, or that hits it. */
+  readonly fault?: string;
+  /** What a reply or an answer says. */
+  readonly outcome?: string;
 }
 
 /** Puts what happens into words. */
@@ -48,20 +52,24 @@ export abstract class Narrator implements RunObserver {
     msgIds: readonly string[] = [],
     call = 0,
     copy = 0,
+    more: Pick<Happening, 'fault' | 'outcome'> = {},
   ): void {
     const { steps, nowMs } = this.loop;
-    this.tell({ step: steps, atMs: nowMs, kind, lane, call, copy, msgIds, text });
+    this.tell({ step: steps, atMs: nowMs, kind, lane, call, copy, msgIds, text, ...more });
   }
 
   called(call: Call): void {
     const none = call.copies.length === 0 ? ', which is dropped' : call.copies.length > 1 ? ', which comes twice' : '';
-    this.say('call', call.by.name, `${asked(call.ask)} to node ${call.node}${none}`, idsIn(call.ask), call.id);
+    const hit = call.copies.length === 0 ? { fault: 'drop' } : call.copies.length > 1 ? { fault: 'duplicate' } : {};
+    const text = `${asked(call.ask)} to node ${call.node}${none}`;
+    this.say('call', call.by.name, text, idsIn(call.ask), call.id, 0, hit);
   }
 
   arrived(node: number, { call, copy }: Exchange, refused: string | null): void {
     const why = refused === null ? '' : `: no, ${call.capability.name} is ${refused}`;
     this.say('arrival', `node ${node}`, `${asked(call.ask)} of ${call.by.name}${why}`, idsIn(call.ask), call.id, copy);
-    if (call.ask.verb === 'revoke' && refused === null) this.say('fault', `node ${node}`, `revokes ${call.ask.nonce}`);
+    if (call.ask.verb === 'revoke' && refused === null)
+      this.say('fault', `node ${node}`, `revokes ${call.ask.nonce}`, [], 0, 0, { fault: 'revoke' });
   }
 
   fact(node: number, { shard }: { readonly shard: number }, fact: Fact): void {
@@ -89,15 +97,18 @@ export abstract class Narrator implements RunObserver {
 
   replied(node: number, { call, copy }: Exchange, reply: Reply): void {
     this.copies.set(reply, copy);
-    const lost = call.copies[copy]?.end === 'lost' ? ', and the answer is lost' : '';
+    const end = call.copies[copy]?.end;
+    const lost = end === 'lost' ? ', and the answer is lost' : '';
+    const hit = end === 'lost' ? { fault: 'lost_reply' } : end === 'gone' ? { fault: 'gone' } : {};
     const text = `${call.ask.verb} of ${call.by.name}: ${replyText(reply)}${lost}`;
-    this.say('reply', `node ${node}`, text, replyIds(reply), call.id, copy);
+    this.say('reply', `node ${node}`, text, replyIds(reply), call.id, copy, { outcome: reply.outcome, ...hit });
   }
 
   answered(call: Call, reply: Reply | null): void {
     const text = reply === null ? `${call.ask.verb}: no answer` : `${call.ask.verb}: ${replyText(reply)}`;
     const copy = reply === null ? -1 : (this.copies.get(reply) ?? -1);
-    this.say('answer', call.by.name, text, reply === null ? [] : replyIds(reply), call.id, copy);
+    const outcome = reply === null ? 'no answer' : reply.outcome;
+    this.say('answer', call.by.name, text, reply === null ? [] : replyIds(reply), call.id, copy, { outcome });
   }
 
   streamed(call: Call, deliveries: readonly Delivery[]): void {
@@ -109,7 +120,8 @@ export abstract class Narrator implements RunObserver {
   fault(fault: Fault): void {
     const { steps, nowMs } = this.loop;
     const where = { step: steps, atMs: nowMs, kind: 'fault', lane: `node ${fault.node}` } as const;
-    this.tell({ ...where, call: 0, copy: 0, msgIds: [], text: faultText(fault), lastsMs: lastsMs(fault) });
+    const text = faultText(fault);
+    this.tell({ ...where, call: 0, copy: 0, msgIds: [], text, lastsMs: lastsMs(fault), fault: fault.kind });
   }
 
   crashed(node: number): void {

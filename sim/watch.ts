@@ -7,6 +7,7 @@ import type { ShardState } from '../src/core/state.ts';
 import type { ProcessFact } from '../src/ports/process-facts.ts';
 import type { AckItem, Delivery } from '../src/service/messages.ts';
 import { type Call, copyId, type Exchange, type Reply } from './call.ts';
+import type { Breach } from './checkers/breach.ts';
 import type { HistoryChecker } from './checkers/history.ts';
 import type { NodeChecker } from './checkers/node.ts';
 import { type Tally, WORLD_ROW } from './checkers/tally.ts';
@@ -31,6 +32,10 @@ export interface ObservedWorld {
   readonly setup: Setup;
   readonly loop: Loop;
   readonly nodes: readonly { readonly clock: NodeClock }[];
+  /** The checkers, by node: what each process must be. */
+  readonly watch: { readonly nodes: readonly NodeChecker[] };
+  /** What ended the run, where that was a broken rule. */
+  readonly breach: Breach | null;
 }
 
 /**

@@ -71,6 +71,7 @@ export class World {
   readonly tapes: Tape[] = [];
   /** Root keys that are in use, the newest last. */
   keys: readonly number[] = [1];
+  breach: Breach | null = null;
   private eventsAtOnce = 0;
   private readonly withoutEnd: boolean;
 
@@ -181,6 +182,7 @@ export class World {
       return { kind: 'held' };
     } catch (error) {
       if (error instanceof Breach) {
+        this.breach = error;
         return { kind: 'safety', rule: error.rule, detail: error.message, msgId: error.msgId };
       }
       if (error instanceof ScheduleError) throw error;

@@ -207,20 +207,25 @@ export function compare(ask: Ask, reply: Reply, expected: Expected): void {
       expected.rule,
       `${ask.verb} is answered ${outcome}, and must be ${expected.outcomes.join(' or ')}`,
       msgIdOf(ask, expected),
+      [{ name: `answer to ${ask.verb}`, process: outcome, specification: expected.outcomes.join(' or ') }],
     );
   }
-  const wrong = (what: string): never => {
-    throw new Breach(expected.rule, `${ask.verb} is answered with another ${what}`, msgIdOf(ask, expected));
+  const wrong = (what: string, is: unknown, must: unknown): never => {
+    throw new Breach(expected.rule, `${ask.verb} is answered with another ${what}`, msgIdOf(ask, expected), [
+      { name: `${what}, answered to ${ask.verb}`, process: String(is ?? 'none'), specification: String(must) },
+    ]);
   };
-  if (expected.msgId !== undefined && reply.msgId !== expected.msgId) wrong('msg_id');
+  const count = reply.moved ?? reply.purged;
+  if (expected.msgId !== undefined && reply.msgId !== expected.msgId) wrong('msg_id', reply.msgId, expected.msgId);
   if (outcome !== 'ok') return;
-  if (expected.state !== undefined && reply.state !== expected.state) wrong('state');
-  if (expected.count !== undefined && (reply.moved ?? reply.purged) !== expected.count) wrong('count');
+  if (expected.state !== undefined && reply.state !== expected.state) wrong('state', reply.state, expected.state);
+  if (expected.count !== undefined && count !== expected.count) wrong('count', count, expected.count);
   const unlike = expected.seen?.(reply) ?? null;
   if (unlike !== null) throw new Breach(expected.rule, `${ask.verb}: ${unlike}`, msgIdOf(ask, expected));
   if (expected.ackOutcomes === undefined) return;
   for (const [i, outcomes] of expected.ackOutcomes.entries()) {
-    if (!outcomes.includes(reply.ackOutcomes?.[i] as Outcome)) wrong('outcome of an ack');
+    const outcome = reply.ackOutcomes?.[i];
+    if (!outcomes.includes(outcome as Outcome)) wrong('outcome of an ack', outcome, outcomes.join(' or '));
   }
 }
 

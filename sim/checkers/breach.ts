@@ -29,15 +29,25 @@ export const RULES = {
 export type RuleName = InvariantName | keyof typeof RULES;
 export const RULE_NAMES = [...INVARIANTS, ...Object.keys(RULES)] as RuleName[];
 
+/** What the process has or says of one thing, and what it must by the specification. */
+export interface Side {
+  readonly name: string;
+  readonly process: string;
+  readonly specification: string;
+}
+
 /** A rule was broken: the run ends and names it. */
 export class Breach extends Error {
   readonly rule: RuleName;
   /** The message it is about, where it is about one. */
   readonly msgId: string | null;
+  /** In what the two differ, where that is not in the message itself. */
+  readonly sides: readonly Side[];
 
-  constructor(rule: RuleName, detail: string, msgId: string | null = null) {
+  constructor(rule: RuleName, detail: string, msgId: string | null = null, sides: readonly Side[] = []) {
     super(`${rule}: ${detail}`);
     this.rule = rule;
     this.msgId = msgId;
+    this.sides = sides;
   }
 }

@@ -8,7 +8,7 @@ import type { ShardState } from '../../src/core/state.ts';
 import { UNBOUNDED } from '../../src/service/memory-budget.ts';
 import type { SendRequest } from '../../src/service/messages.ts';
 import { shardOfTopic } from '../../src/service/sharding.ts';
-import { Breach, type RuleName } from './breach.ts';
+import { Breach, type RuleName, type Side } from './breach.ts';
 import { Held } from './held.ts';
 import { TopicLine, type Tracked } from './line.ts';
 import { difference, misrecovered } from './recovery.ts';
@@ -308,7 +308,9 @@ export class LifecycleChecker {
     const { depth, leases, idemLine, dead } = shard;
     const pending = this.pendingIn[message.shard]!;
     if (depth !== pending)
-      this.broken('PrefixProp', `the process counts ${depth} pending, and has ${pending}`, message);
+      this.broken('PrefixProp', `the process counts ${depth} pending, and has ${pending}`, message, undefined, [
+        { name: 'pending messages of the shard', process: String(depth), specification: String(pending) },
+      ]);
     const { inflight } = this;
     const bounds = { depth, leased: leases.size, inflight, windows: idemLine.size, dead: dead.size };
     if (!invariants.CapacityInv(bounds, this.boundsOf(fact)))
@@ -482,9 +484,16 @@ export class LifecycleChecker {
   }
 
   /** @throws Breach */
-  broken(rule: RuleName, why: string, { msgId, live, changedBy }: Tracked, fact?: MessageFact): never {
+  broken(
+    rule: RuleName,
+    why: string,
+    { msgId, live, changedBy }: Tracked,
+    fact?: MessageFact,
+    sides: readonly Side[] = [],
+  ): never {
     const is = `${live.state}, attempt ${live.attempt}, epoch ${live.epoch}`;
     const held = changedBy > this.durable ? ', not durable' : '';
-    throw new Breach(rule, `${msgId}${fact === undefined ? '' : ` ${fact.name}`}: ${why}; it is ${is}${held}`, msgId);
+    const what = `${msgId}${fact === undefined ? '' : ` ${fact.name}`}`;
+    throw new Breach(rule, `${what}: ${why}; it is ${is}${held}`, msgId, sides);
   }
 }

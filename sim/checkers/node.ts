@@ -259,6 +259,13 @@ export class NodeChecker {
         'ReplyDurableInv',
         `${ask.verb} is answered ${missing === 1 ? 'a fact before it is' : `${missing} facts before they are`} durable`,
         msgIdOf(reply),
+        [
+          {
+            name: 'facts under the answer, and how many of them are durable',
+            process: String(due.facts),
+            specification: String(this.lifecycle.durable),
+          },
+        ],
       );
     }
     if (ask.verb === 'batch') {

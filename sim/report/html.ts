@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReportData } from './model.ts';
@@ -7,8 +8,11 @@ const BUILT = ['./report', '../dist/report', '../../dist/report', '../../../dist
   (path) => new URL(path, import.meta.url).pathname,
 );
 
-/** Nothing is fetched, by the page or by anything in it. */
-const POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'";
+const sourceOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** Nothing is fetched, by the page or by anything in it, and nothing runs in it but this script. */
+const policyOf = (script: string, style: string): string =>
+  `default-src 'none'; script-src ${sourceOf(script)}; style-src ${sourceOf(style)}; base-uri 'none'; form-action 'none'`;
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
@@ -28,12 +32,12 @@ export function formatHtml(data: ReportData): string {
     '<head>',
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`,
+    `<meta http-equiv="Content-Security-Policy" content="${policyOf(script, style)}">`,
     `<title>${escaped(`${data.title}: ${data.verdict.badge}`)}</title>`,
     `<style>${style}</style>`,
     '</head>',
     '<body>',
-    `<noscript><p>${escaped(data.verdict.line)}</p><p>${escaped(data.repeat)}</p></noscript>`,
+    `<noscript><p>${escaped(data.verdict.line)}</p><p>exit code ${data.verdict.exit}</p><p>${escaped(data.repeat)}</p></noscript>`,
     '<div id="app"></div>',
     `<script type="application/json" id="run">${json}</script>`,
     `<script>${script}</script>`,

@@ -1,4 +1,5 @@
 /** What a report file holds: one run, in columns, as the page in it reads it. Types only: both sides share them. */
+import type { Side } from '../checkers/breach.ts';
 import type { Conclusion } from '../conclusion.ts';
 
 /**
@@ -27,6 +28,24 @@ export interface ReportMessage {
   readonly idemKey: string;
 }
 
+/** A call: what it asks, as JSON. */
+export interface ReportCall {
+  readonly verb: string;
+  readonly topic: string;
+  readonly request: string;
+}
+
+/** One thing as the process has it, and as it must be by the specification: the facts alone, worked out apart from the process. */
+export interface ComparedCell extends Side {
+  readonly differs: boolean;
+}
+
+/** Where a rule was broken: process and specification, cell by cell. */
+export interface Comparison {
+  readonly lane: string;
+  readonly cells: readonly ComparedCell[];
+}
+
 /** Everything that happened, one entry a row. */
 export interface ReportRows {
   readonly step: number[];
@@ -42,6 +61,12 @@ export interface ReportRows {
   readonly text: string[];
   /** How long a fault lasts, by row. */
   readonly lastsMs: Record<number, number>;
+  /** Of a fact the row at which it became durable; one that is not here never did. */
+  readonly durable: Record<number, number>;
+  /** Number in `faults`: the fault that the row is, or that hits it. */
+  readonly fault: Record<number, number>;
+  /** Number in `outcomes`, of replies and answers. */
+  readonly outcome: Record<number, number>;
   /** Messages that a row changed, by their numbers, as they are after it: the one of a fact, any number by a restart. */
   readonly changes: Record<number, readonly Numbered[]>;
 }
@@ -60,7 +85,7 @@ export interface ReportData {
   readonly version: string;
   /** The command that makes this run again. */
   readonly repeat: string;
-  readonly verdict: Pick<Conclusion, 'kind' | 'expected' | 'rule' | 'detail' | 'msgId' | 'line' | 'badge'>;
+  readonly verdict: Pick<Conclusion, 'kind' | 'expected' | 'rule' | 'detail' | 'msgId' | 'line' | 'badge' | 'exit'>;
   readonly steps: number;
   readonly simulatedMs: number;
   readonly hash: string;
@@ -76,8 +101,17 @@ export interface ReportData {
   /** Rows that were left out at the beginning, because there were too many, and what messages were after them. */
   readonly leftOut: number;
   readonly before: readonly Numbered[];
+  /** How many more messages there were then, of which no row tells. */
+  readonly beforeUntold: { readonly pending: number; readonly leased: number };
   /** The row where it went wrong; -1 when it did not. */
   readonly failingRow: number;
+  readonly comparison: Comparison | null;
+  readonly faults: readonly string[];
+  readonly outcomes: readonly string[];
+  /** By their numbers. */
+  readonly calls: Readonly<Record<number, ReportCall>>;
+  /** What each copy of a call was answered, as JSON, by `call copy`. */
+  readonly answers: Readonly<Record<string, string>>;
   readonly kinds: readonly string[];
   readonly lanes: readonly string[];
   readonly messages: readonly ReportMessage[];

@@ -1,6 +1,8 @@
 import { rowsOf } from '../../spec/table.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import type { ShardState } from '../../src/core/state.ts';
+import { visible } from '../../src/platform/visible.ts';
+import type { Call, Exchange, Reply } from '../call.ts';
 import { ASKED, INVARIANT_TEXT } from '../checkers/asked.ts';
 import { RULES } from '../checkers/breach.ts';
 import { ACTIONS } from '../checkers/tally.ts';
@@ -10,7 +12,10 @@ import { FAULT_KINDS } from '../faults/index.ts';
 import { HAPPENINGS, type Happening, Narrator } from '../narrate.ts';
 import type { ObservedWorld } from '../watch.ts';
 import type { RunResult } from '../world.ts';
-import type { Arrow, ReportData, ReportMessage, ReportRows, Seen } from './model.ts';
+import { answerOf, requestOf } from './calls.ts';
+import { comparisonOf } from './comparison.ts';
+import { Durability } from './durability.ts';
+import type { Arrow, Comparison, ReportCall, ReportData, ReportMessage, ReportRows, Seen } from './model.ts';
 import { type Change, SeenTable } from './seen.ts';
 
 /** More rows than this make a file that is slow to open; the last ones are the ones that matter. */
@@ -20,6 +25,8 @@ export type About = Pick<ReportData, 'title' | 'description' | 'seed' | 'version
 
 interface Row extends Happening {
   readonly changes: readonly Change[];
+  /** Row at which it became durable, counted from the first of the run. */
+  durableAt?: number;
 }
 const NONE: readonly Change[] = [];
 
@@ -32,6 +39,11 @@ export class Recording extends Narrator {
   /** What the row at hand changes. */
   private pending = NONE;
   private readonly keys = new Map<string, ReportMessage>();
+  private readonly durability = new Durability();
+  private readonly calls = new Map<number, ReportCall>();
+  private readonly answers = new Map<string, string>();
+  /** The shards of the processes that run, by node and number. */
+  private readonly shards = new Map<number, ShardState[]>();
   private readonly table = new SeenTable((node) => this.aheadMs(node));
   private world!: ObservedWorld;
   private readonly rowsMax: number;
@@ -62,20 +74,46 @@ export class Recording extends Narrator {
       const { msgId, topic, idemKey } = fact;
       this.keys.set(msgId, { id: msgId, topic, idemKey });
     }
+    this.durability.decided(node, shard.shard, fact, this.leftOut + this.rows.length);
     this.with(this.table.fact(node, shard, fact), () => super.fact(node, shard, fact));
+  }
+
+  override called(call: Call): void {
+    this.calls.set(call.id, requestOf(call));
+    super.called(call);
+  }
+
+  override replied(node: number, exchange: Exchange, reply: Reply): void {
+    this.answers.set(`${exchange.call.id} ${exchange.copy}`, answerOf(reply));
+    super.replied(node, exchange, reply);
+  }
+
+  override crashed(node: number): void {
+    this.shards.delete(node);
+    super.crashed(node);
   }
 
   override synced(node: number, shard: number, facts: readonly Fact[]): void {
     this.table.synced(node, shard, facts);
+    const at = this.leftOut + this.rows.length;
+    for (const decided of this.durability.synced(node, shard, facts)) {
+      const row = this.rows[decided - this.leftOut];
+      if (row !== undefined) row.durableAt = at;
+    }
     super.synced(node, shard, facts);
   }
 
   override started(node: number, shards: readonly ShardState[], first: boolean): void {
+    this.durability.undone(node);
+    this.shards.set(node, [...shards]);
     const changes = shards.flatMap((shard) => this.table.taken(node, shard, false));
     this.with(changes, () => super.started(node, shards, first));
   }
 
   override revived(node: number, shard: ShardState): void {
+    this.durability.undone(node, shard.shard);
+    const own = this.shards.get(node);
+    if (own !== undefined) own[shard.shard] = shard;
     this.with(this.table.taken(node, shard), () => super.revived(node, shard));
   }
 
@@ -91,6 +129,19 @@ export class Recording extends Narrator {
     for (const { changes } of this.rows.splice(0, count))
       for (const { msgId, seen } of changes) this.before.set(msgId, seen);
     this.leftOut += count;
+    const kept = new Set(this.rows.map(({ call }) => call));
+    for (const call of this.calls.keys()) if (!kept.has(call)) this.calls.delete(call);
+    for (const answer of this.answers.keys()) if (!kept.has(Number.parseInt(answer, 10))) this.answers.delete(answer);
+  }
+
+  /** Process and specification, as the run left them. */
+  private compared({ verdict }: RunResult): Comparison | null {
+    if (verdict.kind !== 'safety' && verdict.kind !== 'liveness') return null;
+    const nodes = this.world.watch.nodes.map(({ lifecycle: { messages } }, node) => ({
+      ...{ lane: `node ${node}`, aheadMs: this.aheadMs(node), messages, shards: this.shards.get(node) ?? [] },
+      nowMs: this.world.loop.nowMs + this.aheadMs(node),
+    }));
+    return comparisonOf(this.world.breach, verdict.msgId, nodes);
   }
 
   /** The report of the run, which is over. */
@@ -110,16 +161,26 @@ export class Recording extends Narrator {
       }
       return number;
     };
-    const rows = columnsOf(kept, lanes, numberOf);
-    const { kind, expected, rule, detail, msgId, line, badge, goals } = conclusion;
+    const faults = [...new Set(kept.flatMap(({ fault }) => fault ?? []))].sort();
+    const outcomes = [...new Set(kept.flatMap(({ outcome }) => outcome ?? []))].sort();
+    const rows = columnsOf(kept, { lanes, faults, outcomes, leftOut }, numberOf);
+    const { kind, expected, rule, detail, msgId, line, badge, exit, goals } = conclusion;
+    const untold = [...this.before].filter(([id]) => !numbers.has(id)).map(([, { state }]) => state);
     return {
       ...about,
-      verdict: { kind, expected, rule, detail, msgId, line, badge },
+      ...{ title: visible(about.title), description: visible(about.description) },
+      verdict: { kind, expected, rule, detail, msgId, line, badge, exit },
       goals,
       ...{ steps, simulatedMs, hash, tally, injected, history: { ...history } },
       coverage: coverageOf(run.matrix),
       leftOut,
       before: [...this.before].filter(([id]) => numbers.has(id)).map(([id, seen]) => [numberOf(id), seen] as const),
+      beforeUntold: {
+        pending: untold.filter((state) => state === 'queued' || state === 'redelivered' || state === 'leased').length,
+        leased: untold.filter((state) => state === 'leased').length,
+      },
+      comparison: this.compared(run),
+      ...{ faults, outcomes, calls: Object.fromEntries(this.calls), answers: Object.fromEntries(this.answers) },
       failingRow: verdict.kind === 'held' ? -1 : kept.length - 1,
       kinds: HAPPENINGS,
       lanes,
@@ -152,11 +213,23 @@ function lanesOf(rows: readonly Row[]): string[] {
   });
 }
 
-function columnsOf(rows: readonly Row[], lanes: readonly string[], numberOf: (id: string) => number): ReportRows {
+interface Names {
+  readonly lanes: readonly string[];
+  readonly faults: readonly string[];
+  readonly outcomes: readonly string[];
+  readonly leftOut: number;
+}
+
+function columnsOf(
+  rows: readonly Row[],
+  { lanes, faults, outcomes, leftOut }: Names,
+  numberOf: (id: string) => number,
+): ReportRows {
   const laneNumbers = new Map(lanes.map((lane, i) => [lane, i]));
   const kindNumbers = new Map(HAPPENINGS.map((kind, i) => [kind, i]));
   const columns: ReportRows = {
     ...{ step: [], atMs: [], kind: [], lane: [], call: [], copy: [], messages: [], text: [], lastsMs: {}, changes: {} },
+    ...{ durable: {}, fault: {}, outcome: {} },
   };
   for (const [i, row] of rows.entries()) {
     columns.step.push(row.step);
@@ -167,6 +240,9 @@ function columnsOf(rows: readonly Row[], lanes: readonly string[], numberOf: (id
     columns.copy.push(row.copy);
     columns.messages.push(row.msgIds.map(numberOf));
     columns.text.push(row.text);
+    if (row.durableAt !== undefined) columns.durable[i] = row.durableAt - leftOut;
+    if (row.fault !== undefined) columns.fault[i] = faults.indexOf(row.fault);
+    if (row.outcome !== undefined) columns.outcome[i] = outcomes.indexOf(row.outcome);
     if (row.lastsMs !== undefined && row.lastsMs > 0) columns.lastsMs[i] = row.lastsMs;
     if (row.changes.length > 0) columns.changes[i] = row.changes.map(({ msgId, seen }) => [numberOf(msgId), seen]);
   }

@@ -1,16 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../support/process.ts';
+import { FOLDER, launch, openReport, ROOT, stepOf } from './report-page.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
-/** Reports, and pictures of them for people to look at. */
-const FOLDER = join(ROOT, 'node_modules/.cache/report');
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SCHEMES = ['light', 'dark'] as const;
 
 let browser: Browser;
@@ -18,26 +14,8 @@ const failing = join(FOLDER, 'failing.html');
 const long = join(FOLDER, 'long.html');
 const missed = join(FOLDER, 'missed.html');
 
-/** A page of a report; `problems` is what it complained of or fetched. */
-async function open(file: string, hash = '', scheme: (typeof SCHEMES)[number] = 'light') {
-  const context: BrowserContext = await browser.newContext({
-    viewport: { width: 1400, height: 900 },
-    colorScheme: scheme,
-  });
-  const page = await context.newPage();
-  const problems: string[] = [];
-  page.on('console', (message) => problems.push(message.text()));
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('request', (request) => {
-    if (!request.url().startsWith('file:')) problems.push(`fetches ${request.url()}`);
-  });
-  await context.setOffline(true);
-  await page.goto(`file://${file}${hash}`);
-  await page.waitForSelector('.row');
-  return { page, problems };
-}
-
-const stepOf = (page: Page): Promise<string> => page.locator('#step').innerText();
+const open = (file: string, hash = '', scheme: (typeof SCHEMES)[number] = 'light') =>
+  openReport(browser, file, { hash, scheme });
 
 beforeAll(async () => {
   mkdirSync(FOLDER, { recursive: true });
@@ -50,10 +28,7 @@ beforeAll(async () => {
   const schedule = join(FOLDER, 'missed.yaml');
   writeFileSync(schedule, happy.replace(/^goals.*$/m, 'goals: { recoveries: 3 }'));
   expect((await run(['sim', 'run', schedule, '--report', missed])).code).toBe(11);
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [...ARGS, '--disable-component-update', '--disable-sync'],
-  });
+  browser = await launch();
 }, 60_000);
 afterAll(() => browser?.close());
 
@@ -67,7 +42,7 @@ describe('report page', () => {
         const { page, problems } = await open(file, '', scheme);
         await page.screenshot({ path: join(FOLDER, `${name}-${scheme}.png`) });
         await page.locator('summary').click();
-        await page.addScriptTag({ path: AXE });
+        await page.evaluate(AXE);
         const found = await page.evaluate(async () => {
           const { violations } = await (globalThis as unknown as { axe: { run(): Promise<Axe> } }).axe.run();
           return violations.map(({ id, impact, nodes }) => ({
@@ -89,7 +64,7 @@ describe('report page', () => {
     expect(await page.locator('#verdict').innerText()).toContain('RevokedProp');
     expect(await page.locator('#repeat').innerText()).toBe('mailbox sim run negative-deaf-to-revocation --seed 43');
     expect(await page.locator('#failing').innerText()).toMatch(/^First failing step: [\d,]+, at [\d,]+ ms$/);
-    expect(await page.locator('.failing tbody th').allInnerTexts()).toEqual(['before', 'after']);
+    expect(await page.locator('.failing .steps tbody th').allInnerTexts()).toEqual(['before', 'after']);
     const order = await page.evaluate(() =>
       ['#verdict', '#repeat', '#failing', '.timeline'].map(
         (css) => document.querySelector(css)?.getBoundingClientRect().top ?? -1,

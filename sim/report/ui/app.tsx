@@ -1,15 +1,18 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { isProportional } from './axis.ts';
 import { Details } from './details.tsx';
+import { FilterBar } from './filter-bar.tsx';
 import { Header } from './header.tsx';
+import { Overview } from './overview.tsx';
 import { faultRows, ROWS, rowsOfMessage, run } from './run.ts';
 import { Timeline } from './timeline.tsx';
-import { follow, found, goTo, message, row, sought, walk, walkMessage } from './view.ts';
+import { follow, found, goTo, message, page, row, sought, walk, walkMessage } from './view.ts';
 
 export function App() {
   const search = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (event.target instanceof HTMLInputElement || event.metaKey || event.ctrlKey || event.altKey) return;
+      if (takesKeys(event.target) || event.metaKey || event.ctrlKey || event.altKey) return;
       const act = KEYS[event.key];
       if (event.key === '/') search.current?.focus();
       else if (act === undefined) return;
@@ -24,7 +27,9 @@ export function App() {
       <Header />
       <main>
         <div class="left">
+          <Overview />
           <Controls search={search} />
+          <FilterBar />
           <Timeline />
         </div>
         <Details />
@@ -32,6 +37,11 @@ export function App() {
     </>
   );
 }
+
+/** A field that keys are for: the box to tick and the scrubber leave them to the page. */
+const takesKeys = (target: EventTarget | null): boolean =>
+  target instanceof HTMLSelectElement ||
+  (target instanceof HTMLInputElement && !['checkbox', 'range'].includes(target.type));
 
 const failing = (): void => {
   if (run.failingRow >= 0) goTo(run.failingRow);
@@ -48,13 +58,16 @@ const KEYS: Readonly<Record<string, () => void>> = {
   ArrowLeft: () => walk(-1),
   ArrowUp: () => walk(-1),
   k: () => walk(-1),
-  PageDown: () => goTo(row.value + 20),
-  PageUp: () => goTo(row.value - 20),
+  PageDown: () => page(20),
+  PageUp: () => page(-20),
   Home: () => goTo(0),
   End: () => goTo(ROWS - 1),
   f: failing,
   n: () => walkMessage(1),
   p: () => walkMessage(-1),
+  t: () => {
+    isProportional.value = !isProportional.value;
+  },
   e: () => nextFault(1),
   E: () => nextFault(-1),
 };

@@ -1,13 +1,19 @@
+import { useEffect } from 'preact/hooks';
+import { CallAtHand } from './call.tsx';
 import { Diagram } from './diagram.tsx';
-import { askedIn, changesOf, kindOf, laneOf, msText, rowsOfMessage, run, seenAt } from './run.ts';
-import { follow, goTo, link, message, row, step } from './view.ts';
+import { Messages } from './messages.tsx';
+import { Ruled } from './rule.tsx';
+import { askedIn, changesOf, durabilityOf, kindOf, laneOf, msText, rowsOfMessage, run, seenAt } from './run.ts';
+import { follow, goTo, link, message, rule as pointed, row, step } from './view.ts';
 
 /** The step at hand: what happens in it, what is asked, and the message that is followed. */
 export function Details() {
   return (
     <aside aria-label="The step at hand">
       <Step />
+      <CallAtHand />
       <Message />
+      <Messages />
       <Rules />
     </aside>
   );
@@ -26,7 +32,7 @@ function Step() {
         {numbers.map((number) => (
           <li key={number} class={number === run.failingRow ? 'failed' : ''}>
             <span class="lane">{laneOf(number)}</span> <span class={`kind ${kindOf(number)}`}>{kindOf(number)}</span>{' '}
-            {run.rows.text[number]}{' '}
+            {run.rows.text[number]} <Durable row={number} />
             {(run.rows.messages[number] ?? []).map((own) => (
               <button type="button" class="id" key={own} onClick={() => follow(own)} title={run.messages[own]?.id}>
                 ..{run.messages[own]?.id.slice(-6)}
@@ -38,6 +44,21 @@ function Step() {
     </section>
   );
 }
+
+/** Whether a fact is on the disk at the step at hand, and when it came there. */
+function Durable({ row: of }: { row: number }) {
+  const is = durabilityOf(of, step.value.last);
+  if (is === null) return null;
+  const at = run.rows.durable[of];
+  return (
+    <span class={is === 'durable' ? 'durable' : 'undurable'}>
+      {is}
+      {at === undefined ? '' : `, step ${run.rows.step[at]}`}{' '}
+    </span>
+  );
+}
+
+const LIFE_MAX = 200;
 
 function Message() {
   const number = message.value;
@@ -51,7 +72,8 @@ function Message() {
   }
   const { id, topic, idemKey } = run.messages[number] as (typeof run.messages)[number];
   const seen = seenAt(number, row.value);
-  const changes = changesOf[number] ?? [];
+  const whole = changesOf[number] ?? [];
+  const changes = whole.slice(-LIFE_MAX);
   return (
     <section aria-labelledby="message">
       <h2 id="message">
@@ -66,7 +88,10 @@ function Message() {
       <Diagram message={number} row={row.value} />
       <div class="life">
         <table>
-          <caption>Its life: {rowsOfMessage[number]?.length} rows concern it</caption>
+          <caption>
+            Its life: {rowsOfMessage[number]?.length} rows concern it
+            {whole.length > LIFE_MAX ? `, the last ${LIFE_MAX} of ${whole.length} changes` : ''}
+          </caption>
           <thead>
             <tr>
               <th scope="col">step</th>
@@ -74,6 +99,7 @@ function Message() {
               <th scope="col">becomes</th>
               <th scope="col">attempt</th>
               <th scope="col">epoch</th>
+              <th scope="col">durable</th>
             </tr>
           </thead>
           <tbody>
@@ -92,6 +118,7 @@ function Message() {
                   </td>
                   <td>{then.attempt}</td>
                   <td>{then.epoch}</td>
+                  <td>{at >= 0 && <Durable row={at} />}</td>
                 </tr>
               );
             })}
@@ -107,8 +134,17 @@ function Rules() {
   const { first, last } = step.value;
   const asked = new Set<string>();
   for (let number = first; number <= last; number++) for (const rule of askedIn(number)) asked.add(rule);
-  const failed = run.failingRow >= first && run.failingRow <= last ? run.verdict.rule : null;
-  const status = (rule: string): string => (rule === failed ? 'broken' : asked.has(rule) ? 'asked, holds' : 'holds');
+  const isFailing = run.failingRow >= first && run.failingRow <= last;
+  const failed = isFailing ? run.verdict.rule : null;
+  // The run ends with the first broken rule: what would have been asked after it in the same step was not.
+  const status = (rule: string): string => {
+    if (rule === failed) return 'broken';
+    if (asked.has(rule)) return isFailing ? 'asked, not found broken' : 'asked, holds';
+    return 'not asked';
+  };
+  useEffect(() => {
+    if (pointed.value !== null) document.getElementById(`rule-${pointed.value}`)?.scrollIntoView({ block: 'center' });
+  }, [pointed.value]);
   const names = Object.keys(run.rules).sort(
     (a, b) => Number(b === failed) - Number(a === failed) || Number(asked.has(b)) - Number(asked.has(a)),
   );
@@ -119,13 +155,21 @@ function Rules() {
         {names.map((rule) => (
           <li
             key={rule}
-            class={status(rule).split(',')[0]?.replace('asked', 'asked') + (asked.has(rule) ? ' asked' : '')}
+            id={`rule-${rule}`}
+            class={[
+              rule === failed ? 'broken' : asked.has(rule) ? 'asked' : '',
+              rule === pointed.value ? 'pointed' : '',
+            ]
+              .filter(Boolean)
+              .join(' ')}
           >
             <span class="mark" aria-hidden="true">
               {rule === failed ? '✗' : asked.has(rule) ? '✓' : '·'}
             </span>{' '}
             <strong>{rule}</strong> <span class="status">{status(rule)}</span>{' '}
-            <span class="says">{run.rules[rule]}</span>
+            <span class="says">
+              <Ruled text={run.rules[rule] ?? ''} />
+            </span>
           </li>
         ))}
       </ul>

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
-import type { Seen } from '../model.ts';
-import { changeAt, changesOf, faultRows, kindOf, msText, ROWS, run } from './run.ts';
-import { follow, goTo } from './view.ts';
+import { FirstFailing } from './failing.tsx';
+import { Ruled } from './rule.tsx';
+import { faultRows, run } from './run.ts';
 
 const { verdict } = run;
 const counted = (counts: Readonly<Record<string, number>>): [string, number][] =>
@@ -18,8 +18,11 @@ export function Header() {
       <div class="top">
         <h1>{run.title}</h1>
         <span class={`badge ${verdict.kind}`}>{verdict.badge}</span>
+        <span class="exit" id="exit">
+          exit code {verdict.exit}
+        </span>
         <p class="verdict" id="verdict">
-          {verdict.kind === 'held' ? run.description : verdict.detail}
+          {verdict.kind === 'held' ? run.description : <Ruled text={verdict.detail} />}
         </p>
       </div>
       <p class="repeat">
@@ -121,92 +124,5 @@ function Copy({ text }: { text: string }) {
     <button type="button" onClick={copy} aria-live="polite">
       {said.value}
     </button>
-  );
-}
-
-const FIELDS: readonly (readonly [keyof Seen, string])[] = [
-  ['state', 'state'],
-  ['attempt', 'attempt'],
-  ['epoch', 'epoch'],
-  ['receipt', 'receipt'],
-  ['timerMs', 'deadline or not before'],
-  ['redrives', 'redrives'],
-  ['releases', 'releases'],
-  ['reason', 'dead because'],
-];
-
-const shown = (seen: Seen | null, field: keyof Seen): string => {
-  const value = seen?.[field] ?? null;
-  if (value === null) return seen === null ? 'absent' : '-';
-  return field === 'timerMs' ? msText(value as number) : String(value);
-};
-
-/** What went wrong first: the step, the rule, and the message before it and after it. */
-function FirstFailing() {
-  const row = run.failingRow;
-  const message = run.messages.findIndex(({ id }) => id === verdict.msgId);
-  const at = message < 0 ? -1 : changeAt(message, row);
-  const changes = changesOf[message] ?? [];
-  const isChange = changes[at]?.row === row;
-  const after = changes[at]?.seen ?? null;
-  const before = isChange ? (changes[at - 1]?.seen ?? null) : after;
-  return (
-    <section class="failing" aria-labelledby="failing">
-      <h2 id="failing">
-        First failing step: {run.rows.step[row]?.toLocaleString('en')}, at {msText(run.rows.atMs[row] as number)}
-      </h2>
-      <p>
-        <span class="lane">{run.lanes[run.rows.lane[row] as number]}</span> {kindOf(row)}: {run.rows.text[row]}
-      </p>
-      {verdict.rule !== null && (
-        <p>
-          <strong>{verdict.rule}</strong>: {run.rules[verdict.rule]}
-        </p>
-      )}
-      {message >= 0 && (
-        <table>
-          <caption>{verdict.msgId} as the process has it</caption>
-          <thead>
-            <tr>
-              <td />
-              {FIELDS.map(([field, name]) => (
-                <th scope="col" key={field}>
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {(
-              [
-                ['before', before],
-                ['after', after],
-              ] as const
-            ).map(([when, seen]) => (
-              <tr key={when}>
-                <th scope="row">{when}</th>
-                {FIELDS.map(([field]) => (
-                  <td
-                    key={field}
-                    class={when === 'after' && shown(before, field) !== shown(after, field) ? 'changed' : ''}
-                  >
-                    {shown(seen, field)}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-      <button
-        type="button"
-        onClick={() => {
-          if (message >= 0) follow(message);
-          goTo(Math.min(row, ROWS - 1));
-        }}
-      >
-        go there <kbd>f</kbd>
-      </button>
-    </section>
   );
 }

@@ -48,6 +48,31 @@ export function changeAt(message: number, row: number): number {
 export const seenAt = (message: number, row: number): Seen | null =>
   changesOf[message]?.[changeAt(message, row)]?.seen ?? null;
 
+/** The lane of the client that makes a call, and of the node that gets it; -1 where no row says so. */
+export const laneOfCaller = new Map<number, number>();
+export const laneOfCallee = new Map<number, number>();
+for (let row = 0; row < ROWS; row++) {
+  const [kind, call, lane] = [kindOf(row), rows.call[row] as number, rows.lane[row] as number];
+  if (call === 0) continue;
+  if (kind === 'call' || kind === 'answer') laneOfCaller.set(call, lane);
+  else if (kind === 'arrival' || kind === 'reply') laneOfCallee.set(call, lane);
+}
+
+/** The topic that a row is about, '' for none. */
+export const topicOf = (row: number): string => {
+  const [message] = rows.messages[row] as number[];
+  if (message !== undefined) return run.messages[message]?.topic ?? '';
+  return run.calls[rows.call[row] as number]?.topic ?? '';
+};
+
+/** What is known at a row of whether its fact is durable; null for a row that is no fact. */
+export function durabilityOf(row: number, now: number): 'durable' | 'not durable yet' | 'never durable' | null {
+  if (kindOf(row) !== 'fact') return null;
+  const at = rows.durable[row];
+  if (at === undefined) return 'never durable';
+  return at <= now ? 'durable' : 'not durable yet';
+}
+
 /** A line between two rows: a request or a reply on its way. */
 export interface Edge {
   readonly from: number;
@@ -98,13 +123,19 @@ export const spells: readonly {
   readonly first: number;
   readonly last: number;
   readonly text: string;
+  readonly fault: string;
 }[] = Object.entries(rows.lastsMs).map(([text, lastsMs]) => {
   const first = Number(text);
   const endMs = (rows.atMs[first] as number) + lastsMs;
-  let last = first;
-  while (last + 1 < ROWS && (rows.atMs[last + 1] as number) <= endMs) last++;
-  return { lane: rows.lane[first] as number, first, last, text: rows.text[first] as string };
+  const last = Math.max(first, rowAtTime(endMs));
+  return { lane: rows.lane[first] as number, first, last, text: rows.text[first] as string, fault: faultOf(first) };
 });
+
+/** The fault that a row is, or that hits it, '' for none. */
+export function faultOf(row: number): string {
+  const fault = rows.fault[row];
+  return fault === undefined ? '' : (run.faults[fault] as string);
+}
 
 export const faultRows: readonly number[] = Array.from({ length: ROWS }, (_, row) => row).filter((row) =>
   ['fault', 'crash'].includes(kindOf(row)),
@@ -138,6 +169,17 @@ export function rowOfStep(step: number): number {
     else high = middle;
   }
   return rows.step[low] === step ? low : -1;
+}
+
+/** The last row at or before a time; -1 when there is none. */
+export function rowAtTime(ms: number): number {
+  let [low, high] = [0, ROWS];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rows.atMs[middle] as number) <= ms) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }
 
 export const msText = (ms: number): string => `${ms.toLocaleString('en')} ms`;

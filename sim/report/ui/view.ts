@@ -1,9 +1,12 @@
 import { computed, effect, signal } from '@preact/signals';
+import { indexOf, visible } from './filters.ts';
 import { ROWS, rowOfStep, rowsOfMessage, run, stepAround } from './run.ts';
 
 /** Where the reader is: a row, and the message that is followed. */
 export const row = signal(run.failingRow >= 0 ? run.failingRow : 0);
 export const message = signal<number | null>(null);
+/** The rule whose text is pointed at. */
+export const rule = signal<string | null>(null);
 export const sought = signal('');
 /** Counts up when the timeline is to bring the row into view. */
 export const shown = signal(0);
@@ -18,7 +21,33 @@ export function goTo(target: number): void {
 /** A step on, or back. */
 export function walk(by: 1 | -1): void {
   const { first, last } = step.value;
-  goTo(by > 0 ? last + 1 : stepAround(Math.max(0, first - 1)).first);
+  const rows = visible.value;
+  if (by > 0) {
+    const next = rows[indexOf(last + 1)];
+    if (next !== undefined) goTo(next);
+    return;
+  }
+  const before = rows[indexOf(first) - 1];
+  if (before !== undefined) goTo(rows[indexOf(stepAround(before).first)] as number);
+}
+
+/** So many of the rows that are visible on, or back. */
+export function page(by: number): void {
+  const rows = visible.value;
+  const at = rows[Math.max(0, Math.min(rows.length - 1, indexOf(row.value) + by))];
+  if (at !== undefined) goTo(at);
+}
+
+let wanted: number | null = null;
+/** As often as the page is drawn, and no oftener: for a hand that moves. */
+export function scrubTo(target: number): void {
+  if (wanted === null) {
+    requestAnimationFrame(() => {
+      if (wanted !== null) goTo(wanted);
+      wanted = null;
+    });
+  }
+  wanted = target;
 }
 
 /** The next row of the message that is followed, or the one before. */
@@ -51,6 +80,7 @@ function fromLink(): void {
   const parts = new URLSearchParams(location.hash.slice(1));
   const msg = run.messages.findIndex(({ id }) => id === parts.get('msg'));
   if (msg >= 0) follow(msg);
+  rule.value = parts.get('rule');
   const at = rowOfStep(Number(parts.get('step') ?? Number.NaN));
   if (at >= 0) goTo(at);
 }
@@ -66,4 +96,18 @@ export const link = computed(() => {
   if (id !== undefined) parts.set('msg', id);
   return `#${parts}`;
 });
-effect(() => history.replaceState(null, '', link.value));
+/** Browsers refuse a page that sets its address all the time. */
+const ADDRESS_EVERY_MS = 200;
+let addressedMs = Number.NEGATIVE_INFINITY;
+let later: ReturnType<typeof setTimeout> | undefined;
+effect(() => {
+  const address = link.value;
+  const set = (): void => {
+    addressedMs = performance.now();
+    history.replaceState(null, '', address);
+  };
+  clearTimeout(later);
+  const waitMs = addressedMs + ADDRESS_EVERY_MS - performance.now();
+  if (waitMs <= 0) set();
+  else later = setTimeout(set, waitMs);
+});
