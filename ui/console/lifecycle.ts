@@ -1,5 +1,5 @@
 /** Where the states stand in the picture, and how its arrows run: the machine of `spec`, which a test compares this with. */
-export const WIDTH = 92;
+export const WIDTH = 98;
 export const HEIGHT = 30;
 
 /** Middles of the states. */
@@ -27,16 +27,16 @@ const arrow = (from: string, to: string, events: string, path: string, label: Ar
 });
 
 export const ARROWS: readonly Arrow[] = [
-  arrow('absent', 'queued', 'send', 'M 2 60 L 34 60', [4, 52, 'start']),
-  arrow('queued', 'leased', 'recv', 'M 126 54 L 204 54', [165, 48, 'middle']),
-  arrow('leased', 'queued', 'release', 'M 204 66 L 126 66', [165, 80, 'middle']),
-  arrow('leased', 'acked', 'ack', 'M 296 60 L 384 60', [340, 54, 'middle']),
+  arrow('absent', 'queued', 'send', 'M 1 60 L 31 60', [4, 52, 'start']),
+  arrow('queued', 'leased', 'recv', 'M 129 54 L 201 54', [165, 48, 'middle']),
+  arrow('leased', 'queued', 'release', 'M 201 66 L 129 66', [165, 80, 'middle']),
+  arrow('leased', 'acked', 'ack', 'M 299 60 L 381 60', [340, 54, 'middle']),
   arrow('leased', 'leased', 'extend', 'M 228 45 C 222 18, 278 18, 272 45', [250, 18, 'middle']),
   arrow('leased', 'redelivered', 'nack release expire', 'M 258 75 L 258 145', [264, 134, 'start']),
   arrow('redelivered', 'leased', 'recv', 'M 240 145 L 240 75', [234, 113, 'end']),
   arrow('leased', 'dead_lettered', 'nack release expire', 'M 290 75 L 396 145', [332, 90, 'start']),
-  arrow('redelivered', 'dead_lettered', 'expire', 'M 296 160 L 384 160', [340, 154, 'middle']),
-  arrow('queued', 'dead_lettered', 'expire', 'M 56 75 C 56 222, 300 222, 388 172', [120, 200, 'middle']),
-  arrow('dead_lettered', 'queued', 'reprocess', 'M 400 175 C 330 262, 40 262, 40 75', [190, 252, 'middle']),
+  arrow('redelivered', 'dead_lettered', 'expire', 'M 299 160 L 381 160', [340, 154, 'middle']),
+  arrow('queued', 'dead_lettered', 'expire', 'M 56 75 C 56 222, 300 222, 388 172', [200, 206, 'middle']),
+  arrow('dead_lettered', 'queued', 'reprocess', 'M 400 175 C 330 262, 40 262, 40 75', [232, 236, 'middle']),
   arrow('dead_lettered', 'purged', 'purge', 'M 430 175 L 430 220', [436, 202, 'start']),
 ];

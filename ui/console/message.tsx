@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { FACT_OF } from '../../spec/vocabulary.ts';
 import { bytesOfBase64 } from '../../src/client/bytes.ts';
 import { portableCrypto } from '../../src/client/crypto.ts';
@@ -17,18 +17,29 @@ const EVERY_MS = 2_000;
 export function Message() {
   const msgId = route.value.name;
   const live = useLive(`message ${msgId}`, EVERY_MS, () => asking(['view'], null, (client) => client.message(msgId)));
+  const payload = useLive(`payload of ${msgId}`, 60_000, () =>
+    asking(['view'], null, (client) => client.message(msgId, { include: 'payload' })),
+  );
   return (
     <>
       <Heading>
         Message <Foreign text={msgId} />
       </Heading>
       <Fresh live={live} />
-      {live.value !== null && <Life key={msgId} shown={live.value} />}
+      {live.value !== null && (
+        <Life
+          key={msgId}
+          shown={live.value}
+          payload={payload.value?.message?.payload_b64 ?? null}
+          isAsked={payload.value !== null}
+        />
+      )}
     </>
   );
 }
 
-function Life({ shown }: { shown: Shown }) {
+/** The payload is asked for once: it never changes. */
+function Life({ shown, payload, isAsked }: { shown: Shown; payload: string | null; isAsked: boolean }) {
   const { message, timeline, is_complete } = shown;
   const [chosen, choose] = useState<number | null>(null);
   const last = timeline.at(-1);
@@ -61,7 +72,7 @@ function Life({ shown }: { shown: Shown }) {
           events={timeline.slice(0, at + 1).map(eventOf)}
         />
       </div>
-      {message !== null && <Facts message={message} />}
+      {message !== null && <Facts message={message} payload={payload} isAsked={isAsked} />}
     </>
   );
 }
@@ -116,13 +127,15 @@ function whyOf({ fact, state, reason, attempt, epoch, until }: Fact): string {
   return said.join('; ');
 }
 
-function Facts({ message: m }: { message: MessageView }) {
-  const bytes = m.payload_b64 === undefined ? null : bytesOfBase64(m.payload_b64);
+function Facts({ message: m, payload, isAsked }: { message: MessageView; payload: string | null; isAsked: boolean }) {
+  const bytes = useMemo(() => (payload === null ? null : bytesOfBase64(payload)), [payload]);
   return (
     <div class="split">
       <section aria-labelledby="payload">
         <h2 id="payload">Payload</h2>
-        {bytes === null ? (
+        {bytes === null && !isAsked ? (
+          <p class="note">Asking…</p>
+        ) : bytes === null ? (
           <p class="note">
             {m.payload_bytes === null ? 'It is not kept any more.' : 'Its bytes do not hold and are not shown.'}
           </p>

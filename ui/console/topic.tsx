@@ -43,7 +43,7 @@ function Counts({ stats, state }: { stats: TopicStats; state: string | null }) {
   return (
     <div class="tiles">
       <Tile
-        label="all that wait or are out"
+        label="wait or are out"
         value={numberText(stats.depth)}
         href={to('topics', topic)}
         isCurrent={state === null}
@@ -175,7 +175,9 @@ function Row({ message: m, isOpen, toggle }: { message: MessageView; isOpen: boo
 }
 
 function Peeked({ topic, msgId }: { topic: string; msgId: string }) {
-  const live = useLive(`payload ${msgId}`, 30_000, () => asking(['view'], topic, (client) => client.message(msgId)));
+  const live = useLive(`payload ${msgId}`, 30_000, () =>
+    asking(['view'], topic, (client) => client.message(msgId, { include: 'payload' })),
+  );
   const payload = live.value?.message?.payload_b64;
   return (
     <>
