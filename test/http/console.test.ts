@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { serve } from '../support/process.ts';
@@ -22,9 +23,8 @@ const HEADERS = {
 };
 
 /** On a connection of its own, as the bytes are: `fetch` would tidy the path. */
-async function raw(target: string, method = 'GET'): Promise<string> {
+function raw(target: string, method = 'GET'): Promise<string> {
   const { hostname, port } = new URL(server.consoleUrl);
-  const { connect } = await import('node:net');
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(Number(port), hostname, () =>
@@ -109,7 +109,7 @@ describe('console listener', () => {
   it('off in one flag, where it is told; the address is logged as `console` (U2)', async () => {
     expect(loadConfig({}, {}).settings.console_bind).toEqual({ host: '127.0.0.1', port: 9411 });
     expect(loadConfig({ console_bind: 'none' }, {}).settings.console_bind).toBe('none');
-    expect(() => loadConfig({ console_bind: 'nowhere' }, {})).toThrow('console_bind: must be host:port, or none');
+    expect(() => loadConfig({ console_bind: 'nowhere' }, {})).toThrow('must be host:port, or none');
     const off = serve('--console-bind', 'none');
     expect(await off.logged('server.ready')).not.toHaveProperty('console');
     off.child.kill('SIGTERM');
