@@ -123,7 +123,9 @@ function whyOf({ fact, state, reason, attempt, epoch, until }: Fact): string {
   if (reason !== undefined) said.push(`reason: ${reason.replaceAll('_', ' ')}`);
   else if (fact === 'expired' && state === 'redelivered') said.push('the lease ran out');
   else if (fact === 'released') said.push('given back before anybody had it');
-  if (until !== undefined) said.push(`${state === 'leased' ? 'leased until' : 'not before'} ${clockOf(until)}`);
+  // Of what is over it says nothing.
+  if (until !== undefined && ['queued', 'leased', 'redelivered'].includes(state))
+    said.push(`${state === 'leased' ? 'leased until' : 'not before'} ${clockOf(until)}`);
   return said.join('; ');
 }
 

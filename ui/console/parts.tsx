@@ -162,7 +162,7 @@ export function Payload({ bytes }: { bytes: Uint8Array }) {
         <p class="note">This is no JSON.</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-        <pre tabIndex={0}>{shown === '' ? <span class="note">(empty)</span> : pieces(shown, true)}</pre>
+        <pre tabIndex={0} class={mode}>{shown === '' ? <span class="note">(empty)</span> : pieces(shown, true)}</pre>
       )}
       {bytes.length > most && (
         <p class="note">
