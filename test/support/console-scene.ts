@@ -55,7 +55,7 @@ export async function scene(settings: Record<string, string> = {}): Promise<Scen
 }
 
 /** Leases the next message, and sends it to the dead letters. */
-async function rejected(server: TestServer, cap: string, topic: string, reason: string): Promise<void> {
+export async function rejected(server: TestServer, cap: string, topic: string, reason: string): Promise<void> {
   const [given] = (await server.post('/v1/recv', { topic, max_messages: 1 }, { cap })).body.messages;
   await server.post(`/v1/nack/${given.msg_id}`, { receipt: given.receipt, reason, dead_letter: true }, { cap });
 }

@@ -27,10 +27,10 @@ export function App() {
   }, [name]);
   return (
     <>
-      <button type="button" class="skip" onClick={skip}>
-        to the page
-      </button>
       <header>
+        <button type="button" class="skip" onClick={skip}>
+          to the page
+        </button>
         <a class="brand" href={to('topics')}>
           Mailbox
         </a>
