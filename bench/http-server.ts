@@ -59,6 +59,7 @@ async function start(kind: ServerKind): Promise<Ready> {
       bind: '127.0.0.1:0',
       ...(kind === 'durable' ? { profile: 'macronode', data: join(folder, 'data') } : { profile: 'micronode' }),
       metrics_bind: '127.0.0.1:0',
+      console_bind: 'none',
       shard_capacity: many,
       global_inflight: many,
       dedup_capacity: many,

@@ -7,12 +7,12 @@ import { ROOMS, roomOf, roomTable } from './support/rooms.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const DOCUMENT = join(ROOT, 'docs/ARCHITECTURE.md');
 
-const sources = ['spec', 'src', 'sim'].flatMap(filesIn);
+const sources = ['spec', 'src', 'sim', 'ui'].flatMap(filesIn);
 const imports = sources.flatMap((file) => importsIn(file, textOf(file)));
 /** A path of the project between backticks; those with a pattern in them are none. */
-const PATH_IN_TEXT = /`((?:spec|src|sim|tools|test|bench|tla|docs|examples)\/[\w./-]+)`/g;
+const PATH_IN_TEXT = /`((?:spec|src|sim|ui|tools|test|bench|tla|docs|examples)\/[\w./-]+)`/g;
 /** What stands in the project itself, and is no package. */
-const isOwn = (target: string): boolean => /^(spec|src|sim|tools|test|bench|tla|package\.json)\b/.test(target);
+const isOwn = (target: string): boolean => /^(spec|src|sim|ui|tools|test|bench|tla|package\.json)\b/.test(target);
 
 describe('architecture', () => {
   it('rooms: every source file is in one, and every room has one', () => {

@@ -33,6 +33,10 @@ const external = Object.keys(dependencies).filter((name) => name !== 'typebox');
 
 const node = { bundle: true, platform: 'node', format: 'esm', target: 'node20', logLevel: 'warning' };
 const browser = { platform: 'browser', target: 'es2022' };
+const page = {
+  ...{ bundle: true, minify: true, target: 'es2022', logLevel: 'warning' },
+  ...{ jsx: 'automatic', jsxImportSource: 'preact' },
+};
 /** The name of an error's class is for its readers. */
 const client = (format, outdir) => ({
   ...{ ...node, format, sourcemap: true, keepNames: true, outdir },
@@ -62,14 +66,15 @@ const programs = (outdir) => [
     outdir,
   },
   {
-    bundle: true,
-    minify: true,
-    target: 'es2022',
-    jsx: 'automatic',
-    jsxImportSource: 'preact',
-    logLevel: 'warning',
+    ...page,
     entryPoints: ['sim/report/ui/main.tsx'],
     outdir: join(outdir, 'report'),
+  },
+  {
+    ...page,
+    entryPoints: ['ui/console/main.tsx', 'ui/console/index.html', 'ui/console/icon.svg'],
+    loader: { '.html': 'copy', '.svg': 'copy' },
+    outdir: join(outdir, 'console'),
   },
 ];
 
@@ -84,7 +89,7 @@ const hashOf = (file) => createHash('sha256').update(readFileSync(file)).digest(
 /** Of every file that the build may read. */
 function sourcesHash() {
   const hash = createHash('sha256');
-  const folders = ['spec', 'src', 'sim'].flatMap((folder) => filesIn(join(ROOT, folder)));
+  const folders = ['spec', 'src', 'sim', 'ui'].flatMap((folder) => filesIn(join(ROOT, folder)));
   for (const file of [
     ...folders,
     ...['package-lock.json', 'package.json', 'tools/build.mjs'].map((f) => join(ROOT, f)),

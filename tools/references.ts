@@ -72,7 +72,7 @@ and where it comes from. A list is one text with commas, in the file an array to
 ${table(['setting', 'default', 'allowed', 'units', 'taken over', 'what it is'], SETTING_NAMES.map(settingRow))}
 
 Over two settings: \`t_replay\` is at least 2 x \`default_visibility\`; \`backoff_max\` at least \`backoff_base\`; \`tls_cert\` and \`tls_key\` are given together;
-\`verifier_url\` and \`keyring\` are not; \`metrics_bind\` is another address than \`bind\`.
+\`verifier_url\` and \`keyring\` are not; \`bind\`, \`metrics_bind\` and \`console_bind\` are three addresses.
 `;
 
 function eventsPage(): string {

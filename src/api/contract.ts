@@ -251,7 +251,7 @@ export const CONTRACT = {
     ...get('/v1/messages/{msg_id}'),
     about: 'One message, and what happened to it as far back as is remembered',
     ops: ['view'],
-    request: 'none',
+    request: 'message',
     answer: ANSWERS.message,
     refusals: [...ONE, 'not_found', ...SHARD],
   },

@@ -154,6 +154,7 @@ export const SCHEMAS = {
     },
     closed,
   ),
+  message: Type.Object({ include: Type.Optional(Type.Enum(['payload'])) }, closed),
   feed: Type.Object(
     {
       topic: Type.Optional(topic),

@@ -39,8 +39,9 @@ export async function serve(options: Record<string, unknown>): Promise<void> {
     onFailed: () => onFailed(),
   });
   const { profile, ready_shards } = settings;
-  const uds = server.uds === null ? {} : { uds: server.uds };
-  log.info('server.ready', { http: server.http, metrics: server.metrics, ...uds, profile, shards: ready_shards });
+  const { http, metrics, uds, console } = server;
+  const ways = { ...(console === null ? {} : { console }), ...(uds === null ? {} : { uds }) };
+  log.info('server.ready', { http, metrics, ...ways, profile, shards: ready_shards });
   if (settings.keyring === null && secrets.keyring !== null) say(welcome(settings, secrets.keyring, server.http));
   const ends = endings(server);
   onFailed = ends.onFailed;

@@ -15,6 +15,7 @@ import type {
   FrameMessage,
   FramesReceived,
   Lease,
+  MessageQuery,
   Messages,
   MessagesQuery,
   NackBody,
@@ -140,8 +141,8 @@ export class MailboxClient {
       (page) => page.messages,
     );
   }
-  message(msgId: string): Promise<Shown> {
-    return this.transport.get(`/v1/messages/${msgId}`, {});
+  message(msgId: string, query: MessageQuery = {}): Promise<Shown> {
+    return this.transport.get(`/v1/messages/${msgId}`, query);
   }
   /**
    * Facts as they become durable, until nothing came for `wait_ms`, the caller has enough or `signal` says so; lines that have a cursor

@@ -29,6 +29,7 @@ export type Topics = AnswerOf<'topics'>;
 export type MessagesQuery = RequestOf<'messages'>;
 export type Messages = AnswerOf<'messages'>;
 export type MessageView = Messages['messages'][number];
+export type MessageQuery = RequestOf<'message'>;
 /** A message and what happened to it. */
 export type Shown = AnswerOf<'message'>;
 export type Fact = Shown['timeline'][number];

@@ -2,7 +2,7 @@ import { parse, TomlError } from 'smol-toml';
 import { FileRefused, readRegularFile } from '../platform/regular-file.ts';
 import { echoed, named, visible, visibleBlock } from '../platform/visible.ts';
 import { HEAP_SHARE, type Machine, thisMachine } from './machine.ts';
-import { type AnySetting, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
+import { type Address, type AnySetting, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
 import { ConfigError, nearest, sizeText } from './values.ts';
 
 /** Far more than all settings take. */
@@ -130,10 +130,17 @@ function together(s: Settings): void {
   if (s.backoff_max < s.backoff_base) {
     throw new ConfigError('backoff_max: must be at least backoff_base', 'backoff_max');
   }
-  if (s.bind.port !== 0 && s.bind.port === s.metrics_bind.port && s.bind.host === s.metrics_bind.host) {
+  if (isSame(s.bind, s.metrics_bind)) {
     throw new ConfigError('metrics_bind: must be another address than bind', 'metrics_bind');
   }
+  if (s.console_bind !== 'none' && [s.bind, s.metrics_bind].some((taken) => isSame(taken, s.console_bind as Address))) {
+    throw new ConfigError('console_bind: must be another address than bind and metrics_bind', 'console_bind');
+  }
 }
+
+/** Port 0 is another one each time. */
+const isSame = (one: Address, other: Address): boolean =>
+  one.port !== 0 && one.port === other.port && one.host === other.host;
 
 const MIB = 1024 ** 2;
 /** Budgets that the machine cannot keep are refused, with the sums (BD0). */

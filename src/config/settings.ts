@@ -65,7 +65,11 @@ const path: Kind<string> = {
   read: (text) => (text === '' ? null : text),
   show: (value) => value,
 };
-const address: Kind<{ readonly host: string; readonly port: number }> = {
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+const address: Kind<Address> = {
   says: 'host:port',
   unit: '',
   read: (text) => {
@@ -74,6 +78,14 @@ const address: Kind<{ readonly host: string; readonly port: number }> = {
     return { host: (match[1] ?? match[2]) as string, port: Number(match[3]) };
   },
   show: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
+};
+const NOWHERE = 'none';
+/** An address, or the word for not listening at all. */
+const addressOrNone: Kind<Address | typeof NOWHERE> = {
+  says: `host:port, or ${NOWHERE}`,
+  unit: '',
+  read: (text) => (text === NOWHERE ? NOWHERE : address.read(text)),
+  show: (value) => (value === NOWHERE ? NOWHERE : address.show(value)),
 };
 const formats: Kind<readonly CapFormat[]> = {
   unit: '',
@@ -185,6 +197,11 @@ export const SETTINGS = {
   metrics_bind: setting(address, { host: '127.0.0.1', port: 9600 }, 'where the metrics are served'),
   metrics_hosts: live(hosts, [], 'names that the metrics are asked for by, besides loopback and the address itself'),
   metrics_prefix: optional(metricsPrefix, 'stands before the name of every series, like `mailbox_`'),
+  console_bind: setting(
+    addressOrNone,
+    { host: '127.0.0.1', port: 9411 },
+    'where the console is served, with the interface beside it; none: nowhere',
+  ),
   uds: optional(socketPath, 'Unix socket to listen on as well, in a directory of mode 0700'),
   allow_uids: optional(uids, 'users let in by the Unix socket; by default the one the server runs as', true),
   tls_cert: optional(path, 'certificate chain (PEM); with it `bind` speaks TLS 1.3 and nothing else', true),

@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { Session } from '../auth/authorize.ts';
 import type { AccessLog } from './access-log.ts';
 import { connectionOf, isKnown, knownConnection } from './connection.ts';
+import { type ConsoleFiles, consoleHandler } from './console.ts';
 import { createDispatch, type DispatchMode, type NodeRequestHandler } from './dispatch.ts';
 import { Lingering } from './lingering.ts';
 import { onParserError } from './parser-errors.ts';
@@ -121,13 +122,22 @@ export class Doors {
 
   /**
    * Listens for HTTP/1.1, over TLS 1.3 when there is a pair (S1); every wait is bounded (D1). `welcome` sees a connection
-   * before anything is read from it, and may destroy it.
+   * before anything is read from it, and may destroy it. `files`: the console, which this listener serves besides.
    */
-  async listen(where: Where, pair: TlsPair | null, welcome?: (socket: Socket) => void): Promise<Listener> {
+  async listen(
+    where: Where,
+    pair: TlsPair | null,
+    { welcome, files }: { readonly welcome?: (socket: Socket) => void; readonly files?: ConsoleFiles } = {},
+  ): Promise<Listener> {
     const server = this.create(pair === null ? null : secureOptions(pair));
     this.bound(server);
     const { accessLog } = this;
-    const handler: NodeRequestHandler = (req, res) => this.handler(req, res);
+    const interfaceHandler: NodeRequestHandler = (req, res) => this.handler(req, res);
+    const { newSession } = this;
+    const handler =
+      files === undefined
+        ? interfaceHandler
+        : consoleHandler(files, { accessLog, newSession, ...this.writer() }, interfaceHandler);
     server.on('connection', (socket: Socket) => this.enter(socket, pair !== null, welcome));
     server.on('secureConnection', (socket: Socket) => this.unauthenticated.secured(socket));
     server.on(pair === null ? 'connection' : 'secureConnection', (socket: Socket) =>

@@ -33,7 +33,7 @@ export async function listenUnix(doors: Doors, path: string, allowed: () => read
   };
   try {
     const { fd, bound } = await boundHere(path);
-    const listener = await doors.listen({ fd }, null, welcome);
+    const listener = await doors.listen({ fd }, null, { welcome });
     let isNamed = true;
     const close = (deadlineMs: number): Promise<void> => {
       // Once, and while we listen: the system gives the number of a file that is gone to another.

@@ -3,6 +3,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What each field of a log line says, in every event that has it (O2). */
 export const LOG_FIELDS = {
+  console: 'where the console is served',
   corr_id: 'the request: as its sender named it, or as it was given here; the answer has it too',
   peer_addr: 'who was at the other end: an address, or the user behind a Unix socket',
   cap_scope: 'what the capability of the request is for; `-` without one',
@@ -83,13 +84,13 @@ const PLACE = ['error', 'at'] as const;
 export const LOG_EVENTS = {
   'server.starting': {
     levels: ['info'],
-    fields: ['http', 'metrics', 'uds'],
+    fields: ['http', 'metrics', 'console', 'uds'],
     about: 'all addresses are taken; the journal is read now',
     act: '',
   },
   'server.ready': {
     levels: ['info'],
-    fields: ['http', 'metrics', 'uds', 'profile', 'shards'],
+    fields: ['http', 'metrics', 'console', 'uds', 'profile', 'shards'],
     about: 'it serves',
     act: '',
   },

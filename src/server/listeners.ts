@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import type { Session } from '../auth/authorize.ts';
 import { readSecretFile } from '../auth/secret-file.ts';
-import { SETTINGS, type Settings } from '../config/settings.ts';
+import { type Address, SETTINGS, type Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
 import type { AccessLog } from '../http/access-log.ts';
 import type { DispatchMode } from '../http/dispatch.ts';
@@ -11,6 +11,7 @@ import { type ConnectionRules, Doors, type Listener, listenMetrics } from '../ht
 import { TlsError, type TlsPair, tryPair } from '../http/tls.ts';
 import { listenUnix, UnixSocketError } from '../http/unix.ts';
 import type { Log } from '../observe/log.ts';
+import { consoleFiles } from './console-files.ts';
 import type { DescriptorBudget } from './descriptors.ts';
 
 const PEM_BYTES_MAX = 256 * 1024;
@@ -23,6 +24,8 @@ export interface Listeners {
   /** As bound, `host:port`. */
   readonly http: string;
   readonly metrics: string;
+  /** The same of the console, or null. */
+  readonly console: string | null;
   /** The path of the Unix socket, or null. */
   readonly uds: string | null;
   readonly connections: () => number;
@@ -71,15 +74,26 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
   const doors = new Doors({ ...door, rules: rulesOf(settings) });
   const open: Listener[] = [];
   let inForce = settings;
+  let consoleAt: string | null = null;
   const close = async (listeners: readonly Listener[], deadlineMs: number): Promise<void> => {
     await Promise.all(listeners.map((listener) => listener.close(deadlineMs)));
   };
   const pair = await readPair(settings, log);
   try {
-    open.push(await at('bind', settings, (address) => doors.listen(address, pair)));
+    open.push(await at('bind', settings.bind, (address) => doors.listen(address, pair)));
     const hosts = (): readonly string[] => inForce.metrics_hosts;
     const pauses = doors.pauses.bind(doors);
-    open.push(await at('metrics_bind', settings, (address) => listenMetrics(metrics, { ...address, hosts, pauses })));
+    open.push(
+      await at('metrics_bind', settings.metrics_bind, (address) =>
+        listenMetrics(metrics, { ...address, hosts, pauses }),
+      ),
+    );
+    const { console_bind } = settings;
+    if (console_bind !== 'none') {
+      const files = consoleFiles();
+      open.push(await at('console_bind', console_bind, (address) => doors.listen(address, pair, { files })));
+      consoleAt = open.at(-1)?.address ?? null;
+    }
     if (settings.uds !== null) open.push(await listenUnix(doors, settings.uds, () => allowedUids(inForce)));
   } catch (error) {
     await close(open, 0);
@@ -102,16 +116,17 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
   const looking = setInterval(() => {
     if (descriptors.look()) doors.apply(rulesOf(inForce));
   }, LOOK_MS).unref();
-  const [http, scrape, ...unix] = open as [Listener, Listener, ...Listener[]];
+  const [http, scrape, ...others] = open as [Listener, Listener, ...Listener[]];
   return {
     http: http.address,
     metrics: scrape.address,
+    console: consoleAt,
     uds: settings.uds,
     connections: () => doors.connections,
     connectionsMax: () => descriptors.connections(inForce.max_connections),
     serve: (pipeline, dispatch) => doors.serve(pipeline, dispatch),
     prepare,
-    drain: () => close([http, ...unix], inForce.drain_deadline),
+    drain: () => close([http, ...others], inForce.drain_deadline),
     close: () => {
       clearInterval(looking);
       return close(open, 0);
@@ -119,16 +134,13 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
   };
 }
 
+type Bound = 'bind' | 'metrics_bind' | 'console_bind';
 /** @throws ListenError naming the setting and the address */
-async function at(
-  name: 'bind' | 'metrics_bind',
-  settings: Settings,
-  listen: (address: Settings['bind']) => Promise<Listener>,
-): Promise<Listener> {
+async function at(name: Bound, where: Address, listen: (address: Address) => Promise<Listener>): Promise<Listener> {
   try {
-    return await listen(settings[name]);
+    return await listen(where);
   } catch (error) {
-    throw new ListenError(name, SETTINGS[name].kind.show(settings[name]), error);
+    throw new ListenError(name, SETTINGS[name].kind.show(where), error);
   }
 }
 

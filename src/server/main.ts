@@ -63,6 +63,8 @@ export interface Running {
   /** As bound, `host:port`. */
   readonly http: string;
   readonly metrics: string;
+  /** The same of the console, or null. */
+  readonly console: string | null;
   /** The path of the Unix socket, or null. */
   readonly uds: string | null;
   /** Takes all of it into use as one swap, at once unless TLS has to be tried. @throws ConfigError, and nothing has changed */
@@ -105,7 +107,10 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     ...{ settings, descriptors, log, accessLog, newSession: freshSession, metrics: registry },
   });
   metrics.watchProcess(() => processUse(descriptors, listeners.connectionsMax()));
-  log.info('server.starting', { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds ?? undefined });
+  const { http, console, uds } = listeners;
+  log.info('server.starting', {
+    ...{ http, metrics: listeners.metrics, console: console ?? undefined, uds: uds ?? undefined },
+  });
   try {
     // A signal is heard in a turn of the event loop, of which the start may not have had any.
     await new Promise((resolve) => setImmediate(resolve));
@@ -207,7 +212,10 @@ async function startService(
     connections: listeners.connections,
     nowMs: () => clock.nowMs(),
   });
-  return { http: listeners.http, metrics: listeners.metrics, uds: listeners.uds, reload, stop };
+  return {
+    ...{ http: listeners.http, metrics: listeners.metrics, console: listeners.console, uds: listeners.uds },
+    ...{ reload, stop },
+  };
 
   async function reload(next: Reloadable): Promise<void> {
     const { settings: s } = next;

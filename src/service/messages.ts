@@ -161,6 +161,8 @@ export interface PeekRequest {
 export interface ShowRequest {
   readonly verb: 'show';
   readonly msgId: string;
+  /** Not unless it says so. */
+  readonly withPayload?: boolean;
 }
 /** Facts as they become durable (`Feeds`). */
 export interface FeedRequest {

@@ -136,7 +136,7 @@ export class Viewing {
   // ---- one message
 
   /** A message and what happened to it; one that is over is known by its facts for as long as these are remembered. */
-  show({ msgId }: ShowRequest, caller: Caller, nowMs: number): Reply {
+  show({ msgId, withPayload = false }: ShowRequest, caller: Caller, nowMs: number): Reply {
     const { spine } = this;
     // Before anything is looked for: what is there must not cost another thing than what is not.
     const retryAfterMs = caller.charge(0, nowMs);
@@ -151,7 +151,7 @@ export class Viewing {
     const topic = message?.topic.name ?? facts[0]?.topic;
     if (topic === undefined) return NOT_FOUND;
     if (!caller.allowsTopic(topic)) return OUT_OF_SCOPE;
-    const view = message === undefined ? null : this.view(shard, message, caller, nowMs, false);
+    const view = message === undefined ? null : this.view(shard, message, caller, nowMs, withPayload);
     // Put into words when it is told: what is not durable yet has no cursor before.
     const shown: Shown = {
       ...{ message: view, isComplete },

@@ -79,7 +79,12 @@ beforeAll(async () => {
   symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
   port = await freePort();
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(MAILBOX_|npm_)/.test(name)));
-  env = { ...inherited, MAILBOX_BIND: `127.0.0.1:${port}`, MAILBOX_METRICS_BIND: '127.0.0.1:0' };
+  env = {
+    ...inherited,
+    MAILBOX_BIND: `127.0.0.1:${port}`,
+    MAILBOX_METRICS_BIND: '127.0.0.1:0',
+    MAILBOX_CONSOLE_BIND: '127.0.0.1:0',
+  };
 });
 afterAll(() => {
   for (const { pid } of children) if (pid !== undefined) kill(-pid, 'SIGKILL');

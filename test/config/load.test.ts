@@ -16,6 +16,7 @@ describe('config', () => {
     expect(settings).toMatchObject({
       bind: { host: '127.0.0.1', port: 9410 },
       metrics_bind: { host: '127.0.0.1', port: 9600 },
+      console_bind: { host: '127.0.0.1', port: 9411 },
       ready_shards: 8,
       shard_capacity: 4096,
       global_inflight: 8192,

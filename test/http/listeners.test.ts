@@ -50,6 +50,7 @@ describe('addresses', () => {
     for (const [settings, setting, says] of [
       [{ bind: busy }, 'bind', `bind ${busy}: EADDRINUSE: another process listens there`],
       [{ metrics_bind: busy }, 'metrics_bind', `metrics_bind ${busy}: EADDRINUSE`],
+      [{ console_bind: busy }, 'console_bind', `console_bind ${busy}: EADDRINUSE`],
       [{ bind: '192.0.2.1:0' }, 'bind', 'bind 192.0.2.1:0: EADDRNOTAVAIL: this machine has no such address'],
       [{ bind: 'no.such.host.invalid:0' }, 'bind', 'bind no.such.host.invalid:0: E'],
       [{ uds }, 'uds', 'ENOENT'],
@@ -68,6 +69,11 @@ describe('addresses', () => {
     expect(() => loadConfig({ bind: '127.0.0.1:9410', metrics_bind: '127.0.0.1:9410' }, {})).toThrow(
       'metrics_bind: must be another address than bind',
     );
+    for (const settings of [{ bind: '127.0.0.1:9411' }, { console_bind: '127.0.0.1:9600' }]) {
+      expect(() => loadConfig(settings, {})).toThrow(
+        'console_bind: must be another address than bind and metrics_bind',
+      );
+    }
   });
 });
 
@@ -76,7 +82,7 @@ describe('before there is a service', () => {
   beforeAll(async () => {
     const log = createLog('error', 'json', () => {});
     const metrics = new Metrics(['/v1/send'], [], 1);
-    const { settings } = loadConfig({ bind: '127.0.0.1:0', metrics_bind: '127.0.0.1:0' }, {});
+    const { settings } = loadConfig({ bind: '127.0.0.1:0', metrics_bind: '127.0.0.1:0', console_bind: 'none' }, {});
     const accessLog = new AccessLog(metrics, log);
     const descriptors = new DescriptorBudget(0);
     listeners = await openListeners({

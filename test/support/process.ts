@@ -39,11 +39,13 @@ export class MailboxProcess {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MAILBOX_')));
     // Durable only where the test names the directory.
     const profile = args[0] === 'serve' && !args.includes('--data') ? { MAILBOX_PROFILE: 'micronode' } : {};
+    // Many run side by side: only a test of the console asks for one.
+    const console = args[0] === 'serve' && !args.includes('--console-bind') ? { MAILBOX_CONSOLE_BIND: 'none' } : {};
     // A group of its own, so that all of it can be killed at once.
     const [command = process.execPath, ...rest] = [...under, process.execPath, PROGRAM, ...args];
     this.child = spawn(command, rest, {
       cwd: ROOT,
-      env: { ...inherited, ...profile, ...env },
+      env: { ...inherited, ...profile, ...console, ...env },
       detached: true,
     });
     groups.add(this.child.pid as number);

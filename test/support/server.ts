@@ -18,6 +18,7 @@ export interface Answer {
 const BASE = {
   bind: '127.0.0.1:0',
   metrics_bind: '127.0.0.1:0',
+  console_bind: 'none',
   enable_admin: 'true',
   drain_deadline: '500ms',
   profile: 'micronode',
@@ -27,6 +28,8 @@ const BASE = {
 export class TestServer {
   readonly url: string;
   readonly metricsUrl: string;
+  /** Of the console, where the test asks for one; else empty. */
+  readonly consoleUrl: string;
   readonly lines: Record<string, unknown>[];
   readonly keyring: Keyring;
   readonly capability: string;
@@ -38,6 +41,7 @@ export class TestServer {
     this.lines = lines;
     this.url = `${isTls ? 'https' : 'http'}://${running.http}`;
     this.metricsUrl = `http://${running.metrics}`;
+    this.consoleUrl = running.console === null ? '' : `${isTls ? 'https' : 'http'}://${running.console}`;
     this.capability = this.cap('topic prefix t', 'op = send,recv,ack,nack,extend,stats');
   }
 

@@ -39,7 +39,14 @@ export class Target {
     this.keyring = new Keyring([key('k2', Date.now()), key('k1', Date.now() - day)]);
     const keyring = join(this.folder, 'keyring.json');
     writeKeyringFile(keyring, this.keyring, true);
-    const all = { bind: '127.0.0.1:0', metrics_bind: '127.0.0.1:0', keyring, log_level: 'info', ...settings };
+    const all = {
+      bind: '127.0.0.1:0',
+      metrics_bind: '127.0.0.1:0',
+      console_bind: 'none',
+      keyring,
+      log_level: 'info',
+      ...settings,
+    };
     const flags = Object.entries(all).map(([name, value]) => `--${name.replaceAll('_', '-')}${value && `=${value}`}`);
     this.process = new MailboxProcess(['serve', ...flags]);
   }

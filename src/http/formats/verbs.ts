@@ -47,7 +47,10 @@ export const ALONE = {
   redrive: { request: requests.redriveOf, body: viewed.redriveBody } satisfies Verb<'redrive'>,
   redriveShow: named<'none'>((_, id) => ({ verb: 'redrive_show', id }), viewed.redriveBody),
   redriveCancel: named<'none'>((_, id) => ({ verb: 'redrive_cancel', id }), viewed.redriveBody),
-  show: named<'none'>((_, msgId) => ({ verb: 'show', msgId }), viewed.messageBody),
+  show: named<'message'>(
+    ({ include }, msgId) => ({ verb: 'show', msgId, withPayload: include === 'payload' }),
+    viewed.messageBody,
+  ),
 };
 
 /** One of several. */
