@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rowsOf } from '../../spec/table.ts';
 import { OPS } from '../../spec/vocabulary.ts';
@@ -10,6 +9,7 @@ import { covers, decode, tokensIn } from '../../ui/console/capability.ts';
 import { ARROWS, PLACE } from '../../ui/console/lifecycle.ts';
 import { jsonOf, modeOf, shownAs } from '../../ui/console/payload.ts';
 import { cut, piecesOf, spanOf } from '../../ui/console/text.ts';
+import fc from '../support/properties.ts';
 
 const keyring = new Keyring([freshKey('k1', Date.now())]);
 

@@ -5,8 +5,8 @@ import { type Answer, TestServer } from '../support/server.ts';
 let direct: TestServer;
 let h3: TestServer;
 beforeAll(async () => {
-  direct = await TestServer.start({}, 'all-direct');
-  h3 = await TestServer.start({}, 'all-h3');
+  direct = await TestServer.start({ ready_shards: '1' }, 'all-direct');
+  h3 = await TestServer.start({ ready_shards: '1' }, 'all-h3');
 });
 afterAll(async () => {
   await direct.stop();

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conclude, NOTHING_MORE } from '../../sim/conclusion.ts';
 import { readSchedule } from '../../sim/files.ts';
@@ -10,6 +9,7 @@ import { worldOf } from '../../sim/run.ts';
 import type { Schedule } from '../../sim/schedule.ts';
 import type { RunObserver } from '../../sim/watch.ts';
 import type { Fact } from '../../src/core/facts.ts';
+import fc from '../support/properties.ts';
 
 const ABOUT = { title: 't', description: 'd', seed: '1', version: 'v', repeat: 'r' };
 
