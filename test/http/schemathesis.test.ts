@@ -36,6 +36,7 @@ beforeAll(async () => {
   target = await Target.start({ enable_admin: '', auth_failure_burst: '1000000', log_level: 'info' });
   capabilities = {
     CAP: target.cap('topic = t', 'op = send,recv,ack,nack,extend,stats'),
+    CAP_VIEW: target.cap('topic prefix t', 'op = view'),
     CAP_ADMIN: target.cap('topic = t', 'op = admin'),
     CAP_REVOKE: target.cap('topic = mailbox.admin', 'op = admin'),
   };
@@ -117,6 +118,10 @@ describe('schemathesis', () => {
       ),
     );
     expect(left.size).toBeGreaterThan(0);
+    // More topics than a page has.
+    const messages = Array.from({ length: 150 }, (_, i) => ({ topic: `t.${i}`, idem_key: 'k', payload_b64: '' }));
+    const sender = target.cap('topic prefix t.', 'op = send');
+    expect((await target.ask('POST', '/v1/send/batch', sender, { messages })).status).toBe(200);
     // Which links a run takes depends on what it finds there.
     for (let seed = 1; left.size > 0 && seed <= STATEFUL_RUNS_MAX; seed++) {
       await fill(`filling-${seed}`);

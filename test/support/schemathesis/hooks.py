@@ -91,12 +91,14 @@ def each_line(context, response, case):
 
 @schemathesis.auth(refresh_interval=None)
 class Capability:
-    """The capability for what is asked: admin goes with nothing else, and revoking needs a topic of its own."""
+    """The capability for what is asked: admin and view go with nothing else, and revoking needs a topic of its own."""
 
     def get(self, case, context):
         path = case.operation.path
         if path == "/v1/admin/revoke":
             return os.environ["CAP_REVOKE"]
+        if path == "/v1/topics" or path.startswith("/v1/messages"):
+            return os.environ["CAP_VIEW"]
         return os.environ["CAP_ADMIN" if path.startswith("/v1/dlq") else "CAP"]
 
     def set(self, case, data, context):
