@@ -225,8 +225,8 @@ export class Pipeline {
   private weigh(exchange: HttpExchange, answer: Answer): void {
     const { capability } = exchange;
     if (capability === null) return;
-    const { outcome, refusedItems = [] } = answer;
-    const items = refusedItems.filter(isMalformed).length;
+    const { outcome, refusedItems } = answer;
+    const items = refusedItems === undefined ? 0 : refusedItems.filter(isMalformed).length;
     if (items > 0 || isMalformed(outcome)) capability.refused(exchange.bodyBytes, items, this.node.clock.nowMs());
     else if (answer.status === 200) capability.taken();
   }

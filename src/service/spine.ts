@@ -122,7 +122,6 @@ export class Spine {
     this.observer = options.observer;
     this.effects = options.effects;
     this.informed = informed;
-    this.sharding = options.topicKey == null ? shardOfTopic : keyedSharding(options.topicKey);
     this.instantOf = options.instantOf ?? ((atMs) => atMs);
     const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
     this.stamps = stamps;
@@ -385,6 +384,7 @@ export class Spine {
   giveUp(log: number, shards: readonly number[], why: WhyDown): void {
     for (const shard of shards) this.down.add(shard, this.nowMs, why);
     this.recent.dropped(log);
+    this.memory.appended();
     this.commit.giveUp(log);
     for (const shard of shards) this.informed.fell(this.shards[shard] as ShardState, 'journal');
   }

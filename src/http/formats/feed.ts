@@ -3,12 +3,9 @@ import { refuses } from '../../api/errors.ts';
 import type { FeedReader } from '../../node/feed-writer.ts';
 import type { FactView, Reply } from '../../service/messages.ts';
 import type { HttpExchange, StreamOut } from '../exchange.ts';
-import { type Answer, answerOf, done, errorOf } from '../reply.ts';
+import { type Answer, answerOf, done } from '../reply.ts';
+import { lastLine, NDJSON_TYPE, pieceOf } from './ndjson.ts';
 import { factLine } from './viewed.ts';
-
-const TYPE = 'application/x-ndjson';
-/** Lines go to the socket in pieces of about this size, the next when the one before is written. */
-const PIECE_CHARS = 16 * 1024;
 
 /** A feed as its client reads it: NDJSON, a fact a line, each with its cursor; a line with nothing but a cursor as heartbeat. */
 export class NdjsonFeedReader implements FeedReader {
@@ -27,14 +24,12 @@ export class NdjsonFeedReader implements FeedReader {
 
   opened(cursor: string, written: () => void): void {
     const { client, corrId } = this.exchange;
-    this.out = client.stream(TYPE, corrId);
+    this.out = client.stream(NDJSON_TYPE, corrId);
     this.beat(cursor, written);
   }
 
   write(facts: readonly FactView[], written: () => void): number {
-    let text = '';
-    let lines = 0;
-    while (lines < facts.length && text.length < PIECE_CHARS) text += `${factLine(facts[lines++] as FactView)}\n`;
+    const { text, lines } = pieceOf(facts, factLine);
     this.out?.write(text, written);
     return lines;
   }
@@ -44,8 +39,7 @@ export class NdjsonFeedReader implements FeedReader {
   }
 
   end(outcome: Outcome): void {
-    const error = refuses(outcome) ? `${JSON.stringify(errorOf(outcome, undefined, this.exchange.corrId))}\n` : '';
-    this.out?.end(error);
+    this.out?.end(lastLine(outcome, undefined, this.exchange.corrId));
   }
 
   over(outcome: Outcome): void {

@@ -3,13 +3,10 @@ import { refuses } from '../../api/errors.ts';
 import type { StreamReader } from '../../node/stream-writer.ts';
 import type { Delivery, Reply, StreamRequest } from '../../service/messages.ts';
 import type { HttpExchange, StreamOut } from '../exchange.ts';
-import { type Answer, answerOf, done, errorOf } from '../reply.ts';
+import { type Answer, answerOf, done } from '../reply.ts';
 import { refusedIn } from './asks.ts';
 import { ackResultsBody, envelope } from './bodies.ts';
-
-const TYPE = 'application/x-ndjson';
-/** Lines go to the socket in pieces of about this size, the next when the one before is written. */
-const PIECE_CHARS = 16 * 1024;
+import { lastLine, NDJSON_TYPE, pieceOf } from './ndjson.ts';
 
 const ABANDONED = 'every message that the credit allows has run out unsettled';
 
@@ -33,7 +30,7 @@ export class NdjsonReader implements StreamReader {
 
   opened({ ackOutcomes = [] }: Reply, written: () => void): boolean {
     const { client, corrId } = this.exchange;
-    this.out = client.stream(TYPE, corrId);
+    this.out = client.stream(NDJSON_TYPE, corrId);
     const { acks } = this.request;
     if (acks.length === 0 || client.gone()) return false;
     const msgIds = acks.map(({ msgId }) => msgId);
@@ -42,11 +39,7 @@ export class NdjsonReader implements StreamReader {
   }
 
   write(deliveries: readonly Delivery[], nowMs: number, written: () => void): number {
-    let text = '';
-    let lines = 0;
-    while (lines < deliveries.length && text.length < PIECE_CHARS) {
-      text += `${envelope(deliveries[lines++] as Delivery, nowMs)}\n`;
-    }
+    const { text, lines } = pieceOf(deliveries, (delivery) => envelope(delivery, nowMs));
     this.out?.write(text, written);
     return lines;
   }
@@ -58,8 +51,7 @@ export class NdjsonReader implements StreamReader {
   /** The last line says why, unless all that was asked for was given. */
   end(outcome: Outcome): void {
     const message = outcome === 'lease_lost' ? ABANDONED : undefined;
-    const error = refuses(outcome) ? `${JSON.stringify(errorOf(outcome, message, this.exchange.corrId))}\n` : '';
-    this.out?.end(error);
+    this.out?.end(lastLine(outcome, message, this.exchange.corrId));
   }
 
   over(outcome: Outcome, opening: Reply): void {
