@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import fc, { Reached } from './support/properties.ts';
+import fc, { Reached, seedOf } from './support/properties.ts';
 
 describe('property tests', () => {
   it('a bound that a generator is given is one that it reaches', () => {
@@ -21,6 +21,21 @@ describe('property tests', () => {
     reached.atLeast({ items: 12 });
     expect(() => reached.atLeast({ items: 13 })).toThrow(/sizes: items reached/);
     expect(() => reached.atLeast({ others: 1 })).toThrow(/sizes: others reached/);
+  });
+
+  it('draws the same cases whenever it runs, others if asked to', () => {
+    const drawn = (seed: string | undefined): readonly number[] => {
+      const cases: number[] = [];
+      const property = fc.property(fc.nat(), (n) => void cases.push(n));
+      fc.assert(property, { numRuns: 20, ...seedOf(seed) });
+      return cases;
+    };
+    expect(seedOf(undefined)).toEqual({ seed: 1 });
+    expect(drawn('7')).toEqual(drawn('7'));
+    expect(drawn('7')).not.toEqual(drawn('8'));
+    expect(seedOf('random')).toEqual({});
+    expect(() => seedOf('any')).toThrow('SEED=any');
+    if (process.env['SEED'] === undefined) expect(fc.readConfigureGlobal().seed).toBe(1);
   });
 
   it('every test takes fast-check from test/support/properties.ts, which sees to that', () => {

@@ -5,7 +5,22 @@ import { expect } from 'vitest';
  * fast-check, for every property test: a bound that a generator is given is one that it reaches. By itself fast-check draws ten elements
  * at most (`size`), whatever `maxLength` says. Lengths without a bound stay small; depths of nested values are said where they are.
  */
-fc.configureGlobal({ ...fc.readConfigureGlobal(), defaultSizeToMaxWhenMaxSpecified: true });
+fc.configureGlobal({
+  ...fc.readConfigureGlobal(),
+  defaultSizeToMaxWhenMaxSpecified: true,
+  ...seedOf(process.env['SEED']),
+});
+
+/**
+ * One commit has one verdict: each property draws the same cases whenever it runs. `SEED=random` draws anew, another number draws others;
+ * a failure prints the seed it was found with.
+ */
+export function seedOf(asked: string | undefined): { readonly seed?: number } {
+  if (asked === 'random') return {};
+  const seed = Number(asked ?? 1);
+  if (!Number.isInteger(seed)) throw new RangeError(`SEED=${asked}: "random" or a whole number`);
+  return { seed };
+}
 
 export default fc;
 
