@@ -35,15 +35,14 @@ export class Held {
         if (message === undefined || message.payload === null) continue;
         const liveBytes = liveBytesOf(message.idemKey, packAttrs(message.attrs));
         this.enter(message.msgId, message.topic.name, message.payload.byteLength + liveBytes);
-        this.bytes += errorBytesOf(message.lastError);
+        this.grow(message.topic.name, errorBytesOf(message.lastError));
       }
     }
   }
 
   private enter(msgId: string, topic: string, bytes: number): void {
     this.of.set(msgId, { topic, bytes });
-    this.shares.weigh(topic, bytes);
-    this.bytes += bytes;
+    this.grow(topic, bytes);
   }
 
   /** A fact came true of a message that was `before`. */
@@ -52,13 +51,15 @@ export class Held {
       const { msgId, topic, payload, idemKey, attrs } = fact;
       return this.enter(msgId, topic, payload.byteLength + liveBytesOf(idemKey, packAttrs(attrs)));
     }
-    const isOver = fact.name === 'acked' || fact.name === 'purged';
-    this.bytes += (isOver ? 0 : errorBytesOf(view.lastError)) - errorBytesOf(before.lastError);
-    if (!isOver) return;
     const { topic, bytes } = this.of.get(fact.msgId) ?? { topic: '', bytes: 0 };
-    this.bytes -= bytes;
-    this.shares.weigh(topic, -bytes);
-    this.of.delete(fact.msgId);
+    const isOver = fact.name === 'acked' || fact.name === 'purged';
+    this.grow(topic, (isOver ? -bytes : errorBytesOf(view.lastError)) - errorBytesOf(before.lastError));
+    if (isOver) this.of.delete(fact.msgId);
+  }
+
+  private grow(topic: string, bytes: number): void {
+    this.bytes += bytes;
+    this.shares.weigh(topic, bytes);
   }
 
   /** More than it may. */

@@ -17,7 +17,7 @@ export function deliveryOf(message: Message, shard: number, sig: string | null):
     payloadHash: message.payloadHash,
     hashChain: message.hashChain,
     sig,
-    attrs: message.attrs,
+    attrsJson: message.packedAttrs === '' ? '{}' : message.packedAttrs,
     corrId: message.corrId,
     attempt: message.attempt,
     epoch: message.epoch,

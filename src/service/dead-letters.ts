@@ -1,7 +1,7 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
-import { decide } from '../core/decide.ts';
 import type { ShardState } from '../core/state.ts';
 import { deadLetterOf } from './answers.ts';
+import { tryReprocess } from './dry-run.ts';
 import type { Caller, DlqListRequest, PurgeRequest, Reply, ReprocessRequest } from './messages.ts';
 import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
 import { JOURNAL_FAILED, type Spine } from './spine.ts';
@@ -57,9 +57,8 @@ export class DeadLetters {
     const count = { moved: 0, skipped: 0, failed: 0 };
     for (const msgId of this.chosenDead(shard, request, nowMs)) {
       if (count.moved >= request.limit) break;
-      const { outcome } = decide(shard, { name: 'reprocess', atMs: shard.nowMs, msgId });
-      const hasRoom = shard.depth + count.moved < shard.limits.shardCapacity;
-      count[outcome === 'skipped' ? 'skipped' : outcome === 'ok' && hasRoom ? 'moved' : 'failed']++;
+      const outcome = tryReprocess(shard, msgId, count.moved);
+      count[outcome === 'skipped' ? 'skipped' : outcome === 'ok' ? 'moved' : 'failed']++;
     }
     return { outcome: 'ok', ...count };
   }

@@ -53,16 +53,18 @@ export class MemoryBudget {
     for (const shard of shards) this.see(shard);
   }
 
-  /** Something came true in the shard, or it is another one now. */
-  see({ shard, payloadBytes, liveBytes, endedBytes }: ShardState): void {
+  /** Something came true in the shard, or it is another one now. Gives how many bytes more are held by what lives. */
+  see({ shard, payloadBytes, liveBytes, endedBytes }: ShardState): number {
     this.seen[shard] ??= { payloadBytes: 0, liveBytes: 0, endedBytes: 0 };
     const before = this.seen[shard];
     this.payloadBytes += payloadBytes - before.payloadBytes;
     this.liveBytes += liveBytes - before.liveBytes;
     this.endedBytes += endedBytes - before.endedBytes;
+    const more = payloadBytes + liveBytes - before.payloadBytes - before.liveBytes;
     before.payloadBytes = payloadBytes;
     before.liveBytes = liveBytes;
     before.endedBytes = endedBytes;
+    return more;
   }
 
   /** Share of the bound that is used, 0 and up: it is more than 1 where the bound was lowered. */

@@ -188,7 +188,8 @@ export interface Delivery {
   readonly hashChain: string;
   /** Signature over `hashChain`, null without a signing key. */
   readonly sig: string | null;
-  readonly attrs: Attrs;
+  /** The attributes as JSON, as they are kept. */
+  readonly attrsJson: string;
   readonly corrId: string;
   readonly attempt: number;
   readonly epoch: number;

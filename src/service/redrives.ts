@@ -1,8 +1,8 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
-import { decide } from '../core/decide.ts';
 import { formatMsgId } from '../core/msg-id.ts';
 import type { ShardState } from '../core/state.ts';
 import { timestampOf } from '../integrity/timestamp.ts';
+import { tryReprocess } from './dry-run.ts';
 import type { Caller, RedriveReport, RedriveRequest, RedriveWhy, Reply } from './messages.ts';
 import type { Spine } from './spine.ts';
 
@@ -194,14 +194,13 @@ export class Redrives {
   private move(task: Redrive, shard: ShardState, msgId: string, nowMs: number): void {
     const message = shard.find(msgId);
     if (message === undefined || message.topic.name !== task.request.topic) return task.tell(msgId, 'not_found');
-    const command = { name: 'reprocess', atMs: shard.nowMs, msgId } as const;
-    const { outcome } = task.request.dryRun
-      ? decide(shard, command)
-      : this.spine.run(shard, { ...command, atMs: nowMs }, task.caller);
+    const outcome = task.request.dryRun
+      ? tryReprocess(shard, msgId, task.count.moved)
+      : this.spine.run(shard, { name: 'reprocess', atMs: nowMs, msgId }, task.caller).outcome;
     if (outcome === 'not_found') task.tell(msgId, 'not_found');
     else if (outcome === 'skipped') {
       task.tell(msgId, message.state === 'dead_lettered' ? 'redrives_spent' : 'not_dead_lettered');
-    } else if (outcome !== 'ok' || isBeyondRoom(task, shard)) task.tell(msgId, 'no_room');
+    } else if (outcome !== 'ok') task.tell(msgId, 'no_room');
     else task.count.moved++;
   }
 
@@ -225,10 +224,6 @@ export class Redrives {
     this.running.delete(task);
   }
 }
-
-/** A dry run moves nothing, and so takes no room: what it counts as moved would. */
-const isBeyondRoom = ({ request, count }: Redrive, { limits, depth }: ShardState): boolean =>
-  request.dryRun && depth + count.moved >= limits.shardCapacity;
 
 /** The caller, without the exchange that brought it. */
 function detached(caller: Caller): Caller {

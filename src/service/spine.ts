@@ -190,20 +190,16 @@ export class Spine {
   private apply(shard: ShardState, fact: Fact, message: Message | undefined, by: Caller | null): void {
     const known = fact.name === 'recovered' || fact.name === 'sent' ? undefined : knownTo(fact, shard, message);
     const payload = known?.payload;
-    const isEnd = fact.name === 'acked' || fact.name === 'purged';
-    if (isEnd && known !== undefined) this.tenantBytes.spend(known);
     apply(shard, fact, message);
-    this.memory.see(shard);
-    if (fact.name === 'sent') {
-      const sent = this.index.entered(shard, fact);
-      this.recent.note(fact, sent, shard.shard);
-      this.tenantBytes.hold(sent);
-    } else if (fact.name !== 'recovered' && known !== undefined) {
-      this.recent.note(fact, known, shard.shard);
-      if (isEnd) {
-        this.index.left(known, shard);
-        if (payload != null) this.memory.discard(payload);
-      }
+    const more = this.memory.see(shard);
+    const about = fact.name === 'sent' ? this.index.entered(shard, fact) : known;
+    if (fact.name !== 'recovered' && about !== undefined) {
+      if (more !== 0) this.tenantBytes.add(about.topic.tenant.name, more);
+      this.recent.note(fact, about, shard.shard);
+    }
+    if (known !== undefined && (fact.name === 'acked' || fact.name === 'purged')) {
+      this.index.left(known, shard);
+      if (payload != null) this.memory.discard(payload);
     }
     this.observer.fact(shard, fact, by?.cause ?? null);
     this.drains.note(fact, shard.shard);

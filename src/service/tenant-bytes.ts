@@ -1,7 +1,7 @@
 import type { Limits } from '../core/limits.ts';
 import { mayTake } from '../core/share.ts';
 import type { Message, ShardState } from '../core/state.ts';
-import { liveBytesOf } from '../core/weight.ts';
+import { errorBytesOf, liveBytesOf } from '../core/weight.ts';
 
 /** Bytes that each tenant holds in all shards, counted as they come and go: `memory` is shared as every bound is (BD5). */
 export class TenantBytes {
@@ -14,19 +14,13 @@ export class TenantBytes {
   /** What these shards hold, whatever was counted before. */
   count(shards: readonly ShardState[]): void {
     this.bytes.clear();
-    for (const { slots } of shards) for (const message of slots) if (message?.payload != null) this.hold(message);
+    for (const { slots } of shards)
+      for (const message of slots) if (message?.payload != null) this.add(message.topic.tenant.name, bytesOf(message));
   }
 
-  hold(message: Message): void {
-    const tenant = message.topic.tenant.name;
-    this.bytes.set(tenant, this.of(tenant) + bytesOf(message));
-  }
-
-  /** It is about to end. */
-  spend(message: Message): void {
-    const tenant = message.topic.tenant.name;
-    const left = this.of(tenant) - bytesOf(message);
-    if (left > 0) this.bytes.set(tenant, left);
+  add(tenant: string, bytes: number): void {
+    const held = this.of(tenant) + bytes;
+    if (held > 0) this.bytes.set(tenant, held);
     else this.bytes.delete(tenant);
   }
 
@@ -40,6 +34,6 @@ export class TenantBytes {
   }
 }
 
-/** Of a message that lives; without its last error, which comes and goes. */
-const bytesOf = ({ payload, idemKey, packedAttrs }: Message): number =>
-  (payload as Uint8Array).byteLength + liveBytesOf(idemKey, packedAttrs);
+/** Of a message that lives. */
+const bytesOf = ({ payload, idemKey, packedAttrs, lastError }: Message): number =>
+  (payload as Uint8Array).byteLength + liveBytesOf(idemKey, packedAttrs) + errorBytesOf(lastError);

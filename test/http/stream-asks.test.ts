@@ -9,7 +9,15 @@ import type { Stream } from '../../src/service/stream.ts';
 
 const delivery = (i: number): Delivery =>
   ({
-    ...{ msgId: `m${i}`, topic: 't', ts: '', idemKey: `k${i}`, payload: new Uint8Array(0), payloadHash: '', attrs: {} },
+    ...{
+      msgId: `m${i}`,
+      topic: 't',
+      ts: '',
+      idemKey: `k${i}`,
+      payload: new Uint8Array(0),
+      payloadHash: '',
+      attrsJson: '{}',
+    },
     ...{ corrId: 'c', shard: 0, attempt: 1, hashChain: '', sig: null, receipt: 'r', deadlineMs: 1, epoch: 1 },
   }) satisfies Delivery;
 

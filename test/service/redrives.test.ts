@@ -128,6 +128,14 @@ describe('redrives', () => {
     expect(bench.ask(dry)).toMatchObject({ moved: 4, failed: 2 });
   });
 
+  it('dry run: knows of the share of its tenant what the run itself comes to (DL5, BD5)', () => {
+    const bench = new Bench({ shardCapacity: 10, dedupCapacity: 100, tenantShare: 25, tenantReserve: 20 });
+    for (let i = 0; i < 5; i++) bench.dead(2, 'a', 2 * i);
+    const dry = bench.redrive({ dryRun: true }).redrive;
+    expect(dry).toMatchObject({ moved: 8, failed: 2, reasons: { no_room: 2 } });
+    expect(bench.redrive().redrive).toMatchObject({ moved: 8, failed: 2, reasons: { no_room: 2 } });
+  });
+
   it('ends: cancelled, with its capability, with a drain; what it moved stays moved', () => {
     const bench = new Bench();
     bench.dead(30);

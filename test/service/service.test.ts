@@ -472,7 +472,7 @@ describe('service', () => {
     bench.now({ verb: 'nack', msgId, receipt, reason: 'w'.repeat(500), retryAfterMs: 0, deadLetter: false });
     expect(memory.liveBytes - heldBytes).toBe(500);
     const again = bench.now(recv('a')).deliveries![0]!;
-    expect(again.attrs).toEqual(attrs);
+    expect(JSON.parse(again.attrsJson)).toEqual(attrs);
     bench.now({ verb: 'ack', msgId, receipt: again.receipt });
     expect([memory.liveBytes, memory.payloadBytes]).toEqual([0, 0]);
   });

@@ -46,7 +46,7 @@ export const envelopeHead = (d: Delivery, nowMs: number): string => envelopeWith
 function envelopeWith(payload: string, d: Delivery, nowMs: number): string {
   return (
     `{"msg_id":"${d.msgId}","topic":"${d.topic}","ts":"${d.ts}","idem_key":${JSON.stringify(d.idemKey)},` +
-    `${payload}"payload_hash":"${d.payloadHash}","attrs":${JSON.stringify(d.attrs)},` +
+    `${payload}"payload_hash":"${d.payloadHash}","attrs":${d.attrsJson},` +
     `"corr_id":"${d.corrId}","shard":${d.shard},"attempt":${d.attempt},"hash_chain":"${d.hashChain}","sig":${d.sig === null ? 'null' : `"${d.sig}"`},` +
     `"receipt":"${d.receipt}","deadline_in_ms":${Math.max(0, d.deadlineMs - nowMs)},"epoch":${d.epoch}}`
   );
