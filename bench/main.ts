@@ -11,6 +11,7 @@ import { benchSync } from './journal-sync.ts';
 import { benchLooks } from './looks.ts';
 import { benchExplorer, benchTraceCheck } from './model.ts';
 import { benchRefusals, REFUSAL_AIM_MS } from './refusals.ts';
+import { benchRoom, ROOM_CHILD, ROOM_SHAPES, weigh } from './room.ts';
 import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
 
 const number = (value: number, digits = 0): string =>
@@ -38,6 +39,12 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     row('CPU ms', 'aim', 'bytes', 'status', 'request');
     for (const { name, status, bytes, ms } of await benchRefusals(6, 8, process.env['ONLY'])) {
       row(number(ms, 2), number(REFUSAL_AIM_MS), number(bytes), number(status), name);
+    }
+  },
+  room: () => {
+    row('counted', 'taken', 'taken of it', 'messages of');
+    for (const { name, counted, taken } of benchRoom()) {
+      row(number(counted), number(taken), number(taken / counted, 2), name);
     }
   },
   core: () => {
@@ -147,4 +154,5 @@ async function run(): Promise<void> {
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === CORE_CHILD) console.log(runCore(Number(rest[0]), Number(rest[1])));
+else if (first === ROOM_CHILD) console.log(JSON.stringify(weigh(ROOM_SHAPES.find(({ name }) => name === rest[0])!)));
 else await run();

@@ -1,7 +1,14 @@
 import type { Fact } from '../../src/core/facts.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import type { ShardState } from '../../src/core/state.ts';
-import { endedBytesOf, errorBytesOf, liveBytesOf, packAttrs, topicBytesOf } from '../../src/core/weight.ts';
+import {
+  endedBytesOf,
+  errorBytesOf,
+  liveBytesOf,
+  packAttrs,
+  TENANT_BYTES,
+  topicBytesOf,
+} from '../../src/core/weight.ts';
 import { type MemoryBounds, memoryBytesOf } from '../../src/service/memory-budget.ts';
 import type { SendRequest } from '../../src/service/messages.ts';
 import { isBeyond, type Shares } from './shares.ts';
@@ -84,7 +91,7 @@ export class Held {
   }
 
   lacksWindowFor({ topic, idemKey }: SendRequest): boolean {
-    return this.endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) > this.bounds.windowMax;
+    return this.endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) + TENANT_BYTES > this.bounds.windowMax;
   }
 
   /** How much of the fuller bound is used, 0 and up. */

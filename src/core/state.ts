@@ -7,7 +7,7 @@ import { Line } from './line.ts';
 import { slotOf } from './msg-id.ts';
 import type { Savepoint } from './savepoint.ts';
 import { Holders, Tenant, tenantOf } from './tenant.ts';
-import { NO_ATTRS, packAttrs, topicBytesOf } from './weight.ts';
+import { NO_ATTRS, packAttrs, TENANT_BYTES, topicBytesOf } from './weight.ts';
 
 /** A settled lease, remembered so that repeating the verb gets the first answer again (LE4). */
 export interface Settled {
@@ -293,7 +293,7 @@ export class ShardState {
   redelivered = 0;
   /** Bytes of the payloads of what lives. */
   payloadBytes = 0;
-  /** Bytes of the heap that what lives takes, and what is remembered: ended messages, settled receipts, topics (`weight.ts`, BD0). */
+  /** Bytes of the heap that what lives takes, and what is remembered: ended messages, settled receipts, topics, tenants (`weight.ts`, BD0). */
   liveBytes = 0;
   endedBytes = 0;
   /** Numbers given out: sequence numbers of messages, and places in the lines. */
@@ -348,7 +348,9 @@ export class ShardState {
   dropTopic({ name, tenant }: Topic): void {
     this.topics.delete(name);
     this.endedBytes -= topicBytesOf(name);
-    if (--tenant.topics === 0) this.tenants.delete(tenant.name);
+    if (--tenant.topics > 0) return;
+    this.tenants.delete(tenant.name);
+    this.endedBytes -= TENANT_BYTES;
   }
 
   /** The tenant of a topic that joins it. */
@@ -357,6 +359,7 @@ export class ShardState {
     if (tenant === undefined) {
       tenant = new Tenant(tenantOf(topic, this.heldTo.tenantLabels));
       this.tenants.set(tenant.name, tenant);
+      this.endedBytes += TENANT_BYTES;
     }
     tenant.topics++;
     return tenant;
@@ -364,6 +367,7 @@ export class ShardState {
 
   /** All that is counted by tenant, anew of the topics and the dead letters. */
   countTenants(): void {
+    this.endedBytes -= this.tenants.size * TENANT_BYTES;
     this.tenants.clear();
     while (this.holders.size > 0) this.holders.remove(this.holders.first()!);
     for (const topic of this.topics.values()) {

@@ -9,7 +9,9 @@ const LIVE_BYTES = 930;
 const ENDED_BYTES = 690;
 /** A settled receipt that is remembered. */
 export const SETTLED_BYTES = 150;
-const TOPIC_BYTES = 900;
+const TOPIC_BYTES = 1370;
+/** Whose a topic is, in each shard (BD5). */
+export const TENANT_BYTES = 280;
 const TEXT_BYTES = 24;
 
 const WIDE = /[^\0-\xff]/;

@@ -2,7 +2,7 @@ import type { Heap } from '../core/heap.ts';
 import type { Line } from '../core/line.ts';
 import type { Message, Settled, ShardState, Topic } from '../core/state.ts';
 import { type Tenant, tenantOf } from '../core/tenant.ts';
-import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, topicBytesOf } from '../core/weight.ts';
+import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, TENANT_BYTES, topicBytesOf } from '../core/weight.ts';
 
 /** Says what does not agree. */
 class Disagreement extends Error {}
@@ -117,7 +117,7 @@ function auditCounts(state: ShardState, all: Expected): void {
 function auditBytes(state: ShardState, all: Expected): void {
   must(state.payloadBytes === all.payloadBytes, 'the bytes of payloads');
   must(state.liveBytes === all.liveBytes, 'the bytes of what lives');
-  let topicBytes = 0;
+  let topicBytes = state.tenants.size * TENANT_BYTES;
   for (const name of state.topics.keys()) topicBytes += topicBytesOf(name);
   const settledBytes = state.settled.size * SETTLED_BYTES;
   must(state.endedBytes === all.endedBytes + topicBytes + settledBytes, 'the bytes of what is remembered');

@@ -85,6 +85,7 @@ export const MODELS: readonly Model[] = [
   tiny('MCTinyWindow', 'two windows, one for each tenant'),
   tiny('MCTinyLeased', 'leases of two tenants, some of them elsewhere'),
   tiny('MCTinyTopics', 'topics of one tenant, and their share in its'),
+  tiny('MCTinyReserve', 'one tenant up to the reserve, the smallest share of a topic'),
   tiny('MCTinyPushed', 'dead letters pushed out from the tenant with the most'),
   tiny('MCTinyTie', 'dead letters pushed out where all hold as many'),
   tiny('MCTinyJournal', 'one message, facts that are not durable yet', 'Durability'),

@@ -1,5 +1,5 @@
 import type { ShardState } from '../core/state.ts';
-import { endedBytesOf, liveBytesOf, packAttrs, topicBytesOf } from '../core/weight.ts';
+import { endedBytesOf, liveBytesOf, packAttrs, TENANT_BYTES, topicBytesOf } from '../core/weight.ts';
 import type { SendRequest } from './messages.ts';
 
 /** In bytes; Infinity for no bound. */
@@ -88,7 +88,7 @@ export class MemoryBudget {
   /** What has no room for this message; null when all have. */
   lackFor({ topic, idemKey, payload }: SendRequest, bytes: number): Lack | null {
     const { payloadBytes, liveBytes, endedBytes, bounds } = this;
-    if (endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) > bounds.windowMax) return 'window';
+    if (endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) + TENANT_BYTES > bounds.windowMax) return 'window';
     if (this.gatheredBytes > 0 && this.gatheredBytes + bytes > bounds.appendMax) return 'append';
     if (payloadBytes + liveBytes + bytes > bounds.memoryMax) return 'memory';
     return liveBytes + bytes - payload.byteLength + endedBytes > bounds.heapMax ? 'memory' : null;
