@@ -38,6 +38,7 @@ export const LOG_FIELDS = {
   kind: '`nonce` or `key_id`',
   limit: 'of open files',
   lines: 'how many',
+  memory: 'what live messages may take, as a size (BD0)',
   metrics: 'where the metrics are served',
   missing: 'as `/readyz` names it',
   msg_id: 'the message',
@@ -61,6 +62,7 @@ export const LOG_FIELDS = {
   subject: 'of the certificate',
   term: 'rises with every process that opens the data directory',
   uds: 'path of the Unix socket',
+  window_memory: 'what is remembered of ended messages may take, as a size (BD0)',
   why: '`fallen`, `unsure`, `not_owner` or `halted`',
 } as const;
 export type LogField = keyof typeof LOG_FIELDS;
@@ -84,7 +86,7 @@ const PLACE = ['error', 'at'] as const;
 export const LOG_EVENTS = {
   'server.starting': {
     levels: ['info'],
-    fields: ['http', 'metrics', 'console', 'uds'],
+    fields: ['http', 'metrics', 'console', 'uds', 'memory', 'window_memory'],
     about: 'all addresses are taken; the journal is read now',
     act: '',
   },

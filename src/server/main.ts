@@ -2,7 +2,7 @@ import { type AuthorityOptions, freshSession } from '../auth/authorize.ts';
 import type { Keyring } from '../auth/keyring.ts';
 import { limitsOf, memoryBoundsOf } from '../config/limits.ts';
 import type { Settings } from '../config/settings.ts';
-import { ConfigError } from '../config/values.ts';
+import { ConfigError, sizeText } from '../config/values.ts';
 import { AccessLog } from '../http/access-log.ts';
 import type { DispatchMode } from '../http/dispatch.ts';
 import { Pipeline, type PipelineRules } from '../http/pipeline.ts';
@@ -110,6 +110,8 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   const { http, console, uds } = listeners;
   log.info('server.starting', {
     ...{ http, metrics: listeners.metrics, console: console ?? undefined, uds: uds ?? undefined },
+    memory: sizeText(settings.memory),
+    window_memory: sizeText(settings.window_memory),
   });
   try {
     // A signal is heard in a turn of the event loop, of which the start may not have had any.

@@ -42,7 +42,9 @@ describe('shards that fall under load', () => {
     const swarm = new Swarm({ caller, cap: (...caveats) => ({ token: server.cap(...caveats) }) }, 3);
     swarm.start(4, 4);
     await swarm.answers(300);
-    for (let round = 0; round < 2; round++) {
+    const fallen = (): number => server.lines.filter(({ event }) => event === 'shard.failed').length;
+    // How many fall each time depends on where topics live, which is drawn anew.
+    for (let round = 0; round < 2 || (fallen() <= 3 && round < 20); round++) {
       bug.left = 3;
       while (bug.left > 0) await swarm.answers(50);
       await swarm.answers(300);
@@ -52,10 +54,8 @@ describe('shards that fall under load', () => {
     await server.stop();
     expect(swarm.history.check()).toEqual(NOTHING);
     expect(swarm.history.counts.acked).toBeGreaterThan(200);
-    const fallen = server.lines.filter(({ event }) => event === 'shard.failed').length;
-    // How many at once depends on where topics live, which is drawn anew each time.
-    expect(fallen).toBeGreaterThan(1);
-    expect(server.lines.filter(({ event }) => event === 'shard.restarted')).toHaveLength(fallen);
+    expect(fallen()).toBeGreaterThan(3);
+    expect(server.lines.filter(({ event }) => event === 'shard.restarted')).toHaveLength(fallen());
     await mustHold({ data, folder });
   });
 });

@@ -12,6 +12,8 @@ export class DurableServer {
   readonly folder = mkdtempSync(join(tmpdir(), 'durable-'));
   /** A command that runs the next server, and its arguments. */
   under: readonly string[] = [];
+  /** Options of all that start. */
+  options: readonly string[] = [];
   data = join(this.folder, 'data');
   private readonly keyring = new Keyring([freshKey('k1', Date.now())]);
   private readonly started: MailboxProcess[] = [];
@@ -39,6 +41,7 @@ export class DurableServer {
       '2',
       '--segment-size',
       '8MiB',
+      ...this.options,
       ...args,
     );
     this.started.push(process);
