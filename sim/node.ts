@@ -9,7 +9,9 @@ import type { Timers } from '../src/ports/clock.ts';
 import type { Batch, Claim, Lack, Unclaimed } from '../src/ports/journal.ts';
 import type { Random } from '../src/ports/random.ts';
 import type { MemoryBounds } from '../src/service/memory-budget.ts';
+import type { RecentFacts } from '../src/service/recent-facts.ts';
 import { keyringOf } from './capabilities.ts';
+import { mustTellAgain } from './checkers/told.ts';
 import type { NodeClock } from './clock.ts';
 import type { Defect } from './defects.ts';
 import { Crash } from './disk.ts';
@@ -71,6 +73,8 @@ export class SimNode implements Host {
   private generation = 0;
   /** It is there, and listens: what it took over is durable. */
   private isServing = false;
+  /** What the process before told of its messages. */
+  private toldBefore: RecentFacts | null = null;
   private keys: readonly number[] = [1];
   private readonly verifier: SimVerifier | null;
   /** As they are loaded now. */
@@ -171,6 +175,8 @@ export class SimNode implements Host {
       wakeAt: (atMs) => this.wakeAt(atMs),
       soon: (run) => this.soon(run),
     });
+    if (this.toldBefore !== null && defect === null && !this.store.trouble.hasLied)
+      mustTellAgain(this.toldBefore, process.service.recent);
     // The defect: what is revoked stays good.
     if (defect === 'deaf_to_revocation') process.authority.revoke = () => true;
     this.process = process;
@@ -234,6 +240,7 @@ export class SimNode implements Host {
     const { loop, watch } = this.parts;
     loop.record(RECORDS.crash, this.index, this.generation);
     this.process?.stop();
+    this.toldBefore = this.process?.service.recent ?? this.toldBefore;
     this.process = null;
     this.isServing = false;
     this.generation++;
@@ -345,10 +352,10 @@ export class SimNode implements Host {
   // ---- the journal
 
   /** What this process keeps things in. */
-  private journalOf({ term, shards, limits, processFacts, clocks }: Opened): OneLog {
+  private journalOf({ term, shards, limits, processFacts, clocks, past = null }: Opened): OneLog {
     const { store } = this;
     return new OneLog({
-      ...{ term, shards, contents: { limits, processFacts, clocks } },
+      ...{ term, shards, contents: { limits, processFacts, clocks, past } },
       append: (batches, done) => this.append(batches, done),
       replay: (state, limits, done) => this.replay(state.shard, limits, done),
       snapshot: (done) => store.snapshot(done),

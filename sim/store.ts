@@ -14,6 +14,7 @@ import { compact } from '../src/journal/snapshot.ts';
 import type { Batch, Contents, Lack } from '../src/ports/journal.ts';
 import type { StorageOp } from '../src/ports/storage.ts';
 import { Service } from '../src/service/service.ts';
+import { RECENT_FACTS } from '../src/service/spine.ts';
 import { Breach } from './checkers/breach.ts';
 import { PrefixLog } from './checkers/prefix.ts';
 import { Disk } from './disk.ts';
@@ -35,7 +36,7 @@ function frameHashOf(frame: Uint8Array): Uint8Array {
   for (let i = 0; i < frame.length; i++) hash = Math.imul(hash ^ frame[i]!, 0x01000193);
   return new Uint8Array(new Uint32Array(8).fill(hash >>> 0).buffer);
 }
-const RECOVERING = { hash: frameHashOf, payloadHashOf: integrity.payloadHashOf };
+const RECOVERING = { hash: frameHashOf, payloadHashOf: integrity.payloadHashOf, remember: RECENT_FACTS };
 
 export interface StoreParts {
   readonly index: number;

@@ -6,6 +6,7 @@ export const RULES = {
   AU1: 'a valid capability is let in, any other is not',
   AU2: 'a quota counts per capability',
   AU7: 'whoever looks sees what was there at a moment of the look, and nothing that is not durable',
+  B10: 'what was told of messages is told again by the next process, and cursors go on where they did',
   B3: 'a stream gives no more than its credit, and what there is',
   B8: 'nothing is done without the word of the remote verifier, and nothing is refused for its sake that it would have let in',
   BD2: 'a refusal is the one that applies',

@@ -115,7 +115,7 @@ const payloadProblems = ({ damagedPayloads, apart }: Recovered): Refusal[] =>
 
 const PIECE_BYTES = 256 << 10;
 
-/** A hash over everything a replica holds. */
+/** A hash over everything a replica holds: not over how many facts it took, of which old directories do not know all. */
 function digestOf(replica: Replica, hash: Secret['hash']): string {
   const w = new Writer(2 * PIECE_BYTES);
   const close = (): void => {
@@ -126,7 +126,7 @@ function digestOf(replica: Replica, hash: Secret['hash']): string {
   const { term, limits } = replica;
   w.f64(term);
   if (limits !== null) writeRecord(w, null, { name: 'limited', limits });
-  for (const { shard, item } of replica.entries()) {
+  for (const { shard, item } of replica.holds()) {
     writeRecord(w, shard, item, item.name === 'message' && item.message.payload === APART);
     if (w.length > PIECE_BYTES) close();
   }

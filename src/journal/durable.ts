@@ -28,6 +28,8 @@ export interface DurableOptions {
   readonly events: JournalEvents;
   /** After each write and sync of the log. */
   readonly onSync: (seconds: number, bytes: number) => void;
+  /** So many of the last facts of messages are remembered (B10). */
+  readonly remember: number;
   /** Recovery ends with its reason when it is aborted. */
   readonly ended: AbortSignal;
 }
@@ -48,11 +50,11 @@ export interface DurableJournal {
  * JournalRefused, or the reason of `ended`
  */
 export async function openDurable(options: DurableOptions): Promise<DurableJournal> {
-  const { folder, segmentBytes, acceptTornTail, events, onSync, ended } = options;
+  const { folder, segmentBytes, acceptTornTail, events, onSync, remember, ended } = options;
   const held = unlessSystem(folder, () => holdFolder(folder));
   const storage = new FileStorage(held.path, { onDurableWrite: onSync, heldDescriptors: JOURNAL_DESCRIPTORS });
   const lend: LendDescriptors = (count) => storage.lendDescriptors(count);
-  const how = { ...RECOVERING, acceptTornTail };
+  const how = { ...RECOVERING, acceptTornTail, remember };
   try {
     const journal = new EmbeddedJournal({
       storage,

@@ -61,6 +61,7 @@ export const FIELDS = {
   /** A place in a segment, of the largest that can be. */
   at: new F64('at', 0, 256 << 20),
   records: counter('records', 1),
+  facts: counter('facts'),
   lastSeq: counter('last_seq'),
   lastNumber: counter('last_number'),
   slots: new U32('slots', 0, SLOTS_MAX),

@@ -47,6 +47,7 @@ export const KINDS = {
   /** One that says the chain it counts on. */
   charged_link: 37,
   barred: 38,
+  told: 39,
   shard: 64,
   free_slots: 65,
   message: 66,
@@ -63,7 +64,7 @@ const PROCESS = 0xffff;
 const PREFIX_BYTES = 7;
 /** Kinds of the process, and those that begin and end a snapshot, belong to no shard; all others do. */
 const OF_PROCESS: ReadonlySet<string> = new Set([
-  ...['started', 'limited', 'revoked', 'charged', 'clocks', 'charged_link', 'barred'],
+  ...['started', 'limited', 'revoked', 'charged', 'clocks', 'charged_link', 'barred', 'told'],
   ...['head', 'head_within', 'end'],
 ]);
 
@@ -100,7 +101,7 @@ export const isFact = ({ name }: Item): boolean => KINDS[name] <= KINDS.recovere
 export const isEnd = (fact: Fact): fact is Acked | Purged => fact.name === 'acked' || fact.name === 'purged';
 /** What happened to the process. */
 export const isProcessFact = (item: Item): item is ProcessFact =>
-  KINDS[item.name] >= KINDS.started && KINDS[item.name] <= KINDS.barred;
+  KINDS[item.name] >= KINDS.started && KINDS[item.name] <= KINDS.told;
 /** A part of a shard in a snapshot. */
 export const isImage = (item: Item): item is Image =>
   KINDS[item.name] >= KINDS.shard && KINDS[item.name] <= KINDS.settled;
@@ -238,6 +239,10 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
       F.endMs.write(w, item.endMs);
       F.windowMs.write(w, item.windowMs);
       return;
+    case 'told':
+      F.facts.write(w, item.facts);
+      F.atMs.write(w, item.startedMs);
+      return;
     case 'shard':
       F.nowMs.write(w, item.nowMs);
       F.lastSeq.write(w, item.lastSeq);
@@ -344,6 +349,8 @@ function readRest(r: Reader, name: RestName): Item {
         endMs: F.endMs.read(r),
         windowMs: F.windowMs.read(r),
       };
+    case 'told':
+      return { name, facts: F.facts.read(r), startedMs: F.atMs.read(r) };
     case 'shard':
       return {
         name,

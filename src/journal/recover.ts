@@ -59,6 +59,8 @@ export interface RecoverOptions {
   readonly shard?: number;
   /** Leaves payloads that are in files of their own unread, and checks none. */
   readonly withoutPayloads?: boolean;
+  /** Remembers so many of the last facts of messages (B10); none without. */
+  readonly remember?: number;
   /** Begins as far back as the log reaches, not at the newest snapshot. */
   readonly oldest?: boolean;
   /** Sees the state before the first frame, */
@@ -99,7 +101,7 @@ function* recoveringFiles(source: StorageReader, options: RecoverOptions): Piece
   const damagedSnapshots: Refusal[] = [];
   const snapshots = options.oldest !== true ? files.snapshots.toReversed() : segments[0] === 1 ? [] : files.snapshots;
   for (const sequence of snapshots) {
-    const loaded = yield* loadingSnapshot(source, sequence, options.hash, options.shard);
+    const loaded = yield* loadingSnapshot(source, sequence, options.hash, options.shard, options.remember);
     if (!isRefusal(loaded)) return yield* follow(source, segments, loaded, damagedSnapshots, options);
     damagedSnapshots.push(loaded);
   }
@@ -108,7 +110,7 @@ function* recoveringFiles(source: StorageReader, options: RecoverOptions): Piece
   if (segments[0] !== 1) return { kind: 'refused', ...(damaged ?? missing(segmentFile(1))) };
   const first = openSegment(source, 1);
   if (isRefusal(first)) return { kind: 'refused', ...first };
-  const loaded = { replica: new Replica(options.shard), head: null, salt: first.salt };
+  const loaded = { replica: new Replica(options.shard, options.remember), head: null, salt: first.salt };
   return yield* follow(source, segments, loaded, damagedSnapshots, options);
 }
 
@@ -179,16 +181,17 @@ function* follow(
 export const loadSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash']): Loaded | Refusal =>
   atOnce(loadingSnapshot(source, sequence, hash));
 
-const loadingSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash'], shard?: number) =>
-  unlessIrregular(loadingReplica(source, sequence, hash, shard));
+const loadingSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash'], shard?: number, remember = 0) =>
+  unlessIrregular(loadingReplica(source, sequence, hash, shard, remember));
 
 function* loadingReplica(
   source: StorageReader,
   sequence: number,
   hash: Secret['hash'],
   shard?: number,
+  remember = 0,
 ): Pieces<Loaded | Refusal> {
-  const restoring = Replica.restoring(sequence, source.size(snapshotFile(sequence)), shard);
+  const restoring = Replica.restoring(sequence, source.size(snapshotFile(sequence)), shard, remember);
   const salt = yield* readingSnapshot(source, sequence, hash, (body) => {
     const r = new Reader(body);
     while (r.at < r.end) restoring.take(readRecord(r));

@@ -4,10 +4,12 @@ import type { Fact } from '../core/facts.ts';
 import { imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import { shardOf } from '../core/msg-id.ts';
-import { ShardState } from '../core/state.ts';
+import { type Message, ShardState } from '../core/state.ts';
 import type { Contents } from '../ports/journal.ts';
+import type { Past } from '../ports/past.ts';
 import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports/process-facts.ts';
 import { BytesError, Reader } from './bytes.ts';
+import { History } from './history.ts';
 import { type Entry, type Head, isEnd, isFact, isImage, isProcessFact, readRecord } from './record.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
 
@@ -31,9 +33,12 @@ export class Replica {
   private said: Clocks | null = null;
   /** The one shard whose facts are taken; all of them without. */
   private readonly only: number | undefined;
+  private readonly history: History;
 
-  constructor(only?: number) {
+  /** Remembers so many of the facts that it takes. */
+  constructor(only?: number, remember = 0) {
     this.only = only;
+    this.history = new History(remember);
   }
 
   /** Takes every record of a frame's body. @throws BytesError, or what `apply` throws on a fact that does not fit */
@@ -56,7 +61,11 @@ export class Replica {
     if (fact.name === 'sent') this.entered++;
     if (isEnd(fact)) this.left++;
     this.before(state, fact);
-    apply(state, fact);
+    const isOld = fact.name !== 'sent' && fact.name !== 'recovered';
+    const known = isOld ? state.find(fact.msgId) : undefined;
+    apply(state, fact, known);
+    if (fact.name === 'recovered') return;
+    this.history.fact(fact, known ?? (state.find(fact.msgId) as Message), shard);
   }
 
   private process(fact: Entry['item']): void {
@@ -74,6 +83,8 @@ export class Replica {
         return this.charge(fact);
       case 'clocks':
         return this.showed(fact);
+      case 'told':
+        return this.history.goOn(fact);
     }
   }
 
@@ -93,6 +104,11 @@ export class Replica {
     return this.term === 0 ? null : { name: 'clocks', serviceMs: nowMs, wallMs: nowMs };
   }
 
+  /** What was told by then, and what of it was to be remembered. */
+  get past(): Past {
+    return this.history.past();
+  }
+
   /** In the order in which they were charged last, however much of it a snapshot left out. */
   private charge(fact: Charged | Barred): void {
     const key = keyOf(fact.nonce, fact.chain, fact.name === 'charged' ? fact.line : 'barred');
@@ -105,6 +121,7 @@ export class Replica {
     this.open(shards, limits);
     this.term = term;
     this.nowMs = atMs;
+    this.history.began(atMs);
   }
 
   /** As many shards as the journal has, which never changes. */
@@ -151,6 +168,13 @@ export class Replica {
 
   /** Everything, as records of a snapshot. */
   *entries(): Generator<Entry> {
+    const told = this.history.said();
+    if (told !== null) yield { shard: null, item: told };
+    yield* this.holds();
+  }
+
+  /** What the shards and the process are, by whatever way they came to be that. */
+  *holds(): Generator<Entry> {
     if (this.said !== null) yield { shard: null, item: this.said };
     for (const fact of this.processFacts()) yield { shard: null, item: fact };
     for (const state of this.shards) {
@@ -166,8 +190,9 @@ export class Replica {
     sequence: number,
     fileBytes: number,
     only?: number,
+    remember = 0,
   ): { take: (entry: Entry) => void; done: () => { replica: Replica; head: Head } } {
-    const replica = new Replica(only);
+    const replica = new Replica(only, remember);
     const check = new SnapshotCheck(sequence, fileBytes);
     const restorations: Restoration[] = [];
     const take = (entry: Entry): void => {
@@ -198,6 +223,7 @@ export const contentsOf = (replica: Replica | undefined): Contents => ({
   limits: replica?.limits ?? null,
   processFacts: replica?.processFacts() ?? [],
   clocks: replica?.clocks ?? null,
+  past: replica?.past ?? null,
 });
 
 const keyOf = (nonce: string, chain = '', line: string): string => `${nonce} ${chain} ${line}`;

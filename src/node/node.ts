@@ -116,6 +116,7 @@ export class MailboxNode {
       observer,
       overwrites,
       topicKey: this.limits.topicHash === 0 ? null : (journal.contents.topicKey ?? null),
+      past: journal.contents.past,
       instantOf: (atMs) => clock.instantOf(atMs),
       stampsClocks: isKept,
       ...(options.recentFacts === undefined ? {} : { recentFacts: options.recentFacts }),

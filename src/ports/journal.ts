@@ -1,6 +1,7 @@
 import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
+import type { Past } from './past.ts';
 import type { Clocks, ProcessFact } from './process-facts.ts';
 
 /** The facts of one decision, which stay together; shard null for those of the process. */
@@ -83,6 +84,8 @@ export interface Contents {
   readonly clocks: Clocks | null;
   /** A secret that lasts as long as what is kept: topics are spread over the shards with it (BD5). Null or none: without. */
   readonly topicKey?: Uint8Array | null;
+  /** What was told before, where all that is told goes into one log and outlives the process. Null or none: nothing. */
+  readonly past?: Past | null;
 }
 
 /**

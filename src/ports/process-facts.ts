@@ -1,7 +1,7 @@
 import type { Limits } from '../core/limits.ts';
 
 /** What happened to the process rather than to a message; journaled beside the facts, for what must outlive it. */
-export type ProcessFact = Started | Limited | Revoked | Charged | Barred | Clocks;
+export type ProcessFact = Started | Limited | Revoked | Charged | Barred | Clocks | Told;
 
 /** A process took the journal over. What it did to each shard is a fact of that shard (`recovered`). */
 export interface Started {
@@ -44,6 +44,13 @@ export interface Clocks {
   readonly name: 'clocks';
   readonly serviceMs: number;
   readonly wallMs: number;
+}
+
+/** In snapshots alone: facts of messages up to there, and when the last process before it started (B10). */
+export interface Told {
+  readonly name: 'told';
+  readonly facts: number;
+  readonly startedMs: number;
 }
 
 /** Too much was made from a link of a capability's chain (AU6): until `endMs` no quota further down is counted, or forgotten. */

@@ -54,6 +54,7 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
     folder: settings.data,
     segmentBytes: settings.segment_size,
     acceptTornTail,
+    remember: settings.recent_facts,
     onSync: (seconds, bytes) => {
       metrics.syncSeconds.observe(seconds);
       metrics.journalBytes.add(0, bytes);

@@ -1,29 +1,8 @@
-import type { State } from '../../spec/vocabulary.ts';
 import type { MessageFact } from '../core/facts.ts';
 import type { Message } from '../core/state.ts';
+import { type Era, type Happened, happened, originOf, type Past } from '../ports/past.ts';
 
-/** A fact as it is told to whoever looks: what became of a message and why, without its payload and without any receipt. */
-export interface Happened {
-  /** Its place in the order of all facts of the process. */
-  n: number;
-  readonly fact: MessageFact['name'];
-  readonly atMs: number;
-  readonly shard: number;
-  readonly topic: string;
-  readonly msgId: string;
-  readonly idemKey: string;
-  readonly corrId: string;
-  readonly payloadHash: string;
-  /** What the fact made of the message. */
-  readonly state: State;
-  readonly attempt: number;
-  readonly epoch: number;
-  /** Why it is a dead letter, or was purged. */
-  readonly reason: string | null;
-  readonly lastError: string | null;
-  /** Until when its lease is, or before when it is not given out; null where neither is said. */
-  readonly untilMs: number | null;
-}
+export type { Happened } from '../ports/past.ts';
 
 /** Facts are missing here: of one shard that somebody else may have gone on with, or because they are no longer remembered. */
 export interface Gap {
@@ -54,23 +33,30 @@ const CURSOR = /^([0-9a-z]{1,12})-(0|[1-9][0-9]{0,15})$/;
  */
 export class RecentFacts {
   private readonly ring: (Told | undefined)[];
-  private next = 1;
+  private next: number;
+  /** The first that this ever knew of. */
+  private readonly begin: number;
   /** Decided, by log: what the append under way holds, and what the next one will. */
   private readonly appended: Happened[][];
   private readonly open: Happened[][];
   private noted: Happened[] = [];
-  /** Names the process in cursors: those of another one say nothing here. */
-  private origin = '0';
+  /** Whose facts are told here, in order: a cursor of another past says nothing. All before the second is of the first. */
+  private readonly eras: Era[];
 
-  constructor(capacity: number, logs: number) {
+  /** `past`: what was told before, where that outlives a process. */
+  constructor(capacity: number, logs: number, past: Past | null = null) {
     this.ring = new Array(capacity);
+    this.eras = [...(past?.eras ?? [])];
+    this.next = past === null ? 1 : past.last + 1 - past.facts.length;
+    for (const told of past?.facts ?? []) this.push(told);
+    this.begin = past === null ? 1 : past.last + 1 - past.facts.length;
     this.appended = Array.from({ length: logs }, () => []);
     this.open = Array.from({ length: logs }, () => []);
   }
 
-  /** The process began at this time of the wall clock. */
-  began(wallMs: number): void {
-    this.origin = Math.max(0, Math.floor(wallMs)).toString(36);
+  /** The process started at this time, in ms. */
+  began(startedMs: number): void {
+    this.eras.push({ origin: originOf(startedMs), from: this.next });
   }
 
   // ---- on their way
@@ -127,7 +113,7 @@ export class RecentFacts {
 
   /** The oldest that is remembered. */
   get first(): number {
-    return Math.max(1, this.next - this.ring.length);
+    return Math.max(this.begin, this.next - this.ring.length);
   }
 
   at(n: number): Told {
@@ -160,49 +146,31 @@ export class RecentFacts {
 
   // ---- cursors
 
-  /** As cursors name it. */
+  /** By what cursors name this process. */
   get originName(): string {
-    return this.origin;
+    return this.eras.at(-1)?.origin ?? '0';
   }
 
   /** What is told after it begins with the fact of the next number. */
   cursorOf(n: number): string {
-    return `${this.origin}-${n}`;
+    return `${this.eraOf(n)?.origin ?? '0'}-${n}`;
+  }
+
+  /** The one whose fact it is. */
+  private eraOf(n: number): Era | undefined {
+    return this.eras.findLast(({ from }) => from <= n) ?? this.eras[0];
   }
 
   /** The number that a cursor says. */
   placeOf(cursor: string): Place {
     const match = CURSOR.exec(cursor);
     if (match === null) return 'malformed';
-    if (match[1] !== this.origin) return 'gone';
+    const at = this.eras.findLastIndex(({ origin }) => origin === match[1]);
     const n = Number(match[2]);
+    const after = this.eras[at + 1];
+    // One that went further than is told here is of another past: of what was restored from a backup, for one.
+    if (at < 0 || (after !== undefined && n >= after.from)) return 'gone';
     if (n > this.last) return 'malformed';
     return n + 1 < this.first ? 'gone' : n;
   }
-}
-
-function happened(fact: MessageFact, message: Message, shard: number): Happened {
-  const ended = fact.name === 'purged' ? fact.reason : 'reason' in fact ? fact.reason : null;
-  return {
-    n: 0,
-    fact: fact.name,
-    atMs: fact.atMs,
-    shard,
-    topic: message.topic.name,
-    msgId: message.msgId,
-    idemKey: message.idemKey,
-    corrId: message.corrId,
-    payloadHash: message.payloadHash,
-    state: message.state,
-    attempt: message.attempt,
-    epoch: message.epoch,
-    reason: ended,
-    lastError: 'lastError' in fact ? fact.lastError : null,
-    untilMs: untilOf(fact),
-  };
-}
-
-function untilOf(fact: MessageFact): number | null {
-  if (fact.name === 'received' || fact.name === 'extended') return fact.atMs + fact.visibilityMs;
-  return 'notBeforeMs' in fact && fact.notBeforeMs > fact.atMs ? fact.notBeforeMs : null;
 }

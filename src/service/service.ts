@@ -20,6 +20,7 @@ import type {
   StreamRequest,
 } from './messages.ts';
 import { Receiving } from './receiving.ts';
+import type { RecentFacts } from './recent-facts.ts';
 import { Redrives } from './redrives.ts';
 import { Sending } from './sending.ts';
 import { Settling } from './settling.ts';
@@ -37,6 +38,8 @@ export class Service {
   readonly down: DownShards;
   readonly drains: Drains;
   readonly memory: MemoryBudget;
+  /** What became durable of late. */
+  readonly recent: RecentFacts;
   private readonly spine: Spine;
   private readonly sending: Sending;
   private readonly settling: Settling;
@@ -62,6 +65,7 @@ export class Service {
     this.deadLetters = new DeadLetters(spine);
     this.redrives = new Redrives(spine);
     this.viewing = new Viewing(spine);
+    this.recent = spine.recent;
     this.feeds = new Feeds(spine.recent, spine.instantOf);
   }
 
@@ -73,7 +77,7 @@ export class Service {
 
   /** Takes over shards that were replayed and serve, at the time that it is by the service clock, which went on since (RT4, TM1). */
   start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
-    this.spine.recent.began(this.spine.instantOf(nowMs));
+    this.spine.recent.began(started?.atMs ?? this.spine.instantOf(nowMs));
     if (started !== undefined) {
       this.spine.commit.note(started);
       this.spine.useLimits(started.limits);

@@ -11,6 +11,7 @@ import type { Message, ShardState, Topic } from '../core/state.ts';
 import { tenantOf } from '../core/tenant.ts';
 import type { Integrity } from '../ports/integrity.ts';
 import type { Observer } from '../ports/observer.ts';
+import type { Past } from '../ports/past.ts';
 import type { Random } from '../ports/random.ts';
 import { type BoundName, Drains } from './backpressure.ts';
 import { ClockStamps } from './clock-stamps.ts';
@@ -59,6 +60,8 @@ export interface SpineOptions {
   readonly logs?: Logs;
   /** Facts that are remembered for those who look (B10). */
   readonly recentFacts?: number;
+  /** What was told before; null or none where that does not outlive a process. */
+  readonly past?: Past | null | undefined;
   /** What the wall clock shows at a time of the service clock (`ServiceClock`); without it the two are one. */
   readonly instantOf?: (atMs: number) => number;
   /** Each append says what both clocks show (journal rule 10): for a profile whose journal outlives the process. */
@@ -127,7 +130,7 @@ export class Spine {
     this.stamps = stamps;
     const { effects } = options;
     this.logs = options.logs ?? ONE_LOG;
-    this.recent = new RecentFacts(options.recentFacts ?? RECENT_FACTS, this.logs.count);
+    this.recent = new RecentFacts(options.recentFacts ?? RECENT_FACTS, this.logs.count, options.past);
     this.commit = new Commits(this.logs, {
       append: (batches, log) => {
         this.memory.appended();

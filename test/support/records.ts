@@ -137,6 +137,7 @@ const ofProcess = [
     windowMs: number(F.windowMs),
   }),
   named('barred', { chain, nonce: token, endMs: number(F.endMs), windowMs: number(F.windowMs) }),
+  named('told', { facts: number(F.facts), startedMs: number(F.atMs) }),
   named('clocks', { serviceMs: number(F.serviceMs), wallMs: number(F.wallMs) }),
   named('head', {
     sequence: number(F.sequence),

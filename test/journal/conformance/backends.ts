@@ -94,6 +94,7 @@ class FolderPlace implements Place {
       acceptTornTail: false,
       events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
       onSync: () => {},
+      remember: 1000,
       ended: new AbortController().signal,
     });
     return durableBackend(this.opened, this.opened.shards ?? empty(), () => null);

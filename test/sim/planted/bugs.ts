@@ -27,6 +27,21 @@ const CAPABILITY = 'src/auth/capability.ts';
 const SEGMENT_LOG = 'src/journal/segment-log.ts';
 
 export const PLANTED: readonly PlantedBug[] = [
+  // ---- what is told
+  bug(
+    'snapshot-counts-anew',
+    'a snapshot does not say how many facts were told before it: cursors go on elsewhere after a restart (B10)',
+    'src/journal/history.ts',
+    '    this.last = facts;',
+    '    this.last = 0;',
+  ),
+  bug(
+    'told-before-applied',
+    'what is remembered over a restart is what the message was before the fact (B10)',
+    'src/journal/replica.ts',
+    "    apply(state, fact, known);\n    if (fact.name === 'recovered') return;\n    this.history.fact(fact, known ?? (state.find(fact.msgId) as Message), shard);",
+    "    if (known !== undefined) this.history.fact(fact as never, known, shard);\n    apply(state, fact, known);\n    if (fact.name === 'sent') this.history.fact(fact, state.find(fact.msgId) as Message, shard);",
+  ),
   // ---- durability
   bug(
     'reply-before-sync',

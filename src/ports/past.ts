@@ -1,0 +1,72 @@
+import type { MessageFact } from '../core/facts.ts';
+import type { Message } from '../core/state.ts';
+
+/** A fact as it is told to whoever looks: what became of a message and why, without its payload and without any receipt. */
+export interface Happened {
+  /** Its number in the order of all facts of messages; 0 until it is durable. */
+  n: number;
+  readonly fact: MessageFact['name'];
+  readonly atMs: number;
+  readonly shard: number;
+  readonly topic: string;
+  readonly msgId: string;
+  readonly idemKey: string;
+  readonly corrId: string;
+  readonly payloadHash: string;
+  /** What the fact made of the message. */
+  readonly state: Message['state'];
+  readonly attempt: number;
+  readonly epoch: number;
+  /** Why it is a dead letter, or was purged. */
+  readonly reason: string | null;
+  readonly lastError: string | null;
+  /** Until when its lease is, or before when it is not given out; null where neither is said. */
+  readonly untilMs: number | null;
+}
+
+/** A process that wrote facts: cursors name it, so that a cursor says nothing where another past is told. */
+export interface Era {
+  /** From the time at which it started. */
+  readonly origin: string;
+  /** The number of the first fact that is known to be its own. */
+  readonly from: number;
+}
+
+/** What was told before, as far back as whoever opened the journal read it (B10). */
+export interface Past {
+  /** The number of the last fact; 0 before any. */
+  readonly last: number;
+  /** In order, those of the last facts. At least one wherever there was a process. */
+  readonly eras: readonly Era[];
+  /** The last ones, oldest first, without a gap. */
+  readonly facts: readonly Happened[];
+}
+
+/** By what cursors name a process that started at this time, in ms. */
+export const originOf = (startedMs: number): string => Math.max(0, Math.floor(startedMs)).toString(36);
+
+/** A fact of this message, which it has just made what it is. */
+export function happened(fact: MessageFact, message: Message, shard: number, n = 0): Happened {
+  return {
+    n,
+    fact: fact.name,
+    atMs: fact.atMs,
+    shard,
+    topic: message.topic.name,
+    msgId: message.msgId,
+    idemKey: message.idemKey,
+    corrId: message.corrId,
+    payloadHash: message.payloadHash,
+    state: message.state,
+    attempt: message.attempt,
+    epoch: message.epoch,
+    reason: 'reason' in fact ? fact.reason : null,
+    lastError: 'lastError' in fact ? fact.lastError : null,
+    untilMs: untilOf(fact),
+  };
+}
+
+function untilOf(fact: MessageFact): number | null {
+  if (fact.name === 'received' || fact.name === 'extended') return fact.atMs + fact.visibilityMs;
+  return 'notBeforeMs' in fact && fact.notBeforeMs > fact.atMs ? fact.notBeforeMs : null;
+}
