@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
+import { CAP_FORMATS, type CapFormat, type Op } from '../../spec/vocabulary.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Grant } from '../ports/process-facts.ts';
 import { type CacheEntry, CapabilityCache } from './cache.ts';
 import { type AuthFailure, Capability, type Judge } from './capability.ts';
 import { scopeOf } from './caveats.ts';
@@ -118,6 +119,14 @@ export class Authority implements Judge {
     // Keys are dated by the wall clock, revocations by the service clock: ages can be compared, dates can not.
     const ageMs = Math.max(KEY_AGE_MAX_MS, this.clock.wallMs() - oldestMs) + DAY_MS;
     this.revocations.forgetNonces(this.clock.nowMs() - ageMs);
+  }
+
+  /** What was granted to a process before this one for one topic, as far as it still holds; null where its key is gone. */
+  recall({ nonce, keyId, expiresS, notBeforeS }: Grant, topic: string): Capability | null {
+    const root = this.ring?.find(keyId) ?? null;
+    if (root === null) return null;
+    const scope = { topics: [topic], prefixes: [], ops: new Set<Op>(), expiresS, notBeforeS, pieces: [] };
+    return new Capability({ nonce, keyId, id: '' }, root, scope, this);
   }
 
   newSession(): Session {

@@ -1,5 +1,6 @@
 import type { Op } from '../../spec/vocabulary.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Grant } from '../ports/process-facts.ts';
 import type { Scope } from './caveats.ts';
 import { type Link, linksOf } from './chain.ts';
 import type { Keyring, RootKey } from './keyring.ts';
@@ -105,6 +106,13 @@ export class Capability {
   get reach(): string {
     const { topics, prefixes } = this.scope;
     return [...topics, ...prefixes].reduce((longest, one) => (one.length > longest.length ? one : longest), '');
+  }
+
+  /** What may be written down of it; null where a remote verifier vouches for it, whose word does not last. */
+  get grant(): Grant | null {
+    const { nonce, keyId, root } = this;
+    const { expiresS, notBeforeS } = this.scope;
+    return root === null ? null : { nonce, keyId, expiresS, notBeforeS };
   }
 
   /** Takes one operation and `bytes` from the quotas: 0, else ms until they may allow it (AU2). */

@@ -1,5 +1,6 @@
 import type { Limits } from '../core/limits.ts';
 import { SLOTS_MAX } from '../core/msg-id.ts';
+import { FAILURES_MAX } from '../ports/process-facts.ts';
 import { Ascii, F64, Text, U16, U32 } from './field-types.ts';
 
 /**
@@ -62,6 +63,14 @@ export const FIELDS = {
   at: new F64('at', 0, 256 << 20),
   records: counter('records', 1),
   facts: counter('facts'),
+  limit: new F64('limit', 1, COUNT_MAX, true),
+  ratePerS: new U32('rate_per_s', 0, 100_000),
+  seconds: new F64('seconds', 0, COUNT_MAX, true),
+  listed: new U16('msg_ids', 0, 1000),
+  place: counter('place'),
+  moved: counter('moved'),
+  failures: new U16('failures', 0, FAILURES_MAX),
+  word: new Ascii('word', 'a-z0-9_', 1, 40),
   lastSeq: counter('last_seq'),
   lastNumber: counter('last_number'),
   slots: new U32('slots', 0, SLOTS_MAX),

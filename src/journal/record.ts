@@ -21,6 +21,7 @@ import {
   writePayload,
   writeSlots,
 } from './record-parts.ts';
+import { readBegun, readWent, writeBegun, writeWent } from './record-redrive.ts';
 
 /**
  * Records: what frames carry. Each is its kind (u8), its shard (u16, PROCESS for none), the length of its body (u32), its body.
@@ -48,6 +49,8 @@ export const KINDS = {
   charged_link: 37,
   barred: 38,
   told: 39,
+  redrive_begun: 40,
+  redrive_went: 41,
   shard: 64,
   free_slots: 65,
   message: 66,
@@ -64,7 +67,18 @@ const PROCESS = 0xffff;
 const PREFIX_BYTES = 7;
 /** Kinds of the process, and those that begin and end a snapshot, belong to no shard; all others do. */
 const OF_PROCESS: ReadonlySet<string> = new Set([
-  ...['started', 'limited', 'revoked', 'charged', 'clocks', 'charged_link', 'barred', 'told'],
+  ...[
+    'started',
+    'limited',
+    'revoked',
+    'charged',
+    'clocks',
+    'charged_link',
+    'barred',
+    'told',
+    'redrive_begun',
+    'redrive_went',
+  ],
   ...['head', 'head_within', 'end'],
 ]);
 
@@ -101,7 +115,7 @@ export const isFact = ({ name }: Item): boolean => KINDS[name] <= KINDS.recovere
 export const isEnd = (fact: Fact): fact is Acked | Purged => fact.name === 'acked' || fact.name === 'purged';
 /** What happened to the process. */
 export const isProcessFact = (item: Item): item is ProcessFact =>
-  KINDS[item.name] >= KINDS.started && KINDS[item.name] <= KINDS.told;
+  KINDS[item.name] >= KINDS.started && KINDS[item.name] <= KINDS.redrive_went;
 /** A part of a shard in a snapshot. */
 export const isImage = (item: Item): item is Image =>
   KINDS[item.name] >= KINDS.shard && KINDS[item.name] <= KINDS.settled;
@@ -243,6 +257,10 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
       F.facts.write(w, item.facts);
       F.atMs.write(w, item.startedMs);
       return;
+    case 'redrive_begun':
+      return writeBegun(w, item);
+    case 'redrive_went':
+      return writeWent(w, item);
     case 'shard':
       F.nowMs.write(w, item.nowMs);
       F.lastSeq.write(w, item.lastSeq);
@@ -351,6 +369,10 @@ function readRest(r: Reader, name: RestName): Item {
       };
     case 'told':
       return { name, facts: F.facts.read(r), startedMs: F.atMs.read(r) };
+    case 'redrive_begun':
+      return readBegun(r);
+    case 'redrive_went':
+      return readWent(r);
     case 'shard':
       return {
         name,

@@ -11,6 +11,7 @@ import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../
 import { BytesError, Reader } from './bytes.ts';
 import { History } from './history.ts';
 import { type Entry, type Head, isEnd, isFact, isImage, isProcessFact, readRecord } from './record.ts';
+import { RedriveTasks } from './redrive-tasks.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
 
 /** What a journal says: shards and process, made by the reducer that made them in the process that wrote it. */
@@ -34,6 +35,7 @@ export class Replica {
   /** The one shard whose facts are taken; all of them without. */
   private readonly only: number | undefined;
   private readonly history: History;
+  private readonly redrives = new RedriveTasks();
 
   /** Remembers so many of the facts that it takes. */
   constructor(only?: number, remember = 0) {
@@ -85,6 +87,10 @@ export class Replica {
         return this.showed(fact);
       case 'told':
         return this.history.goOn(fact);
+      case 'redrive_begun':
+        return this.redrives.begun(fact);
+      case 'redrive_went':
+        return this.redrives.went(fact);
     }
   }
 
@@ -148,10 +154,10 @@ export class Replica {
     }
   }
 
-  /** Revocations, and the quota windows that are not over. */
+  /** Revocations, the quota windows that are not over, and redrives. */
   processFacts(): ProcessFact[] {
     const running = [...this.charged.values()].filter((fact) => fact.endMs > this.nowMs && !this.isBelowBar(fact));
-    return [...this.revoked.values(), ...running];
+    return [...this.revoked.values(), ...running, ...this.redrives.facts()];
   }
 
   /** Whether a bar further up stands for it: one that does not end before it. */

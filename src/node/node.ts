@@ -9,10 +9,11 @@ import type { Integrity } from '../ports/integrity.ts';
 import type { Batch } from '../ports/journal.ts';
 import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
 import type { Cause } from '../ports/observer.ts';
-import type { Started } from '../ports/process-facts.ts';
+import type { Grant, Started } from '../ports/process-facts.ts';
 import type { Random } from '../ports/random.ts';
 import type { WhyDown } from '../service/down-shards.ts';
 import type { MemoryBounds } from '../service/memory-budget.ts';
+import type { Caller } from '../service/messages.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
@@ -105,7 +106,6 @@ export class MailboxNode {
     this.wakeAt = options.wakeAt;
     this.soon = soon ?? null;
     this.authority = new Authority(settings.keyring, clock, settings.cacheTtlMs, this.listening(options.authority));
-    this.restore();
     const isKept = journal.processLog.term !== null;
     const nothing = Service.empty(journal.shards, this.limits);
     this.service = new Service({
@@ -124,7 +124,7 @@ export class MailboxNode {
         append: (batches, log) => this.append(batches, log),
         fell: (shard, error, cause) => this.fell(shard, error, cause),
         ...(soon === undefined || !isKept ? {} : { soon }),
-        ...(isKept ? { notes: () => this.authority.quotas.changes() } : {}),
+        ...(isKept ? { notes: () => [...this.authority.quotas.changes(), ...this.service.redriveChanges()] } : {}),
       },
     });
     this.ownership = new Ownership({
@@ -137,6 +137,7 @@ export class MailboxNode {
         failed: (error) => this.fail(error),
       },
     });
+    this.restore();
     this.bound(settings);
     this.wokenMs = clock.nowMs();
     this.journalTickedMs = this.wokenMs;
@@ -199,13 +200,15 @@ export class MailboxNode {
     this.arm();
   }
 
-  /** What outlives a process besides messages: revocations, and how far quotas are used. */
+  /** What outlives a process besides messages: revocations, how far quotas are used, and redrives. */
   private restore(): void {
-    const { authority, journal } = this;
+    const { authority, journal, service } = this;
     for (const fact of journal.contents.processFacts) {
       if (fact.name === 'revoked') authority.revocations.add(fact);
       if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], this.clock.nowMs());
     }
+    const callerOf = (grant: Grant, topic: string): Caller | null => authority.recall(grant, topic);
+    service.restoreRedrives(journal.contents.processFacts, callerOf, this.clock.nowMs());
   }
 
   /** Takes all of it into use at once (P3). A root key that went takes with it what waits under its capabilities. */

@@ -1,5 +1,6 @@
 import type { Capability } from '../auth/authorize.ts';
 import type { Cause } from '../ports/observer.ts';
+import type { Grant } from '../ports/process-facts.ts';
 import type { Caller } from '../service/messages.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -27,6 +28,11 @@ export class RequestCaller implements Caller {
 
   isValid(): boolean {
     return this.capability.isValid();
+  }
+
+  /** Null where a remote verifier vouches: its word does not last. */
+  get grant(): Grant | null {
+    return this.capability.grant;
   }
 
   /** Made when something is told of it, which is seldom. */

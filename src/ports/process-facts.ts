@@ -1,7 +1,8 @@
+import type { DeadReason, Outcome } from '../../spec/vocabulary.ts';
 import type { Limits } from '../core/limits.ts';
 
 /** What happened to the process rather than to a message; journaled beside the facts, for what must outlive it. */
-export type ProcessFact = Started | Limited | Revoked | Charged | Barred | Clocks | Told;
+export type ProcessFact = Started | Limited | Revoked | Charged | Barred | Clocks | Told | RedriveBegun | RedriveWent;
 
 /** A process took the journal over. What it did to each shard is a fact of that shard (`recovered`). */
 export interface Started {
@@ -62,4 +63,58 @@ export interface Barred {
   readonly endMs: number;
   /** No wait for its end is longer, whatever the clock did. */
   readonly windowMs: number;
+}
+
+/** What outlives a process of a capability under which something goes on: enough to know when it ends, not enough to use it. */
+export interface Grant {
+  readonly nonce: string;
+  readonly keyId: string;
+  /** s since 1970. */
+  readonly expiresS: number;
+  readonly notBeforeS: number;
+}
+
+/** Why a redrive did not move a dead letter. Journaled by place: it only grows at its end. */
+export const REDRIVE_WHYS = ['redrives_spent', 'not_dead_lettered', 'not_found', 'no_room'] as const;
+export type RedriveWhy = (typeof REDRIVE_WHYS)[number];
+/** Likewise. */
+export const REDRIVE_STATES = ['running', 'done', 'cancelled', 'ended'] as const;
+export type RedriveState = (typeof REDRIVE_STATES)[number];
+/** Redrives that are remembered: beyond that the oldest that has ended is forgotten. */
+export const REDRIVES_MAX = 64;
+/** Failures of one that are told one by one; the others are counted. */
+export const FAILURES_MAX = 100;
+
+/** A redrive was begun as a task (DL5). */
+export interface RedriveBegun {
+  readonly name: 'redrive_begun';
+  readonly id: string;
+  readonly atMs: number;
+  readonly topic: string;
+  /** Infinity for all. */
+  readonly limit: number;
+  readonly msgIds: readonly string[] | null;
+  readonly reason: DeadReason | null;
+  readonly ratePerS: number | null;
+  readonly dryRun: boolean;
+  /** Of the shard when it was begun: what died later is no part of it. */
+  readonly lastNumber: number;
+  readonly grant: Grant;
+}
+
+/** How far a redrive is. */
+export interface RedriveWent {
+  readonly name: 'redrive_went';
+  readonly id: string;
+  readonly state: RedriveState;
+  /** Why it ended before it was done. */
+  readonly endedBy: Outcome | null;
+  readonly endedMs: number | null;
+  /** Of a list: how many of it were tried. Of a topic: the number of the last dead letter that was looked at. */
+  readonly place: number;
+  readonly moved: number;
+  /** How many were not moved, by the place of the reason in `REDRIVE_WHYS`. */
+  readonly reasons: readonly number[];
+  /** Those since it was told last. */
+  readonly failures: readonly { readonly msgId: string; readonly why: RedriveWhy }[];
 }

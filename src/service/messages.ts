@@ -1,6 +1,7 @@
 import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
 import type { Cause } from '../ports/observer.ts';
+import type { Grant, RedriveState, RedriveWhy } from '../ports/process-facts.ts';
 import type { Gap, Happened } from './recent-facts.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface Caller {
   isValid(nowMs: number): boolean;
   /** Every topic it allows begins so; empty, or not there, for any. */
   readonly reach?: string;
+  /** What is to be remembered of it for what goes on after a restart; none where that cannot be. */
+  readonly grant?: Grant | null;
   /** The request itself, for the log (O2). */
   readonly cause?: Cause;
 }
@@ -282,16 +285,12 @@ export interface Shown {
   readonly from: string;
 }
 
-/** Why a redrive did not move a dead letter. */
-export const REDRIVE_WHYS = ['redrives_spent', 'not_dead_lettered', 'not_found', 'no_room'] as const;
-export type RedriveWhy = (typeof REDRIVE_WHYS)[number];
-
 /** How far a redrive is. */
 export interface RedriveReport {
   readonly id: string;
   readonly topic: string;
   readonly dryRun: boolean;
-  readonly state: 'running' | 'done' | 'cancelled' | 'ended';
+  readonly state: RedriveState;
   /** Why it ended before it was done. */
   readonly endedBy: Outcome | null;
   readonly moved: number;

@@ -2,17 +2,24 @@ import type { Outcome } from '../../spec/vocabulary.ts';
 import { formatMsgId } from '../core/msg-id.ts';
 import type { ShardState } from '../core/state.ts';
 import { timestampOf } from '../integrity/timestamp.ts';
+import {
+  FAILURES_MAX,
+  type Grant,
+  type ProcessFact,
+  REDRIVE_WHYS,
+  REDRIVES_MAX,
+  type RedriveBegun,
+  type RedriveWent,
+  type RedriveWhy,
+} from '../ports/process-facts.ts';
 import { tryReprocess } from './dry-run.ts';
-import type { Caller, RedriveReport, RedriveRequest, RedriveWhy, Reply } from './messages.ts';
+import type { Caller, RedriveReport, RedriveRequest, Reply } from './messages.ts';
 import type { Spine } from './spine.ts';
 
-/** Redrives that may go on at once, and those that are remembered after their end. */
+/** Redrives that may go on at once. */
 const RUNNING_MAX = 16;
-const REMEMBERED_MAX = 64;
 /** Dead letters that one step looks at, so that none holds the others up. */
 const STEP_MAX = 256;
-/** Failures that are told one by one; the others are counted. */
-const FAILURES_MAX = 100;
 const RETRY_MS = 1_000;
 const NOT_FOUND: Reply = { outcome: 'not_found' };
 
@@ -28,8 +35,14 @@ class Redrive {
   state: RedriveReport['state'] = 'running';
   endedBy: Outcome | null = null;
   endedMs: number | null = null;
-  /** Of a list: how many of it were tried. Of a topic: the number of the last dead letter that was looked at. */
+  /** As in `RedriveWent`. */
   place = 0;
+  /** Its rate counts from here on, and what it had moved by then: while no process ran, nothing was due. */
+  private pacedFromMs: number;
+  private movedBefore = 0;
+  /** What it has come to since it was journaled last, and failures that are journaled. */
+  isChanged = false;
+  private failuresTold = 0;
   /** Those that died later are not part of it: it would never end. */
   readonly lastNumber: number;
 
@@ -38,6 +51,7 @@ class Redrive {
     this.request = request;
     this.caller = caller;
     this.startedMs = nowMs;
+    this.pacedFromMs = nowMs;
     this.lastNumber = lastNumber;
   }
 
@@ -48,31 +62,73 @@ class Redrive {
   /** How many may have been moved by then. */
   allowedBy(nowMs: number): number {
     const { ratePerS } = this.request;
-    return ratePerS === null ? Number.POSITIVE_INFINITY : 1 + Math.floor(((nowMs - this.startedMs) * ratePerS) / 1000);
+    if (ratePerS === null) return Number.POSITIVE_INFINITY;
+    return this.movedBefore + 1 + Math.floor(((nowMs - this.pacedFromMs) * ratePerS) / 1000);
   }
 
   /** When the next one may be moved. */
   nextMs(nowMs: number): number {
     const { ratePerS } = this.request;
-    return ratePerS === null ? nowMs : this.startedMs + Math.ceil((this.count.moved * 1000) / ratePerS);
+    if (ratePerS === null) return nowMs;
+    return this.pacedFromMs + Math.ceil(((this.count.moved - this.movedBefore) * 1000) / ratePerS);
+  }
+
+  /** What is journaled of its begin; null where its capability cannot be remembered. */
+  begun(): RedriveBegun | null {
+    const { id, request, startedMs: atMs, lastNumber, caller } = this;
+    const { topic, limit, msgIds, reason, ratePerS, dryRun } = request;
+    const { grant = null } = caller;
+    if (grant === null) return null;
+    return { name: 'redrive_begun', id, atMs, topic, limit, msgIds, reason, ratePerS, dryRun, lastNumber, grant };
+  }
+
+  /** What is journaled of how far it is. */
+  went(): RedriveWent {
+    const { id, state, endedBy, endedMs, place, count, failures, failuresTold } = this;
+    this.isChanged = false;
+    this.failuresTold = failures.length;
+    const reasons = REDRIVE_WHYS.map((why) => this.reasons.get(why) ?? 0);
+    const fresh = failures.slice(failuresTold);
+    return { name: 'redrive_went', id, state, endedBy, endedMs, place, moved: count.moved, reasons, failures: fresh };
+  }
+
+  /** As it was journaled. */
+  take({ state, endedBy, endedMs, place, moved, reasons, failures }: RedriveWent): void {
+    Object.assign(this, { state, endedBy, endedMs, place, failuresTold: failures.length });
+    this.failures.push(...failures);
+    this.count.moved = moved;
+    for (const [i, why] of REDRIVE_WHYS.entries()) this.add(why, reasons[i] ?? 0);
+  }
+
+  /** It goes on now. */
+  resume(nowMs: number): void {
+    this.pacedFromMs = nowMs;
+    this.movedBefore = this.count.moved;
   }
 
   tell(msgId: string, why: RedriveWhy): void {
-    this.count[why === 'redrives_spent' || why === 'not_dead_lettered' ? 'skipped' : 'failed']++;
-    this.reasons.set(why, (this.reasons.get(why) ?? 0) + 1);
+    this.add(why, 1);
     if (this.failures.length < FAILURES_MAX) this.failures.push({ msgId, why });
+  }
+
+  private add(why: RedriveWhy, count: number): void {
+    if (count === 0) return;
+    this.count[why === 'redrives_spent' || why === 'not_dead_lettered' ? 'skipped' : 'failed'] += count;
+    this.reasons.set(why, (this.reasons.get(why) ?? 0) + count);
   }
 }
 
 /**
  * Redrives as tasks (DL5): asked for once, they go on by themselves, at a rate or a step at a time, tell how far they are and why something
- * was not moved, and can be cancelled or tried dry. They end with their capability, their shard's fall and the process; what they moved
- * stays moved.
+ * was not moved, and can be cancelled or tried dry. They end with their capability and their shard's fall; what they moved stays moved. Where
+ * the journal outlives a process they go on with the next one.
  */
 export class Redrives {
   private readonly spine: Spine;
   private readonly tasks = new Map<string, Redrive>();
   private readonly running = new Set<Redrive>();
+  /** Those that are journaled. */
+  private readonly kept = new WeakSet<Redrive>();
   private made = 0;
 
   constructor(spine: Spine) {
@@ -90,17 +146,64 @@ export class Redrives {
     const task = new Redrive(id, request, detached(caller), nowMs, shard.lastNumber);
     this.remember(task);
     this.running.add(task);
+    const begun = spine.outlives ? task.begun() : null;
+    if (begun !== null) {
+      this.kept.add(task);
+      spine.commit.note(begun);
+    }
     this.step(task, nowMs);
+    this.note(task);
     return { outcome: 'ok', redrive: this.report(task) };
   }
 
   private remember(task: Redrive): void {
     this.tasks.set(task.id, task);
     for (const [id, { state }] of this.tasks) {
-      if (this.tasks.size <= REMEMBERED_MAX) return;
+      if (this.tasks.size <= REDRIVES_MAX) return;
       if (state !== 'running') this.tasks.delete(id);
     }
   }
+
+  // ---- over restarts
+
+  /** How far they are, for the next append; what came of them goes into the same one. */
+  *changes(): Generator<ProcessFact> {
+    for (const task of this.running) if (task.isChanged && this.kept.has(task)) yield task.went();
+  }
+
+  /** It has ended, or begun: that must be durable before anybody is told. */
+  private note(task: Redrive): void {
+    if (this.kept.has(task) && task.isChanged) this.spine.commit.note(task.went());
+  }
+
+  /** What the process before had begun; those that were not done go on. */
+  restore(
+    facts: readonly ProcessFact[],
+    callerOf: (grant: Grant, topic: string) => Caller | null,
+    nowMs: number,
+  ): void {
+    for (const fact of facts) {
+      if (fact.name === 'redrive_begun') this.begun(fact, callerOf);
+      if (fact.name === 'redrive_went') this.tasks.get(fact.id)?.take(fact);
+    }
+    for (const task of this.tasks.values()) {
+      if (task.state !== 'running') continue;
+      this.running.add(task);
+      task.resume(nowMs);
+      // Nobody stands behind it any more.
+      if (!task.caller.isValid(nowMs)) this.end(task, 'ended', 'cap_auth', nowMs);
+    }
+  }
+
+  private begun(fact: RedriveBegun, callerOf: (grant: Grant, topic: string) => Caller | null): void {
+    const { id, topic, limit, msgIds, reason, ratePerS, dryRun, lastNumber, atMs, grant } = fact;
+    const request: RedriveRequest = { verb: 'redrive', topic, limit, msgIds, reason, ratePerS, dryRun };
+    const task = new Redrive(id, request, callerOf(grant, topic) ?? NOBODY, atMs, lastNumber);
+    this.remember(task);
+    this.kept.add(task);
+  }
+
+  // ---- looked at
 
   /** How far it is; one of another topic is none. */
   show(id: string, caller: Caller, nowMs: number): Reply {
@@ -152,6 +255,7 @@ export class Redrives {
   }
 
   private step(task: Redrive, nowMs: number): void {
+    task.isChanged = true;
     if (!task.caller.isValid(nowMs)) return this.end(task, 'ended', 'cap_auth', nowMs);
     const { spine } = this;
     const shard = spine.shardFor(task.request.topic);
@@ -217,11 +321,21 @@ export class Redrives {
     }
   }
 
+  /** Nothing more is done here; those that are journaled go on with the next process, the others end. */
+  leave(why: Outcome, nowMs: number): void {
+    for (const task of [...this.running]) {
+      if (!this.kept.has(task)) this.end(task, 'ended', why, nowMs);
+      this.running.delete(task);
+    }
+  }
+
   private end(task: Redrive, state: RedriveReport['state'], why: Outcome | null, nowMs: number): void {
     task.state = state;
     task.endedBy = why;
     task.endedMs = nowMs;
+    task.isChanged = true;
     this.running.delete(task);
+    this.note(task);
   }
 }
 
@@ -232,6 +346,9 @@ function detached(caller: Caller): Caller {
     allowsTopic: (topic) => caller.allowsTopic(topic),
     charge: (bytes, nowMs) => caller.charge(bytes, nowMs),
     isValid: (nowMs) => caller.isValid(nowMs),
+    grant: caller.grant ?? null,
     ...(cause === undefined ? {} : { cause }),
   };
 }
+
+const NOBODY: Caller = { allowsTopic: () => false, charge: () => 0, isValid: () => false };

@@ -2,7 +2,7 @@ import type { Outcome } from '../../spec/vocabulary.ts';
 import { nextDueMs } from '../core/due.ts';
 import type { Limits } from '../core/limits.ts';
 import { ShardState } from '../core/state.ts';
-import type { ProcessFact, Started } from '../ports/process-facts.ts';
+import type { Grant, ProcessFact, Started } from '../ports/process-facts.ts';
 import { statsOf } from './answers.ts';
 import type { Drains } from './backpressure.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -71,6 +71,22 @@ export class Service {
 
   static empty(count: number, limits: Limits): ShardState[] {
     return Array.from({ length: count }, (_, shard) => new ShardState(shard, limits));
+  }
+
+  // ---- what outlives a process
+
+  /** Redrives that the process before had begun (DL5): before `start`. */
+  restoreRedrives(
+    facts: readonly ProcessFact[],
+    callerOf: (grant: Grant, topic: string) => Caller | null,
+    nowMs: number,
+  ): void {
+    this.redrives.restore(facts, callerOf, nowMs);
+  }
+
+  /** What is to be remembered of them with the next append. */
+  redriveChanges(): Iterable<ProcessFact> {
+    return this.redrives.changes();
   }
 
   // ---- inputs
@@ -235,7 +251,7 @@ export class Service {
     this.receiving.fail();
     this.deadLetters.fail();
     this.feeds.endIf(() => true, 'journal');
-    this.redrives.endIf(() => true, 'journal', this.spine.nowMs);
+    this.redrives.leave('journal', this.spine.nowMs);
   }
 
   /** Time has passed: expiries, retentions and long polls that ended. */
@@ -287,7 +303,8 @@ export class Service {
     this.deadLetters.endIf(isOver, all ? 'ok' : 'cap_auth');
     this.receiving.endIf(isOver, all ? 'ok' : 'cap_auth', all ? 'draining' : 'cap_auth');
     this.feeds.endIf(isOver, all ? 'draining' : 'cap_auth');
-    this.redrives.endIf(isOver, all ? 'draining' : 'cap_auth', nowMs);
+    if (all) this.redrives.leave('draining', nowMs);
+    else this.redrives.endIf(isOver, 'cap_auth', nowMs);
   }
 
   /** A shard serves nothing: who waits for it may ask again (BD3). */

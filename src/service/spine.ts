@@ -101,6 +101,8 @@ export class Spine {
   readonly commit: Commits;
   readonly instantOf: (atMs: number) => number;
   readonly stamps: ClockStamps | null;
+  /** What is journaled is there for the next process. */
+  readonly outlives: boolean;
   /** The latest time that any input brought. */
   nowMs = 0;
   writesRefused: WritesRefused = null;
@@ -128,6 +130,7 @@ export class Spine {
     this.instantOf = options.instantOf ?? ((atMs) => atMs);
     const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
     this.stamps = stamps;
+    this.outlives = options.stampsClocks === true;
     const { effects } = options;
     this.logs = options.logs ?? ONE_LOG;
     this.recent = new RecentFacts(options.recentFacts ?? RECENT_FACTS, this.logs.count, options.past);

@@ -106,7 +106,7 @@ describe('record', () => {
 
   it('numbers on disk: kinds and lists only grow at their end', () => {
     expect(Object.entries(KINDS).join(' ')).toMatchInlineSnapshot(
-      `"sent,1 sent_apart,2 received,3 acked,4 nacked,5 extended,6 released,7 expired,8 reprocessed,9 purged,10 recovered,11 started,32 limited,33 revoked,34 charged,35 clocks,36 charged_link,37 barred,38 told,39 shard,64 free_slots,65 message,66 message_apart,67 settled,68 head,96 end,97 head_within,98"`,
+      `"sent,1 sent_apart,2 received,3 acked,4 nacked,5 extended,6 released,7 expired,8 reprocessed,9 purged,10 recovered,11 started,32 limited,33 revoked,34 charged,35 clocks,36 charged_link,37 barred,38 told,39 redrive_begun,40 redrive_went,41 shard,64 free_slots,65 message,66 message_apart,67 settled,68 head,96 end,97 head_within,98"`,
     );
     expect([STATES, DEAD_REASONS, PURGE_REASONS, PLACES].map((list) => list.join(' '))).toMatchInlineSnapshot(`
       [

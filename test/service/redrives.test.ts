@@ -1,29 +1,72 @@
 import { describe, expect, it } from 'vitest';
 import type { Limits } from '../../src/core/limits.ts';
+import { Writer } from '../../src/journal/bytes.ts';
+import { isProcessFact, writeBatch, writeRecord } from '../../src/journal/record.ts';
+import { Replica } from '../../src/journal/replica.ts';
 import type { Batch } from '../../src/ports/journal.ts';
 import type { Caller, RedriveRequest, Reply, Request } from '../../src/service/messages.ts';
 import { Service } from '../../src/service/service.ts';
 import { limitsOf } from '../support/shard.ts';
 
-const everyone: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true };
+const grant = { nonce: 'n', keyId: 'k', expiresS: 1e12, notBeforeS: 0 };
+const everyone: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true, grant };
+const HASH = `b3:${'5'.repeat(64)}`;
 const NACK = { verb: 'nack', reason: null, retryAfterMs: null, deadLetter: true } as const;
+
+interface Earlier {
+  readonly before?: Bench | null;
+  readonly bySnapshot?: boolean;
+  /** Who stands behind what the process before had begun. */
+  readonly grantee?: Caller | null;
+}
+
+/** What a snapshot says of the process. */
+function snapshotOf(replica: Replica): Replica {
+  const w = new Writer();
+  for (const { item } of replica.entries()) if (isProcessFact(item)) writeRecord(w, null, item);
+  const again = new Replica();
+  again.takeBody(w.buffer.subarray(0, w.length));
+  return again;
+}
 
 class Bench {
   readonly service: Service;
   nowMs = 1_700_000_000_000;
+  private readonly earlier: readonly (readonly Batch[])[];
   private readonly appended: (readonly Batch[])[] = [];
   private synced = 0;
   private drawn = 0;
 
-  constructor(limits: Partial<Limits> = {}) {
+  /** `before`: the process before, of which the journal kept everything; the next one knows it by a snapshot, or by the log. */
+  constructor(limits: Partial<Limits> = {}, { before = null, bySnapshot = false, grantee = everyone }: Earlier = {}) {
+    if (before !== null) Object.assign(this, { nowMs: before.nowMs + 3_600_000, drawn: before.drawn });
+    this.earlier = before === null ? [] : [...before.earlier, ...before.appended];
+    const replica = before === null ? null : this.replica();
+    const known = (bySnapshot ? snapshotOf(replica as Replica) : replica)?.processFacts() ?? [];
     this.service = new Service({
-      shards: Service.empty(1, limitsOf(limits)),
+      stampsClocks: true,
+      shards: replica?.shards ?? Service.empty(1, limitsOf(limits)),
       random: { below: () => 0, token: () => `receipt-${++this.drawn}` },
-      integrity: { payloadHashOf: () => 'b3:p', hashChainOf: () => 'b3:chain' },
+      integrity: { payloadHashOf: () => HASH, hashChainOf: () => HASH },
       observer: { fact: () => {} },
-      effects: { append: (batches) => this.appended.push(batches) },
+      effects: {
+        append: (batches) => this.appended.push(batches),
+        notes: () => [...this.service.redriveChanges()],
+      },
     });
-    this.service.start(this.nowMs);
+    this.service.restoreRedrives(known, () => grantee, this.nowMs);
+    const started = { name: 'started', atMs: this.nowMs, term: 1 + (replica?.term ?? 0), shards: 1 } as const;
+    this.service.start(this.nowMs, { ...started, limits: limitsOf(limits) });
+  }
+
+  /** All that was appended, by way of the bytes of the journal. */
+  replica(): Replica {
+    const replica = new Replica();
+    const w = new Writer();
+    for (const batches of [...this.earlier, ...this.appended])
+      for (const batch of batches) writeBatch(w, batch, () => false);
+    replica.takeBody(w.buffer.subarray(0, w.length));
+    return replica;
   }
 
   ask(request: Request, caller = everyone): Reply {
@@ -136,6 +179,47 @@ describe('redrives', () => {
     expect(bench.redrive().redrive).toMatchObject({ moved: 8, failed: 2, reasons: { no_room: 2 } });
   });
 
+  it('restart: what was begun goes on with the next process, at its rate; what came of it is told as before (DL5, B16)', () => {
+    const first = new Bench();
+    const [one = ''] = first.dead(40);
+    const dry = first.redrive({ msgIds: ['0'.repeat(26), one], dryRun: true }).redrive;
+    expect(dry).toMatchObject({ state: 'done', moved: 1, failures: [{ why: 'not_found' }] });
+    const id = first.redrive({ ratePerS: 10, limit: 20 }).redrive?.id ?? '';
+    first.pass(500);
+    const moved = first.show(id).redrive?.moved;
+    expect(moved).toBe(6);
+    first.dead(5, 'a', 40);
+    for (const bySnapshot of [false, true]) {
+      const next = new Bench({}, { before: first, bySnapshot });
+      expect(next.show(dry?.id ?? '').redrive).toEqual(dry);
+      // An hour without a process is no hour of its rate.
+      expect(next.show(id).redrive).toMatchObject({ state: 'running', moved: 7 });
+      next.pass(99);
+      expect(next.show(id).redrive?.moved).toBe(7);
+      next.pass(10_000);
+      expect(next.show(id).redrive).toMatchObject({ state: 'done', moved: 20 });
+      expect(next.counts?.queued).toBe(20);
+      const last = new Bench({}, { before: next, bySnapshot });
+      expect(last.show(id).redrive).toEqual(next.show(id).redrive);
+    }
+  });
+
+  it('restart: one whose capability cannot be vouched for any more ends, and one that had died later is no part of it', () => {
+    const first = new Bench();
+    first.dead(300);
+    const slow = first.redrive({ ratePerS: 1 }).redrive?.id ?? '';
+    const all = first.redrive().redrive?.id ?? '';
+    first.dead(5, 'a', 300);
+    const orphan = new Bench({}, { before: first, grantee: null });
+    for (const id of [slow, all])
+      expect(orphan.show(id).redrive).toMatchObject({ state: 'ended', endedBy: 'cap_auth' });
+    const next = new Bench({}, { before: first });
+    next.pass(1);
+    next.pass(1);
+    expect(next.show(all).redrive).toMatchObject({ state: 'done', skipped: 0, failed: 0 });
+    expect(next.counts).toMatchObject({ queued: 300, deadLettered: 5 });
+  });
+
   it('ends: cancelled, with its capability, with a drain; what it moved stays moved', () => {
     const bench = new Bench();
     bench.dead(30);
@@ -148,10 +232,12 @@ describe('redrives', () => {
     bench.pass(1000);
     expect(bench.show(two).redrive).toMatchObject({ state: 'ended', endedBy: 'cap_auth', moved: 1 });
     const three = bench.redrive(slow).redrive?.id ?? '';
+    const unkept = bench.redrive(slow, { ...everyone, grant: null }).redrive?.id ?? '';
     bench.service.endWaiting(bench.nowMs, true);
-    expect(bench.show(three).redrive).toMatchObject({ state: 'ended', endedBy: 'draining' });
+    expect(bench.show(three).redrive).toMatchObject({ state: 'running' });
+    expect(bench.show(unkept).redrive).toMatchObject({ state: 'ended', endedBy: 'draining' });
     bench.pass(60_000);
-    expect(bench.counts).toMatchObject({ queued: 3, deadLettered: 27 });
+    expect(bench.counts).toMatchObject({ queued: 4, deadLettered: 26 });
   });
 
   it('bounds: sixteen go on at once, the last sixty-four are remembered; those of other topics are not there (D4, AU7)', () => {

@@ -204,8 +204,8 @@ function contentsOf({ logs, processLog }: FakeEngine): Contents {
   for (const fact of facts) {
     if (fact.name === 'started' || fact.name === 'limited') limits = fact.limits;
     else if (fact.name === 'clocks') clocks = fact;
-    else if (fact.name !== 'told')
-      remembered.set(JSON.stringify([fact.name, 'value' in fact ? fact.value : fact.nonce]), fact);
+    else if ('value' in fact) remembered.set(JSON.stringify([fact.name, fact.value]), fact);
+    else if ('nonce' in fact) remembered.set(JSON.stringify([fact.name, fact.nonce]), fact);
   }
   return { limits, clocks, processFacts: [...remembered.values()] };
 }

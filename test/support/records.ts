@@ -4,6 +4,7 @@ import type { Limits } from '../../src/core/limits.ts';
 import { FIELDS as F, LIMIT_FIELDS, MESSAGE_FIELDS as M } from '../../src/journal/fields.ts';
 import { FILE_HEADER_BYTES } from '../../src/journal/layout.ts';
 import type { Entry, Item } from '../../src/journal/record.ts';
+import { REDRIVE_STATES, REDRIVE_WHYS } from '../../src/ports/process-facts.ts';
 import fc from './properties.ts';
 
 /** Numbers of a field: its ends more often than all that is between. */
@@ -137,6 +138,28 @@ const ofProcess = [
     windowMs: number(F.windowMs),
   }),
   named('barred', { chain, nonce: token, endMs: number(F.endMs), windowMs: number(F.windowMs) }),
+  named('redrive_begun', {
+    id: msgId,
+    atMs: number(F.atMs),
+    topic,
+    limit: number(F.limit),
+    msgIds: optional(fc.array(msgId, { minLength: 1, maxLength: 20 })),
+    reason: optional(fc.constantFrom(...DEAD_REASONS)),
+    ratePerS: optional(fc.integer({ min: 1, max: 100_000 })),
+    dryRun: fc.boolean(),
+    lastNumber: number(F.lastNumber),
+    grant: fc.record({ nonce: token, keyId: token, expiresS: number(F.seconds), notBeforeS: number(F.seconds) }),
+  }),
+  named('redrive_went', {
+    id: msgId,
+    state: fc.constantFrom(...REDRIVE_STATES),
+    endedBy: optional(fc.constantFrom('cap_auth', 'starting')),
+    endedMs: optional(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
+    place: number(F.place),
+    moved: number(F.moved),
+    reasons: fc.array(number(F.moved), { minLength: REDRIVE_WHYS.length, maxLength: REDRIVE_WHYS.length }),
+    failures: fc.array(fc.record({ msgId, why: fc.constantFrom(...REDRIVE_WHYS) }), { maxLength: 100 }),
+  }),
   named('told', { facts: number(F.facts), startedMs: number(F.atMs) }),
   named('clocks', { serviceMs: number(F.serviceMs), wallMs: number(F.wallMs) }),
   named('head', {

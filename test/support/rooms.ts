@@ -24,7 +24,7 @@ const INNER = {
   },
   'src/ports': {
     is: 'what the inside asks of the outside, one file each: clocks, chance, journal, storage, observers, hashes',
-    may: ['types of src/core'],
+    may: ['types of spec', 'types of src/core'],
     packages: [],
   },
   'src/service': {
