@@ -86,6 +86,8 @@ export const MODELS: readonly Model[] = [
   tiny('MCTinyLeased', 'leases of two tenants, some of them elsewhere'),
   tiny('MCTinyTopics', 'topics of one tenant, and their share in its'),
   tiny('MCTinyReserve', 'one tenant up to the reserve, the smallest share of a topic'),
+  tiny('MCTinyOrder', 'a bound that is full is named before the share of it'),
+  tiny('MCTinyFirst', 'duplicates and budgets before shares'),
   tiny('MCTinyPushed', 'dead letters pushed out from the tenant with the most'),
   tiny('MCTinyTie', 'dead letters pushed out where all hold as many'),
   tiny('MCTinyJournal', 'one message, facts that are not durable yet', 'Durability'),
