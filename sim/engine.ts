@@ -82,14 +82,19 @@ export class SimEngine {
     this.fullUntilMs = this.parts.loop.nowMs + forMs;
   }
 
-  /** The primary is lost with all connections; the standby goes on with what it has. */
+  /** Nothing reaches the standby for so long. */
+  lag(forMs: number): void {
+    this.nextReplicationMs = Math.max(this.nextReplicationMs, this.parts.loop.nowMs + forMs);
+  }
+
+  /** The primary is lost with all connections; the standby goes on with what it has. A pooler may bring it what was on its way. */
   failOver(): void {
     this.primary++;
     this.parts.logs.failOver();
     this.unreplicated = [];
     this.executed = this.replicated;
     this.waiting = [];
-    for (const client of this.clients) client.cut('not_applied');
+    for (const client of this.clients) client.cut(this.parts.random.chance(0.5) ? 'applied_later' : 'not_applied');
   }
 
   /**

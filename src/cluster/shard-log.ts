@@ -61,12 +61,12 @@ const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
  * under way at a time. What an owner was told, and nothing it saw, makes a frame durable: the answer for it, or for one after it.
  */
 export class ShardLog<Content> {
-  private readonly options: Options<Content>;
-  private now: OwnershipState = 'absent';
+  protected readonly options: Options<Content>;
+  protected now: OwnershipState = 'absent';
   /** While it is read the last frame that was read, and after that the last one that is durable. */
-  private known: Place = BEGINNING;
+  protected known: Place = BEGINNING;
   /** What is sent and not known to be durable, oldest first. */
-  private flight: readonly Sent<Content>[] = [];
+  protected flight: readonly Sent<Content>[] = [];
 
   constructor(options: Options<Content>) {
     this.options = options;
@@ -152,7 +152,7 @@ export class ShardLog<Content> {
     return this.send(content, this.known.term);
   }
 
-  private send(content: Content, term: number): EngineFrame {
+  protected send(content: Content, term: number): EngineFrame {
     const { shard, framing } = this.options;
     const before = this.flight.at(-1)?.frame ?? this.known;
     const head = { sequence: before.sequence + 1, term, previous: before.hash };
@@ -232,7 +232,7 @@ export class ShardLog<Content> {
     return null;
   }
 
-  private go(event: OwnershipEvent): void {
+  protected go(event: OwnershipEvent): void {
     this.now = nextOwnership(this.now, event);
     if (this.now !== 'absent' && this.now !== 'halted') return;
     this.known = BEGINNING;
