@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MISTAKES } from '../support/cluster-mistakes.ts';
 import { ClusterWorld } from '../support/cluster-world.ts';
 
-const WORLDS = Number(process.env['WORLDS'] ?? 2_000);
+const WORLDS = Number(process.env['WORLDS'] ?? 500);
 /** A mistake must show in so many worlds. */
 const MISTAKEN_MAX = 600;
 

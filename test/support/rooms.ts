@@ -45,7 +45,7 @@ const INNER = {
   },
   'src/cluster': {
     is: 'shards of several processes on one engine: the log of a shard, sans-I/O, and the backend of the journal over it; not yet part of the server',
-    may: ['spec', 'src/core', 'src/ports'],
+    may: ['spec', 'src/core', 'src/journal', 'src/ports'],
     packages: [],
     withoutNode: true,
   },
