@@ -9,9 +9,11 @@ import { EngineLog, type EngineLogOptions } from './engine-log.ts';
 
 interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 'owner' | 'secret' | 'answersWithinMs'> {
   readonly shards: number;
+  /** The log for what is of no shard, which is this process's alone: from `shards` on. */
+  readonly processLog: number;
 }
 
-/** Shards in the logs of an engine that several processes share; the last log is for what is of no shard. */
+/** Shards in the logs of an engine that several processes share. */
 export class EngineJournal implements JournalBackend {
   readonly contents: Contents;
   readonly shards: number;
@@ -28,7 +30,7 @@ export class EngineJournal implements JournalBackend {
     let journal: EngineJournal | null = null;
     const log = new EngineLog({
       ...options,
-      number: options.shards,
+      number: options.processLog,
       isOurs: ({ shard }) => shard === null,
       failed: (error) => journal?.fail(error),
     });
@@ -45,7 +47,7 @@ export class EngineJournal implements JournalBackend {
   private constructor(options: EngineJournalOptions, processLog: EngineLog, contents: Contents) {
     this.options = options;
     this.shards = options.shards;
-    this.logs = options.shards + 1;
+    this.logs = options.processLog + 1;
     this.processLog = processLog;
     this.contents = contents;
   }

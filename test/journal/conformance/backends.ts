@@ -223,7 +223,8 @@ class SimEnginePlace implements Place {
     const { client: engine } = this;
     const secret = { salt: new Uint8Array(16), hash: sha256 };
     const opened: (EngineJournal | Error)[] = [];
-    const options = { engine, owner: `node.${++this.processes}`, secret, shards: SHARDS, answersWithinMs: 1_000 };
+    const owner = `node.${++this.processes}`;
+    const options = { engine, owner, secret, shards: SHARDS, processLog: SHARDS, answersWithinMs: 1_000 };
     EngineJournal.open(options, (one) => opened.push(one));
     await this.until(() => opened.length > 0);
     const [journal] = opened;
