@@ -18,8 +18,10 @@ export interface EngineParts {
   /** Answers wait for the standby. */
   readonly isSynchronous: boolean;
   readonly leaseMs: number;
-  /** A connection that lost its statement is found out to be dead after so long. */
+  /** How late a statement may come whose connection is gone. */
   readonly lateMs: Range;
+  /** The defect: an answer with a warning counts as any other. */
+  readonly believesWarnings?: boolean;
 }
 
 interface Statement {
@@ -103,7 +105,10 @@ export class SimEngine {
    */
   cancel(): void {
     const [first] = this.waiting;
-    first?.statement.client.cut('not_applied');
+    if (first === undefined) return;
+    const { statement, outcomes } = first;
+    if (this.parts.believesWarnings === true) statement.client.ended(statement, outcomes, null);
+    else statement.client.cut('not_applied');
   }
 
   // ---- a statement

@@ -15,11 +15,11 @@ export interface EngineFrame extends StoredFrame {
   readonly previous: Uint8Array;
 }
 
-/** What became of one frame of a statement. Whatever is not certain is `unknown`: an answer with a warning is not certain. */
+/** What became of one frame of a statement. Whatever is not certain is `unknown`: an answer with a warning is not. */
 export type AppendOutcome =
   /** It is there and stays, also when the machine that took it is lost. */
   | 'durable'
-  /** It did not go in: the frame before it is not the last one, or is none of ours. */
+  /** It did not go in: the last frame is not the one before it, or there is no room. */
   | 'refused'
   /** It is there, or will be, or never will: only reading again tells, and only an append after it makes it certain. */
   | 'unknown'
@@ -47,7 +47,8 @@ export interface Engine {
   readonly leases: Leases;
   /**
    * One statement with at most one frame a log: each goes in or does not, whatever becomes of the others. Calls `done` once with an outcome
-   * for each frame in their order, and with why they are not durable where there is more to say.
+   * for each frame in their order, and with why they are not durable where there is more to say; or never, for what a connection that hangs was
+   * to answer: whoever waits has a deadline.
    */
   append(frames: readonly EngineFrame[], done: (outcomes: readonly AppendOutcome[], why: Error | null) => void): void;
   /** What can be seen of a log from this number on, in order; it need not be durable. Calls `done` once. */

@@ -2,7 +2,7 @@ import { EngineLogs } from '../../src/cluster/engine-logs.ts';
 import { type Place, ShardLog } from '../../src/cluster/shard-log.ts';
 import type { AppendOutcome, EngineFrame, StoredFrame } from '../../src/ports/engine.ts';
 
-/** The mistakes of the negative models (`tla/Neg*.tla`), made in code. */
+/** The mistakes of the negative models (`tla/Neg*.tla`), made in code; and an adapter that believes a lie. */
 export const MISTAKES = [
   'next number in a pipe',
   'key without hash',
@@ -11,6 +11,7 @@ export const MISTAKES = [
   'asynchronous engine',
   'term from a register',
   'hash of the engine',
+  'answer with a warning',
 ] as const;
 export type Mistake = (typeof MISTAKES)[number];
 

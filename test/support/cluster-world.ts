@@ -44,6 +44,7 @@ export class ClusterWorld {
       ...{ loop: this.loop, random: new Stream(seed, 'engine'), logs: this.logs, leaseMs: LEASE_MS },
       ...{ wayMs: { min: 1, max: 8 }, runMs: { min: 1, max: 4 }, standbyMs: { min: 1, max: 30 } },
       ...{ lateMs: { min: 20, max: 900 }, isSynchronous: mistake !== 'asynchronous engine' },
+      believesWarnings: mistake === 'answer with a warning',
     });
     this.checker = new ClusterChecker(this.logs, SHARDS);
     this.nodes = Array.from({ length: NODES }, (_, i) => new ClusterNode(this, i + 1));

@@ -83,7 +83,13 @@ export class EngineNode {
     const clock = { nowMs: () => this.nowMs, wallMs: () => this.nowMs, instantOf: (atMs: number) => atMs };
     const node = new MailboxNode({
       ...{ journal, claims, clock, random: this.random, overwrites: false, integrity, authority: {} },
-      settings: { limits: limitsOf({ maxAttempts: 1000 }), streamsMax: 4, memory: UNBOUNDED, cacheTtlMs: 1000, keyring },
+      settings: {
+        limits: limitsOf({ maxAttempts: 1000 }),
+        streamsMax: 4,
+        memory: UNBOUNDED,
+        cacheTtlMs: 1000,
+        keyring,
+      },
       timers: {
         setTimeout: (run, ms) => {
           const timer = { run };
