@@ -16,6 +16,7 @@ export const KINDS = [
   'call',
   'client',
   'soon',
+  'engine',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 const RANK = Object.fromEntries(KINDS.map((kind, rank) => [kind, rank])) as Record<Kind, number>;

@@ -74,11 +74,11 @@ describe('architecture', () => {
     expect(circles("import { b } from './b.ts';")).toEqual([['b.ts']]);
   });
 
-  it('spec, core, service and node: no clock, no randomness, no timers, no promises, no node', () => {
+  it('spec, core, service, node and cluster: no clock, no randomness, no timers, no promises, no node', () => {
     const forbidden =
       /(?<!\.)\b(Date|setTimeout|setInterval|setImmediate|queueMicrotask|Promise|async|await|process|performance|fetch|crypto)\b|Math\.random/;
     const wrong: string[] = [];
-    for (const file of sources.filter((path) => /^(spec|src\/core|src\/service|src\/node)\//.test(path))) {
+    for (const file of sources.filter((path) => /^(spec|src\/core|src\/service|src\/node|src\/cluster)\//.test(path))) {
       const code = textOf(file)
         .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
         .replace(/'[^'\n]*'|`[^`]*`/g, "''");

@@ -187,7 +187,7 @@ describe('vocabulary', () => {
         .map((found) => found[1] as string)
         .filter((name) => !name.startsWith('Debug'));
     for (const name of definedIn('Mailbox')) expect(INVARIANTS as readonly string[]).toContain(name);
-    const inTla = new Set(['Mailbox', 'Durability', 'Capability'].flatMap(definedIn));
+    const inTla = new Set(['Mailbox', 'Durability', 'Capability', 'Ownership'].flatMap(definedIn));
     expect(INVARIANTS.filter((name) => !inTla.has(name))).toEqual([]);
     // These two speak of a whole run: sim/checkers/node.ts, sim/settle.ts.
     const ofRuns = ['RevokedProp', 'DeliveredLive'];

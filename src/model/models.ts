@@ -9,6 +9,8 @@ import type { Graph, Variables } from './graph.ts';
 import { LifecycleDriver } from './lifecycle.ts';
 import { explainUndelivered, fairnessOf, undelivered } from './liveness.ts';
 import { MAILBOX_ACTIONS, mailboxVariables, readDurabilityConstants, readMailboxConstants } from './mailbox.ts';
+import { OwnershipDriver } from './ownership.ts';
+import { OWNERSHIP_ACTIONS, ownershipVariables, readOwnershipConstants } from './ownership-constants.ts';
 
 /** What TLC must say of a model. */
 export type Expected =
@@ -18,7 +20,7 @@ export type Expected =
   /** Every one of these must fail: what they deny is reached. */
   | { readonly kind: 'reaches'; readonly names: readonly string[] };
 
-export type Specification = 'Mailbox' | 'Durability' | 'Capability';
+export type Specification = 'Mailbox' | 'Durability' | 'Capability' | 'Ownership';
 
 export interface Model {
   /** Module and config: `<name>.tla`, `<name>.cfg`. */
@@ -69,6 +71,10 @@ export const MODELS: readonly Model[] = [
   graph('MCOverlap', 'capabilities of two root keys at a time', 'Capability'),
   graph('MCNodes', 'several nodes that ask', 'Capability'),
   graph('MCVerdict', 'answers that come late, are joined, or do not come', 'Capability'),
+  graph('MCOwners', 'two nodes that share a shard, a failover', 'Ownership'),
+  graph('MCOwnersLate', 'statements that come late', 'Ownership'),
+  graph('MCOwnersPipe', 'two appends under way', 'Ownership'),
+  graph('MCOwnersAsync', 'a standby for which no answer waits', 'Ownership'),
   tiny('MCTinyOne', 'one message, two attempts'),
   tiny('MCTinyRoom', 'a line of two, every capacity below demand'),
   tiny('MCTinyKeys', 'one key for three messages on two topics'),
@@ -119,6 +125,7 @@ export const MODELS: readonly Model[] = [
       'DebugOverThenKnownInv',
     ],
   }),
+  only('MCOwnersAll', 'two nodes that share a shard, a failover and statements that come late', holds),
   only('MCOverlapReached', 'capabilities of two root keys are good at a time', {
     kind: 'reaches',
     names: ['DebugOverlapInv'],
@@ -153,6 +160,16 @@ export const MODELS: readonly Model[] = [
   only('NegNotAskedAgain', 'cached capability let in after its time', violates('ExpiredInv')),
   only('NegRefusalSpreads', 'refused capability that has others refused', violates('GoodInv')),
   only('NegWiderChild', 'attenuated capability that outlives its parent', violates('NarrowerInv')),
+  only('NegPipe', 'two appends under way that say only the next number', violates('ChainInv')),
+  only('NegKeyOnly', 'a key without a hash, after a lost tail', violates('ChainInv')),
+  only('NegLeaseTrusted', 'a lease instead of the log', violates('ChainInv')),
+  only('NegTermRegister', 'terms from a register instead of from the log', violates('TermInv')),
+  only('NegHashOfEngine', 'an owner that asks the engine for the last hash', violates('TermInv')),
+  only('NegFound', 'what is found by reading again taken for durable', violates('ToldInv')),
+  only('NegAsync', 'answers that do not wait for the standby', violates('ToldInv')),
+  only('NegWrongStandby', 'a standby that lacks what was answered', violates('HaltInv')),
+  only('NegRefusedTold', 'what was refused taken for durable', violates('StaleProp')),
+  only('NegKeptFlight', 'who lets go keeps what it has under way', violates('TypeOK')),
   only('NegUnfairTick', 'time may stand still', violates('DeliveredLive')),
   only('NegUnfairRecover', 'a process may stay down', violates('DeliveredLive')),
   only('NegUnfairExpire', 'a lease need never end', violates('DeliveredLive')),
@@ -182,7 +199,9 @@ const nothing = (): null => null;
 /** What a model is of: where no graph is compared, its module says. */
 export function specificationOf({ name, graph }: Model, folder: string = TLA): Specification {
   const modules = modulesOf(name, folder);
-  return graph ?? (['Durability', 'Capability'] as const).find((one) => modules.includes(one)) ?? 'Mailbox';
+  return (
+    graph ?? (['Durability', 'Capability', 'Ownership'] as const).find((one) => modules.includes(one)) ?? 'Mailbox'
+  );
 }
 
 /** @throws Error naming file and constant */
@@ -203,6 +222,15 @@ export function subjectOf(model: Model, folder: string = TLA): Subject {
       variables: capabilityVariables(constants),
       actions: CAPABILITY_ACTIONS,
       driver: () => new CapabilityDriver(constants) as Driver<unknown>,
+      wrongWith: nothing,
+    };
+  }
+  if (specification === 'Ownership') {
+    const constants = readOwnershipConstants(folder, model.name);
+    return {
+      variables: ownershipVariables(constants),
+      actions: OWNERSHIP_ACTIONS,
+      driver: () => new OwnershipDriver(constants) as Driver<unknown>,
       wrongWith: nothing,
     };
   }

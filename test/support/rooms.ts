@@ -43,6 +43,12 @@ const INNER = {
     may: ['spec', 'types of src/core', 'src/ports'],
     packages: ['@napi-rs/blake-hash', 'hash-wasm'],
   },
+  'src/cluster': {
+    is: 'shards of several processes on one engine: the log of a shard, sans-I/O, and the backend of the journal over it; not yet part of the server',
+    may: ['spec', 'src/core', 'src/journal', 'src/ports'],
+    packages: [],
+    withoutNode: true,
+  },
   'src/node': {
     is: 'a mailbox process, sans-I/O: the service over its store, who may ask it, readiness, shards that fall, when to wake; the server and the simulator run this one',
     may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports'],
@@ -86,7 +92,7 @@ const INNER = {
   },
   'src/model': {
     is: "the explorer, and how its graphs are compared with TLC's",
-    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports'],
+    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/cluster', 'src/ports'],
     packages: [],
   },
   'src/trace': {
@@ -140,7 +146,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   sim: {
     is: 'world, loop, disk, network, clients, schedules, checkers',
     may: [
-      ...['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/ports', 'src/config', 'src/node'],
+      ...[
+        'spec',
+        'src/core',
+        'src/service',
+        'src/auth',
+        'src/journal',
+        'src/cluster',
+        'src/ports',
+        'src/config',
+        'src/node',
+      ],
       ...['src/trace', 'src/platform', 'src/platform', 'src/platform'],
     ],
     packages: ['yaml', 'typebox'],

@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SimEngine } from '../../../sim/engine.ts';
 import { integrity } from '../../../sim/integrity.ts';
 import { Loop } from '../../../sim/loop.ts';
 import { Stream } from '../../../sim/random.ts';
 import { SimStore } from '../../../sim/store.ts';
+import { EngineJournal } from '../../../src/cluster/engine-journal.ts';
+import { EngineLogs } from '../../../src/cluster/engine-logs.ts';
 import { Restoration } from '../../../src/core/image.ts';
 import { payloadHashOf } from '../../../src/integrity/hash-chain.ts';
 import { type DurableJournal, durableBackend, openDurable } from '../../../src/journal/durable.ts';
@@ -204,9 +208,59 @@ class EnginePlace implements Place {
   async end(): Promise<void> {}
 }
 
+/** The shipped log of each shard on the simulated engine, whose standby every answer waits for. A process that ends loses its connection. */
+class SimEnginePlace implements Place {
+  private readonly loop = new Loop();
+  private readonly random = new Stream(1, 'port');
+  private readonly engine = new SimEngine({
+    ...{ loop: this.loop, random: this.random, logs: new EngineLogs(SHARDS + 1), isSynchronous: true },
+    ...{ wayMs: { min: 1, max: 3 }, runMs: { min: 1, max: 3 }, standbyMs: { min: 1, max: 5 } },
+    ...{ leaseMs: 1_000, lateMs: { min: 5, max: 50 } },
+  });
+  private client = this.engine.connect();
+  private processes = 0;
+
+  async open(): Promise<JournalBackend> {
+    const { client: engine } = this;
+    const secret = { salt: new Uint8Array(16), hash: sha256 };
+    const opened: (EngineJournal | Error)[] = [];
+    const owner = `node.${++this.processes}`;
+    const options = { engine, owner, secret, shards: SHARDS, processLog: SHARDS, answersWithinMs: 1_000 };
+    EngineJournal.open(options, (one) => opened.push(one));
+    await this.until(() => opened.length > 0);
+    const [journal] = opened;
+    if (journal instanceof Error) throw journal;
+    return journal as EngineJournal;
+  }
+
+  async until(isOver: () => boolean): Promise<void> {
+    while (!isOver()) if (!this.loop.step(Number.POSITIVE_INFINITY)) throw new Error('the engine has nothing to do');
+  }
+
+  /** Nobody renews its leases any more. */
+  async crash(): Promise<void> {
+    this.client.cut(this.random.pick(['not_applied', 'applied']));
+    while (this.loop.step(this.loop.nowMs + 2_000));
+    this.client = this.engine.connect();
+  }
+
+  breakNext(): void {
+    this.client.append = (frames, done) =>
+      done(
+        frames.map(() => 'failed'),
+        new Error('broken'),
+      );
+  }
+
+  async end(): Promise<void> {}
+}
+
+const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest());
+
 export const KINDS: readonly Kind[] = [
   { name: 'memory', outlives: false, hashOf, make: () => new MemoryPlace() },
   { name: 'data directory', outlives: true, hashOf: payloadHashOf, make: () => new FolderPlace() },
   { name: 'simulated disk', outlives: true, hashOf: integrity.payloadHashOf, make: () => new DiskPlace() },
+  { name: 'simulated engine', outlives: true, hashOf: payloadHashOf, make: () => new SimEnginePlace() },
   { name: 'fake engine', outlives: true, hashOf, make: () => new EnginePlace() },
 ];

@@ -1,0 +1,282 @@
+import type { EngineLogs } from '../src/cluster/engine-logs.ts';
+import type { AppendOutcome, Engine, EngineFrame, FramesRead, Leases, StoredFrame } from '../src/ports/engine.ts';
+import type { Loop } from './loop.ts';
+import type { Draws, Range } from './random.ts';
+
+/** What becomes of a statement that had not been executed when its connection was cut. */
+export const CUTS = ['not_applied', 'applied', 'applied_later'] as const;
+export type Cut = (typeof CUTS)[number];
+
+export interface EngineParts {
+  readonly loop: Loop;
+  readonly random: Draws;
+  readonly logs: EngineLogs;
+  /** One way between a node and the engine, a statement's own time, and the way to the standby. */
+  readonly wayMs: Range;
+  readonly runMs: Range;
+  readonly standbyMs: Range;
+  /** Answers wait for the standby. */
+  readonly isSynchronous: boolean;
+  readonly leaseMs: number;
+  /** How late a statement may come whose connection is gone. */
+  readonly lateMs: Range;
+  /** The defect: an answer with a warning counts as any other. */
+  readonly believesWarnings?: boolean;
+}
+
+interface Statement {
+  readonly client: EngineClient;
+  readonly frames: readonly EngineFrame[];
+  readonly done: (outcomes: readonly AppendOutcome[], why: Error | null) => void;
+  stage: 'underWay' | 'executed' | 'gone';
+  /** Nobody waits for its answer any more. */
+  isOver: boolean;
+}
+
+/** What waits for the standby: it has had so many frames by then. */
+interface Waiting {
+  readonly position: number;
+  readonly statement: Statement;
+  readonly outcomes: readonly AppendOutcome[];
+}
+
+/**
+ * An engine that nodes of a simulated world share: a primary and a standby. A statement arrives, is executed, its frames reach the standby, and
+ * its answer goes back, each at a time of its own; in between everything may go wrong.
+ */
+export class SimEngine {
+  readonly parts: EngineParts;
+  private readonly clients: EngineClient[] = [];
+  /** The logs of frames that the standby lacks, in the order in which they were written. */
+  private unreplicated: number[] = [];
+  private executed = 0;
+  private replicated = 0;
+  private nextReplicationMs = 0;
+  /** Rises with each failover: what the lost primary had to do is not done. */
+  private primary = 0;
+  private waiting: Waiting[] = [];
+  private slowUntilMs = -1;
+  private slowFactor = 1;
+  private fullUntilMs = -1;
+  private readonly holders = new Map<number, { readonly owner: string; readonly untilMs: number }>();
+  private events = 0;
+
+  constructor(parts: EngineParts) {
+    this.parts = parts;
+  }
+
+  /** A node's connection, which is made anew by itself when it was cut. */
+  connect(): EngineClient {
+    const client = new EngineClient(this);
+    this.clients.push(client);
+    return client;
+  }
+
+  // ---- faults
+
+  slow(factor: number, forMs: number): void {
+    this.slowFactor = factor;
+    this.slowUntilMs = this.parts.loop.nowMs + forMs;
+  }
+
+  /** No statement finds room. */
+  full(forMs: number): void {
+    this.fullUntilMs = this.parts.loop.nowMs + forMs;
+  }
+
+  /** Nothing reaches the standby for so long. */
+  lag(forMs: number): void {
+    this.nextReplicationMs = Math.max(this.nextReplicationMs, this.parts.loop.nowMs + forMs);
+  }
+
+  /** The primary is lost with all connections; the standby goes on with what it has. A pooler may bring it what was on its way. */
+  failOver(): void {
+    this.primary++;
+    this.parts.logs.failOver();
+    this.unreplicated = [];
+    this.executed = this.replicated;
+    this.waiting = [];
+    for (const client of this.clients) client.cut(this.parts.random.chance(0.5) ? 'applied_later' : 'not_applied');
+  }
+
+  /**
+   * An append that waits for the standby is cancelled: it is there on the primary, and its answer says so with a warning, on which its
+   * connection is given up. What was behind it on the connection is lost.
+   */
+  cancel(): void {
+    const [first] = this.waiting;
+    if (first === undefined) return;
+    const { statement, outcomes } = first;
+    if (this.parts.believesWarnings === true) statement.client.ended(statement, outcomes, null);
+    else statement.client.cut('not_applied');
+  }
+
+  // ---- a statement
+
+  /** At a time of its own, in the order of the calls where two have the same. */
+  after(delayMs: number, run: () => void): void {
+    this.parts.loop.after(Math.max(0, delayMs), 'engine', this.events++, run);
+  }
+
+  wayMs(): number {
+    return this.parts.random.within(this.parts.wayMs);
+  }
+
+  send(statement: Statement): void {
+    this.after(this.wayMs(), () => this.arrive(statement));
+  }
+
+  private arrive(statement: Statement): void {
+    const { loop, random, runMs } = this.parts;
+    const factor = loop.nowMs < this.slowUntilMs ? this.slowFactor : 1;
+    this.after(random.within(runMs) * factor, () => this.execute(statement));
+  }
+
+  execute(statement: Statement): void {
+    if (statement.stage !== 'underWay') return;
+    statement.stage = 'executed';
+    const isFull = this.parts.loop.nowMs < this.fullUntilMs;
+    const outcomes = statement.frames.map((frame): AppendOutcome => {
+      if (isFull || !this.parts.logs.insert(frame)) return 'refused';
+      this.write(frame.shard);
+      return 'durable';
+    });
+    const isSettled = !this.parts.isSynchronous || !outcomes.includes('durable');
+    if (isSettled) return this.answer(statement, outcomes, isFull ? new Error('the engine has no room') : null);
+    this.waiting.push({ position: this.executed, statement, outcomes });
+  }
+
+  private write(shard: number): void {
+    const { loop, random, standbyMs } = this.parts;
+    this.executed++;
+    this.unreplicated.push(shard);
+    const { primary } = this;
+    // The standby gets everything in one order.
+    this.nextReplicationMs = Math.max(this.nextReplicationMs, loop.nowMs + random.within(standbyMs));
+    this.after(this.nextReplicationMs - loop.nowMs, () => {
+      if (primary === this.primary) this.replicate();
+    });
+  }
+
+  private replicate(): void {
+    this.parts.logs.replicate(this.unreplicated.shift() as number);
+    this.replicated++;
+    const ready = this.waiting.filter(({ position }) => position <= this.replicated);
+    this.waiting = this.waiting.filter(({ position }) => position > this.replicated);
+    for (const { statement, outcomes } of ready) this.answer(statement, outcomes, null);
+  }
+
+  private answer(statement: Statement, outcomes: readonly AppendOutcome[], why: Error | null): void {
+    this.after(this.wayMs(), () => {
+      if (!statement.client.isPartitioned) statement.client.ended(statement, outcomes, why);
+    });
+  }
+
+  // ---- reading, and leases
+
+  framesFrom(shard: number, from: number): readonly StoredFrame[] {
+    return this.parts.logs.from(shard, from);
+  }
+
+  claim(shard: number, owner: string): { readonly heldForMs: number } | null {
+    const { nowMs } = this.parts.loop;
+    const holder = this.holders.get(shard);
+    if (holder !== undefined && holder.owner !== owner && holder.untilMs > nowMs)
+      return { heldForMs: holder.untilMs - nowMs };
+    this.holders.set(shard, { owner, untilMs: nowMs + this.parts.leaseMs });
+    return null;
+  }
+
+  release(shard: number, owner: string): void {
+    if (this.holders.get(shard)?.owner === owner) this.holders.delete(shard);
+  }
+}
+
+/** An engine as one node has it. */
+export class EngineClient implements Engine {
+  readonly leases: Leases = {
+    claim: (shard, owner, done) => this.ask(() => this.engine.claim(shard, owner), done),
+    release: (shard, owner) => this.ask(() => this.engine.release(shard, owner), ignored),
+  };
+  private readonly engine: SimEngine;
+  private statements: Statement[] = [];
+  private partitionedUntilMs = -1;
+  /** Connections so far: what was asked on one before is not answered. */
+  private connection = 0;
+
+  constructor(engine: SimEngine) {
+    this.engine = engine;
+  }
+
+  get isPartitioned(): boolean {
+    return this.engine.parts.loop.nowMs < this.partitionedUntilMs;
+  }
+
+  /** Nothing gets through, either way, and nobody is told. */
+  partition(forMs: number): void {
+    this.partitionedUntilMs = this.engine.parts.loop.nowMs + forMs;
+  }
+
+  append(frames: readonly EngineFrame[], done: Statement['done']): void {
+    if (new Set(frames.map(({ shard }) => shard)).size !== frames.length)
+      throw new Error('engine: two frames of one log in a statement: the second cannot see the first');
+    const statement: Statement = { client: this, frames, done, stage: 'underWay', isOver: false };
+    this.statements.push(statement);
+    if (this.isPartitioned) statement.stage = 'gone';
+    else this.engine.send(statement);
+  }
+
+  ended(statement: Statement, outcomes: readonly AppendOutcome[], why: Error | null): void {
+    if (statement.isOver) return;
+    statement.isOver = true;
+    this.statements = this.statements.filter((one) => one !== statement);
+    statement.done(outcomes, why);
+  }
+
+  /** The connection is gone: of what was under way nobody knows anything. Node or network may do this at any time. */
+  cut(how: Cut): void {
+    const { random, lateMs } = this.engine.parts;
+    this.connection++;
+    for (const statement of this.statements.slice()) {
+      if (statement.stage === 'underWay') this.endOf(statement, how, random.within(lateMs));
+      this.ended(
+        statement,
+        statement.frames.map(() => 'unknown'),
+        new Error('the connection is gone'),
+      );
+    }
+  }
+
+  private endOf(statement: Statement, how: Cut, lateMs: number): void {
+    if (how === 'not_applied') statement.stage = 'gone';
+    if (how === 'applied') this.engine.execute(statement);
+    if (how !== 'applied_later') return;
+    const late = { ...statement, isOver: true };
+    statement.stage = 'gone';
+    this.engine.after(lateMs, () => this.engine.execute(late));
+  }
+
+  frames(shard: number, from: number, done: (read: FramesRead | Error) => void): void {
+    this.ask((): FramesRead => ({ frames: this.engine.framesFrom(shard, from), isEnd: true }), done);
+  }
+
+  /** A question with an answer of its own, which a connection that is cut does not bring. */
+  private ask<Answer>(question: () => Answer, done: (answer: Answer | Error) => void): void {
+    const { engine, connection } = this;
+    let isOver = false;
+    const end = (answer: Answer | Error): void => {
+      if (!isOver) done(answer);
+      isOver = true;
+    };
+    if (this.isPartitioned) return engine.after(engine.parts.lateMs.max, () => end(new Error('no answer')));
+    engine.after(engine.wayMs(), () => {
+      const answer = question();
+      engine.after(engine.wayMs(), () => {
+        const isGone = connection !== this.connection || this.isPartitioned;
+        end(isGone ? new Error('the connection is gone') : answer);
+      });
+    });
+  }
+}
+
+const ignored = (): void => {};

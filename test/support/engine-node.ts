@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import type { EngineClient, SimEngine } from '../../sim/engine.ts';
+import { integrity } from '../../sim/integrity.ts';
+import type { Stream } from '../../sim/random.ts';
+import { freshKey, Keyring } from '../../src/auth/keyring.ts';
+import { EngineJournal } from '../../src/cluster/engine-journal.ts';
+import { claimAll } from '../../src/node/claim-all.ts';
+import { MailboxNode } from '../../src/node/node.ts';
+import { UNBOUNDED } from '../../src/service/memory-budget.ts';
+import type { Caller, Reply, Request } from '../../src/service/messages.ts';
+import { limitsOf } from './shard.ts';
+
+const START_MS = 1_800_000_000_000;
+const everyone: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true };
+const secret = {
+  salt: new Uint8Array(16),
+  hash: (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest()),
+};
+const keyring = new Keyring([freshKey('k1', START_MS)]);
+
+/** The machine of one shipped node, whose processes come one after the other, on a simulated engine that others share. */
+export class EngineNode {
+  readonly client: EngineClient;
+  /** What its processes were seen to do about their shards. */
+  readonly seen = new Map<string, number>();
+  private readonly engine: SimEngine;
+  private readonly random: Stream;
+  private readonly number: number;
+  private readonly shards: number;
+  private process = 0;
+  private node: MailboxNode | null = null;
+  private dueMs = Number.POSITIVE_INFINITY;
+
+  constructor(engine: SimEngine, random: Stream, number: number, shards: number) {
+    this.engine = engine;
+    this.random = random;
+    this.number = number;
+    this.shards = shards;
+    this.client = engine.connect();
+    this.start();
+  }
+
+  private get nowMs(): number {
+    return START_MS + this.engine.parts.loop.nowMs;
+  }
+
+  /** What is of this process is not heard by the next. */
+  private own<Args extends unknown[]>(run: (...args: Args) => void): (...args: Args) => void {
+    const { process } = this;
+    return (...args) => {
+      if (process === this.process) run(...args);
+    };
+  }
+
+  private note(what: string): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + 1);
+  }
+
+  private start(): void {
+    const { client, shards, number } = this;
+    const owner = `node${number}.${++this.process}`;
+    const options = { engine: client, owner, secret, shards, processLog: shards + number, answersWithinMs: 300 };
+    EngineJournal.open(
+      options,
+      this.own((journal) => {
+        // The lease of the process before may still run.
+        if (journal instanceof Error)
+          this.engine.after(
+            100,
+            this.own(() => this.start()),
+          );
+        else
+          claimAll(
+            journal,
+            limitsOf({ maxAttempts: 1000 }),
+            this.own((claims) => this.serve(journal, claims)),
+          );
+      }),
+    );
+  }
+
+  private serve(journal: EngineJournal, claims: Parameters<Parameters<typeof claimAll>[2]>[0]): void {
+    const clock = { nowMs: () => this.nowMs, wallMs: () => this.nowMs, instantOf: (atMs: number) => atMs };
+    const node = new MailboxNode({
+      ...{ journal, claims, clock, random: this.random, overwrites: false, integrity, authority: {} },
+      settings: {
+        limits: limitsOf({ maxAttempts: 1000 }),
+        streamsMax: 4,
+        memory: UNBOUNDED,
+        cacheTtlMs: 1000,
+        keyring,
+      },
+      timers: {
+        setTimeout: (run, ms) => {
+          const timer = { run };
+          this.engine.after(
+            Math.ceil(ms),
+            this.own(() => timer.run()),
+          );
+          return timer;
+        },
+        clearTimeout: (timer) => {
+          (timer as { run: () => void }).run = () => {};
+        },
+      },
+      observer: {
+        fact: () => {},
+        failed: () => {
+          this.note('failed');
+          this.kill();
+        },
+        unsure: (_shards, error) => this.note(error === null ? 'sure' : 'unsure'),
+        gaveUp: (_shards, why) => this.note(`gave up: ${why}`),
+        revived: () => this.note('revived'),
+      },
+      wakeAt: (atMs) => this.wakeAt(atMs),
+    });
+    this.node = node;
+    node.open(() => this.note('opened'));
+  }
+
+  private wakeAt(atMs: number): void {
+    this.dueMs = atMs;
+    this.engine.after(
+      Math.ceil(atMs - this.nowMs),
+      this.own(() => {
+        if (this.dueMs > this.nowMs) return;
+        this.dueMs = Number.POSITIVE_INFINITY;
+        this.node?.wake();
+      }),
+    );
+  }
+
+  /** Nothing is answered while no process serves, or when it dies first. */
+  ask(request: Request, done: (reply: Reply) => void): void {
+    this.node?.service.request(request, everyone, this.nowMs, this.own(done));
+    this.node?.wake();
+  }
+
+  /** The next process begins at once. */
+  kill(): void {
+    this.node?.stop();
+    this.node = null;
+    this.process++;
+    this.client.cut(this.random.pick(['not_applied', 'applied', 'applied_later']));
+    this.start();
+  }
+}

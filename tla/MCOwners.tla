@@ -1,0 +1,4 @@
+---- MODULE MCOwners ----
+\* Two nodes, a failover.
+EXTENDS Ownership
+====

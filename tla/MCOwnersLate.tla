@@ -1,0 +1,4 @@
+---- MODULE MCOwnersLate ----
+\* Statements that come late.
+EXTENDS Ownership
+====

@@ -1,0 +1,4 @@
+---- MODULE MCOwnersPipe ----
+\* Two appends under way.
+EXTENDS Ownership
+====
