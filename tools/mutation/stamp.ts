@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
-import { MODELS, TLA } from '../../src/model/models.ts';
+import { graphFile, MODELS, TLA } from '../../src/model/models.ts';
 import { CODE_FILES } from './code.ts';
 import { EQUIVALENTS_FILE } from './equivalents.ts';
 import { SPEC_FILES } from './spec.ts';
@@ -15,8 +15,11 @@ const ROOT = resolve(import.meta.dirname, '../..');
 
 /** What judges a mutant: the explorer with the core under it, the walks, and for the specification what weaves it and reads TLC. */
 const JUDGES: Readonly<Record<Kind, readonly string[]>> = { code: ['entry.ts', 'worker.ts'], spec: ['spec.ts'] };
-/** Of the service only what is mutated counts. */
-const isJudge = (file: string): boolean => /^(spec|src\/(core|model)|tools\/mutation)\//.test(relative(ROOT, file));
+/** Of the service only what is mutated counts. Specifications are held against graphs on record, whatever code has them. */
+const JUDGED_BY: Readonly<Record<Kind, RegExp>> = {
+  code: /^(spec|src\/(core|model)|tools\/mutation)\//,
+  spec: /^(src\/model\/(compare|graph|node-table|recorded-graph|run-tlc|tlc-|values)|tools\/mutation\/)/,
+};
 
 /** These files and all they import, each once, in order. */
 function withImports(entries: readonly string[]): string[] {
@@ -30,9 +33,15 @@ function withImports(entries: readonly string[]): string[] {
 
 /** What every verdict rests on: the specification, the tiny models, and what judges. */
 const ground = (kind: Kind): string[] => [
-  ...withImports(JUDGES[kind].map((name) => join(import.meta.dirname, name))).filter(isJudge),
+  ...withImports(JUDGES[kind].map((name) => join(import.meta.dirname, name))).filter((file) =>
+    JUDGED_BY[kind].test(relative(ROOT, file)),
+  ),
   ...Object.values(SPEC_FILES).map((file) => join(ROOT, file)),
-  ...MODELS.filter((model) => model.tiny).flatMap(({ name }) => [join(TLA, `${name}.tla`), join(TLA, `${name}.cfg`)]),
+  ...MODELS.filter((model) => model.tiny).flatMap((model) => [
+    join(TLA, `${model.name}.tla`),
+    join(TLA, `${model.name}.cfg`),
+    ...(kind === 'spec' ? [graphFile(model)] : []),
+  ]),
 ];
 const mutated = (kind: Kind): string[] => (kind === 'code' ? CODE_FILES.map((file) => join(ROOT, file)) : []);
 const kindOf = (file: string): Kind => (file.endsWith('.tla') ? 'spec' : 'code');
