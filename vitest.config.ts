@@ -10,6 +10,7 @@ const SYSTEM = [
   'test/drills/amnesia.test.ts',
   'test/drills/wall-clock.test.ts',
   'test/cli/readme.test.ts',
+  'test/cli/tutorials.test.ts',
   'test/cli/terminal.test.ts',
   'test/http/proxies.test.ts',
   'test/http/proxy-behaviour.test.ts',
