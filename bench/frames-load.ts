@@ -55,7 +55,8 @@ class Lane {
       const end = this.pending.subarray(0, this.length).indexOf(HEAD_END);
       if (end < 0) return;
       const head = this.pending.toString('latin1', 0, end).toLowerCase();
-      if (!head.startsWith('http/1.1 200')) throw new Error(this.pending.toString('latin1', 0, Math.min(600, this.length)));
+      if (!head.startsWith('http/1.1 200'))
+        throw new Error(this.pending.toString('latin1', 0, Math.min(600, this.length)));
       this.bodyAt = end + HEAD_END.length;
       this.bytes = this.bodyAt + Number.parseInt(head.slice(head.lastIndexOf(LENGTH) + LENGTH.length), 10);
     }

@@ -3,10 +3,11 @@
  * Ratios are medians over the rounds of ratios to the JSON round beside them; the processor time of the server a message is told beside
  * the rate, for it says the same on a machine that is busy with something else.
  */
-import { answer, ask, start } from './http.ts';
-import type { Ready, Work } from './http-server.ts';
+
 import type { Acking, BatchFormat } from './frames-formats.ts';
 import type { BatchDone, BatchJob } from './frames-load.ts';
+import { answer, ask, start } from './http.ts';
+import type { Ready, Work } from './http-server.ts';
 import { median } from './measure.ts';
 
 const FORMATS: readonly BatchFormat[] = ['json', 'frames-1', 'frames-2'];

@@ -36,7 +36,8 @@ function number(value: unknown, max: number, isZeroNone = false): number | null 
 }
 
 /** Whether it has no fields but these. */
-const isOnly = (json: object, names: readonly string[]): boolean => Object.keys(json).every((name) => names.includes(name));
+const isOnly = (json: object, names: readonly string[]): boolean =>
+  Object.keys(json).every((name) => names.includes(name));
 
 function setU48(view: DataView, at: number, value: number): void {
   view.setUint16(at, Math.floor(value / 2 ** 32));
@@ -54,7 +55,8 @@ export function sendHeadOf(json: object): readonly Uint8Array[] | null {
   const delayMs = number(delay_ms, U32_MAX, true);
   const ttlMs = number(ttl_ms, U48_MAX);
   const [topicBytes, keyBytes] = texts;
-  if (topicBytes == null || keyBytes == null || delayMs === null || ttlMs === null || !isOnly(json, SENDING)) return null;
+  if (topicBytes == null || keyBytes == null || delayMs === null || ttlMs === null || !isOnly(json, SENDING))
+    return null;
   if (payload_hash !== undefined && (typeof payload_hash !== 'string' || !HASH.test(payload_hash))) return null;
   const hash = payload_hash === undefined ? NOTHING : bytesOfHex(payload_hash.slice(3));
   const attrsBytes = attrs === undefined ? NOTHING : utf8(JSON.stringify(attrs));
@@ -76,7 +78,8 @@ export function recvOf(json: object): readonly Uint8Array[] | null {
   const topicBytes = ascii(topic);
   const [most, bytesMax] = [number(max_messages, U16_MAX), number(max_bytes, U32_MAX)];
   const [visibilityMs, waitMs] = [number(visibility_ms, U32_MAX), number(wait_ms, U32_MAX, true)];
-  if (topicBytes === null || most === null || bytesMax === null || visibilityMs === null || waitMs === null) return null;
+  if (topicBytes === null || most === null || bytesMax === null || visibilityMs === null || waitMs === null)
+    return null;
   if (!Array.isArray(acks) || acks.length > U16_MAX || !isOnly(json, RECEIVING)) return null;
   const pieces = acks.map(ackItemOf);
   if (pieces.includes(null)) return null;
@@ -169,7 +172,7 @@ export function envelopeIn(unit: Uint8Array): FrameEnvelope {
     deadline_in_ms: view.getUint32(10),
     epoch: u48At(view, 0),
     // Bytes of its own: a payload that is kept must not keep the whole answer in memory.
-    payload: reader.rest().slice(),
+    payload: new Uint8Array(reader.rest()),
   };
 }
 
@@ -182,7 +185,8 @@ function attrsIn(text: string): FrameEnvelope['attrs'] {
 /** What became of the acks that rode along, in their order. @throws Error when it does not say so */
 export function ackResultsIn(unit: Uint8Array, acks: readonly Lease[]): readonly AckResult[] {
   const reader = new Reader(unit, 0);
-  if (viewOf(reader.take(2)).getUint16(0) !== acks.length) throw new Error(`not one result for each of ${acks.length} acks`);
+  if (viewOf(reader.take(2)).getUint16(0) !== acks.length)
+    throw new Error(`not one result for each of ${acks.length} acks`);
   return acks.map(({ msg_id }) => {
     const came = viewOf(reader.take(6));
     const error = reader.text(came.getUint32(2));

@@ -203,12 +203,7 @@ export class MailboxClient {
     more: Parameters<Transport['postFrames']>[3],
   ): Promise<T> {
     const ask = (version: Version) =>
-      this.transport.postFrames(
-        path,
-        framesOf(app, units, version),
-        (response) => read({ response, version }),
-        more,
-      );
+      this.transport.postFrames(path, framesOf(app, units, version), (response) => read({ response, version }), more);
     const answer = await ask(this.version);
     if (answer !== OTHER_VERSION) return answer;
     this.version = 1;

@@ -57,9 +57,9 @@ export interface NackSaid extends AckSaid {
 }
 
 const NOTHING = Buffer.alloc(0);
-const tooShort = (what: string, bytes: number): Fault => `frame: a ${what} of ver 2 has at least ${bytes} bytes`;
+const tooShort = (what: string, bytes: number): Fault => `${what}: at least ${bytes} bytes, in ver 2`;
 const beyond = (field: string): Fault => `${field}: its length goes beyond the frame`;
-const unused = (what: string): Fault => `frame: a bit that a ${what} of ver 2 does not have`;
+const unused = (what: string): Fault => `${what}: a bit that it does not have, in ver 2`;
 const alone = <Body>(body: Body): Said<Body> => ({ body, attrs: NOTHING, payload: NOTHING });
 
 /** `topic_len` u8, `key_len` u8, bits u16, `delay_ms` u32, `attrs_len` u32, `ttl_ms` u48; topic, key, hash, attributes, payload. */

@@ -136,7 +136,7 @@ describe('frames', () => {
       const { status, units } = await post(path, [{ app: APP_PROTO.hello }], 0);
       expect([status, units], path).toMatchObject([
         200,
-        [{ code: 200, app: 0, json: { versions: [1], frame_bytes_max: 1_048_576, chunk_bytes_max: 65_536 } }],
+        [{ code: 200, app: 0, json: { versions: [1, 2], frame_bytes_max: 1_048_576, chunk_bytes_max: 65_536 } }],
       ]);
     }
     const mixed = await post('/v1/recv', [{ app: 0 }, { json: ack }], APP_PROTO.recv);
