@@ -1,6 +1,7 @@
 import type { Attrs } from '../core/facts.ts';
 import type { Integrity } from '../ports/integrity.ts';
 import { blake3Hex } from './blake3.ts';
+import { hashesOf } from './blake3-lanes.ts';
 import { timestampOf } from './timestamp.ts';
 
 export const HASH_PREFIX = 'b3:';
@@ -55,6 +56,7 @@ export function hashChainOf(topic: string, ts: string, idemKey: string, payloadH
 /** The port as the server runs it. */
 export const integrity: Integrity = {
   payloadHashOf,
+  payloadHashesOf: hashesOf,
   hashChainOf: (topic, sentAtMs, idemKey, payloadHash, attrs) =>
     hashChainOf(topic, timestampOf(sentAtMs), idemKey, payloadHash, attrs),
 };

@@ -1,7 +1,7 @@
 import { decide } from '../core/decide.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import { type Lack, memoryBytesOf } from './memory-budget.ts';
-import type { Caller, Reply, SendRequest } from './messages.ts';
+import type { BatchItem, Caller, Reply, SendRequest } from './messages.ts';
 import { RETRY_SATURATED_MS, type Spine } from './spine.ts';
 
 const RANDOM_IDS = 2 ** 34;
@@ -46,15 +46,36 @@ export class Sending {
     this.spine = spine;
   }
 
-  send(request: SendRequest, caller: Caller, nowMs: number): Reply {
-    const reply = this.accept(request, caller, nowMs);
+  /** `payloadHash`: that of its payload, where it is known. */
+  send(request: SendRequest, caller: Caller, nowMs: number, payloadHash?: string): Reply {
+    const reply = this.accept(request, caller, nowMs, payloadHash);
     if (reply.outcome !== 'ok') this.spine.memory.discard(request.payload);
     return reply;
   }
 
-  private accept(request: SendRequest, caller: Caller, nowMs: number): Reply {
+  /** Of the payloads that several requests bring, in one go, by the place of the request; null where nothing is gained. */
+  hashesOf(items: readonly BatchItem[]): readonly (string | undefined)[] | null {
+    const { integrity } = this.spine;
+    const places: number[] = [];
+    const payloads: Uint8Array[] = [];
+    for (let i = 0; i < items.length; i++) {
+      const { request } = items[i] as BatchItem;
+      if (request.verb === 'send' && payloads.push(request.payload) > 0) places.push(i);
+    }
+    const hashes = payloads.length > 1 ? integrity.payloadHashesOf?.(payloads) : undefined;
+    if (hashes === undefined) return null;
+    const known = new Array<string | undefined>(items.length);
+    for (let i = 0; i < places.length; i++) known[places[i] as number] = hashes[i];
+    return known;
+  }
+
+  private accept(
+    request: SendRequest,
+    caller: Caller,
+    nowMs: number,
+    payloadHash = this.spine.integrity.payloadHashOf(request.payload),
+  ): Reply {
     const { spine } = this;
-    const payloadHash = spine.integrity.payloadHashOf(request.payload);
     if (request.payloadHash !== null && request.payloadHash !== payloadHash) {
       return { outcome: 'integrity', message: 'payload_hash: does not match the payload' };
     }
