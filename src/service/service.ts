@@ -21,7 +21,7 @@ import type {
 } from './messages.ts';
 import { Receiving } from './receiving.ts';
 import { Redrives } from './redrives.ts';
-import { Sending } from './sending.ts';
+import { type Hashed, Sending } from './sending.ts';
 import { Settling } from './settling.ts';
 import { JOURNAL_FAILED, RETRY_SATURATED_MS, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
@@ -140,7 +140,7 @@ export class Service {
   batch(items: readonly BatchItem[], nowMs: number, reply: (replies: readonly Reply[]) => void): void {
     if (this.spine.failed) return reply(items.map(() => JOURNAL_FAILED));
     this.spine.commit.begin();
-    const hashes = this.sending.hashesOf(items);
+    const hashes = this.sending.hashesOf(items, nowMs);
     const replies = items.map(({ request, caller }, i) => {
       const one = this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait, hashes?.[i]), FELL, caller);
       this.spine.observer.decided?.();
@@ -347,11 +347,11 @@ export class Service {
     caller: Caller,
     nowMs: number,
     reply: (reply: Reply) => void,
-    payloadHash?: string,
+    hashed?: Hashed,
   ): Reply | null {
     switch (request.verb) {
       case 'send':
-        return this.sending.send(request, caller, nowMs, payloadHash);
+        return this.sending.send(request, caller, nowMs, hashed);
       case 'recv':
         return this.receiving.recv(request, caller, nowMs, reply);
       case 'ack':
