@@ -48,7 +48,9 @@ function hashChainsOf(all: readonly Chained[]): readonly string[] {
   const ts = all.map(({ sentAtMs }) => timestampOf(sentAtMs));
   let most = 0;
   for (const [i, { topic, idemKey, attrs }] of all.entries()) most += mostBytes(topic, ts[i] as string, idemKey, attrs);
-  if (most > scratch.length) scratch = Buffer.allocUnsafeSlow(most);
+  // Much of it is attributes, whose hashes are no shorter together; and what all of a body may bring is not kept room for.
+  if (most > scratch.length)
+    return all.map((one, i) => hashChainOf(one.topic, ts[i] as string, one.idemKey, one.payloadHash, one.attrs));
   return hashesOf(
     all.map(({ topic, idemKey, payloadHash, attrs }, i) =>
       putChain(topic, ts[i] as string, idemKey, payloadHash, attrs),

@@ -85,8 +85,10 @@ describe('many hashes', () => {
       ...{ topic: text, sentAtMs: fc.nat(4e12), idemKey: text, payloadHash: fc.constant(payloadHashOf(counting(9))) },
       attrs: fc.dictionary(fc.stringMatching(/^[a-z0-9]{1,9}$/), text, { maxKeys: 4 }),
     });
+    const large = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`a${i}`, 'x'.repeat(1000)]));
+    const wide = chained.map((one) => ({ ...one, attrs: large }));
     fc.assert(
-      fc.property(fc.array(chained, { maxLength: 9 }), (all) => {
+      fc.property(fc.array(fc.oneof({ weight: 4, arbitrary: chained }, wide), { maxLength: 9 }), (all) => {
         expect(integrity.hashChainsOf?.(all)).toEqual(
           all.map((one) => hashChainOf(one.topic, timestampOf(one.sentAtMs), one.idemKey, one.payloadHash, one.attrs)),
         );
