@@ -3,6 +3,7 @@ import { argumentsOf } from '../tools/arguments.ts';
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchDurable } from './durable.ts';
+import { benchFrames } from './frames.ts';
 import { benchFlood, benchHostile } from './hostile.ts';
 import { benchHttp } from './http.ts';
 import { benchAppend, benchRecovery } from './journal.ts';
@@ -138,11 +139,20 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
       );
     }
   },
+  frames: async () => {
+    row('format', 'acks', 'messages/s', 'of JSON', 'cpu us each', 'of JSON', 'busy');
+    for (const r of await benchFrames({ rounds: Number(process.env['ROUNDS'] ?? 7) })) {
+      row(
+        ...[r.format, r.acking, number(r.messagesPerSecond), number(r.rateOfJson, 2)],
+        ...[number(r.cpuUs, 1), number(r.cpuOfJson, 2), number(r.busy, 2)],
+      );
+    }
+  },
 };
 
 const USAGE = `npm run bench [-- NAME..]: measures everything, or what is named; takes minutes
   ${Object.keys(BENCHES).join(', ')}
-MESSAGES=N and ROUNDS=N in the environment make space, snapshot and durable shorter or longer.`;
+MESSAGES=N and ROUNDS=N in the environment make space, snapshot, durable and frames shorter or longer.`;
 
 async function run(): Promise<void> {
   const { positionals } = argumentsOf(USAGE, {}, Object.keys(BENCHES));

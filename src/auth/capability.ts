@@ -67,6 +67,7 @@ export class Capability {
   /** Made when it is first charged. */
   private links: readonly Link[] | null = null;
   private isProven = false;
+  private said: string | null = null;
   private judgedVersion = -1;
   private over: AuthFailure | null = null;
   private keyEndsS = Number.POSITIVE_INFINITY;
@@ -88,6 +89,11 @@ export class Capability {
 
   /** For logs: what it is for, nothing that would let anyone use it. */
   get label(): string {
+    this.said ??= this.say();
+    return this.said;
+  }
+
+  private say(): string {
     const { ops, topics, prefixes } = this.scope;
     const where = [...topics, ...prefixes.map((prefix) => `${prefix}*`)].join('&');
     return `${[...ops].join(',')} on ${where} by ${this.keyId}:${this.nonce.slice(0, 8)}`;

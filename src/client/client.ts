@@ -1,6 +1,16 @@
 import type { AnswerOf, BodyOf, RequestOf } from '../api/types.ts';
 import { errorOf, noMailbox, objectIn } from './error.ts';
-import { APP, framesOf, receivedIn, resultsIn, sentIn, type UnitBody } from './frames.ts';
+import {
+  type Answered,
+  APP,
+  framesOf,
+  OTHER_VERSION,
+  receivedIn,
+  resultsIn,
+  sentIn,
+  type UnitBody,
+  type Version,
+} from './frames.ts';
 import { linesOf } from './lines.ts';
 import { eachOf } from './pages.ts';
 import { type ClientOptions, Transport } from './transport.ts';
@@ -51,6 +61,8 @@ interface Leaving {
 /** The typed client of the HTTP interface (`docs/protocol.md`). Needs a `fetch`, nothing else. */
 export class MailboxClient {
   protected readonly transport: Transport;
+  /** Of frames. */
+  private version: Version = 2;
 
   constructor(options: ClientOptions) {
     this.transport = new Transport(options);
@@ -73,22 +85,22 @@ export class MailboxClient {
   }
   /** The same, tried once: whoever repeats it repeats the same keys. */
   sendFramesOnce(messages: readonly FrameMessage[], { signal }: Leaving = {}): Promise<readonly SendResult[]> {
-    const body = framesOf(APP.send, messages.map(unitOf));
-    const read = (response: Response) => resultsIn(response, messages.length);
-    return this.transport.postFrames('/v1/send', body, read, { ...FLAG_200, signal });
+    const read = (answered: Answered) => resultsIn(answered, messages.length);
+    return this.postFrames('/v1/send', { app: APP.send, units: messages.map(unitOf) }, read, { ...FLAG_200, signal });
   }
   /** As `send`, in a frame: the payload goes as it is, up to about 1 MiB. */
   sendBytes(message: FrameMessage): Promise<Sent> {
-    const body = framesOf(APP.send, [unitOf(message)]);
-    return this.transport.retrying(() => this.transport.postFrames('/v1/send', body, sentIn, FLAG_200));
+    const asked = { app: APP.send, units: [unitOf(message)] };
+    return this.transport.retrying(() => this.postFrames('/v1/send', asked, sentIn, FLAG_200));
   }
   /** Not tried again by itself: messages of an answer that is lost come back when their leases are over. */
   recv(body: RecvBody): Promise<Received> {
     return this.transport.post('/v1/recv', body, { waitMs: body.wait_ms ?? 0 });
   }
   recvFrames(body: RecvBody, { signal }: Leaving = {}): Promise<FramesReceived> {
-    const frames = framesOf(APP.recv, [{ json: body }]);
-    return this.transport.postFrames('/v1/recv', frames, receivedIn, { signal, waitMs: body.wait_ms ?? 0 });
+    const read = (answered: Answered) => receivedIn(answered, body.acks);
+    const more = { signal, waitMs: body.wait_ms ?? 0 };
+    return this.postFrames('/v1/recv', { app: APP.recv, units: [{ json: body }] }, read, more);
   }
   /**
    * Messages as they come, until there are `max_messages`, nothing came for `wait_ms`, the caller has enough or `signal`
@@ -181,6 +193,21 @@ export class MailboxClient {
   /** Keys that sign envelopes, for `verifyEnvelope`. Fetched once over a channel you trust, and pinned. */
   async keys(): Promise<readonly PublicJwk[]> {
     return (await this.transport.get<{ keys: readonly PublicJwk[] }>('/v1/keys', {})).keys;
+  }
+
+  /** In the newest version of frames; a server of before refuses that, having done nothing, and is asked in the first from then on. */
+  private async postFrames<T>(
+    path: string,
+    { app, units }: { readonly app: number; readonly units: readonly UnitBody[] },
+    read: (answered: Answered) => Promise<T | typeof OTHER_VERSION>,
+    more: Parameters<Transport['postFrames']>[3],
+  ): Promise<T> {
+    const ask = (version: Version) =>
+      this.transport.postFrames(path, framesOf(app, units, version), (response) => read({ response, version }), more);
+    const answer = await ask(this.version);
+    if (answer !== OTHER_VERSION) return answer;
+    this.version = 1;
+    return (await ask(this.version)) as T;
   }
 
   /** An answer of lines, each an object, for as long as it lasts. @throws MailboxError when the server ends it with one */

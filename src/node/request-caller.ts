@@ -8,10 +8,15 @@ import type { Exchange } from './exchange.ts';
 export class RequestCaller implements Caller {
   private readonly capability: Capability;
   private readonly exchange: Exchange;
+  private told: Cause | null = null;
 
   constructor(capability: Capability, exchange: Exchange) {
     this.capability = capability;
     this.exchange = exchange;
+  }
+
+  isOf(capability: Capability): boolean {
+    return this.capability === capability;
   }
 
   allowsTopic(topic: string): boolean {
@@ -35,8 +40,9 @@ export class RequestCaller implements Caller {
     return this.capability.grant;
   }
 
-  /** Made when something is told of it, which is seldom. */
+  /** Made when something is told of it: each fact that it brings about is. */
   get cause(): Cause {
-    return this.exchange.causeOf(this.capability);
+    this.told ??= this.exchange.causeOf(this.capability);
+    return this.told;
   }
 }

@@ -84,10 +84,11 @@ export class Requests {
     const { service, clock, after } = this.parts;
     const refused = items.map(({ request, capability }) => authorize(exchange, capability, request));
     const asked = items.filter((_, i) => refused[i] === null);
-    const batch = asked.map(({ request, capability }) => ({
-      request,
-      caller: new RequestCaller(capability, exchange),
-    }));
+    let caller: RequestCaller | null = null;
+    const batch = asked.map(({ request, capability }) => {
+      if (caller?.isOf(capability) !== true) caller = new RequestCaller(capability, exchange);
+      return { request, caller };
+    });
     service.batch(batch, clock.nowMs(), (replies) => {
       let next = 0;
       then(

@@ -6,6 +6,7 @@ import { shardOf } from '../core/msg-id.ts';
 import { mayTake } from '../core/share.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import { deliveryOf } from './answers.ts';
+import { LookedAhead } from './looked-ahead.ts';
 import type { Caller, Delivery, RecvRequest, Reply } from './messages.ts';
 import type { Settling } from './settling.ts';
 import { JOURNAL_FAILED, NACK, RETRY_SATURATED_MS, type Spine } from './spine.ts';
@@ -75,6 +76,7 @@ export class Receiving {
     const deliveries: Delivery[] = [];
     const elsewhere = this.spine.leasedElsewhere(shard, request.topic, request.messagesMax);
     const visibilityMs = request.visibilityMs ?? shard.limits.defaultVisibilityMs;
+    const ahead = new LookedAhead(this.spine.integrity, shard, request.topic);
     let bytesLeft = request.bytesMax;
     while (deliveries.length < request.messagesMax) {
       const receipt = this.spine.random.token(RECEIPT_BYTES);
@@ -89,7 +91,7 @@ export class Receiving {
       if (decision.outcome !== 'ok') return { outcome: decision.outcome, deliveries };
       const message = decision.message as Message;
       const payload = message.payload as Uint8Array;
-      if (!this.spine.isIntact(message)) {
+      if (!ahead.isIntact(message, request.messagesMax - deliveries.length - 1)) {
         this.spine.take(
           shard,
           decide(shard, {

@@ -39,7 +39,7 @@ export class RecentFacts {
   /** Decided, by log: what the append under way holds, and what the next one will. */
   private readonly appended: Happened[][];
   private readonly open: Happened[][];
-  private noted: Happened[] = [];
+  private readonly noted: Happened[] = [];
   /** Whose facts are told here, in order: a cursor of another past says nothing. All before the second is of the first. */
   private readonly eras: Era[];
 
@@ -63,7 +63,7 @@ export class RecentFacts {
 
   /** Another decision: what is noted of one that came to nothing is forgotten. */
   deciding(): void {
-    this.noted = [];
+    this.noted.length = 0;
   }
 
   note(fact: MessageFact, message: Message, shard: number): void {
@@ -72,8 +72,9 @@ export class RecentFacts {
 
   /** All of it goes into the next append of this log. */
   decided(log: number): void {
-    this.open[log]?.push(...this.noted);
-    this.noted = [];
+    const open = this.open[log];
+    if (open !== undefined) for (const told of this.noted) open.push(told);
+    this.noted.length = 0;
   }
 
   /** An append of this log begins. */

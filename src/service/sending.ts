@@ -1,7 +1,7 @@
 import { decide } from '../core/decide.ts';
 import type { Message, ShardState } from '../core/state.ts';
 import { type Lack, memoryBytesOf } from './memory-budget.ts';
-import type { Caller, Reply, SendRequest } from './messages.ts';
+import type { BatchItem, Caller, Reply, SendRequest } from './messages.ts';
 import { RETRY_SATURATED_MS, type Spine } from './spine.ts';
 
 const RANDOM_IDS = 2 ** 34;
@@ -38,6 +38,13 @@ function utf8Bytes(text: string): number {
   return bytes;
 }
 
+/** What is known of the hashes of a send before it is decided: its chain holds if it is accepted at just that time. */
+export interface Hashed {
+  readonly payloadHash: string;
+  readonly sentAtMs: number;
+  readonly hashChain: string;
+}
+
 /** Takes messages in (AC1, ID1..ID5, BD1). */
 export class Sending {
   private readonly spine: Spine;
@@ -46,15 +53,37 @@ export class Sending {
     this.spine = spine;
   }
 
-  send(request: SendRequest, caller: Caller, nowMs: number): Reply {
-    const reply = this.accept(request, caller, nowMs);
+  /** `hashed`: what is known of its hashes. */
+  send(request: SendRequest, caller: Caller, nowMs: number, hashed?: Hashed): Reply {
+    const reply = this.accept(request, caller, nowMs, hashed);
     if (reply.outcome !== 'ok') this.spine.memory.discard(request.payload);
     return reply;
   }
 
-  private accept(request: SendRequest, caller: Caller, nowMs: number): Reply {
+  /** The hashes of what several requests bring, in one go, by the place of the request; null where nothing is gained. */
+  hashesOf(items: readonly BatchItem[], nowMs: number): readonly (Hashed | undefined)[] | null {
+    const { integrity, instantOf } = this.spine;
+    const { payloadHashesOf, hashChainsOf } = integrity;
+    if (payloadHashesOf === undefined || hashChainsOf === undefined || items.length < 2) return null;
+    const sends = items.map(({ request }) => request).filter((request) => request.verb === 'send');
+    const hashes = payloadHashesOf(sends.map(({ payload }) => payload));
+    // A shard may be ahead of it: then its chain is made anew.
+    const sentAtMs = instantOf(nowMs);
+    const chains = hashChainsOf(
+      sends.map(({ topic, idemKey, attrs }, i) => {
+        return { topic, sentAtMs, idemKey, payloadHash: hashes[i] as string, attrs };
+      }),
+    );
+    let next = 0;
+    return items.map(({ request }) => {
+      if (request.verb !== 'send') return undefined;
+      return { payloadHash: hashes[next] as string, sentAtMs, hashChain: chains[next++] as string };
+    });
+  }
+
+  private accept(request: SendRequest, caller: Caller, nowMs: number, hashed?: Hashed): Reply {
     const { spine } = this;
-    const payloadHash = spine.integrity.payloadHashOf(request.payload);
+    const payloadHash = hashed?.payloadHash ?? spine.integrity.payloadHashOf(request.payload);
     if (request.payloadHash !== null && request.payloadHash !== payloadHash) {
       return { outcome: 'integrity', message: 'payload_hash: does not match the payload' };
     }
@@ -63,7 +92,10 @@ export class Sending {
     const shard = spine.shardFor(request.topic);
     spine.advance(shard, nowMs);
     const tsMs = spine.instantOf(shard.nowMs);
-    const hashChain = spine.integrity.hashChainOf(request.topic, tsMs, request.idemKey, payloadHash, request.attrs);
+    const hashChain =
+      hashed?.sentAtMs === tsMs
+        ? hashed.hashChain
+        : spine.integrity.hashChainOf(request.topic, tsMs, request.idemKey, payloadHash, request.attrs);
     const decision = decide(shard, {
       name: 'send',
       atMs: shard.nowMs,

@@ -22,7 +22,7 @@ import type {
 import { Receiving } from './receiving.ts';
 import type { RecentFacts } from './recent-facts.ts';
 import { Redrives } from './redrives.ts';
-import { Sending } from './sending.ts';
+import { type Hashed, Sending } from './sending.ts';
 import { Settling } from './settling.ts';
 import { JOURNAL_FAILED, RETRY_SATURATED_MS, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
@@ -160,8 +160,9 @@ export class Service {
   batch(items: readonly BatchItem[], nowMs: number, reply: (replies: readonly Reply[]) => void): void {
     if (this.spine.failed) return reply(items.map(() => JOURNAL_FAILED));
     this.spine.commit.begin();
-    const replies = items.map(({ request, caller }) => {
-      const one = this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait), FELL, caller);
+    const hashes = this.sending.hashesOf(items, nowMs);
+    const replies = items.map(({ request, caller }, i) => {
+      const one = this.spine.attempt(() => this.handle(request, caller, nowMs, mayNotWait, hashes?.[i]), FELL, caller);
       this.spine.observer.decided?.();
       return one ?? mayNotWait();
     });
@@ -362,10 +363,16 @@ export class Service {
   // ---- verbs
 
   /** Admit and decide. Null when the request became a long poll that will reply itself. */
-  private handle(request: Request, caller: Caller, nowMs: number, reply: (reply: Reply) => void): Reply | null {
+  private handle(
+    request: Request,
+    caller: Caller,
+    nowMs: number,
+    reply: (reply: Reply) => void,
+    hashed?: Hashed,
+  ): Reply | null {
     switch (request.verb) {
       case 'send':
-        return this.sending.send(request, caller, nowMs);
+        return this.sending.send(request, caller, nowMs, hashed);
       case 'recv':
         return this.receiving.recv(request, caller, nowMs, reply);
       case 'ack':

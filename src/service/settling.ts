@@ -18,7 +18,12 @@ export class Settling {
   }
 
   ack(request: AckItem, caller: Caller, nowMs: number): Reply {
-    return this.settle(request, caller, nowMs, (atMs) => ({ name: 'ack', atMs, ...itemOf(request) }));
+    return this.settle(request, caller, nowMs, (atMs) => ({
+      name: 'ack',
+      atMs,
+      msgId: request.msgId,
+      receipt: request.receipt,
+    }));
   }
 
   nack(request: NackRequest, caller: Caller, nowMs: number): Reply {
@@ -71,6 +76,7 @@ export class Settling {
     if (found === null) return 'not_found';
     // An ack is an operation, whether it comes alone or rides on a recv (AU2).
     if (caller.charge(0, nowMs) > 0) return 'quota';
-    return this.spine.run(found.shard, { name: 'ack', atMs: nowMs, ...itemOf(item) }, caller).outcome;
+    return this.spine.run(found.shard, { name: 'ack', atMs: nowMs, msgId: item.msgId, receipt: item.receipt }, caller)
+      .outcome;
   }
 }

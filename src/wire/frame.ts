@@ -2,7 +2,9 @@
  * OAP/1 frames (`docs/protocol.md`: Frames): their bytes, whatever they are used for. The server and the client both
  * read and write them here.
  */
-export const FRAME_VERSION = 1;
+/** What a frame after its header is: 1, JSON and chunks of bytes; 2, one frame a unit, binary throughout (`binary.ts`). */
+export const FRAME_VERSIONS = [1, 2] as const;
+export type FrameVersion = (typeof FRAME_VERSIONS)[number];
 export const HEADER_BYTES = 38;
 /** A whole frame, header included; checked before anything is allocated (T5). */
 export const FRAME_BYTES_MAX = 1024 * 1024;
@@ -13,6 +15,7 @@ export const FLAG = { REQ: 1, RESP: 2, EVENT: 4, START: 8, END: 16, ACK_REQ: 32,
 const FLAGS_KNOWN = 0xff;
 
 export interface Frame {
+  readonly version: FrameVersion;
   readonly flags: number;
   /** The status of an answer, 0 in a request. */
   readonly code: number;
@@ -52,10 +55,15 @@ export function frameLength(bytes: Buffer, at: number): number {
   return length;
 }
 
+const isVersion = (ver: number): ver is FrameVersion => ver === 1 || ver === 2;
+
+/** The version of the frame at `at`, whose header is good. */
+export const versionAt = (bytes: Buffer, at: number): FrameVersion => (bytes.readUInt16BE(at + 4) === 2 ? 2 : 1);
+
 /** Checks the header at `at`, whatever is there of the rest. @throws FrameError */
 export function checkHeader(bytes: Buffer, at: number): void {
   const length = frameLength(bytes, at);
-  if (bytes.readUInt16BE(at + 4) !== FRAME_VERSION) throw new FrameError(`frame: ver must be ${FRAME_VERSION}`);
+  if (!isVersion(bytes.readUInt16BE(at + 4))) throw new FrameError(`frame: ver must be ${FRAME_VERSIONS.join(' or ')}`);
   const flags = bytes.readUInt16BE(at + 6);
   if ((flags & ~FLAGS_KNOWN) !== 0) throw new FrameError('frame: an unknown flag');
   for (let i = 12; i < 28; i += 4) {
@@ -73,6 +81,7 @@ export function decodeFrame(bytes: Buffer, at: number): Frame {
   if (end > bytes.length) throw new FrameError('frame: longer than what is there');
   const capEnd = at + HEADER_BYTES + bytes.readUInt16BE(at + 28);
   return {
+    version: versionAt(bytes, at),
     flags: bytes.readUInt16BE(at + 6),
     code: bytes.readUInt16BE(at + 8),
     app: bytes.readUInt16BE(at + 10),
@@ -83,12 +92,15 @@ export function decodeFrame(bytes: Buffer, at: number): Frame {
   };
 }
 
+/** A frame to be written: of version 1 where it does not say. */
+export type NewFrame = Omit<Frame, 'version'> & Partial<Pick<Frame, 'version'>>;
+
 /** Writes everything of a frame but its payload, which takes `payloadBytes` bytes after it; gives where it goes. */
-export function putHead(out: Buffer, at: number, frame: Omit<Frame, 'payload'>, payloadBytes: number): number {
+export function putHead(out: Buffer, at: number, frame: Omit<NewFrame, 'payload'>, payloadBytes: number): number {
   const capLength = frame.capability.length;
   const length = HEADER_BYTES + capLength + payloadBytes;
   out.writeUInt32BE(length, at);
-  out.writeUInt16BE(FRAME_VERSION, at + 4);
+  out.writeUInt16BE(frame.version ?? 1, at + 4);
   out.writeUInt16BE(frame.flags, at + 6);
   out.writeUInt16BE(frame.code, at + 8);
   out.writeUInt16BE(frame.app, at + 10);
@@ -101,7 +113,7 @@ export function putHead(out: Buffer, at: number, frame: Omit<Frame, 'payload'>, 
 }
 
 /** The bytes of a frame: `encodeFrame(decodeFrame(x))` is `x`. */
-export function encodeFrame(frame: Frame): Buffer {
+export function encodeFrame(frame: NewFrame): Buffer {
   const out = Buffer.allocUnsafe(HEADER_BYTES + frame.capability.length + frame.payload.length);
   out.set(frame.payload, putHead(out, 0, frame, frame.payload.length));
   return out;

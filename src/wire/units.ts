@@ -1,4 +1,13 @@
-import { CHUNK_BYTES_MAX, decodeFrame, FLAG, type Frame, FrameError, HEADER_BYTES, putHead } from './frame.ts';
+import {
+  CHUNK_BYTES_MAX,
+  decodeFrame,
+  FLAG,
+  type Frame,
+  FrameError,
+  type FrameVersion,
+  HEADER_BYTES,
+  putHead,
+} from './frame.ts';
 
 /** Units in one body: as many as a batch may have messages, and the answers to one. */
 export const UNITS_MAX = 256;
@@ -12,9 +21,9 @@ export interface Unit {
   readonly capability: string;
   readonly corrHi: number;
   readonly corrLo: number;
-  /** The payload of the START frame: JSON, or nothing. */
+  /** The payload of the START frame: JSON, or nothing. In version 2 all that the unit says, a view of the body. */
   readonly head: Buffer;
-  /** The payload of the other frames; a view of the body while it came in one. */
+  /** The payload of the other frames; a view of the body while it came in one. In version 2 there are none. */
   readonly payload: Buffer;
 }
 
@@ -27,6 +36,8 @@ export interface Broken {
 }
 
 export interface Units {
+  /** Of all frames of the body; 1 where the first is none. */
+  readonly version: FrameVersion;
   readonly units: readonly Unit[];
   readonly broken: Broken | null;
 }
@@ -45,12 +56,15 @@ const KINDS = FLAG.REQ | FLAG.RESP | FLAG.EVENT;
 /** Reads a body of units. Never throws: what is wrong ends the reading, and is told with what came before. */
 export function readUnits(body: Buffer, rules: UnitRules): Units {
   const units: Unit[] = [];
+  let version: FrameVersion | null = null;
   let at = 0;
   let frames = 0;
   let start: Frame | null = null;
   const next = (): Frame => {
     if (++frames > FRAMES_MAX) throw new FrameError(`body: at most ${FRAMES_MAX} frames`);
     const frame = decodeFrame(body, at);
+    version ??= frame.version;
+    if (frame.version !== version) throw new FrameError('frame: another ver than the body began with');
     at += body.readUInt32BE(at);
     return frame;
   };
@@ -60,6 +74,7 @@ export function readUnits(body: Buffer, rules: UnitRules): Units {
       if (units.length >= rules.unitsMax) throw new FrameError(`body: at most ${rules.unitsMax} units`);
       start = next();
       if ((start.flags & FLAG.START) === 0) throw new FrameError('frame: a unit begins with START');
+      if (start.version === 2) checkWhole(start);
       const head = payloadOf(start, rules, Number.POSITIVE_INFINITY);
       const chunks: Buffer[] = [];
       for (let frame = start; (frame.flags & FLAG.END) === 0; ) {
@@ -73,12 +88,18 @@ export function readUnits(body: Buffer, rules: UnitRules): Units {
         chunks.length === 1 ? (chunks[0] as Buffer) : chunks.length === 0 ? NOTHING : Buffer.concat(chunks);
       units.push({ app, code, capability, corrHi, corrLo, head, payload });
     }
-    return { units, broken: null };
+    return { version: version ?? 1, units, broken: null };
   } catch (error) {
     if (!(error instanceof FrameError)) throw error;
     const { app = 0, corrHi = 0, corrLo = 0 } = start ?? headerOf(body, at);
-    return { units, broken: { error, app, corrHi, corrLo } };
+    return { version: version ?? 1, units, broken: { error, app, corrHi, corrLo } };
   }
+}
+
+/** In version 2 a unit is one frame, as it stands: who wants it compressed encodes the body. */
+function checkWhole({ flags }: Frame): void {
+  if ((flags & FLAG.END) === 0) throw new FrameError('frame: START and END in one frame, in ver 2');
+  if ((flags & FLAG.COMP) !== 0) throw new FrameError('frame: COMP is not taken in ver 2');
 }
 
 function checkGoesOn(frame: Frame, start: Frame): void {

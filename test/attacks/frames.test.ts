@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { APP_PROTO, encodeFrame, FLAG, type Frame } from '../../src/wire/frame.ts';
+import type { SendSaid } from '../../src/wire/binary.ts';
+import { APP_PROTO, encodeFrame, FLAG, type Frame, type NewFrame } from '../../src/wire/frame.ts';
 import { type Attack, attacked, MARKER, request, type Victim, victimOf } from '../support/attack.ts';
+import { ackUnit, binaryBody, recvUnit, sendUnit } from '../support/binary.ts';
 import { unitsBody } from '../support/frames.ts';
 import { Target } from '../support/target.ts';
 
@@ -57,7 +59,7 @@ const HEADERS: Attack[] = [
   tooLong('a length just beyond 1 MiB', () => bent(0, [0, 0x10, 0, 1])),
   tooLong('a length of 4 GiB', () => bent(0, [255, 255, 255, 255])),
   refused('version 0', () => bent(4, [0, 0])),
-  refused('version 2', () => bent(4, [0, 2])),
+  refused('version 3', () => bent(4, [0, 3])),
   refused('a flag that nobody knows', () => bent(6, [1, WHOLE])),
   refused('an answer', () => frame(FLAG.RESP | FLAG.START | FLAG.END, json())),
   refused('a request and an answer', () => frame(WHOLE | FLAG.RESP, json())),
@@ -135,6 +137,86 @@ const COMPRESSED: Attack[] = [
   },
 ];
 
+/** The same in version 2, whose units are binary. */
+const said = (key = 'attack'): SendSaid => ({ topic: victim.topic, idem_key: key });
+const bound = (payload: Buffer, changed: Omit<Partial<NewFrame>, 'payload'> = {}): Buffer =>
+  binaryBody([{ payload, ...changed }]);
+/** A send of version 2, and then its own bytes changed. */
+const told = (offset: number, bytes: readonly number[], payload = Buffer.from(MARKER)): Buffer => {
+  const good = sendUnit({ body: said(), payload });
+  good.set(bytes, offset);
+  return bound(good);
+};
+/** Header, then the unit. */
+const reframed = (offset: number, bytes: readonly number[]): Buffer => {
+  const good = bound(sendUnit({ body: said(), payload: Buffer.from(MARKER) }));
+  good.set(bytes, offset);
+  return good;
+};
+const ack = { msg_id: '01J8ZC4V2N6Q9R0S3T5W7X8Y1A', receipt: 'r' };
+const onRecv = (name: string, unit: () => Uint8Array): Attack => ({
+  ...refused(name, () => Buffer.alloc(0)),
+  sends: () => posted(binaryBody([{ payload: Buffer.from(unit()) }], APP_PROTO.recv), '/v1/recv'),
+});
+const BINARY: Attack[] = [
+  refused('ver 2: nothing in a send', () => bound(Buffer.alloc(0))),
+  refused('ver 2: a len less than a header', () => reframed(0, [0, 0, 0, 37])),
+  // What is left of the unit is none either.
+  refused('ver 2: a len that leaves half of the unit', () => reframed(0, [0, 0, 0, 50]), '200 E_SCHEMA'),
+  refused('ver 2: a len beyond what is there', () => reframed(0, [0, 0, 200, 0])),
+  tooLong('ver 2: a len of 4 GiB', () => reframed(0, [255, 255, 255, 255])),
+  refused('ver 2: a capability longer than the frame', () => reframed(28, [255, 255])),
+  refused('ver 2: another capability than the head', () =>
+    bound(sendUnit({ body: said() }), { capability: target.cap('topic = other', 'op = send') }),
+  ),
+  refused('ver 2: units of two versions', () =>
+    Buffer.concat([frame(FLAG.REQ | FLAG.END, json()), bound(Buffer.alloc(0))]),
+  ),
+  refused('ver 2: a unit without END', () => bound(sendUnit({ body: said() }), { flags: FLAG.REQ | FLAG.START })),
+  refused('ver 2: a bomb (D3)', () => bound(gzipSync(Buffer.alloc(100 * 1024 * 1024)), { flags: WHOLE | FLAG.COMP })),
+  refused('ver 2: a topic longer than the unit', () => told(0, [255], Buffer.alloc(0))),
+  refused('ver 2: a topic that takes the key and the payload with it', () => told(0, [40, 1])),
+  refused('ver 2: no key', () => told(1, [0])),
+  refused('ver 2: a key of the payload', () => told(1, [255], Buffer.alloc(300, 0))),
+  refused('ver 2: a bit that nobody knows', () => told(2, [128, 0])),
+  refused('ver 2: attributes of 4 GiB', () => told(8, [255, 255, 255, 255])),
+  refused('ver 2: attributes that are the payload', () => told(8, [0, 0, 0, 4])),
+  refused('ver 2: attributes that are no object', () =>
+    bound(sendUnit({ body: said(), attrs: Buffer.from('['.repeat(500_000)) })),
+  ),
+  refused('ver 2: an attribute twice', () =>
+    bound(sendUnit({ body: said(), attrs: Buffer.from('{"a":"1","a":"2"}') })),
+  ),
+  refused('ver 2: __proto__', () => bound(sendUnit({ body: said(), attrs: Buffer.from('{"__proto__":"x"}') }))),
+  refused('ver 2: a delay of 49 days', () => told(4, [255, 255, 255, 255])),
+  refused('ver 2: a life of 9,000 years', () => told(12, [255, 255, 255, 255, 255, 255])),
+  refused('ver 2: a topic in UTF-8', () => bound(sendUnit({ body: { ...said(), topic: 'a\u00e9' } }))),
+  onRecv('ver 2: more acks than there are', () => recvUnit({ topic: victim.topic }).fill(1, 17, 18)),
+  onRecv('ver 2: 65,535 acks', () => recvUnit({ topic: victim.topic }).fill(255, 16, 18)),
+  onRecv('ver 2: 257 acks', () => recvUnit({ topic: victim.topic, acks: Array(257).fill(ack) })),
+  onRecv('ver 2: a payload where there is none', () =>
+    Buffer.concat([recvUnit({ topic: victim.topic }), Buffer.from(MARKER)]),
+  ),
+  {
+    ...refused('ver 2: another message than the path', () => Buffer.alloc(0)),
+    sends: () =>
+      posted(
+        binaryBody([{ payload: ackUnit({ msg_id: victim.deadMsgId, receipt: victim.receipt }) }], APP_PROTO.ack),
+        `/v1/ack/${victim.msgId}`,
+      ),
+  },
+  {
+    name: 'ver 2: 256 units of nobody: one line, and each is told so (AU1, O3)',
+    sends: () => {
+      const body = binaryBody(Array.from({ length: 256 }, () => ({ payload: sendUnit({ body: said('a') }) })));
+      const lines = ['Content-Type: application/oap1', `Content-Length: ${body.length}`];
+      return Buffer.concat([Buffer.from(request('POST', '/v1/send', lines)), body]);
+    },
+    gets: ['401 E_CAP_AUTH'],
+    logs: ['auth.denied missing'],
+  },
+];
+
 const MANY: Attack[] = [
   {
     name: '256 units of nobody: one line, and each is told so (AU1, O3)',
@@ -162,7 +244,7 @@ const MANY: Attack[] = [
 ];
 
 describe('attacks in frames', () => {
-  it.each([...HEADERS, ...UNITS, ...COMPRESSED, ...MANY].map((attack) => [attack.name, attack] as const))(
+  it.each([...HEADERS, ...UNITS, ...COMPRESSED, ...BINARY, ...MANY].map((attack) => [attack.name, attack] as const))(
     '%s',
     (_name, attack) => attacked(target, attack, victim),
   );

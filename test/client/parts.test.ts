@@ -9,7 +9,7 @@ import { brokenFieldOf } from '../../src/client/integrity.ts';
 import { linesOf } from '../../src/client/lines.ts';
 import { nodeCrypto } from '../../src/client/node-crypto.ts';
 import { eachOf } from '../../src/client/pages.ts';
-import type { FrameEnvelope } from '../../src/client/types.ts';
+import type { FrameEnvelope, FramesReceived } from '../../src/client/types.ts';
 import { hashChainOf, payloadHashOf } from '../../src/integrity/hash-chain.ts';
 import { signerOf } from '../../src/integrity/signature.ts';
 import { FLAG } from '../../src/wire/frame.ts';
@@ -86,13 +86,14 @@ describe('client: frames without Buffer', () => {
         for (const { payload, ...json } of given)
           writer.add({ app: 2, code: 200, capability: '', corrHi: 0, corrLo: 1 }, JSON.stringify(json), payload);
         const body = Buffer.from(writer.bytes());
-        const { messages: read } = await receivedIn(new Response(body));
+        const answered = (bytes: Buffer) => ({ response: new Response(bytes), version: 1 }) as const;
+        const { messages: read } = (await receivedIn(answered(body))) as FramesReceived;
         expect(read.map(({ idem_key }) => idem_key)).toEqual(given.map(({ idem_key }) => idem_key));
         for (const [i, { payload }] of read.entries()) expect(Buffer.compare(payload, given[i]!.payload)).toBe(0);
         if (body.length === 0) return;
         body[at % body.length] = to;
         const broken = body.subarray(0, body.length - (cut % 3 === 0 ? cut % body.length : 0));
-        const failed = await receivedIn(new Response(broken)).catch((error: unknown) => error);
+        const failed = await receivedIn(answered(broken)).catch((error: unknown) => error);
         expect(failed instanceof MailboxError || Array.isArray((failed as { messages: unknown }).messages)).toBe(true);
       }),
     );

@@ -6,6 +6,7 @@ import { MailboxClient } from '../../src/client/client.ts';
 import { nodeFetch } from '../../src/client/node.ts';
 import type { Envelope } from '../../src/client/types.ts';
 import { verifyEnvelope } from '../../src/integrity/verify.ts';
+import { versionAt } from '../../src/wire/frame.ts';
 import { TestCertificate } from '../support/certificates.ts';
 import { TestServer, until } from '../support/server.ts';
 
@@ -67,6 +68,54 @@ describe('client', () => {
       expect(seen.map(({ idem_key }) => idem_key)).toEqual(['f1', 'f2']);
       expect(await client.stats(topic)).toMatchObject({ depth: 0 });
     }
+  });
+
+  it('a server that knows version 1 of frames alone is asked in it, after the first request, which it did nothing for (U1)', async () => {
+    const asked: number[] = [];
+    const old: typeof fetch = async (input, init = {}) => {
+      const body = Buffer.from(init.body as Uint8Array);
+      asked.push(versionAt(body, 0));
+      // As a server of before refuses what it does not know: no version 3 is known here.
+      if (versionAt(body, 0) === 2) body.writeUInt16BE(3, 4);
+      return fetch(input as string, { ...init, body });
+    };
+    const own = await TestServer.start();
+    const client = new MailboxClient({ url: own.url, capability: own.capability, fetch: old });
+    const payload = Buffer.from('raw');
+    const keys = ['k1', 'k2'];
+    const sent = await client.sendFrames(keys.map((idem_key) => ({ topic: 't.old', idem_key, payload })));
+    expect(sent).toMatchObject([{ duplicate: false }, { duplicate: false }]);
+    const { messages } = await client.recvFrames({ topic: 't.old', max_messages: 1 });
+    expect(messages).toMatchObject([{ idem_key: 'k1', attempt: 1, attrs: {} }]);
+    const acks = messages.map(({ msg_id, receipt }) => ({ msg_id, receipt }));
+    const rest = await client.recvFrames({ topic: 't.old', acks });
+    expect(rest).toMatchObject({ messages: [{ idem_key: 'k2' }], ack_results: [{ ok: true }] });
+    expect(asked).toEqual([2, 1, 1, 1]);
+    // What version 2 cannot say is said in 1, and refused as ever.
+    const newer = new MailboxClient({ url: own.url, capability: own.capability });
+    const refused = newer.sendBytes({ topic: 't.old', idem_key: 'k3', ttl_ms: 0, payload });
+    await expect(refused).rejects.toMatchObject({ code: 'E_SCHEMA', message: expect.stringContaining('ttl_ms') });
+    await own.stop();
+  });
+
+  it('acks that ride along in frames are told apart, refused ones among them (LE8)', async () => {
+    const [, client] = clients[1]!;
+    await client.sendFrames([{ topic: 't.ride', idem_key: 'k', payload: new Uint8Array(3), attrs: { a: 'é' } }]);
+    const { messages } = await client.recvFrames({ topic: 't.ride' });
+    expect(messages).toMatchObject([{ attrs: { a: 'é' }, payload: new Uint8Array(3) }]);
+    const [{ msg_id, receipt }] = messages as [(typeof messages)[0]];
+    const acks = [
+      { msg_id, receipt },
+      { msg_id, receipt: 'other' },
+    ];
+    const answer = await client.recvFrames({ topic: 't.ride', acks });
+    expect(answer).toMatchObject({
+      messages: [],
+      ack_results: [
+        { msg_id, ok: true },
+        { msg_id, code: 'E_LEASE_LOST' },
+      ],
+    });
   });
 
   it('leaving a stream closes it, by break and by signal', async () => {

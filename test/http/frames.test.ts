@@ -54,6 +54,46 @@ describe('frames', () => {
     expect([empty.status, empty.units]).toMatchObject([200, [{ code: 204, json: null }]]);
   });
 
+  it('version 1 is answered byte for byte as ever: header, JSON, payload (B2)', async () => {
+    const bytesOf = async (path: string, unit: UnitIn, app: number): Promise<Buffer> => {
+      const headers = { 'content-type': 'application/oap1' };
+      return (await server.postBytes(path, unitsBody([unit], app), headers, server.capability)).bytes;
+    };
+    const answered = (app: number, flags: number, payload: Uint8Array | string, code = 200): Buffer => {
+      const whole = Buffer.alloc(38 + payload.length);
+      whole.writeUInt32BE(whole.length, 0);
+      whole.writeUInt16BE(1, 4);
+      whole.writeUInt16BE(2 | flags, 6);
+      whole.writeUInt16BE(code, 8);
+      whole.writeUInt16BE(app, 10);
+      whole.writeUInt32BE(7, 30);
+      whole.writeUInt32BE(1, 34);
+      whole.set(Buffer.from(payload as string), 38);
+      return whole;
+    };
+    const sent = await bytesOf('/v1/send', send('t.bytes', 'k', Buffer.from('raw')), APP_PROTO.send);
+    const json = JSON.parse(sent.subarray(38).toString());
+    const { msg_id, payload_hash, hash_chain } = json;
+    const text = `{"msg_id":"${msg_id}","duplicate":false,"payload_hash":"${payload_hash}","hash_chain":"${hash_chain}"}`;
+    expect(sent).toEqual(answered(1, 24, text));
+    const got = await bytesOf('/v1/recv', { json: { topic: 't.bytes' } }, APP_PROTO.recv);
+    const end = got.readUInt32BE(0);
+    const envelope = got.subarray(38, end).toString();
+    const { receipt, ts, corr_id } = JSON.parse(envelope);
+    expect(envelope.replace(/"shard":\d+/, '"shard":0').replace(/"deadline_in_ms":\d+/, '"deadline_in_ms":0')).toBe(
+      `{"msg_id":"${msg_id}","topic":"t.bytes","ts":"${ts}","idem_key":"k","payload_hash":"${payload_hash}","attrs":{},` +
+        `"corr_id":"${corr_id}","shard":0,"attempt":1,"hash_chain":"${hash_chain}","sig":null,` +
+        `"receipt":"${receipt}","deadline_in_ms":0,"epoch":1}`,
+    );
+    expect(got).toEqual(Buffer.concat([answered(2, 8, envelope), answered(2, 16, 'raw')]));
+    const acked = await bytesOf(`/v1/ack/${msg_id}`, { json: { receipt } }, APP_PROTO.ack);
+    expect(acked).toEqual(answered(3, 24, '{"ok":true}'));
+    const riding = { topic: 't.bytes', acks: [{ msg_id, receipt }] };
+    expect(await bytesOf('/v1/recv', { json: riding }, APP_PROTO.recv)).toEqual(
+      Buffer.concat([answered(2, 24, `{"ack_results":[{"msg_id":"${msg_id}","ok":true}]}`), answered(2, 24, '', 204)]),
+    );
+  });
+
   it('batch: units succeed or fail alone, in order, as they would by themselves', async () => {
     const { status, units } = await sendAll([
       send('t.b', 'k1'),
@@ -136,7 +176,7 @@ describe('frames', () => {
       const { status, units } = await post(path, [{ app: APP_PROTO.hello }], 0);
       expect([status, units], path).toMatchObject([
         200,
-        [{ code: 200, app: 0, json: { versions: [1], frame_bytes_max: 1_048_576, chunk_bytes_max: 65_536 } }],
+        [{ code: 200, app: 0, json: { versions: [1, 2], frame_bytes_max: 1_048_576, chunk_bytes_max: 65_536 } }],
       ]);
     }
     const mixed = await post('/v1/recv', [{ app: 0 }, { json: ack }], APP_PROTO.recv);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { describe, expect, it } from 'vitest';
 import { blake3Hex } from '../../src/integrity/blake3.ts';
+import { hashesOf } from '../../src/integrity/blake3-lanes.ts';
 import { hashChainOf, integrity, payloadHashOf } from '../../src/integrity/hash-chain.ts';
 import { timestampOf } from '../../src/integrity/timestamp.ts';
 import { type HashedEnvelope, verifyEnvelope } from '../../src/integrity/verify.ts';
@@ -54,6 +55,45 @@ describe('blake3', () => {
     );
     // Both builds, and a tree of chunks.
     reached.atLeast({ bytes: 5_000 });
+  });
+});
+
+describe('many hashes', () => {
+  it('in lanes: equals the reference at every length of a lane, beside any others, and beyond it (T1)', () => {
+    for (let length = 0; length <= 1026; length++) {
+      const inputs = [length, 1024 - Math.min(length, 1024), 0, (7 * length) % 1025, length, 65].map(counting);
+      expect(hashesOf(inputs), `${length} bytes`).toEqual(inputs.map((bytes) => `b3:${blake3Hex(bytes)}`));
+    }
+    const lengths = [0, 1, 63, 64, 65, 1023, 1024, 1025, 3000];
+    expect(hashesOf(lengths.map(counting))).toEqual(lengths.map((length) => `b3:${reference(counting(length))}`));
+  });
+
+  it('of any bytes and any number of them, nothing left of what was hashed before; none of none (T1)', () => {
+    expect(hashesOf([])).toEqual([]);
+    const inputs = fc.array(fc.uint8Array({ maxLength: 1100, size: 'max' }), { minLength: 1, maxLength: 9 });
+    fc.assert(
+      fc.property(inputs, (all) => {
+        expect(hashesOf(all)).toEqual(all.map((bytes) => `b3:${reference(bytes)}`));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('chains of many are those of each, attributes among them (T2)', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 300 });
+    const chained = fc.record({
+      ...{ topic: text, sentAtMs: fc.nat(4e12), idemKey: text, payloadHash: fc.constant(payloadHashOf(counting(9))) },
+      attrs: fc.dictionary(fc.stringMatching(/^[a-z0-9]{1,9}$/), text, { maxKeys: 4 }),
+    });
+    const large = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`a${i}`, 'x'.repeat(1000)]));
+    const wide = chained.map((one) => ({ ...one, attrs: large }));
+    fc.assert(
+      fc.property(fc.array(fc.oneof({ weight: 4, arbitrary: chained }, wide), { maxLength: 9 }), (all) => {
+        expect(integrity.hashChainsOf?.(all)).toEqual(
+          all.map((one) => hashChainOf(one.topic, timestampOf(one.sentAtMs), one.idemKey, one.payloadHash, one.attrs)),
+        );
+      }),
+    );
   });
 });
 

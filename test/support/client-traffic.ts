@@ -1,8 +1,10 @@
 import { expect } from 'vitest';
 import { Stream } from '../../sim/random.ts';
+import { ackResultsIn, envelopeIn } from '../../src/client/binary.ts';
 import { Mailbox, type Message, type Trouble } from '../../src/client/index.ts';
-import type { Envelope } from '../../src/client/types.ts';
-import { FLAG } from '../../src/wire/frame.ts';
+import type { FrameEnvelope } from '../../src/client/types.ts';
+import { type RecvSaid, readRecv, readSend, type Said, type SendSaid } from '../../src/wire/binary.ts';
+import { APP_PROTO, FLAG } from '../../src/wire/frame.ts';
 import { readUnits, type Unit } from '../../src/wire/units.ts';
 import { DurableServer } from './durable.ts';
 import { History, NOTHING } from './history.ts';
@@ -46,7 +48,7 @@ class Wire {
     const units = isFrames ? unitsOf(body, FLAG.REQ) : [];
     const acks =
       pathname === '/v1/recv'
-        ? (jsonOf(units[0]!)['acks'] ?? [])
+        ? (askedOf(units[0]!).body.acks ?? [])
         : pathname === '/v1/ack/batch'
           ? JSON.parse(body.toString()).acks
           : [];
@@ -75,16 +77,15 @@ class Wire {
       this.extensions.set(msgId, (this.extensions.get(msgId) ?? 0) + 1);
     } else if (path === '/v1/send') {
       for (const [i, unit] of unitsOf(bytes, FLAG.RESP).entries()) {
-        const { msg_id, duplicate } = jsonOf(unit);
-        if (msg_id !== undefined)
-          this.history.accepted({ key: jsonOf(asked[i]!)['idem_key'], msgId: msg_id }, duplicate);
+        if (unit.code !== 200) continue;
+        const key = askedOf(asked[i]!).body.idem_key;
+        this.history.accepted({ key, msgId: unit.head.toString('latin1', 0, 26) }, unit.head[26] === 1);
       }
     } else if (path === '/v1/ack/batch') this.acked(acks, JSON.parse(bytes.toString()).results, answeredMs);
     else if (path === '/v1/recv') {
       for (const unit of unitsOf(bytes, FLAG.RESP).filter(({ code }) => code === 200)) {
-        const json = jsonOf(unit);
-        if ('ack_results' in json) this.acked(acks, json['ack_results'], answeredMs);
-        else this.delivered(json as unknown as Envelope, askedMs, answeredMs);
+        if (unit.app === APP_PROTO.ack) this.acked(acks, ackResultsIn(unit.head, acks), answeredMs);
+        else this.delivered(envelopeIn(unit.head), askedMs, answeredMs);
       }
     }
   }
@@ -100,7 +101,7 @@ class Wire {
   }
 
   private delivered(
-    { msg_id, idem_key, receipt, epoch, attempt }: Envelope,
+    { msg_id, idem_key, receipt, epoch, attempt }: FrameEnvelope,
     askedMs: number,
     answeredMs: number,
   ): void {
@@ -119,12 +120,13 @@ class Wire {
 }
 
 const unitsOf = (body: Buffer, kind: number): readonly Unit[] => {
-  const { units, broken } = readUnits(body, { kind, unitsMax: 1024, expand: null });
-  expect(broken).toBeNull();
+  const { version, units, broken } = readUnits(body, { kind, unitsMax: 1024, expand: null });
+  expect([version, broken]).toEqual([2, null]);
   return units;
 };
-// biome-ignore lint/suspicious/noExplicitAny: whatever stands there
-const jsonOf = ({ head }: Unit): Record<string, any> => (head.length === 0 ? {} : JSON.parse(head.toString()));
+/** What a request of version 2 says. */
+const askedOf = ({ app, head }: Unit): Said<RecvSaid & SendSaid> =>
+  (app === APP_PROTO.send ? readSend(head) : readRecv(head)) as Said<RecvSaid & SendSaid>;
 
 /** What the application did. */
 class Work {

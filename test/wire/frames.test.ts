@@ -18,6 +18,7 @@ const ascii = fc.string({
 });
 const frame: fc.Arbitrary<Frame> = fc
   .record({
+    version: fc.constantFrom(1, 2),
     flags: fc.integer({ min: 0, max: 255 }),
     code: fc.integer({ min: 0, max: 0xffff }),
     app: fc.integer({ min: 0, max: 0xffff }),
@@ -104,7 +105,7 @@ describe('frame', () => {
   const broken: [string, Buffer, string][] = [
     ['less than a header', changed(0).subarray(0, 37), 'a header has 38 bytes'],
     ['len beyond what is there', changed(3, 44), 'longer than what is there'],
-    ['another version', changed(4, 0, 2), 'ver must be 1'],
+    ['another version', changed(4, 0, 3), 'ver must be 1 or 2'],
     ['an unknown flag', changed(6, 1), 'an unknown flag'],
     ['a tenant', changed(27, 1), 'tenant_id must be 0'],
     ['a tenant in its first byte', changed(12, 128), 'tenant_id must be 0'],

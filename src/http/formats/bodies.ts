@@ -1,6 +1,7 @@
-import type { Outcome } from '../../../spec/vocabulary.ts';
+import { OUTCOMES, type Outcome } from '../../../spec/vocabulary.ts';
 import { refuses } from '../../api/errors.ts';
 import type { DeadLetter, Delivery, Reply } from '../../service/messages.ts';
+import type { AckCame } from '../../wire/binary-writer.ts';
 import { errorOf } from '../reply.ts';
 
 /** Bodies of answers. Values that cannot need escaping (ids, hashes, numbers, base64) go in as they are. */
@@ -28,6 +29,13 @@ export function receivedBody(reply: Reply, msgIds: readonly string[], nowMs: num
 
 export const ackResultsBody = (msgIds: readonly string[], outcomes: readonly Outcome[]): string =>
   `{"ack_results":[${outcomes.map((outcome, i) => ackResult(msgIds[i] as string, outcome)).join(',')}]}`;
+
+/** The same for frames of version 2: statuses, and errors where there are any. */
+export const ackResults = (msgIds: readonly string[], outcomes: readonly Outcome[]): AckCame[] =>
+  outcomes.map((outcome, i) => {
+    const error = refuses(outcome) ? ackResult(msgIds[i] as string, outcome) : '';
+    return { code: OUTCOMES[outcome].status, error };
+  });
 
 function ackResult(msgId: string, outcome: Outcome): string {
   if (!refuses(outcome)) return `{"msg_id":"${msgId}","ok":true}`;

@@ -4,8 +4,9 @@ import type { SchemaName } from '../../api/schemas.ts';
 import type { Capability } from '../../auth/authorize.ts';
 import type { Verdicts } from '../../node/authentication.ts';
 import { authorizeOps, unknownCaller } from '../../node/authorize.ts';
-import type { Reply } from '../../service/messages.ts';
-import { APP_PROTO, checkHeader, FLAG, FrameError, HEADER_BYTES } from '../../wire/frame.ts';
+import type { Reply, Request } from '../../service/messages.ts';
+import { BinaryWriter, type Mirrored } from '../../wire/binary-writer.ts';
+import { APP_PROTO, checkHeader, FLAG, FrameError, type FrameVersion, HEADER_BYTES } from '../../wire/frame.ts';
 import { type Broken, readUnits, UNITS_MAX, type Unit, UnitWriter } from '../../wire/units.ts';
 import type { BodyRules } from '../body.ts';
 import type { HttpExchange } from '../exchange.ts';
@@ -13,7 +14,7 @@ import { type Answer, errorOf, original } from '../reply.ts';
 import type { Match, Route } from '../routes.ts';
 import { type Ask, type Asked, aloneOrAtOnce, asked, isRefused, refusedIn } from './asks.ts';
 import { frameDecompressor } from './frame-decompress.ts';
-import { Answering, type FrameCodec, helloBody, OAP_TYPE, requestIn } from './units.ts';
+import { Answering, binaryRequestIn, type FrameCodec, helloBody, OAP_TYPE, requestIn } from './units.ts';
 
 /** Longer ones are no capability: they are not waited for. */
 const TOKEN_BYTES_MAX = 4096;
@@ -39,6 +40,7 @@ const BEARER = 'Bearer ';
 /** A body of units: what they ask for, and the units that answer them. Each is answered alone, in order. */
 export class FramesFormat implements Asked {
   readonly asks: Ask[] = [];
+  private readonly version: FrameVersion;
   private readonly units: readonly Unit[];
   private readonly broken: Broken | null;
   private readonly exchange: HttpExchange;
@@ -53,7 +55,8 @@ export class FramesFormat implements Asked {
     this.codec = exchange.route?.frames as FrameCodec;
     const isEncoded = exchange.head.contentEncoding !== undefined;
     const expand = isEncoded ? null : frameDecompressor(rules.bytesMax, rules.ratio);
-    const { units, broken } = readUnits(body, { kind: FLAG.REQ, unitsMax: UNITS_MAX, expand });
+    const { version, units, broken } = readUnits(body, { kind: FLAG.REQ, unitsMax: UNITS_MAX, expand });
+    this.version = version;
     this.units = units;
     this.broken = body.length > 0 ? broken : { error: new FrameError('body: no frame'), app: 0, corrHi: 0, corrLo: 0 };
   }
@@ -78,7 +81,12 @@ export class FramesFormat implements Asked {
     if (unit.app === APP_PROTO.hello) return HELLO;
     const { found, corrId, route } = this.exchange;
     const from = { msgId: (found as Match).msgId, corrId };
-    const ask = asked(caller, () => requestIn(route?.unit as SchemaName as never, this.codec, unit, from));
+    const schema = route?.unit as SchemaName as never;
+    const ask = asked(caller, () =>
+      this.version === 2
+        ? binaryRequestIn(schema, this.codec, unit.head, from)
+        : requestIn(schema, this.codec, unit, from),
+    );
     if ('refused' in ask) return ask;
     return unit.app === this.codec.app ? aloneOrAtOnce(ask, isAlone) : otherApp(this.codec.app);
   }
@@ -101,31 +109,32 @@ export class FramesFormat implements Asked {
   }
 
   answer(replies: readonly Reply[], nowMs: number): Answer {
-    const out = new UnitWriter(FLAG.RESP, 256 * (this.asks.length + 1));
+    const out = unitsOut(this.version, this.codec, this.asks.length + 1, nowMs);
     const all: Reply[] = [];
-    for (const [i, ask] of this.asks.entries()) {
-      const to = new Answering(out, this.units[i] as Unit, nowMs);
+    for (let i = 0; i < this.asks.length; i++) {
+      const ask = this.asks[i] as Ask;
+      const to = this.units[i] as Unit;
       if (ask === HELLO) {
-        to.add(200, helloBody(this.rules.bytesMax, this.rules.ratio));
+        out.json(to, 200, helloBody(this.rules.bytesMax, this.rules.ratio));
         continue;
       }
       const reply = replies[i] as Reply;
       all.push(reply);
-      if (!('refused' in ask) && !isRefused(reply, this.flag200)) this.codec.write(reply, ask.request, to);
-      else this.writeError(reply, to);
+      if (!('refused' in ask) && !isRefused(reply, this.flag200)) out.given(to, reply, ask.request);
+      else this.writeError(reply, to, out);
     }
     if (this.broken !== null) {
       const reply: Reply = { outcome: OUTCOME_OF[this.broken.error.fault], message: this.broken.error.message };
       all.push(reply);
-      this.writeError(reply, new Answering(out, this.broken, nowMs));
+      this.writeError(reply, this.broken, out);
     }
     return this.response(out.bytes(), all);
   }
 
-  private writeError(reply: Reply, to: Answering): void {
+  private writeError(reply: Reply, to: Mirrored, out: UnitsOut): void {
     if (!refuses(reply.outcome)) throw new Error('oap: no refusal');
     const error = errorOf(reply.outcome, reply.message, this.exchange.corrId, original(reply));
-    to.add(OUTCOMES[reply.outcome].status, JSON.stringify(error));
+    out.json(to, OUTCOMES[reply.outcome].status, JSON.stringify(error));
   }
 
   /** A body of one unit has that unit's status; of several, each has its own and the response is 200. */
@@ -137,6 +146,32 @@ export class FramesFormat implements Asked {
     const rejected = this.broken?.error.fault === 'ratio' ? { rejected: 'ratio_cap' as const } : {};
     return { ...base, ...rejected, status: OUTCOMES[only].status, outcome: only };
   }
+}
+
+/** Where the units of an answer go. */
+interface UnitsOut {
+  json(to: Mirrored, code: number, text: string): void;
+  /** What answers a request that was not refused. */
+  given(to: Mirrored, reply: Reply, request: Request): void;
+  bytes(): Buffer;
+}
+
+/** In the version of the body that is answered; `units`: how many there may be. */
+function unitsOut(version: FrameVersion, codec: FrameCodec, units: number, nowMs: number): UnitsOut {
+  if (version === 2) {
+    const out = new BinaryWriter(256 * units);
+    return {
+      json: (to, code, text) => out.text(to, code, text),
+      given: (to, reply, request) => codec.writeBinary(reply, request, out, to, nowMs),
+      bytes: () => out.bytes(),
+    };
+  }
+  const out = new UnitWriter(FLAG.RESP, 256 * units);
+  return {
+    json: (to, code, text) => new Answering(out, to, nowMs).add(code, text),
+    given: (to, reply, request) => codec.write(reply, request, new Answering(out, to, nowMs)),
+    bytes: () => out.bytes(),
+  };
 }
 
 /** A greeting asks for nothing, and has an answer of its own. */
