@@ -23,7 +23,9 @@ describe('graphs', () => {
 
   it('there are at least six models to compare, of every specification', () => {
     expect(GRAPHS.length).toBeGreaterThanOrEqual(6);
-    expect(new Set(GRAPHS.map(({ graph }) => graph))).toEqual(new Set(['Mailbox', 'Durability', 'Capability', 'Ownership']));
+    expect(new Set(GRAPHS.map(({ graph }) => graph))).toEqual(
+      new Set(['Mailbox', 'Durability', 'Capability', 'Ownership']),
+    );
   });
 
   it.each(GRAPHS)(
@@ -45,7 +47,8 @@ describe('graphs', () => {
         .map((model) => seenOf(model).never)
         .reduce((all, one) => all.filter((action) => one.includes(action)));
     const tiny = GRAPHS.filter((model) => model.tiny);
-    for (const of of ['Mailbox', 'Durability', 'Capability', 'Ownership'] as const) expect(never(of, GRAPHS), of).toEqual([]);
+    for (const of of ['Mailbox', 'Durability', 'Capability', 'Ownership'] as const)
+      expect(never(of, GRAPHS), of).toEqual([]);
     for (const of of ['Mailbox', 'Durability'] as const) expect(never(of, tiny), of).toEqual([]);
   });
 
