@@ -5,6 +5,9 @@ import { ShardLog } from './shard-log.ts';
 
 type Secret = Parameters<typeof batchFraming>[1];
 
+/** Of a page that is not the last: one that is known, and one that is new. */
+const FRAMES_MIN = 2;
+
 export interface EngineLogOptions {
   readonly engine: Engine;
   readonly number: number;
@@ -75,26 +78,38 @@ export class EngineLog implements Log {
   }
 
   private readOn(replay: (content: BatchContent) => void, done: (not: NotOurs | null) => void): void {
-    this.frames((read) => {
-      const contents = read instanceof Error ? null : this.log.read(read.frames);
-      if (contents === null || read instanceof Error) {
+    this.frames(this.log.readsFrom, (read) => {
+      const error = read instanceof Error ? read : this.replay(read, replay);
+      if (error !== null) {
         this.release();
-        const error = read instanceof Error ? read : new Error(`log ${this.number} does not hang together`);
         return done({ why: 'unreadable', error });
       }
-      try {
-        for (const content of contents) replay(content);
-      } catch (error) {
-        this.release();
-        return done({ why: 'unreadable', error: error as Error });
-      }
-      if (read.isEnd) done(null);
+      if ((read as FramesRead).isEnd) done(null);
       else this.readOn(replay, done);
     });
   }
 
-  private frames(done: (read: FramesRead | Error) => void): void {
-    this.options.engine.frames(this.number, this.log.readsFrom, done);
+  private replay({ frames }: FramesRead, replay: (content: BatchContent) => void): Error | null {
+    const contents = this.log.read(frames);
+    if (contents === null) return new Error(`log ${this.number} does not hang together`);
+    try {
+      for (const content of contents) replay(content);
+      return null;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  /** An engine that gives nothing and says that there is more would be asked for ever. */
+  private frames(from: number, done: (read: FramesRead | Error) => void): void {
+    this.options.engine.frames(this.number, from, (read) => {
+      const isStuck = !(read instanceof Error) && !read.isEnd && read.frames.length < FRAMES_MIN;
+      done(
+        isStuck
+          ? new Error(`log ${this.number}: the engine gives ${read.frames.length} frames, and says there are more`)
+          : read,
+      );
+    });
   }
 
   /** Twice is once. What is under way may still go in, and whoever reads next finds it. */
@@ -178,8 +193,7 @@ export class EngineLog implements Log {
 
   /** Everything up to the end. */
   private collect(before: readonly StoredFrame[], done: (frames: readonly StoredFrame[] | Error) => void): void {
-    const from = this.log.readsFrom + before.length;
-    this.options.engine.frames(this.number, from, (read) => {
+    this.frames(this.log.readsFrom + before.length, (read) => {
       if (read instanceof Error) return done(read);
       const frames = [...before, ...read.frames];
       if (read.isEnd) done(frames);

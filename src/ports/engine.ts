@@ -27,8 +27,9 @@ export type AppendOutcome =
   | 'failed';
 
 export interface FramesRead {
+  /** Two at least, unless these are all. */
   readonly frames: readonly StoredFrame[];
-  /** Whether these are all that there are. */
+  /** Whether there are no more after them. */
   readonly isEnd: boolean;
 }
 

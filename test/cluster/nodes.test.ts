@@ -35,7 +35,10 @@ class NodesWorld {
       // Nobody renews a lease: every shard may change hands all the time.
       ...{ leaseMs: 1_500, lateMs: { min: 20, max: 900 }, isSynchronous: mistake !== 'asynchronous engine' },
     });
-    this.nodes = Array.from({ length: NODES }, (_, i) => new EngineNode(this.engine, this.random, i, SHARDS));
+    this.nodes = Array.from(
+      { length: NODES },
+      (_, i) => new EngineNode(this.engine, this.random, i, SHARDS, seed % 2 === 0),
+    );
   }
 
   run(forMs: number): void {

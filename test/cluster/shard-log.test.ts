@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EngineLogs } from '../../src/cluster/engine-logs.ts';
-import { ShardLog } from '../../src/cluster/shard-log.ts';
-import type { AppendOutcome, EngineFrame } from '../../src/ports/engine.ts';
+import { type Place, ShardLog } from '../../src/cluster/shard-log.ts';
+import type { AppendOutcome, EngineFrame, StoredFrame } from '../../src/ports/engine.ts';
 import { jsonFraming } from '../support/shard-log.ts';
 
 const framing = jsonFraming<string>();
@@ -161,16 +161,49 @@ describe('shard log', () => {
     expect([other.replayed, other.log.place.term]).toEqual([['started one'], 2]);
   });
 
-  it('a log whose frames do not hang together is not served', () => {
-    one.own();
-    one.take(one.log.append('a'));
-    const [first, second] = engine.logOf(0) as [never, never];
-    for (const frames of [[second], [first, first], [{ ...(first as object), hash: new Uint8Array(32) } as never]]) {
+  it('a log whose frames do not hang together is not served: order, number, term, hashes, bytes', () => {
+    const stored = (before: StoredFrame | null, term: number, sequence = (before?.sequence ?? 0) + 1): StoredFrame => ({
+      sequence,
+      ...framing.seal({ sequence, term, previous: before?.hash ?? new Uint8Array(32) }, 'x'),
+    });
+    const first = stored(null, 1);
+    const second = stored(first, 1);
+    const reads = (...frames: StoredFrame[]): string => {
       const { log } = new Node(engine, 'reader');
       log.claim();
       log.granted();
-      expect([log.read(frames), log.state]).toEqual([null, 'halted']);
-    }
+      return `${log.read(frames)?.join('') ?? 'null'} ${log.state}`;
+    };
+    expect(reads(first, second, stored(second, 2))).toBe('xxx reading');
+    for (const wrong of [
+      stored(null, 1, 2),
+      stored(first, 1, 3),
+      stored(first, 0),
+      stored(first, 3),
+      stored({ ...first, hash: new Uint8Array(32).fill(1) }, 1),
+      { ...second, sequence: 3 },
+      { ...second, hash: new Uint8Array(32) },
+      { ...second, body: second.body.subarray(1) },
+      first,
+    ])
+      expect(reads(first, wrong)).toBe('null halted');
+    expect(reads(second)).toBe('null halted');
+  });
+
+  it('claimed with a snapshot: read from the frame that it ends with, which must be there', () => {
+    one.own();
+    for (const content of ['a', 'b']) one.take(one.log.append(content));
+    const { sequence, hash } = engine.logOf(0)[1]!;
+    const claim = (place: Place): ShardLog<string> => {
+      const { log } = new Node(engine, 'reader');
+      log.claim();
+      log.granted(place);
+      return log;
+    };
+    const log = claim({ sequence, hash, term: 1 });
+    expect([log.readsFrom, log.read(engine.from(0, 2)), log.announce('started').sequence]).toEqual([2, ['b'], 4]);
+    const other = claim({ sequence, hash: new Uint8Array(32), term: 1 });
+    expect([other.read(engine.from(0, 2)), other.state]).toEqual([null, 'absent']);
   });
 
   it('handed over: nothing new is taken, and it is let go of when all is durable; or is unsure like any other', () => {

@@ -4,6 +4,7 @@ import { integrity } from '../../sim/integrity.ts';
 import type { Stream } from '../../sim/random.ts';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { EngineJournal } from '../../src/cluster/engine-journal.ts';
+import { OneStatement } from '../../src/cluster/one-statement.ts';
 import { claimAll } from '../../src/node/claim-all.ts';
 import { MailboxNode } from '../../src/node/node.ts';
 import { UNBOUNDED } from '../../src/service/memory-budget.ts';
@@ -27,11 +28,14 @@ export class EngineNode {
   private readonly random: Stream;
   private readonly number: number;
   private readonly shards: number;
+  private readonly gathers: boolean;
   private process = 0;
   private node: MailboxNode | null = null;
   private dueMs = Number.POSITIVE_INFINITY;
 
-  constructor(engine: SimEngine, random: Stream, number: number, shards: number) {
+  /** `gathers`: appends of several shards share a statement. */
+  constructor(engine: SimEngine, random: Stream, number: number, shards: number, gathers: boolean) {
+    this.gathers = gathers;
     this.engine = engine;
     this.random = random;
     this.number = number;
@@ -57,7 +61,8 @@ export class EngineNode {
   }
 
   private start(): void {
-    const { client, shards, number } = this;
+    const { shards, number } = this;
+    const client = this.gathers ? new OneStatement(this.client) : this.client;
     const owner = `node${number}.${++this.process}`;
     const options = { engine: client, owner, secret, shards, processLog: shards + number, answersWithinMs: 300 };
     EngineJournal.open(
