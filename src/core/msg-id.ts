@@ -14,7 +14,7 @@ const LENGTH = 26;
 const SLOT_DIGITS = 6;
 const SLOT_BITS = 30;
 const RANDOM_BITS = 34;
-/** Slots a shard can have. */
+/** Slots an id can name. */
 export const SLOTS_MAX = 2 ** SLOT_BITS;
 
 /** Texts of up to 12 characters are flat in V8; a longer concatenation is a tree that the first look-up flattens. */

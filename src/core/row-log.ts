@@ -1,0 +1,133 @@
+import type { Savepoint } from './savepoint.ts';
+
+const SEGMENT_BYTES = 1 << 17;
+
+/** A part of the log. Numbers of its rows stand in them as differences to those of its first row, where they fit. */
+export class RowSegment {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Bytes given out, and rows in them that are still there. */
+  used = 0;
+  rows = 0;
+  seq = 0;
+  untilMs = 0;
+  /** How far `ts` is ahead of `untilMs`. */
+  aheadMs = 0;
+
+  constructor(bytes: number) {
+    this.bytes = new Uint8Array(bytes);
+    this.view = new DataView(this.bytes.buffer);
+  }
+}
+
+/**
+ * Bytes outside of the heap in which rows are written one after another. A segment goes with its last row: rows are written when
+ * messages end and go a replay window later, so whole segments grow old together and nothing need ever be moved.
+ * A place is an even number below 2^32.
+ */
+export class RowLog {
+  private readonly segments: (RowSegment | undefined)[] = [];
+  private readonly freeNumbers: number[] = [];
+  /** The segment that is written, -1 before the first. */
+  private open = -1;
+
+  /** Where the next row, of so many bytes at most, is to be written. */
+  begin(bytesMax: number): number {
+    const { open } = this;
+    const current = this.segments[open];
+    if (current !== undefined) {
+      if (current.rows === 0) current.used = 0;
+      if (current.used + bytesMax <= current.bytes.length) return open * SEGMENT_BYTES + current.used;
+    }
+    const number = this.freeNumbers.pop() ?? this.segments.length;
+    if (number >= 2 ** 32 / SEGMENT_BYTES) throw new Error('rows: more than 4 GiB of them in a shard');
+    this.segments[number] = new RowSegment(Math.max(SEGMENT_BYTES, bytesMax));
+    this.open = number;
+    if (current?.rows === 0) this.drop(open);
+    return number * SEGMENT_BYTES;
+  }
+
+  /** The row that was begun there is written, and ends before `to` of its segment. */
+  end(place: number, to: number): void {
+    const segment = this.segmentOf(place);
+    segment.used = to + (to & 1);
+    segment.rows++;
+  }
+
+  remove(place: number): void {
+    const segment = this.segmentOf(place);
+    const number = Math.floor(place / SEGMENT_BYTES);
+    if (--segment.rows === 0 && number !== this.open) this.drop(number);
+  }
+
+  private drop(number: number): void {
+    this.segments[number] = undefined;
+    this.freeNumbers.push(number);
+  }
+
+  segmentOf(place: number): RowSegment {
+    return this.segments[place >>> 17]!;
+  }
+  offsetOf(place: number): number {
+    return place & (SEGMENT_BYTES - 1);
+  }
+
+  /** Bytes taken of the memory. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const segment of this.segments) bytes += segment?.bytes.length ?? 0;
+    return bytes;
+  }
+
+  *all(): Generator<RowSegment> {
+    for (const segment of this.segments) if (segment !== undefined) yield segment;
+  }
+
+  save(to: Savepoint): void {
+    to.put(this.segments.length);
+    to.put(this.freeNumbers.length);
+    to.put(this.open);
+    for (const number of this.freeNumbers) to.put(number);
+    for (const segment of this.segments) {
+      to.keep(segment);
+      if (segment !== undefined) saveSegment(segment, to);
+    }
+  }
+
+  restore(from: Savepoint): void {
+    const { numbers, objects } = from;
+    this.segments.length = numbers[from.number++]!;
+    this.freeNumbers.length = numbers[from.number++]!;
+    this.open = numbers[from.number++]!;
+    for (let i = 0; i < this.freeNumbers.length; i++) this.freeNumbers[i] = numbers[from.number++]!;
+    for (let i = 0; i < this.segments.length; i++) {
+      const segment = objects[from.object++] as RowSegment | undefined;
+      this.segments[i] = segment;
+      if (segment !== undefined) restoreSegment(segment, from);
+    }
+  }
+}
+
+function saveSegment({ bytes, view, used, rows, seq, untilMs, aheadMs }: RowSegment, to: Savepoint): void {
+  to.put(used);
+  to.put(rows);
+  to.put(seq);
+  to.put(untilMs);
+  to.put(aheadMs);
+  let at = 0;
+  for (; at + 4 <= used; at += 4) to.put(view.getUint32(at));
+  for (; at < used; at++) to.put(bytes[at]!);
+}
+
+function restoreSegment(segment: RowSegment, from: Savepoint): void {
+  const { bytes, view } = segment;
+  const { numbers } = from;
+  segment.used = numbers[from.number++]!;
+  segment.rows = numbers[from.number++]!;
+  segment.seq = numbers[from.number++]!;
+  segment.untilMs = numbers[from.number++]!;
+  segment.aheadMs = numbers[from.number++]!;
+  let at = 0;
+  for (; at + 4 <= segment.used; at += 4) view.setUint32(at, numbers[from.number++]!);
+  for (; at < segment.used; at++) bytes[at] = numbers[from.number++]!;
+}

@@ -1,0 +1,30 @@
+import { type HashKey, keyedHash } from './keyed-hash.ts';
+import { Packing, packedMost } from './packing.ts';
+
+/** A send is decided, then applied: its key is packed once for both. */
+let text = '';
+let how = -1;
+const packing = new Packing();
+packing.bytes = new Uint8Array(256);
+
+function pack(key: string): void {
+  if (key === text && how >= 0) return;
+  if (packedMost(key) > packing.bytes.length) packing.bytes = new Uint8Array(packedMost(key));
+  packing.at = 0;
+  how = packing.pack(key, 'uuid');
+  text = key;
+}
+
+/** What the window of this key in the topic of this number hashes to. */
+export function hashOfKey(secret: HashKey, topic: number, key: string): number {
+  pack(key);
+  return keyedHash(secret, topic, packing.bytes, 0, packing.at);
+}
+
+/** Whether the key that is packed so in these bytes is this one. */
+export function isPacked(key: string, as: number, bytes: Uint8Array, at: number): boolean {
+  pack(key);
+  if (how !== as) return false;
+  for (let i = 0; i < packing.at; i++) if (bytes[at + i] !== packing.bytes[i]) return false;
+  return true;
+}
