@@ -8,7 +8,7 @@ import type { Message } from './message.ts';
 import { slotOf } from './msg-id.ts';
 import { recover } from './recover.ts';
 import type { ShardState } from './state.ts';
-import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, SETTLED_ROW_BYTES } from './weight.ts';
+import { errorBytesOf, liveBytesOf, SETTLED_BYTES, SETTLED_ROW_BYTES } from './weight.ts';
 
 /**
  * Makes a fact true. The only writer of messages besides `advance`; the live shard, replay, the simulator and the
@@ -208,9 +208,9 @@ function end(state: ShardState, message: Message): void {
   blame(state, message, null);
   message.shed();
   if (message.idemUntilMs === 0 && message.oldestSettled === null) return state.forget(message);
-  state.endedBytes += endedBytesOf(message.idemKey, message.corrId);
+  state.bury(message);
+  state.endedBytes += state.rows.bytesOf(state.rowIn(message.slot));
   for (let entry = message.oldestSettled; entry !== null; entry = entry.next) {
     state.endedBytes += SETTLED_ROW_BYTES - SETTLED_BYTES;
   }
-  state.bury(message);
 }

@@ -58,6 +58,24 @@ function parse(text: string, from: number, length: number): number {
   return value;
 }
 
+/** What `partsOf` found: the time, and the random number in two parts, of 4 and of 30 bits. */
+export const parts = { shard: 0, tsMs: 0, randomHigh: 0, randomLow: 0 };
+
+/** All of an id but its slot, in one look. False when the text cannot be one of ours. */
+export function partsOf(msgId: string): boolean {
+  if (msgId.length !== LENGTH) return false;
+  const early = parse(msgId, 0, 5);
+  const late = parse(msgId, 5, 5);
+  const middle = parse(msgId, TIME_DIGITS, 4);
+  const low = parse(msgId, TIME_DIGITS + 4, 6);
+  if (early < 0 || late < 0 || middle < 0 || low < 0) return false;
+  parts.tsMs = early * 2 ** 25 + late;
+  parts.shard = middle >> 4;
+  parts.randomHigh = middle & 15;
+  parts.randomLow = low;
+  return true;
+}
+
 /** The slot an id names, -1 when the text cannot be one of ours. */
 export function slotOf(msgId: string): number {
   return msgId.length === LENGTH ? parse(msgId, LENGTH - SLOT_DIGITS, SLOT_DIGITS) : -1;

@@ -28,6 +28,8 @@ export class RowSegment {
 export class RowLog {
   private readonly segments: (RowSegment | undefined)[] = [];
   private readonly freeNumbers: number[] = [];
+  /** One that was dropped, for the next: as one goes another comes, and bytes outside of the heap are dear to have and to give back. */
+  private spare: RowSegment | undefined;
   /** The segment that is written, -1 before the first. */
   private open = -1;
 
@@ -41,7 +43,7 @@ export class RowLog {
     }
     const number = this.freeNumbers.pop() ?? this.segments.length;
     if (number >= 2 ** 32 / SEGMENT_BYTES) throw new Error('rows: more than 4 GiB of them in a shard');
-    this.segments[number] = new RowSegment(Math.max(SEGMENT_BYTES, bytesMax));
+    this.segments[number] = this.make(bytesMax);
     this.open = number;
     if (current?.rows === 0) this.drop(open);
     return number * SEGMENT_BYTES;
@@ -60,7 +62,17 @@ export class RowLog {
     if (--segment.rows === 0 && number !== this.open) this.drop(number);
   }
 
+  private make(bytesMax: number): RowSegment {
+    const { spare } = this;
+    if (spare === undefined || bytesMax > SEGMENT_BYTES) return new RowSegment(Math.max(SEGMENT_BYTES, bytesMax));
+    this.spare = undefined;
+    spare.used = 0;
+    return spare;
+  }
+
   private drop(number: number): void {
+    const segment = this.segments[number]!;
+    if (segment.bytes.length === SEGMENT_BYTES) this.spare = segment;
     this.segments[number] = undefined;
     this.freeNumbers.push(number);
   }

@@ -7,8 +7,9 @@ export interface RowNumbers {
   /** The end of its idempotency window, if that is open. */
   untilMs: number;
   tsMs: number;
-  /** The random part of its msg_id. */
-  random: number;
+  /** The random part of its msg_id: 4 bits, and 30. */
+  randomHigh: number;
+  randomLow: number;
   epoch: number;
   attempt: number;
   redrives: number;
@@ -18,11 +19,11 @@ export interface RowNumbers {
 }
 
 export const none = (): RowNumbers => ({
-  ...{ topic: 0, seq: 0, untilMs: 0, tsMs: 0, random: 0 },
+  ...{ topic: 0, seq: 0, untilMs: 0, tsMs: 0, randomHigh: 0, randomLow: 0 },
   ...{ epoch: 0, attempt: 0, redrives: 0, settled: 0, forgotten: 0 },
 });
 
-/** Where they stand when they are near those of the segment; the highest two bits of `random` are elsewhere. */
+/** Where they stand when they are near those of the segment; the highest two bits of the random part are elsewhere. */
 const TOPIC = 2;
 const SEQ = 4;
 const UNTIL = 8;
@@ -42,7 +43,8 @@ const NAMES = [
   'seq',
   'untilMs',
   'tsMs',
-  'random',
+  'randomHigh',
+  'randomLow',
   'epoch',
   'attempt',
   'redrives',
@@ -52,6 +54,8 @@ const NAMES = [
 const placeOf = (name: (typeof NAMES)[number]): number => 2 + 8 * NAMES.indexOf(name);
 const FAR_TOPIC = placeOf('topic');
 const FAR_UNTIL = placeOf('untilMs');
+const FAR_SEQ = placeOf('seq');
+const FAR_SETTLED = placeOf('settled');
 const FAR_FORGOTTEN = placeOf('forgotten');
 export const FAR_BYTES = 2 + 8 * NAMES.length;
 
@@ -68,7 +72,7 @@ export function putNear({ view, seq, untilMs, aheadMs }: RowSegment, at: number,
   view.setUint16(at + TOPIC, n.topic);
   view.setInt32(at + SEQ, n.seq - seq);
   view.setInt32(at + UNTIL, n.untilMs - untilMs);
-  view.setUint32(at + RANDOM, n.random % 2 ** 32);
+  view.setUint32(at + RANDOM, (n.randomHigh << 30) | n.randomLow);
   view.setInt16(at + AHEAD, ahead);
   view.setUint16(at + EPOCH, n.epoch);
   view.setUint8(at + ATTEMPT, n.attempt);
@@ -86,7 +90,9 @@ export function takeNear({ view, seq, untilMs, aheadMs }: RowSegment, at: number
   n.seq = view.getInt32(at + SEQ) + seq;
   n.untilMs = view.getInt32(at + UNTIL) + untilMs;
   n.tsMs = view.getInt16(at + AHEAD) + n.untilMs + aheadMs;
-  n.random = view.getUint32(at + RANDOM);
+  n.randomLow = view.getUint32(at + RANDOM);
+  n.randomHigh = n.randomLow >>> 30;
+  n.randomLow &= 2 ** 30 - 1;
   n.epoch = view.getUint16(at + EPOCH);
   n.attempt = view.getUint8(at + ATTEMPT);
   n.redrives = view.getUint8(at + REDRIVES);
@@ -103,6 +109,18 @@ export const topicIn = ({ view }: RowSegment, at: number, isFar: boolean): numbe
 
 export const untilIn = ({ view, untilMs }: RowSegment, at: number, isFar: boolean): number =>
   isFar ? view.getFloat64(at + FAR_UNTIL) : view.getInt32(at + UNTIL) + untilMs;
+
+export const seqIn = ({ view, seq }: RowSegment, at: number, isFar: boolean): number =>
+  isFar ? view.getFloat64(at + FAR_SEQ) : view.getInt32(at + SEQ) + seq;
+
+export const forgottenIn = ({ view }: RowSegment, at: number, isFar: boolean): number =>
+  isFar ? view.getFloat64(at + FAR_FORGOTTEN) : view.getUint8(at + SETTLED) & SETTLED_MAX;
+
+export function areAllForgotten({ view }: RowSegment, at: number, isFar: boolean): boolean {
+  if (isFar) return view.getFloat64(at + FAR_FORGOTTEN) === view.getFloat64(at + FAR_SETTLED);
+  const both = view.getUint8(at + SETTLED);
+  return both >> 4 === (both & SETTLED_MAX);
+}
 
 /** One more of its receipts is forgotten. */
 export function forgetOne({ view }: RowSegment, at: number, isFar: boolean): void {

@@ -2,7 +2,7 @@ import { DEAD_REASONS, STATES } from '../../spec/vocabulary.ts';
 import type { Sent } from './facts.ts';
 import { type HashKey, keyedHash } from './keyed-hash.ts';
 import { Message, type Settled, type Topic } from './message.ts';
-import { formatMsgId, randomOf, shardOf, timeOf } from './msg-id.ts';
+import { formatMsgId, parts, partsOf } from './msg-id.ts';
 import { type Form, Packing, packedLength, packedMost } from './packing.ts';
 import { RowLog, type RowSegment } from './row-log.ts';
 import * as numbers from './row-numbers.ts';
@@ -63,7 +63,7 @@ export class Rows {
   /** Writes a message that is over, and gives the place of its row. */
   put(message: Message): number {
     const { msgId, oldestSettled } = message;
-    if (shardOf(msgId) !== this.shard) throw new Error(`rows: ${msgId} is not of shard ${this.shard}`);
+    if (!partsOf(msgId) || parts.shard !== this.shard) throw new Error(`rows: ${msgId} is not of shard ${this.shard}`);
     const place = this.log.begin(mostBytesOf(message));
     this.turnTo(place);
     if (segment.rows === 0) settleOn(segment, message);
@@ -90,7 +90,7 @@ export class Rows {
     this.find(place);
     const { settled, forgotten } = found;
     const sent = {
-      msgId: formatMsgId(found.tsMs, this.shard, found.random, slot),
+      msgId: formatMsgId(found.tsMs, this.shard, found.randomHigh * 2 ** 30 + found.randomLow, slot),
       idemUntilMs: (flags & OPEN) === 0 ? 0 : found.untilMs,
       idemKey: text.unpack(howOf(0), 'uuid'),
       corrId: text.unpack(howOf(1), 'uuid'),
@@ -117,12 +117,13 @@ export class Rows {
   /** Whether it is the row of the message of this name, whose slot is right. */
   isOf(place: number, msgId: string): boolean {
     this.find(place);
-    return timeOf(msgId) === found.tsMs && randomOf(msgId) === found.random && shardOf(msgId) === this.shard;
+    if (!partsOf(msgId) || parts.shard !== this.shard || parts.tsMs !== found.tsMs) return false;
+    return parts.randomHigh === found.randomHigh && parts.randomLow === found.randomLow;
   }
 
   seqOf(place: number): number {
-    this.find(place);
-    return found.seq;
+    this.turnTo(place);
+    return numbers.seqIn(segment, at, isFar());
   }
 
   topicOf(place: number): Topic {
@@ -161,8 +162,9 @@ export class Rows {
 
   /** Until when the oldest of those that are remembered is. */
   settledUntilMsOf(place: number): number {
-    this.toSettled(place);
-    for (let i = 0; i < found.forgotten; i++) skipSettled();
+    this.turnTo(place);
+    toSettled();
+    for (let i = numbers.forgottenIn(segment, at, isFar()); i > 0; i--) skipSettled();
     text.at++;
     return takeUntilMs();
   }
@@ -183,8 +185,8 @@ export class Rows {
 
   /** Neither a duplicate nor a repeated settle can name it. */
   isDone(place: number): boolean {
-    this.find(place);
-    return (flags & OPEN) === 0 && found.settled === found.forgotten;
+    this.turnTo(place);
+    return (flags & OPEN) === 0 && numbers.areAllForgotten(segment, at, isFar());
   }
 
   /** What it weighs, without its receipts. */
@@ -200,7 +202,8 @@ export class Rows {
   /** All times by as much, of the rows at these places and what they stand in. */
   setBack(places: Iterable<number>, byMs: number): void {
     for (const place of places) {
-      this.toSettled(place);
+      this.find(place);
+      toSettled();
       if (!isFar()) continue;
       numbers.setBackFar(segment, at, byMs);
       for (let i = 0; i < found.settled; i++) {
@@ -237,16 +240,16 @@ export class Rows {
     if (isFar()) numbers.takeFar(segment, at, found);
     else {
       numbers.takeNear(segment, at, found);
-      found.random += ((flags >> RANDOM) & 3) * 2 ** 32;
+      found.randomHigh |= ((flags >> RANDOM) & 3) << 2;
     }
     text.at = at + headBytes();
   }
+}
 
-  /** Its numbers too, and where its receipts begin. */
-  private toSettled(place: number): void {
-    this.find(place);
-    for (let i = 0; i < FORMS.length; i++) text.at += packedLength(text.bytes, text.at, howOf(i), FORMS[i]!);
-  }
+/** To where the receipts of the row begin. */
+function toSettled(): void {
+  text.at = at + headBytes();
+  for (let i = 0; i < FORMS.length; i++) text.at += packedLength(text.bytes, text.at, howOf(i), FORMS[i]!);
 }
 
 const headBytes = (): number => (isFar() ? numbers.FAR_BYTES : numbers.NEAR_BYTES);
@@ -260,19 +263,20 @@ function mostBytesOf({ idemKey, corrId, payloadHash, hashChain, oldestSettled }:
 }
 
 /** The first row of a segment says what the numbers of others should be near to. */
-function settleOn(empty: RowSegment, { msgId, seq, idemUntilMs, newestSettled }: Message): void {
+function settleOn(empty: RowSegment, { seq, idemUntilMs, newestSettled }: Message): void {
   empty.seq = seq;
   empty.untilMs = Math.floor(idemUntilMs || newestSettled?.untilMs || 0);
-  empty.aheadMs = timeOf(msgId) - empty.untilMs;
+  empty.aheadMs = parts.tsMs - empty.untilMs;
 }
 
 /** The numbers of a message, as those of a row. A window that is closed may have ended at any time: at one near the others. */
-function load({ msgId, seq, topic, idemUntilMs, attempt, epoch, redrives, oldestSettled }: Message): void {
+function load({ seq, topic, idemUntilMs, attempt, epoch, redrives, oldestSettled }: Message): void {
   found.topic = topic.number;
   found.seq = seq;
-  found.tsMs = timeOf(msgId);
+  found.tsMs = parts.tsMs;
   found.untilMs = idemUntilMs === 0 ? found.tsMs - segment.aheadMs : idemUntilMs;
-  found.random = randomOf(msgId);
+  found.randomHigh = parts.randomHigh;
+  found.randomLow = parts.randomLow;
   found.epoch = epoch;
   found.attempt = attempt;
   found.redrives = redrives;
@@ -283,7 +287,7 @@ function load({ msgId, seq, topic, idemUntilMs, attempt, epoch, redrives, oldest
 
 function flagsOf({ state, idemUntilMs, deadReason }: Message): number {
   const reason = deadReason === null ? 0 : DEAD_REASONS.indexOf(deadReason) + 1;
-  const random = Math.floor(found.random / 2 ** 32);
+  const random = found.randomHigh >> 2;
   return (state === 'purged' ? PURGED : 0) | (idemUntilMs === 0 ? 0 : OPEN) | (reason << REASON) | (random << RANDOM);
 }
 

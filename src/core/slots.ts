@@ -30,6 +30,8 @@ export class SlotTable {
 /** Slots in the order in which they joined, in segments that are dropped as they are left behind. */
 export class SlotQueue {
   private readonly segments: Uint32Array[] = [];
+  /** One that was left behind, for the next. */
+  private spare: Uint32Array | undefined;
   /** Where the first one stands in the first segment. */
   private head = 0;
   private count = 0;
@@ -45,7 +47,10 @@ export class SlotQueue {
 
   push(slot: number): void {
     const end = this.head + this.count;
-    if (end >>> SEGMENT_BITS === this.segments.length) this.segments.push(new Uint32Array(SEGMENT));
+    if (end >>> SEGMENT_BITS === this.segments.length) {
+      this.segments.push(this.spare ?? new Uint32Array(SEGMENT));
+      this.spare = undefined;
+    }
     this.segments[end >>> SEGMENT_BITS]![end & MASK] = slot;
     this.count++;
   }
@@ -55,7 +60,7 @@ export class SlotQueue {
     const slot = this.segments[0]![this.head++]!;
     if (--this.count === 0) this.head = 0;
     else if (this.head === SEGMENT) {
-      this.segments.shift();
+      this.spare = this.segments.shift();
       this.head = 0;
     }
     return slot;

@@ -142,6 +142,7 @@ function whatIsKept(story: {
     if (image.attrs === undefined || (image.state !== 'acked' && image.state !== 'purged')) continue;
     image.attrs = {};
     image.lastError = null;
+    Object.assign(image, { timerAtMs: 0, leaseEndsMs: 0, ttlAtMs: null, readyAtMs: 0, deadAtMs: 0, visibilityMs: 0 });
   }
   return story;
 }
