@@ -4,10 +4,11 @@ import type { Ack, Command, Expire, Extend, Nack, Purge, Recv, Release, Reproces
 import type { MessageFact } from './facts.ts';
 import type { Limits } from './limits.ts';
 import { firstAvailable, type Message, type Topic } from './message.ts';
-import { formatMsgId, SLOTS_MAX } from './msg-id.ts';
+import { formatMsgId } from './msg-id.ts';
 import { mayTake } from './share.ts';
 import type { ShardState } from './state.ts';
 import type { Tenant } from './tenant.ts';
+import { SHARD_SLOTS_MAX } from './window-index.ts';
 
 /** What a command comes to. Facts are in order and all or none; an outcome other than `ok` has none. */
 export interface Decision {
@@ -71,7 +72,7 @@ function decideSend(state: ShardState, c: Send): Decision {
   }
   if (state.windows.size >= limits.dedupCapacity) return refuse('saturated_dedup');
   const slot = state.nextSlot();
-  if (state.depth >= limits.shardCapacity || slot >= SLOTS_MAX) return refuse('saturated_shard');
+  if (state.depth >= limits.shardCapacity || slot >= SHARD_SLOTS_MAX) return refuse('saturated_shard');
   if (!mayEnter(state, c.topic, topic)) return refuse('saturated_tenant');
   return act(undefined, [
     {

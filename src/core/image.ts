@@ -5,6 +5,8 @@ import type { Message } from './message.ts';
 import { ShardState } from './state.ts';
 import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, SETTLED_ROW_BYTES } from './weight.ts';
 
+import { SHARD_SLOTS_MAX } from './window-index.ts';
+
 /**
  * A shard as data, piece by piece: what a snapshot keeps. First the shard itself, then its free slots, its messages
  * by sequence number, and its settled receipts, oldest first. `Restoration` makes the same shard of it again.
@@ -156,6 +158,8 @@ export class Restoration {
         state.nowMs = image.nowMs;
         state.lastSeq = image.lastSeq;
         state.lastNumber = image.lastNumber;
+        if (image.slots > SHARD_SLOTS_MAX)
+          throw new Error(`image: ${image.slots} slots, of at most ${SHARD_SLOTS_MAX}`);
         state.slotCount = image.slots;
         return;
       case 'free_slots':

@@ -1,6 +1,8 @@
 import type { Savepoint } from './savepoint.ts';
 
 const SEGMENT_BYTES = 1 << 17;
+const PLACES = 2 ** 33;
+const ALIGNED = 4;
 
 /** A part of the log. Numbers of its rows stand in them as differences to those of its first row, where they fit. */
 export class RowSegment {
@@ -23,7 +25,7 @@ export class RowSegment {
 /**
  * Bytes outside of the heap in which rows are written one after another. A segment goes with its last row: rows are written when
  * messages end and go a replay window later, so whole segments grow old together and nothing need ever be moved.
- * A place is an even number below 2^32.
+ * A place is a multiple of 4 below 2^33.
  */
 export class RowLog {
   private readonly segments: (RowSegment | undefined)[] = [];
@@ -42,7 +44,7 @@ export class RowLog {
       if (current.used + bytesMax <= current.bytes.length) return open * SEGMENT_BYTES + current.used;
     }
     const number = this.freeNumbers.pop() ?? this.segments.length;
-    if (number >= 2 ** 32 / SEGMENT_BYTES) throw new Error('rows: more than 4 GiB of them in a shard');
+    if (number >= PLACES / SEGMENT_BYTES) throw new Error('rows: more than 8 GiB of them in a shard');
     this.segments[number] = this.make(bytesMax);
     this.open = number;
     if (current?.rows === 0) this.drop(open);
@@ -52,7 +54,7 @@ export class RowLog {
   /** The row that was begun there is written, and ends before `to` of its segment. */
   end(place: number, to: number): void {
     const segment = this.segmentOf(place);
-    segment.used = to + (to & 1);
+    segment.used = (to + ALIGNED - 1) & -ALIGNED;
     segment.rows++;
   }
 
@@ -78,7 +80,7 @@ export class RowLog {
   }
 
   segmentOf(place: number): RowSegment {
-    return this.segments[place >>> 17]!;
+    return this.segments[Math.floor(place / SEGMENT_BYTES)]!;
   }
   offsetOf(place: number): number {
     return place & (SEGMENT_BYTES - 1);
@@ -120,26 +122,21 @@ export class RowLog {
   }
 }
 
-function saveSegment({ bytes, view, used, rows, seq, untilMs, aheadMs }: RowSegment, to: Savepoint): void {
+function saveSegment({ view, used, rows, seq, untilMs, aheadMs }: RowSegment, to: Savepoint): void {
   to.put(used);
   to.put(rows);
   to.put(seq);
   to.put(untilMs);
   to.put(aheadMs);
-  let at = 0;
-  for (; at + 4 <= used; at += 4) to.put(view.getUint32(at));
-  for (; at < used; at++) to.put(bytes[at]!);
+  for (let at = 0; at < used; at += ALIGNED) to.put(view.getUint32(at));
 }
 
 function restoreSegment(segment: RowSegment, from: Savepoint): void {
-  const { bytes, view } = segment;
   const { numbers } = from;
   segment.used = numbers[from.number++]!;
   segment.rows = numbers[from.number++]!;
   segment.seq = numbers[from.number++]!;
   segment.untilMs = numbers[from.number++]!;
   segment.aheadMs = numbers[from.number++]!;
-  let at = 0;
-  for (; at + 4 <= segment.used; at += 4) view.setUint32(at, numbers[from.number++]!);
-  for (; at < segment.used; at++) bytes[at] = numbers[from.number++]!;
+  for (let at = 0; at < segment.used; at += ALIGNED) segment.view.setUint32(at, numbers[from.number++]!);
 }

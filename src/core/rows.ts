@@ -258,8 +258,8 @@ function mostBytesOf({ idemKey, corrId, payloadHash, hashChain, oldestSettled }:
   let bytes =
     numbers.FAR_BYTES + packedMost(idemKey) + packedMost(corrId) + packedMost(payloadHash) + packedMost(hashChain);
   for (let entry = oldestSettled; entry !== null; entry = entry.next) bytes += SETTLED_MOST + packedMost(entry.receipt);
-  // One more, for a row takes an even number.
-  return bytes + 1;
+  // A row takes a multiple of 4.
+  return bytes + 3;
 }
 
 /** The first row of a segment says what the numbers of others should be near to. */

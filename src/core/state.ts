@@ -22,7 +22,7 @@ export class ShardState {
 
   /** Messages that are alive. */
   readonly living = new Living();
-  /** Where the message of a slot is: 0 nowhere; odd, twice its cell and one; even, its row's place and two. */
+  /** Where the message of a slot is: 0 nowhere; odd, twice its cell and one; even, half of its row's place and two. */
   private readonly places = new SlotTable();
   /** Slots that were ever used. */
   slotCount = 0;
@@ -101,7 +101,8 @@ export class ShardState {
     if (slot < 0) return undefined;
     const place = this.places.get(slot);
     if (place === 0) return undefined;
-    if ((place & 1) === 0) return this.rows.isOf(place - 2, msgId) ? this.rows.read(place - 2, slot) : undefined;
+    if ((place & 1) === 0)
+      return this.rows.isOf(2 * (place - 2), msgId) ? this.rows.read(2 * (place - 2), slot) : undefined;
     const message = this.living.messages[place >>> 1] as Message;
     return message.msgId === msgId ? message : undefined;
   }
@@ -115,7 +116,7 @@ export class ShardState {
   /** Where the row of a slot is, -1 where there is none. */
   rowIn(slot: number): number {
     const place = this.places.get(slot);
-    return place === 0 || (place & 1) === 1 ? -1 : place - 2;
+    return place === 0 || (place & 1) === 1 ? -1 : 2 * (place - 2);
   }
 
   /** The sequence number of the message in this slot, 0 for none. */
@@ -158,7 +159,7 @@ export class ShardState {
   /** It is over, and remembered. */
   bury(message: Message): void {
     this.living.leave(message);
-    this.places.set(message.slot, this.rows.put(message) + 2);
+    this.places.set(message.slot, this.rows.put(message) / 2 + 2);
   }
 
   /** It is over, and forgotten: its slot is free. */
@@ -177,7 +178,7 @@ export class ShardState {
 
   /** Another receipt of one that is a row, the newest. */
   settleRow(slot: number, receipt: string, verb: Settled['verb'], state: State, untilMs: number): void {
-    this.places.set(slot, this.rows.settle(this.rowIn(slot), slot, { receipt, verb, state, untilMs }) + 2);
+    this.places.set(slot, this.rows.settle(this.rowIn(slot), slot, { receipt, verb, state, untilMs }) / 2 + 2);
   }
 
   private free(slot: number, topic: Topic): void {

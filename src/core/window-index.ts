@@ -4,8 +4,8 @@ import { SlotTable } from './slots.ts';
 /** An entry is a slot, one more than it is so that 0 is none, and above it eight bits of its hash. */
 const SLOT_BITS = 24;
 const SLOT_MASK = 2 ** SLOT_BITS - 1;
-/** Slots that an index can hold. */
-export const INDEXED_SLOTS_MAX = SLOT_MASK;
+/** Slots that a shard can have: an id could name more, and nothing could hold the messages. */
+export const SHARD_SLOTS_MAX = SLOT_MASK;
 /** Entries to a bucket, on average, when the next bucket is made. */
 const LOAD = 2;
 
