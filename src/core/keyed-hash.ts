@@ -1,6 +1,12 @@
 /** A secret of 64 bits, in two halves: who does not know it cannot choose keys that collide. */
 export type HashKey = readonly [number, number];
-export const NO_HASH_KEY: HashKey = [0, 0];
+
+let ofProcess: HashKey = [0, 0];
+/** The key of the shards that are made from now on, wherever that is. A server draws one when it starts; where nobody does it is fixed. */
+export function useHashKey(key: HashKey): void {
+  ofProcess = key;
+}
+export const hashKeyOfProcess = (): HashKey => ofProcess;
 
 const FINAL_ROUNDS = 3;
 

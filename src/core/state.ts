@@ -1,7 +1,7 @@
 import type { State } from '../../spec/vocabulary.ts';
 import type { Sent } from './facts.ts';
 import type { Heap } from './heap.ts';
-import { type HashKey, NO_HASH_KEY } from './keyed-hash.ts';
+import { type HashKey, hashKeyOfProcess } from './keyed-hash.ts';
 import type { Limits } from './limits.ts';
 import { Line } from './line.ts';
 import { Living } from './living.ts';
@@ -67,7 +67,7 @@ export class ShardState {
   private heldTo: Limits;
 
   /** `hashKey`: a secret of the process, so that nobody can send keys that collide. */
-  constructor(shard: number, limits: Limits, hashKey = NO_HASH_KEY) {
+  constructor(shard: number, limits: Limits, hashKey = hashKeyOfProcess()) {
     this.shard = shard;
     this.heldTo = limits;
     this.hashKey = hashKey;
