@@ -7,6 +7,8 @@ export interface RowNumbers {
   /** The end of its idempotency window, if that is open. */
   untilMs: number;
   tsMs: number;
+  /** Of the msg_id: mostly that of the state it is in, but a recorder of traces has shards of several processes. */
+  shard: number;
   /** The random part of its msg_id: 4 bits, and 30. */
   randomHigh: number;
   randomLow: number;
@@ -19,7 +21,7 @@ export interface RowNumbers {
 }
 
 export const none = (): RowNumbers => ({
-  ...{ topic: 0, seq: 0, untilMs: 0, tsMs: 0, randomHigh: 0, randomLow: 0 },
+  ...{ topic: 0, seq: 0, untilMs: 0, tsMs: 0, shard: 0, randomHigh: 0, randomLow: 0 },
   ...{ epoch: 0, attempt: 0, redrives: 0, settled: 0, forgotten: 0 },
 });
 
@@ -43,6 +45,7 @@ const NAMES = [
   'seq',
   'untilMs',
   'tsMs',
+  'shard',
   'randomHigh',
   'randomLow',
   'epoch',

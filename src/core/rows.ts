@@ -63,12 +63,12 @@ export class Rows {
   /** Writes a message that is over, and gives the place of its row. */
   put(message: Message): number {
     const { msgId, oldestSettled } = message;
-    if (!partsOf(msgId) || parts.shard !== this.shard) throw new Error(`rows: ${msgId} is not of shard ${this.shard}`);
+    if (!partsOf(msgId)) throw new Error(`rows: ${msgId} is no msg_id`);
     const place = this.log.begin(mostBytesOf(message));
     this.turnTo(place);
     if (segment.rows === 0) settleOn(segment, message);
     load(message);
-    const isNear = areNear(oldestSettled) && numbers.putNear(segment, at, found);
+    const isNear = parts.shard === this.shard && areNear(oldestSettled) && numbers.putNear(segment, at, found);
     if (!isNear) numbers.putFar(segment, at, found);
     text.at = at + (isNear ? numbers.NEAR_BYTES : numbers.FAR_BYTES);
     let how = text.pack(message.idemKey, 'uuid');
@@ -90,7 +90,7 @@ export class Rows {
     this.find(place);
     const { settled, forgotten } = found;
     const sent = {
-      msgId: formatMsgId(found.tsMs, this.shard, found.randomHigh * 2 ** 30 + found.randomLow, slot),
+      msgId: formatMsgId(found.tsMs, found.shard, found.randomHigh * 2 ** 30 + found.randomLow, slot),
       idemUntilMs: (flags & OPEN) === 0 ? 0 : found.untilMs,
       idemKey: text.unpack(howOf(0), 'uuid'),
       corrId: text.unpack(howOf(1), 'uuid'),
@@ -117,7 +117,7 @@ export class Rows {
   /** Whether it is the row of the message of this name, whose slot is right. */
   isOf(place: number, msgId: string): boolean {
     this.find(place);
-    if (!partsOf(msgId) || parts.shard !== this.shard || parts.tsMs !== found.tsMs) return false;
+    if (!partsOf(msgId) || parts.shard !== found.shard || parts.tsMs !== found.tsMs) return false;
     return parts.randomHigh === found.randomHigh && parts.randomLow === found.randomLow;
   }
 
@@ -240,6 +240,7 @@ export class Rows {
     if (isFar()) numbers.takeFar(segment, at, found);
     else {
       numbers.takeNear(segment, at, found);
+      found.shard = this.shard;
       found.randomHigh |= ((flags >> RANDOM) & 3) << 2;
     }
     text.at = at + headBytes();
@@ -275,6 +276,7 @@ function load({ seq, topic, idemUntilMs, attempt, epoch, redrives, oldestSettled
   found.seq = seq;
   found.tsMs = parts.tsMs;
   found.untilMs = idemUntilMs === 0 ? found.tsMs - segment.aheadMs : idemUntilMs;
+  found.shard = parts.shard;
   found.randomHigh = parts.randomHigh;
   found.randomLow = parts.randomLow;
   found.epoch = epoch;

@@ -289,7 +289,7 @@ describe('rows', () => {
               model.push(n * 7 + i);
             }
             const taken = model.splice(0, shift);
-          expect(taken.map(() => queue.shift())).toEqual(taken);
+            expect(taken.map(() => queue.shift())).toEqual(taken);
             const savepoint = new Savepoint();
             queue.save(savepoint);
             queue.push(1);
@@ -317,10 +317,12 @@ describe('rows', () => {
     reached.atLeast({ rows: 300, bytes: 2 ** 18 });
   }, 120_000);
 
-  it('rows: one of another shard throws', () => {
-    const drawn = fc.sample(anyMessage, 1)[0]!;
+  it('rows: one of another shard comes back too; what is no msg_id throws', () => {
+    const message = messageOf(fc.sample(anyMessage, 1)[0]!);
     const rows = new Rows(SHARD + 1, BY_NUMBER);
-    expect(() => rows.put(messageOf(drawn))).toThrow('is not of shard 6');
+    expect(rows.read(rows.put(message), message.slot)).toEqual(message);
+    const nameless = new Message({ ...message, msgId: 'none' } as unknown as Sent, 0, 1, TOPICS[0] as Topic);
+    expect(() => rows.put(nameless)).toThrow('rows: none is no msg_id');
   });
 
   it('planted: an index that splits without moving, one that forgets the rest of its bucket, a text cut short are seen', () => {
