@@ -180,8 +180,10 @@ export class Restoration {
     const message = state.enter(fields as unknown as Sent, slot, seq, topic);
     fill(message, fields);
     this.weigh(message);
-    if (message.payload === null) state.bury(message);
-    else this.stand(message, at);
+    // Receipts come after all messages: mostly one to each that was acked.
+    if (message.payload !== null) this.stand(message, at);
+    else if (message.state === 'acked' && message.idemUntilMs !== 0) state.buryExpecting(message);
+    else state.bury(message);
   }
 
   private weigh(message: Message): void {

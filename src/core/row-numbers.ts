@@ -131,6 +131,9 @@ export function forgetOne({ view }: RowSegment, at: number, isFar: boolean): voi
   else view.setUint8(at + SETTLED, view.getUint8(at + SETTLED) + 1);
 }
 
+/** The one receipt of a near row, which was forgotten, is remembered. */
+export const rememberOne = ({ view }: RowSegment, at: number): void => view.setUint8(at + SETTLED, 1 << 4);
+
 export function setBackFar({ view }: RowSegment, at: number, byMs: number): void {
   view.setFloat64(at + FAR_UNTIL, view.getFloat64(at + FAR_UNTIL) - byMs);
 }

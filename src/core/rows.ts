@@ -3,7 +3,7 @@ import type { Sent } from './facts.ts';
 import { type HashKey, keyedHash } from './keyed-hash.ts';
 import { Message, type Settled, type Topic } from './message.ts';
 import { formatMsgId, parts, partsOf } from './msg-id.ts';
-import { type Form, Packing, packedLength, packedMost } from './packing.ts';
+import { type Form, Packing, packedBytesOf, packedLength, packedMost } from './packing.ts';
 import { RowLog, type RowSegment } from './row-log.ts';
 import * as numbers from './row-numbers.ts';
 import type { Savepoint } from './savepoint.ts';
@@ -28,6 +28,9 @@ const FORMS: readonly Form[] = ['uuid', 'uuid', 'hash', 'hash'];
 /** In the first byte of a settled receipt, above how it is packed. */
 const NACK = 4;
 const STATE = 3;
+
+/** Stands where a receipt will: as long as those that the service makes. */
+const NO_RECEIPT = '0'.repeat(32);
 
 const NEAR_UNTIL_BYTES = 4;
 const FAR_UNTIL_BYTES = 8;
@@ -175,8 +178,31 @@ export class Rows {
     numbers.forgetOne(segment, at, isFar());
   }
 
-  /** The row again with another receipt, the newest; gives its new place. */
-  settle(place: number, slot: number, entry: Omit<Settled, 'next'>): number {
+  /** As `put`, with room for the receipt of the ack that is still to come. */
+  putExpecting(message: Message): number {
+    message.settle(NO_RECEIPT, 'ack', 'acked', message.idemUntilMs);
+    const place = this.put(message);
+    this.forgetSettled(place);
+    return place;
+  }
+
+  /** The receipt goes where room was left for it, if it fits. */
+  private fits(place: number, entry: Settled): boolean {
+    this.find(place);
+    if (isFar() || found.settled !== 1 || found.forgotten !== 1) return false;
+    toSettled();
+    const isOfSize =
+      packedBytesOf(entry.receipt, 'token') ===
+      packedLength(text.bytes, text.at + 1 + NEAR_UNTIL_BYTES, text.bytes[text.at]! & 3, 'token');
+    if (!isOfSize || !areNear(entry)) return false;
+    putSettled(entry, false);
+    numbers.rememberOne(segment, at);
+    return true;
+  }
+
+  /** The row with another receipt, the newest; gives its place, which may be another. */
+  settle(place: number, slot: number, entry: Settled): number {
+    if (this.fits(place, entry)) return place;
     const message = this.read(place, slot);
     message.settle(entry.receipt, entry.verb, entry.state, entry.untilMs);
     this.remove(place);

@@ -162,6 +162,12 @@ export class ShardState {
     this.places.set(message.slot, this.rows.put(message) / 2 + 2);
   }
 
+  /** As `bury`, of one whose settled receipt is still to come. */
+  buryExpecting(message: Message): void {
+    this.living.leave(message);
+    this.places.set(message.slot, this.rows.putExpecting(message) / 2 + 2);
+  }
+
   /** It is over, and forgotten: its slot is free. */
   forget(message: Message): void {
     this.living.leave(message);
@@ -178,7 +184,10 @@ export class ShardState {
 
   /** Another receipt of one that is a row, the newest. */
   settleRow(slot: number, receipt: string, verb: Settled['verb'], state: State, untilMs: number): void {
-    this.places.set(slot, this.rows.settle(this.rowIn(slot), slot, { receipt, verb, state, untilMs }) / 2 + 2);
+    this.places.set(
+      slot,
+      this.rows.settle(this.rowIn(slot), slot, { receipt, verb, state, untilMs, next: null }) / 2 + 2,
+    );
   }
 
   private free(slot: number, topic: Topic): void {

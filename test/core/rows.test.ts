@@ -182,7 +182,10 @@ const likeMessages = (reached: Reached) =>
         // Some of them many times over, so that segments fill.
         for (let i = 0; i <= by % 40; i++) {
           const message = messageOf(drawn);
-          kept.push({ message, place: rows.put(message) });
+          // Room for a receipt that is to come shows nowhere.
+          const place = by % 3 === 0 && message.oldestSettled === null ? rows.putExpecting(message) : rows.put(message);
+          if (by % 3 === 0 && drawn.settled.length === 0) message.unsettle();
+          kept.push({ message, place });
         }
       } else if (what === 'back') {
         rows.setBack(
@@ -199,7 +202,7 @@ const likeMessages = (reached: Reached) =>
         rows.forgetSettled(one.place);
         one.message.unsettle();
       } else if (what === 'settle') {
-        one.place = rows.settle(one.place, one.message.slot, entry);
+        one.place = rows.settle(one.place, one.message.slot, { ...entry, next: null });
         one.message.settle(entry.receipt, entry.verb, entry.state, entry.untilMs);
         saved = null;
       } else if (what === 'remove') {
