@@ -1,6 +1,7 @@
 import type { Savepoint } from './savepoint.ts';
 
 const SEGMENT_BYTES = 1 << 17;
+const SEGMENT_BYTES_MIN = 1 << 12;
 const PLACES = 2 ** 33;
 const ALIGNED = 4;
 
@@ -32,6 +33,7 @@ export class RowLog {
   private readonly freeNumbers: number[] = [];
   /** One that was dropped, for the next: as one goes another comes, and bytes outside of the heap are dear to have and to give back. */
   private spare: RowSegment | undefined;
+  private taken = 0;
   /** The segment that is written, -1 before the first. */
   private open = -1;
 
@@ -66,7 +68,13 @@ export class RowLog {
 
   private make(bytesMax: number): RowSegment {
     const { spare } = this;
-    if (spare === undefined || bytesMax > SEGMENT_BYTES) return new RowSegment(Math.max(SEGMENT_BYTES, bytesMax));
+    // As much again as there is: a shard of few messages takes little.
+    const bytes = Math.min(SEGMENT_BYTES, Math.max(SEGMENT_BYTES_MIN, this.taken));
+    if (spare === undefined || bytes < SEGMENT_BYTES || bytesMax > bytes) {
+      const segment = new RowSegment(Math.max(bytes, bytesMax));
+      this.taken += segment.bytes.length;
+      return segment;
+    }
     this.spare = undefined;
     spare.used = 0;
     return spare;
@@ -74,7 +82,8 @@ export class RowLog {
 
   private drop(number: number): void {
     const segment = this.segments[number]!;
-    if (segment.bytes.length === SEGMENT_BYTES) this.spare = segment;
+    if (segment.bytes.length === SEGMENT_BYTES && this.spare === undefined) this.spare = segment;
+    else this.taken -= segment.bytes.length;
     this.segments[number] = undefined;
     this.freeNumbers.push(number);
   }
@@ -88,9 +97,7 @@ export class RowLog {
 
   /** Bytes taken of the memory. */
   get bytes(): number {
-    let bytes = 0;
-    for (const segment of this.segments) bytes += segment?.bytes.length ?? 0;
-    return bytes;
+    return this.taken;
   }
 
   *all(): Generator<RowSegment> {
@@ -119,6 +126,10 @@ export class RowLog {
       this.segments[i] = segment;
       if (segment !== undefined) restoreSegment(segment, from);
     }
+    // It may be one of those.
+    this.spare = undefined;
+    this.taken = 0;
+    for (const { bytes } of this.all()) this.taken += bytes.length;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Savepoint } from './savepoint.ts';
 
-const SEGMENT_BITS = 12;
+const SEGMENT_BITS = 10;
 const SEGMENT = 1 << SEGMENT_BITS;
 const MASK = SEGMENT - 1;
 
