@@ -14,6 +14,7 @@ import { benchExplorer, benchTraceCheck } from './model.ts';
 import { benchRefusals, REFUSAL_AIM_MS } from './refusals.ts';
 import { benchRoom, ROOM_CHILD, ROOM_SHAPES, weigh } from './room.ts';
 import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
+import { benchWindow } from './window.ts';
 
 const number = (value: number, digits = 0): string =>
   value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -56,6 +57,16 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
       for (const { depth, lifecyclesPerSecond } of results) {
         row(number(window), number(depth), number(lifecyclesPerSecond), `x ${number(first / lifecyclesPerSecond, 2)}`);
       }
+    }
+  },
+  window: () => {
+    row('rows', 'bytes a row', 'lifecycles/s', 'p50 us', 'p99 us', 'at most ms');
+    for (const rows of [100_000, Number(process.env['MESSAGES'] ?? 10_000_000)]) {
+      const r = benchWindow(rows);
+      row(
+        ...[number(r.rows), number(r.bytes), number(r.lifecyclesPerSecond), number(r.p50Us, 1), number(r.p99Us, 1)],
+        number(r.mostMs, 1),
+      );
     }
   },
   memory: () => console.log(`bytes per queued message of 256 bytes: ${number(benchMemory())}`),
@@ -152,7 +163,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
 
 const USAGE = `npm run bench [-- NAME..]: measures everything, or what is named; takes minutes
   ${Object.keys(BENCHES).join(', ')}
-MESSAGES=N and ROUNDS=N in the environment make space, snapshot, durable and frames shorter or longer.`;
+MESSAGES=N and ROUNDS=N in the environment make window, space, snapshot, durable and frames shorter or longer.`;
 
 async function run(): Promise<void> {
   const { positionals } = argumentsOf(USAGE, {}, Object.keys(BENCHES));

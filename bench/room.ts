@@ -3,7 +3,7 @@
  * process of its own, and what the collector leaves of it.
  */
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { DEFAULT_LIMITS, type Limits } from '../src/core/limits.ts';
 import type { Caller, Reply, SendRequest } from '../src/service/messages.ts';
 import { Service } from '../src/service/service.ts';
@@ -63,7 +63,9 @@ export const ROOM_SHAPES: readonly Shape[] = [
   },
   { name: 'a topic each', count: 50_000, topic: (i) => `t.${i}` },
   { name: 'a tenant each', count: 50_000, topic: (i) => `t${i}` },
-  { name: 'ended', count: 100_000, ends: true },
+  { name: 'ended', count: 400_000, key: () => randomUUID(), ends: true },
+  { name: 'ended, other keys', count: 400_000, key: (i) => `${i}`.padStart(36, 'key-'), ends: true },
+  { name: 'ended, longest keys', count: 400_000, key: (i) => `${i}`.padEnd(128, 'k'), ends: true },
 ];
 
 const LIMITS: Limits = {
@@ -73,7 +75,9 @@ const LIMITS: Limits = {
 const EVERYBODY: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true };
 /** As a request brings it: texts that nothing else holds. */
 const fresh = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
-const hash = (): string => `b3:${randomBytes(32).toString('hex')}`;
+/** A text of its own each time, and the same for the same payload: what is damaged would be a dead letter, not delivered. */
+const hashOf = (payload: Uint8Array): string => `b3:${createHash('sha256').update(payload).digest('hex')}`;
+const anyHash = (): string => `b3:${randomBytes(32).toString('hex')}`;
 
 export interface RoomResult {
   readonly name: string;
@@ -89,7 +93,7 @@ export function weigh({ count, topic = () => 't', key = (i) => `k${i}`, bytes = 
   const service = new Service({
     shards: Service.empty(2, LIMITS),
     random: { below: (below) => Math.floor(Math.random() * below), token: () => randomBytes(16).toString('hex') },
-    integrity: { payloadHashOf: hash, hashChainOf: hash },
+    integrity: { payloadHashOf: hashOf, hashChainOf: anyHash },
     observer: { fact: () => {} },
     effects: { append: () => waiting++ },
   });
@@ -117,7 +121,8 @@ export function weigh({ count, topic = () => 't', key = (i) => `k${i}`, bytes = 
     const most = { visibilityMs: null, messagesMax: 1, bytesMax: 1e9, waitMs: 0, acks: [] };
     const [delivery] = ask({ verb: 'recv', topic: topic(i), ...most }).deliveries ?? [];
     const { msgId = '', receipt = '' } = delivery ?? {};
-    ask({ verb: 'ack', msgId, receipt });
+    const { outcome } = ask({ verb: 'ack', msgId, receipt });
+    if (outcome !== 'ok') throw new Error(outcome);
   };
   // What is remembered of the last facts is bounded, and full before anything is weighed.
   const first = 20_000;

@@ -1,6 +1,6 @@
 import type { Image } from '../src/core/image.ts';
 import type { Limits } from '../src/core/limits.ts';
-import type { Message, ShardState } from '../src/core/state.ts';
+import type { ShardState } from '../src/core/state.ts';
 import { Reader } from '../src/journal/bytes.ts';
 import { EmbeddedJournal, JournalRefused } from '../src/journal/embedded.ts';
 import { runLater } from '../src/journal/file-work.ts';
@@ -252,11 +252,11 @@ export class SimStore {
   }
 
   /** Messages of a shard made of these images whose payload is not what was sent. */
-  damagedIn({ slots }: ShardState): readonly string[] {
-    const damaged = slots.filter(
-      (message) => message?.payload != null && integrity.payloadHashOf(message.payload) !== message.payloadHash,
+  damagedIn({ living }: ShardState): readonly string[] {
+    const damaged = [...living.all()].filter(
+      ({ payload, payloadHash }) => integrity.payloadHashOf(payload as Uint8Array) !== payloadHash,
     );
-    return this.believed(damaged.map((message) => (message as Message).msgId));
+    return this.believed(damaged.map(({ msgId }) => msgId));
   }
 
   private believed(damaged: readonly string[]): readonly string[] {

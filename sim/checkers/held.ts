@@ -37,11 +37,10 @@ export class Held {
     this.bytes = 0;
     this.of.clear();
     this.shares.unload();
-    for (const { slots } of shards) {
-      for (const message of slots) {
-        if (message === undefined || message.payload === null) continue;
+    for (const { living } of shards) {
+      for (const message of living.all()) {
         const liveBytes = liveBytesOf(message.idemKey, packAttrs(message.attrs));
-        this.enter(message.msgId, message.topic.name, message.payload.byteLength + liveBytes);
+        this.enter(message.msgId, message.topic.name, (message.payload as Uint8Array).byteLength + liveBytes);
         this.grow(message.topic.name, errorBytesOf(message.lastError));
       }
     }
@@ -90,8 +89,8 @@ export class Held {
     return isBeyond(limits, this.bounds.memoryMax, this.bytes, () => this.shares.bytesOf(topic));
   }
 
-  lacksWindowFor({ topic, idemKey }: SendRequest): boolean {
-    return this.endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) + TENANT_BYTES > this.bounds.windowMax;
+  lacksWindowFor({ topic, idemKey, corrId }: SendRequest): boolean {
+    return this.endedBytes + endedBytesOf(idemKey, corrId) + topicBytesOf(topic) + TENANT_BYTES > this.bounds.windowMax;
   }
 
   /** How much of the fuller bound is used, 0 and up. */

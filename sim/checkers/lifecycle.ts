@@ -131,10 +131,10 @@ export class LifecycleChecker {
   /** The bounds that may refuse a send on this topic now, the first that applies. */
   boundsReached(ask: SendRequest): Outcome[] {
     const { topic } = ask;
-    const { idemLine, depth, shard, nowMs } = this.shards[this.shardOfTopic(topic)] as ShardState;
-    if (idemLine.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
+    const { windows, depth, shard, nowMs } = this.shards[this.shardOfTopic(topic)] as ShardState;
+    if (windows.size >= this.limits.dedupCapacity) return ['saturated_dedup'];
     if (depth >= this.limits.shardCapacity) return ['saturated_shard'];
-    if (this.isBeyondWindows(topic, shard, idemLine.size, nowMs)) return ['saturated_tenant'];
+    if (this.isBeyondWindows(topic, shard, windows.size, nowMs)) return ['saturated_tenant'];
     if (this.isBeyondDepth(topic, shard)) return ['saturated_tenant'];
     if (this.held.isUnweighed) return ['saturated_memory', 'saturated_tenant'];
     if (this.held.lacksWindowFor(ask)) return ['saturated_dedup'];
@@ -155,8 +155,8 @@ export class LifecycleChecker {
   mostUsed(): number {
     const { shardCapacity, dedupCapacity, globalInflight } = this.limits;
     let most = Math.max(this.inflight / globalInflight, this.held.used);
-    for (const { shard, idemLine } of this.shards) {
-      most = Math.max(most, this.pendingIn[shard]! / shardCapacity, idemLine.size / dedupCapacity);
+    for (const { shard, windows } of this.shards) {
+      most = Math.max(most, this.pendingIn[shard]! / shardCapacity, windows.size / dedupCapacity);
     }
     return most;
   }
@@ -221,7 +221,7 @@ export class LifecycleChecker {
       name === 'received'
         ? this.isBeyondLeases(topic, this.inflight - 1)
         : (name === 'sent' || name === 'reprocessed') && this.isBeyondDepth(topic, message.shard);
-    const open = shard.idemLine.size - 1;
+    const open = shard.windows.size - 1;
     const windows = name === 'sent' && this.isBeyondWindows(topic, message.shard, open, shard.nowMs);
     if (isBeyondIts || windows) this.broken('IsolationProp', 'a tenant beyond its share takes of the reserve', message);
   }
@@ -305,14 +305,14 @@ export class LifecycleChecker {
   }
 
   private bounds(shard: ShardState, message: Tracked, fact: MessageFact): void {
-    const { depth, leases, idemLine, dead } = shard;
+    const { depth, leases, windows, dead } = shard;
     const pending = this.pendingIn[message.shard]!;
     if (depth !== pending)
       this.broken('PrefixProp', `the process counts ${depth} pending, and has ${pending}`, message, undefined, [
         { name: 'pending messages of the shard', process: String(depth), specification: String(pending) },
       ]);
     const { inflight } = this;
-    const bounds = { depth, leased: leases.size, inflight, windows: idemLine.size, dead: dead.size };
+    const bounds = { depth, leased: leases.size, inflight, windows: windows.size, dead: dead.size };
     if (!invariants.CapacityInv(bounds, this.boundsOf(fact)))
       this.broken('CapacityInv', 'more than a bound allows', message);
     const isFull = this.isInflightTight;
@@ -407,8 +407,7 @@ export class LifecycleChecker {
     for (const topic of this.topics.values()) this.bury(topic);
     let found = 0;
     for (const shard of shards) {
-      for (const message of shard.slots) {
-        if (message === undefined) continue;
+      for (const message of shard.messages()) {
         found++;
         this.need(message.msgId);
       }
@@ -422,7 +421,7 @@ export class LifecycleChecker {
     this.held.weigh(this.shards);
     this.handling.damaged = new Set([...this.handling.damaged, ...damaged]);
     for (const message of this.messages.values()) if (message.shard === shard.shard) this.same(shard, message);
-    for (const message of shard.slots) if (message !== undefined) this.need(message.msgId);
+    for (const message of shard.messages()) this.need(message.msgId);
   }
 
   /** A process takes a shard over at its own time, which is never before the last fact (TM1). */

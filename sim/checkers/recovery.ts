@@ -1,5 +1,5 @@
 import { PrefixProp } from '../../spec/invariants.ts';
-import type { Message } from '../../src/core/state.ts';
+import type { Message } from '../../src/core/message.ts';
 import type { RuleName } from './breach.ts';
 import { askedUntilMs, type View } from './view.ts';
 

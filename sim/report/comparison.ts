@@ -1,4 +1,5 @@
-import type { Message, ShardState } from '../../src/core/state.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import type { Breach } from '../checkers/breach.ts';
 import type { View } from '../checkers/view.ts';
 import type { ComparedCell, Comparison } from './model.ts';

@@ -1,5 +1,6 @@
 import type { Fact } from '../../src/core/facts.ts';
-import type { Message, ShardState } from '../../src/core/state.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import type { Seen } from './model.ts';
 
 /** A message as the process has it from now on. */
@@ -60,8 +61,7 @@ export class SeenTable {
       changes.push({ msgId, seen });
     };
     const found = new Set<string>();
-    for (const message of shard.slots) {
-      if (message === undefined) continue;
+    for (const message of shard.messages()) {
       const { msgId } = message;
       found.add(msgId);
       const seen = seenOf(message, aheadMs);

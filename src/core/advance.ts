@@ -1,4 +1,4 @@
-import { forgetIfDone, forgetOldestSettled } from './forget.ts';
+import { closeOldestWindow, forgetOldestSettled } from './forget.ts';
 import type { ShardState } from './state.ts';
 
 /**
@@ -15,19 +15,9 @@ export function advance(state: ShardState, nowMs: number): void {
     m.topic.returned.push(m);
   }
   for (;;) {
-    const windowMs = state.idemLine.first()?.idemUntilMs ?? Number.POSITIVE_INFINITY;
-    const settledMs = state.settled.first()?.untilMs ?? Number.POSITIVE_INFINITY;
-    if (Math.min(windowMs, settledMs) > nowMs) return;
-    if (windowMs <= settledMs) closeOldestWindow(state);
+    const { windowUntilMs, settledUntilMs } = state;
+    if (Math.min(windowUntilMs, settledUntilMs) > nowMs) return;
+    if (windowUntilMs <= settledUntilMs) closeOldestWindow(state);
     else forgetOldestSettled(state);
   }
-}
-
-function closeOldestWindow(state: ShardState): void {
-  const message = state.idemLine.shift()!;
-  const { idem, tenant } = message.topic;
-  if (idem.get(message.idemKey) === message) idem.delete(message.idemKey);
-  tenant.windows--;
-  message.idemUntilMs = 0;
-  forgetIfDone(state, message);
 }

@@ -3,11 +3,12 @@ import { rowTo } from '../../spec/table.ts';
 import type { EventName, State } from '../../spec/vocabulary.ts';
 import { advance } from './advance.ts';
 import type { Acked, Fact, MessageFact, Nacked, Released, Sent } from './facts.ts';
-import { forgetIfDone, forgetOldestSettled } from './forget.ts';
+import { forgetOldestSettled } from './forget.ts';
+import type { Message } from './message.ts';
 import { slotOf } from './msg-id.ts';
 import { recover } from './recover.ts';
-import { Message, type Settled, type ShardState } from './state.ts';
-import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES } from './weight.ts';
+import type { ShardState } from './state.ts';
+import { errorBytesOf, liveBytesOf, SETTLED_BYTES, SETTLED_ROW_BYTES } from './weight.ts';
 
 /**
  * Makes a fact true. The only writer of messages besides `advance`; the live shard, replay, the simulator and the
@@ -80,18 +81,12 @@ function enter(state: ShardState, fact: Sent): void {
   const slot = slotOf(fact.msgId);
   if (slot !== state.nextSlot()) throw new Error(`apply: slot ${slot} is not the next one`);
   const topic = state.topics.get(fact.topic) ?? state.addTopic(fact.topic);
-  const message = new Message(fact, slot, ++state.lastSeq, topic, state.columnOf(slot));
-  if (slot === state.slots.length) state.slots.push(message);
-  else {
-    state.freeSlots.pop();
-    state.slots[slot] = message;
-  }
-  topic.remembered++;
+  if (slot === state.slotCount) state.slotCount++;
+  else state.freeSlots.pop();
+  const message = state.enter(fact, slot, ++state.lastSeq, topic);
   state.liveBytes += liveBytesOf(message.idemKey, message.packedAttrs);
   state.payloadBytes += fact.payload.byteLength;
-  topic.idem.set(fact.idemKey, message);
   topic.tenant.windows++;
-  state.idemLine.push(message.seq, message);
   rowTo('absent', 'send', 'queued').run(message, fact, state.limits);
   message.state = 'queued';
   becomeReady(state, message, true);
@@ -198,18 +193,10 @@ function becomeReady(state: ShardState, message: Message, isNew = false): void {
 function remember(state: ShardState, message: Message, fact: Acked | Nacked, to: State): void {
   if (message.receipt === null) throw new Error(`apply: ${message.msgId} settles no lease`);
   const verb = fact.name === 'acked' ? 'ack' : 'nack';
-  const entry: Settled = {
-    message,
-    receipt: message.receipt,
-    verb,
-    state: to,
-    untilMs: fact.settledUntilMs,
-    next: null,
-  };
-  if (message.newestSettled === null) message.oldestSettled = entry;
-  else message.newestSettled.next = entry;
-  message.newestSettled = entry;
-  state.settled.push(++state.lastNumber, entry);
+  message.settle(message.receipt, verb, to, fact.settledUntilMs);
+  state.settled.push(message.slot);
+  // Nobody asks for its number any more; but snapshots say which was given out last, those of earlier versions too.
+  state.lastNumber++;
   state.endedBytes += SETTLED_BYTES;
   if (state.settled.size > state.limits.settledCapacity) forgetOldestSettled(state);
 }
@@ -218,8 +205,12 @@ function remember(state: ShardState, message: Message, fact: Acked | Nacked, to:
 function end(state: ShardState, message: Message): void {
   state.payloadBytes -= (message.payload as Uint8Array).byteLength;
   state.liveBytes -= liveBytesOf(message.idemKey, message.packedAttrs);
-  state.endedBytes += endedBytesOf(message.idemKey);
   blame(state, message, null);
   message.shed();
-  forgetIfDone(state, message);
+  if (message.idemUntilMs === 0 && message.oldestSettled === null) return state.forget(message);
+  state.bury(message);
+  state.endedBytes += state.rows.bytesOf(state.rowIn(message.slot));
+  for (let entry = message.oldestSettled; entry !== null; entry = entry.next) {
+    state.endedBytes += SETTLED_ROW_BYTES - SETTLED_BYTES;
+  }
 }

@@ -3,10 +3,12 @@ import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
 import type { Ack, Command, Expire, Extend, Nack, Purge, Recv, Release, Reprocess, Send } from './commands.ts';
 import type { MessageFact } from './facts.ts';
 import type { Limits } from './limits.ts';
-import { formatMsgId, SLOTS_MAX } from './msg-id.ts';
+import { firstAvailable, type Message, type Topic } from './message.ts';
+import { formatMsgId } from './msg-id.ts';
 import { mayTake } from './share.ts';
-import { firstAvailable, type Message, type ShardState, type Topic } from './state.ts';
+import type { ShardState } from './state.ts';
 import type { Tenant } from './tenant.ts';
+import { SHARD_SLOTS_MAX } from './window-index.ts';
 
 /** What a command comes to. Facts are in order and all or none; an outcome other than `ok` has none. */
 export interface Decision {
@@ -64,13 +66,13 @@ export function decide(state: ShardState, command: Command): Decision {
 function decideSend(state: ShardState, c: Send): Decision {
   const { limits } = state;
   const topic = state.topics.get(c.topic);
-  const original = topic?.idem.get(c.idemKey);
+  const original = topic === undefined ? undefined : state.original(topic, c.idemKey);
   if (original !== undefined && c.atMs < original.idemUntilMs) {
     return refuse(original.payloadHash === c.payloadHash ? 'duplicate' : 'idem_mismatch', original);
   }
-  if (state.idemLine.size >= limits.dedupCapacity) return refuse('saturated_dedup');
+  if (state.windows.size >= limits.dedupCapacity) return refuse('saturated_dedup');
   const slot = state.nextSlot();
-  if (state.depth >= limits.shardCapacity || slot >= SLOTS_MAX) return refuse('saturated_shard');
+  if (state.depth >= limits.shardCapacity || slot >= SHARD_SLOTS_MAX) return refuse('saturated_shard');
   if (!mayEnter(state, c.topic, topic)) return refuse('saturated_tenant');
   return act(undefined, [
     {
@@ -98,7 +100,7 @@ function mayEnter(state: ShardState, name: string, topic: Topic | undefined): bo
   const windows = tenant?.windows ?? 0;
   const depth = tenant?.depth ?? 0;
   return (
-    mayTake(limits, limits.dedupCapacity, state.idemLine.size, windows, topic?.idem.size ?? 0) &&
+    mayTake(limits, limits.dedupCapacity, state.windows.size, windows, topic?.windows ?? 0) &&
     mayTake(limits, limits.shardCapacity, state.depth, depth, topic?.depth ?? 0)
   );
 }

@@ -1,5 +1,6 @@
 import type { Expire, Purge } from './commands.ts';
-import type { Message, ShardState } from './state.ts';
+import type { Message } from './message.ts';
+import type { ShardState } from './state.ts';
 
 /**
  * The next command that time alone asks for, or null: an expiry (RT3), the end of a ttl or of a retention, the purge of

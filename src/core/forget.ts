@@ -1,23 +1,29 @@
-import type { Message, ShardState } from './state.ts';
-import { endedBytesOf, SETTLED_BYTES } from './weight.ts';
+import type { ShardState } from './state.ts';
+import { SETTLED_BYTES, SETTLED_ROW_BYTES } from './weight.ts';
 
-/** Drops the oldest settled receipt of the shard, which is the oldest of its message. */
+/** Closes the oldest window of the shard (ID1). */
+export function closeOldestWindow(state: ShardState): void {
+  forgetIfDone(state, state.closeWindow());
+}
+
+/** Drops the oldest settled receipt of the shard, one of those that there are, which is the oldest of its message. */
 export function forgetOldestSettled(state: ShardState): void {
-  const entry = state.settled.shift();
-  if (entry === undefined) return;
-  state.endedBytes -= SETTLED_BYTES;
-  const message = entry.message;
-  message.oldestSettled = entry.next;
-  if (entry.next === null) message.newestSettled = null;
-  forgetIfDone(state, message);
+  const slot = state.settled.shift();
+  const message = state.aliveIn(slot);
+  if (message !== undefined) {
+    message.unsettle();
+    state.endedBytes -= SETTLED_BYTES;
+    return;
+  }
+  state.rows.forgetSettled(state.rowIn(slot));
+  state.endedBytes -= SETTLED_ROW_BYTES;
+  forgetIfDone(state, slot);
 }
 
 /** Frees the slot of a message that is over and that neither a duplicate nor a repeated settle can name. */
-export function forgetIfDone(state: ShardState, message: Message): void {
-  if (message.state !== 'acked' && message.state !== 'purged') return;
-  if (message.idemUntilMs !== 0 || message.oldestSettled !== null) return;
-  state.slots[message.slot] = undefined;
-  state.freeSlots.push(message.slot);
-  state.endedBytes -= endedBytesOf(message.idemKey);
-  if (--message.topic.remembered === 0) state.dropTopic(message.topic);
+function forgetIfDone(state: ShardState, slot: number): void {
+  const row = state.rowIn(slot);
+  if (row < 0 || !state.rows.isDone(row)) return;
+  state.endedBytes -= state.rows.bytesOf(row);
+  state.forgetRow(slot);
 }

@@ -1,8 +1,11 @@
 import type { State } from '../../spec/vocabulary.ts';
 import type { Sent } from './facts.ts';
 import type { Limits } from './limits.ts';
-import { Message, type Settled, ShardState } from './state.ts';
-import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES } from './weight.ts';
+import type { Message } from './message.ts';
+import { ShardState } from './state.ts';
+import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, SETTLED_ROW_BYTES } from './weight.ts';
+
+import { SHARD_SLOTS_MAX } from './window-index.ts';
 
 /**
  * A shard as data, piece by piece: what a snapshot keeps. First the shard itself, then its free slots, its messages
@@ -77,17 +80,34 @@ const FREE_SLOTS_PIECE = 8192;
 /** The shard, piece by piece; it must not change meanwhile. */
 export function* imagesOf(state: ShardState): Generator<Image> {
   const { nowMs, lastSeq, lastNumber, freeSlots } = state;
-  yield { name: 'shard', nowMs, lastSeq, lastNumber, slots: state.slots.length };
+  yield { name: 'shard', nowMs, lastSeq, lastNumber, slots: state.slotCount };
   for (let at = 0; at < freeSlots.length; at += FREE_SLOTS_PIECE) {
     yield { name: 'free_slots', slots: freeSlots.slice(at, at + FREE_SLOTS_PIECE) };
   }
-  const messages = state.slots.filter((message) => message !== undefined).sort((a, b) => a.seq - b.seq);
-  for (const message of messages) {
+  for (const slot of slotsBySeq(state)) {
+    const message = state.in(slot) as Message;
     yield { name: 'message', message, topic: message.topic.name, at: placeOf(state, message) };
   }
-  for (const { message, receipt, verb, state: left, untilMs } of state.settled.after(0)) {
-    yield { name: 'settled', slot: message.slot, receipt, verb, state: left, untilMs };
+  for (const [{ slot }, { receipt, verb, state: left, untilMs }] of state.settledReceipts()) {
+    yield { name: 'settled', slot, receipt, verb, state: left, untilMs };
   }
+}
+
+/** Slots by the sequence number of their messages: those with an open window stand in that order already, and are most of them. */
+function* slotsBySeq(state: ShardState): Generator<number> {
+  const closed: { readonly slot: number; readonly seq: number }[] = [];
+  for (let slot = 0; slot < state.slotCount; slot++) {
+    const seq = state.seqIn(slot);
+    if (seq > 0 && state.idemUntilMsIn(slot) === 0) closed.push({ slot, seq });
+  }
+  closed.sort((a, b) => a.seq - b.seq);
+  let next = 0;
+  for (const slot of state.windows.values()) {
+    const seq = state.seqIn(slot);
+    for (; next < closed.length && closed[next]!.seq < seq; next++) yield closed[next]!.slot;
+    yield slot;
+  }
+  for (; next < closed.length; next++) yield closed[next]!.slot;
 }
 
 /** What the constructor does not set. Places too, so that the heaps can be put together again as they were. */
@@ -126,7 +146,6 @@ export class Restoration {
   private readonly waiting: Message[] = [];
   private readonly returned: Message[] = [];
   private readonly mortal: Message[] = [];
-  private settledNumber = 0;
 
   constructor(shard: number, limits: Limits) {
     this.state = new ShardState(shard, limits);
@@ -139,7 +158,9 @@ export class Restoration {
         state.nowMs = image.nowMs;
         state.lastSeq = image.lastSeq;
         state.lastNumber = image.lastNumber;
-        for (let slot = 0; slot < image.slots; slot++) state.slots.push(undefined);
+        if (image.slots > SHARD_SLOTS_MAX)
+          throw new Error(`image: ${image.slots} slots, of at most ${SHARD_SLOTS_MAX}`);
+        state.slotCount = image.slots;
         return;
       case 'free_slots':
         for (const slot of image.slots) state.freeSlots.push(slot);
@@ -155,24 +176,21 @@ export class Restoration {
     const { state } = this;
     const topic = state.topics.get(name) ?? state.addTopic(name);
     const { slot, seq } = fields;
-    if (slot >= state.slots.length || state.slots[slot] !== undefined) throw new Error(`image: slot ${slot} is taken`);
-    const message = new Message(fields as unknown as Sent, slot, seq, topic, state.columnOf(slot));
+    if (slot >= state.slotCount || state.seqIn(slot) > 0) throw new Error(`image: slot ${slot} is taken`);
+    const message = state.enter(fields as unknown as Sent, slot, seq, topic);
     fill(message, fields);
-    state.slots[slot] = message;
-    topic.remembered++;
     this.weigh(message);
-    if (message.idemUntilMs > 0) {
-      topic.idem.set(message.idemKey, message);
-      state.idemLine.push(seq, message);
-    }
-    this.stand(message, at);
+    // Receipts come after all messages: mostly one to each that was acked.
+    if (message.payload !== null) this.stand(message, at);
+    else if (message.state === 'acked' && message.idemUntilMs !== 0) state.buryExpecting(message);
+    else state.bury(message);
   }
 
   private weigh(message: Message): void {
     const { state } = this;
     const { payload } = message;
     if (payload === null) {
-      state.endedBytes += endedBytesOf(message.idemKey);
+      state.endedBytes += endedBytesOf(message.idemKey, message.corrId);
       return;
     }
     state.payloadBytes += payload.byteLength;
@@ -197,14 +215,13 @@ export class Restoration {
   }
 
   private settled({ slot, receipt, verb, state: left, untilMs }: SettledImage): void {
-    const message = this.state.slots[slot];
-    if (message === undefined) throw new Error(`image: nothing in slot ${slot}`);
-    const entry: Settled = { message, receipt, verb, state: left, untilMs, next: null };
-    if (message.newestSettled === null) message.oldestSettled = entry;
-    else message.newestSettled.next = entry;
-    message.newestSettled = entry;
-    this.state.settled.push(++this.settledNumber, entry);
-    this.state.endedBytes += SETTLED_BYTES;
+    const { state } = this;
+    const message = state.aliveIn(slot);
+    if (message !== undefined) message.settle(receipt, verb, left, untilMs);
+    else if (state.rowIn(slot) >= 0) state.settleRow(slot, receipt, verb, left, untilMs);
+    else throw new Error(`image: nothing in slot ${slot}`);
+    state.settled.push(slot);
+    state.endedBytes += message === undefined ? SETTLED_ROW_BYTES : SETTLED_BYTES;
   }
 
   /** The shard, when all images have come. */

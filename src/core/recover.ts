@@ -8,21 +8,6 @@ import type { ShardState } from './state.ts';
  * Costs O(n): it runs once a process.
  */
 export function recover(state: ShardState, nowMs: number): void {
-  if (nowMs < state.nowMs) setBack(state, state.nowMs - nowMs);
+  if (nowMs < state.nowMs) state.setBack(state.nowMs - nowMs);
   advance(state, nowMs);
-}
-
-/** All times by as much: no order among them changes. */
-function setBack(state: ShardState, byMs: number): void {
-  for (const m of state.slots) {
-    if (m === undefined) continue;
-    m.timerAtMs -= byMs;
-    m.leaseEndsMs -= byMs;
-    m.ttlAtMs -= byMs;
-    m.readyAtMs -= byMs;
-    m.deadAtMs -= byMs;
-    if (m.idemUntilMs !== 0) m.idemUntilMs -= byMs;
-  }
-  for (const entry of state.settled.after(0)) entry.untilMs -= byMs;
-  state.nowMs -= byMs;
 }

@@ -3,8 +3,9 @@ import { advance } from './advance.ts';
 import type { Command } from './commands.ts';
 import { decide } from './decide.ts';
 import type { MessageFact } from './facts.ts';
+import type { Message } from './message.ts';
 import { randomOf, timeOf } from './msg-id.ts';
-import type { Message, ShardState } from './state.ts';
+import type { ShardState } from './state.ts';
 
 /** Half of one part in a backoff: jitter that lands in the middle of the part it was drawn from. */
 const MIDDLE = 0.5;

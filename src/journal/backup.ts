@@ -170,7 +170,7 @@ function copiedIn(folder: string, { tail, replica }: Recovered): Copied {
   const storage = new FileStorage(folder);
   const { segments, snapshots } = filesOf(storage);
   const files = segments.length + snapshots.length + storage.files(PAYLOADS).length;
-  const messages = replica.shards.reduce((sum, { slots }) => sum + slots.filter((m) => m !== undefined).length, 0);
+  const messages = replica.shards.reduce((sum, { slotCount, freeSlots }) => sum + slotCount - freeSlots.length, 0);
   return { files, sequence: tail.sequence, messages };
 }
 

@@ -176,5 +176,4 @@ function logBytes(bytesOf: ReadonlyMap<number, number>, end: LogEnd, since: Snap
   return bytes;
 }
 
-const liveIn = ({ shards }: Replica): number =>
-  shards.reduce((sum, { slots }) => sum + slots.filter((message) => message?.payload != null).length, 0);
+const liveIn = ({ shards }: Replica): number => shards.reduce((sum, { living }) => sum + living.size, 0);

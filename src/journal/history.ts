@@ -1,5 +1,5 @@
 import type { MessageFact } from '../core/facts.ts';
-import type { Message } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
 import { type Era, type Happened, happened, originOf, type Past } from '../ports/past.ts';
 import type { Told } from '../ports/process-facts.ts';
 

@@ -9,7 +9,7 @@ const STATE = anyOf('state', REDRIVE_STATES);
 const WHY = anyOf('why', REDRIVE_WHYS);
 
 export function writeBegun(w: Writer, fact: RedriveBegun): void {
-  F.msgId.write(w, fact.id);
+  F.id.write(w, fact.id);
   F.atMs.write(w, fact.atMs);
   F.topic.write(w, fact.topic);
   F.limit.write(w, fact.limit);
@@ -18,17 +18,17 @@ export function writeBegun(w: Writer, fact: RedriveBegun): void {
   FLAG.write(w, fact.dryRun);
   F.lastNumber.write(w, fact.lastNumber);
   F.nonce.write(w, fact.grant.nonce);
-  F.value.write(w, fact.grant.keyId);
-  F.seconds.write(w, fact.grant.expiresS);
-  F.seconds.write(w, fact.grant.notBeforeS);
+  F.keyId.write(w, fact.grant.keyId);
+  F.expiresS.write(w, fact.grant.expiresS);
+  F.notBeforeS.write(w, fact.grant.notBeforeS);
   F.listed.write(w, fact.msgIds?.length ?? 0);
-  for (const msgId of fact.msgIds ?? []) F.msgId.write(w, msgId);
+  for (const msgId of fact.msgIds ?? []) F.listedId.write(w, msgId);
 }
 
 export function readBegun(r: Reader): RedriveBegun {
   const fact = {
     name: 'redrive_begun',
-    id: F.msgId.read(r),
+    id: F.id.read(r),
     atMs: F.atMs.read(r),
     topic: F.topic.read(r),
     limit: F.limit.read(r),
@@ -38,23 +38,23 @@ export function readBegun(r: Reader): RedriveBegun {
     lastNumber: F.lastNumber.read(r),
     grant: {
       nonce: F.nonce.read(r),
-      keyId: F.value.read(r),
-      expiresS: F.seconds.read(r),
-      notBeforeS: F.seconds.read(r),
+      keyId: F.keyId.read(r),
+      expiresS: F.expiresS.read(r),
+      notBeforeS: F.notBeforeS.read(r),
     },
   } as const;
   const listed = F.listed.read(r);
-  return { ...fact, msgIds: listed === 0 ? null : Array.from({ length: listed }, () => F.msgId.read(r)) };
+  return { ...fact, msgIds: listed === 0 ? null : Array.from({ length: listed }, () => F.listedId.read(r)) };
 }
 
 export function writeWent(w: Writer, fact: RedriveWent): void {
-  F.msgId.write(w, fact.id);
+  F.id.write(w, fact.id);
   STATE.write(w, fact.state);
-  F.word.writeOptional(w, fact.endedBy);
-  F.atMs.write(w, fact.endedMs ?? 0);
+  F.endedBy.writeOptional(w, fact.endedBy);
+  F.endedMs.write(w, fact.endedMs ?? 0);
   F.place.write(w, fact.place);
   F.moved.write(w, fact.moved);
-  for (const [i] of REDRIVE_WHYS.entries()) F.moved.write(w, fact.reasons[i] ?? 0);
+  for (const [i] of REDRIVE_WHYS.entries()) F.reasons.write(w, fact.reasons[i] ?? 0);
   F.failures.write(w, fact.failures.length);
   for (const { msgId, why } of fact.failures) {
     F.msgId.write(w, msgId);
@@ -65,13 +65,13 @@ export function writeWent(w: Writer, fact: RedriveWent): void {
 export function readWent(r: Reader): RedriveWent {
   const fact = {
     name: 'redrive_went',
-    id: F.msgId.read(r),
+    id: F.id.read(r),
     state: STATE.read(r),
-    endedBy: outcomeOf(F.word.readOptional(r)),
-    endedMs: F.atMs.read(r) || null,
+    endedBy: outcomeOf(F.endedBy.readOptional(r)),
+    endedMs: F.endedMs.read(r) || null,
     place: F.place.read(r),
     moved: F.moved.read(r),
-    reasons: REDRIVE_WHYS.map(() => F.moved.read(r)),
+    reasons: REDRIVE_WHYS.map(() => F.reasons.read(r)),
   } as const;
   const failures = Array.from({ length: F.failures.read(r) }, () => ({ msgId: F.msgId.read(r), why: WHY.read(r) }));
   return { ...fact, failures };

@@ -255,7 +255,7 @@ function writeRest(w: Writer, item: Exclude<Item, Fact | MessageImage>): void {
       return;
     case 'told':
       F.facts.write(w, item.facts);
-      F.atMs.write(w, item.startedMs);
+      F.startedMs.write(w, item.startedMs);
       return;
     case 'redrive_begun':
       return writeBegun(w, item);
@@ -368,7 +368,7 @@ function readRest(r: Reader, name: RestName): Item {
         windowMs: F.windowMs.read(r),
       };
     case 'told':
-      return { name, facts: F.facts.read(r), startedMs: F.atMs.read(r) };
+      return { name, facts: F.facts.read(r), startedMs: F.startedMs.read(r) };
     case 'redrive_begun':
       return readBegun(r);
     case 'redrive_went':

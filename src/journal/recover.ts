@@ -249,8 +249,8 @@ const DAMAGED: Uint8Array = Buffer.from('damaged');
 
 function apartIn(replica: Replica): Map<string, string> {
   const apart = new Map<string, string>();
-  for (const { slots } of replica.shards) {
-    for (const message of slots) if (message?.payload === APART) apart.set(message.msgId, message.payloadHash);
+  for (const { living } of replica.shards) {
+    for (const message of living.all()) if (message.payload === APART) apart.set(message.msgId, message.payloadHash);
   }
   return apart;
 }
@@ -262,8 +262,7 @@ function apartIn(replica: Replica): Map<string, string> {
 function* checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (payload: Uint8Array) => string) {
   const damaged: { msgId: string; why: string }[] = [];
   for (const shard of replica.shards) {
-    for (const message of shard.slots) {
-      if (message === undefined || message.payload === null) continue;
+    for (const message of shard.living.all()) {
       yield;
       const payload = message.payload === APART ? readPayload(source, message.payloadHash) : message.payload;
       const intact = payload !== null && payloadHashOf(payload) === message.payloadHash;

@@ -44,7 +44,7 @@ export function statOf(source: StorageReader, options: RecoverOptions): Stat {
   });
   const known = STATES.filter((state) => state !== 'absent');
   const messages = Object.fromEntries(known.map((state) => [state, 0])) as Record<State, number>;
-  for (const { slots } of replica.shards) for (const message of slots) if (message) messages[message.state]++;
+  for (const shard of replica.shards) for (const { state } of shard.messages()) messages[state]++;
   const sum = (of: (shard: (typeof replica.shards)[number]) => number): number =>
     replica.shards.reduce((total, shard) => total + of(shard), 0);
   return {
@@ -60,7 +60,7 @@ export function statOf(source: StorageReader, options: RecoverOptions): Stat {
     snapshot_sequence: snapshot?.sequence ?? null,
     shards: replica.shards.length,
     messages,
-    idempotency_entries: sum(({ idemLine }) => idemLine.size),
+    idempotency_entries: sum(({ windows }) => windows.size),
     settled_receipts: sum(({ settled }) => settled.size),
   };
 }

@@ -1,8 +1,17 @@
 import type { Heap } from '../core/heap.ts';
 import type { Line } from '../core/line.ts';
-import type { Message, Settled, ShardState, Topic } from '../core/state.ts';
+import type { Message, Topic } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import { type Tenant, tenantOf } from '../core/tenant.ts';
-import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, TENANT_BYTES, topicBytesOf } from '../core/weight.ts';
+import {
+  endedBytesOf,
+  errorBytesOf,
+  liveBytesOf,
+  SETTLED_BYTES,
+  SETTLED_ROW_BYTES,
+  TENANT_BYTES,
+  topicBytesOf,
+} from '../core/weight.ts';
 
 /** Says what does not agree. */
 class Disagreement extends Error {}
@@ -42,8 +51,10 @@ class Expected {
   }
 
   private weigh(m: Message): void {
+    for (let entry = m.oldestSettled; entry !== null; entry = entry.next)
+      this.endedBytes += m.payload === null ? SETTLED_ROW_BYTES : SETTLED_BYTES;
     if (m.payload === null) {
-      this.endedBytes += endedBytesOf(m.idemKey);
+      this.endedBytes += endedBytesOf(m.idemKey, m.corrId);
       return;
     }
     this.payloadBytes += m.payload.byteLength;
@@ -65,15 +76,15 @@ const isReady = ({ state }: Message): boolean => state === 'queued' || state ===
 export function audit(state: ShardState): string | null {
   try {
     const all = new Expected();
-    for (const m of state.slots) {
-      if (m === undefined) continue;
+    const messages = [...state.messages()];
+    for (const m of messages) {
       all.count(m, state.nowMs);
       auditMessage(state, m);
     }
     auditCounts(state, all);
     auditBytes(state, all);
-    auditLines(state, all);
-    for (const topic of state.topics.values()) auditTopic(state, topic);
+    auditLines(state, messages, all);
+    for (const topic of state.topics.values()) auditTopic(state, messages, topic);
     auditTenants(state);
     return null;
   } catch (error) {
@@ -84,7 +95,8 @@ export function audit(state: ShardState): string | null {
 
 function auditMessage(state: ShardState, m: Message): void {
   const over = m.state === 'acked' || m.state === 'purged';
-  must(state.find(m.msgId) === m, 'a message is not found by its name');
+  must(state.find(m.msgId)?.seq === m.seq, 'a message is not found by its name');
+  must(over ? m.cell < 0 : state.aliveIn(m.slot) === m, 'a message that is over lives, or one that lives does not');
   must(state.topics.get(m.topic.name) === m.topic, 'a message has a topic that is not there');
   must(m.state !== 'absent', 'an absent message has a place');
   must((m.receipt !== null) === (m.state === 'leased'), 'a receipt without a lease, or a lease without');
@@ -93,7 +105,10 @@ function auditMessage(state: ShardState, m: Message): void {
   must((m.deadReason !== null) === (m.state === 'dead_lettered' || m.state === 'purged'), 'a dead reason');
   must(!over || m.idemUntilMs !== 0 || m.oldestSettled !== null, 'a message that nothing can name is remembered');
   must(m.idemUntilMs === 0 || m.idemUntilMs > state.nowMs, 'a window is past its end');
-  must(m.idemUntilMs === 0 || m.topic.idem.get(m.idemKey) === m, 'a key names another message than its window does');
+  must(
+    m.idemUntilMs === 0 || state.original(m.topic, m.idemKey)?.seq === m.seq,
+    'a key names another message than its window does',
+  );
   must(m.state !== 'leased' || state.leases.has(m), 'a lease is not among the leases');
   if (!isReady(m)) return;
   must(m.ttlAtMs === Number.POSITIVE_INFINITY || state.ttls.has(m), 'a ttl is not among the ttls');
@@ -104,11 +119,12 @@ function auditCounts(state: ShardState, all: Expected): void {
   must(state.queued === all.queued, 'the count of the queued');
   must(state.redelivered === all.redelivered, 'the count of the redelivered');
   must(state.depth === all.ready + all.leased, 'the depth');
-  must(state.freeSlots.length === state.slots.length - all.remembered, 'the number of free slots');
+  must(state.freeSlots.length === state.slotCount - all.remembered, 'the number of free slots');
+  must(state.living.size === all.ready + all.leased + all.dead, 'the number of those alive');
   const { freeSlots } = state;
   for (let i = 0; i < freeSlots.length; i++) {
     const slot = freeSlots[i] as number;
-    must(state.slots[slot] === undefined && slot < state.slots.length, 'a free slot');
+    must(state.in(slot) === undefined && slot < state.slotCount, 'a free slot');
     must(freeSlots.lastIndexOf(slot) === i, 'a slot is free twice');
   }
 }
@@ -119,61 +135,68 @@ function auditBytes(state: ShardState, all: Expected): void {
   must(state.liveBytes === all.liveBytes, 'the bytes of what lives');
   let topicBytes = state.tenants.size * TENANT_BYTES;
   for (const name of state.topics.keys()) topicBytes += topicBytesOf(name);
-  const settledBytes = state.settled.size * SETTLED_BYTES;
-  must(state.endedBytes === all.endedBytes + topicBytes + settledBytes, 'the bytes of what is remembered');
+  must(state.endedBytes === all.endedBytes + topicBytes, 'the bytes of what is remembered');
 }
 
-function auditLines(state: ShardState, all: Expected): void {
+function auditLines(state: ShardState, messages: readonly Message[], all: Expected): void {
   auditHeap(state.leases, all.leased, LEASES, state, null);
   auditHeap(state.waiting, all.waiting, WAITING, state, null);
   auditHeap(state.ttls, all.ttls, TTLS, state, null);
   auditLine(state.ready, all.ready, READY, state, null);
   auditLine(state.dead, all.dead, DEAD, state, null);
-  auditLine(state.idemLine, all.windows, WINDOWS, state, null);
-  auditSettled(state);
+  auditWindows(state, all.windows);
+  auditSettled(state, messages);
 }
 
 /** Each settled receipt stands in the line once and in the chain of its message, in the same order. */
-function auditSettled(state: ShardState): void {
+function auditSettled(state: ShardState, messages: readonly Message[]): void {
   let untilMs = 0;
   let count = 0;
-  for (const entry of state.settled.values()) {
-    if (entry === undefined) continue;
+  for (const [message, entry] of state.settledReceipts()) {
+    must(message !== undefined && entry !== null, 'a settled receipt of no message');
     must(entry.untilMs >= untilMs && entry.untilMs > state.nowMs, 'a settled receipt out of order');
     untilMs = entry.untilMs;
     count++;
   }
   must(count === state.settled.size, 'the number of settled receipts');
-  for (const m of state.slots) if (m !== undefined) count -= auditOwnSettled(state, m);
-  must(count === 0, 'a settled receipt of no message');
+  for (const m of messages) {
+    let newest = null;
+    for (let entry = m.oldestSettled; entry !== null; entry = entry.next, count--) newest = entry;
+    must(m.newestSettled === newest, 'the newest settled receipt of a message');
+  }
+  must(count === 0, 'a settled receipt that is in no line');
+  must(state.settledUntilMs === firstSettledUntilMs(state), 'the oldest settled receipt');
 }
 
-/** The chain of a message: its entries of the line, in their order. Returns how many there are. */
-function auditOwnSettled({ settled }: ShardState, message: Message): number {
-  let next = message.oldestSettled;
-  let newest: Settled | null = null;
+const firstSettledUntilMs = (state: ShardState): number => {
+  for (const [, { untilMs }] of state.settledReceipts()) return untilMs;
+  return Number.POSITIVE_INFINITY;
+};
+
+/** Each open window stands in the line once, in the order of sends. */
+function auditWindows(state: ShardState, size: number): void {
+  let untilMs = 0;
+  let seq = 0;
   let count = 0;
-  for (const entry of settled.values()) {
-    if (entry?.message !== message) continue;
-    must(entry === next, 'a settled receipt of no message');
-    newest = entry;
-    next = entry.next;
+  for (const slot of state.windows.values()) {
+    must(state.idemUntilMsIn(slot) >= untilMs && state.seqIn(slot) > seq, 'windows: out of order');
+    untilMs = state.idemUntilMsIn(slot);
+    seq = state.seqIn(slot);
     count++;
   }
-  must(next === null, 'a settled receipt that is in no line');
-  must(message.newestSettled === newest, 'the newest settled receipt of a message');
-  return count;
+  must(count === size && state.windows.size === size, 'windows: not as many as there must be');
+  must(state.indexedWindows === size, 'the keys of windows');
 }
 
-function auditTopic(state: ShardState, topic: Topic): void {
+function auditTopic(state: ShardState, messages: readonly Message[], topic: Topic): void {
   const own = new Expected();
-  for (const m of state.slots) if (m !== undefined && m.topic === topic) own.count(m, state.nowMs);
+  for (const m of messages) if (m.topic === topic) own.count(m, state.nowMs);
   must(own.remembered > 0, ' has no messages', topic.name);
   must(topic.remembered === own.remembered, ' remembered', topic.name);
   must(topic.queued === own.queued, ' queued', topic.name);
   must(topic.leased === own.leased, ' leased', topic.name);
   must(topic.redelivered === own.redelivered, ' redelivered', topic.name);
-  must(topic.idem.size === own.windows, ' windows', topic.name);
+  must(topic.windows === own.windows, ' windows', topic.name);
   auditLine(topic.fresh, own.available - topic.returned.size, FRESH, state, topic);
   auditHeap(topic.returned, own.available - topic.fresh.size, RETURNED, state, topic);
   auditLine(topic.dead, own.dead, DEAD, state, topic);
@@ -209,7 +232,7 @@ function auditTenant(topics: ShardState['topics'], tenant: Tenant<Message>): voi
     if (topic.tenant !== tenant) continue;
     ready += topic.queued + topic.redelivered;
     leased += topic.leased;
-    windows += topic.idem.size;
+    windows += topic.windows;
     own++;
   }
   must(tenant.topics === own && own > 0, ' topics', tenant.name);
@@ -248,7 +271,6 @@ const WAITING: Index = {
 const TTLS: Index = { name: 'ttls', is: isReady, key: (m) => m.ttlAtMs };
 const READY: Index = { name: 'ready', is: isReady, key: (m) => m.readyAtMs };
 const DEAD: Index = { name: 'dead letters', is: (m) => m.state === 'dead_lettered', key: (m) => m.deadAtMs };
-const WINDOWS: Index = { name: 'windows', is: (m) => m.idemUntilMs !== 0, key: (m) => m.idemUntilMs };
 const FRESH: Index = { name: 'fresh', is: isAvailable, key: (m) => m.seq };
 const RETURNED: Index = { name: 'returned', is: isAvailable, key: (m) => m.seq };
 

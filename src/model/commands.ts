@@ -1,7 +1,8 @@
 import type { Ack, Command, Expire, Extend, Nack, Purge, Recv, Release, Reprocess, Send } from '../core/commands.ts';
-import { firstAvailable, type Message, type ShardState } from '../core/state.ts';
+import { firstAvailable, type Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import type { MailboxConstants } from './mailbox.ts';
-import { receiptOf } from './project.ts';
+import { openUntilMs, receiptOf } from './project.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -111,8 +112,7 @@ export class Commands {
         break;
       }
       // The key again while its window is open (ID2, ID3).
-      if (state.slots[message.slot] === message && message.idemUntilMs !== 0)
-        this.forSend(this.sendsAgain[m - 1] as Mutable<Send>[], atMs, attempt);
+      if (openUntilMs(state, message) !== 0) this.forSend(this.sendsAgain[m - 1] as Mutable<Send>[], atMs, attempt);
       this.forMessage(message, atMs, state.settled.size > 0, attempt);
     }
     for (let i = 0; i < this.recvs.length; i++) this.forRecv(state, this.recvs[i] as Mutable<Recv>, attempt);

@@ -2,7 +2,8 @@ import type { State } from '../../spec/vocabulary.ts';
 import type { Ack, Command, Extend, Nack, Release } from '../core/commands.ts';
 import { type Decision, decide } from '../core/decide.ts';
 import type { Fact } from '../core/facts.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import type { Commands } from './commands.ts';
 import type { ModelShard } from './model-shard.ts';
 
@@ -73,15 +74,10 @@ const isOfLease = (command: Command): command is Ack | Nack | Extend | Release =
   command.name === 'ack' || command.name === 'nack' || command.name === 'extend' || command.name === 'release';
 
 /** A verb said again comes to what it first came to, and no other does (LE4). */
-function mustRepeat(
-  { settled }: ShardState,
-  command: Ack | Nack,
-  message: Message | undefined,
-  answer: State | null,
-): void {
+function mustRepeat(shard: ShardState, command: Ack | Nack, message: Message | undefined, answer: State | null): void {
   let before: State | null = null;
-  for (const entry of settled.values()) {
-    if (entry === undefined || entry.message !== message || entry.receipt !== command.receipt) continue;
+  for (const [{ seq }, entry] of shard.settledReceipts()) {
+    if (seq !== message?.seq || entry.receipt !== command.receipt) continue;
     if (entry.verb === command.name) before = entry.state;
   }
   if (answer !== before) throw new Error(`${command.name} said again came to ${answer}, which was ${before}`);

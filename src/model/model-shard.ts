@@ -1,16 +1,17 @@
 import { apply } from '../core/apply.ts';
 import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
+import type { Message } from '../core/message.ts';
 import { replay } from '../core/replay.ts';
 import { Savepoint } from '../core/savepoint.ts';
-import { type Message, ShardState } from '../core/state.ts';
+import { ShardState } from '../core/state.ts';
 import { limitsOf, type MailboxConstants } from './mailbox.ts';
 import { project } from './project.ts';
 
 /** One shard of the core in a bounded model, with the history that the specification keeps and the core does not. */
 export class ModelShard {
   readonly shard: ShardState;
-  /** Message m as it was last known; forgotten ones stay as they were when they were over. */
+  /** Message m as it was last known; those that are over stay as they were then. */
   readonly messages: (Message | undefined)[] = [];
   /** Deliveries counted since the send or the last reprocess (`tla/Mailbox.tla delivered`). */
   readonly delivered: number[] = [];
@@ -33,15 +34,15 @@ export class ModelShard {
   save(): Savepoint {
     const savepoint = (this.spare.pop() ?? new Savepoint()).rewind();
     const { messages, delivered } = this;
-    const { slots } = this.shard;
-    // Forgotten ones first: their places may be taken by others.
+    const alive = this.shard.living.messages;
+    // Those that are over first: their cells may be taken by others.
     for (let m = 1; m < messages.length; m++) {
       const message = messages[m];
-      const forgotten = message !== undefined && slots[message.slot] !== message;
+      const over = message !== undefined && alive[message.cell] !== message;
       savepoint.keep(message);
       savepoint.put(delivered[m] as number);
-      savepoint.put(forgotten ? 1 : 0);
-      if (forgotten) message.save(savepoint);
+      savepoint.put(over ? 1 : 0);
+      if (over) message.save(savepoint);
     }
     this.shard.save(savepoint);
     return savepoint;
@@ -94,7 +95,7 @@ export class ModelShard {
     const found = replay(0, this.limits, facts);
     found.save(this.replayed.rewind());
     this.shard.restore(this.replayed.rewind());
-    for (const message of this.shard.slots) if (message !== undefined) this.messages[message.seq] = message;
+    for (const message of this.shard.messages()) this.messages[message.seq] = message;
   }
 
   /** It takes over at `atMs`; returns the fact that says so. */

@@ -1,5 +1,6 @@
 import { STATES } from '../../spec/vocabulary.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import { LAST_ERRORS, type MailboxConstants, REASONS, VERBS } from './mailbox.ts';
 
 /** A receipt, reason or error that should not be there, or not be that: no state of the specification has it. */
@@ -22,6 +23,11 @@ const RECEIPTS: string[] = [];
 export function receiptOf(epoch: number): string {
   while (RECEIPTS.length <= epoch) RECEIPTS.push(`r${RECEIPTS.length}`);
   return RECEIPTS[epoch] as string;
+}
+
+/** When the window of a message ends, 0 when it is closed: what its row says once it is over. */
+export function openUntilMs(shard: ShardState, { seq, slot }: Message): number {
+  return shard.seqIn(slot) === seq ? shard.idemUntilMsIn(slot) : 0;
 }
 
 /** Places of the variables in a state's bytes: each of the first 14 takes one byte a message. */
@@ -85,7 +91,6 @@ function projectMessage(shard: ShardState, message: Message, c: MailboxConstants
   const { N: n } = c;
   const { nowMs } = shard;
   const { state } = message;
-  const known = shard.slots[message.slot] === message;
   const leased = state === 'leased';
   const waits = state === 'queued' || state === 'redelivered';
   const dead = state === 'dead_lettered';
@@ -104,7 +109,8 @@ function projectMessage(shard: ShardState, message: Message, c: MailboxConstants
   into[KEEP * n + i] = number(0);
   if (waits && c.ReadyRetention > 0) into[KEEP * n + i] = left(message.readyAtMs + c.ReadyRetention, nowMs);
   if (dead && c.DlqRetention > 0) into[KEEP * n + i] = left(message.deadAtMs + c.DlqRetention, nowMs);
-  into[WINDOW * n + i] = known && message.idemUntilMs !== 0 ? number(message.idemUntilMs - nowMs) : number(0);
+  const windowMs = openUntilMs(shard, message);
+  into[WINDOW * n + i] = windowMs !== 0 ? number(windowMs - nowMs) : number(0);
   into[REASON_AT * n + i] = dead && message.deadReason !== null ? placeOf(message.deadReason, REASONS) : NONE;
   into[ERROR_AT * n + i] =
     c.Errors && (lives || dead) && message.lastError !== null ? placeOf(message.lastError, LAST_ERRORS) : NONE;
@@ -122,9 +128,8 @@ function projectDead(state: ShardState, into: Uint8Array, at: number): void {
 
 function projectSettled(state: ShardState, into: Uint8Array, at: number): void {
   let next = at + 1;
-  for (const entry of state.settled.values()) {
-    if (entry === undefined) continue;
-    into[next] = number(entry.message.seq);
+  for (const [{ seq }, entry] of state.settledReceipts()) {
+    into[next] = number(seq);
     into[next + 1] = number(Number(entry.receipt.slice(1)));
     into[next + 2] = placeOf(entry.verb, VERBS);
     into[next + 3] = placeOf(entry.state, STATES);
@@ -173,6 +178,7 @@ export const FIELDS: Readonly<
     ttlPlace: ['irrelevant', 'its place in the heap of ttls, which the audit checks'],
     oldestSettled: ['irrelevant', 'its own entries of `settled`, which the audit checks'],
     newestSettled: ['irrelevant', 'its own entries of `settled`, which the audit checks'],
+    cell: ['irrelevant', 'its place among those alive'],
     times: ['irrelevant', 'the column in which the times above stand'],
     at: ['irrelevant', 'the column in which the times above stand'],
   },
@@ -183,13 +189,19 @@ export const FIELDS: Readonly<
     shard: ['irrelevant', 'fixed'],
     limits: ['irrelevant', 'fixed: the constants of the model'],
     heldTo: ['irrelevant', 'fixed: the constants of the model'],
-    slots: ['irrelevant', 'which messages are remembered: Known, and RefuseNotFound of the others'],
-    columns: ['irrelevant', 'the times of the messages'],
+    living: ['irrelevant', 'the messages that are alive'],
+    rows: ['irrelevant', 'the messages that are over: which are remembered, Known, and RefuseNotFound of the others'],
+    places: ['irrelevant', 'where the message of a slot is, which the audit checks'],
+    slotCount: ['irrelevant', 'the slots that were ever used, which the audit checks'],
+    topicsByNumber: ['irrelevant', 'an index over the topics, by which rows name them'],
+    freeTopicNumbers: ['irrelevant', 'the order in which numbers are used again'],
+    windowIndex: ['irrelevant', 'the windows by their keys, which the audit checks'],
+    hashKey: ['irrelevant', 'of the index of windows: none shows in any answer'],
     freeSlots: ['irrelevant', 'the order in which places are used again shows in names only; the audit counts them'],
     topics: ['irrelevant', 'an index over the messages, which the audit checks'],
     tenants: ['irrelevant', 'counts over the messages, which the audit checks'],
     holders: ['irrelevant', 'an index over the dead letters, which the audit checks'],
-    idemLine: ['irrelevant', 'an index over the messages, which the audit checks'],
+    windows: ['irrelevant', 'an index over the messages, which the audit checks'],
     leases: ['irrelevant', 'an index over the messages, which the audit checks'],
     waiting: ['irrelevant', 'an index over the messages, which the audit checks'],
     ttls: ['irrelevant', 'an index over the messages, which the audit checks'],
@@ -209,11 +221,12 @@ export const FIELDS: Readonly<
     fresh: ['irrelevant', 'an index over the messages, which the audit checks'],
     returned: ['irrelevant', 'an index over the messages, which the audit checks'],
     dead: ['irrelevant', 'the part of `dlq` that is of this topic, which the audit checks'],
-    idem: ['irrelevant', 'an index over the messages, which the audit checks'],
     queued: ['irrelevant', 'a count of messages, which the audit checks'],
     leased: ['irrelevant', 'a count of messages, which the audit checks'],
     redelivered: ['irrelevant', 'a count of messages, which the audit checks'],
     remembered: ['irrelevant', 'a count of messages, which the audit checks'],
+    windows: ['irrelevant', 'a count of messages, which the audit checks'],
+    number: ['irrelevant', 'what rows say instead of its name'],
   },
   Tenant: {
     name: ['irrelevant', 'fixed: TenantOf'],
@@ -225,7 +238,6 @@ export const FIELDS: Readonly<
     rank: ['irrelevant', 'its place among the holders of dead letters, which the audit checks'],
   },
   Settled: {
-    message: ['projected', 'settled'],
     receipt: ['projected', 'settled'],
     verb: ['projected', 'settled'],
     state: ['projected', 'settled'],

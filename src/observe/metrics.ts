@@ -218,7 +218,7 @@ export class Metrics {
       'saturation',
       byQueue((s) => ({
         shard: s.depth / s.limits.shardCapacity,
-        dedup: s.idemLine.size / s.limits.dedupCapacity,
+        dedup: s.windows.size / s.limits.dedupCapacity,
         dead: s.dead.size / s.limits.dlqCapacity,
         inflight: living.inflight() / s.limits.globalInflight,
       })),

@@ -1,6 +1,7 @@
 import type { ServerState } from '../../spec/readiness.machine.ts';
 import type { Fact } from '../core/facts.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import type { NodeObserver } from '../node/observer.ts';
 import type { Batch } from '../ports/journal.ts';
 import type { Cause } from '../ports/observer.ts';

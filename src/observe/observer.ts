@@ -1,5 +1,6 @@
 import type { Fact } from '../core/facts.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import type { Cause, Observer } from '../ports/observer.ts';
 import { fieldsOf, type Log } from './log.ts';
 import type { Metrics } from './metrics.ts';

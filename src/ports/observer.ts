@@ -1,5 +1,6 @@
 import type { Fact } from '../core/facts.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 
 /** The request that brought something about, as the log names it (O2). */
 export interface Cause {

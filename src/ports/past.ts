@@ -1,5 +1,5 @@
 import type { MessageFact } from '../core/facts.ts';
-import type { Message } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
 
 /** A fact as it is told to whoever looks: what became of a message and why, without its payload and without any receipt. */
 export interface Happened {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { limitsOf } from '../config/limits.ts';
 import type { Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
+import { useHashKey } from '../core/keyed-hash.ts';
 import { durableBackend, openDurable } from '../journal/durable.ts';
 import { memoryBackend } from '../journal/memory.ts';
 import type { Recovered } from '../journal/recover.ts';
@@ -38,6 +39,8 @@ const LACKING: Readonly<Record<Lack, string>> = {
 
 /** @throws ConfigError, FolderError, JournalRefused, or the reason of `ended` */
 export async function openStore(options: StoreOptions): Promise<OpenedStore> {
+  const secret = randomBytes(2 * Int32Array.BYTES_PER_ELEMENT);
+  useHashKey([secret.readInt32LE(0), secret.readInt32LE(4)]);
   return options.settings.profile === 'micronode' ? inMemory(options.settings) : durable(options);
 }
 

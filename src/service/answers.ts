@@ -1,6 +1,7 @@
 import type { DeadReason } from '../../spec/vocabulary.ts';
+import { firstAvailable, type Message } from '../core/message.ts';
 import { timeOf } from '../core/msg-id.ts';
-import { firstAvailable, type Message, type ShardState } from '../core/state.ts';
+import type { ShardState } from '../core/state.ts';
 import { timestampOf } from '../integrity/timestamp.ts';
 import type { DeadLetter, Delivery, FactView, MessageView, TopicStats } from './messages.ts';
 import type { RecentFacts, Told } from './recent-facts.ts';

@@ -68,7 +68,7 @@ export class Drains {
       }
       case 'dedup_capacity':
         // Windows end when they end: that of the oldest entry is known.
-        return clamp((shard.idemLine.first()?.idemUntilMs ?? nowMs) - nowMs, limits.tReplayMs);
+        return clamp(shard.windowUntilMs - nowMs, limits.tReplayMs);
       case 'global_inflight': {
         const leased = this.shards.reduce((sum, each) => sum + each.leases.size, 0);
         const excess = Math.max(1, leased - DEGRADED_SHARE * limits.globalInflight);
@@ -78,7 +78,7 @@ export class Drains {
         return clamp(Math.min(this.leased.msUntil(excess, nowMs), firstMs - nowMs), RETRY_MS_MAX);
       }
       case 'window_memory': {
-        const ends = this.shards.map((each) => each.idemLine.first()?.idemUntilMs ?? Number.POSITIVE_INFINITY);
+        const ends = this.shards.map(({ windowUntilMs }) => windowUntilMs);
         return clamp(Math.min(...ends) - nowMs, limits.tReplayMs);
       }
       case 'memory': {
@@ -99,7 +99,7 @@ export class Drains {
       const { limits } = shard;
       const used: Readonly<Record<BoundName, number>> = {
         shard_capacity: shard.depth / limits.shardCapacity,
-        dedup_capacity: shard.idemLine.size / limits.dedupCapacity,
+        dedup_capacity: shard.windows.size / limits.dedupCapacity,
         global_inflight: leased / limits.globalInflight,
         memory: this.memory.memoryUsed,
         window_memory: this.memory.windowUsed,

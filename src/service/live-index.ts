@@ -1,6 +1,7 @@
 import type { Fact } from '../core/facts.ts';
 import { Line } from '../core/line.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import { SortedNames } from './sorted-names.ts';
 
 /** Names of topics that are no more are swept out when there are so many of them. */
@@ -87,14 +88,11 @@ export class LiveIndex {
   }
 }
 
-/** Of a shard as it was recovered. Slots are mostly in the order of sends: a sort finds little to do. */
+/** Of a shard as it was recovered. */
 function linesOf(state: ShardState): Map<string, Line<Message>> {
   const lines = new Map<string, Line<Message>>();
   for (const name of state.topics.keys()) lines.set(name, new Line());
-  const live = state.slots.filter((message) => message !== undefined && !isOver(message)) as Message[];
-  live.sort((a, b) => a.seq - b.seq);
+  const live = [...state.living.all()].sort((a, b) => a.seq - b.seq);
   for (const message of live) lines.get(message.topic.name)?.push(message.seq, message);
   return lines;
 }
-
-const isOver = ({ state }: Message): boolean => state === 'acked' || state === 'purged';

@@ -1,4 +1,5 @@
-import type { Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import type { Integrity } from '../ports/integrity.ts';
 
 /** Payloads that are hashed together. */

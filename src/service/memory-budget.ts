@@ -86,9 +86,10 @@ export class MemoryBudget {
   }
 
   /** What has no room for this message; null when all have. */
-  lackFor({ topic, idemKey, payload }: SendRequest, bytes: number): Lack | null {
+  lackFor({ topic, idemKey, corrId, payload }: SendRequest, bytes: number): Lack | null {
     const { payloadBytes, liveBytes, endedBytes, bounds } = this;
-    if (endedBytes + endedBytesOf(idemKey) + topicBytesOf(topic) + TENANT_BYTES > bounds.windowMax) return 'window';
+    if (endedBytes + endedBytesOf(idemKey, corrId) + topicBytesOf(topic) + TENANT_BYTES > bounds.windowMax)
+      return 'window';
     if (this.gatheredBytes > 0 && this.gatheredBytes + bytes > bounds.appendMax) return 'append';
     if (payloadBytes + liveBytes + bytes > bounds.memoryMax) return 'memory';
     return liveBytes + bytes - payload.byteLength + endedBytes > bounds.heapMax ? 'memory' : null;

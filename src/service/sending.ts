@@ -1,5 +1,6 @@
 import { decide } from '../core/decide.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import type { ShardState } from '../core/state.ts';
 import { type Lack, memoryBytesOf } from './memory-budget.ts';
 import type { BatchItem, Caller, Reply, SendRequest } from './messages.ts';
 import { RETRY_SATURATED_MS, type Spine } from './spine.ts';

@@ -1,6 +1,6 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Command } from '../core/commands.ts';
-import type { Message } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
 import type { AckItem, AcksReply, Caller, ExtendRequest, NackRequest, Reply } from './messages.ts';
 import { itemOf, NACK, type Spine } from './spine.ts';
 

@@ -1,6 +1,7 @@
 import type { Limits } from '../core/limits.ts';
+import type { Message } from '../core/message.ts';
 import { mayTake } from '../core/share.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { ShardState } from '../core/state.ts';
 import { errorBytesOf, liveBytesOf } from '../core/weight.ts';
 
 /** Bytes that each tenant holds in all shards, counted as they come and go: `memory` is shared as every bound is (BD5). */
@@ -14,8 +15,8 @@ export class TenantBytes {
   /** What these shards hold, whatever was counted before. */
   count(shards: readonly ShardState[]): void {
     this.bytes.clear();
-    for (const { slots } of shards)
-      for (const message of slots) if (message?.payload != null) this.add(message.topic.tenant.name, bytesOf(message));
+    for (const { living } of shards)
+      for (const message of living.all()) this.add(message.topic.tenant.name, bytesOf(message));
   }
 
   add(tenant: string, bytes: number): void {

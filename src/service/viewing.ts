@@ -1,5 +1,6 @@
+import type { Message } from '../core/message.ts';
 import { shardOf } from '../core/msg-id.ts';
-import type { Message, ShardState } from '../core/state.ts';
+import type { ShardState } from '../core/state.ts';
 import { factsOf, statsOf, viewOf } from './answers.ts';
 import type {
   Caller,

@@ -3,7 +3,8 @@ import { apply } from '../core/apply.ts';
 import type { Fact, MessageFact } from '../core/facts.ts';
 import { imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
-import { type Message, ShardState } from '../core/state.ts';
+import type { Message } from '../core/message.ts';
+import { ShardState } from '../core/state.ts';
 import {
   ACTION_OF_FACT,
   constantsOf,
@@ -105,7 +106,7 @@ export class TraceRecorder {
     const shard = own.done();
     this.shards[shard.shard] = shard;
     const step = { at_ms: shard.nowMs, shard: shard.shard, action: FOUND, outcome: 'ok' as const };
-    const messages = shard.slots.filter((message) => message !== undefined).sort((a, b) => a.seq - b.seq);
+    const messages = [...shard.messages()].sort((a, b) => a.seq - b.seq);
     for (const message of messages) {
       const { msgId, topic, idemKey } = message;
       const error = errorFound(message);

@@ -20,7 +20,7 @@ describe('config', () => {
       ready_shards: 8,
       shard_capacity: 4096,
       global_inflight: 8192,
-      dedup_capacity: 65_536,
+      dedup_capacity: 1_048_576,
       default_visibility: 5_000,
       max_attempts: 5,
       max_redrives: 5,

@@ -3,7 +3,8 @@ import { advance } from '../../src/core/advance.ts';
 import { execute } from '../../src/core/execute.ts';
 import { type Image, imagesOf, Restoration } from '../../src/core/image.ts';
 import type { Line } from '../../src/core/line.ts';
-import type { Message, ShardState } from '../../src/core/state.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import { Writer } from '../../src/journal/bytes.ts';
 import { writeRecord } from '../../src/journal/record.ts';
 import { JournalBench } from '../support/journal.ts';
@@ -28,10 +29,10 @@ function portraitOf(state: ShardState) {
   const topics = [...state.topics.values()].map((topic) => ({
     ...topic,
     tenant: topic.tenant.name,
+    number: 0,
     fresh: slotsIn(topic.fresh),
     returned: topic.returned.values().map(({ slot }) => slot),
     dead: slotsIn(topic.dead),
-    idem: [...topic.idem].map(([key, { slot }]) => `${key} ${slot}`).sort(),
   }));
   const tenants = [...state.tenants.values()].map((tenant) => ({ ...tenant, rank: 0, dead: slotsIn(tenant.dead) }));
   return {
@@ -40,8 +41,8 @@ function portraitOf(state: ShardState) {
     pieces: [...imagesOf(state)].map((image) => bytesOf(image)),
     topics: topics.sort((a, b) => (a.name < b.name ? -1 : 1)),
     heaps: [state.leases, state.waiting, state.ttls].map((heap) => heap.values().map(({ slot }) => slot)),
-    lines: [state.idemLine, state.ready, state.dead].map(slotsIn),
-    settled: [...state.settled.after(0)].map(({ message, receipt, untilMs }) => [message.slot, receipt, untilMs]),
+    lines: [[...state.windows.values()], slotsIn(state.ready), slotsIn(state.dead)],
+    settled: [...state.settledReceipts()].map(([{ slot }, { receipt, untilMs }]) => [slot, receipt, untilMs]),
     counts: [state.queued, state.redelivered, state.lastSeq, state.lastNumber, state.depth, state.nowMs],
   };
 }
@@ -57,7 +58,7 @@ describe('image', () => {
         bench.step();
         for (const state of bench.shards) {
           const same = again(imagesOf(state), state);
-          for (const message of state.slots) if (message !== undefined) seen.add(message.state);
+          for (const message of state.messages()) seen.add(message.state);
           if (state.waiting.size > 0) seen.add('waiting');
           if (state.settled.size > 0) seen.add('settled');
           if (state.freeSlots.length > 0) seen.add('free slots');

@@ -5,21 +5,22 @@ import type { Command } from '../../src/core/commands.ts';
 import { decide } from '../../src/core/decide.ts';
 import { due, nextDueMs } from '../../src/core/due.ts';
 import { Heap } from '../../src/core/heap.ts';
+import type { Message } from '../../src/core/message.ts';
 import { recover } from '../../src/core/recover.ts';
 import { replay } from '../../src/core/replay.ts';
-import type { Message, ShardState } from '../../src/core/state.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import { audit } from '../../src/model/audit.ts';
 import fc, { Reached } from '../support/properties.ts';
 import { fingerprint, limitsOf, Recorder } from '../support/shard.ts';
 import { anyStep, LARGE, largeWalks, SMALL, Walk, walks } from '../support/walk.ts';
 
-const messagesOf = (state: ShardState): Message[] => state.slots.filter((m) => m !== undefined);
+const messagesOf = (state: ShardState): Message[] => [...state.messages()];
 
 /** Every index of the state says the same as its messages, and every bound holds. */
 function checkIndexes(state: ShardState): void {
   expect(audit(state)).toBeNull();
   expect(state.depth).toBeLessThanOrEqual(SMALL.shardCapacity);
-  expect(state.idemLine.size).toBeLessThanOrEqual(SMALL.dedupCapacity);
+  expect(state.windows.size).toBeLessThanOrEqual(SMALL.dedupCapacity);
   expect(state.settled.size).toBeLessThanOrEqual(SMALL.settledCapacity);
   expect(state.dead.size).toBeLessThanOrEqual(SMALL.dlqCapacity);
   expect(state.leases.size).toBeLessThanOrEqual(SMALL.globalInflight);
@@ -41,9 +42,9 @@ const largeShard = (reached: Reached) =>
       walk.step(step);
       expect(audit(state)).toBeNull();
       const returned = [...state.topics.values()].map((topic) => topic.returned.size);
-      reached.saw({ messages: state.slots.length - state.freeSlots.length, 'free slots': state.freeSlots.length });
+      reached.saw({ messages: state.slotCount - state.freeSlots.length, 'free slots': state.freeSlots.length });
       reached.saw({ leases: state.leases.size, waiting: state.waiting.size, ttls: state.ttls.size });
-      reached.saw({ returned: Math.max(0, ...returned), windows: state.idemLine.size, ready: state.ready.size });
+      reached.saw({ returned: Math.max(0, ...returned), windows: state.windows.size, ready: state.ready.size });
       reached.saw({ dead: state.dead.size, settled: state.settled.size });
     }
   });

@@ -3,9 +3,10 @@ import { decide } from '../../src/core/decide.ts';
 import { execute } from '../../src/core/execute.ts';
 import { imagesOf, Restoration } from '../../src/core/image.ts';
 import type { Limits } from '../../src/core/limits.ts';
+import type { Message } from '../../src/core/message.ts';
 import { replay } from '../../src/core/replay.ts';
 import { mayTake } from '../../src/core/share.ts';
-import type { Message, ShardState } from '../../src/core/state.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import { tenantOf } from '../../src/core/tenant.ts';
 import { audit } from '../../src/model/audit.ts';
 import fc, { Reached } from '../support/properties.ts';
@@ -186,13 +187,13 @@ describe('tenants, in general (IsolationProp)', () => {
         if (command?.name === 'send') {
           const { outcome } = decide(state, command);
           const tenant = tenantOf(command.topic, 1);
-          const own = state.slots.filter((m) => m !== undefined && tenantOf(m.topic.name, 1) === tenant) as Message[];
+          const own = [...state.messages()].filter((m) => tenantOf(m.topic.name, 1) === tenant);
           const depth = own.filter(({ state: s }) => s === 'queued' || s === 'leased' || s === 'redelivered').length;
           const windows = own.filter(({ idemUntilMs }) => idemUntilMs > 0).length;
           const { limits } = state;
           const may =
             allowed(limits, limits.shardCapacity, state.depth, depth) &&
-            allowed(limits, limits.dedupCapacity, state.idemLine.size, windows);
+            allowed(limits, limits.dedupCapacity, state.windows.size, windows);
           if (outcome === 'ok' || outcome.startsWith('saturated')) expect(outcome === 'ok').toBe(may);
           seen.saw({ [outcome]: 1 });
         }

@@ -94,8 +94,10 @@ describe('compaction', () => {
       for (let i = 0; i < 80; i++) {
         bench.step(3, 400);
         bench.queue.run(bench.random);
-        const live = bench.shards.flatMap(({ slots }) => slots.filter((m) => (m?.payload?.byteLength ?? 0) > 200));
-        const needed = new Set(live.map((message) => (message as { payloadHash: string }).payloadHash.slice(3)));
+        const live = bench.shards.flatMap(({ living }) =>
+          [...living.all()].filter(({ payload }) => (payload as Uint8Array).byteLength > 200),
+        );
+        const needed = new Set(live.map((message) => message.payloadHash.slice(3)));
         expect(new Set(bench.disk.files(PAYLOADS))).toEqual(needed);
       }
       bench.disk.kill();

@@ -181,7 +181,9 @@ describe('disk faults', () => {
     steps(bench, 60, 600);
     const kept = bench.disk.files('payloads');
     const needed = bench.shards.flatMap((shard) =>
-      shard.slots.flatMap((m) => (m?.payload != null && m.payload.byteLength > 200 ? [m.payloadHash.slice(3)] : [])),
+      [...shard.messages()].flatMap((m) =>
+        m.payload !== null && m.payload.byteLength > 200 ? [m.payloadHash.slice(3)] : [],
+      ),
     );
     expect([...kept].sort()).toEqual([...new Set(needed)].sort());
     expect(kept.length).toBeGreaterThan(2);

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { execute } from '../../src/core/execute.ts';
+import { Message, type Settled, type Topic } from '../../src/core/message.ts';
 import { Savepoint } from '../../src/core/savepoint.ts';
-import { Message, type Settled, ShardState, type Topic } from '../../src/core/state.ts';
+import { ShardState } from '../../src/core/state.ts';
 import { audit } from '../../src/model/audit.ts';
 import { widthOfState } from '../../src/model/graph.ts';
 import { limitsOf, type MailboxConstants, readMailboxConstants, shardVariables } from '../../src/model/mailbox.ts';
@@ -28,7 +29,7 @@ function sample(): { state: ShardState; messages: (Message | undefined)[] } {
   const messages: (Message | undefined)[] = [undefined];
   for (let m = 1; m <= 4; m++) {
     execute(state, sendOf(atMs, 't1', `k${m}`, { ttlMs: m === 4 ? 40 : Number.POSITIVE_INFINITY }));
-    messages.push([...state.slots].find((found) => found?.seq === m));
+    messages.push([...state.messages()].find(({ seq }) => seq === m));
   }
   const recv = (): string => {
     execute(state, {
@@ -78,7 +79,7 @@ describe('projection', () => {
       ShardState: state,
       Topic: state.topics.get('t1'),
       Tenant: state.tenants.get('t1'),
-      Settled: state.settled.first(),
+      Settled: (messages[2] as Message).oldestSettled,
     };
     for (const [name, instance] of Object.entries(instances)) {
       const table = FIELDS[name as keyof typeof FIELDS];
@@ -119,7 +120,7 @@ describe('projection', () => {
       idemUntilMs: [queued, queued.idemUntilMs - 5],
       deadReason: [dead, 'ttl'],
       lastError: [dead, 'expired'],
-      untilMs: [state.settled.first() as Settled, 1010],
+      untilMs: [(messages[2] as Message).oldestSettled as Settled, 1010],
     };
     for (const [field, [object, value]] of Object.entries(changes)) {
       const table = object instanceof Message ? FIELDS.Message : FIELDS.Settled;
@@ -172,12 +173,12 @@ describe('projection', () => {
       (state) => state.freeSlots.push(0),
       (state, m) => state.leases.remove(m),
       (state) => state.ready.shift(),
-      (state) => state.idemLine.shift(),
+      (state) => state.windows.shift(),
       (state) => state.settled.shift(),
       (_state, m) => {
         m.receipt = null;
       },
-      (_state, m, topic) => topic.idem.delete(m.idemKey),
+      (_state, _m, topic) => topic.windows--,
     ];
     for (const [i, change] of spoil.entries()) {
       const { state, messages } = sample();

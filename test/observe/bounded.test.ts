@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { apply } from '../../src/core/apply.ts';
 import { execute } from '../../src/core/execute.ts';
 import type { Fact } from '../../src/core/facts.ts';
-import type { Message } from '../../src/core/state.ts';
+import type { Message } from '../../src/core/message.ts';
 import { manyTopics, WatchedShard } from '../support/observed.ts';
 import { sendOf, shardOf } from '../support/shard.ts';
 
@@ -38,7 +38,7 @@ describe('bounds of what is remembered', () => {
     bench.seen(execute(shard, { ...nack, msgId: first.message!.msgId, receipt: 'r0' }).facts);
     expect(await depth()).toBe(0);
     // The core would not do this: a delivery from the middle, past the one that came back and nine others.
-    const later = [...shard.slots][10] as Message;
+    const later = [...shard.messages()][10] as Message;
     const fact: Fact = {
       name: 'received',
       atMs: at,

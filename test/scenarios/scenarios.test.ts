@@ -157,13 +157,10 @@ class Transcript {
     this.recorder.facts.push(...facts);
     this.recorder.fact({ name: 'recovered', atMs: nowMs });
     this.atMs = nowMs;
-    return [...state.slots].flatMap((m) =>
-      m === undefined
-        ? []
-        : [
-            `  ${this.names.get(m.msgId)} ${m.state} attempt=${m.attempt} epoch=${m.epoch} timer=${m.timerAtMs - nowMs}`,
-          ],
-    );
+    return [...state.messages()].map((m) => {
+      const timer = m.payload === null ? '' : ` timer=${m.timerAtMs - nowMs}`;
+      return `  ${this.names.get(m.msgId)} ${m.state} attempt=${m.attempt} epoch=${m.epoch}${timer}`;
+    });
   }
 }
 

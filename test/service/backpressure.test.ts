@@ -42,12 +42,12 @@ describe('drain', () => {
     } as const;
     for (let i = 0; i < 10; i++) execute(shard, { ...recv, atMs: START, receipt: `r${i}` });
     expect(drains.retryAfterMs('global_inflight', shard, START)).toBe(9_000);
-    for (const message of [...shard.slots].slice(0, 5)) {
+    for (const message of [...shard.messages()].slice(0, 5)) {
       const { facts } = execute(shard, {
         name: 'ack',
         atMs: START + 1_000,
-        msgId: message!.msgId,
-        receipt: message!.receipt as string,
+        msgId: message.msgId,
+        receipt: message.receipt as string,
       });
       for (const fact of facts) drains.note(fact, 0);
     }

@@ -483,7 +483,7 @@ describe('service', () => {
     bench.now(send('a', 'k'));
     const { msgId, receipt } = bench.now(recv('a')).deliveries![0]!;
     bench.now({ verb: 'ack', msgId, receipt });
-    memory.bounds = { ...UNBOUNDED, windowMax: memory.endedBytes + 2000 };
+    memory.bounds = { ...UNBOUNDED, windowMax: memory.endedBytes + 1700 };
     expect(bench.now(send('c', 'k'))).toMatchObject({
       outcome: 'saturated_dedup',
       message: 'the memory for what is remembered of ended messages is used up',

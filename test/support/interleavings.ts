@@ -1,7 +1,8 @@
 import { apply } from '../../src/core/apply.ts';
 import type { Fact } from '../../src/core/facts.ts';
+import type { Message } from '../../src/core/message.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
-import type { Message, ShardState } from '../../src/core/state.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import { Checkpoint } from '../../src/model/checkpoint.ts';
 import type { Batch } from '../../src/ports/journal.ts';
 import type { Caller, Delivery, MessageView, Reply, Request } from '../../src/service/messages.ts';
@@ -385,8 +386,7 @@ export class Interleavings {
     look({ verb: 'topics', prefix: '', limit: 9, cursor: null }, () => {});
     const all = { verb: 'peek', topic: TOPIC, state: null, limit: 9, cursor: null, withPayload: true } as const;
     look(all, ({ peeked }) => seen.push(...(peeked?.rows ?? [])));
-    for (const message of this.shard.slots)
-      if (message !== undefined) look({ verb: 'show', msgId: message.msgId }, () => {});
+    for (const { msgId } of this.shard.messages()) look({ verb: 'show', msgId }, () => {});
     const is = [digestOf([this.shard]), this.volatile.length, this.nowMs, this.service.nextWakeMs()].join();
     if (is !== was) this.wrong('a look left a trace');
     if (this.outstanding === null && this.volatile.length > 0) this.wrong('a look is told what nothing makes durable');

@@ -3,7 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
 import { execute } from '../../src/core/execute.ts';
 import type { Fact } from '../../src/core/facts.ts';
-import type { Message, ShardState } from '../../src/core/state.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { ShardState } from '../../src/core/state.ts';
 import { ROUTES } from '../../src/http/routes.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
@@ -95,6 +96,6 @@ export async function manyTopics(count: number): Promise<void> {
   expect((await bench.series()).size).toBe(series);
   expect((await bench.series()).get('enqueued_total')).toBe(count);
   expect(shard.topics.size).toBeLessThanOrEqual(1001);
-  expect(shard.slots.length).toBeLessThanOrEqual(2000);
+  expect(shard.slotCount).toBeLessThanOrEqual(2000);
   expect(process.memoryUsage().heapUsed - heap).toBeLessThan(16 * 1024 ** 2);
 }

@@ -148,7 +148,7 @@ const ofProcess = [
     ratePerS: optional(fc.integer({ min: 1, max: 100_000 })),
     dryRun: fc.boolean(),
     lastNumber: number(F.lastNumber),
-    grant: fc.record({ nonce: token, keyId: token, expiresS: number(F.seconds), notBeforeS: number(F.seconds) }),
+    grant: fc.record({ nonce: token, keyId: token, expiresS: number(F.expiresS), notBeforeS: number(F.notBeforeS) }),
   }),
   named('redrive_went', {
     id: msgId,
@@ -157,7 +157,7 @@ const ofProcess = [
     endedMs: optional(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
     place: number(F.place),
     moved: number(F.moved),
-    reasons: fc.array(number(F.moved), { minLength: REDRIVE_WHYS.length, maxLength: REDRIVE_WHYS.length }),
+    reasons: fc.array(number(F.reasons), { minLength: REDRIVE_WHYS.length, maxLength: REDRIVE_WHYS.length }),
     failures: fc.array(fc.record({ msgId, why: fc.constantFrom(...REDRIVE_WHYS) }), { maxLength: 100 }),
   }),
   named('told', { facts: number(F.facts), startedMs: number(F.atMs) }),

@@ -14,7 +14,8 @@ export function fingerprint(state: ShardState): string {
     const known = seen.get(value);
     if (known !== undefined) return `#${known}`;
     seen.set(value, seen.size);
-    if (ArrayBuffer.isView(value)) return `[${[...(value as Uint8Array)].join()}]`;
+    if (ArrayBuffer.isView(value))
+      return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
     const entries = value instanceof Map ? [...value] : Object.entries(value);
     return `{${entries.map(([key, of]) => `${key}=${text(of)}`).join()}}`;
   };

@@ -76,7 +76,7 @@ export function goodFacts(seed: number): readonly Fact[] {
     }
     execute(state, { name: 'purge', atMs, msgId: 'none', reason: 'admin' });
     settleDue();
-    const known = state.slots.filter((m) => m !== undefined);
+    const known = [...state.messages()];
     const message = known[random.below(Math.max(known.length, 1))];
     const what = random.below(10);
     const item = { atMs, msgId: message?.msgId ?? '', receipt: message?.receipt ?? 'none' };

@@ -6,7 +6,8 @@ import { advance } from '../../src/core/advance.ts';
 import type { Command } from '../../src/core/commands.ts';
 import { execute } from '../../src/core/execute.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
-import { type Message, ShardState } from '../../src/core/state.ts';
+import type { Message } from '../../src/core/message.ts';
+import { ShardState } from '../../src/core/state.ts';
 
 const LIMITS: Limits = {
   ...DEFAULT_LIMITS,
@@ -110,7 +111,12 @@ function byMachine(walk: Walk): string {
 function byCore(walk: Walk): { text: string; message: Message } {
   const shard = new ShardState(0, LIMITS);
   advance(shard, 1000);
-  for (const { command } of walk) execute(shard, command);
-  const message = shard.slots[0] as Message;
-  return { text: textOf(walk, message.state, message), message };
+  let message: Message | undefined;
+  for (const { command } of walk) {
+    execute(shard, command);
+    // Once it is over there is a row, without the numbers that mean nothing any more.
+    message ??= shard.aliveIn(0);
+  }
+  const sent = message as Message;
+  return { text: textOf(walk, sent.state, sent), message: sent };
 }

@@ -134,7 +134,7 @@ class Run {
         tenantInflightElsewhere: 0,
       };
     }
-    const messages = state.slots.filter((message) => message !== undefined).sort((a, b) => a.seq - b.seq);
+    const messages = [...state.messages()].sort((a, b) => a.seq - b.seq);
     const fitting = messages.filter(({ state: is }) =>
       verb === 'reprocess' || verb === 'purge' ? is === 'dead_lettered' : is === 'leased',
     );

@@ -17,6 +17,7 @@ const LIFECYCLE = 'spec/lifecycle.ts';
 const MACHINE = 'spec/message.machine.ts';
 const DECIDE = 'src/core/decide.ts';
 const APPLY = 'src/core/apply.ts';
+const MESSAGE = 'src/core/message.ts';
 const STATE = 'src/core/state.ts';
 const DUE = 'src/core/due.ts';
 const SPINE = 'src/service/spine.ts';
@@ -61,8 +62,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'attempts-reset-on-recovery',
     'a restart forgets how often leased messages were tried (RT4)',
     'src/core/recover.ts',
-    '  advance(state, nowMs);\n}\n\n/** All times',
-    '  for (const m of state.leases.values()) m.attempt = 0;\n  advance(state, nowMs);\n}\n\n/** All times',
+    '  advance(state, nowMs);\n}',
+    '  for (const m of state.leases.values()) m.attempt = 0;\n  advance(state, nowMs);\n}',
   ),
   bug(
     'step-taken-for-downtime',
@@ -147,8 +148,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'settled-receipt-forgotten',
     'who repeats an ack is told that the lease was lost (LE4)',
     APPLY,
-    'untilMs: fact.settledUntilMs,',
-    'untilMs: fact.atMs + 1000,',
+    'verb, to, fact.settledUntilMs);',
+    'verb, to, fact.atMs + 1000);',
   ),
   bug('release-counts', 'a lease that nobody saw costs an attempt (LE7)', LIFECYCLE, '    message.attempt -= 1;\n', ''),
   bug(
@@ -277,7 +278,7 @@ export const PLANTED: readonly PlantedBug[] = [
   bug(
     'fresh-before-returned',
     'returned messages wait behind new ones (LE1)',
-    STATE,
+    MESSAGE,
     'return fresh.seq < returned.seq ? fresh : returned;',
     'return fresh;',
   ),

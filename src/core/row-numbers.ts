@@ -1,0 +1,139 @@
+import type { RowSegment } from './row-log.ts';
+
+/** The numbers of a row. */
+export interface RowNumbers {
+  topic: number;
+  seq: number;
+  /** The end of its idempotency window, if that is open. */
+  untilMs: number;
+  tsMs: number;
+  /** Of the msg_id: mostly that of the state it is in, but a recorder of traces has shards of several processes. */
+  shard: number;
+  /** The random part of its msg_id: 4 bits, and 30. */
+  randomHigh: number;
+  randomLow: number;
+  epoch: number;
+  attempt: number;
+  redrives: number;
+  /** Settled receipts in the row, and how many of them, the oldest, are forgotten. */
+  settled: number;
+  forgotten: number;
+}
+
+export const none = (): RowNumbers => ({
+  ...{ topic: 0, seq: 0, untilMs: 0, tsMs: 0, shard: 0, randomHigh: 0, randomLow: 0 },
+  ...{ epoch: 0, attempt: 0, redrives: 0, settled: 0, forgotten: 0 },
+});
+
+/** Where they stand when they are near those of the segment; the highest two bits of the random part are elsewhere. */
+const TOPIC = 2;
+const SEQ = 4;
+const UNTIL = 8;
+const RANDOM = 12;
+const AHEAD = 16;
+const EPOCH = 18;
+const ATTEMPT = 20;
+const REDRIVES = 21;
+/** Four bits each. */
+const SETTLED = 22;
+export const NEAR_BYTES = 23;
+const SETTLED_MAX = 15;
+
+/** Where they stand when they are not: doubles, one after another. */
+const NAMES = [
+  'topic',
+  'seq',
+  'untilMs',
+  'tsMs',
+  'shard',
+  'randomHigh',
+  'randomLow',
+  'epoch',
+  'attempt',
+  'redrives',
+  'settled',
+  'forgotten',
+] as const;
+const placeOf = (name: (typeof NAMES)[number]): number => 2 + 8 * NAMES.indexOf(name);
+const FAR_TOPIC = placeOf('topic');
+const FAR_UNTIL = placeOf('untilMs');
+const FAR_SEQ = placeOf('seq');
+const FAR_SETTLED = placeOf('settled');
+const FAR_FORGOTTEN = placeOf('forgotten');
+export const FAR_BYTES = 2 + 8 * NAMES.length;
+
+const isByte = (value: number): boolean => value === (value & 255);
+const isShort = (value: number): boolean => value === (value & 65_535);
+export const isInt = (value: number): boolean => value === (value | 0);
+
+/** Writes them in as few bytes as they go; false, where one does not fit. */
+export function putNear({ view, seq, untilMs, aheadMs }: RowSegment, at: number, n: RowNumbers): boolean {
+  const ahead = n.tsMs - n.untilMs - aheadMs;
+  if (!isInt(n.seq - seq) || !isInt(n.untilMs - untilMs) || !isShort(ahead + 32_768)) return false;
+  if (!isShort(n.topic) || !isShort(n.epoch) || !isByte(n.attempt) || !isByte(n.redrives)) return false;
+  if (n.settled > SETTLED_MAX) return false;
+  view.setUint16(at + TOPIC, n.topic);
+  view.setInt32(at + SEQ, n.seq - seq);
+  view.setInt32(at + UNTIL, n.untilMs - untilMs);
+  view.setUint32(at + RANDOM, (n.randomHigh << 30) | n.randomLow);
+  view.setInt16(at + AHEAD, ahead);
+  view.setUint16(at + EPOCH, n.epoch);
+  view.setUint8(at + ATTEMPT, n.attempt);
+  view.setUint8(at + REDRIVES, n.redrives);
+  view.setUint8(at + SETTLED, (n.settled << 4) | n.forgotten);
+  return true;
+}
+
+export function putFar({ view }: RowSegment, at: number, numbers: RowNumbers): void {
+  for (const name of NAMES) view.setFloat64(at + placeOf(name), numbers[name]);
+}
+
+export function takeNear({ view, seq, untilMs, aheadMs }: RowSegment, at: number, n: RowNumbers): void {
+  n.topic = view.getUint16(at + TOPIC);
+  n.seq = view.getInt32(at + SEQ) + seq;
+  n.untilMs = view.getInt32(at + UNTIL) + untilMs;
+  n.tsMs = view.getInt16(at + AHEAD) + n.untilMs + aheadMs;
+  n.randomLow = view.getUint32(at + RANDOM);
+  n.randomHigh = n.randomLow >>> 30;
+  n.randomLow &= 2 ** 30 - 1;
+  n.epoch = view.getUint16(at + EPOCH);
+  n.attempt = view.getUint8(at + ATTEMPT);
+  n.redrives = view.getUint8(at + REDRIVES);
+  n.settled = view.getUint8(at + SETTLED) >> 4;
+  n.forgotten = view.getUint8(at + SETTLED) & SETTLED_MAX;
+}
+
+export function takeFar({ view }: RowSegment, at: number, numbers: RowNumbers): void {
+  for (const name of NAMES) numbers[name] = view.getFloat64(at + placeOf(name));
+}
+
+export const topicIn = ({ view }: RowSegment, at: number, isFar: boolean): number =>
+  isFar ? view.getFloat64(at + FAR_TOPIC) : view.getUint16(at + TOPIC);
+
+export const untilIn = ({ view, untilMs }: RowSegment, at: number, isFar: boolean): number =>
+  isFar ? view.getFloat64(at + FAR_UNTIL) : view.getInt32(at + UNTIL) + untilMs;
+
+export const seqIn = ({ view, seq }: RowSegment, at: number, isFar: boolean): number =>
+  isFar ? view.getFloat64(at + FAR_SEQ) : view.getInt32(at + SEQ) + seq;
+
+export const forgottenIn = ({ view }: RowSegment, at: number, isFar: boolean): number =>
+  isFar ? view.getFloat64(at + FAR_FORGOTTEN) : view.getUint8(at + SETTLED) & SETTLED_MAX;
+
+export function areAllForgotten({ view }: RowSegment, at: number, isFar: boolean): boolean {
+  if (isFar) return view.getFloat64(at + FAR_FORGOTTEN) === view.getFloat64(at + FAR_SETTLED);
+  const both = view.getUint8(at + SETTLED);
+  return both >> 4 === (both & SETTLED_MAX);
+}
+
+/** One more of its receipts is forgotten. */
+export function forgetOne({ view }: RowSegment, at: number, isFar: boolean): void {
+  if (isFar) view.setFloat64(at + FAR_FORGOTTEN, view.getFloat64(at + FAR_FORGOTTEN) + 1);
+  else view.setUint8(at + SETTLED, view.getUint8(at + SETTLED) + 1);
+}
+
+/** The one receipt of a near row, which was forgotten, is remembered. */
+export const rememberOne = ({ view }: RowSegment, at: number): void => view.setUint8(at + SETTLED, 1 << 4);
+
+export function setBackFar({ view }: RowSegment, at: number, byMs: number): void {
+  view.setFloat64(at + FAR_UNTIL, view.getFloat64(at + FAR_UNTIL) - byMs);
+}
