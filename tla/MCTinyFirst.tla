@@ -1,5 +1,5 @@
 ---- MODULE MCTinyFirst ----
-\* What a duplicate gets, and a budget that is too small, is said before any share, the smallest of which is a share too.
+\* What a duplicate gets, and a budget that is too small, is said before any share.
 EXTENDS Mailbox
 MCTopicOf == <<1, 1, 1>>
 MCTenantOf == <<1>>
