@@ -89,6 +89,18 @@ export class Held {
     return isBeyond(limits, this.bounds.memoryMax, this.bytes, () => this.shares.bytesOf(topic));
   }
 
+  /** The same of what is remembered: by the tenant's part of the windows, of which the shards say how many are open. */
+  isBeyondRemembered(topic: string, limits: Limits): boolean {
+    const { endedBytes, shards } = this;
+    const { windowMax } = this.bounds;
+    if (windowMax === Number.POSITIVE_INFINITY) return false;
+    return isBeyond(limits, windowMax, endedBytes, () => {
+      const all = shards.reduce((sum, { windows }) => sum + windows.size, 0);
+      const own = shards.reduce((sum, shard) => sum + (shard.tenantOf(topic)?.windows ?? 0), 0);
+      return Math.floor((endedBytes * own) / Math.max(1, all));
+    });
+  }
+
   lacksWindowFor({ topic, idemKey, corrId }: SendRequest): boolean {
     return this.endedBytes + endedBytesOf(idemKey, corrId) + topicBytesOf(topic) + TENANT_BYTES > this.bounds.windowMax;
   }

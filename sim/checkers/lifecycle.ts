@@ -140,7 +140,8 @@ export class LifecycleChecker {
     if (this.held.lacksWindowFor(ask)) return ['saturated_dedup'];
     if (this.held.lacksMemoryFor(ask)) return ['saturated_memory'];
     const appends: Outcome[] = this.held.lacksAppendFor(ask, this.undurable()) ? ['saturated_memory'] : [];
-    return this.held.isBeyond(topic, this.limits) ? [...appends, 'saturated_tenant'] : appends;
+    const isBeyond = this.held.isBeyond(topic, this.limits) || this.held.isBeyondRemembered(topic, this.limits);
+    return isBeyond ? [...appends, 'saturated_tenant'] : appends;
   }
 
   /** Sent, and not durable yet. */

@@ -33,11 +33,13 @@ export class Checkpoint {
   }
 }
 
-type Content = readonly unknown[] | Float64Array | Uint8Array;
+type Content = readonly unknown[] | Uint8Array;
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 function contentOf(object: object, isFixed: Fixed, walk: (value: unknown) => void): Content {
-  if (object instanceof Float64Array || object instanceof Uint8Array) return object.slice();
-  if (ArrayBuffer.isView(object)) throw new Error('checkpoint: a view of another kind');
+  if (ArrayBuffer.isView(object)) return bytesOf(object).slice();
   const content: unknown[] = [];
   if (object instanceof Map) {
     for (const [key, value] of object) {
@@ -62,7 +64,7 @@ function contentOf(object: object, isFixed: Fixed, walk: (value: unknown) => voi
 }
 
 function put(object: object, content: Content): void {
-  if (object instanceof Float64Array || object instanceof Uint8Array) return object.set(content as typeof object);
+  if (ArrayBuffer.isView(object)) return bytesOf(object).set(content as Uint8Array);
   putBack(object, content as readonly unknown[]);
 }
 

@@ -129,7 +129,7 @@ export class Sending {
     const bytes = memoryBytesOf(request);
     const lack = spine.lackFor(request, bytes, nowMs);
     if (lack !== null) return lacking(spine, lack, shard, nowMs);
-    if (!spine.tenantMayHold(request.topic)) return spine.saturated('saturated_tenant', shard, nowMs);
+    if (!spine.tenantMayHold(request.topic, nowMs)) return spine.saturated('saturated_tenant', shard, nowMs);
     spine.take(shard, decision, caller);
     spine.memory.gather(bytes);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };

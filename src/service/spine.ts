@@ -24,7 +24,7 @@ import { type Lack, MemoryBudget } from './memory-budget.ts';
 import type { AckItem, Caller, Reply, SendRequest } from './messages.ts';
 import { RecentFacts } from './recent-facts.ts';
 import { keyedSharding, type Sharding, shardOfTopic } from './sharding.ts';
-import { TenantBytes } from './tenant-bytes.ts';
+import { mayRemember, TenantBytes } from './tenant-bytes.ts';
 
 /** The outcome that refuses sends while they are not taken, or null (BD3). */
 export type WritesRefused = 'degraded_writes' | 'draining' | 'journal' | 'starting' | null;
@@ -254,10 +254,15 @@ export class Spine {
   lackFor(request: SendRequest, bytes: number, nowMs: number): Lack | null {
     const lack = this.memory.lackFor(request, bytes);
     if (lack === null || lack === 'append') return lack;
+    this.closeWindows(nowMs);
+    return this.memory.lackFor(request, bytes);
+  }
+
+  /** In all shards: those that nothing touches, too. */
+  private closeWindows(nowMs: number): void {
     const { entered } = this;
     for (const shard of this.shards) if (!this.down.has(shard.shard)) this.advance(shard, nowMs);
     this.entered = entered;
-    return this.memory.lackFor(request, bytes);
   }
 
   // ---- what there is
@@ -318,10 +323,29 @@ export class Spine {
   }
 
   /** Whether the tenant of this topic may hold more of the memory (BD5). */
-  tenantMayHold(topic: string): boolean {
+  tenantMayHold(topic: string, nowMs: number): boolean {
     const { memory, limits } = this;
     const heldBytes = memory.payloadBytes + memory.liveBytes;
-    return this.tenantBytes.mayHold(limits, memory.bounds.memoryMax, heldBytes, this.tenantOf(topic));
+    if (!this.tenantBytes.mayHold(limits, memory.bounds.memoryMax, heldBytes, this.tenantOf(topic))) return false;
+    return this.hasSpareWindows(nowMs) || mayRemember(this.shards, limits, this.remembered(), topic);
+  }
+
+  /** More than the reserve is free of what may be remembered, once windows that are over have closed. */
+  private hasSpareWindows(nowMs: number): boolean {
+    if (this.isWindowSpare()) return true;
+    this.closeWindows(nowMs);
+    return this.isWindowSpare();
+  }
+
+  private isWindowSpare(): boolean {
+    const { windowMax, endedBytes } = this.remembered();
+    const { tenantShare, tenantReserve } = this.limits;
+    if (tenantShare === 0 || windowMax === Number.POSITIVE_INFINITY) return true;
+    return (windowMax - endedBytes) * 100 > tenantReserve * windowMax;
+  }
+
+  private remembered(): { readonly windowMax: number; readonly endedBytes: number } {
+    return { windowMax: this.memory.bounds.windowMax, endedBytes: this.memory.endedBytes };
   }
 
   tenantOf(topic: string): string {

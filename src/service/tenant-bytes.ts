@@ -35,6 +35,26 @@ export class TenantBytes {
   }
 }
 
+/**
+ * Whether a tenant may have more remembered of its ended messages: its part of the bytes is that of its open windows, in all shards (BD5).
+ * Counted only where nothing but the reserve is left.
+ */
+export function mayRemember(
+  shards: readonly ShardState[],
+  limits: Limits,
+  { windowMax, endedBytes }: { readonly windowMax: number; readonly endedBytes: number },
+  topic: string,
+): boolean {
+  let own = 0;
+  let all = 0;
+  for (const shard of shards) {
+    own += shard.tenantOf(topic)?.windows ?? 0;
+    all += shard.windows.size;
+  }
+  const ofTenant = Math.floor((endedBytes * own) / Math.max(1, all));
+  return mayTake({ ...limits, topicShare: 0 }, windowMax, endedBytes, ofTenant, 0);
+}
+
 /** Of a message that lives. */
 const bytesOf = ({ payload, idemKey, packedAttrs, lastError }: Message): number =>
   (payload as Uint8Array).byteLength + liveBytesOf(idemKey, packedAttrs) + errorBytesOf(lastError);

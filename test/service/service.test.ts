@@ -496,6 +496,31 @@ describe('service', () => {
     expect(memory.endedBytes).toBe(topicBytesOf('c') + TENANT_BYTES);
   });
 
+  it('memory: what is remembered is shared by tenants as every bound is, by their windows in all shards (BD5)', () => {
+    const bench = new Bench({ tReplayMs: 10_000, tenantShare: 25, tenantReserve: 20 });
+    const { memory } = bench.service;
+    const end = (topic: string, key: string): string => {
+      const { outcome } = bench.now(send(topic, key));
+      if (outcome !== 'ok') return outcome;
+      const { msgId, receipt } = bench.now(recv(topic)).deliveries![0]!;
+      return bench.now({ verb: 'ack', msgId, receipt }).outcome;
+    };
+    // What the topics themselves take is remembered for nobody.
+    for (const topic of ['hog.a', 'hog.b', 'victim.a']) expect(end(topic, 'first')).toBe('ok');
+    memory.bounds = { ...UNBOUNDED, windowMax: 5 * memory.endedBytes };
+    let taken = 0;
+    while (end('hog.a', `k${taken}`) === 'ok') taken++;
+    expect(bench.now(send('hog.b', 'one more')).outcome).toBe('saturated_tenant');
+    expect(memory.windowUsed).toBeGreaterThanOrEqual(0.8);
+    expect(memory.windowUsed).toBeLessThan(0.9);
+    let spared = 0;
+    while (end('victim.a', `k${spared}`) === 'ok') spared++;
+    expect(spared).toBeGreaterThan(3);
+    // Windows that are over count for nobody, of shards that nothing touches too.
+    bench.nowMs += 10_001;
+    expect(end('hog.b', 'again')).toBe('ok');
+  });
+
   it('memory: one append brings no more than a log may have to find room for; what waits goes with it (journal rule 5)', () => {
     const bench = new Bench();
     const { memory } = bench.service;
