@@ -352,7 +352,12 @@ export class MailboxNode {
       this.arm();
     };
     if (term === this.terms[state.shard]) {
-      service.revive(state);
+      try {
+        service.revive(state);
+      } catch (error) {
+        // As what throws in a shard that serves: it stays down, and is made anew.
+        return this.fell(state.shard, error, null);
+      }
       return serves();
     }
     // Of a new term: whoever reads the log must know from where on it is.
