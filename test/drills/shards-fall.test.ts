@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Line } from '../../src/core/line.ts';
 import { NOTHING } from '../support/history.ts';
 import { mustHold } from '../support/kills.ts';
-import { TestServer } from '../support/server.ts';
+import { TestServer, until } from '../support/server.ts';
 import { Swarm } from '../support/swarm.ts';
 import { Caller } from '../support/traffic.ts';
 
@@ -49,13 +49,15 @@ describe('shards that fall under load', () => {
       await swarm.answers(300);
     }
     await swarm.drain();
+    // One that fell again is parked for a while, and may hold nothing that anybody waits for.
+    const restarted = (): number => server.lines.filter(({ event }) => event === 'shard.restarted').length;
+    await until(() => restarted() === fallen());
     caller.close();
     await server.stop();
     expect(swarm.history.check()).toEqual(NOTHING);
     expect(swarm.history.counts.acked).toBeGreaterThan(200);
     // Where topics live is drawn anew each time: all of them may be in one shard, and one that falls again and again is parked.
     expect(fallen()).toBeGreaterThan(1);
-    expect(server.lines.filter(({ event }) => event === 'shard.restarted')).toHaveLength(fallen());
     await mustHold({ data, folder });
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { shardOf } from '../../src/core/msg-id.ts';
 import { ShardState } from '../../src/core/state.ts';
+import { LiveIndex } from '../../src/service/live-index.ts';
 import { TestServer, until } from '../support/server.ts';
 
 const SHARDS = 4;
@@ -103,5 +104,25 @@ describe('a shard that throws again', () => {
     await until(() => lines('shard.restarted').length === 2);
     expect((await server.send(BAD, 'c')).status).toBe(200);
     expect((await ready()).ready).toBe(true);
+  });
+});
+
+describe('a shard that throws while it is taken back', () => {
+  it('has fallen once more: it is parked, made anew, and the process goes on (V4, O4)', async () => {
+    await start('macronode');
+    const { msg_id } = (await server.send(BAD, 'a')).body;
+    let thrown = 0;
+    const { replaced } = LiveIndex.prototype;
+    vi.spyOn(LiveIndex.prototype, 'replaced').mockImplementation(function (this: LiveIndex, state) {
+      if (thrown++ === 0) throw new Error('bug');
+      replaced.call(this, state);
+    });
+    faults = 1;
+    await server.send(BAD, 'b');
+    await until(() => lines('shard.restarted').length === 1);
+    expect(lines('shard.failed')).toHaveLength(2);
+    expect(thrown).toBe(2);
+    expect(await server.send(BAD, 'a')).toMatchObject({ status: 409, body: { msg_id } });
+    expect((await server.send(BAD, 'b')).status).toBe(200);
   });
 });
