@@ -122,9 +122,9 @@ export class Authority implements Judge {
   }
 
   /** What was granted to a process before this one for one topic, as far as it still holds; null where its key is gone. */
-  recall({ nonce, keyId, expiresS, notBeforeS }: Grant, topic: string): Capability | null {
+  recall({ nonce, keyId, keyCreatedMs, expiresS, notBeforeS }: Grant, topic: string): Capability | null {
     const root = this.ring?.find(keyId) ?? null;
-    if (root === null) return null;
+    if (root === null || root.createdMs !== keyCreatedMs) return null;
     const scope = { topics: [topic], prefixes: [], ops: new Set<Op>(), expiresS, notBeforeS, pieces: [] };
     return new Capability({ nonce, keyId, id: '' }, root, scope, this);
   }

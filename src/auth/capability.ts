@@ -118,7 +118,7 @@ export class Capability {
   get grant(): Grant | null {
     const { nonce, keyId, root } = this;
     const { expiresS, notBeforeS } = this.scope;
-    return root === null ? null : { nonce, keyId, expiresS, notBeforeS };
+    return root === null ? null : { nonce, keyId, keyCreatedMs: root.createdMs, expiresS, notBeforeS };
   }
 
   /** Takes one operation and `bytes` from the quotas: 0, else ms until they may allow it (AU2). */

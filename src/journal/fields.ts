@@ -67,6 +67,7 @@ export const FIELDS = {
   endedMs: at('ended_ms'),
   id: new Ascii('id', '0-9A-HJKMNP-TV-Z', 26, 26),
   keyId: token('key_id'),
+  keyCreatedMs: drifting('key_created_ms'),
   expiresS: new F64('expires_s', 0, COUNT_MAX),
   notBeforeS: new F64('not_before_s', 0, COUNT_MAX),
   limit: new F64('limit', 1, COUNT_MAX, true),

@@ -19,6 +19,7 @@ export function writeBegun(w: Writer, fact: RedriveBegun): void {
   F.lastNumber.write(w, fact.lastNumber);
   F.nonce.write(w, fact.grant.nonce);
   F.keyId.write(w, fact.grant.keyId);
+  F.keyCreatedMs.write(w, fact.grant.keyCreatedMs);
   F.expiresS.write(w, fact.grant.expiresS);
   F.notBeforeS.write(w, fact.grant.notBeforeS);
   F.listed.write(w, fact.msgIds?.length ?? 0);
@@ -39,6 +40,7 @@ export function readBegun(r: Reader): RedriveBegun {
     grant: {
       nonce: F.nonce.read(r),
       keyId: F.keyId.read(r),
+      keyCreatedMs: F.keyCreatedMs.read(r),
       expiresS: F.expiresS.read(r),
       notBeforeS: F.notBeforeS.read(r),
     },

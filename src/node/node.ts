@@ -9,11 +9,10 @@ import type { Integrity } from '../ports/integrity.ts';
 import type { Batch } from '../ports/journal.ts';
 import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
 import type { Cause } from '../ports/observer.ts';
-import type { Grant, Started } from '../ports/process-facts.ts';
+import type { Started } from '../ports/process-facts.ts';
 import type { Random } from '../ports/random.ts';
 import type { WhyDown } from '../service/down-shards.ts';
 import type { MemoryBounds } from '../service/memory-budget.ts';
-import type { Caller } from '../service/messages.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
@@ -207,7 +206,7 @@ export class MailboxNode {
       if (fact.name === 'revoked') authority.revocations.add(fact);
       if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], this.clock.nowMs());
     }
-    const callerOf = (grant: Grant, topic: string): Caller | null => authority.recall(grant, topic);
+    const callerOf = authority.recall.bind(authority);
     service.restoreRedrives(journal.contents.processFacts, callerOf, this.clock.nowMs());
   }
 
@@ -351,19 +350,18 @@ export class MailboxNode {
       this.look();
       this.arm();
     };
-    if (term === this.terms[state.shard]) {
-      try {
-        service.revive(state);
-      } catch (error) {
-        // As what throws in a shard that serves: it stays down, and is made anew.
-        return this.fell(state.shard, error, null);
-      }
-      return serves();
-    }
-    // Of a new term: whoever reads the log must know from where on it is.
+    const isAnother = term !== this.terms[state.shard];
     this.terms[state.shard] = term;
-    service.takeOver(state, this.clock.nowMs(), (durable) => durable && serves());
-    this.arm();
+    try {
+      // Of a new term: whoever reads the log must know from where on it is.
+      if (isAnother) service.takeOver(state, this.clock.nowMs(), (durable) => durable && serves());
+      else service.revive(state);
+    } catch (error) {
+      // As what throws in a shard that serves: it stays down, and is made anew.
+      return this.fell(state.shard, error, null);
+    }
+    if (isAnother) this.arm();
+    else serves();
   }
 
   // ---- time

@@ -69,6 +69,8 @@ export interface Barred {
 export interface Grant {
   readonly nonce: string;
   readonly keyId: string;
+  /** When that key was made, ms since 1970: another that has its id is another. */
+  readonly keyCreatedMs: number;
   /** s since 1970. */
   readonly expiresS: number;
   readonly notBeforeS: number;
@@ -85,18 +87,24 @@ export const REDRIVES_MAX = 64;
 /** Failures of one that are told one by one; the others are counted. */
 export const FAILURES_MAX = 100;
 
-/** A redrive was begun as a task (DL5). */
-export interface RedriveBegun {
-  readonly name: 'redrive_begun';
-  readonly id: string;
-  readonly atMs: number;
+/** What a redrive is to move (DL5). */
+export interface RedriveOf {
   readonly topic: string;
   /** Infinity for all. */
   readonly limit: number;
   readonly msgIds: readonly string[] | null;
   readonly reason: DeadReason | null;
+  /** Null for as fast as it goes. */
   readonly ratePerS: number | null;
+  /** Says what would move, and moves nothing. */
   readonly dryRun: boolean;
+}
+
+/** A redrive was begun as a task. */
+export interface RedriveBegun extends RedriveOf {
+  readonly name: 'redrive_begun';
+  readonly id: string;
+  readonly atMs: number;
   /** Of the shard when it was begun: what died later is no part of it. */
   readonly lastNumber: number;
   readonly grant: Grant;

@@ -1,5 +1,6 @@
+import { packedMost } from '../core/packing.ts';
 import type { ShardState } from '../core/state.ts';
-import { endedBytesOf, liveBytesOf, packAttrs, TENANT_BYTES, topicBytesOf } from '../core/weight.ts';
+import { endedBytesOf, liveBytesOf, packAttrs, rowBytesOf, TENANT_BYTES, topicBytesOf } from '../core/weight.ts';
 import type { SendRequest } from './messages.ts';
 
 /** In bytes; Infinity for no bound. */
@@ -8,7 +9,7 @@ export interface MemoryBounds {
   readonly memoryMax: number;
   /** What is remembered of those that ended. */
   readonly windowMax: number;
-  /** Of both, what lies on the heap of the process: all but the payloads. */
+  /** Of both, all but the payloads: what lies on the heap of the process, and as if it did what is remembered in rows beside it. */
   readonly heapMax: number;
   /** What one append may bring: a log takes it whole, and everything behind it waits for the space (journal rule 5). */
   readonly appendMax: number;
@@ -88,7 +89,9 @@ export class MemoryBudget {
   /** What has no room for this message; null when all have. */
   lackFor({ topic, idemKey, corrId, payload }: SendRequest, bytes: number): Lack | null {
     const { payloadBytes, liveBytes, endedBytes, bounds } = this;
-    if (endedBytes + endedBytesOf(idemKey, corrId) + topicBytesOf(topic) + TENANT_BYTES > bounds.windowMax)
+    const spare = bounds.windowMax - endedBytes - topicBytesOf(topic) - TENANT_BYTES;
+    // Mostly there is room for the most that it could take, which costs nothing to say.
+    if (rowBytesOf(packedMost(idemKey) + packedMost(corrId)) > spare && endedBytesOf(idemKey, corrId) > spare)
       return 'window';
     if (this.gatheredBytes > 0 && this.gatheredBytes + bytes > bounds.appendMax) return 'append';
     if (payloadBytes + liveBytes + bytes > bounds.memoryMax) return 'memory';

@@ -1,7 +1,7 @@
 import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
 import type { Cause } from '../ports/observer.ts';
-import type { Grant, RedriveState, RedriveWhy } from '../ports/process-facts.ts';
+import type { Grant, RedriveOf, RedriveState, RedriveWhy } from '../ports/process-facts.ts';
 import type { Gap, Happened } from './recent-facts.ts';
 
 /**
@@ -106,16 +106,8 @@ export interface ReprocessRequest {
   readonly dryRun?: boolean;
 }
 /** A redrive as a task (`Redrives`). */
-export interface RedriveRequest {
+export interface RedriveRequest extends RedriveOf {
   readonly verb: 'redrive';
-  readonly topic: string;
-  /** Infinity for all. */
-  readonly limit: number;
-  readonly msgIds: readonly string[] | null;
-  readonly reason: DeadReason | null;
-  /** Null for as fast as it goes. */
-  readonly ratePerS: number | null;
-  readonly dryRun: boolean;
 }
 export interface RedriveNamedRequest {
   readonly verb: 'redrive_show' | 'redrive_cancel';

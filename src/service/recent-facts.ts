@@ -47,9 +47,9 @@ export class RecentFacts {
   constructor(capacity: number, logs: number, past: Past | null = null) {
     this.ring = new Array(capacity);
     this.eras = [...(past?.eras ?? [])];
-    this.next = past === null ? 1 : past.last + 1 - past.facts.length;
-    for (const told of past?.facts ?? []) this.push(told);
     this.begin = past === null ? 1 : past.last + 1 - past.facts.length;
+    this.next = this.begin;
+    for (const told of past?.facts ?? []) this.push(told);
     this.appended = Array.from({ length: logs }, () => []);
     this.open = Array.from({ length: logs }, () => []);
   }

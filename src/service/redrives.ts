@@ -75,11 +75,10 @@ class Redrive {
 
   /** What is journaled of its begin; null where its capability cannot be remembered. */
   begun(): RedriveBegun | null {
-    const { id, request, startedMs: atMs, lastNumber, caller } = this;
-    const { topic, limit, msgIds, reason, ratePerS, dryRun } = request;
+    const { id, startedMs: atMs, lastNumber, caller } = this;
+    const { verb: _, ...of } = this.request;
     const { grant = null } = caller;
-    if (grant === null) return null;
-    return { name: 'redrive_begun', id, atMs, topic, limit, msgIds, reason, ratePerS, dryRun, lastNumber, grant };
+    return grant === null ? null : { name: 'redrive_begun', id, atMs, ...of, lastNumber, grant };
   }
 
   /** What is journaled of how far it is. */
@@ -196,9 +195,9 @@ export class Redrives {
   }
 
   private begun(fact: RedriveBegun, callerOf: (grant: Grant, topic: string) => Caller | null): void {
-    const { id, topic, limit, msgIds, reason, ratePerS, dryRun, lastNumber, atMs, grant } = fact;
-    const request: RedriveRequest = { verb: 'redrive', topic, limit, msgIds, reason, ratePerS, dryRun };
-    const task = new Redrive(id, request, callerOf(grant, topic) ?? NOBODY, atMs, lastNumber);
+    const { name: _, id, lastNumber, atMs, grant, ...of } = fact;
+    const caller = callerOf(grant, of.topic) ?? NOBODY;
+    const task = new Redrive(id, { verb: 'redrive', ...of }, caller, atMs, lastNumber);
     this.remember(task);
     this.kept.add(task);
   }

@@ -65,8 +65,9 @@ export class Sending {
   hashesOf(items: readonly BatchItem[], nowMs: number): readonly (Hashed | undefined)[] | null {
     const { integrity, instantOf } = this.spine;
     const { payloadHashesOf, hashChainsOf } = integrity;
-    if (payloadHashesOf === undefined || hashChainsOf === undefined || items.length < 2) return null;
+    if (payloadHashesOf === undefined || hashChainsOf === undefined) return null;
     const sends = items.map(({ request }) => request).filter((request) => request.verb === 'send');
+    if (sends.length < 2) return null;
     const hashes = payloadHashesOf(sends.map(({ payload }) => payload));
     // A shard may be ahead of it: then its chain is made anew.
     const sentAtMs = instantOf(nowMs);

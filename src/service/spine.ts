@@ -113,6 +113,8 @@ export class Spine {
   private readonly effects: CommitEffects;
   private readonly informed: Informed;
   private readonly sharding: Sharding;
+  /** When all shards were last looked through for windows that are over. */
+  private closedMs = -1;
   /** The shard that the input at hand entered last: what is thrown then is thrown in it. */
   private entered: ShardState | null = null;
 
@@ -260,6 +262,9 @@ export class Spine {
 
   /** In all shards: those that nothing touches, too. */
   private closeWindows(nowMs: number): void {
+    // Whoever is refused over and over asks for it over and over.
+    if (nowMs === this.closedMs) return;
+    this.closedMs = nowMs;
     const { entered } = this;
     for (const shard of this.shards) if (!this.down.has(shard.shard)) this.advance(shard, nowMs);
     this.entered = entered;
@@ -421,6 +426,7 @@ export class Spine {
     const { shards } = this;
     state.limits = (shards[state.shard] as ShardState).limits;
     shards[state.shard] = state;
+    this.closedMs = -1;
     this.memory.see(state);
     this.index.replaced(state);
     this.tenantBytes.count(shards);

@@ -56,8 +56,7 @@ describe('shards that fall under load', () => {
     await server.stop();
     expect(swarm.history.check()).toEqual(NOTHING);
     expect(swarm.history.counts.acked).toBeGreaterThan(200);
-    // Where topics live is drawn anew each time: all of them may be in one shard, and one that falls again and again is parked.
-    expect(fallen()).toBeGreaterThan(1);
+    expect(fallen()).toBeGreaterThan(3);
     await mustHold({ data, folder });
   });
 });

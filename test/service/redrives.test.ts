@@ -8,7 +8,7 @@ import type { Caller, RedriveRequest, Reply, Request } from '../../src/service/m
 import { Service } from '../../src/service/service.ts';
 import { limitsOf } from '../support/shard.ts';
 
-const grant = { nonce: 'n', keyId: 'k', expiresS: 1e12, notBeforeS: 0 };
+const grant = { nonce: 'n', keyId: 'k', keyCreatedMs: 0, expiresS: 1e12, notBeforeS: 0 };
 const everyone: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true, grant };
 const HASH = `b3:${'5'.repeat(64)}`;
 const NACK = { verb: 'nack', reason: null, retryAfterMs: null, deadLetter: true } as const;

@@ -148,7 +148,13 @@ const ofProcess = [
     ratePerS: optional(fc.integer({ min: 1, max: 100_000 })),
     dryRun: fc.boolean(),
     lastNumber: number(F.lastNumber),
-    grant: fc.record({ nonce: token, keyId: token, expiresS: number(F.expiresS), notBeforeS: number(F.notBeforeS) }),
+    grant: fc.record({
+      nonce: token,
+      keyId: token,
+      keyCreatedMs: number(F.keyCreatedMs),
+      expiresS: number(F.expiresS),
+      notBeforeS: number(F.notBeforeS),
+    }),
   }),
   named('redrive_went', {
     id: msgId,
