@@ -102,7 +102,7 @@ const INNER = {
   },
   'src/config': {
     is: 'settings: one table of them, and files, variables and flags that give them',
-    may: ['spec', 'src/core', 'src/platform', 'src/platform'],
+    may: ['spec', 'src/core', 'src/platform'],
     packages: ['smol-toml'],
   },
   'src/client': {
@@ -157,7 +157,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         'src/config',
         'src/node',
       ],
-      ...['src/trace', 'src/platform', 'src/platform', 'src/platform'],
+      ...['src/trace', 'src/platform'],
     ],
     packages: ['yaml', 'typebox'],
   },
