@@ -206,7 +206,6 @@ function end(state: ShardState, message: Message): void {
   state.payloadBytes -= (message.payload as Uint8Array).byteLength;
   state.liveBytes -= liveBytesOf(message.idemKey, message.packedAttrs);
   blame(state, message, null);
-  message.shed();
   if (message.idemUntilMs === 0 && message.oldestSettled === null) return state.forget(message);
   state.bury(message);
   state.endedBytes += state.rows.bytesOf(state.rowIn(message.slot));

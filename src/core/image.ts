@@ -4,7 +4,6 @@ import type { Limits } from './limits.ts';
 import type { Message } from './message.ts';
 import { ShardState } from './state.ts';
 import { endedBytesOf, errorBytesOf, liveBytesOf, SETTLED_BYTES, SETTLED_ROW_BYTES } from './weight.ts';
-
 import { SHARD_SLOTS_MAX } from './window-index.ts';
 
 /**

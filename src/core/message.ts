@@ -134,12 +134,6 @@ export class Message implements Lifecycle {
     this.times[this.at + 5] = ms;
   }
 
-  /** It is over: what nobody asks for any more goes. */
-  shed(): void {
-    this.payload = null;
-    this.packedAttrs = '';
-  }
-
   /** All its times by as much. */
   setBack(byMs: number): void {
     const isOpen = this.idemUntilMs !== 0;

@@ -43,7 +43,9 @@ export class RowLog {
     const current = this.segments[open];
     if (current !== undefined) {
       if (current.rows === 0) current.used = 0;
-      if (current.used + bytesMax <= current.bytes.length) return open * SEGMENT_BYTES + current.used;
+      // A row may begin no further in, even where one that is longer than a segment left room: places are told apart by that.
+      const end = Math.min(current.bytes.length, SEGMENT_BYTES);
+      if (current.used + bytesMax <= end) return open * SEGMENT_BYTES + current.used;
     }
     const number = this.freeNumbers.pop() ?? this.segments.length;
     if (number >= PLACES / SEGMENT_BYTES) throw new Error('rows: more than 8 GiB of them in a shard');

@@ -99,12 +99,10 @@ export class ShardState {
   find(msgId: string): Message | undefined {
     const slot = slotOf(msgId);
     if (slot < 0) return undefined;
-    const place = this.places.get(slot);
-    if (place === 0) return undefined;
-    if ((place & 1) === 0)
-      return this.rows.isOf(2 * (place - 2), msgId) ? this.rows.read(2 * (place - 2), slot) : undefined;
-    const message = this.living.messages[place >>> 1] as Message;
-    return message.msgId === msgId ? message : undefined;
+    const message = this.aliveIn(slot);
+    if (message !== undefined) return message.msgId === msgId ? message : undefined;
+    const row = this.rowIn(slot);
+    return row >= 0 && this.rows.isOf(row, msgId) ? this.rows.read(row, slot) : undefined;
   }
 
   /** The message of a slot while it is alive. */
@@ -249,13 +247,15 @@ export class ShardState {
 
   /** Settled receipts, oldest first, each with its message. */
   *settledReceipts(): Generator<readonly [message: Message, entry: Settled]> {
-    const next = new Map<number, readonly [Message, Settled | null]>();
+    // Those of which there is more to come.
+    const next = new Map<number, readonly [Message, Settled]>();
     for (const slot of this.settled.values()) {
-      let [message, entry] = next.get(slot) ?? [];
-      message ??= this.in(slot) as Message;
-      entry ??= message.oldestSettled as Settled;
+      const known = next.get(slot);
+      const message = known?.[0] ?? (this.in(slot) as Message);
+      const entry = known?.[1] ?? (message.oldestSettled as Settled);
       yield [message, entry];
-      next.set(slot, [message, entry.next]);
+      if (entry.next === null) next.delete(slot);
+      else next.set(slot, [message, entry.next]);
     }
   }
 

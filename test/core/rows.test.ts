@@ -320,6 +320,23 @@ describe('rows', () => {
     reached.atLeast({ rows: 300, bytes: 2 ** 18 });
   }, 120_000);
 
+  it('rows: one with more settled receipts than a segment has room for stands alone, and spoils none that comes after (LE4)', () => {
+    const [drawn] = fc.sample(anyMessage, 1) as [Parameters<typeof messageOf>[0]];
+    for (const count of [1000, 2000, 3000, 6000]) {
+      const settled = Array.from({ length: count }, (_, i) => {
+        return { receipt: `receipt-${i}`, verb: 'nack', state: 'redelivered', untilMs: i } as const;
+      });
+      const rows = new Rows(SHARD, BY_NUMBER);
+      const messages = [0, 1, 2, 3].flatMap((slot) => [
+        messageOf({ ...drawn, slot: 2 * slot, settled }),
+        messageOf({ ...drawn, slot: 2 * slot + 1, settled: [] }),
+      ]);
+      const places = messages.map((message) => rows.put(message));
+      for (const [i, message] of messages.entries()) sameAs(rows, places[i] as number, message);
+      expect(new Set(places).size).toBe(places.length);
+    }
+  });
+
   it('rows: one of another shard comes back too; what is no msg_id throws', () => {
     const message = messageOf(fc.sample(anyMessage, 1)[0]!);
     const rows = new Rows(SHARD + 1, BY_NUMBER);
