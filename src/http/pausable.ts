@@ -1,17 +1,18 @@
-import { type AddressInfo, Server } from 'node:net';
+import { type AddressInfo, type ListenOptions, Server } from 'node:net';
 
 /**
- * Stops a TCP server from listening, and has it listen again at the same place; connections that stand go on. Where no connection
- * can be accepted for want of descriptors, the system would report those that wait again and again, as fast as it can be asked.
+ * Stops a server from listening, and has it listen again at the same place (that of TCP by default); connections that stand go on.
+ * Where no connection can be accepted for want of descriptors, the system would report those that wait again and again, as fast as
+ * it can be asked.
  */
 export class Pausable {
   private readonly server: Server;
-  private readonly where: AddressInfo;
+  private readonly where: () => ListenOptions | { readonly fd: number };
   private isPaused = false;
 
-  constructor(server: Server) {
+  constructor(server: Server, where = sameAddress(server)) {
     this.server = server;
-    this.where = server.address() as AddressInfo;
+    this.where = where;
     // An error from then on says nothing of its place.
     server.on('listening', () => server.off('error', this.refused));
   }
@@ -28,9 +29,18 @@ export class Pausable {
       Server.prototype.close.call(this.server);
       return;
     }
-    const { address: host, port } = this.where;
-    // Somebody else has it: it is tried again with the next change.
+    // Somebody else has it, or no descriptor is left for it: it is tried again with the next change.
     this.server.once('error', this.refused);
-    this.server.listen({ host, port });
+    try {
+      this.server.listen(this.where());
+    } catch {
+      this.server.off('error', this.refused);
+      this.refused();
+    }
   }
+}
+
+function sameAddress(server: Server): () => ListenOptions | { readonly fd: number } {
+  const { address: host, port } = server.address() as AddressInfo;
+  return () => ({ host, port });
 }

@@ -36,8 +36,8 @@ export const METRICS_CONNECTIONS_MAX = 16;
 /** The system could not hand one connection over (no memory, say): that ends no other one, and nobody else. */
 const ONE_LOST = (): void => {};
 
-/** An address, or a socket that is bound to one. */
-type Where = ListenOptions | { readonly fd: number };
+/** An address, or descriptors of a socket that is bound to one: another with each call, closed with the listener. */
+type Where = ListenOptions | { readonly descriptor: () => number };
 
 /** A listening server. */
 export interface Listener {
@@ -101,9 +101,9 @@ export class Doors {
     for (const pausable of this.pausables) pausable.pause(rules.connectionsMax === 0);
   }
 
-  /** A TCP server that listens only while descriptors are left for connections, one that is no door of the service too. */
-  pauses(server: NetServer): void {
-    this.pausables.push(new Pausable(server));
+  /** A server that listens only while descriptors are left for connections, one that is no door of the service too. */
+  pauses(server: NetServer, where?: () => ListenOptions | { readonly fd: number }): void {
+    this.pausables.push(new Pausable(server, where));
   }
 
   private turnOut(socket: Socket | undefined): void {
@@ -161,10 +161,11 @@ export class Doors {
       accessLog.handshakeFailed(peerOf(socket), error.code ?? 'unknown');
       socket.destroy();
     });
-    const address = await listening(server, where);
+    const again = 'descriptor' in where ? () => ({ fd: where.descriptor() }) : undefined;
+    const address = await listening(server, 'descriptor' in where ? { fd: where.descriptor() } : where);
     server.on('error', ONE_LOST);
     this.servers.add(server);
-    if ('port' in where) this.pauses(server);
+    this.pauses(server, again);
     return { address, close: (deadlineMs) => this.close(server, deadlineMs) };
   }
 
@@ -267,7 +268,7 @@ export async function listenMetrics(
   return { address, close: (deadlineMs) => close(server, deadlineMs) };
 }
 
-function listening(server: Server | TlsServer, where: Where): Promise<string> {
+function listening(server: Server | TlsServer, where: ListenOptions | { readonly fd: number }): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(where, () => {

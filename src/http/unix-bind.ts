@@ -8,27 +8,41 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 /** struct sockaddr_un: a family of 16 bits in the byte order of the machine, then the path and a zero. */
 
-/** Binds a Unix socket to a path and gives its descriptor, to listen on. @throws ErrnoException */
-export type BindUnix = (path: string) => number;
+/** The next free number for the same socket, closed in programs that are started. */
+const F_DUPFD_CLOEXEC = 1030;
+
+export interface UnixSockets {
+  /** Binds a Unix socket to a path and gives its descriptor. @throws ErrnoException */
+  bind(path: string): number;
+  /** Another descriptor of the same socket. @throws ErrnoException */
+  again(fd: number): number;
+}
 
 /** Node binds, too, but removes the name when it closes, whoever's socket it is by then. */
-export async function bindUnix(): Promise<BindUnix> {
+export async function unixSockets(): Promise<UnixSockets> {
   const { default: koffi } = await import('koffi');
   const libc = koffi.load(null);
   const socket = libc.func('int socket(int family, int type, int protocol)');
   const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t length)');
+  const fcntl = libc.func('int fcntl(int fd, int command, ...)');
   const failed = (): Error => {
     const code = getSystemErrorName(-koffi.errno());
     return Object.assign(new Error(code), { code });
   };
-  return (path) => {
-    const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) as number;
+  const opened = (fd: number): number => {
     if (fd < 0) throw failed();
-    const address = Buffer.from(`\0\0${path}\0`);
-    address.set(new Uint8Array(Uint16Array.of(AF_UNIX).buffer));
-    if (bind(fd, address, address.length) === 0) return fd;
-    const error = failed();
-    closeSync(fd);
-    throw error;
+    return fd;
+  };
+  return {
+    bind: (path) => {
+      const fd = opened(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      const address = Buffer.from(`\0\0${path}\0`);
+      address.set(new Uint8Array(Uint16Array.of(AF_UNIX).buffer));
+      if (bind(fd, address, address.length) === 0) return fd;
+      const error = failed();
+      closeSync(fd);
+      throw error;
+    },
+    again: (fd) => opened(fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0)),
   };
 }

@@ -1,10 +1,10 @@
-import { chmodSync, lstatSync, realpathSync, type Stats, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, lstatSync, realpathSync, type Stats, unlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { peerOf, rememberUid } from './peer.ts';
 import { peerCredentials } from './peer-credentials.ts';
 import type { Doors, Listener } from './server.ts';
-import { bindUnix } from './unix-bind.ts';
+import { unixSockets } from './unix-bind.ts';
 
 /** The Unix socket cannot be offered safely: the message says why. */
 export class UnixSocketError extends Error {
@@ -32,14 +32,18 @@ export async function listenUnix(doors: Doors, path: string, allowed: () => read
     socket.destroy();
   };
   try {
-    const { fd, bound } = await boundHere(path);
-    const listener = await doors.listen({ fd }, null, { welcome });
+    const { fd, again, bound } = await boundHere(path);
+    const listener = await doors.listen({ descriptor: again }, null, { welcome });
     let isNamed = true;
     const close = (deadlineMs: number): Promise<void> => {
+      const closed = listener.close(deadlineMs);
       // Once, and while we listen: the system gives the number of a file that is gone to another.
-      if (isNamed) removeIfSame(path, bound);
+      if (isNamed) {
+        removeIfSame(path, bound);
+        closeSync(fd);
+      }
       isNamed = false;
-      return listener.close(deadlineMs);
+      return closed;
     };
     return { address: path, close };
   } catch (error) {
@@ -47,14 +51,14 @@ export async function listenUnix(doors: Doors, path: string, allowed: () => read
   }
 }
 
-/** The socket, bound, and the file that is its name. */
-async function boundHere(path: string): Promise<{ fd: number; bound: Stats }> {
-  const bind = await bindUnix();
+/** The socket, bound and kept open while nobody listens on it too, how to get another descriptor of it, and the file that is its name. */
+async function boundHere(path: string): Promise<{ fd: number; again: () => number; bound: Stats }> {
+  const sockets = await unixSockets();
   const mask = process.umask(UMASK);
   try {
-    const fd = bind(path);
+    const fd = sockets.bind(path);
     chmodSync(path, 0o600);
-    return { fd, bound: lstatSync(path) };
+    return { fd, again: () => sockets.again(fd), bound: lstatSync(path) };
   } finally {
     process.umask(mask);
   }

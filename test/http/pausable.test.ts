@@ -52,6 +52,22 @@ describe('a server that stops listening for a while', () => {
     expect(portOf(server)).toBe(port);
   });
 
+  it('nothing to listen with: it listens again with the next change, when there is', async () => {
+    const server = await listening();
+    const port = portOf(server);
+    let lacks = true;
+    const pausable = new Pausable(server, () => {
+      if (lacks) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+      return { host: '127.0.0.1', port };
+    });
+    await seen(server, 'close', () => pausable.pause(true));
+    pausable.pause(false);
+    expect([server.listening, server.listenerCount('error')]).toEqual([false, 0]);
+    lacks = false;
+    await seen(server, 'listening', () => pausable.pause(false));
+    expect(portOf(server)).toBe(port);
+  });
+
   it('an error when it listens again already says nothing of its place: it can be stopped', async () => {
     const server = await listening();
     const pausable = new Pausable(server);

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -110,40 +111,49 @@ describe('descriptors of the process (journal rule 4)', () => {
     expect(server.process.out).not.toMatch(/"(journal|process)\.failed"/);
   }, 240_000);
 
-  it('a limit lowered below what is in use, and scrapers that knock: nobody asks again and again; raised again, they get in', async () => {
-    await server.start();
-    const { pid } = server.process.child;
-    const { metrics } = await server.process.logged('server.ready');
-    const [host, port] = (metrics as string).split(':') as [string, string];
-    const limit = (most: number): void => void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${most}:`]);
-    const times = (text: string): number => server.process.out.split(text).length - 1;
-    const knocking: Socket[] = [];
-    const knock = (): void => void knocking.push(connect(Number(port), host).on('error', () => {}));
-    const scraped = () =>
-      fetch(`http://${metrics}/metrics`).then(
-        ({ status }) => status,
-        () => 0,
-      );
-    let [waitedMs, busyMs] = [0, 0];
-    for (let round = 1; round <= 4; round++) {
-      limit(10);
-      // While the limit is not looked at yet, and after.
-      for (let i = 0; i < 5; i++) knock();
-      await until(() => times('0 connections are let in at once') === round, 30_000);
-      for (let i = 0; i < 5; i++) knock();
-      const [fromMs, before] = [performance.now(), wantedMs(pid as number)];
-      // It is looked at once a second: so long those who knock are there, and nobody lets them in.
-      limit(300);
-      await until(() => times('(RLIMIT_NOFILE) is 300') === round, 30_000);
-      waitedMs += performance.now() - fromMs;
-      busyMs += wantedMs(pid as number) - before;
-      for (const socket of knocking.splice(0)) socket.destroy();
-    }
-    expect(busyMs).toBeLessThan(waitedMs / 4);
-    limit(1024);
-    await until(async () => (await scraped()) === 200, 30_000);
-    expect(server.process.out).not.toMatch(/"(journal|process)\.failed"/);
-  }, 240_000);
+  it.each(['metrics', 'uds'])(
+    'a limit lowered below what is in use, and somebody knocks at %s: nobody asks again and again; raised again, they get in',
+    async (door) => {
+      const folder = join(server.folder, 'door');
+      mkdirSync(folder, 0o700);
+      await server.start('--uds', join(folder, 'socket'));
+      const { pid } = server.process.child;
+      const { metrics, uds } = await server.process.logged('server.ready');
+      const [host, port] = (metrics as string).split(':') as [string, string];
+      const where = door === 'uds' ? { path: uds as string } : { host, port: Number(port) };
+      const limit = (most: number): void => void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${most}:`]);
+      const times = (text: string): number => server.process.out.split(text).length - 1;
+      const knocking: Socket[] = [];
+      const knock = (): void => void knocking.push(connect(where).on('error', () => {}));
+      const answer = () =>
+        new Promise((resolve) => {
+          const ask =
+            door === 'uds' ? { socketPath: uds as string, path: '/healthz' } : { host, port, path: '/metrics' };
+          const asked = get({ ...ask, agent: false }, (res) => resolve(res.resume().statusCode));
+          asked.on('error', () => resolve(0));
+        });
+      let [waitedMs, busyMs] = [0, 0];
+      for (let round = 1; round <= 4; round++) {
+        limit(10);
+        // While the limit is not looked at yet, and after.
+        for (let i = 0; i < 5; i++) knock();
+        await until(() => times('0 connections are let in at once') === round, 30_000);
+        for (let i = 0; i < 5; i++) knock();
+        const [fromMs, before] = [performance.now(), wantedMs(pid as number)];
+        // It is looked at once a second: so long those who knock are there, and nobody lets them in.
+        limit(300);
+        await until(() => times('(RLIMIT_NOFILE) is 300') === round, 30_000);
+        waitedMs += performance.now() - fromMs;
+        busyMs += wantedMs(pid as number) - before;
+        for (const socket of knocking.splice(0)) socket.destroy();
+      }
+      expect(busyMs).toBeLessThan(waitedMs / 4);
+      limit(1024);
+      await until(async () => (await answer()) === 200, 30_000);
+      expect(server.process.out).not.toMatch(/"(journal|process)\.failed"/);
+    },
+    240_000,
+  );
 
   it('too few for the server: the start is refused with the limit and what is needed; with 256 it serves', async () => {
     server.under = limited(200);

@@ -69,6 +69,35 @@ describe('faults of the system under the log', () => {
   }, 120_000);
 });
 
+describe('a disk that does not answer', () => {
+  it('SIGTERM while the first append waits: the start is ended at once, exit 0; the next process serves all that was answered (BD3, AC1)', async () => {
+    await server.start();
+    expect((await send('before')).status).toBe(200);
+    await server.process.crash();
+    const only = ['-P', join(server.data, LOG), '-e', 'inject=pwrite64:delay_enter=5s'];
+    server.under = watching(trace(), ['pwrite64'], ...only);
+    const waiting = server.begin();
+    server.under = [];
+    const { http } = await waiting.logged('server.starting');
+    await waiting.logged('journal.opened');
+    const answer = await fetch(`http://${http}/readyz`);
+    expect(await answer.json()).toMatchObject({ ready: false, missing: ['starting'] });
+    waiting.child.kill('SIGTERM');
+    expect(await waiting.logged('server.stopped')).toMatchObject({
+      signal: 'SIGTERM',
+      reason: 'ended by SIGTERM before it was ready',
+    });
+    // Nothing was written by then: it was not the disk that it waited for.
+    expect(callsIn(trace()).filter((call) => / = \d+$/.test(call))).toEqual([]);
+    expect((await waiting.finished).code).toBe(0);
+    expect(waiting.out).not.toContain('server.ready');
+
+    await server.start();
+    expect((await send('before')).body.code).toBe('E_DUPLICATE');
+    expect((await send('after')).status).toBe(200);
+  }, 120_000);
+});
+
 describe('data directory of another user', () => {
   it('is refused with both users named (B14)', async () => {
     const isRoot = process.getuid?.() === 0;
