@@ -14,7 +14,7 @@ import { NODES_MAX, SHARDS_MAX } from './faults/parameters.ts';
 import { readFault } from './faults/plan.ts';
 import { type NetworkRules, QUIET } from './network-rules.ts';
 import { SETTLE_BY, type Setup } from './setup.ts';
-import { Fields } from './yaml.ts';
+import { type Fields, YamlFields } from './yaml.ts';
 
 /** A fault schedule, read and in range. Times in ms of simulated time. */
 export interface Schedule {
@@ -40,8 +40,10 @@ const DAY_MS = 86_400_000;
 /** Simulated time is kept in 32 bits by the hash. */
 const DURATION_MS_MAX = 20 * DAY_MS;
 /** @throws ScheduleError naming file, line, column, field and limit */
-export function parseSchedule(text: string, file: string): Schedule {
-  const f = Fields.parse(text, file);
+export const parseSchedule = (text: string, file: string): Schedule => scheduleOf(YamlFields.parse(text, file), file);
+
+/** Reads a schedule: all that there may be in one is asked for here. @throws ScheduleError */
+export function scheduleOf(f: Fields, file: string): Schedule {
   const setup = setupOf(f);
   const schedule: Schedule = {
     file,

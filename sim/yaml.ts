@@ -17,15 +17,18 @@ import type { Range } from './random.ts';
 /** A schedule is wrong: file, line, column, field and limit. */
 export class ScheduleError extends Error {}
 
+/** What is asked of one mapping: a file answers (`YamlFields`), or a schema takes note of what was asked (`schema.ts`). */
+export type Fields = Pick<YamlFields, keyof YamlFields>;
+
 /** Reads one mapping strictly: every field is asked for by name, what nobody asked for is refused. */
-export class Fields {
+export class YamlFields {
   private readonly map: YAMLMap;
   private readonly where: string;
   private readonly byName = new Map<string, Node | undefined>();
   private readonly asked = new Set<string>();
   private readonly fail: (node: Node | null | undefined, message: string) => never;
 
-  private constructor(map: YAMLMap, where: string, fail: Fields['fail']) {
+  private constructor(map: YAMLMap, where: string, fail: YamlFields['fail']) {
     this.map = map;
     this.where = where;
     this.fail = fail;
@@ -37,7 +40,7 @@ export class Fields {
   }
 
   /** @throws ScheduleError */
-  static parse(text: string, file: string): Fields {
+  static parse(text: string, file: string): YamlFields {
     const deep = tooDeep(text);
     if (deep !== null)
       throw new ScheduleError(`${visible(file)}:${deep.line}:${deep.col}: deeper than ${DEPTH_MAX} levels`);
@@ -54,7 +57,7 @@ export class Fields {
       throw new ScheduleError(`${visible(file)}:${line}:${col}: ${visible(error.message.split('\n')[0] as string)}`);
     }
     if (!isMap(document.contents)) return fail(document.contents as Node | null, 'a schedule is a mapping');
-    return new Fields(document.contents, '', fail);
+    return new YamlFields(document.contents, '', fail);
   }
 
   private name(key: string): string {
@@ -192,7 +195,7 @@ export class Fields {
       return this.missing(key);
     }
     if (!isMap(node)) return this.fail(node, `${this.name(key)}: must be a mapping`);
-    return this.complete(new Fields(node, this.name(key), this.fail), read);
+    return this.complete(new YamlFields(node, this.name(key), this.fail), read);
   }
 
   list<T>(key: string, read: (fields: Fields) => T): T[] {
@@ -201,7 +204,7 @@ export class Fields {
     if (!isSeq(node)) return this.fail(node, `${this.name(key)}: must be a list`);
     return node.items.map((item, i) => {
       if (!isMap(item)) return this.fail(item as Node, `${this.name(key)}[${i}]: must be a mapping`);
-      return this.complete(new Fields(item, `${this.name(key)}[${i}]`, this.fail), read);
+      return this.complete(new YamlFields(item, `${this.name(key)}[${i}]`, this.fail), read);
     });
   }
 
@@ -216,7 +219,7 @@ export class Fields {
   }
 
   /** @throws ScheduleError naming a field that nothing asked for */
-  private complete<T>(fields: Fields, read: (fields: Fields) => T): T {
+  private complete<T>(fields: YamlFields, read: (fields: Fields) => T): T {
     const value = read(fields);
     fields.refuseUnknown();
     return value;

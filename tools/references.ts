@@ -65,7 +65,8 @@ ${GENERATED}
 Each can be given in three ways, the first of them wins: as a flag (\`${flagOf('max_attempts')} 9\`), as a variable
 (\`${variableOf('max_attempts')}=9\`), as a line of the file that \`--config\` names (TOML: \`max_attempts = 9\`). A name that is none of these, or a
 value that is not allowed, refuses the start. \`mailbox config check\` says so beforehand, \`mailbox config print\` shows what is in force
-and where it comes from. A list is one text with commas, in the file an array too.
+and where it comes from. A list is one text with commas, in the file an array too. Editors complete and check the file by
+[its JSON Schema](schemas/configuration.schema.json) (\`mailbox config schema\`), with \`#:schema PATH\` as its first line.
 
 *live*: SIGHUP takes a new value over. *restart*: it waits for the next start; the log line \`config.reloaded\` names it.
 

@@ -12,6 +12,13 @@ export function addConfig(program: Command): void {
     load(options);
     print('configuration: ok');
   });
+  const schema = config.command('schema').description('the JSON Schema of a configuration file, for editors');
+  examples(
+    schema,
+    'mailbox config schema > mailbox.schema.json',
+    '#:schema ./mailbox.schema.json   # first line of mailbox.toml',
+  );
+  schema.action(async () => printJson((await import('../config/schema.ts')).configurationSchema()));
   const show = withSettings(config.command('print').description('every setting, its value and where it came from'));
   show.option('--json', 'print JSON').action((options) => {
     const rows = shown(load(options));

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { visibleBlock } from '../platform/visible.ts';
 import { addCap } from './cap.ts';
+import { addCompletion } from './completion.ts';
 import { addConfig } from './config.ts';
 import { addDlq } from './dlq.ts';
 import { CallError, complain } from './errors.ts';
@@ -51,6 +52,7 @@ for (const add of [
   addSim,
   addModel,
   addTrace,
+  addCompletion,
 ])
   add(program);
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];

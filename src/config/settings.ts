@@ -10,6 +10,8 @@ interface Kind<T> {
   readonly unit: string;
   /** A wrong value may hold a secret: no message repeats it. */
   readonly isPrivate?: true;
+  /** The form of a value in a file, as JSON Schema; ranges of what has a unit are in `says`. Files may also say `"8"` for 8. */
+  readonly schema: Readonly<Record<string, unknown>>;
   read(text: string): T | null;
   show(value: T): string;
 }
@@ -17,6 +19,7 @@ interface Kind<T> {
 const count = (min: number, max: number): Kind<number> => ({
   says: `a whole number ${min}..${max}`,
   unit: '',
+  schema: { type: 'integer', minimum: min, maximum: max },
   read: (text) => (/^[0-9]{1,12}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : null),
   show: String,
 });
@@ -29,6 +32,7 @@ const duration = (minMs: number, maxMs: number): Kind<number> => ({
     return ms >= minMs && ms <= maxMs;
   })}`,
   unit: 'ms s m h d',
+  schema: { type: 'string', pattern: '^[0-9]{1,12}(ms|s|m|h|d)$' },
   read: (text) => {
     const ms = durationMs(text);
     return ms !== null && ms >= minMs && ms <= maxMs ? ms : null;
@@ -41,6 +45,7 @@ const size = (min: number, max: number): Kind<number> => ({
     return bytes >= min && bytes <= max;
   })}`,
   unit: 'B KiB MiB GiB',
+  schema: { type: 'string', pattern: '^[0-9]{1,12}(B|KiB|MiB|GiB)$' },
   read: (text) => {
     const bytes = sizeBytes(text);
     return bytes !== null && bytes >= min && bytes <= max ? bytes : null;
@@ -50,18 +55,21 @@ const size = (min: number, max: number): Kind<number> => ({
 const oneOf = <T extends string>(...values: readonly T[]): Kind<T> => ({
   says: values.join(' or '),
   unit: '',
+  schema: { enum: values },
   read: (text) => values.find((value) => value === text) ?? null,
   show: (value) => value,
 });
 const flag: Kind<boolean> = {
   says: 'true or false',
   unit: '',
+  schema: { type: 'boolean' },
   read: (text) => (text === 'true' ? true : text === 'false' ? false : null),
   show: String,
 };
 const path: Kind<string> = {
   says: 'a path',
   unit: '',
+  schema: { type: 'string', minLength: 1 },
   read: (text) => (text === '' ? null : text),
   show: (value) => value,
 };
@@ -69,11 +77,13 @@ export interface Address {
   readonly host: string;
   readonly port: number;
 }
+const ADDRESS = '(?:\\[([0-9a-fA-F:.]+)\\]|([A-Za-z0-9.-]+)):([0-9]{1,5})';
 const address: Kind<Address> = {
   says: 'host:port',
   unit: '',
+  schema: { type: 'string', pattern: `^${ADDRESS}$` },
   read: (text) => {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})$/.exec(text);
+    const match = new RegExp(`^${ADDRESS}$`).exec(text);
     if (match === null || Number(match[3]) > 65_535) return null;
     return { host: (match[1] ?? match[2]) as string, port: Number(match[3]) };
   },
@@ -84,11 +94,13 @@ const NOWHERE = 'none';
 const addressOrNone: Kind<Address | typeof NOWHERE> = {
   says: `host:port, or ${NOWHERE}`,
   unit: '',
+  schema: { anyOf: [{ const: NOWHERE }, address.schema] },
   read: (text) => (text === NOWHERE ? NOWHERE : address.read(text)),
   show: (value) => (value === NOWHERE ? NOWHERE : address.show(value)),
 };
 const formats: Kind<readonly CapFormat[]> = {
   unit: '',
+  schema: { type: 'array', items: { enum: CAP_FORMATS }, minItems: 1, uniqueItems: true },
   says: `one or more of ${CAP_FORMATS.join(', ')}, separated by commas`,
   read: (text) => {
     const list = text.split(',');
@@ -100,6 +112,7 @@ const formats: Kind<readonly CapFormat[]> = {
 /** Capabilities travel to it: plain HTTP only where nobody is in between. */
 const verifierUrl: Kind<URL> = {
   unit: '',
+  schema: { type: 'string', pattern: '^https?://' },
   isPrivate: true,
   says: 'an https URL, or an http one of this machine (127.0.0.1, [::1], localhost), without a user',
   read: (text) => {
@@ -110,30 +123,36 @@ const verifierUrl: Kind<URL> = {
   },
   show: (value) => value.href,
 };
+const PREFIX = '^[a-z0-9][a-z0-9._:-]{0,127}$';
 const prefixes: Kind<readonly string[]> = {
   unit: '',
+  schema: { type: 'array', items: { type: 'string', pattern: PREFIX }, maxItems: 32 },
   says: 'up to 32 topic prefixes, separated by commas',
   read: (text) => {
     const list = text === '' ? [] : text.split(',');
-    return list.length <= 32 && list.every((item) => /^[a-z0-9][a-z0-9._:-]{0,127}$/.test(item)) ? list : null;
+    return list.length <= 32 && list.every((item) => new RegExp(PREFIX).test(item)) ? list : null;
   },
   show: (value) => value.join(','),
 };
+const HOST = '^([A-Za-z0-9._-]{1,253}|\\[[0-9A-Fa-f:.]{2,45}\\])$';
 const hosts: Kind<readonly string[]> = {
   unit: '',
+  schema: { type: 'array', items: { type: 'string', pattern: HOST }, maxItems: 32 },
   says: 'up to 32 host names or addresses without ports, separated by commas, like metrics.internal,10.0.0.7',
   read: (text) => {
     const list = text === '' ? [] : text.split(',');
-    const isHost = (item: string): boolean => /^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/.test(item);
+    const isHost = (item: string): boolean => new RegExp(HOST).test(item);
     return list.length <= 32 && list.every(isHost) ? list : null;
   },
   show: (value) => value.join(','),
 };
 /** Colons are for those who write recording rules. */
+const METRICS_PREFIX = '^[A-Za-z_][A-Za-z0-9_]{0,63}$';
 const metricsPrefix: Kind<string> = {
   unit: '',
+  schema: { type: 'string', pattern: METRICS_PREFIX },
   says: 'the beginning of a metric name: 1..64 letters, digits and underscores, no digit first',
-  read: (text) => (/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(text) ? text : null),
+  read: (text) => (new RegExp(METRICS_PREFIX).test(text) ? text : null),
   show: (value) => value,
 };
 
@@ -143,6 +162,7 @@ const SOCKET_PATH_BYTES_MAX = 107;
 /** What the system would cut off, it would bind under another name. */
 const socketPath: Kind<string> = {
   unit: '',
+  schema: { type: 'string', minLength: 1, maxLength: SOCKET_PATH_BYTES_MAX },
   says: `a path of 1..${SOCKET_PATH_BYTES_MAX} bytes (the system's limit for sockets)`,
   read: (text) => (text !== '' && Buffer.byteLength(text) <= SOCKET_PATH_BYTES_MAX ? text : null),
   show: (value) => value,
@@ -152,6 +172,12 @@ const UID_MAX = 2 ** 32 - 2;
 const NO_UIDS = 'none';
 const uids: Kind<readonly number[]> = {
   unit: '',
+  schema: {
+    anyOf: [
+      { const: NO_UIDS },
+      { type: 'array', items: { type: 'integer', minimum: 0, maximum: UID_MAX }, maxItems: 32 },
+    ],
+  },
   says: `up to 32 user ids 0..${UID_MAX}, separated by commas, or ${NO_UIDS} (lets nobody in)`,
   read: (text) => {
     const list = text === '' || text === NO_UIDS ? [] : text.split(',');

@@ -33,6 +33,42 @@ describe('sim', () => {
     expect(code).toBe(0);
   });
 
+  it('check: reads schedules and replay files and runs nothing; each that is wrong is told with its place, exit 2', async () => {
+    const wrong = file('wrong.yaml');
+    writeFileSync(wrong, readFileSync('sim/schedules/happy-path.yaml', 'utf8').replace(/^duration.*$/m, 'duration: 2'));
+    const [good, bad, schedule, configuration] = await runMany([
+      ['sim', 'check', 'happy-path', 'sim/schedules/crash-loop.yaml', 'swarm#3'],
+      ['sim', 'check', 'crash-loop', wrong, file('none.yaml'), '--json'],
+      ['sim', 'schema'],
+      ['config', 'schema'],
+    ]);
+    expect([good?.code, good?.out.split('\n').slice(0, 3)]).toEqual([
+      0,
+      [
+        expect.stringMatching(/^happy-path: ok: happy-path: nodes 1, .* faults: none$/),
+        expect.stringMatching(/^sim\/schedules\/crash-loop\.yaml: ok: crash-loop: .* faults: crash/),
+        expect.stringMatching(/^swarm#3: ok: swarm-3: /),
+      ],
+    ]);
+    expect([bad?.code, JSON.parse(bad?.out ?? '')]).toEqual([
+      2,
+      [
+        expect.objectContaining({ file: 'crash-loop', ok: true }),
+        {
+          file: wrong,
+          ok: false,
+          says: expect.stringMatching(/wrong\.yaml:\d+:\d+: duration "2": must be a duration/),
+        },
+        { file: file('none.yaml'), ok: false, says: expect.stringContaining('no such schedule') },
+      ],
+    ]);
+    expect(JSON.parse(schedule?.out ?? '')).toMatchObject({ type: 'object', additionalProperties: false });
+    expect(JSON.parse(configuration?.out ?? '').properties.shard_capacity).toMatchObject({
+      type: 'integer',
+      minimum: 1,
+    });
+  });
+
   it('a run that missed its goals is held nowhere: text, JSON, page, replay, shrink (people: the same verdict everywhere)', async () => {
     const [schedule, page, saved] = [file('goals.yaml'), file('goals.html'), file('goals.json')];
     const text = readFileSync('sim/schedules/happy-path.yaml', 'utf8').replace(/^duration.*$/m, 'duration: 2s');

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { due } from '../../src/core/due.ts';
+import { due, nextDueMs } from '../../src/core/due.ts';
 import type { MessageFact } from '../../src/core/facts.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
 import { replay } from '../../src/core/replay.ts';
@@ -113,8 +113,10 @@ class Transcript {
   /** Time passes up to `atMs`, stopping at everything that is due on the way. */
   private passTo(atMs: number): string[] {
     const lines: string[] = [];
-    for (; this.atMs < atMs; this.atMs++) lines.push(...this.drain());
-    lines.push(...this.drain());
+    while (this.atMs < atMs) {
+      this.atMs = Math.min(atMs, Math.max(this.atMs + 1, nextDueMs(this.state)));
+      lines.push(...this.drain());
+    }
     return lines;
   }
 
