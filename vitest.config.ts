@@ -3,12 +3,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
-/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd-analyze, hadolint. */
+/**
+ * strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd-analyze, hadolint;
+ * git, tar and npm, which build the package and compile against it for a minute.
+ */
 const SYSTEM = [
   'test/journal/system-faults.test.ts',
   'test/journal/system-descriptors.test.ts',
   'test/drills/amnesia.test.ts',
   'test/drills/wall-clock.test.ts',
+  'test/client/package.test.ts',
+  'test/client/package-build.test.ts',
   'test/cli/readme.test.ts',
   'test/cli/tutorials.test.ts',
   'test/cli/terminal.test.ts',

@@ -32,15 +32,10 @@ describe('planted bugs', () => {
     expect(built).not.toContain('attempts-reset-on-recovery');
   });
 
-  for (const [name, rule] of [
-    ['any-receipt-settles', 'SingleLeaseProp'],
-    ['one-attempt-too-many', 'AttemptsBoundedInv'],
-  ] as const) {
-    it(`${name}: found by fuzzing, saved and shrunk to a minimal case (the others: npm run planted)`, async () => {
-      const bug = PLANTED.find((planted) => planted.name === name);
-      const found = await find(bug!, ['--seeds', '1..400']);
-      expect(found).toMatchObject({ rule, minimal: true });
-      expect(found?.elements).toBeLessThanOrEqual(12);
-    });
-  }
+  it('one-attempt-too-many: found by fuzzing, saved and shrunk to a minimal case (the others: npm run planted)', async () => {
+    const bug = PLANTED.find(({ name }) => name === 'one-attempt-too-many');
+    const found = await find(bug!, ['--seeds', '1..400']);
+    expect(found).toMatchObject({ rule: 'AttemptsBoundedInv', minimal: true });
+    expect(found?.elements).toBeLessThanOrEqual(12);
+  });
 });
