@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, type Limits } from '../src/core/limits.ts';
+import { brokenRule, DEFAULT_LIMITS, eachLimit, LIMITS, type Limits, leastOf, refusalOf } from '../src/core/limits.ts';
 import { PLENTY } from './capabilities.ts';
 import { RULE_NAMES, type RuleName } from './checkers/breach.ts';
 import { GOAL_NAMES } from './checkers/tally.ts';
@@ -105,34 +105,16 @@ const networkOf = (n: Fields): NetworkRules => ({
 const ALONE: Limits = { ...DEFAULT_LIMITS, tenantShare: 0 };
 
 function limitsOf(l: Fields): Limits {
-  const d = DEFAULT_LIMITS;
-  const limits: Limits = {
-    shardCapacity: l.whole('shard_capacity', 1, 10_000_000, d.shardCapacity),
-    globalInflight: l.whole('global_inflight', 1, 10_000_000, d.globalInflight),
-    dedupCapacity: l.whole('dedup_capacity', 1, 10_000_000, d.dedupCapacity),
-    settledCapacity: l.whole('settled_capacity', 1, 10_000_000, d.settledCapacity),
-    maxAttempts: l.whole('max_attempts', 1, 1000, d.maxAttempts),
-    maxRedrives: l.whole('max_redrives', 1, 1000, d.maxRedrives),
-    releasesMax: l.whole('releases_max', 0, 1000, d.releasesMax),
-    inflightFactor: l.whole('inflight_factor', 1, 100, d.inflightFactor),
-    dlqMaxPerTopic: l.whole('dlq_max_per_topic', 1, 10_000_000, d.dlqMaxPerTopic),
-    dlqCapacity: l.whole('dlq_capacity', 1, 10_000_000, d.dlqCapacity),
-    dlqRetentionMs: l.duration('dlq_retention', d.dlqRetentionMs, 1),
-    defaultVisibilityMs: l.duration('default_visibility', d.defaultVisibilityMs, 250, DAY_MS / 2),
-    backoffBaseMs: l.duration('backoff_base', d.backoffBaseMs, 1),
-    backoffMaxMs: l.duration('backoff_max', d.backoffMaxMs, 1),
-    tReplayMs: l.duration('t_replay', d.tReplayMs, 1),
-    readyRetentionMs: l.duration('ready_retention', d.readyRetentionMs, 1),
-    tenantLabels: l.whole('tenant_labels', 1, 4, d.tenantLabels),
-    tenantShare: l.whole('tenant_share', 0, 100, ALONE.tenantShare),
-    tenantReserve: l.whole('tenant_reserve', 0, 100, d.tenantReserve),
-    topicShare: l.whole('topic_share', 0, 100, d.topicShare),
-    topicHash: d.topicHash,
-  };
-  if (limits.tReplayMs < 2 * limits.defaultVisibilityMs) {
-    l.refuse('t_replay', `must be at least twice the default visibility of ${limits.defaultVisibilityMs} ms`);
-  }
-  if (limits.backoffMaxMs < limits.backoffBaseMs) l.refuse('backoff_max', 'must be at least backoff_base');
+  const limits = eachLimit((row, limit) => {
+    const { name, kind, max, isSetting } = row;
+    // How topics are spread is not for a schedule to say.
+    if (!isSetting && limit !== 'releasesMax') return ALONE[limit];
+    // A lease of a shorter time could not be asked for either.
+    const min = limit === 'defaultVisibilityMs' ? row.min : leastOf(row);
+    return kind === 'ms' ? l.duration(name, ALONE[limit], min, max) : l.whole(name, min, max, ALONE[limit]);
+  });
+  const broken = brokenRule(limits);
+  if (broken !== null) l.refuse(LIMITS[broken.limit].name, refusalOf(broken));
   return limits;
 }
 

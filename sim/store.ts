@@ -90,7 +90,7 @@ export class SimStore {
 
   constructor(parts: StoreParts) {
     this.parts = parts;
-    this.prefix = parts.mayBeDamaged ? new PrefixLog(parts.shards, parts.limits) : null;
+    this.prefix = parts.mayBeDamaged ? new PrefixLog([...new Array(parts.shards).keys()], parts.limits) : null;
     this.trouble = new DiskTrouble(parts.loop, parts.random);
     this.disk = new Disk({
       capacityBytes: parts.diskBytes,

@@ -184,7 +184,7 @@ export class Watch {
   }
 
   synced(node: number, shard: number, facts: readonly Fact[]): void {
-    this.nodes[node]?.lifecycle.synced(facts);
+    this.nodes[node]?.lifecycle.synced(shard, facts);
     for (const observer of this.observers) observer.synced?.(node, shard, facts);
   }
 

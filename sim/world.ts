@@ -2,6 +2,7 @@ import type { State } from '../spec/vocabulary.ts';
 import { Breach } from './checkers/breach.ts';
 import { HistoryChecker, type HistoryCounts } from './checkers/history.ts';
 import { NodeChecker } from './checkers/node.ts';
+import { ShardFacts } from './checkers/shard-facts.ts';
 import { Tally } from './checkers/tally.ts';
 import { NodeClock } from './clock.ts';
 import type { Verdict } from './conclusion.ts';
@@ -97,7 +98,9 @@ export class World {
     const words = tapes?.[index];
     const tape = words === undefined ? new Tape(new Stream(seed, `node ${index}`)) : new Tape(null, words);
     this.tapes.push(tape);
-    watch.nodes.push(new NodeChecker(setup, clock, this.tally));
+    // Each node is a mailbox of its own: its shards are nobody else's, for ever.
+    const logs = Array.from({ length: shards }, (_, shard) => new ShardFacts(shard));
+    watch.nodes.push(new NodeChecker(setup, logs, clock, this.tally));
     this.nodes.push(
       new SimNode({
         ...{ index, loop, clock, random: tape, watch, faults, limits, cacheTtlMs, connectionsMax, defect },

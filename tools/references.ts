@@ -1,5 +1,6 @@
 import { flagOf, variableOf } from '../src/config/load.ts';
 import { type AnySetting, SETTING_NAMES, SETTINGS, type SettingName } from '../src/config/settings.ts';
+import { LIMIT_RULES, LIMITS, type LimitRule } from '../src/core/limits.ts';
 import { LOG_EVENTS, LOG_FIELDS, type LogEvent, type LogField } from '../src/observe/events.ts';
 import { METRICS, type MetricName } from '../src/observe/metric-table.ts';
 
@@ -58,6 +59,9 @@ function settingRow(name: SettingName): string[] {
   ];
 }
 
+const ruleOf = ({ limit, times, of }: LimitRule): string =>
+  `${code(LIMITS[limit].name)} is at least ${times === 1 ? '' : `${times} x `}${code(LIMITS[of].name)}`;
+
 const settingsPage = (): string => `# Settings
 
 ${GENERATED}
@@ -72,7 +76,7 @@ and where it comes from. A list is one text with commas, in the file an array to
 
 ${table(['setting', 'default', 'allowed', 'units', 'taken over', 'what it is'], SETTING_NAMES.map(settingRow))}
 
-Over two settings: \`t_replay\` is at least 2 x \`default_visibility\`; \`backoff_max\` at least \`backoff_base\`; \`tls_cert\` and \`tls_key\` are given together;
+Over two settings: ${LIMIT_RULES.map(ruleOf).join('; ')}; \`tls_cert\` and \`tls_key\` are given together;
 \`verifier_url\` and \`keyring\` are not; \`bind\`, \`metrics_bind\` and \`console_bind\` are three addresses.
 `;
 

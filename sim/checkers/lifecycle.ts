@@ -10,17 +10,14 @@ import type { SendRequest } from '../../src/service/messages.ts';
 import { shardOfTopic } from '../../src/service/sharding.ts';
 import { Breach, type RuleName, type Side } from './breach.ts';
 import { Held } from './held.ts';
-import { TopicLine, type Tracked } from './line.ts';
-import { difference, misrecovered } from './recovery.ts';
+import type { TopicLine, Tracked } from './line.ts';
+import { difference } from './recovery.ts';
 import { type Case, type Handling, JUDGES } from './rules.ts';
+import { MessagesOf, never, type ShardFacts } from './shard-facts.ts';
 import { isBeyond, Shares } from './shares.ts';
 import type { Tally } from './tally.ts';
-import { askedUntilMs, View } from './view.ts';
+import { View } from './view.ts';
 
-/** What a fact changed: one message, or by a restart nothing. */
-type Undo = { readonly message: Tracked; readonly before: View } | { readonly shard: number };
-
-const GONE_MAX = 10_000;
 /** What a message is before its send. */
 const NEVER = new View();
 
@@ -35,18 +32,19 @@ const isTraceOf = (fact: MessageFact, { payloadHash }: Tracked): boolean =>
   fact.name === 'purged' && fact.payloadHash === payloadHash;
 
 /**
- * Watches one process: each fact must be one that may come about, the core's message must be what the facts say, and
- * what a restart finds must be what was durable. The first thing that is wrong is thrown as a `Breach`.
+ * Watches one process and the shards that it owns: each fact must be one that may come about, the core's message must be what the
+ * facts of its log say, and what a restart finds must be what was durable. The first thing that is wrong is thrown as a `Breach`.
  */
 export class LifecycleChecker {
-  readonly messages = new Map<string, Tracked>();
-  readonly topics = new Map<string, TopicLine>();
+  /** By shard. */
+  private readonly logs: readonly ShardFacts[];
+  readonly messages: MessagesOf;
   readonly handling: Handling = { ask: null, releasing: [], damaged: new Set() };
   /** In force now, */
   limits: Limits;
   /** and the widest that ever were: what was within them stays. */
   private readonly most: Limits;
-  /** Facts decided by the running process, and those of them that are durable. */
+  /** Facts decided by this process over all its shards, and those of them that are durable. */
   decided = 0;
   durable = 0;
   readonly held: Held;
@@ -59,37 +57,21 @@ export class LifecycleChecker {
   /** The shards of the running process: what the core says. */
   private shards: ShardState[] = [];
   private readonly tally: Tally;
-  /** What each message was before a fact that is not durable yet, oldest first; views are used again. */
-  private readonly undo: Undo[] = [];
-  private undoFrom = 0;
-  private readonly spare: View[] = [];
-  private deaths = 0;
   /** The time of each shard's last durable fact, when it was taken over. */
   private replayedMs: readonly number[] = [];
-  private readonly deadIn: number[];
-  private readonly pendingIn: number[];
-  /** The time of each shard's last durable fact. */
-  private readonly durableMs: number[];
-  /** Over, and to be forgotten when the core has. */
-  private over: (Tracked | undefined)[] = [];
-  private overFrom = 0;
-  /** Let go of lately: a reply that a paused process held back may still speak of them. */
-  private readonly gone = new Set<string>();
-
-  constructor(limits: Limits, shards: number, tally: Tally, memory = UNBOUNDED) {
+  constructor(limits: Limits, logs: readonly ShardFacts[], tally: Tally, memory = UNBOUNDED) {
+    this.logs = logs;
+    this.messages = new MessagesOf(logs);
     this.shares = new Shares(limits);
     this.held = new Held(memory, this.shares);
     this.limits = limits;
     this.most = limits;
     this.tally = tally;
-    this.deadIn = new Array<number>(shards).fill(0);
-    this.pendingIn = new Array<number>(shards).fill(0);
-    this.durableMs = new Array<number>(shards).fill(0);
   }
 
   /** Accepted messages that are neither acked nor dead-lettered. */
   get pending(): number {
-    return this.pendingIn.reduce((sum, count) => sum + count, 0);
+    return this.logs.reduce((sum, { pending }) => sum + pending, 0);
   }
 
   get inflight(): number {
@@ -120,11 +102,11 @@ export class LifecycleChecker {
   /** A tenant that takes one more of what it has in the shard: within its share, or not of the reserve (BD5). */
   private isBeyondDepth(topic: string, shard: number): boolean {
     const { limits, shares } = this;
-    return isBeyond(limits, limits.shardCapacity, this.pendingIn[shard]!, () => shares.pendingOf(topic, shard));
+    return isBeyond(limits, limits.shardCapacity, this.logOf(shard).pending, () => shares.pendingOf(topic, shard));
   }
   private isBeyondWindows(topic: string, shard: number, open: number, nowMs: number): boolean {
     const { limits, shares } = this;
-    const ofTenant = (): number => shares.windowsOf(topic, this.topics.values(), shard, nowMs);
+    const ofTenant = (): number => shares.windowsOf(topic, this.logOf(shard).topics.values(), nowMs);
     return isBeyond(limits, limits.dedupCapacity, open, ofTenant);
   }
 
@@ -146,10 +128,7 @@ export class LifecycleChecker {
 
   /** Sent, and not durable yet. */
   private *undurable(): Iterable<string> {
-    for (let i = this.undoFrom; i < this.undo.length; i++) {
-      const undo = this.undo[i] as Undo;
-      if ('before' in undo && undo.before.state === 'absent') yield undo.message.msgId;
-    }
+    for (const log of this.logs) yield* log.undurable();
   }
 
   /** How much of its fullest bound is used, 0..1 (BD1). */
@@ -157,7 +136,7 @@ export class LifecycleChecker {
     const { shardCapacity, dedupCapacity, globalInflight } = this.limits;
     let most = Math.max(this.inflight / globalInflight, this.held.used);
     for (const { shard, windows } of this.shards) {
-      most = Math.max(most, this.pendingIn[shard]! / shardCapacity, windows.size / dedupCapacity);
+      most = Math.max(most, this.logOf(shard).pending / shardCapacity, windows.size / dedupCapacity);
     }
     return most;
   }
@@ -172,31 +151,32 @@ export class LifecycleChecker {
   }
 
   shardOfTopic(topic: string): number {
-    return shardOfTopic(topic, this.shards.length);
+    return shardOfTopic(topic, this.logs.length);
   }
 
   topicOf(name: string): TopicLine {
-    let topic = this.topics.get(name);
-    if (topic === undefined) {
-      topic = new TopicLine(name);
-      this.topics.set(name, topic);
-    }
-    return topic;
+    return this.logOf(this.shardOfTopic(name)).topicOf(name);
+  }
+
+  private logOf(shard: number): ShardFacts {
+    return this.logs[shard] as ShardFacts;
   }
 
   fact(shard: ShardState, fact: Fact): void {
+    const log = this.logOf(shard.shard);
     this.decided++;
+    log.decided++;
     if (fact.name === 'recovered') return this.recovered(shard, fact.atMs);
     if (this.handling.ask !== null) this.step.push(fact);
-    const message = fact.name === 'sent' ? this.enter(shard, fact) : this.need(fact.msgId);
+    const message = fact.name === 'sent' ? log.enter(fact, this.limits.tReplayMs) : log.need(fact.msgId);
     const view = message.live;
-    const before = this.remember(message);
+    const before = log.remember(message);
     this.fair(shard, message, fact);
     if (fact.name !== 'sent') this.judge(message, fact);
     view.follow(fact, this.limits);
     this.held.fact(fact, before, view);
-    message.changedBy = this.decided;
-    if (fact.name === 'received') message.leasedBy = this.decided;
+    message.changedBy = log.decided;
+    if (fact.name === 'received') message.leasedBy = log.decided;
     const by = ENDS_LEASE[fact.name];
     if (!invariants.SingleLeaseProp(before, view, fact.atMs, by))
       this.broken('SingleLeaseProp', 'a lease begins or ends that may not', message, fact);
@@ -211,7 +191,7 @@ export class LifecycleChecker {
     this.bounds(shard, message, fact);
     if (fact.name === 'sent' && this.held.isOver) this.broken('CapacityInv', 'more bytes than a bound allows', message);
     this.tally.fact(fact, view);
-    this.forget(shard);
+    log.forget(shard);
   }
 
   /** What a fact takes of a bound is the share of its tenant, or leaves the reserve alone (BD5); asked before it is counted. */
@@ -227,44 +207,9 @@ export class LifecycleChecker {
     if (isBeyondIts || windows) this.broken('IsolationProp', 'a tenant beyond its share takes of the reserve', message);
   }
 
-  /** Keeps what the message is now, until the fact at hand is durable. */
-  private remember(message: Tracked): View {
-    const before = this.spare.pop() ?? new View();
-    before.copyFrom(message.live);
-    this.undo.push({ message, before });
-    return before;
-  }
-
-  private enter(shard: ShardState, { msgId, topic: name, idemKey, payloadHash, atMs, idemUntilMs }: Sent): Tracked {
-    const topic = this.topicOf(name);
-    const message: Tracked = {
-      msgId,
-      shard: shard.shard,
-      topic,
-      idemKey,
-      payloadHash,
-      seq: ++topic.lastSeq,
-      live: new View(),
-      sentBy: this.decided,
-      leasedBy: 0,
-      changedBy: this.decided,
-      inLine: false,
-      promised: false,
-      ackPromised: false,
-    };
-    const earlier = topic.windows.get(idemKey);
-    const { IdempotentInv, WindowProp } = invariants;
-    this.must('IdempotentInv', IdempotentInv(earlier?.live.idemUntilMs ?? 0, atMs), 'its key was live', message);
-    this.must('WindowProp', WindowProp(atMs, idemUntilMs, this.limits.tReplayMs), 'its window is too short', message);
-    this.must('R3', !this.messages.has(msgId), 'the id is another message as well', message);
-    topic.windows.set(idemKey, message);
-    this.messages.set(msgId, message);
-    return message;
-  }
-
   private judge(message: Tracked, fact: Exclude<MessageFact, Sent>): void {
     const { handling, limits } = this;
-    const deadInShard = this.deadIn[message.shard]!;
+    const deadInShard = this.logOf(message.shard).dead;
     const must = (rule: RuleName, holds: boolean, why: string): void => {
       if (!holds) this.broken(rule, why, message, fact);
     };
@@ -277,21 +222,9 @@ export class LifecycleChecker {
   private move(message: Tracked, before: View): void {
     const { live, topic, shard } = message;
     this.shares.move(message, before);
-    if (before.isPending !== live.isPending) {
-      this.pendingIn[shard]! += live.isPending ? 1 : -1;
-      if (live.isPending) topic.enter(message);
-      else topic.leave(message);
-    }
-    if (live.state === 'dead_lettered') {
-      live.deathNumber = ++this.deaths;
-      topic.dead.add(message);
-      this.deadIn[shard]!++;
-      if (topic.dead.size > this.limits.dlqMaxPerTopic) this.broken('CapacityInv', 'a dead letter too many', message);
-    } else if (before.state === 'dead_lettered') {
-      topic.dead.delete(message);
-      this.deadIn[shard]!--;
-    }
-    if (live.isOver) this.over.push(message);
+    this.logOf(shard).move(message, before);
+    if (live.state === 'dead_lettered' && topic.dead.size > this.limits.dlqMaxPerTopic)
+      this.broken('CapacityInv', 'a dead letter too many', message);
   }
 
   /** The core's own message must be what the facts say. */
@@ -307,7 +240,7 @@ export class LifecycleChecker {
 
   private bounds(shard: ShardState, message: Tracked, fact: MessageFact): void {
     const { depth, leases, windows, dead } = shard;
-    const pending = this.pendingIn[message.shard]!;
+    const { pending } = this.logOf(message.shard);
     if (depth !== pending)
       this.broken('PrefixProp', `the process counts ${depth} pending, and has ${pending}`, message, undefined, [
         { name: 'pending messages of the shard', process: String(depth), specification: String(pending) },
@@ -330,56 +263,16 @@ export class LifecycleChecker {
     return name === 'received' ? { ...most, globalInflight } : most;
   }
 
-  /**
-   * Lets go of what is over and what even a replay of the journal would not know any more; anything about it later is then
-   * news, and a breach.
-   */
-  private forget(shard: ShardState): void {
-    const { over } = this;
-    const message = over[this.overFrom];
-    if (message === undefined || message.shard !== shard.shard || message.changedBy > this.durable) return;
-    if (askedUntilMs(message.live) > this.durableMs[message.shard]! || shard.find(message.msgId) !== undefined) return;
-    this.drop(message);
-    over[this.overFrom++] = undefined;
-    if (this.overFrom * 2 < over.length || this.overFrom < 1000) return;
-    over.splice(0, this.overFrom);
-    this.overFrom = 0;
-  }
-
-  private drop(message: Tracked): void {
-    const { msgId, topic, idemKey } = message;
-    this.messages.delete(msgId);
-    this.gone.add(msgId);
-    if (this.gone.size > GONE_MAX) this.gone.delete(this.gone.values().next().value as string);
-    if (topic.windows.get(idemKey) === message) topic.windows.delete(idemKey);
-  }
-
   // ---- the disk and the crashes
 
-  synced(facts: readonly Fact[]): void {
+  synced(shard: number, facts: readonly Fact[]): void {
     this.durable += facts.length;
-    for (const { atMs } of facts) {
-      const undo = this.undo[this.undoFrom++]!;
-      if ('before' in undo) {
-        this.spare.push(undo.before);
-        this.durableMs[undo.message.shard] = atMs;
-      } else this.durableMs[undo.shard] = atMs;
-    }
-    if (this.undoFrom !== this.undo.length && this.undoFrom < 1000) return;
-    this.undo.splice(0, this.undoFrom);
-    this.undoFrom = 0;
+    this.logOf(shard).synced(facts);
   }
 
   /** The process is gone, and with it every fact that is not durable by now. */
   rollBack(): void {
-    for (let i = this.undo.length - 1; i >= this.undoFrom; i--) {
-      const undo = this.undo[i]!;
-      if (!('before' in undo)) continue;
-      undo.message.live.copyFrom(undo.before);
-      this.spare.push(undo.before);
-    }
-    this.undo.length = 0;
-    this.undoFrom = 0;
+    for (const log of this.logs) log.rollBack();
     this.decided = this.durable;
   }
 
@@ -395,25 +288,8 @@ export class LifecycleChecker {
   /** The process is back: it must know what the durable facts say, and nothing that was promised may be missing. */
   restarted(shards: readonly ShardState[]): void {
     this.tally.count('recoveries');
-    for (const topic of this.topics.values()) topic.clear();
-    this.pendingIn.fill(0);
-    this.deadIn.fill(0);
     this.shares.clear();
-    this.over = [];
-    this.overFrom = 0;
-    let known = 0;
-    for (const message of [...this.messages.values()]) {
-      if (this.revive(message, shards[message.shard] as ShardState)) known++;
-    }
-    for (const topic of this.topics.values()) this.bury(topic);
-    let found = 0;
-    for (const shard of shards) {
-      for (const message of shard.messages()) {
-        found++;
-        this.need(message.msgId);
-      }
-    }
-    if (found !== known) throw new Breach('NoLossInv', `a restart finds ${found} messages of ${known}`);
+    for (const shard of shards) this.logOf(shard.shard).restarted(shard, (message) => this.shares.move(message, NEVER));
   }
 
   /** A shard was made anew while its process went on: it must be what the facts say, and nothing of what fell. */
@@ -421,62 +297,37 @@ export class LifecycleChecker {
     this.shards[shard.shard] = shard;
     this.held.weigh(this.shards);
     this.handling.damaged = new Set([...this.handling.damaged, ...damaged]);
-    for (const message of this.messages.values()) if (message.shard === shard.shard) this.same(shard, message);
-    for (const message of shard.messages()) this.need(message.msgId);
+    const log = this.logOf(shard.shard);
+    for (const message of log.messages.values()) this.same(shard, message);
+    for (const message of shard.messages()) log.need(message.msgId);
   }
 
   /** A process takes a shard over at its own time, which is never before the last fact (TM1). */
   private recovered(shard: ShardState, nowMs: number): void {
     const byMs = this.replayedMs[shard.shard]! - nowMs;
     if (byMs > 0) throw new Breach('TM1', `a restart sets shard ${shard.shard} back by ${byMs} ms`);
-    this.undo.push({ shard: shard.shard });
-    for (const message of this.messages.values()) {
-      if (message.shard === shard.shard && message.live.isPending) this.same(shard, message);
-    }
-  }
-
-  /** The dead in the order of their deaths, which is not that of their sends. */
-  private bury(topic: TopicLine): void {
-    topic.dead = new Set([...topic.dead].sort((a, b) => a.live.deathNumber - b.live.deathNumber));
-  }
-
-  /** What is left of a message after a restart; true when the process still knows it. */
-  private revive(message: Tracked, shard: ShardState): boolean {
-    const { live, topic } = message;
-    this.must('NoLossInv', !message.promised || invariants.NoLossInv(live.state), 'accepted, and gone', message);
-    this.must('AckFinalProp', !message.ackPromised || live.state === 'acked', 'the ack was answered', message);
-    if (live.state === 'absent') {
-      this.drop(message);
-      return false;
-    }
-    const found = shard.find(message.msgId);
-    const wrong = misrecovered(live, found, shard.nowMs);
-    if (wrong !== null) this.broken(wrong.rule, wrong.why, message);
-    if (found === undefined) {
-      this.drop(message);
-      return false;
-    }
-    this.shares.move(message, NEVER);
-    if (live.isPending) {
-      topic.enter(message);
-      this.pendingIn[message.shard]!++;
-    } else if (live.state === 'dead_lettered') {
-      topic.dead.add(message);
-      this.deadIn[message.shard]!++;
-    } else this.over.push(message);
-    if (live.idemUntilMs > shard.nowMs) topic.windows.set(message.idemKey, message);
-    return true;
+    const log = this.logOf(shard.shard);
+    log.takenOver();
+    for (const message of log.messages.values()) if (message.live.isPending) this.same(shard, message);
   }
 
   /** It was there, and everything about it is over by now. */
   isGone(msgId: string): boolean {
-    return this.gone.has(msgId);
+    return this.logs[shardOf(msgId)]?.isGone(msgId) === true;
+  }
+
+  /** An earlier process sent it. */
+  isFound({ shard, sentBy }: Tracked): boolean {
+    return sentBy <= this.logOf(shard).found;
+  }
+
+  /** The fact of its log with this number is durable. */
+  isDurable({ shard }: Tracked, fact: number): boolean {
+    return fact <= this.logOf(shard).durable;
   }
 
   need(msgId: string): Tracked {
-    const message = this.messages.get(msgId);
-    if (message === undefined) throw new Breach('NoLossInv', 'a message that was never sent, or is long over', msgId);
-    return message;
+    return this.messages.get(msgId) ?? never(msgId);
   }
 
   must(rule: RuleName, holds: boolean, why: string, message: Tracked): void {
@@ -484,16 +335,7 @@ export class LifecycleChecker {
   }
 
   /** @throws Breach */
-  broken(
-    rule: RuleName,
-    why: string,
-    { msgId, live, changedBy }: Tracked,
-    fact?: MessageFact,
-    sides: readonly Side[] = [],
-  ): never {
-    const is = `${live.state}, attempt ${live.attempt}, epoch ${live.epoch}`;
-    const held = changedBy > this.durable ? ', not durable' : '';
-    const what = `${msgId}${fact === undefined ? '' : ` ${fact.name}`}`;
-    throw new Breach(rule, `${what}: ${why}; it is ${is}${held}`, msgId, sides);
+  private broken(rule: RuleName, why: string, message: Tracked, fact?: MessageFact, sides?: readonly Side[]): never {
+    return this.logOf(message.shard).broken(rule, why, message, fact, sides);
   }
 }

@@ -11,7 +11,7 @@ export interface Tracked {
   readonly seq: number;
   /** As the running process must have it. */
   readonly live: View;
-  /** Numbers of the facts that sent it, leased it last and changed it last, as the node counts its facts. */
+  /** Numbers of the facts that sent it, leased it last and changed it last, as the log of its shard counts them. */
   sentBy: number;
   leasedBy: number;
   changedBy: number;

@@ -18,12 +18,13 @@ import { Breach, type RuleName } from './breach.ts';
 import type { Expected } from './expected.ts';
 import { LifecycleChecker } from './lifecycle.ts';
 import { ReadinessChecker } from './readiness.ts';
+import type { ShardFacts } from './shard-facts.ts';
 import { StreamsChecker } from './streams.ts';
 import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
 import { TimeChecker } from './time.ts';
 import { VerifierChecker } from './verifier.ts';
 
-/** Everything that is checked about one node. */
+/** Everything that is checked about one node, and about the shards that it owns by their logs. */
 export class NodeChecker {
   readonly lifecycle: LifecycleChecker;
   readonly authority: AuthorityChecker;
@@ -57,19 +58,18 @@ export class NodeChecker {
   private readonly revocations = new WeakMap<Exchange, 'ok' | 'quota'>();
   /** Operations that the process may have charged for, and that are not counted here: it may die in the middle of one. */
   private undecided = 0;
-  /** Facts that the process found. */
-  private found = 0;
   /** The same of each ack that rides on a recv. */
   private acksKnown: readonly boolean[] = [];
   /** Facts decided before the request at hand. */
   private decidedBefore = 0;
 
   constructor(
-    { limits, shards, memoryBytes, windowBytes, verifierMs, cacheTtlMs }: Setup,
+    { limits, memoryBytes, windowBytes, verifierMs, cacheTtlMs }: Setup,
+    logs: readonly ShardFacts[],
     clock: NodeClock,
     tally: Tally,
   ) {
-    this.lifecycle = new LifecycleChecker(limits, shards, tally, memoryBoundsOf({ memoryBytes, windowBytes }));
+    this.lifecycle = new LifecycleChecker(limits, logs, tally, memoryBoundsOf({ memoryBytes, windowBytes }));
     this.verifier = verifierMs == null ? null : new VerifierChecker(clock);
     this.cacheTtlMs = cacheTtlMs;
     this.authority = new AuthorityChecker(clock);
@@ -88,7 +88,6 @@ export class NodeChecker {
     this.hasFailed = false;
     this.down.clear();
     this.lifecycle.rollBack();
-    this.found = this.lifecycle.decided;
     this.lifecycle.start(shards, damaged);
     if (torn) this.tally.count('torn_tails');
     const gainedMs = this.time.started(clocks === null);
@@ -387,7 +386,7 @@ export class NodeChecker {
     const message = this.lifecycle.need(msgId);
     this.lifecycle.must(
       'ReplyDurableInv',
-      epoch < message.live.epoch || message.leasedBy <= this.lifecycle.durable,
+      epoch < message.live.epoch || this.lifecycle.isDurable(message, message.leasedBy),
       'delivered before its lease is durable',
       message,
     );
@@ -416,7 +415,7 @@ export class NodeChecker {
   private ackPromised(msgId: string): void {
     const message = this.lifecycle.messages.get(msgId);
     if (message === undefined) return;
-    const durable = message.live.state === 'acked' && message.changedBy <= this.lifecycle.durable;
+    const durable = message.live.state === 'acked' && this.lifecycle.isDurable(message, message.changedBy);
     this.lifecycle.must('ReplyDurableInv', durable, 'its ack is answered', message);
     message.ackPromised = true;
   }
@@ -429,7 +428,7 @@ export class NodeChecker {
       if (deliveries !== undefined && deliveries.length > 0) tally.count('delivered', deliveries.length);
     } else {
       const original = outcome === 'duplicate' ? this.lifecycle.messages.get(msgId as string) : undefined;
-      if (original !== undefined && original.sentBy <= this.found) tally.count('remembered');
+      if (original !== undefined && this.lifecycle.isFound(original)) tally.count('remembered');
       const goal = GOAL_OF[outcome];
       if (goal !== undefined) tally.count(goal);
     }

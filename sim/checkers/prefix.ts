@@ -13,13 +13,16 @@ interface Append {
   readonly batches: readonly Batch[];
 }
 
-/** Everything a node appended, in order: what a disk that lost some of it must still agree with (PrefixProp). */
+/**
+ * Everything that was appended to one log, in order: what a disk that lost some of it must still agree with (PrefixProp). A disk has one
+ * log of all shards of its node; a shard that several nodes share has a log of its own.
+ */
 export class PrefixLog {
-  private readonly shards: number;
+  private readonly shards: readonly number[];
   private readonly limits: Limits;
   private readonly appends: Append[] = [];
 
-  constructor(shards: number, limits: Limits) {
+  constructor(shards: readonly number[], limits: Limits) {
     this.shards = shards;
     this.limits = limits;
   }
@@ -41,9 +44,9 @@ export class PrefixLog {
   }
 
   private replayed(batches: readonly Batch[]): ShardState[] {
-    const facts = Array.from({ length: this.shards }, (): Fact[] => []);
-    for (const batch of batches) if (batch.shard !== null) facts[batch.shard]?.push(...batch.facts);
-    return facts.map((of, shard) => replay(shard, this.limits, of));
+    const facts = new Map(this.shards.map((shard) => [shard, [] as Fact[]]));
+    for (const batch of batches) if (batch.shard !== null) facts.get(batch.shard)?.push(...batch.facts);
+    return [...facts].map(([shard, of]) => replay(shard, this.limits, of));
   }
 }
 

@@ -59,13 +59,13 @@ export class Shares {
     return true;
   }
 
-  /** Open windows of the tenant of this topic, in one shard. Costs as much as there are keys: asked only near the bound. */
-  windowsOf(topic: string, topics: Iterable<TopicLine>, shard: number, nowMs: number): number {
+  /** Open windows of the tenant of this topic, among the topics of one shard. Costs as much as there are keys: asked only near the bound. */
+  windowsOf(topic: string, topics: Iterable<TopicLine>, nowMs: number): number {
     const tenant = this.tenantOf(topic);
     let count = 0;
     for (const { name, windows } of topics) {
       if (this.tenantOf(name) !== tenant) continue;
-      for (const message of windows.values()) if (message.shard === shard && message.live.idemUntilMs > nowMs) count++;
+      for (const message of windows.values()) if (message.live.idemUntilMs > nowMs) count++;
     }
     return count;
   }

@@ -27,7 +27,7 @@ export class View {
   declare readyAtMs: number;
   declare idemUntilMs: number;
   declare deadAtMs: number;
-  /** The how manieth death of its node it was. */
+  /** Deaths in its shard up to this one, itself included. */
   declare deathNumber: number;
   declare deadReason: DeadReason | null;
   declare lastError: string | null;

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { Compile } from 'typebox/compile';
+import { LIMITS_BEFORE } from '../../src/core/limits.ts';
 import { readBounded } from '../../src/platform/bounded.ts';
 import { visible } from '../../src/platform/visible.ts';
 import { CLIENT_GOALS } from '../checkers/tally.ts';
@@ -117,7 +118,7 @@ export function parseReplay(text: string, path: string): Replay {
   const replay = {
     ...rest,
     expects: rest.expects ?? { ...NOTHING_MORE, counted: {} },
-    script: { ...script, setup: withTenants(script.setup), capabilities, elements: script.elements.map(whole) },
+    script: { ...script, setup: withLaterLimits(script.setup), capabilities, elements: script.elements.map(whole) },
     prints: [...new Uint32Array(bytes.buffer, 0, bytes.length >> 2)],
   };
   checkSetup(replay.script, path);
@@ -125,12 +126,10 @@ export function parseReplay(text: string, path: string): Replay {
   return replay;
 }
 
-/** Where nothing is said of tenants they were not told apart. */
-const NO_TENANTS = { tenantLabels: 1, tenantShare: 0, tenantReserve: 0, topicShare: 0, topicHash: 0 };
-const withTenants = (setup: Setup): Setup => ({
+const withLaterLimits = (setup: Setup): Setup => ({
   ...setup,
   // Its own first, in their order: what is written again is the same.
-  limits: { ...setup.limits, ...NO_TENANTS, ...setup.limits },
+  limits: { ...setup.limits, ...LIMITS_BEFORE, ...setup.limits },
 });
 
 /** With all that later versions say of it. */

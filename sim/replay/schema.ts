@@ -1,6 +1,6 @@
 import Type, { type TSchema } from 'typebox';
 import { OPS } from '../../spec/vocabulary.ts';
-import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
+import { LIMIT_NAMES, LIMITS, type Limits, leastOf } from '../../src/core/limits.ts';
 import { GROUP_NAMES } from '../capabilities.ts';
 import { RULE_NAMES } from '../checkers/breach.ts';
 import { GOAL_NAMES } from '../checkers/tally.ts';
@@ -23,29 +23,19 @@ const range = object({ min: ms, max: ms });
 
 const whole = (minimum: number, maximum: number): TSchema => Type.Integer({ minimum, maximum });
 const shift = whole(-SHIFT_MS_MAX, SHIFT_MS_MAX);
-/** Bounds that nothing is held to, or that nobody can reach, would make time stand still. */
-const LIMITS: Readonly<Record<keyof Limits, TSchema>> = {
-  ...(Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((key) => [key, whole(1, Number.MAX_SAFE_INTEGER)])) as Record<
-    keyof Limits,
-    TSchema
-  >),
-  maxAttempts: whole(1, 1000),
-  maxRedrives: whole(1, 1000),
-  releasesMax: whole(0, 1000),
-  inflightFactor: whole(1, 100),
-  // Replays of earlier versions knew no tenants.
-  tenantLabels: Type.Optional(whole(1, 4)),
-  tenantShare: Type.Optional(whole(0, 100)),
-  tenantReserve: Type.Optional(whole(0, 100)),
-  topicShare: Type.Optional(whole(0, 100)),
-  topicHash: Type.Optional(whole(0, 1)),
-};
+/** Replays of earlier versions lack the later ones. */
+export const limitSchemas = Object.fromEntries(
+  LIMIT_NAMES.map((limit) => {
+    const schema = whole(leastOf(LIMITS[limit]), LIMITS[limit].max);
+    return [limit, LIMITS[limit].before === null ? schema : Type.Optional(schema)];
+  }),
+) as Readonly<Record<keyof Limits, TSchema>>;
 
 const setup = object({
   nodes: whole(1, NODES_MAX),
   shards: whole(1, SHARDS_MAX),
   topics: Type.Integer({ minimum: 1, maximum: 1000 }),
-  limits: object(LIMITS),
+  limits: object(limitSchemas),
   durationMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   settleMs: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   settleBy: Type.Enum([...SETTLE_BY]),

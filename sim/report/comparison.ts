@@ -89,7 +89,7 @@ export interface NodeAtEnd {
   readonly aheadMs: number;
   readonly nowMs: number;
   readonly shards: readonly ShardState[];
-  readonly messages: ReadonlyMap<string, { readonly live: View }>;
+  readonly messages: Pick<ReadonlyMap<string, { readonly live: View }>, 'get'>;
 }
 
 /** What the run ended with, on both sides; null where nothing can be compared. */

@@ -1,6 +1,8 @@
 import { parse, TomlError } from 'smol-toml';
+import { brokenRule, LIMITS, refusalOf } from '../core/limits.ts';
 import { FileRefused, readRegularFile } from '../platform/regular-file.ts';
 import { echoed, named, visible, visibleBlock } from '../platform/visible.ts';
+import { limitsOf } from './limits.ts';
 import { HEAP_SHARE, type Machine, thisMachine } from './machine.ts';
 import { type Address, type AnySetting, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings.ts';
 import { ConfigError, nearest, sizeText } from './values.ts';
@@ -117,8 +119,10 @@ const isPlain = (item: unknown): boolean => typeof item === 'string' || Number.i
 
 /** Rules over two settings. */
 function together(s: Settings): void {
-  if (s.t_replay < 2 * s.default_visibility) {
-    throw new ConfigError('t_replay: must be at least 2 x default_visibility (T3)', 't_replay');
+  const broken = brokenRule(limitsOf(s));
+  if (broken !== null) {
+    const { name } = LIMITS[broken.limit];
+    throw new ConfigError(`${name}: ${refusalOf(broken)}`, name);
   }
   if ((s.tls_cert === null) !== (s.tls_key === null)) {
     const missing = s.tls_cert === null ? 'tls_cert' : 'tls_key';
@@ -126,9 +130,6 @@ function together(s: Settings): void {
   }
   if (s.verifier_url !== null && s.keyring !== null) {
     throw new ConfigError('verifier_url: holds the keys instead of a keyring; give one of the two', 'verifier_url');
-  }
-  if (s.backoff_max < s.backoff_base) {
-    throw new ConfigError('backoff_max: must be at least backoff_base', 'backoff_max');
   }
   if (isSame(s.bind, s.metrics_bind)) {
     throw new ConfigError('metrics_bind: must be another address than bind', 'metrics_bind');

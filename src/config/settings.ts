@@ -1,5 +1,5 @@
 import { CAP_FORMATS, type CapFormat } from '../../spec/vocabulary.ts';
-import { DEFAULT_LIMITS } from '../core/limits.ts';
+import { LIMIT_RULES, LIMITS, ruleText } from '../core/limits.ts';
 import { type Machine, memoryOf, windowMemoryOf } from './machine.ts';
 import { durationMs, durationText, sizeBytes, sizeText } from './values.ts';
 
@@ -213,11 +213,30 @@ const byMachine = <T>(kind: Kind<T>, of: (machine: Machine) => T, about: string)
   fallback: null as unknown as T,
 });
 
-const HOURS_12 = 12 * 3_600_000;
-const YEAR = 365 * 86_400_000;
 const MANY = 10_000_000;
 const MIB = 1024 ** 2;
-const d = DEFAULT_LIMITS;
+
+type LimitName = keyof typeof LIMITS;
+/** A limit of the core: its name, range and default are those of the table of limits. */
+interface Limited<L extends LimitName> extends Setting<number> {
+  readonly limit: L;
+}
+function limit<L extends LimitName>(limit: L, about: string): Limited<L> {
+  const { kind, min, max, fallback } = LIMITS[limit];
+  const rule = LIMIT_RULES.find((rule) => rule.limit === limit);
+  return {
+    ...{ limit, fallback, live: true },
+    kind: kind === 'ms' ? duration(min, max) : count(min, max),
+    about: rule === undefined ? about : `${about}; ${ruleText(rule)}`,
+  };
+}
+/** Each limit that is a setting has a row, under its own name: the compiler asks for it. */
+type LimitSettings = {
+  readonly [L in LimitName as (typeof LIMITS)[L]['isSetting'] extends true
+    ? (typeof LIMITS)[L]['name']
+    : never]: Limited<L>;
+};
+export type LimitSetting = keyof LimitSettings;
 
 /** Every setting, once: file key; flag `--like-this`; variable `MAILBOX_LIKE_THIS`. */
 export const SETTINGS = {
@@ -249,10 +268,10 @@ export const SETTINGS = {
   signing_key: optional(path, 'PEM file of an Ed25519 key that signs envelopes', true),
   enable_admin: setting(flag, false, 'serve the admin endpoints'),
   ready_shards: setting(count(1, 1024), 8, 'shards; fixed for a data directory'),
-  shard_capacity: live(count(1, MANY), d.shardCapacity, 'queued, leased and redelivered messages of a shard'),
-  global_inflight: live(count(1, MANY), d.globalInflight, 'leased messages of all shards'),
-  dedup_capacity: live(count(1, MANY), REMEMBERED, 'idempotency entries of a shard'),
-  settled_capacity: live(count(1, MANY), REMEMBERED, 'settled receipts remembered by a shard'),
+  shard_capacity: limit('shardCapacity', 'queued, leased and redelivered messages of a shard'),
+  global_inflight: limit('globalInflight', 'leased messages of all shards'),
+  dedup_capacity: { ...limit('dedupCapacity', 'idempotency entries of a shard'), fallback: REMEMBERED },
+  settled_capacity: { ...limit('settledCapacity', 'settled receipts remembered by a shard'), fallback: REMEMBERED },
   memory: byMachine(
     size(MIB, 1024 ** 4),
     memoryOf,
@@ -263,25 +282,21 @@ export const SETTINGS = {
     windowMemoryOf,
     'bytes of what is remembered of ended messages; an eighth of the memory, a quarter of the heap at most',
   ),
-  default_visibility: live(duration(250, HOURS_12), d.defaultVisibilityMs, 'lease length when recv names none'),
-  max_attempts: live(count(1, 1000), d.maxAttempts, 'deliveries before a message is dead-lettered'),
-  max_redrives: live(count(1, 1000), d.maxRedrives, 'reprocesses of one message'),
-  backoff_base: live(duration(1, 3_600_000), d.backoffBaseMs, 'backoff after the first attempt, before jitter'),
-  backoff_max: live(duration(1, HOURS_12), d.backoffMaxMs, 'longest backoff'),
-  t_replay: live(duration(500, 86_400_000), d.tReplayMs, 'idempotency window; at least 2 x default_visibility'),
-  inflight_factor: live(count(1, 100), d.inflightFactor, 'longest lease by extension, x its visibility'),
-  ready_retention: live(duration(1000, YEAR), d.readyRetentionMs, 'how long a message may wait for a consumer'),
-  dlq_retention: live(duration(1000, YEAR), d.dlqRetentionMs, 'how long a dead letter is kept'),
-  dlq_max_per_topic: live(count(1, MANY), d.dlqMaxPerTopic, 'dead letters of a topic'),
-  dlq_capacity: live(count(1, MANY), d.dlqCapacity, 'dead letters of a shard'),
-  tenant_labels: setting(count(1, 4), d.tenantLabels, 'labels of a topic that say whose it is'),
-  tenant_share: live(count(0, 100), d.tenantShare, 'percent of each bound that a tenant may always use; 0 for no rule'),
-  tenant_reserve: live(count(0, 100), d.tenantReserve, 'percent of each bound kept for tenants within their share'),
-  topic_share: live(
-    count(0, 100),
-    d.topicShare,
-    'percent of its tenant share that a topic may always use; 0 for no rule',
-  ),
+  default_visibility: limit('defaultVisibilityMs', 'lease length when recv names none'),
+  max_attempts: limit('maxAttempts', 'deliveries before a message is dead-lettered'),
+  max_redrives: limit('maxRedrives', 'reprocesses of one message'),
+  backoff_base: limit('backoffBaseMs', 'backoff after the first attempt, before jitter'),
+  backoff_max: limit('backoffMaxMs', 'longest backoff'),
+  t_replay: limit('tReplayMs', 'idempotency window'),
+  inflight_factor: limit('inflightFactor', 'longest lease by extension, x its visibility'),
+  ready_retention: limit('readyRetentionMs', 'how long a message may wait for a consumer'),
+  dlq_retention: limit('dlqRetentionMs', 'how long a dead letter is kept'),
+  dlq_max_per_topic: limit('dlqMaxPerTopic', 'dead letters of a topic'),
+  dlq_capacity: limit('dlqCapacity', 'dead letters of a shard'),
+  tenant_labels: { ...limit('tenantLabels', 'labels of a topic that say whose it is'), live: false },
+  tenant_share: limit('tenantShare', 'percent of each bound that a tenant may always use; 0 for no rule'),
+  tenant_reserve: limit('tenantReserve', 'percent of each bound kept for tenants within their share'),
+  topic_share: limit('topicShare', 'percent of its tenant share that a topic may always use; 0 for no rule'),
   cap_cache_ttl: live(duration(5_000, 120_000), 30_000, 'how long a verified capability is remembered'),
   read_timeout: live(duration(100, 3_600_000), 5_000, 'a whole request must arrive in this time'),
   write_timeout: live(duration(100, 3_600_000), 5_000, 'a whole response must be taken in this time'),
@@ -306,7 +321,7 @@ export const SETTINGS = {
   topic_classes: setting(prefixes, [], 'topic prefixes that metrics tell apart'),
   log_level: live(oneOf('error', 'warn', 'info', 'debug'), 'info', 'least important level that is logged'),
   log_format: setting(oneOf('json', 'text'), 'json', 'one JSON object a line, or text'),
-} as const;
+} as const satisfies LimitSettings & Readonly<Record<string, unknown>>;
 
 export type SettingName = keyof typeof SETTINGS;
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];

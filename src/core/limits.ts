@@ -1,6 +1,6 @@
 import type { LifecycleLimits } from '../../spec/lifecycle.ts';
 
-/** The limits one shard is held to. Counts are whole, times in ms; ranges are those of the configuration table. */
+/** The limits one shard is held to. Counts are whole, times in ms; `LIMITS` has their ranges. */
 export interface Limits extends LifecycleLimits {
   /** queued + leased + redelivered. */
   readonly shardCapacity: number;
@@ -31,26 +31,91 @@ export interface Limits extends LifecycleLimits {
   readonly topicHash: number;
 }
 
-export const DEFAULT_LIMITS: Limits = {
-  shardCapacity: 4096,
-  globalInflight: 8192,
-  dedupCapacity: 65_536,
-  settledCapacity: 65_536,
-  dlqMaxPerTopic: 10_000,
-  dlqCapacity: 65_536,
-  dlqRetentionMs: 14 * 86_400_000,
-  readyRetentionMs: 7 * 86_400_000,
-  defaultVisibilityMs: 5_000,
-  maxAttempts: 5,
-  maxRedrives: 5,
-  inflightFactor: 10,
-  releasesMax: 3,
-  backoffBaseMs: 200,
-  backoffMaxMs: 60_000,
-  tReplayMs: 300_000,
-  tenantLabels: 1,
-  tenantShare: 25,
-  tenantReserve: 20,
-  topicShare: 0,
-  topicHash: 1,
-};
+/** What a limit may be in a deployment, and what people and records call it. */
+export interface LimitRow {
+  readonly name: string;
+  readonly kind: 'count' | 'ms';
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+  /** What is in force where a journal or a replay from before the limit does not say it; null for those that were always there. */
+  readonly before: number | null;
+  /** False: no deployment has another one than its default. */
+  readonly isSetting: boolean;
+}
+
+const count = <N extends string>(name: N, min: number, max: number, fallback: number, before: number | null = null) =>
+  ({ name, kind: 'count', min, max, fallback, before, isSetting: true }) as const;
+const time = <N extends string>(name: N, min: number, max: number, fallback: number) =>
+  ({ name, kind: 'ms', min, max, fallback, before: null, isSetting: true }) as const;
+const fixed = <N extends string>(name: N, min: number, max: number, fallback: number, before: number | null = null) =>
+  ({ name, kind: 'count', min, max, fallback, before, isSetting: false }) as const;
+
+const MANY = 10_000_000;
+/** Of leases, redrives, releases. */
+const TIMES = 1000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const YEAR = 365 * DAY;
+
+/** Every limit, once: settings, schedules, replays and records take their names and ranges from here. In this order on disk; append-only. */
+export const LIMITS = {
+  shardCapacity: count('shard_capacity', 1, MANY, 4096),
+  globalInflight: count('global_inflight', 1, MANY, 8192),
+  dedupCapacity: count('dedup_capacity', 1, MANY, 65_536),
+  settledCapacity: count('settled_capacity', 1, MANY, 65_536),
+  dlqMaxPerTopic: count('dlq_max_per_topic', 1, MANY, 10_000),
+  dlqCapacity: count('dlq_capacity', 1, MANY, 65_536),
+  dlqRetentionMs: time('dlq_retention', 1000, YEAR, 14 * DAY),
+  defaultVisibilityMs: time('default_visibility', 250, DAY / 2, 5_000),
+  backoffBaseMs: time('backoff_base', 1, HOUR, 200),
+  backoffMaxMs: time('backoff_max', 1, DAY / 2, 60_000),
+  tReplayMs: time('t_replay', 500, DAY, 300_000),
+  maxAttempts: count('max_attempts', 1, TIMES, 5),
+  maxRedrives: count('max_redrives', 1, TIMES, 5),
+  inflightFactor: count('inflight_factor', 1, 100, 10),
+  readyRetentionMs: time('ready_retention', 1000, YEAR, 7 * DAY),
+  releasesMax: fixed('releases_max', 0, TIMES, 3),
+  tenantLabels: count('tenant_labels', 1, 4, 1, 1),
+  tenantShare: count('tenant_share', 0, 100, 25, 0),
+  tenantReserve: count('tenant_reserve', 0, 100, 20, 20),
+  topicShare: count('topic_share', 0, 100, 0, 0),
+  topicHash: fixed('topic_hash', 0, 1, 1, 0),
+} as const satisfies Record<keyof Limits, LimitRow>;
+export const LIMIT_NAMES = Object.keys(LIMITS) as (keyof Limits)[];
+
+/** Worlds that are simulated or replayed are faster than a deployment: their times, and so those of records, may be as short as can be. */
+export const leastOf = ({ kind, min }: LimitRow): number => (kind === 'ms' ? 1 : min);
+
+/** One value for each limit. */
+export const eachLimit = (of: (row: LimitRow, limit: keyof Limits) => number): Limits =>
+  Object.fromEntries(LIMIT_NAMES.map((limit) => [limit, of(LIMITS[limit], limit)])) as unknown as Limits;
+
+export const DEFAULT_LIMITS = eachLimit(({ fallback }) => fallback);
+
+/** Under a writer that did not know the later ones: it told no tenants apart, and its hash of topics had no key (BD5). */
+export const LIMITS_BEFORE = eachLimit(({ before, fallback }) => before ?? fallback);
+
+/** A rule over two limits: one is at least so many times the other. */
+export interface LimitRule {
+  readonly limit: keyof Limits;
+  readonly times: number;
+  readonly of: keyof Limits;
+  /** The requirement, where it is one. */
+  readonly from: string | null;
+}
+
+/** Deployments and worlds are held to these; models, which are of a few steps, and so records are not. */
+export const LIMIT_RULES: readonly LimitRule[] = [
+  { limit: 'tReplayMs', times: 2, of: 'defaultVisibilityMs', from: 'T3' },
+  { limit: 'backoffMaxMs', times: 1, of: 'backoffBaseMs', from: null },
+];
+
+export const brokenRule = (limits: Limits): LimitRule | null =>
+  LIMIT_RULES.find(({ limit, times, of }) => limits[limit] < times * limits[of]) ?? null;
+
+export const ruleText = ({ times, of }: LimitRule): string =>
+  `at least ${times === 1 ? '' : `${times} x `}${LIMITS[of].name}`;
+/** What is said to whom gave such limits. */
+export const refusalOf = (rule: LimitRule): string =>
+  `must be ${ruleText(rule)}${rule.from === null ? '' : ` (${rule.from})`}`;

@@ -1,11 +1,13 @@
 import type { Batch } from '../ports/journal.ts';
+import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Storage } from '../ports/storage.ts';
 import type { AppendLog } from './append-log.ts';
 import { Compaction, type Compactor, type JournalEvents } from './compaction.ts';
 import { runNow } from './file-work.ts';
 import { NO_HASH, type Secret } from './frame.ts';
 import { FILE_HEADER_BYTES, filesOf, RESERVE, segmentFile, snapshotFile } from './layout.ts';
-import { INLINE_BYTES_MAX } from './payloads.ts';
+import { PayloadFiles } from './payload-files.ts';
+import { INLINE_BYTES_MAX, PayloadUses } from './payload-uses.ts';
 import { type Recovered, type RecoverOptions, recover } from './recover.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
 import { create, repair } from './repair.ts';
@@ -34,7 +36,9 @@ export interface JournalOptions {
   /** What recovery found, where that is done already. */
   readonly found?: ReturnType<typeof recover>;
   readonly segmentBytes: number;
-  /** Payloads beyond this many bytes are kept in files of their own. */
+  /** Where payloads are kept that are too large for the log; without it in files of the same directory. */
+  readonly payloads?: PayloadStore;
+  /** Payloads beyond this many bytes are. */
   readonly inlineBytesMax?: number;
   /** A frame that holds so many bytes takes no other decision; it must fit into a segment all the same. */
   readonly frameBytes?: number;
@@ -75,6 +79,9 @@ export class EmbeddedJournal implements AppendLog {
     const salt = recovered?.salt ?? freshSalt();
     if (recovered === null) runNow(storage, create(storage, salt, segmentBytes));
     this.isTornKept = recovered === null || runNow(storage, repair(storage, recovered));
+    const apart = recovered?.apart ?? new Map<string, string>();
+    const store = options.payloads ?? new PayloadFiles(storage);
+    if (recovered !== null) removeOthers(store, new Set(apart.values()));
     this.recovered = recovered;
     this.term = (recovered?.replica.term ?? 0) + 1;
     this.storage = storage;
@@ -117,12 +124,12 @@ export class EmbeddedJournal implements AppendLog {
       },
     });
     const { segment, at, sequence, hash } = tail;
-    const apart = recovered?.apart ?? new Map<string, string>();
+    const payloads = { store, uses: new PayloadUses(store, apart) };
     const position = { segment, at, sequence, hash };
     const { inlineBytesMax = INLINE_BYTES_MAX, frameBytes = FRAME_BYTES } = options;
     const { term, space } = this;
     this.log = new SegmentLog({
-      ...{ storage, secret, term, position, space, snapshotSpace, apart, inlineBytesMax, frameBytes, sealsFrom },
+      ...{ storage, secret, term, position, space, snapshotSpace, payloads, inlineBytesMax, frameBytes, sealsFrom },
     });
     this.compaction = new Compaction({
       storage,
@@ -167,6 +174,14 @@ export class EmbeddedJournal implements AppendLog {
     this.space.close();
     this.compaction.close();
   }
+}
+
+/** A disk that fails before anybody is served refuses the start; a store that takes its time, and then fails, has another chance at the next. */
+function removeOthers(store: PayloadStore, needed: ReadonlySet<string>): void {
+  const errors: (Error | null)[] = [];
+  store.keepOnly(needed, (error) => errors.push(error));
+  const [error = null] = errors;
+  if (error !== null) throw error;
 }
 
 /** What the log since a snapshot takes, at most: the last segment as far as it is written, the others whole. */

@@ -1,12 +1,11 @@
-import type { Limits } from '../core/limits.ts';
+import { LIMIT_NAMES, LIMITS, type Limits, leastOf } from '../core/limits.ts';
 import { SLOTS_MAX } from '../core/msg-id.ts';
 import { FAILURES_MAX } from '../ports/process-facts.ts';
 import { Ascii, F64, Text, U16, U32 } from './field-types.ts';
 
 /**
  * What may stand in a record, field by field. What no decision can have made is neither written nor read. Texts and numbers of
- * requests have the ranges of the wire (`wire`: Limits); limits have the maxima of their settings. Durations begin at one
- * millisecond: the simulator's worlds are faster than a deployment.
+ * requests have the ranges of the wire (`wire`: Limits); limits have those of their table.
  */
 
 /** Times of facts are those of a `msg_id`: 48 bits. */
@@ -19,9 +18,6 @@ const SEGMENTS_MAX = 999_999_999_999_999;
 export const SHARDS_MAX = 1024;
 const TERMS_MAX = 2 ** 32 - 1;
 const HOURS_12_MS = 12 * 3_600_000;
-const DAY_MS = 86_400_000;
-const YEAR_MS = 365 * DAY_MS;
-const MANY = 10_000_000;
 /** Of leases, redrives, releases. */
 const TIMES_MAX = 1000;
 const QUOTA_WINDOW_MS_MAX = 9_999_999_000;
@@ -123,29 +119,6 @@ export const MESSAGE_FIELDS = {
   deadAtMs: drifting('dead_at_ms'),
 } as const;
 
-const limit = (name: string, max: number, min = 1): F64 => new F64(name, min, max);
-
-/** Named like their settings, where they have one. In this order on disk; append-only. */
-export const LIMIT_FIELDS = {
-  shardCapacity: limit('shard_capacity', MANY),
-  globalInflight: limit('global_inflight', MANY),
-  dedupCapacity: limit('dedup_capacity', MANY),
-  settledCapacity: limit('settled_capacity', MANY),
-  dlqMaxPerTopic: limit('dlq_max_per_topic', MANY),
-  dlqCapacity: limit('dlq_capacity', MANY),
-  dlqRetentionMs: limit('dlq_retention', YEAR_MS),
-  defaultVisibilityMs: limit('default_visibility', HOURS_12_MS),
-  backoffBaseMs: limit('backoff_base', 3_600_000),
-  backoffMaxMs: limit('backoff_max', HOURS_12_MS),
-  tReplayMs: limit('t_replay', DAY_MS),
-  maxAttempts: limit('max_attempts', TIMES_MAX),
-  maxRedrives: limit('max_redrives', TIMES_MAX),
-  inflightFactor: limit('inflight_factor', 100),
-  readyRetentionMs: limit('ready_retention', YEAR_MS),
-  releasesMax: limit('releases_max', TIMES_MAX, 0),
-  tenantLabels: limit('tenant_labels', 4),
-  tenantShare: limit('tenant_share', 100, 0),
-  tenantReserve: limit('tenant_reserve', 100, 0),
-  topicShare: limit('topic_share', 100, 0),
-  topicHash: limit('topic_hash', 1, 0),
-} as const satisfies Record<keyof Limits, F64>;
+export const LIMIT_FIELDS = Object.fromEntries(
+  LIMIT_NAMES.map((limit) => [limit, new F64(LIMITS[limit].name, leastOf(LIMITS[limit]), LIMITS[limit].max)]),
+) as Readonly<Record<keyof Limits, F64>>;

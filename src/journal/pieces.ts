@@ -1,11 +1,32 @@
-/** Work that may be left for a while between two of its pieces. */
-export type Pieces<T> = Generator<void, T, void>;
+/** Calls `goOn` once, now or later, when what is waited for is there. */
+export type Wait = (goOn: () => void) => void;
 
-/** Does all of it before returning. */
+/** Work that may be left for a while between two of its pieces, and must be where it waits for something. */
+export type Pieces<T> = Generator<Wait | undefined, T, void>;
+
+/** What a question is answered, which may take a while. */
+export function* answered<A>(ask: (done: (answer: A) => void) => void): Pieces<A> {
+  const answers: A[] = [];
+  yield (goOn) =>
+    ask((answer) => {
+      answers.push(answer);
+      goOn();
+    });
+  return answers[0] as A;
+}
+
+/** Does all of it before returning: nothing of it may have to wait. */
 export function atOnce<T>(pieces: Pieces<T>): T {
-  let next = pieces.next();
-  while (next.done !== true) next = pieces.next();
-  return next.value;
+  for (;;) {
+    const next = pieces.next();
+    if (next.done === true) return next.value;
+    if (next.value === undefined) continue;
+    let isThere = false;
+    next.value(() => {
+      isThere = true;
+    });
+    if (!isThere) throw new Error('journal: what must be done at once has to wait');
+  }
 }
 
 /** The event loop gets its turn this often: whoever asks meanwhile is answered, and a signal is heard. */
@@ -18,8 +39,22 @@ export async function inTurns<T>(pieces: Pieces<T>, ended: AbortSignal): Promise
     do {
       const next = pieces.next();
       if (next.done === true) return next.value;
+      if (next.value !== undefined) await waited(next.value, ended);
     } while (performance.now() < endMs);
     await new Promise((resolve) => setImmediate(resolve));
     ended.throwIfAborted();
   }
+}
+
+/** @throws the reason of `ended` where that comes first */
+function waited(wait: Wait, ended: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(ended.reason);
+    if (ended.aborted) return stop();
+    ended.addEventListener('abort', stop, { once: true });
+    wait(() => {
+      ended.removeEventListener('abort', stop);
+      resolve();
+    });
+  });
 }

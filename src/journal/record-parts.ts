@@ -1,6 +1,6 @@
 import { DEAD_REASONS, type DeadReason } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
-import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+import { LIMIT_NAMES, LIMITS_BEFORE, type Limits } from '../core/limits.ts';
 import { BytesError, type Reader, type Writer } from './bytes.ts';
 import { anyOf } from './field-types.ts';
 import { FIELDS, LIMIT_FIELDS } from './fields.ts';
@@ -60,21 +60,17 @@ export function writePayload(w: Writer, payload: Uint8Array): void {
 /** A view: what keeps it longer than the bytes it was read from should take a copy. */
 export const readPayload = (r: Reader): Uint8Array => r.bytes(FIELDS.payloadBytes.read(r));
 
-const LIMITS = Object.keys(LIMIT_FIELDS) as (keyof Limits)[];
-
 export function writeLimits(w: Writer, limits: Limits): void {
-  w.u16(LIMITS.length);
-  for (const name of LIMITS) LIMIT_FIELDS[name].write(w, limits[name]);
+  w.u16(LIMIT_NAMES.length);
+  for (const name of LIMIT_NAMES) LIMIT_FIELDS[name].write(w, limits[name]);
 }
-
-/** Under limits that the writer did not know yet: it told no tenants apart, and its hash of topics had no key (BD5). */
-const BEFORE: Limits = { ...DEFAULT_LIMITS, tenantShare: 0, topicHash: 0 };
 
 /** Limits that the writer did not know yet are what it did without them. */
 export function readLimits(r: Reader): Limits {
-  const limits: Record<string, number> = { ...BEFORE };
+  const limits: Record<string, number> = { ...LIMITS_BEFORE };
   const count = r.u16();
-  if (count > LIMITS.length) throw new BytesError(`${count} limits, of which this version knows ${LIMITS.length}`);
-  for (const name of LIMITS.slice(0, count)) limits[name] = LIMIT_FIELDS[name].read(r);
+  const known = LIMIT_NAMES.length;
+  if (count > known) throw new BytesError(`${count} limits, of which this version knows ${known}`);
+  for (const name of LIMIT_NAMES.slice(0, count)) limits[name] = LIMIT_FIELDS[name].read(r);
   return limits as unknown as Limits;
 }

@@ -1,22 +1,22 @@
 import type { Fact } from '../core/facts.ts';
 import type { ShardState } from '../core/state.ts';
+import type { PayloadFound, PayloadStore } from '../ports/payload-store.ts';
 import type { StorageReader } from '../ports/storage.ts';
 import { Reader } from './bytes.ts';
-import { PAYLOAD_BYTES_MAX } from './fields.ts';
 import { type Frame, NO_HASH, readFrame, type Secret } from './frame.ts';
 import {
   FILE_HEADER_BYTES,
   type Files,
   filesOf,
   PAYLOADS,
-  payloadFile,
   RESERVE,
   readFileHeader,
   segmentFile,
   snapshotFile,
   windowOf,
 } from './layout.ts';
-import { atOnce, type Pieces } from './pieces.ts';
+import { readPayload } from './payload-files.ts';
+import { answered, atOnce, type Pieces } from './pieces.ts';
 import { type Head, readRecord } from './record.ts';
 import { APART } from './record-parts.ts';
 import { isRefusal, missing, type Refusal } from './refusal.ts';
@@ -57,7 +57,9 @@ export interface RecoverOptions {
   readonly end?: LogEnd;
   /** Only what happened to this shard; the others stay empty. */
   readonly shard?: number;
-  /** Leaves payloads that are in files of their own unread, and checks none. */
+  /** Where the payloads are that are apart from the log; without it in files of the same directory. */
+  readonly payloads?: Pick<PayloadStore, 'get'>;
+  /** Leaves payloads that are apart from the log unread, and checks none. */
   readonly withoutPayloads?: boolean;
   /** Remembers so many of the last facts of messages (B10); none without. */
   readonly remember?: number;
@@ -173,7 +175,9 @@ function* follow(
   }
   const apart = apartIn(replica);
   const damagedPayloads =
-    options.withoutPayloads === true ? [] : yield* checkPayloads(source, replica, options.payloadHashOf);
+    options.withoutPayloads === true
+      ? []
+      : yield* checkPayloads(options.payloads ?? filesIn(source), replica, options.payloadHashOf);
   return { kind: 'recovered', replica, tail, salt, snapshot: head, damagedSnapshots, apart, damagedPayloads };
 }
 
@@ -255,34 +259,40 @@ function apartIn(replica: Replica): Map<string, string> {
   return apart;
 }
 
+const filesIn = (source: StorageReader): Pick<PayloadStore, 'get'> => ({
+  get: (hash, done) => done(readPayload(source, hash)),
+});
+
+/** Null when there is none. @throws what kept it from being read: no reason to give a message up */
+function bytesOf(found: PayloadFound): Uint8Array | null {
+  if (found.found === 'unknown') throw found.error;
+  if (found.found === 'damaged') return DAMAGED;
+  return found.found === 'missing' ? null : found.bytes;
+}
+
 /**
- * Reads what is in files of its own, and verifies every payload that may yet be delivered (IN1). What came out of a frame gets
+ * Reads what is apart from the log, and verifies every payload that may yet be delivered (IN1). What came out of a frame gets
  * bytes of its own: one payload must not keep a megabyte of the log in memory.
  */
-function* checkPayloads(source: StorageReader, replica: Replica, payloadHashOf: (payload: Uint8Array) => string) {
+function* checkPayloads(
+  store: Pick<PayloadStore, 'get'>,
+  replica: Replica,
+  payloadHashOf: (payload: Uint8Array) => string,
+): Pieces<Recovered['damagedPayloads']> {
   const damaged: { msgId: string; why: string }[] = [];
   for (const shard of replica.shards) {
     for (const message of shard.living.all()) {
       yield;
-      const payload = message.payload === APART ? readPayload(source, message.payloadHash) : message.payload;
-      const intact = payload !== null && payloadHashOf(payload) === message.payloadHash;
+      const { payloadHash } = message;
+      const payload =
+        message.payload === APART
+          ? bytesOf(yield* answered<PayloadFound>((done) => store.get(payloadHash, done)))
+          : message.payload;
+      const intact = payload !== null && payloadHashOf(payload) === payloadHash;
       shard.fillPayload(message, intact ? new Uint8Array(payload) : DAMAGED);
       if (intact) continue;
       damaged.push({ msgId: message.msgId, why: payload === null ? 'missing' : 'does not match its hash' });
     }
   }
   return damaged;
-}
-
-/** Null when there is no such file; one that is longer than any payload is not read. */
-export function readPayload(source: StorageReader, hash: string): Uint8Array | null {
-  const file = payloadFile(hash);
-  try {
-    const bytes = source.size(file);
-    return bytes > PAYLOAD_BYTES_MAX ? DAMAGED : source.read(file, 0, bytes);
-  } catch (error) {
-    // A disk that cannot be read is no reason to give a message up.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return null;
-  }
 }

@@ -2,7 +2,7 @@ import type { Storage, StorageReader } from '../ports/storage.ts';
 import { createWhole, type FileWork, removeQuietly, writeAll, writeZeros } from './file-work.ts';
 import { HEADER_END_AT } from './frame.ts';
 import { lackOf } from './lack.ts';
-import { filesOf, PAYLOADS, RESERVE, segmentFile, temporary, tornFile } from './layout.ts';
+import { filesOf, RESERVE, segmentFile, temporary, tornFile } from './layout.ts';
 import type { Recovered } from './recover.ts';
 import type { Tail } from './scan.ts';
 import { segmentSteps } from './space.ts';
@@ -16,7 +16,7 @@ export function* removeTemporaries(source: StorageReader): FileWork {
  * Makes the end of the log fit to go on: what was torn is put aside, what may be in no more than a cache is written again. False: there
  * was no space to put it.
  */
-export function* repair(storage: Storage, { tail, apart }: Recovered): FileWork<boolean> {
+export function* repair(storage: Storage, { tail }: Recovered): FileWork<boolean> {
   yield* removeTemporaries(storage);
   let isAside = true;
   if (tail.tornEnd > tail.at) {
@@ -24,7 +24,6 @@ export function* repair(storage: Storage, { tail, apart }: Recovered): FileWork<
     yield* clear(tail);
   }
   yield* rewriteLast(storage, tail);
-  yield* removeOrphans(storage, new Set([...apart.values()].map((hash) => hash.slice(3))));
   return isAside;
 }
 
@@ -75,11 +74,6 @@ function* rewriteLast(storage: Storage, { last }: Tail): FileWork {
   const file = segmentFile(last.segment);
   yield* writeAll(file, last.at, new Uint8Array(storage.read(file, last.at, last.bytes)));
   yield { op: 'sync', file };
-}
-
-/** Payloads that no message has: their sends were never accepted, or their last message is gone. */
-function* removeOrphans(storage: Storage, used: ReadonlySet<string>): FileWork {
-  for (const name of storage.files(PAYLOADS)) if (!used.has(name)) yield { op: 'remove', file: `${PAYLOADS}/${name}` };
 }
 
 /** The first segment of a new journal. */

@@ -1,5 +1,6 @@
 import type { Fact, Sent } from '../core/facts.ts';
 import type { Batch } from '../ports/journal.ts';
+import type { LeftOut, Payload, PayloadStore } from '../ports/payload-store.ts';
 import type { Storage } from '../ports/storage.ts';
 import type { AppendLog } from './append-log.ts';
 import { Writer } from './bytes.ts';
@@ -7,7 +8,7 @@ import { type FileWork, runLater, writeAll } from './file-work.ts';
 import { beginFrame, frameBytes, HEADER_BYTES, type Secret, sealFrame } from './frame.ts';
 import { lackAtStart } from './lack.ts';
 import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
-import { type Outgoing, PayloadFiles } from './payloads.ts';
+import type { PayloadUses } from './payload-uses.ts';
 import { isEnd, writeBatch } from './record.ts';
 import { capacityOf, sealSteps } from './segment-file.ts';
 import type { SnapshotSpace } from './snapshot-space.ts';
@@ -23,6 +24,12 @@ export interface LogPosition {
 
 /** An append of more than this is split between decisions: a frame holds so much and one decision more. */
 export const FRAME_BYTES = 4 << 20;
+
+/** Payloads that are too large for the log, and which messages need them. */
+interface Payloads {
+  readonly store: PayloadStore;
+  readonly uses: PayloadUses;
+}
 
 interface Append {
   readonly batches: readonly Batch[];
@@ -40,7 +47,7 @@ export class SegmentLog implements AppendLog {
   private readonly term: number;
   private readonly space: Space;
   private readonly snapshotSpace: SnapshotSpace;
-  private readonly payloads: PayloadFiles;
+  private readonly payloads: Payloads;
   private readonly inlineBytesMax: number;
   private readonly frameBytes: number;
   private readonly sealsFrom: number;
@@ -56,9 +63,8 @@ export class SegmentLog implements AppendLog {
     readonly position: LogPosition;
     readonly space: Space;
     readonly snapshotSpace: SnapshotSpace;
-    /** Messages whose payload is in a file of its own. */
-    readonly apart: ReadonlyMap<string, string>;
-    /** Payloads beyond this get one. */
+    readonly payloads: Payloads;
+    /** Payloads beyond this are kept apart. */
     readonly inlineBytesMax: number;
     /** A frame that holds so much takes no other decision. */
     readonly frameBytes: number;
@@ -74,7 +80,7 @@ export class SegmentLog implements AppendLog {
     this.inlineBytesMax = parts.inlineBytesMax;
     this.frameBytes = parts.frameBytes;
     this.sealsFrom = parts.sealsFrom;
-    this.payloads = new PayloadFiles(parts.storage, parts.apart);
+    this.payloads = parts.payloads;
   }
 
   /** Where the log ends, durably. */
@@ -94,35 +100,39 @@ export class SegmentLog implements AppendLog {
     this.outstanding = append;
     const outgoing = this.outgoing(batches);
     if (outgoing.length === 0) return this.encode(append, []);
-    this.payloads.write(outgoing, (error, without) => {
+    this.payloads.store.put(outgoing, (error, without) => {
       if (error !== null) return this.fail(error);
-      const [first] = without;
-      if (first !== undefined) this.space.lost(first.lack, first.bytes.byteLength);
+      this.tellOf(without);
       this.encode(append, without);
     });
   }
 
-  /** Large payloads that have no file yet, in copies: the message may be erased before they are written. */
-  private outgoing(batches: readonly Batch[]): Outgoing[] {
-    const found = new Map<string, Outgoing>();
+  /** What was wanting for a payload; that its store could not be reached says nothing of this disk. */
+  private tellOf(without: readonly LeftOut[]): void {
+    for (const { lack, bytes } of without) if (lack !== 'connection') return this.space.lost(lack, bytes.byteLength);
+  }
+
+  /** Large payloads that are not kept yet, in copies: the message may be erased before they are. */
+  private outgoing(batches: readonly Batch[]): Payload[] {
+    const found = new Map<string, Payload>();
     for (const { shard, facts } of batches) {
       if (shard === null) continue;
       for (const fact of facts) {
         if (fact.name !== 'sent' || fact.payload.byteLength <= this.inlineBytesMax) continue;
         const hash = fact.payloadHash;
-        if (!this.payloads.isUsed(hash) && !found.has(hash))
+        if (!this.payloads.uses.isUsed(hash) && !found.has(hash))
           found.set(hash, { hash, bytes: new Uint8Array(fact.payload) });
       }
     }
     return [...found.values()];
   }
 
-  private encode(append: Append, without: readonly Outgoing[]): void {
-    // A payload for which there was no space goes into the frame: its segment has the space already.
+  private encode(append: Append, without: readonly Payload[]): void {
+    // A payload that could not be kept goes into the frame: its segment has the space already.
     const isApart = (fact: Sent): boolean => {
       if (fact.payload.byteLength <= this.inlineBytesMax) return false;
       if (without.some(({ hash }) => hash === fact.payloadHash)) return false;
-      this.payloads.use(fact.msgId, fact.payloadHash);
+      this.payloads.uses.use(fact.msgId, fact.payloadHash);
       return true;
     };
     // Before any of it is written: the reserve must know what the next snapshot may have to say.
@@ -213,7 +223,7 @@ export class SegmentLog implements AppendLog {
   private count(fact: Fact): void {
     if (!isEnd(fact)) return;
     this.snapshotSpace.left();
-    this.payloads.release(fact.msgId);
+    this.payloads.uses.release(fact.msgId);
   }
 
   /** Nothing is written any more; what is outstanding gets the error, and so does everything after it. */

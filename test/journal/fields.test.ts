@@ -2,8 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { SCHEMAS } from '../../src/api/schemas.ts';
 import { limitsOf } from '../../src/config/limits.ts';
-import { SETTINGS, type SettingName, type Settings } from '../../src/config/settings.ts';
-import type { Limits } from '../../src/core/limits.ts';
+import { SETTINGS, type Settings } from '../../src/config/settings.ts';
 import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
 import type { Ascii, Text } from '../../src/journal/field-types.ts';
 import { FIELDS, LIMIT_FIELDS } from '../../src/journal/fields.ts';
@@ -307,21 +306,6 @@ function takes(field: Ascii | Text, text: string): boolean {
 }
 
 describe('one range', () => {
-  it('limits: up to what their settings take', () => {
-    for (const [limit, field] of Object.entries(LIMIT_FIELDS)) {
-      // No settings: a constant, and what is fixed for a directory.
-      if (limit === 'releasesMax' || limit === 'topicHash') continue;
-      const { kind } = SETTINGS[field.name as SettingName] as { kind: { read(text: string): number | null } };
-      const isDuration = limit.endsWith('Ms');
-      const of = (value: number): number | null => kind.read(isDuration ? `${value}ms` : String(value));
-      expect([limit, of(field.max), of(field.max + 1)]).toEqual([limit, field.max, null]);
-      expect(of(field.min - 1)).toBeNull();
-      const all = Object.fromEntries(Object.entries(SETTINGS).map(([n, s]) => [n, s.fallback])) as Settings;
-      const moved = { ...all, [field.name]: field.max } as Settings;
-      expect(limitsOf(moved)[limit as keyof Limits]).toBe(field.max);
-    }
-  });
-
   it('texts and numbers of requests: what the wire takes can be written, and what it refuses cannot', () => {
     const { send, recv, nack, revoke, ack_item } = SCHEMAS;
     expect(patternOf(FIELDS.topic)).toBe(said(send.properties.topic).pattern);

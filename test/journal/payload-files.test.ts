@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PayloadFiles } from '../../src/journal/payloads.ts';
+import { PayloadFiles } from '../../src/journal/payload-files.ts';
 import type { Storage, StorageOp } from '../../src/ports/storage.ts';
 import fc from '../support/properties.ts';
 
@@ -36,7 +36,7 @@ describe('large payloads on their way to the disk', () => {
       fc.property(fc.integer({ min: 1, max: 9 }), fc.infiniteStream(fc.double({ min: 0, max: 0.99 })), (count, at) => {
         const disk = new SlowDisk();
         const said: (Error | null)[] = [];
-        new PayloadFiles(disk, new Map()).write(payloads(count), (error) => said.push(error));
+        new PayloadFiles(disk).put(payloads(count), (error) => said.push(error));
         let most = 0;
         const synced = new Set<string>();
         while (disk.waiting.length > 0) {
@@ -62,7 +62,7 @@ describe('large payloads on their way to the disk', () => {
         (count, wrong, at) => {
           const disk = new SlowDisk();
           const said: (Error | null)[] = [];
-          new PayloadFiles(disk, new Map()).write(payloads(count), (error) => said.push(error));
+          new PayloadFiles(disk).put(payloads(count), (error) => said.push(error));
           for (let step = 0; step < Math.min(wrong, count - 1); step++) disk.finish(at.next().value as number);
           disk.finish(0, failing('EIO'));
           const writes = disk.begun.filter((op) => op === 'write').length;
@@ -81,7 +81,7 @@ describe('large payloads on their way to the disk', () => {
   it('one for which there is no space is named and its file removed; the others are kept (journal rule 5)', () => {
     const disk = new SlowDisk();
     let without: readonly { hash: string }[] = [];
-    new PayloadFiles(disk, new Map()).write(payloads(3), (_error, lost) => {
+    new PayloadFiles(disk).put(payloads(3), (_error, lost) => {
       without = lost;
     });
     disk.finish(0.4, failing('ENOSPC'));

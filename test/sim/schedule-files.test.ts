@@ -108,7 +108,7 @@ describe('schedule files: what is wrong is named with line, column, field and li
     [
       'a window shorter than two leases',
       withLine('limits: { t_replay: 9s }'),
-      'f:8:21: limits.t_replay: must be at least twice',
+      'f:8:21: limits.t_replay: must be at least 2 x default_visibility (T3)',
     ],
     [
       'a backoff that ends before it begins',

@@ -66,10 +66,14 @@ const catTrace: Cat = async (source, recovering, output) => {
 
 const catFacts: Cat = async (source, recovering, output, options) => {
   const { describe } = await import('../../journal/describe.ts');
-  const { readPayload } = await import('../../journal/recover.ts');
+  const { readPayload } = await import('../../journal/payload-files.ts');
   const { endOf, readFacts } = await import('../../journal/read-facts.ts');
   const { from = 1, to = Number.POSITIVE_INFINITY, msgId, payload, json } = options;
-  const readApart = (hash: string): Uint8Array | null => readPayload(source, hash);
+  const readApart = (hash: string): Uint8Array | null => {
+    const found = readPayload(source, hash);
+    if (found.found === 'unknown') throw found.error;
+    return found.found === 'whole' ? found.bytes : null;
+  };
   const clock = new ToldClock();
   return readFacts(source, recovering, endOf(source, recovering), {
     begun: ({ clocks }) => clock.begin(clocks),
