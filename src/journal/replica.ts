@@ -171,6 +171,15 @@ export class Replica {
     return false;
   }
 
+  /** What is of no shard, as a snapshot of its log said it. @throws BytesError */
+  static ofProcess({ term, shards, limits }: Head, facts: readonly ProcessFact[]): Replica {
+    const replica = new Replica();
+    replica.open(shards, limits);
+    replica.term = term;
+    for (const fact of facts) replica.process(fact);
+    return replica;
+  }
+
   // ---- snapshots
 
   /** Everything, as records of a snapshot. */
@@ -178,6 +187,14 @@ export class Replica {
     const told = this.history.said();
     if (told !== null) yield { shard: null, item: told };
     yield* this.holds();
+  }
+
+  /** What is of no shard. */
+  *processEntries(): Generator<Entry> {
+    for (const entry of this.entries()) {
+      if (entry.shard !== null) return;
+      yield entry;
+    }
   }
 
   /** What the shards and the process are, by whatever way they came to be that. */
