@@ -18,6 +18,9 @@ const SYSTEM = [
   'test/operations/lint.test.ts',
   'test/operations/prometheus.test.ts',
   'test/operations/systemd.test.ts',
+  'test/postgres/conformance.test.ts',
+  'test/postgres/engine.test.ts',
+  'test/postgres/drills.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 
