@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
 const suite = process.env['SUITE'];
-/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd-analyze, hadolint. */
+/** strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd-analyze, hadolint; PostgreSQL, PgBouncer. */
 const SYSTEM = [
   'test/journal/system-faults.test.ts',
   'test/journal/system-descriptors.test.ts',

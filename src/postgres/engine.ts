@@ -112,8 +112,8 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
   const sessionOf = (what: string, isStrict: boolean, then: readonly string[]): Session =>
     new Session({
       ...{ addresses, answersWithinMs, isStrict, name: `mailbox ${cluster} ${what}` },
-      check: async (ask, where, client) => {
-        const wrong = await check(ask, where, client);
+      check: async (ask, client, config) => {
+        const wrong = await check(ask, client, config);
         if (wrong === null) for (const text of then) await ask({ text });
         return wrong;
       },
@@ -135,10 +135,10 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
 /** All connections are to the same history: a primary of before a failover that came back is not read from. */
 function checkOf(): Check {
   let known: EnginePromise | null = null;
-  return async (ask, _where, client) => {
+  return async (ask, client, config) => {
     const wrong = await whatIsWrong(ask);
     if (wrong !== null) return wrong;
-    if (await isPooled(ask, client))
+    if (await isPooled(ask, client, config))
       return 'a pooler stands in front that gives connections away between transactions: connect directly, or in session mode';
     const promise = promiseIn(await ask(PROMISE));
     if (known !== null && promise.system !== known.system) return 'it is another database than before';

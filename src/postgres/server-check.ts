@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import { Client, type ClientConfig } from 'pg';
 import type { EnginePromise } from '../ports/engine.ts';
 import { type Answer, innerOf, type Query } from './session.ts';
 
@@ -36,24 +36,52 @@ export async function whatIsWrong(ask: (query: Query) => Promise<Answer>): Promi
   return null;
 }
 
-/** A pooler that gives connections away between transactions: what is set, prepared or listened for on one is another's. */
-export async function isPooled(ask: (query: Query) => Promise<Answer>, client: Client): Promise<boolean> {
+/**
+ * A pooler that gives connections away between transactions: what is set, prepared or listened for on one is another's. Whoever is really
+ * connected hears what somebody else says.
+ */
+export async function isPooled(
+  ask: (query: Query) => Promise<Answer>,
+  client: Client,
+  config: ClientConfig,
+): Promise<boolean> {
   const { rows } = await ask({ text: 'SELECT pg_backend_pid() AS pid' });
   if (rows[0]?.['pid'] === innerOf(client).processID) return false;
-  const channel = `mailbox_note_${process.pid}`;
-  let wake: (came: boolean) => void = () => {};
-  const came = new Promise<boolean>((resolve) => {
-    wake = resolve;
+  const channel = `mailbox_note_${process.pid}_${++notes}`;
+  let hear: () => void = () => {};
+  const heard = new Promise<void>((resolve) => {
+    hear = resolve;
   });
-  const hear = (): void => wake(true);
-  const timer = setTimeout(() => wake(false), NOTE_MS);
   client.on('notification', hear);
   try {
     await ask({ text: `LISTEN ${channel}` });
-    await ask({ text: `NOTIFY ${channel}` });
-    return !(await came);
+    await say(channel, config);
+    return !(await within(NOTE_MS, heard));
   } finally {
-    clearTimeout(timer);
     client.off('notification', hear);
   }
+}
+let notes = 0;
+
+/** On a connection of its own. */
+async function say(channel: string, config: ClientConfig): Promise<void> {
+  const other = new Client(config);
+  other.on('error', () => {});
+  await other.connect();
+  try {
+    await other.query(`NOTIFY ${channel}`);
+  } finally {
+    await other.end();
+  }
+}
+
+/** Whether it comes in time. */
+async function within(ms: number, event: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const came = await Promise.race([event.then(() => true as const), late]);
+  clearTimeout(timer);
+  return came;
 }

@@ -16,7 +16,11 @@ export type Answer = Pick<QueryResult<Row>, 'rows' | 'rowCount'>;
 type Done = (answer: Answer | Error) => void;
 
 /** Says whether a server will do, when a connection is made: null, or why not. */
-export type Check = (ask: (query: Query) => Promise<Answer>, where: string, client: Client) => Promise<string | null>;
+export type Check = (
+  ask: (query: Query) => Promise<Answer>,
+  client: Client,
+  config: ClientConfig,
+) => Promise<string | null>;
 
 export interface SessionOptions {
   readonly addresses: readonly Address[];
@@ -176,7 +180,7 @@ export class Session {
     const deadline = setTimeout(() => innerOf(client).connection.stream.destroy(), answersWithinMs);
     try {
       await client.connect();
-      const wrong = await check((query) => client.query(query as never), where, client);
+      const wrong = await check((query) => client.query(query as never), client, full);
       if (wrong !== null) throw new EngineRefusal(`PostgreSQL at ${where}: ${wrong}`);
     } catch (error) {
       innerOf(client).connection.stream.destroy();

@@ -8,7 +8,7 @@ import { Client } from 'pg';
 /** PostgreSQL refuses to run as root; `nobody` has nothing else to lose. */
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
-const PASSWORD = 'swordfish';
+export const PASSWORD = 'swordfish';
 const READY_MS = 60_000;
 const DEBIAN = '/usr/lib/postgresql';
 
@@ -27,13 +27,15 @@ function programs(): string | null {
 const BIN = programs();
 export const isPostgresHere = BIN !== null;
 
-const asNobody = (program: string, args: readonly string[]): [string, string[]] => {
-  const path = join(BIN as string, program);
-  if (!isRoot) return [path, [...args]];
-  return ['setpriv', [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', path, ...args]];
+const inBin = (program: string): string => join(BIN as string, program);
+
+/** A program and its arguments, as they are run for somebody without rights. */
+export const asNobody = (program: string, args: readonly string[]): [string, string[]] => {
+  if (!isRoot) return [program, [...args]];
+  return ['setpriv', [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', program, ...args]];
 };
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address() as { port: number };
@@ -70,7 +72,7 @@ export class PostgresFolder {
   async standbyOf(primary: PostgresServer): Promise<PostgresServer> {
     const folder = this.next();
     const from = `host=127.0.0.1 port=${primary.port} user=postgres password=${PASSWORD} dbname=postgres`;
-    const [program, args] = asNobody('pg_basebackup', [
+    const [program, args] = asNobody(inBin('pg_basebackup'), [
       '-D',
       folder,
       '-R',
@@ -96,7 +98,7 @@ export class PostgresFolder {
     execFileSync('sh', ['-c', `umask 077 && printf ${PASSWORD} > "$0"`, password]);
     own(password);
     const options = ['-D', this.fresh, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${password}`, '--no-sync'];
-    const [program, args] = asNobody('initdb', [...options, '-E', 'UTF8', '--locale=C']);
+    const [program, args] = asNobody(inBin('initdb'), [...options, '-E', 'UTF8', '--locale=C']);
     execFileSync(program, args, { stdio: 'pipe', cwd: this.path });
   }
 
@@ -110,7 +112,8 @@ export class PostgresFolder {
   }
 }
 
-function own(path: string): void {
+/** Given to whoever the servers run as. */
+export function own(path: string): void {
   if (isRoot) execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, path]);
 }
 
@@ -136,7 +139,7 @@ export class PostgresServer {
       ...{ shared_buffers: '16MB', max_connections: '60', wal_level: 'replica', hot_standby: 'on', ...settings },
     };
     const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const [program, args] = asNobody('postgres', ['-D', folder, ...options]);
+    const [program, args] = asNobody(inBin('postgres'), ['-D', folder, ...options]);
     this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.on('data', (chunk) => {
