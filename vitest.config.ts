@@ -20,6 +20,7 @@ const SYSTEM = [
   'test/operations/systemd.test.ts',
   'test/postgres/conformance.test.ts',
   'test/postgres/engine.test.ts',
+  'test/postgres/export.test.ts',
   'test/postgres/drills.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];

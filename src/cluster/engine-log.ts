@@ -142,7 +142,14 @@ export class EngineLog implements Log {
     if (this.failure !== null) return done({ end: 'failed', error: this.failure });
     if (this.done !== null) throw new Error('journal: two appends at once');
     this.done = done;
-    for (const frame of this.next(batches)) this.send(frame);
+    let frames: readonly EngineFrame[];
+    try {
+      frames = this.next(batches);
+    } catch (error) {
+      // What could never be read again is not written; the shards hold it already.
+      return this.fail(error as Error);
+    }
+    for (const frame of frames) this.send(frame);
   }
 
   private next(batches: readonly Batch[]): readonly EngineFrame[] {

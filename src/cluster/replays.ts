@@ -82,7 +82,7 @@ export class ProcessReplay implements Summed {
   }
 
   restored(head: Head): void {
-    this.replica = Replica.ofProcess(head, this.facts);
+    this.replica = Replica.of(head, this.facts);
     this.facts = [];
   }
 

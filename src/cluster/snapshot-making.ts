@@ -7,17 +7,21 @@ import type { Summed } from './replays.ts';
 import { type Place, ShardLog } from './shard-log.ts';
 import { snapshotPieces } from './snapshot-pieces.ts';
 
-export interface SnapshotMaking {
+/** What is to be said by a snapshot, and where it goes. */
+export interface Making {
   readonly engine: Engine;
   readonly number: number;
   readonly shard: number | null;
   readonly owner: string;
   readonly secret: Parameters<typeof batchFraming>[1];
-  readonly replay: Summed;
+  readonly replay: Pick<Summed, 'summary' | 'entries'>;
   /** The last frame that is durable: it reaches this one. */
   readonly place: Place;
   /** Its own among all that are made. */
   readonly maker: string;
+}
+export interface SnapshotMaking extends Making {
+  readonly replay: Summed;
 }
 type Done = (result: StoredSnapshot | null | Error) => void;
 
@@ -35,11 +39,12 @@ export function makeSnapshot(making: SnapshotMaking, done: Done): void {
     if (read.snapshot?.sequence === place.sequence || place.sequence === 0) return done(null);
     if (Buffer.compare(log.place.hash, place.hash) !== 0)
       return done(new Error(`log ${number}: frame ${place.sequence} is not what was durable`));
-    write(making, read, done);
+    writeSnapshot(making, read, done);
   });
 }
 
-function write(making: SnapshotMaking, read: LogRead, done: Done): void {
+/** `read`: what it goes on from. */
+export function writeSnapshot(making: Making, read: Pick<LogRead, 'promise' | 'snapshot'>, done: Done): void {
   const { replay, place, owner, secret, engine, number, maker } = making;
   if (replay.summary === null) return done(new Error('snapshot: no process has started yet'));
   const { sequence, term } = place;
@@ -64,7 +69,7 @@ function write(making: SnapshotMaking, read: LogRead, done: Done): void {
   next(null);
 }
 
-function verify(making: SnapshotMaking, made: StoredSnapshot, before: StoredSnapshot | null, done: Done): void {
+function verify(making: Making, made: StoredSnapshot, before: StoredSnapshot | null, done: Done): void {
   const { engine, number } = making;
   readSnapshot(
     making,

@@ -171,12 +171,20 @@ export class Replica {
     return false;
   }
 
-  /** What is of no shard, as a snapshot of its log said it. @throws BytesError */
-  static ofProcess({ term, shards, limits }: Head, facts: readonly ProcessFact[]): Replica {
+  /** What is of no shard, as a snapshot of its log said it, and shards that were made elsewhere. @throws BytesError */
+  static of(
+    { term, shards, limits }: Pick<Head, 'term' | 'shards' | 'limits'>,
+    facts: readonly ProcessFact[],
+    states: readonly ShardState[] = [],
+  ): Replica {
     const replica = new Replica();
     replica.open(shards, limits);
     replica.term = term;
     for (const fact of facts) replica.process(fact);
+    for (const state of states) {
+      replica.shards[state.shard] = state;
+      replica.nowMs = Math.max(replica.nowMs, state.nowMs);
+    }
     return replica;
   }
 

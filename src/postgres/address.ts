@@ -1,4 +1,5 @@
 import type { ClientConfig } from 'pg';
+import { EngineRefusal } from './refusal.ts';
 
 /** A server of PostgreSQL: one of those that may be the primary. */
 export interface Address {
@@ -12,11 +13,11 @@ const HOSTS_MAX = 8;
 const PORT = 5432;
 
 /**
- * `postgres://user:password@host:port,host:port/database`, with `?host=/path` for a socket. @throws Error that names what is wrong, and
+ * `postgres://user:password@host:port,host:port/database`, with `?host=/path` for a socket. @throws EngineRefusal that names what is wrong, and
  * nothing of the password
  */
 export function addressesOf(url: string): readonly Address[] {
-  const wrong = (what: string): Error => new Error(`engine_url: ${what}`);
+  const wrong = (what: string): Error => new EngineRefusal(`engine_url: ${what}`);
   if (Buffer.byteLength(url) > URL_BYTES_MAX) throw wrong(`at most ${URL_BYTES_MAX} bytes`);
   const found = /^postgres(?:ql)?:\/\/(?:([^@/]*)@)?([^/?@]*)\/([^/?]+)(?:\?(.*))?$/.exec(url);
   if (found === null) throw wrong('must be postgres://user:password@host:port/database');

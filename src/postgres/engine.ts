@@ -3,7 +3,7 @@ import { type Address, addressesOf } from './address.ts';
 import { AppendStatement, outcomesOf } from './append.ts';
 import { channelOf, PostgresLeases } from './leases.ts';
 import { EngineRefusal, refusalOf } from './refusal.ts';
-import { type ClusterRow, checkName, createTables, readCluster } from './schema.ts';
+import { type ClusterRow, checkName, createTables, type NewCluster, readCluster } from './schema.ts';
 import { isPooled, PROMISE, promiseIn, whatIsWrong } from './server-check.ts';
 import { type Answer, type Check, type Query, Session } from './session.ts';
 import { PostgresSnapshots } from './snapshots.ts';
@@ -82,6 +82,14 @@ export class PostgresEngine implements Engine {
       const last = rows.at(-1);
       done({ frames: rows, isEnd: last === undefined || last.sequence === last.last });
     });
+  }
+
+  /** The numbers of the logs that hold anything, ascending. */
+  logs(done: (logs: readonly number[] | Error) => void): void {
+    const text = `SELECT DISTINCT shard FROM ${this.parts.schema}.frame ORDER BY shard`;
+    this.parts.reads.ask({ text }, (answer) =>
+      done(answer instanceof Error ? answer : answer.rows.map((row) => row['shard'] as number)),
+    );
   }
 
   promise(done: (promise: EnginePromise | Error) => void): void {
@@ -167,10 +175,11 @@ async function asked<Result>(
 }
 
 /** Makes the tables of a cluster in a database that has none. @throws Error, in one line */
-export async function createCluster(options: PostgresOptions & { readonly shards: number }): Promise<void> {
+export async function createCluster(options: PostgresOptions & Omit<NewCluster, 'name'>): Promise<void> {
   const parts = partsOf(options);
+  const cluster = { ...options, name: options.cluster };
   try {
-    await asked(parts.reads, (ask) => createTables(ask, parts.schema, options.cluster, options.shards), parts.where);
+    await asked(parts.reads, (ask) => createTables(ask, parts.schema, cluster), parts.where);
   } finally {
     for (const session of sessionsOf(parts)) session.close();
   }

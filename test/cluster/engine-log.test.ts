@@ -210,6 +210,17 @@ describe('a log of the engine as the journal has it', () => {
     for (const owner of ['', 'x'.repeat(256)]) expect(() => batchFraming(owner, secret)).toThrow('1 to 255 bytes');
   });
 
+  it('facts that could not be read again are not written, and nothing is after them', () => {
+    const bench = new Bench(5);
+    const one = bench.process();
+    const ends: unknown[] = [];
+    const purged = { name: 'purged', atMs: 1, msgId: 'none', payloadHash: 'b3:', hashChain: 'b3:', reason: 'admin' };
+    one.log.append([{ shard: 0, facts: [purged as never] }], (end) => ends.push(end));
+    one.log.append([], (end) => ends.push(end));
+    expect(ends).toEqual([{ end: 'failed', error: expect.any(Error) }, ends[0]]);
+    expect(bench.logs.logOf(0)).toEqual([]);
+  });
+
   it('bytes that are no frame, or whose records are none, are not opened', () => {
     const framing = batchFraming('a', secret);
     const { body } = framing.seal({ sequence: 1, term: 1, previous: new Uint8Array(32) }, NOTHING);

@@ -13,17 +13,25 @@ let places = 0;
 export class PostgresPlace implements Place {
   readonly schema = `place${++places}`;
   private readonly server: PostgresServer;
+  private readonly requiresReplica: boolean;
   private engine: PostgresEngine | null = null;
   private journal: EngineJournal | null = null;
   private gathered: OneStatement | null = null;
   private processes = 0;
 
-  constructor(server: PostgresServer) {
+  constructor(server: PostgresServer, requiresReplica = true) {
     this.server = server;
+    this.requiresReplica = requiresReplica;
   }
 
   private get options() {
     return { url: this.server.urlOf(), cluster: this.schema, schema: this.schema, answersWithinMs: ANSWERS_WITHIN_MS };
+  }
+
+  /** Somebody else has made its tables. */
+  begun(): this {
+    this.processes++;
+    return this;
   }
 
   async open(): Promise<JournalBackend> {
@@ -31,13 +39,13 @@ export class PostgresPlace implements Place {
     this.engine = await PostgresEngine.open(this.options);
     this.gathered = new OneStatement(this.engine);
     const secret = { salt: this.engine.cluster.salt, hash: blake3 };
-    const { gathered: engine, processes } = this;
+    const { gathered: engine, processes, requiresReplica } = this;
     this.journal = await new Promise<EngineJournal>((resolve, reject) => {
       EngineJournal.open(
         {
           ...{ engine, owner: `node.${processes}`, secret, shards: SHARDS, processLog: SHARDS },
           ...{ answersWithinMs: ANSWERS_WITHIN_MS, timers: { setTimeout: () => 0, clearTimeout: () => {} } },
-          monotonicMs: () => performance.now(),
+          ...{ monotonicMs: () => performance.now(), requiresReplica },
         },
         (opened) => (opened instanceof Error ? reject(opened) : resolve(opened)),
       );
