@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const suite = process.env['SUITE'];
 /**
  * strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd-analyze, hadolint;
- * git, tar and npm, which build the package and compile against it for a minute.
+ * PostgreSQL, PgBouncer; git, tar and npm, which build the package and compile against it for a minute.
  */
 const SYSTEM = [
   'test/journal/system-faults.test.ts',
@@ -23,6 +23,10 @@ const SYSTEM = [
   'test/operations/lint.test.ts',
   'test/operations/prometheus.test.ts',
   'test/operations/systemd.test.ts',
+  'test/postgres/conformance.test.ts',
+  'test/postgres/engine.test.ts',
+  'test/postgres/export.test.ts',
+  'test/postgres/drills.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 

@@ -1,5 +1,17 @@
 import type { EngineLogs } from '../src/cluster/engine-logs.ts';
-import type { AppendOutcome, Engine, EngineFrame, FramesRead, Leases, StoredFrame } from '../src/ports/engine.ts';
+import type {
+  AppendOutcome,
+  Engine,
+  EngineFrame,
+  EnginePromise,
+  FramesRead,
+  Granted,
+  Leases,
+  Renewed,
+  Snapshots,
+  StoredFrame,
+} from '../src/ports/engine.ts';
+import { EngineSnapshots } from './engine-snapshots.ts';
 import type { Loop } from './loop.ts';
 import type { Draws, Range } from './random.ts';
 
@@ -47,8 +59,10 @@ interface Waiting {
 export class SimEngine {
   readonly parts: EngineParts;
   private readonly clients: EngineClient[] = [];
-  /** The logs of frames that the standby lacks, in the order in which they were written. */
-  private unreplicated: number[] = [];
+  /** What the standby lacks, in the order in which it was written. */
+  private unreplicated: (() => void)[] = [];
+  private snapshots = new EngineSnapshots();
+  private readonly standbySnapshots = new EngineSnapshots();
   private executed = 0;
   private replicated = 0;
   private nextReplicationMs = 0;
@@ -58,6 +72,7 @@ export class SimEngine {
   private slowUntilMs = -1;
   private slowFactor = 1;
   private fullUntilMs = -1;
+  private readonly watchers = new Set<() => void>();
   private readonly holders = new Map<number, { readonly owner: string; readonly untilMs: number }>();
   private events = 0;
 
@@ -93,6 +108,7 @@ export class SimEngine {
   failOver(): void {
     this.primary++;
     this.parts.logs.failOver();
+    this.snapshots = this.standbySnapshots.copy();
     this.unreplicated = [];
     this.executed = this.replicated;
     this.waiting = [];
@@ -138,7 +154,7 @@ export class SimEngine {
     const isFull = this.parts.loop.nowMs < this.fullUntilMs;
     const outcomes = statement.frames.map((frame): AppendOutcome => {
       if (isFull || !this.parts.logs.insert(frame)) return 'refused';
-      this.write(frame.shard);
+      this.write(() => this.parts.logs.replicate(frame.shard));
       return 'durable';
     });
     const isSettled = !this.parts.isSynchronous || !outcomes.includes('durable');
@@ -146,10 +162,10 @@ export class SimEngine {
     this.waiting.push({ position: this.executed, statement, outcomes });
   }
 
-  private write(shard: number): void {
+  private write(atStandby: () => void): void {
     const { loop, random, standbyMs } = this.parts;
     this.executed++;
-    this.unreplicated.push(shard);
+    this.unreplicated.push(atStandby);
     const { primary } = this;
     // The standby gets everything in one order.
     this.nextReplicationMs = Math.max(this.nextReplicationMs, loop.nowMs + random.within(standbyMs));
@@ -159,7 +175,7 @@ export class SimEngine {
   }
 
   private replicate(): void {
-    this.parts.logs.replicate(this.unreplicated.shift() as number);
+    (this.unreplicated.shift() as () => void)();
     this.replicated++;
     const ready = this.waiting.filter(({ position }) => position <= this.replicated);
     this.waiting = this.waiting.filter(({ position }) => position > this.replicated);
@@ -172,31 +188,64 @@ export class SimEngine {
     });
   }
 
-  // ---- reading, and leases
+  // ---- reading, snapshots and leases
 
-  framesFrom(shard: number, from: number): readonly StoredFrame[] {
-    return this.parts.logs.from(shard, from);
+  get promise(): EnginePromise {
+    return { system: 'simulated', timeline: this.primary + 1, isReplicated: this.parts.isSynchronous };
   }
 
-  claim(shard: number, owner: string): { readonly heldForMs: number } | null {
+  framesFrom(shard: number, from: number): readonly StoredFrame[] {
+    return this.parts.logs.from(shard, Math.max(from, this.snapshots.trimmedOf(shard)));
+  }
+
+  /** Of snapshots; nobody waits for the standby. */
+  change(what: (snapshots: EngineSnapshots) => void): void {
+    what(this.snapshots);
+    this.write(() => what(this.standbySnapshots));
+  }
+
+  get kept(): EngineSnapshots {
+    return this.snapshots;
+  }
+
+  claim(shard: number, owner: string): Granted | { readonly heldForMs: number } {
     const { nowMs } = this.parts.loop;
     const holder = this.holders.get(shard);
     if (holder !== undefined && holder.owner !== owner && holder.untilMs > nowMs)
       return { heldForMs: holder.untilMs - nowMs };
     this.holders.set(shard, { owner, untilMs: nowMs + this.parts.leaseMs });
-    return null;
+    return { engineMs: nowMs };
+  }
+
+  renewAll(owner: string): Renewed {
+    const { nowMs } = this.parts.loop;
+    const logs = [...this.holders].filter(([, held]) => held.owner === owner && held.untilMs > nowMs);
+    for (const [shard] of logs) this.holders.set(shard, { owner, untilMs: nowMs + this.parts.leaseMs });
+    return { logs: logs.map(([shard]) => shard), engineMs: nowMs };
   }
 
   release(shard: number, owner: string): void {
-    if (this.holders.get(shard)?.owner === owner) this.holders.delete(shard);
+    if (this.holders.get(shard)?.owner !== owner) return;
+    this.holders.delete(shard);
+    for (const changed of this.watchers) this.after(this.wayMs(), changed);
+  }
+
+  watch(changed: () => void): () => void {
+    this.watchers.add(changed);
+    return () => this.watchers.delete(changed);
   }
 }
 
 /** An engine as one node has it. */
 export class EngineClient implements Engine {
-  readonly leases: Leases = {
-    claim: (shard, owner, done) => this.ask(() => this.engine.claim(shard, owner), done),
-    release: (shard, owner) => this.ask(() => this.engine.release(shard, owner), ignored),
+  readonly leases: Leases;
+  readonly snapshots: Snapshots = {
+    list: (shard, done) => this.ask(() => this.engine.kept.list(shard), done),
+    piece: (shard, { maker }, number, done) => this.ask(() => this.engine.kept.piece(shard, maker, number), done),
+    put: (shard, { sequence, maker }, number, bytes, done) =>
+      this.change((kept) => kept.put(shard, { sequence, maker }, number, bytes), done),
+    finish: (shard, snapshot, done) => this.change((kept) => kept.finish(shard, snapshot), done),
+    trim: (shard, sequence, done) => this.change((kept) => kept.trim(shard, sequence), done),
   };
   private readonly engine: SimEngine;
   private statements: Statement[] = [];
@@ -206,6 +255,24 @@ export class EngineClient implements Engine {
 
   constructor(engine: SimEngine) {
     this.engine = engine;
+    this.leases = {
+      leaseMs: engine.parts.leaseMs,
+      claim: (shard, owner, done) => this.ask(() => engine.claim(shard, owner), done),
+      renewAll: (owner, done) => this.ask(() => engine.renewAll(owner), done),
+      release: (shard, owner) => this.ask(() => engine.release(shard, owner), ignored),
+      watch: (changed) => engine.watch(changed),
+    };
+  }
+
+  promise(done: (promise: EnginePromise | Error) => void): void {
+    this.ask(() => this.engine.promise, done);
+  }
+
+  private change(what: (snapshots: EngineSnapshots) => void, done: (error: Error | null) => void): void {
+    this.ask<null>(() => {
+      this.engine.change(what);
+      return null;
+    }, done);
   }
 
   get isPartitioned(): boolean {
@@ -270,7 +337,7 @@ export class EngineClient implements Engine {
     };
     if (this.isPartitioned) return engine.after(engine.parts.lateMs.max, () => end(new Error('no answer')));
     engine.after(engine.wayMs(), () => {
-      const answer = question();
+      const answer = answerOf(question);
       engine.after(engine.wayMs(), () => {
         const isGone = connection !== this.connection || this.isPartitioned;
         end(isGone ? new Error('the connection is gone') : answer);
@@ -280,3 +347,11 @@ export class EngineClient implements Engine {
 }
 
 const ignored = (): void => {};
+
+function answerOf<Answer>(question: () => Answer): Answer | Error {
+  try {
+    return question();
+  } catch (error) {
+    return error as Error;
+  }
+}

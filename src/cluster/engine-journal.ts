@@ -1,16 +1,45 @@
-import { apply } from '../core/apply.ts';
-import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
-import { ShardState } from '../core/state.ts';
-import { contentsOf, Replica } from '../journal/replica.ts';
+import { contentsOf } from '../journal/replica.ts';
+import type { Timers } from '../ports/clock.ts';
+import type { EnginePromise } from '../ports/engine.ts';
 import type { Claim, Contents, JournalBackend, Unclaimed } from '../ports/journal.ts';
-import type { BatchContent } from './batch-framing.ts';
 import { EngineLog, type EngineLogOptions } from './engine-log.ts';
+import { type EngineTime, HeldLeases } from './held-leases.ts';
+import { ProcessReplay, ShardReplay, type Summed } from './replays.ts';
+import { makeSnapshot } from './snapshot-making.ts';
 
-interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 'owner' | 'secret' | 'answersWithinMs'> {
+/** A log that is longer than this since its last snapshot gets another one: reading it must not take long. */
+export const SNAPSHOT_BYTES = 64 << 20;
+
+export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 'secret' | 'answersWithinMs'> {
+  /** The node's name: its own among all that use the engine, and another one for each of its processes. */
+  readonly owner: string;
   readonly shards: number;
   /** The log for what is of no shard, which is this process's alone: from `shards` on. */
   readonly processLog: number;
+  readonly timers: Timers;
+  readonly monotonicMs: () => number;
+  /** Logs that are claimed although what was answered of them may be gone. */
+  readonly acceptsLoss?: readonly number[];
+  /** Whether an engine without a standby will not do. */
+  readonly requiresReplica?: boolean;
+  readonly snapshotBytes?: number;
+  readonly events?: EngineJournalEvents;
+}
+
+export interface EngineJournalEvents {
+  /** A lease is over: `lapsed` has it. */
+  lapsed?(): void;
+  /** The engine was heard, and showed this time. */
+  heard?(time: EngineTime): void;
+  /** A snapshot of a log is there, or could not be made. */
+  snapshot?(number: number, error: Error | null): void;
+}
+
+interface Claimed {
+  readonly log: EngineLog;
+  /** Those of the shard as it stands. */
+  readonly limits: () => Limits;
 }
 
 /** Shards in the logs of an engine that several processes share. */
@@ -20,81 +49,159 @@ export class EngineJournal implements JournalBackend {
   readonly logs: number;
   readonly processLog: EngineLog;
   readonly condition = null;
+  /** What the engine promised last. */
+  promise: EnginePromise;
   private readonly options: EngineJournalOptions;
-  private readonly claimed = new Map<number, EngineLog>();
+  private readonly leases: HeldLeases;
+  private readonly claimed = new Map<number, Claimed>();
+  private readonly over: number[] = [];
   private failure: Error | null = null;
+  private snapshots = 0;
+  private isMaking = false;
 
   /** Claims the log of the process and reads it. Calls `done` once. */
   static open(options: EngineJournalOptions, done: (opened: EngineJournal | Error) => void): void {
-    const replica = new Replica();
     let journal: EngineJournal | null = null;
+    const { engine, owner, timers, monotonicMs, processLog: number, events } = options;
+    const leases = new HeldLeases({
+      ...{ leases: engine.leases, owner, timers, monotonicMs },
+      over: (log) => journal?.isOver(log),
+      renewed: (time) => {
+        events?.heard?.(time);
+        journal?.askForPromise();
+      },
+    });
+    const replay = new ProcessReplay();
     const log = new EngineLog({
-      ...options,
-      number: options.processLog,
+      ...{ ...options, leases, number, shard: null },
       isOurs: ({ shard }) => shard === null,
       failed: (error) => journal?.fail(error),
+      acceptsLoss: options.acceptsLoss?.includes(number) === true,
     });
-    log.claim(
-      (content) => takeIn(replica, content),
-      (not) => {
-        if (not === null)
-          journal = new EngineJournal(options, log, contentsOf(replica.term === 0 ? undefined : replica));
-        done(journal ?? (not?.error as Error));
-      },
-    );
+    const failed = (error: Error): void => {
+      log.release();
+      leases.stop();
+      done(error);
+    };
+    log.claim(replay, (not) => {
+      if (not !== null) return failed(not.error);
+      const wrong = wants(options, log.promise as EnginePromise);
+      if (wrong !== null) return failed(new Error(wrong));
+      journal = new EngineJournal(options, leases, log, replay);
+      done(journal);
+    });
   }
 
-  private constructor(options: EngineJournalOptions, processLog: EngineLog, contents: Contents) {
+  private constructor(options: EngineJournalOptions, leases: HeldLeases, log: EngineLog, { replica }: ProcessReplay) {
     this.options = options;
+    this.leases = leases;
     this.shards = options.shards;
     this.logs = options.processLog + 1;
-    this.processLog = processLog;
-    this.contents = contents;
+    this.processLog = log;
+    this.promise = log.promise as EnginePromise;
+    this.contents = contentsOf(replica.term === 0 ? undefined : replica);
   }
 
   logOf(shard: number): number {
     return shard;
   }
 
-  tick(): void {}
+  /** Makes the snapshots that are wanted, one at a time. */
+  tick(): void {
+    const { snapshotBytes = SNAPSHOT_BYTES } = this.options;
+    if (this.isMaking) return;
+    for (const one of this.all)
+      if (one.log.bytes > snapshotBytes && one.log.durable !== null) return this.snapshot(one, () => {});
+  }
+
+  private get all(): readonly Claimed[] {
+    const ofProcess = { log: this.processLog, limits: () => this.contents.limits as Limits };
+    return [...this.claimed.values(), ofProcess];
+  }
+
+  /** Nothing is renewed any more; what is claimed stays so until it is over. */
+  close(): void {
+    this.leases.stop();
+  }
+
+  lapsed(): readonly number[] {
+    this.leases.look();
+    return this.over.length === 0 ? NONE : this.over.splice(0);
+  }
+
+  /** For how long a shard may still be answered for. */
+  leaseLeftMs(shard: number): number {
+    return this.leases.leftMs(shard);
+  }
+
+  private isOver(number: number): void {
+    if (!this.claimed.has(number)) return;
+    this.over.push(number);
+    this.options.events?.lapsed?.();
+  }
+
+  private askForPromise(): void {
+    this.options.engine.promise((promise) => {
+      if (promise instanceof Error) return;
+      this.promise = promise;
+      for (const { log } of this.all) log.promised(promise);
+    });
+  }
 
   private fail(error: Error): void {
     this.failure ??= error;
   }
 
   claim(shard: number, limits: Limits, done: (result: Claim | Unclaimed) => void): void {
-    const { claimed, options, failure } = this;
+    const { claimed, options, failure, leases } = this;
     if (failure !== null) return done({ shard, why: 'unreadable', error: failure });
     if (claimed.has(shard)) return done({ shard, why: 'held', error: new Error(`shard ${shard} is claimed`) });
     const log = new EngineLog({
-      ...options,
-      number: shard,
+      ...{ ...options, leases, number: shard, shard },
       isOurs: (batch) => batch.shard === null || batch.shard === shard,
       failed: (error) => this.fail(error),
+      acceptsLoss: options.acceptsLoss?.includes(shard) === true,
     });
-    claimed.set(shard, log);
+    const replay = new ShardReplay(shard, this.shards, limits);
+    const own = { log, limits: () => replay.state.limits };
+    claimed.set(shard, own);
     const letGo = (): void => {
-      if (claimed.get(shard) === log) claimed.delete(shard);
+      if (claimed.get(shard) === own) claimed.delete(shard);
       log.release();
     };
-    const state = new ShardState(shard, limits);
-    log.claim(
-      ({ batches }) => {
-        for (const batch of batches)
-          if (batch.shard === shard) for (const fact of batch.facts) apply(state, fact as Fact);
-      },
-      (not) => {
-        if (not === null) return done({ shard, state, log, release: letGo, snapshot: (taken) => taken(null) });
-        letGo();
-        done({ shard, ...not });
-      },
-    );
+    const snapshot: Claim['snapshot'] = (taken) => this.snapshot(own, taken);
+    log.claim(replay, (not) => {
+      const wrong = not === null ? wants(options, log.promise as EnginePromise) : null;
+      if (not === null && wrong === null) return done({ shard, state: replay.state, log, release: letGo, snapshot });
+      letGo();
+      done({ shard, ...(not ?? { why: 'unreadable', error: new Error(wrong as string) }) });
+    });
+  }
+
+  /** Of what is durable by now; of a log that is only read nothing is known to be. */
+  private snapshot({ log, limits }: Claimed, done: (error: Error | null) => void): void {
+    const { engine, secret, shards, owner, events } = this.options;
+    const { number, durable: place } = log;
+    if (place === null) return done(null);
+    const shard = log === this.processLog ? null : number;
+    const replay: Summed = shard === null ? new ProcessReplay() : new ShardReplay(shard, shards, limits());
+    const maker = `${owner}/${++this.snapshots}`;
+    const bytesBefore = log.bytes;
+    this.isMaking = true;
+    makeSnapshot({ engine, number, shard, owner, secret, replay, place, maker }, (result) => {
+      this.isMaking = false;
+      const error = result instanceof Error ? result : null;
+      if (error === null) log.bytes -= bytesBefore;
+      events?.snapshot?.(number, error);
+      done(error);
+    });
   }
 }
 
-/** A term without `started` is one whose first append was settled by the next. */
-function takeIn(replica: Replica, { read }: BatchContent): void {
-  const { term, records } = read as NonNullable<BatchContent['read']>;
-  replica.term = Math.max(replica.term, term - 1);
-  replica.takeBody(records);
+const NONE: readonly number[] = [];
+
+/** What an engine must promise and does not; null for nothing. */
+function wants({ requiresReplica = true }: EngineJournalOptions, promise: EnginePromise): string | null {
+  if (promise.isReplicated || !requiresReplica) return null;
+  return 'the engine has no standby: what it answers is lost with it. Name one (synchronous_standby_names), or say engine_require_replica = false';
 }

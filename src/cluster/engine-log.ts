@@ -1,23 +1,27 @@
-import type { AppendOutcome, Engine, EngineFrame, FramesRead, StoredFrame } from '../ports/engine.ts';
+import type { AppendOutcome, Engine, EngineFrame, EnginePromise, StoredFrame } from '../ports/engine.ts';
 import type { AppendEnd, Batch, Found, Log } from '../ports/journal.ts';
 import { type BatchContent, batchFraming, NOTHING } from './batch-framing.ts';
-import { ShardLog } from './shard-log.ts';
+import type { HeldLeases } from './held-leases.ts';
+import { type LogRead, LogReading, type Replay, readFrames } from './log-reading.ts';
+import { isSamePromise, lossIn } from './promises.ts';
+import { type Place, ShardLog } from './shard-log.ts';
 
 type Secret = Parameters<typeof batchFraming>[1];
 
-/** Of a page that is not the last: one that is known, and one that is new. */
-const FRAMES_MIN = 2;
-
 export interface EngineLogOptions {
   readonly engine: Engine;
+  /** Of the process: its owner is its own among all that use the engine, and another one for each process of a node. */
+  readonly leases: HeldLeases;
   readonly number: number;
-  /** The node's name: its own among all that use the engine, and another one for each of its processes. */
-  readonly owner: string;
+  /** Null for what is of no shard. */
+  readonly shard: number | null;
   readonly secret: Secret;
   readonly answersWithinMs: number;
   /** Whether these facts may stand in this log. */
   readonly isOurs: (batch: Batch) => boolean;
   readonly failed: (error: Error) => void;
+  /** It is claimed although what was answered before may be gone. */
+  readonly acceptsLoss?: boolean;
 }
 
 /** Why a log is not ours. */
@@ -41,12 +45,18 @@ export class EngineLog implements Log {
   /** The announcement that was sent last. */
   private announced: EngineFrame | null = null;
   private isReleased = false;
-  private isHeld = false;
+  /** What the engine promises, and what of that the log says. */
+  promise: EnginePromise | null = null;
+  private written: EnginePromise | null = null;
+  private writing: EnginePromise | null = null;
+  /** Bytes of its frames since its newest snapshot. */
+  bytes = 0;
   private isLost = false;
   private failure: Error | null = null;
 
   constructor(options: EngineLogOptions) {
-    const { number, owner, secret, answersWithinMs } = options;
+    const { number, leases, secret, answersWithinMs } = options;
+    const { owner } = leases;
     this.options = options;
     this.number = number;
     this.answersWithinMs = answersWithinMs;
@@ -61,55 +71,57 @@ export class EngineLog implements Log {
 
   // ---- claiming
 
-  /** The lease, and then all that the log holds, given away frame by frame. Calls `done` once, with null when it may be appended to. */
-  claim(replay: (content: BatchContent) => void, done: (not: NotOurs | null) => void): void {
-    const { engine, number, owner } = this.options;
+  /** The last frame that is durable; null where that is not known yet. */
+  get durable(): Place | null {
+    const { state, place } = this.log;
+    return state === 'serving' || state === 'unsure' || state === 'handing_over' ? place : null;
+  }
+
+  /** The lease, and then all that the log holds, given away piece by piece. Calls `done` once, with null when it may be appended to. */
+  claim(replay: Replay, done: (not: NotOurs | null) => void): void {
+    const { leases, number } = this.options;
     this.log.claim();
-    engine.leases.claim(number, owner, (result) => {
-      if (result === null) {
-        this.isHeld = true;
-        this.log.granted();
-        return this.readOn(replay, done);
-      }
-      this.log.denied();
+    leases.claim(number, (result) => {
+      if (result === null) return this.read(replay, done);
+      if (this.log.state === 'claiming') this.log.denied();
       if (result instanceof Error) return done({ why: 'unreadable', error: result });
-      done({ why: 'held', error: new Error(`log ${number} is held for ${result.heldForMs} ms`) });
+      done({ why: 'held', error: new Error(`log ${number} is held for ${Math.ceil(result.heldForMs)} ms`) });
     });
   }
 
-  private readOn(replay: (content: BatchContent) => void, done: (not: NotOurs | null) => void): void {
-    this.frames(this.log.readsFrom, (read) => {
-      const error = read instanceof Error ? read : this.replay(read, replay);
-      if (error !== null) {
-        this.release();
-        return done({ why: 'unreadable', error });
-      }
-      if ((read as FramesRead).isEnd) done(null);
-      else this.readOn(replay, done);
+  private read(replay: Replay, done: (not: NotOurs | null) => void): void {
+    const { engine, number, shard, secret } = this.options;
+    const unreadable = (error: Error): void => {
+      this.release();
+      // It may have been let go of before it was granted.
+      this.options.leases.release(number);
+      done({ why: 'unreadable', error });
+    };
+    const reading = { engine, number, shard, secret, log: this.log, replay, upTo: Number.POSITIVE_INFINITY };
+    LogReading.begin(reading, (read) => {
+      if (read instanceof Error) return unreadable(read);
+      // Asked when all is read: what is promised then is true of all that was read.
+      engine.promise((promise) => {
+        const error = promise instanceof Error ? promise : this.begin(read, promise);
+        if (error === null) done(null);
+        else unreadable(error);
+      });
     });
   }
 
-  private replay({ frames }: FramesRead, replay: (content: BatchContent) => void): Error | null {
-    const contents = this.log.read(frames);
-    if (contents === null) return new Error(`log ${this.number} does not hang together`);
-    try {
-      for (const content of contents) replay(content);
-      return null;
-    } catch (error) {
-      return error as Error;
-    }
+  private begin(read: LogRead, promise: EnginePromise): Error | null {
+    const { number, acceptsLoss } = this.options;
+    const loss = acceptsLoss === true ? null : lossIn(number, read.promise, promise);
+    if (loss !== null) return new Error(loss);
+    if (this.log.state !== 'reading') return new Error(`log ${number} was let go of`);
+    this.bytes = read.bytes;
+    this.promise = promise;
+    return null;
   }
 
-  /** An engine that gives nothing and says that there is more would be asked for ever. */
-  private frames(from: number, done: (read: FramesRead | Error) => void): void {
-    this.options.engine.frames(this.number, from, (read) => {
-      const isStuck = !(read instanceof Error) && !read.isEnd && read.frames.length < FRAMES_MIN;
-      done(
-        isStuck
-          ? new Error(`log ${this.number}: the engine gives ${read.frames.length} frames, and says there are more`)
-          : read,
-      );
-    });
+  /** The engine promises this by now: the next frame says so. */
+  promised(promise: EnginePromise): void {
+    this.promise = promise;
   }
 
   /** Twice is once. What is under way may still go in, and whoever reads next finds it. */
@@ -119,7 +131,7 @@ export class EngineLog implements Log {
     this.done = null;
     const { state } = this.log;
     if (state !== 'absent' && state !== 'halted') this.log.lapse();
-    if (this.isHeld) this.options.engine.leases.release(this.number, this.options.owner);
+    this.options.leases.release(this.number);
   }
 
   // ---- appending
@@ -130,17 +142,28 @@ export class EngineLog implements Log {
     if (this.failure !== null) return done({ end: 'failed', error: this.failure });
     if (this.done !== null) throw new Error('journal: two appends at once');
     this.done = done;
-    for (const frame of this.next({ batches, read: null })) this.send(frame);
+    let frames: readonly EngineFrame[];
+    try {
+      frames = this.next(batches);
+    } catch (error) {
+      // What could never be read again is not written; the shards hold it already.
+      return this.fail(error as Error);
+    }
+    for (const frame of frames) this.send(frame);
   }
 
-  private next(content: BatchContent): readonly EngineFrame[] {
-    const { log, again } = this;
+  private next(batches: readonly Batch[]): readonly EngineFrame[] {
+    const { log, again, promise } = this;
     if (log.state === 'reading') {
-      this.announced = log.announce(content);
+      this.writing = promise;
+      this.announced = log.announce({ batches, promise, read: null });
       return [this.announced];
     }
     // What is sent again is in the frames that reading again gave.
-    if (log.state !== 'unsure') return [log.append(content)];
+    if (log.state !== 'unsure') {
+      this.writing = isSamePromise(promise, this.written) ? null : promise;
+      return [log.append({ batches, promise: this.writing, read: null })];
+    }
     this.again = [];
     return again;
   }
@@ -156,10 +179,16 @@ export class EngineLog implements Log {
     // Nobody waits for it any more.
     if (log.underWay === before) return;
     if (outcome === 'failed') return this.fail(why ?? new Error('the engine takes nothing from us'));
-    if (log.state === 'serving' && log.underWay.length === 0) return this.end({ end: 'durable' });
+    if (log.state === 'serving' && log.underWay.length === 0) return this.isDurable(before);
     if (!log.mustLook && log.state !== 'reading') return;
     if (outcome === 'refused') this.end({ end: 'refused' });
     else this.end({ end: 'unknown', error: why ?? new Error('no answer that can be relied on') });
+  }
+
+  private isDurable(frames: readonly { readonly frame: EngineFrame }[]): void {
+    for (const { frame } of frames) this.bytes += frame.body.byteLength;
+    this.written = this.writing ?? this.written;
+    this.end({ end: 'durable' });
   }
 
   private fail(error: Error): void {
@@ -193,7 +222,7 @@ export class EngineLog implements Log {
 
   /** Everything up to the end. */
   private collect(before: readonly StoredFrame[], done: (frames: readonly StoredFrame[] | Error) => void): void {
-    this.frames(this.log.readsFrom + before.length, (read) => {
+    readFrames(this.options.engine, this.number, this.log.readsFrom + before.length, (read) => {
       if (read instanceof Error) return done(read);
       const frames = [...before, ...read.frames];
       if (read.isEnd) done(frames);

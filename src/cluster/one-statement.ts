@@ -1,4 +1,12 @@
-import type { AppendOutcome, Engine, EngineFrame, FramesRead, Leases } from '../ports/engine.ts';
+import type {
+  AppendOutcome,
+  Engine,
+  EngineFrame,
+  EnginePromise,
+  FramesRead,
+  Leases,
+  Snapshots,
+} from '../ports/engine.ts';
 
 /** Frames of a statement at most, and their bytes, unless one alone is more. */
 const FRAMES_MAX = 64;
@@ -18,6 +26,7 @@ const bytesOf = ({ frames }: Ask): number => frames.reduce((sum, { body }) => su
  */
 export class OneStatement implements Engine {
   readonly leases: Leases;
+  readonly snapshots: Snapshots;
   private readonly engine: Engine;
   /** Few: a log has one append under way, and sends it again only after it has read. */
   private waiting: readonly Ask[] = [];
@@ -28,11 +37,16 @@ export class OneStatement implements Engine {
   constructor(engine: Engine) {
     this.engine = engine;
     this.leases = engine.leases;
+    this.snapshots = engine.snapshots;
   }
 
   append(frames: readonly EngineFrame[], done: Ask['done']): void {
     this.waiting = [...this.waiting, { frames, done }];
     this.pump();
+  }
+
+  promise(done: (promise: EnginePromise | Error) => void): void {
+    this.engine.promise(done);
   }
 
   /** Whoever reads a log again waits no more for what it appended there: the others need not either. */

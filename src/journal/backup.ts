@@ -17,6 +17,8 @@ import { filesOf, INCOMPLETE, PAYLOADS, payloadFile, segmentFile, snapshotFile }
 import { mustRecover } from './read-live.ts';
 import type { Recovered, RecoverOptions } from './recover.ts';
 import { sizeOf } from './regular-file.ts';
+import { createFrom } from './repair.ts';
+import type { Replica } from './replica.ts';
 import { copySteps } from './segment-file.ts';
 
 /** What a backup or a restored directory holds. */
@@ -121,6 +123,32 @@ export function restore(backup: string, data: string, recovering: RecoverOptions
       }
       sync(join(data, PAYLOADS));
       return copiedIn(data, found);
+    });
+  } finally {
+    held.release();
+  }
+}
+
+/** What is written out as a data directory: made elsewhere, with the salt that its frames get. */
+export interface WrittenOut {
+  readonly replica: Replica;
+  readonly salt: Uint8Array;
+  readonly segmentBytes: number;
+}
+
+/** Makes a data directory of what shards and process are, in an empty directory or one that is not there yet. @throws as `restore` */
+export function writeOut(
+  data: string,
+  { replica, salt, segmentBytes }: WrittenOut,
+  recovering: RecoverOptions,
+): Copied {
+  makeEmpty('export', data);
+  const held = holdFolder(data);
+  try {
+    return whole(data, () => {
+      const storage = new FileStorage(data);
+      runNow(storage, createFrom(replica, { salt, hash: recovering.hash }, segmentBytes));
+      return copiedIn(data, mustRecover(storage, recovering));
     });
   } finally {
     held.release();

@@ -1,10 +1,12 @@
 import type { Storage, StorageReader } from '../ports/storage.ts';
 import { createWhole, type FileWork, removeQuietly, writeAll, writeZeros } from './file-work.ts';
-import { HEADER_END_AT } from './frame.ts';
+import { HEADER_END_AT, type Secret } from './frame.ts';
 import { lackOf } from './lack.ts';
 import { filesOf, RESERVE, segmentFile, temporary, tornFile } from './layout.ts';
 import type { Recovered } from './recover.ts';
+import type { Replica } from './replica.ts';
 import type { Tail } from './scan.ts';
+import { firstSnapshot } from './snapshot.ts';
 import { segmentSteps } from './space.ts';
 
 /** What a crash cut off while it was made. */
@@ -80,4 +82,14 @@ function* rewriteLast(storage: Storage, { last }: Tail): FileWork {
 export function* create(storage: Storage, salt: Uint8Array, segmentBytes: number): FileWork {
   yield* removeTemporaries(storage);
   yield* segmentSteps(1, segmentBytes, salt);
+}
+
+/**
+ * A journal that goes on from what was made elsewhere: a snapshot, and a segment with nothing in it. It is not the first segment: of
+ * what came before nothing is here.
+ */
+export function* createFrom(replica: Replica, secret: Secret, segmentBytes: number): FileWork {
+  const segment = 2;
+  yield* firstSnapshot(replica, segment, secret);
+  yield* segmentSteps(segment, segmentBytes, secret.salt);
 }

@@ -171,6 +171,23 @@ export class Replica {
     return false;
   }
 
+  /** What is of no shard, as a snapshot of its log said it, and shards that were made elsewhere. @throws BytesError */
+  static of(
+    { term, shards, limits }: Pick<Head, 'term' | 'shards' | 'limits'>,
+    facts: readonly ProcessFact[],
+    states: readonly ShardState[] = [],
+  ): Replica {
+    const replica = new Replica();
+    replica.open(shards, limits);
+    replica.term = term;
+    for (const fact of facts) replica.process(fact);
+    for (const state of states) {
+      replica.shards[state.shard] = state;
+      replica.nowMs = Math.max(replica.nowMs, state.nowMs);
+    }
+    return replica;
+  }
+
   // ---- snapshots
 
   /** Everything, as records of a snapshot. */
@@ -178,6 +195,14 @@ export class Replica {
     const told = this.history.said();
     if (told !== null) yield { shard: null, item: told };
     yield* this.holds();
+  }
+
+  /** What is of no shard. */
+  *processEntries(): Generator<Entry> {
+    for (const entry of this.entries()) {
+      if (entry.shard !== null) return;
+      yield entry;
+    }
   }
 
   /** What the shards and the process are, by whatever way they came to be that. */

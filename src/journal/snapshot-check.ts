@@ -89,14 +89,17 @@ export class SnapshotCheck {
   head: Head | null = null;
   private readonly sequence: number;
   private readonly fileBytes: number;
-  private readonly shards: ShardCheck[] = [];
+  private readonly shards = new Map<number, ShardCheck>();
+  /** The one shard that it is of, null for what is of none; without it, it is of all. */
+  private readonly only: number | null | undefined;
   private records = 0;
   private isWhole = false;
 
   /** Of the snapshot that reaches this frame, in a file of so many bytes. */
-  constructor(sequence: number, fileBytes: number) {
+  constructor(sequence: number, fileBytes: number, only?: number | null) {
     this.sequence = sequence;
     this.fileBytes = fileBytes;
+    this.only = only;
   }
 
   /** @throws BytesError */
@@ -109,8 +112,8 @@ export class SnapshotCheck {
     } else if (shard === null ? !isProcessFact(item) : !isImage(item))
       throw new BytesError(`${item.name}: in a snapshot`);
     else if (isImage(item)) {
-      const check = this.shards[shard as number];
-      if (check === undefined) throw new BytesError(`${item.name}: of shard ${shard} of ${this.shards.length}`);
+      const check = this.shards.get(shard as number);
+      if (check === undefined) throw new BytesError(`${item.name}: of shard ${shard} of ${this.head.shards}`);
       check.take(item);
     }
     this.records++;
@@ -121,13 +124,14 @@ export class SnapshotCheck {
     if (item.sequence !== this.sequence)
       throw new BytesError(`head: sequence is ${item.sequence}, not ${this.sequence}`);
     this.head = item;
-    for (let i = 0; i < item.shards; i++) this.shards.push(new ShardCheck(i, this.fileBytes));
+    for (let i = 0; i < item.shards; i++)
+      if (this.only === undefined || this.only === i) this.shards.set(i, new ShardCheck(i, this.fileBytes));
   }
 
   /** All has come. @throws BytesError */
   done(): Head {
     if (this.head === null || !this.isWhole) throw new BytesError('not whole');
-    for (const shard of this.shards) shard.done();
+    for (const shard of this.shards.values()) shard.done();
     return this.head;
   }
 }

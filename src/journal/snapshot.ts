@@ -15,8 +15,9 @@ import {
 } from './layout.ts';
 import { type Entry, type Head, readRecord, writeRecord } from './record.ts';
 import { APART } from './record-parts.ts';
-import { type Recovered, type RecoverOptions, readSnapshot, recover } from './recover.ts';
+import { type RecoverOptions, readSnapshot, recover } from './recover.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
+import type { Replica } from './replica.ts';
 import type { LogEnd } from './scan.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
 
@@ -120,8 +121,23 @@ function* whole(file: string, content: FileWork<number>): FileWork<number> {
   return bytes;
 }
 
+/** A snapshot of what was made elsewhere, which a log goes on after: its first frame has the number after it. Gives its bytes. */
+export const firstSnapshot = (replica: Replica, segment: number, secret: Secret): FileWork<number> =>
+  whole(
+    snapshotFile(FIRST.sequence),
+    writeSnapshot({ replica, tail: FIRST }, { segment, at: FILE_HEADER_BYTES }, secret, nothingToGive),
+  );
+function* nothingToGive(): FileWork<boolean> {
+  yield* [];
+  return false;
+}
+const FIRST = { sequence: 1, hash: NO_HASH };
+
 function* writeSnapshot(
-  { replica, tail }: Recovered,
+  {
+    replica,
+    tail,
+  }: { readonly replica: Replica; readonly tail: { readonly sequence: number; readonly hash: Uint8Array } },
   { segment, at }: LogEnd,
   secret: Secret,
   pay: () => FileWork<boolean>,

@@ -144,6 +144,7 @@ export class MailboxNode {
     const { service, authority } = this;
     this.requests = new Requests({
       ...{ service, authority, clock, timers, observer },
+      before: () => this.giveUpLapsed(),
       after: () => this.arm(),
     });
     this.supervisor = new Supervisor<ShardState>({
@@ -307,6 +308,11 @@ export class MailboxNode {
     this.arm();
   }
 
+  /** A process that stood still must not answer for what is somebody else's by now. */
+  private giveUpLapsed(): void {
+    if (this.journal.lapsed !== undefined) this.ownership.lapse();
+  }
+
   /** Nobody knows what the disk holds: 503 to all that waits. */
   private fail(error: Error): void {
     this.ownership.stop();
@@ -370,6 +376,7 @@ export class MailboxNode {
   wake(): void {
     if (this.isStopped) return;
     this.wakeMs = Number.POSITIVE_INFINITY;
+    this.giveUpLapsed();
     const nowMs = this.clock.nowMs();
     this.wokenMs = nowMs;
     this.observer.looked?.();

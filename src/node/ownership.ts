@@ -72,6 +72,17 @@ export class Ownership {
     });
   }
 
+  /** Those whose time is over: what is under way is waited for no more. */
+  lapse(): void {
+    for (const shard of this.parts.journal.lapsed?.() ?? []) {
+      const number = this.parts.journal.logOf(shard);
+      const found = this.appending.get(number);
+      if (found === undefined || this.claims[shard] === null) continue;
+      found.appends.stop();
+      this.giveUp(found.log, this.shardsIn(number), 'not_owner', new Error(`the lease of shard ${shard} is over`));
+    }
+  }
+
   stop(): void {
     for (const { appends } of this.appending.values()) appends.stop();
   }

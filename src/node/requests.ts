@@ -18,6 +18,8 @@ interface Parts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly observer: NodeObserver;
+  /** An input is about to be taken: what is ours to answer may have changed. */
+  readonly before: () => void;
   /** An input was taken: what time has to do next may have changed. */
   readonly after: () => void;
 }
@@ -66,6 +68,7 @@ export class Requests {
     const { service, clock, after } = this.parts;
     const refused = authorize(exchange, capability, request);
     if (refused !== null) return then(refused);
+    this.parts.before();
     const nowMs = clock.nowMs();
     let waits = true;
     const reply = (answer: Reply): void => {
@@ -89,6 +92,7 @@ export class Requests {
       if (caller?.isOf(capability) !== true) caller = new RequestCaller(capability, exchange);
       return { request, caller };
     });
+    this.parts.before();
     service.batch(batch, clock.nowMs(), (replies) => {
       let next = 0;
       then(
@@ -110,6 +114,7 @@ export class Requests {
     const capability = exchange.capability as Capability;
     const refused = authorize(exchange, capability, { verb: 'recv', acks: request.acks });
     if (refused !== null) return reader.refused(refused);
+    this.parts.before();
     const writer = new StreamWriter({ service, clock, timers, heartbeatMs, exchange, capability, reader, after });
     service.stream(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
     after();

@@ -33,11 +33,65 @@ export interface FramesRead {
   readonly isEnd: boolean;
 }
 
-/** Who tries to own a shard. It keeps nodes out of each other's way and carries no safety: the log does. */
+/** That it is ours now, and what the clock of the engine showed meanwhile. */
+export interface Granted {
+  readonly engineMs: number;
+}
+/** Those that are still ours. */
+export interface Renewed extends Granted {
+  readonly logs: readonly number[];
+}
+
+/** Who tries to own a log. It keeps nodes out of each other's way and carries no safety: the log does. */
 export interface Leases {
+  /** How long a lease is, from when the engine granted or renewed it. */
+  readonly leaseMs: number;
   /** Calls `done` once: whether it is ours now, or in how many ms to ask again at the earliest. */
-  claim(shard: number, owner: string, done: (result: { readonly heldForMs: number } | null | Error) => void): void;
+  claim(shard: number, owner: string, done: (result: Granted | { readonly heldForMs: number } | Error) => void): void;
+  /** Renews all that an owner has and that are not over, in one go. Calls `done` once. */
+  renewAll(owner: string, done: (result: Renewed | Error) => void): void;
   release(shard: number, owner: string): void;
+  /** Calls `changed` when a lease may have been given back: a hint, which may not come. Gives what ends it. */
+  watch(changed: () => void): () => void;
+}
+
+/** What an engine promises as it stands: an owner writes it into its log, so that the next one sees when answers may have been lost. */
+export interface EnginePromise {
+  /** Which database it is: another one has another history. At most 64 bytes. */
+  readonly system: string;
+  /** Rises when a standby takes the place of the primary. */
+  readonly timeline: number;
+  /** An append is answered when a standby has it. */
+  readonly isReplicated: boolean;
+}
+
+/** A snapshot that is there, as whole as whoever made it says. */
+export interface StoredSnapshot {
+  /** Of the frame that it reaches. */
+  readonly sequence: number;
+  /** Its own among all of its log: two may make one of the same place. */
+  readonly maker: string;
+  readonly pieces: number;
+  readonly bytes: number;
+}
+
+/** Snapshots of logs. Nothing here is guarded: whoever reads one checks it. Each calls `done` once. */
+export interface Snapshots {
+  /** The newest first. One of which not all pieces were put is not among them. */
+  list(shard: number, done: (snapshots: readonly StoredSnapshot[] | Error) => void): void;
+  /** From 0 on. */
+  piece(shard: number, snapshot: StoredSnapshot, number: number, done: (bytes: Uint8Array | Error) => void): void;
+  put(
+    shard: number,
+    snapshot: Pick<StoredSnapshot, 'sequence' | 'maker'>,
+    number: number,
+    bytes: Uint8Array,
+    done: (error: Error | null) => void,
+  ): void;
+  /** All pieces are put: it may be read. */
+  finish(shard: number, snapshot: StoredSnapshot, done: (error: Error | null) => void): void;
+  /** Removes the frames before this one, but never the last of the log, and the snapshots that do not reach it, unfinished ones too. */
+  trim(shard: number, sequence: number, done: (error: Error | null) => void): void;
 }
 
 /**
@@ -46,6 +100,9 @@ export interface Leases {
  */
 export interface Engine {
   readonly leases: Leases;
+  readonly snapshots: Snapshots;
+  /** Calls `done` once. */
+  promise(done: (promise: EnginePromise | Error) => void): void;
   /**
    * One statement with at most one frame a log: each goes in or does not, whatever becomes of the others. Calls `done` once with an outcome
    * for each frame in their order, and with why they are not durable where there is more to say; or never, for what a connection that hangs was

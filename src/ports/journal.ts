@@ -105,6 +105,11 @@ export interface JournalBackend {
    * otherwise. Nothing of the shard may be under way.
    */
   claim(shard: number, limits: Limits, done: (result: Claim | Unclaimed) => void): void;
+  /**
+   * Shards that were ours and are not any more, for their time is over; each is named once. Asked before anything is answered. Without it
+   * what is claimed stays so.
+   */
+  lapsed?(): readonly number[];
   /** What is wanting; null when nothing is. Whoever opened it is told when that changes. */
   readonly condition: Condition | null;
   /** Goes on with what waits, and asks again for what is wanting: to be called about once a second while there is anything of that. */

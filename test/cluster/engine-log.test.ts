@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { CUTS, type EngineClient, SimEngine } from '../../sim/engine.ts';
 import { Loop } from '../../sim/loop.ts';
 import { Stream } from '../../sim/random.ts';
-import { batchFraming } from '../../src/cluster/batch-framing.ts';
+import { batchFraming, NOTHING } from '../../src/cluster/batch-framing.ts';
 import { EngineLog, type NotOurs } from '../../src/cluster/engine-log.ts';
 import { EngineLogs } from '../../src/cluster/engine-logs.ts';
+import { HeldLeases } from '../../src/cluster/held-leases.ts';
 import { Appending } from '../../src/node/appending.ts';
 import type { Batch } from '../../src/ports/journal.ts';
 import fc, { Reached } from '../support/properties.ts';
@@ -43,15 +44,24 @@ class Bench {
         if (read instanceof Error || read.frames.length <= this.page) return done(read);
         done({ frames: read.frames.slice(0, this.page), isEnd: false });
       });
+    const leases = new HeldLeases({
+      ...{ leases: client.leases, owner: `node.${++this.processes}`, monotonicMs: () => 0 },
+      timers: { setTimeout: () => 0, clearTimeout: () => {} },
+    });
     const log = new EngineLog({
-      ...{ engine: client, number: 0, owner: `node.${++this.processes}`, secret, answersWithinMs: ANSWERS_WITHIN_MS },
+      ...{ engine: client, leases, number: 0, shard: null, secret, answersWithinMs: ANSWERS_WITHIN_MS },
       isOurs: () => true,
       failed: () => {},
     });
     const found: number[] = [];
     const claimed: unknown[] = [];
     log.claim(
-      ({ batches }) => found.push(...batches.map(numberOf)),
+      {
+        begin: () => found.splice(0),
+        entry: () => {},
+        restored: () => {},
+        frame: ({ batches }) => found.push(...batches.map(numberOf)),
+      },
       (not) => claimed.push(not),
     );
     this.until(() => claimed.length > 0);
@@ -195,14 +205,25 @@ describe('a log of the engine as the journal has it', () => {
 
   it('what two processes announce at the same place is not the same', () => {
     const head = { sequence: 1, term: 1, previous: new Uint8Array(32) };
-    const hashes = ['a', 'b'].map((owner) => batchFraming(owner, secret).seal(head, { batches: [], read: null }).hash);
+    const hashes = ['a', 'b'].map((owner) => batchFraming(owner, secret).seal(head, NOTHING).hash);
     expect(hashes[0]).not.toEqual(hashes[1]);
     for (const owner of ['', 'x'.repeat(256)]) expect(() => batchFraming(owner, secret)).toThrow('1 to 255 bytes');
   });
 
+  it('facts that could not be read again are not written, and nothing is after them', () => {
+    const bench = new Bench(5);
+    const one = bench.process();
+    const ends: unknown[] = [];
+    const purged = { name: 'purged', atMs: 1, msgId: 'none', payloadHash: 'b3:', hashChain: 'b3:', reason: 'admin' };
+    one.log.append([{ shard: 0, facts: [purged as never] }], (end) => ends.push(end));
+    one.log.append([], (end) => ends.push(end));
+    expect(ends).toEqual([{ end: 'failed', error: expect.any(Error) }, ends[0]]);
+    expect(bench.logs.logOf(0)).toEqual([]);
+  });
+
   it('bytes that are no frame, or whose records are none, are not opened', () => {
     const framing = batchFraming('a', secret);
-    const { body } = framing.seal({ sequence: 1, term: 1, previous: new Uint8Array(32) }, { batches: [], read: null });
+    const { body } = framing.seal({ sequence: 1, term: 1, previous: new Uint8Array(32) }, NOTHING);
     expect(framing.open(body)).toMatchObject({ sequence: 1, term: 1 });
     for (let at = 0; at < body.length; at += 7) {
       const damaged = body.slice();

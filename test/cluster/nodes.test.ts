@@ -5,7 +5,7 @@ import { Stream } from '../../sim/random.ts';
 import type { Reply } from '../../src/service/messages.ts';
 import { shardOfTopic } from '../../src/service/sharding.ts';
 import { logsWith, type Mistake } from '../support/cluster-mistakes.ts';
-import { EngineNode } from '../support/engine-node.ts';
+import { EngineNode, KEEPS } from '../support/engine-node.ts';
 
 const NODES = 2;
 const SHARDS = 2;
@@ -32,12 +32,13 @@ class NodesWorld {
     this.engine = new SimEngine({
       ...{ loop: this.loop, random: new Stream(seed, 'engine'), logs: logsWith(mistake, SHARDS + NODES) },
       ...{ wayMs: { min: 1, max: 5 }, runMs: { min: 1, max: 3 }, standbyMs: { min: 1, max: 10 } },
-      // Nobody renews a lease: every shard may change hands all the time.
+      // Where nobody renews a lease every shard may change hands all the time.
       ...{ leaseMs: 1_500, lateMs: { min: 20, max: 900 }, isSynchronous: mistake !== 'asynchronous engine' },
     });
+    const keeps = KEEPS[seed % KEEPS.length] as (typeof KEEPS)[number];
     this.nodes = Array.from(
       { length: NODES },
-      (_, i) => new EngineNode(this.engine, this.random, i, SHARDS, seed % 2 === 0),
+      (_, i) => new EngineNode(this.engine, this.random, i, SHARDS, { gathers: seed % 2 === 0, keeps }),
     );
   }
 
@@ -151,6 +152,7 @@ describe('shipped nodes on one engine', () => {
     expect(sum.sent).toBeGreaterThan(10 * WORLDS);
     expect(sum.acked).toBeGreaterThan(5 * WORLDS);
     expect(seen.get('gave up: not_owner')).toBeGreaterThan(WORLDS);
+    expect(seen.get('snapshot')).toBeGreaterThan(5 * WORLDS);
   }, 240_000);
 
   it.each(['asynchronous engine', 'lease instead of the log'] as const)('a mistake is found: %s', (mistake) => {

@@ -16,7 +16,9 @@ describe('one statement at a time', () => {
     reads = [];
     said = [];
     const inner: Engine = {
-      leases: { claim: () => {}, release: () => {} },
+      leases: { leaseMs: 1, claim: () => {}, renewAll: () => {}, release: () => {}, watch: () => () => {} },
+      snapshots: { list: () => {}, piece: () => {}, put: () => {}, finish: () => {}, trim: () => {} },
+      promise: () => {},
       append: (frames, done) => {
         const answer = (...outcomes: AppendOutcome[]): void => done(outcomes, new Error('why'));
         statements.push({ logs: frames.map(({ shard }) => shard), answer });

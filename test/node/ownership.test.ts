@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UNSURE_MS_MAX } from '../../src/node/appending.ts';
+import type { Item } from '../../src/node/requests.ts';
 import { type Arrived, FakeEngine, type FakeJournal, failed, unknown } from '../support/fake-journal.ts';
-import { FakeNode } from '../support/fake-node.ts';
+import { FakeNode, topicOf } from '../support/fake-node.ts';
 
 const SHARDS = 3;
 /** Appends of one log are kept, and answered by the test; the others are taken at once. */
@@ -182,6 +183,29 @@ describe('somebody else has written', () => {
     bench.pass(4_000);
     bench.send(1, 'c');
     expect([bench.answered(), bench.missing]).toEqual([[['c', 'ok']], []]);
+  });
+
+  it('a lease that is over: what is held gets a 503, at the next request too, before that is answered; the others serve', () => {
+    const bench = new FakeNode();
+    bench.journal.onClaim = () => ({ why: 'held', error: new Error('held') });
+    const held = holdBack(bench.journal, 1);
+    bench.send(1, 'a');
+    bench.journal.over = [1];
+    const capability = { allowsOp: () => true, allowsTopic: () => true, charge: () => 0, isValid: () => true } as never;
+    const client = { gone: () => false, cut: () => {}, onGone: () => {}, onWritten: () => {} };
+    const exchange = { client, capability, leased: [], holders: [], denied: () => {}, causeOf: () => null } as never;
+    const asked = (shard: number): Item => ({ capability, request: { verb: 'stats', topic: topicOf(shard) } });
+    const outcomes: string[] = [];
+    for (const shard of [1, 2])
+      bench.node.requests.ask(exchange, asked(shard), ({ outcome }) => outcomes.push(outcome));
+    expect([bench.answered(), outcomes]).toEqual([[['a', 'journal']], ['not_owner', 'ok']]);
+    expect(bench.seen).toEqual(['gave up 1: not_owner', 'parked 1 1000']);
+    // Its answer comes too late to be heard.
+    held[0]?.answer(held[0].take());
+    bench.journal.over = [2];
+    bench.node.wake();
+    bench.send(2, 'b');
+    expect(bench.answered()).toEqual([['b', 'not_owner']]);
   });
 
   it('before the process began: it serves without that shard, and takes it when it is free', () => {

@@ -160,7 +160,8 @@ class ShardAtNode {
       node.hears((result) => {
         this.isAsking = false;
         if (log !== this.log || log.state === 'absent') return;
-        if (result !== null) return log.state === 'claiming' ? log.denied() : undefined;
+        if (result instanceof Error || 'heldForMs' in result)
+          return log.state === 'claiming' ? log.denied() : undefined;
         this.leaseUntilMs = askedMs + this.world.engine.parts.leaseMs;
         if (log.state === 'claiming') this.granted();
       }),

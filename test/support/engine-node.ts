@@ -7,6 +7,7 @@ import { EngineJournal } from '../../src/cluster/engine-journal.ts';
 import { OneStatement } from '../../src/cluster/one-statement.ts';
 import { claimAll } from '../../src/node/claim-all.ts';
 import { MailboxNode } from '../../src/node/node.ts';
+import type { Timers } from '../../src/ports/clock.ts';
 import { UNBOUNDED } from '../../src/service/memory-budget.ts';
 import type { Caller, Reply, Request } from '../../src/service/messages.ts';
 import { limitsOf } from './shard.ts';
@@ -19,6 +20,12 @@ const secret = {
 };
 const keyring = new Keyring([freshKey('k1', START_MS)]);
 
+/** What becomes of its leases: they are renewed; or are not, and are given up in time; or nobody minds that they are over. */
+export const KEEPS = ['renewed', 'given up', 'overstayed'] as const;
+export type Keeps = (typeof KEEPS)[number];
+/** So that snapshots are made all the time. */
+const SNAPSHOT_BYTES = 3_000;
+
 /** The machine of one shipped node, whose processes come one after the other, on a simulated engine that others share. */
 export class EngineNode {
   readonly client: EngineClient;
@@ -29,13 +36,21 @@ export class EngineNode {
   private readonly number: number;
   private readonly shards: number;
   private readonly gathers: boolean;
+  private readonly keeps: Keeps;
   private process = 0;
   private node: MailboxNode | null = null;
   private dueMs = Number.POSITIVE_INFINITY;
 
   /** `gathers`: appends of several shards share a statement. */
-  constructor(engine: SimEngine, random: Stream, number: number, shards: number, gathers: boolean) {
+  constructor(
+    engine: SimEngine,
+    random: Stream,
+    number: number,
+    shards: number,
+    { gathers, keeps }: { readonly gathers: boolean; readonly keeps: Keeps },
+  ) {
     this.gathers = gathers;
+    this.keeps = keeps;
     this.engine = engine;
     this.random = random;
     this.number = number;
@@ -56,6 +71,22 @@ export class EngineNode {
     };
   }
 
+  private timers(): Timers {
+    return {
+      setTimeout: (run, ms) => {
+        const timer = { run };
+        this.engine.after(
+          Math.ceil(ms),
+          this.own(() => timer.run()),
+        );
+        return timer;
+      },
+      clearTimeout: (timer) => {
+        (timer as { run: () => void }).run = () => {};
+      },
+    };
+  }
+
   private note(what: string): void {
     this.seen.set(what, (this.seen.get(what) ?? 0) + 1);
   }
@@ -64,9 +95,22 @@ export class EngineNode {
     const { shards, number } = this;
     const client = this.gathers ? new OneStatement(this.client) : this.client;
     const owner = `node${number}.${++this.process}`;
-    const options = { engine: client, owner, secret, shards, processLog: shards + number, answersWithinMs: 300 };
+    const timers = this.keeps === 'renewed' ? this.timers() : { setTimeout: () => 0, clearTimeout: () => {} };
     EngineJournal.open(
-      options,
+      {
+        ...{ engine: client, owner, secret, shards, processLog: shards + number, answersWithinMs: 300, timers },
+        monotonicMs: this.keeps === 'overstayed' ? () => 0 : () => this.engine.parts.loop.nowMs,
+        snapshotBytes: SNAPSHOT_BYTES,
+        // What an engine without a standby would be refused for is what it is to be found out by.
+        requiresReplica: false,
+        acceptsLoss: Array.from({ length: shards + number + 1 }, (_, log) => log),
+        events: {
+          lapsed: this.own(() => this.node?.wake()),
+          snapshot: this.own((_log: number, error: Error | null) =>
+            this.note(error === null ? 'snapshot' : 'no snapshot'),
+          ),
+        },
+      },
       this.own((journal) => {
         // The lease of the process before may still run.
         if (journal instanceof Error)
@@ -95,19 +139,7 @@ export class EngineNode {
         cacheTtlMs: 1000,
         keyring,
       },
-      timers: {
-        setTimeout: (run, ms) => {
-          const timer = { run };
-          this.engine.after(
-            Math.ceil(ms),
-            this.own(() => timer.run()),
-          );
-          return timer;
-        },
-        clearTimeout: (timer) => {
-          (timer as { run: () => void }).run = () => {};
-        },
-      },
+      timers: this.timers(),
       observer: {
         fact: () => {},
         failed: () => {

@@ -75,6 +75,8 @@ export class FakeJournal implements JournalBackend {
   onRead: ((log: FakeLog, done: (found: Found | Error) => void) => void) | null = null;
   /** Why a claim is not granted; null where nothing speaks against it. */
   onClaim: ((shard: number) => Omit<Unclaimed, 'shard'> | null) | null = null;
+  /** Shards whose time is over. */
+  over: number[] = [];
   readonly engine: FakeEngine;
 
   constructor(engine: FakeEngine) {
@@ -91,6 +93,10 @@ export class FakeJournal implements JournalBackend {
 
   tick(): void {
     this.ticks++;
+  }
+
+  lapsed(): readonly number[] {
+    return this.over.splice(0);
   }
 
   claim(shard: number, limits: Limits, done: (result: Claim | Unclaimed) => void): void {

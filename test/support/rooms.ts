@@ -49,6 +49,11 @@ const INNER = {
     packages: [],
     withoutNode: true,
   },
+  'src/postgres': {
+    is: 'the engine on PostgreSQL: connections, tables, the one statement of an append; loaded only when it is asked for',
+    may: ['src/ports'],
+    packages: ['pg'],
+  },
   'src/node': {
     is: 'a mailbox process, sans-I/O: the service over its store, who may ask it, readiness, shards that fall, when to wake; the server and the simulator run this one',
     may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports'],

@@ -225,8 +225,14 @@ class SimEnginePlace implements Place {
     const secret = { salt: new Uint8Array(16), hash: sha256 };
     const opened: (EngineJournal | Error)[] = [];
     const owner = `node.${++this.processes}`;
-    const options = { engine, owner, secret, shards: SHARDS, processLog: SHARDS, answersWithinMs: 1_000 };
-    EngineJournal.open(options, (one) => opened.push(one));
+    EngineJournal.open(
+      {
+        ...{ engine, owner, secret, shards: SHARDS, processLog: SHARDS, answersWithinMs: 1_000 },
+        // Nobody renews, and nobody gives up: a claim stays one.
+        ...{ timers: { setTimeout: () => 0, clearTimeout: () => {} }, monotonicMs: () => 0 },
+      },
+      (one) => opened.push(one),
+    );
     await this.until(() => opened.length > 0);
     const [journal] = opened;
     if (journal instanceof Error) throw journal;
