@@ -14,7 +14,7 @@ const LOOKS = [
 ] as const;
 
 mkdirSync(FOLDER, { recursive: true });
-const { server, viewer, admin, sender, ids } = await scene();
+const { server, viewer, admin, sender, revoker, ids } = await scene();
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
 try {
   for (const { name, ...look } of LOOKS) {
@@ -23,7 +23,7 @@ try {
     const shot = (what: string) => page.screenshot({ path: join(FOLDER, `${what}-${name}.png`), fullPage: true });
     await page.waitForSelector('#token');
     await shot('connect');
-    await page.fill('#token', [viewer, admin, sender].join('\n'));
+    await page.fill('#token', [viewer, admin, sender, revoker].join('\n'));
     await page.click('button.main');
     const pages: readonly (readonly [what: string, hash: string, ready: string])[] = [
       ['topics', '#/topics', 'a.row'],
@@ -42,6 +42,11 @@ try {
         .catch(() => console.error(`${what}: ${ready} is not there`));
       await shot(what);
     }
+    await page.locator('.narrow summary').first().click();
+    await page.getByLabel('topic, or the beginning').first().fill('t.orders');
+    await page.getByRole('button', { name: 'Make it' }).first().click();
+    await page.fill('#revoke-nonce', '01ARZ3NDEKTSV4RRFFQ69G5FAV');
+    await shot('narrowed');
     await page.context().close();
   }
 } finally {

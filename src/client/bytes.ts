@@ -24,6 +24,9 @@ export function bytesOfBase64(text: string): Uint8Array {
   return bytes;
 }
 
+/** A text with one character for each byte, 0..255. */
+export const binaryOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+
 /** Orders texts by their bytes of UTF-8, which is the order of code points. */
 export function byBytes(one: string, other: string): number {
   const a = utf8(one);

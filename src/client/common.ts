@@ -1,4 +1,5 @@
 /** What the package gives everywhere. */
+export { attenuate } from './attenuate.ts';
 export { MailboxClient } from './client.ts';
 export type { Consumer, Handler } from './consumer.ts';
 export type { ClientCrypto } from './crypto.ts';

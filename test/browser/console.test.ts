@@ -79,7 +79,7 @@ describe('console', () => {
   for (const scheme of ['light', 'dark'] as const) {
     it(`${scheme}: every page is there, axe finds nothing, nothing breaks the policy, nothing is stored (U2)`, async () => {
       const { page, problems } = await open({ scheme });
-      await connect(page, now.viewer, now.admin, now.sender);
+      await connect(page, now.viewer, now.admin, now.sender, now.revoker);
       for (const [hash, ready] of everyPage(now)) await goTo(page, hash, ready);
       const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
       expect(dark).toBe(scheme === 'dark' ? 'rgb(13, 17, 23)' : 'rgb(255, 255, 255)');
@@ -100,7 +100,7 @@ describe('console', () => {
 
   it('390 px: no page scrolls sideways (U2)', async () => {
     const { page, problems } = await open({ width: 390 });
-    await connect(page, now.viewer, now.admin, now.sender);
+    await connect(page, now.viewer, now.admin, now.sender, now.revoker);
     for (const [hash, ready] of everyPage(now)) {
       await goTo(page, hash, ready);
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -264,6 +264,56 @@ describe('console', () => {
     await connect(page, now.viewer);
     await goTo(page, '#/topics/t.mail', 'a.row');
     expect(await page.locator('.trouble').count()).toBe(0);
+    await page.context().close();
+  });
+
+  it('a capability is narrowed in the page, and nobody is asked: it does what the page says and no more (U2, AU6)', async () => {
+    const { page, problems } = await open({ hash: '#/capabilities' });
+    await connect(page, now.viewer);
+    await page.click('.narrow summary');
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.getByLabel('topic, or the beginning').fill('other');
+    expect(await page.innerText('.narrow .note')).toBe('topic: not one of those it is for');
+    await page.getByLabel('topic, or the beginning').fill('t.orders');
+    await page.getByLabel('ends in, hours').fill('0.5');
+    await page.getByLabel('requests at most').fill('100');
+    await page.getByRole('checkbox', { name: 'stats' }).uncheck();
+    expect(await page.innerText('.narrow [role=status]')).toMatch(
+      /^It will allow view of t\.orders.*, until .*100 requests in 60 s/,
+    );
+    await page.getByRole('button', { name: 'Make it' }).click();
+    const token = await page.inputValue('.narrow textarea');
+    expect(asked.filter((url) => url.includes('/v1/'))).toEqual([]);
+    const look = async (topic: string) =>
+      (await now.server.ask('GET', `/v1/messages?topic=${topic}`, undefined, { cap: token })).status;
+    expect([await look('t.orders'), await look('t.mail')]).toEqual([200, 403]);
+    await page.getByRole('button', { name: 'Take it in hand here' }).click();
+    expect(await page.locator('.card').count()).toBe(2);
+    expect(problems).toEqual([]);
+    await page.context().close();
+  });
+
+  it('a revocation says what it ends, takes the nonce typed again, and holds at once (U2, AU4)', async () => {
+    const { page, problems } = await open({ hash: '#/capabilities' });
+    const victim = now.server.cap('topic = t.orders', 'op = view');
+    const nonce = /[0-9A-HJKMNP-TV-Z]{26}/.exec(Buffer.from(victim, 'base64url').toString('latin1'))?.[0] as string;
+    await connect(page, now.viewer);
+    await page.waitForSelector('.card');
+    expect(await page.locator('#revoke').count()).toBe(0);
+    await connect(page, now.revoker);
+    const isSeen = async () =>
+      (await now.server.ask('GET', '/v1/messages?topic=t.orders', undefined, { cap: victim })).status;
+    expect(await isSeen()).toBe(200);
+    await page.fill('#revoke-nonce', nonce);
+    await page.fill('#revoke-reason', 'left on a train');
+    await page.fill('#revoke-sure', nonce.slice(0, 6));
+    expect(await page.getByRole('button', { name: 'Revoke for good' }).isDisabled()).toBe(true);
+    await page.fill('#revoke-sure', nonce.slice(-6));
+    await page.getByRole('button', { name: 'Revoke for good' }).click();
+    await page.getByText(`${nonce} is revoked.`).waitFor();
+    expect(await isSeen()).toBe(401);
+    expect(problems).toEqual([]);
     await page.context().close();
   });
 

@@ -6,6 +6,8 @@ export interface Scene {
   readonly viewer: string;
   readonly admin: string;
   readonly sender: string;
+  /** May revoke. */
+  readonly revoker: string;
   /** Messages by what they are there for. */
   readonly ids: Readonly<Record<'order' | 'dead' | 'acked' | 'hostile' | 'binary' | 'huge', string>>;
 }
@@ -50,6 +52,7 @@ export async function scene(settings: Record<string, string> = {}): Promise<Scen
   return {
     ...{ server, viewer: server.cap('topic prefix t', 'op = view,stats') },
     ...{ admin: server.cap('topic = t.orders', 'op = admin'), sender: server.cap('topic prefix t', 'op = send') },
+    revoker: server.cap('topic = mailbox.admin', 'op = admin'),
     ids: { order, dead, acked, hostile, binary, huge },
   };
 }

@@ -1,7 +1,9 @@
 import { useState } from 'preact/hooks';
 import { type Capability, tokensIn } from './capability.ts';
+import { Narrow } from './narrow.tsx';
 import { Heading } from './parts.tsx';
-import { forget, HELD_MAX, type Held, held, hold } from './session.ts';
+import { REVOKES, Revoke } from './revoke.tsx';
+import { forget, HELD_MAX, type Held, held, hold, may } from './session.ts';
 import { countText, spanOf } from './text.ts';
 
 /** Paste capabilities, and see what they say of themselves. */
@@ -14,7 +16,7 @@ export function Capabilities() {
         <section aria-label="In hand">
           <ul class="cards">
             {held.value.map((one) => (
-              <li key={one.capability.caveats.join() + one.capability.nonce}>
+              <li key={one.number}>
                 <Card one={one} />
               </li>
             ))}
@@ -26,6 +28,7 @@ export function Capabilities() {
           </p>
         </section>
       )}
+      {may('admin', REVOKES) && <Revoke nonces={held.value.map(({ capability }) => capability.nonce)} />}
     </>
   );
 }
@@ -114,6 +117,7 @@ function Card({ one }: { one: Held }) {
           ))}
         </ul>
       </details>
+      {refused === null && leftMs > 0 && c.ops.length > 0 && <Narrow one={one} />}
       <button type="button" onClick={() => forget(one)}>
         Forget this one
       </button>

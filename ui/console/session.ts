@@ -6,6 +6,9 @@ import { type Capability, covers, decode } from './capability.ts';
 
 /** A capability in hand: in the memory of this page and nowhere else. A reload forgets it. */
 export interface Held {
+  /** Of this page: each that comes has the next. */
+  readonly number: number;
+  readonly token: string;
   readonly capability: Capability;
   readonly client: MailboxClient;
   /** Why the server took it no more, or null. */
@@ -16,6 +19,8 @@ export const HELD_MAX = 16;
 export const held = signal<readonly Held[]>([]);
 export const isConnected = computed(() => held.value.length > 0);
 
+let numbered = 0;
+
 /** Takes it into use. @returns what is wrong with it, or null */
 export function hold(token: string): string | null {
   const capability = decode(token);
@@ -24,8 +29,8 @@ export function hold(token: string): string | null {
   const client = new MailboxClient({ url: location.origin, capability: token, attempts: 2, timeoutMs: 15_000 });
   const others = held.value.filter((one) => one.capability.nonce !== capability.nonce || one.refused !== null);
   const isThere = others.length < held.value.length && sameCaveats(capability);
-  if (!isThere)
-    held.value = [...held.value.filter((one) => one.refused === null), { capability, client, refused: null }];
+  const one: Held = { number: ++numbered, token, capability, client, refused: null };
+  if (!isThere) held.value = [...held.value.filter(({ refused }) => refused === null), one];
   return null;
 }
 
