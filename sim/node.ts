@@ -356,7 +356,7 @@ export class SimNode implements Host {
     const { store } = this;
     return new OneLog({
       ...{ term, shards, contents: { limits, processFacts, clocks, past } },
-      append: (batches, done) => this.append(batches, done),
+      log: { append: (batches, done) => this.append(batches, done) },
       replay: (state, limits, done) => this.replay(state.shard, limits, done),
       snapshot: (done) => store.snapshot(done),
       condition: () => this.lack,
