@@ -1,12 +1,9 @@
-import { Restoration } from '../src/core/image.ts';
 import type { Limits } from '../src/core/limits.ts';
-import type { ShardState } from '../src/core/state.ts';
-import { OneLog, type Replayed } from '../src/journal/one-log.ts';
+import type { OneLog } from '../src/journal/one-log.ts';
 import { claimAll } from '../src/node/claim-all.ts';
 import { MailboxNode, type NodeSettings } from '../src/node/node.ts';
 import type { NodeObserver } from '../src/node/observer.ts';
-import type { Timers } from '../src/ports/clock.ts';
-import type { Batch, Claim, Lack, Unclaimed } from '../src/ports/journal.ts';
+import type { Claim, Lack, Unclaimed } from '../src/ports/journal.ts';
 import type { Random } from '../src/ports/random.ts';
 import type { MemoryBounds } from '../src/service/memory-budget.ts';
 import type { RecentFacts } from '../src/service/recent-facts.ts';
@@ -18,23 +15,20 @@ import { Crash } from './disk.ts';
 import type { Tear } from './disk-trouble.ts';
 import { Door, type Host } from './door.ts';
 import type { FaultLog } from './fault-log.ts';
-import { NODES_MAX } from './faults/parameters.ts';
 import { integrity } from './integrity.ts';
 import { type Loop, RECORDS } from './loop.ts';
+import { type Keeper, NodeJournal } from './node-journal.ts';
+import { NodeTime } from './node-time.ts';
 import type { Draws, Range } from './random.ts';
 import { ShardKills, Struck } from './shard-kills.ts';
-import { type Opened, SimStore } from './store.ts';
+import { SimStore } from './store.ts';
 import { SimVerifier, type VerifierTrouble } from './verifier.ts';
 import type { Watch } from './watch.ts';
 
 /** A process whose journal failed is of no more use; whoever watches it starts another so much later. */
 const FAILED_DOWN_MS = 500;
-/** The process sees that its wall clock was set within this time. */
-const LOOK_MS = 20;
 /** So long after a pause it is behind. */
 const CALM_MS = 10_000;
-/** A shard is made anew in so much. */
-const REBUILD_MS = 5;
 
 export interface NodeParts {
   readonly index: number;
@@ -57,7 +51,7 @@ export interface NodeParts {
 }
 
 /** A machine with a mailbox process: the shipped one over simulated clocks, disk and network. A crash loses it. */
-export class SimNode implements Host {
+export class SimNode implements Host, Keeper {
   readonly index: number;
   readonly clock: NodeClock;
   readonly store: SimStore;
@@ -70,7 +64,7 @@ export class SimNode implements Host {
   isGone = false;
   private readonly parts: NodeParts;
   /** Counts processes: what one of them began goes on in no other. */
-  private generation = 0;
+  generation = 0;
   /** It is there, and listens: what it took over is durable. */
   private isServing = false;
   /** What the process before told of its messages. */
@@ -79,9 +73,9 @@ export class SimNode implements Host {
   private readonly verifier: SimVerifier | null;
   /** As they are loaded now. */
   private limits: Limits;
-  private wakeAtMs = Number.POSITIVE_INFINITY;
-  private wakes = 0;
-  private lack: Lack | null = null;
+  readonly time: NodeTime;
+  private readonly journal: NodeJournal;
+  lack: Lack | null = null;
   /** How deep we are in what the process does. */
   private depth = 0;
   private breach: unknown = null;
@@ -93,13 +87,15 @@ export class SimNode implements Host {
     this.index = parts.index;
     this.clock = parts.clock;
     this.limits = parts.limits;
+    this.time = new NodeTime(parts, this);
+    this.journal = new NodeJournal(parts, this);
     this.kills = new ShardKills((shard) => parts.watch.fell(this.index, shard));
     this.door = new Door(parts, this);
     const { verifierMs, clock } = parts;
     this.verifier =
       verifierMs === null
         ? null
-        : new SimVerifier({ clock, random: parts.random, answerMs: verifierMs }, (ms, run) => this.later(ms, run));
+        : new SimVerifier({ clock, random: parts.random, answerMs: verifierMs }, (ms, run) => this.time.later(ms, run));
     const { index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes, defect } = parts;
     this.store = new SimStore({
       ...{ index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes },
@@ -150,16 +146,16 @@ export class SimNode implements Host {
     this.lack = null;
     const opened = this.store.open();
     // It gives up with an error; whoever watches it tries again.
-    if (opened === 'no_space') return loop.after(FAILED_DOWN_MS, 'end', this.timerId(), () => this.start());
+    if (opened === 'no_space') return loop.after(FAILED_DOWN_MS, 'end', this.time.nextId(), () => this.start());
     if (typeof opened === 'string') {
       watch.beyond(this.index, opened);
       this.isGone = true;
       return;
     }
     this.clock.begin(defect === 'forget_clocks' ? null : opened.clocks);
-    this.kept(opened.survived);
+    this.journal.kept(opened.survived);
     watch.started(this.index, opened, this.generation === 0);
-    const journal = this.journalOf(opened);
+    const journal = this.journal.of(opened);
     claimAll(journal, this.parts.limits, (claims) => this.run(journal, claims));
   }
 
@@ -171,9 +167,9 @@ export class SimNode implements Host {
       claims,
       settings: this.settings(),
       authority: this.verifier === null ? {} : { remote: this.verifier.ask },
-      ...{ clock, random, integrity, observer: this.observer(), timers: this.timers(), overwrites: false },
-      wakeAt: (atMs) => this.wakeAt(atMs),
-      soon: (run) => this.soon(run),
+      ...{ clock, random, integrity, observer: this.observer(), timers: this.time.timers(), overwrites: false },
+      wakeAt: (atMs) => this.time.wakeAt(atMs, () => this.process?.wake()),
+      soon: (run) => this.time.soon(run),
     });
     if (this.toldBefore !== null && defect === null && !this.store.trouble.hasLied)
       mustTellAgain(this.toldBefore, process.service.recent);
@@ -244,30 +240,17 @@ export class SimNode implements Host {
     this.process = null;
     this.isServing = false;
     this.generation++;
-    this.wakeAtMs = Number.POSITIVE_INFINITY;
+    this.time.sleep();
     this.door.close();
     this.store.crash(machine);
     watch.crashed(this.index);
-    if (downMs !== null) loop.after(downMs, 'end', this.timerId(), () => this.start());
+    if (downMs !== null) loop.after(downMs, 'end', this.time.nextId(), () => this.start());
   }
 
   troubleVerifier(trouble: VerifierTrouble | null): void {
     if (this.verifier === null || this.verifier.trouble === trouble) return;
     this.verifier.trouble = trouble;
     this.parts.watch.verifier(this.index, trouble);
-  }
-
-  /** Something for this process, which may be gone by then or asleep. */
-  private later(ms: number, run: () => void): void {
-    const { generation } = this;
-    const { loop } = this.parts;
-    const id = this.timerId();
-    const there = (): void => {
-      if (generation !== this.generation) return;
-      if (this.isPaused) return loop.at(this.pausedUntilMs, 'end', id, there);
-      this.live(run);
-    };
-    loop.after(ms, 'end', id, there);
   }
 
   /** Other limits are loaded while it runs, or those it had. */
@@ -300,9 +283,9 @@ export class SimNode implements Host {
       this.died(false, null);
       exit();
     };
-    loop.after(forMs, 'end', this.timerId(), () => {
+    loop.after(forMs, 'end', this.time.nextId(), () => {
       if (generation !== this.generation) return;
-      this.live(() => process.end(() => loop.after(0, 'end', this.timerId(), gone)));
+      this.live(() => process.end(() => loop.after(0, 'end', this.time.nextId(), gone)));
     });
   }
 
@@ -351,68 +334,11 @@ export class SimNode implements Host {
 
   // ---- the journal
 
-  /** What this process keeps things in. */
-  private journalOf({ term, shards, limits, processFacts, clocks, past = null }: Opened): OneLog {
-    const { store } = this;
-    return new OneLog({
-      ...{ term, shards, contents: { limits, processFacts, clocks, past } },
-      append: (batches, done) => this.append(batches, done),
-      replay: (state, limits, done) => this.replay(state.shard, limits, done),
-      snapshot: (done) => store.snapshot(done),
-      condition: () => this.lack,
-      tick: (nowMs) => store.retry(nowMs),
-    });
-  }
-
-  private append(batches: readonly Batch[], done: (error: Error | null) => void): void {
-    const { generation } = this;
-    const { loop, defect, watch } = this.parts;
-    const hear = (): void => {
-      if (generation !== this.generation) return;
-      if (this.isPaused) return loop.at(this.pausedUntilMs, 'sync', this.timerId(), () => this.live(hear));
-      done(null);
-      this.watchIdle();
-    };
-    this.store.append(batches, (error) => {
-      loop.mark('sync', this.index);
-      if (error !== null) return done(error);
-      watch.appended(this.index);
-      this.kept(batches);
-      if (defect !== 'reply_before_sync') hear();
-    });
-    // The defect: what must wait for the sync does not.
-    if (defect === 'reply_before_sync') loop.after(0, 'wake', this.timerId(), () => this.live(hear));
-  }
-
-  private kept(batches: readonly Batch[]): void {
-    const { watch } = this.parts;
-    for (const { shard, facts } of batches) {
-      if (shard === null) watch.noted(this.index, facts);
-      else watch.synced(this.index, shard, facts);
-    }
-  }
-
-  /** As `src/journal/worker-replay.ts` does it, in one go. */
-  private replay(shard: number, limits: Limits, done: Replayed): void {
-    const images = this.store.imagesOf(shard);
-    this.timers().setTimeout(() => {
-      let state: ShardState;
-      try {
-        const restoration = new Restoration(shard, limits);
-        for (const image of images) restoration.take(image);
-        state = restoration.done();
-      } catch (error) {
-        return done(error, null);
-      }
-      done(null, state);
-    }, REBUILD_MS);
-  }
-
   /** 503 to all that waits, and the process goes. */
   private failed(): void {
     const { generation } = this;
     this.parts.watch.failed(this.index);
-    this.parts.loop.after(1, 'end', this.timerId(), () => {
+    this.parts.loop.after(1, 'end', this.time.nextId(), () => {
       if (generation === this.generation) this.died(false, FAILED_DOWN_MS);
     });
   }
@@ -431,80 +357,17 @@ export class SimNode implements Host {
 
   // ---- time
 
-  private timerId(): number {
-    return ++this.wakes * NODES_MAX + this.index;
-  }
-
-  /** At the end of this millisecond: what comes in it goes into one append. */
-  private soon(run: () => void): void {
-    const { generation } = this;
-    const { loop } = this.parts;
-    const later = (): void => {
-      if (generation !== this.generation) return;
-      if (this.isPaused) return loop.at(this.pausedUntilMs, 'soon', this.timerId(), later);
-      this.live(run);
-    };
-    loop.after(0, 'soon', this.timerId(), later);
-  }
-
-  /** Timers of this process: they go when it does, and wait while it is paused. */
-  private timers(): Timers {
-    const { loop } = this.parts;
-    const { generation } = this;
-    const open = new Set<number>();
-    return {
-      setTimeout: (callback, ms) => {
-        const id = this.timerId();
-        const ring = (): void => {
-          if (generation !== this.generation || !open.has(id)) return;
-          if (this.isPaused) return loop.at(this.pausedUntilMs, 'end', id, ring);
-          open.delete(id);
-          this.live(callback);
-        };
-        open.add(id);
-        loop.after(ms, 'end', id, ring);
-        return id;
-      },
-      clearTimeout: (id) => open.delete(id as number),
-    };
-  }
-
-  /** The process asks to be woken, at a time of its clock. */
-  private wakeAt(dueMs: number): void {
-    const { generation } = this;
-    const { loop, watch } = this.parts;
-    this.wakeAtMs = dueMs;
-    const delayMs = this.clock.untilMs(dueMs);
-    if (delayMs === Number.POSITIVE_INFINITY) return;
-    const id = this.timerId();
-    const wake = (): void => {
-      if (generation !== this.generation || this.wakeAtMs !== dueMs) return;
-      if (this.isPaused) return loop.at(this.pausedUntilMs, 'wake', id, wake);
-      loop.mark('wake', this.index);
-      watch.ticked();
-      this.wakeAtMs = Number.POSITIVE_INFINITY;
-      this.live(() => this.process?.wake());
-    };
-    loop.after(delayMs, 'wake', id, wake);
-  }
-
   /** Someone set the wall clock: the process sees it with its next look at the time. */
   wallSet(): void {
-    const { generation } = this;
-    const { loop } = this.parts;
-    const id = this.timerId();
-    const look = (): void => {
-      if (generation !== this.generation) return;
-      if (this.isPaused) return loop.at(this.pausedUntilMs, 'wake', id, look);
-      loop.mark('wake', this.index);
+    this.time.wallSet(() => {
       this.live(() => this.process?.wake());
       this.parts.watch.looked(this.index);
-      this.watchIdle();
-    };
-    loop.after(LOOK_MS, 'wake', id, look);
+      this.heard();
+    });
   }
 
-  private watchIdle(): void {
+  /** It is seen whether the process has anything left to do. */
+  heard(): void {
     const { process } = this;
     if (process !== null && !process.service.isFailed && !process.service.isBusy) {
       const { loop, watch } = this.parts;
@@ -514,7 +377,7 @@ export class SimNode implements Host {
 
   /** The clock runs differently from now on: wake-ups are planned anew. */
   clockChanged(): void {
-    this.wakeAtMs = Number.POSITIVE_INFINITY;
+    this.time.sleep();
     this.process?.clockChanged();
   }
 }

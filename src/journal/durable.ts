@@ -95,7 +95,7 @@ export function durableBackend(
     term: journal.term,
     shards,
     contents: { ...contentsOf(journal.recovered?.replica), topicKey: journal.topicKey },
-    append: (batches, done) => journal.append(batches, done),
+    log: journal,
     replay: ({ shard }, limits, done) => {
       const { segment, at, sequence } = journal.end;
       replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, lend, done);

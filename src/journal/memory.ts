@@ -17,7 +17,7 @@ export const memoryBackend = (shards: readonly ShardState[], topicKey: Uint8Arra
     term: null,
     shards,
     contents: { limits: null, processFacts: [], clocks: null, topicKey },
-    append: (batches, done) => memoryJournal.append(batches, done),
+    log: memoryJournal,
     // There is nothing else than the messages themselves: what can be found by way of them is put together again.
     replay: (state, limits, done) => restoreLater(imagesOf(state), state.shard, limits, done),
     snapshot: (done) => done(null),

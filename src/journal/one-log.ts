@@ -11,13 +11,14 @@ import type {
   Log,
   Unclaimed,
 } from '../ports/journal.ts';
+import type { AppendLog } from './append-log.ts';
 
 export type Replayed = (error: unknown, state: ShardState | null) => void;
 
 /** How it is done. */
 interface Parts {
   /** One is outstanding at a time, and an error is the end of it: all later ones get one too (journal rule 4). */
-  readonly append: (batches: readonly Batch[], done: (error: Error | null) => void) => void;
+  readonly log: AppendLog;
   /** Makes a shard anew of what is durable, and calls back once. `state` is what was claimed of it last. */
   readonly replay: (state: ShardState, limits: Limits, done: Replayed) => void;
   readonly snapshot: (done: (error: Error | null) => void) => void;
@@ -83,7 +84,7 @@ export class OneLog implements JournalBackend {
     for (const { shard } of batches) {
       if (shard !== null && this.isClaimed[shard] !== true) throw new Error(`journal: shard ${shard} is not claimed`);
     }
-    this.parts.append(batches, (error) => {
+    this.parts.log.append(batches, (error) => {
       if (error === null) return done(DURABLE);
       this.failure = error;
       done({ end: 'failed', error });

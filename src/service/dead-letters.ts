@@ -3,7 +3,7 @@ import type { ShardState } from '../core/state.ts';
 import { deadLetterOf } from './answers.ts';
 import { tryReprocess } from './dry-run.ts';
 import type { Caller, DlqListRequest, PurgeRequest, Reply, ReprocessRequest } from './messages.ts';
-import { allowedBy, isDone, msLeft, nextMs, type Paced } from './paced.ts';
+import { isDone, msLeft, Pace, type Paced } from './paced.ts';
 import { JOURNAL_FAILED, type Spine } from './spine.ts';
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
@@ -13,7 +13,11 @@ const DLQ_PAGE_BYTES = 512 * 1024;
 /** Reprocesses at a rate that may go on at once. */
 const PACED_MAX = 16;
 
-/** What an admin does with dead letters: looks at them, puts them back, purges them (DL1..DL3). */
+/**
+ * What an admin does with dead letters: looks at them, puts them back, purges them (DL1..DL3). A reprocess is no redrive: what it moves is
+ * settled when it is asked for, whoever asked is answered with the last of it, and it ends with them; a redrive goes through the line as it
+ * finds it, and on without anybody. They have their pace in common.
+ */
 export class DeadLetters {
   private readonly spine: Spine;
   private readonly paced = new Set<Paced>();
@@ -35,8 +39,7 @@ export class DeadLetters {
       shard,
       msgIds: this.chosenDead(shard, request, nowMs),
       limit,
-      ratePerS: ratePerS ?? Number.POSITIVE_INFINITY,
-      startedMs: nowMs,
+      pace: new Pace(ratePerS, nowMs),
       caller,
       reply,
       count: { moved: 0, skipped: 0, failed: 0 },
@@ -68,16 +71,16 @@ export class DeadLetters {
     for (const paced of this.paced) this.spine.attempt(() => this.move(paced, nowMs), undefined, paced.caller);
   }
 
-  nextWakeMs(): number {
+  nextWakeMs(nowMs: number): number {
     let wakeMs = Number.POSITIVE_INFINITY;
-    for (const paced of this.paced) wakeMs = Math.min(wakeMs, nextMs(paced));
+    for (const { pace, count } of this.paced) wakeMs = Math.min(wakeMs, pace.nextMs(count.moved, nowMs));
     return wakeMs;
   }
 
   /** Moves as many as the rate allows by now. */
   private move(paced: Paced, nowMs: number): void {
     if (!paced.caller.isValid(nowMs)) return this.endPaced(paced, 'cap_auth');
-    const allowed = allowedBy(paced, nowMs);
+    const allowed = paced.pace.allowedBy(nowMs);
     while (paced.count.moved < allowed && !isDone(paced)) this.reprocessNext(paced, nowMs);
     if (isDone(paced)) this.endPaced(paced, 'ok');
   }

@@ -1,14 +1,43 @@
 import type { ShardState } from '../core/state.ts';
 import type { Caller, Reply } from './messages.ts';
 
-/** A reprocess that goes at a rate, so that what comes back does not flood the consumers. */
+/** How fast dead letters come back, so that they do not flood the consumers: so many a second, the first at once; null for as fast as can be. */
+export class Pace {
+  readonly ratePerS: number | null;
+  /** It counts from here on, and what had been moved by then: while no process ran, nothing was due. */
+  private fromMs: number;
+  private movedBefore = 0;
+
+  constructor(ratePerS: number | null, nowMs: number) {
+    this.ratePerS = ratePerS;
+    this.fromMs = nowMs;
+  }
+
+  /** How many may have been moved by then. What is skipped or fails comes to no consumer, and has no part in the rate. */
+  allowedBy(nowMs: number): number {
+    if (this.ratePerS === null) return Number.POSITIVE_INFINITY;
+    return this.movedBefore + 1 + Math.floor(((nowMs - this.fromMs) * this.ratePerS) / 1000);
+  }
+
+  /** When the next one may be moved, after so many. */
+  nextMs(moved: number, nowMs: number): number {
+    if (this.ratePerS === null) return nowMs;
+    return this.fromMs + Math.ceil(((moved - this.movedBefore) * 1000) / this.ratePerS);
+  }
+
+  /** It goes on now, with so many moved. */
+  resume(moved: number, nowMs: number): void {
+    this.fromMs = nowMs;
+    this.movedBefore = moved;
+  }
+}
+
+/** A reprocess, which goes at a rate or is done at once. */
 export interface Paced {
   readonly shard: ShardState;
   readonly msgIds: readonly string[];
   readonly limit: number;
-  /** Dead letters a second. */
-  readonly ratePerS: number;
-  readonly startedMs: number;
+  readonly pace: Pace;
   readonly caller: Caller;
   readonly reply: (reply: Reply) => void;
   readonly count: { moved: number; skipped: number; failed: number };
@@ -19,14 +48,6 @@ export interface Paced {
 export const isDone = ({ tried, msgIds, count, limit }: Paced): boolean =>
   tried >= msgIds.length || count.moved >= limit;
 
-/** How many may have been moved by `nowMs`. What is skipped or fails comes to no consumer, and has no part in the rate. */
-export const allowedBy = ({ startedMs, ratePerS }: Paced, nowMs: number): number =>
-  1 + Math.floor(((nowMs - startedMs) * ratePerS) / 1000);
-
-/** When the next one may be moved. */
-export const nextMs = ({ startedMs, ratePerS, count }: Paced): number =>
-  startedMs + Math.ceil((count.moved * 1000) / ratePerS);
-
 /** ms until it is done at its rate, if all that it still may move can be moved. */
-export const msLeft = ({ msgIds, tried, count, limit, ratePerS }: Paced): number =>
-  (Math.min(msgIds.length - tried, limit - count.moved) * 1000) / ratePerS;
+export const msLeft = ({ msgIds, tried, count, limit, pace }: Paced): number =>
+  (Math.min(msgIds.length - tried, limit - count.moved) * 1000) / (pace.ratePerS ?? Number.POSITIVE_INFINITY);

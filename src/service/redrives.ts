@@ -14,6 +14,7 @@ import {
 } from '../ports/process-facts.ts';
 import { tryReprocess } from './dry-run.ts';
 import type { Caller, RedriveReport, RedriveRequest, Reply } from './messages.ts';
+import { Pace } from './paced.ts';
 import type { Spine } from './spine.ts';
 
 /** Redrives that may go on at once. */
@@ -37,9 +38,7 @@ class Redrive {
   endedMs: number | null = null;
   /** As in `RedriveWent`. */
   place = 0;
-  /** Its rate counts from here on, and what it had moved by then: while no process ran, nothing was due. */
-  private pacedFromMs: number;
-  private movedBefore = 0;
+  readonly pace: Pace;
   /** What it has come to since it was journaled last, and failures that are journaled. */
   isChanged = false;
   private failuresTold = 0;
@@ -51,7 +50,7 @@ class Redrive {
     this.request = request;
     this.caller = caller;
     this.startedMs = nowMs;
-    this.pacedFromMs = nowMs;
+    this.pace = new Pace(request.ratePerS, nowMs);
     this.lastNumber = lastNumber;
   }
 
@@ -59,18 +58,9 @@ class Redrive {
     return this.count.moved >= this.request.limit;
   }
 
-  /** How many may have been moved by then. */
-  allowedBy(nowMs: number): number {
-    const { ratePerS } = this.request;
-    if (ratePerS === null) return Number.POSITIVE_INFINITY;
-    return this.movedBefore + 1 + Math.floor(((nowMs - this.pacedFromMs) * ratePerS) / 1000);
-  }
-
   /** When the next one may be moved. */
   nextMs(nowMs: number): number {
-    const { ratePerS } = this.request;
-    if (ratePerS === null) return nowMs;
-    return this.pacedFromMs + Math.ceil(((this.count.moved - this.movedBefore) * 1000) / ratePerS);
+    return this.pace.nextMs(this.count.moved, nowMs);
   }
 
   /** What is journaled of its begin; null where its capability cannot be remembered. */
@@ -97,12 +87,6 @@ class Redrive {
     this.failures.push(...failures);
     this.count.moved = moved;
     for (const [i, why] of REDRIVE_WHYS.entries()) this.add(why, reasons[i] ?? 0);
-  }
-
-  /** It goes on now. */
-  resume(nowMs: number): void {
-    this.pacedFromMs = nowMs;
-    this.movedBefore = this.count.moved;
   }
 
   tell(msgId: string, why: RedriveWhy): void {
@@ -188,7 +172,7 @@ export class Redrives {
     for (const task of this.tasks.values()) {
       if (task.state !== 'running') continue;
       this.running.add(task);
-      task.resume(nowMs);
+      task.pace.resume(task.count.moved, nowMs);
       // Nobody stands behind it any more.
       if (!task.caller.isValid(nowMs)) this.end(task, 'ended', 'cap_auth', nowMs);
     }
@@ -260,7 +244,7 @@ export class Redrives {
     const shard = spine.shardFor(task.request.topic);
     if (spine.down.has(shard.shard)) return this.end(task, 'ended', 'starting', nowMs);
     spine.advance(shard, nowMs);
-    const allowed = task.allowedBy(nowMs);
+    const allowed = task.pace.allowedBy(nowMs);
     for (const msgId of this.chosen(task, shard)) {
       if (msgId !== null) this.move(task, shard, msgId, nowMs);
       if (task.isFull) return this.end(task, 'done', null, nowMs);

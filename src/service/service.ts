@@ -281,7 +281,7 @@ export class Service {
   nextWakeMs(): number {
     const { stamps, commit } = this.spine;
     const stampMs = stamps === null || commit.isBusy ? Number.POSITIVE_INFINITY : stamps.dueMs;
-    let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs());
+    let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs(this.spine.nowMs));
     wakeMs = Math.min(wakeMs, this.redrives.nextWakeMs(this.spine.nowMs));
     if (this.feeds.size > 0) wakeMs = Math.min(wakeMs, this.feeds.nextWakeMs(this.spine.nowMs));
     for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));

@@ -1,8 +1,7 @@
 import { Compile } from 'typebox/compile';
 import { describe, expect, it, vi } from 'vitest';
 import { SCHEMAS, type SchemaName } from '../../src/api/schemas.ts';
-import { check } from '../../src/http/check.ts';
-import { faultFinder } from '../../src/http/explain.ts';
+import { check, faultFinder } from '../../src/http/check.ts';
 import { PARTS_OF_ONE, parseJson } from '../../src/http/json.ts';
 import fc from '../support/properties.ts';
 

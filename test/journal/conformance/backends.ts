@@ -157,7 +157,7 @@ class DiskPlace implements Place {
       term: term,
       shards,
       contents: { limits, processFacts, clocks },
-      append: (batches, done) => store.append(batches, done),
+      log: store,
       replay: ({ shard }, limits, done) => {
         const restoration = new Restoration(shard, limits);
         for (const image of store.imagesOf(shard)) restoration.take(image);

@@ -1,0 +1,41 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Passed, passedIn, walkOfSend } from '../../tools/walk/walk.ts';
+
+/** One more than it passes, for a descriptor that is to be had again now and then. What is taken away is to be taken off here too. */
+const FILES_MAX = 99;
+const LEADING_MAX = 62;
+
+/** One file of each stage of docs/ARCHITECTURE.md, "The way of a request". */
+const STAGES = [
+  ...[
+    'src/http/head.ts',
+    'src/node/authentication.ts',
+    'src/http/json.ts',
+    'src/http/requests.ts',
+    'src/service/spine.ts',
+  ],
+  ...[
+    'src/core/decide.ts',
+    'src/service/commit.ts',
+    'src/journal/segment-log.ts',
+    'src/journal/file-storage.ts',
+    'src/http/reply.ts',
+  ],
+];
+
+describe('the way of a send', () => {
+  let passed: readonly Passed[];
+  beforeAll(async () => {
+    passed = passedIn(await walkOfSend('macronode'));
+  }, 120_000);
+
+  it('passes its stages in their order', () => {
+    const stages = passed.map(({ file }) => file).filter((file) => STAGES.includes(file));
+    expect(stages).toEqual(STAGES);
+  });
+
+  it('passes no more files than it did (npm run walk)', () => {
+    expect(passed.length).toBeLessThanOrEqual(FILES_MAX);
+    expect(passed.filter(({ leadsOn }) => leadsOn).length).toBeLessThanOrEqual(LEADING_MAX);
+  });
+});
