@@ -219,7 +219,7 @@ export class Restoration {
     if (message !== undefined) message.settle(receipt, verb, left, untilMs);
     else if (state.rowIn(slot) >= 0) state.settleRow(slot, receipt, verb, left, untilMs);
     else throw new Error(`image: nothing in slot ${slot}`);
-    state.settled.push(slot);
+    state.pushSettled(slot, untilMs);
     state.endedBytes += message === undefined ? SETTLED_ROW_BYTES : SETTLED_BYTES;
   }
 

@@ -152,7 +152,7 @@ export class Rows {
     this.turnTo(place);
     const from = at + headBytes();
     const bytes = packedLength(segment.bytes, from, howOf(0), 'uuid');
-    return keyedHash(secret, numbers.topicIn(segment, at, isFar()), segment.bytes, from, from + bytes);
+    return keyedHash(secret, numbers.topicIn(segment, at, isFar()), segment.view, from, from + bytes);
   }
 
   isKey(place: number, topic: number, key: string): boolean {
@@ -254,10 +254,14 @@ export class Rows {
   // ---- looking at one
 
   private turnTo(place: number): void {
-    segment = this.log.segmentOf(place);
+    const its = this.log.segmentOf(place);
+    // Most often it is that of the row before.
+    if (its !== segment) {
+      segment = its;
+      text.turnTo(its.bytes, its.view);
+    }
     at = this.log.offsetOf(place);
-    flags = segment.view.getUint16(at);
-    text.bytes = segment.bytes;
+    flags = its.view.getUint16(at);
   }
 
   /** Its numbers too, and where its texts begin. */
