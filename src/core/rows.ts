@@ -71,9 +71,10 @@ export class Rows {
     this.turnTo(place);
     if (segment.rows === 0) settleOn(segment, message);
     load(message);
-    const isNear = parts.shard === this.shard && areNear(oldestSettled) && numbers.putNear(segment, at, found);
+    const near = parts.shard === this.shard && areNear(oldestSettled) ? numbers.putNear(segment, at, found) : 0;
+    const isNear = near > 0;
     if (!isNear) numbers.putFar(segment, at, found);
-    text.at = at + (isNear ? numbers.NEAR_BYTES : numbers.FAR_BYTES);
+    text.at = at + (isNear ? near : numbers.FAR_BYTES);
     let how = text.pack(message.idemKey, 'uuid');
     how |= text.pack(message.corrId, 'uuid') << 2;
     how |= text.pack(message.payloadHash, 'hash') << 4;
@@ -283,7 +284,7 @@ function toSettled(): void {
   for (let i = 0; i < FORMS.length; i++) text.at += packedLength(text.bytes, text.at, howOf(i), FORMS[i]!);
 }
 
-const headBytes = (): number => (isFar() ? numbers.FAR_BYTES : numbers.NEAR_BYTES);
+const headBytes = (): number => numbers.bytesIn(segment, at, isFar());
 
 function mostBytesOf({ idemKey, corrId, payloadHash, hashChain, oldestSettled }: Message): number {
   let bytes =

@@ -106,7 +106,7 @@ const BY_NUMBER: Topic[] = [];
 for (const topic of TOPICS) BY_NUMBER[topic.number] = topic;
 
 const anyMs = fc.oneof(fc.nat(1_000_000), fc.constantFrom(2 ** 47, 1.5, 2 ** 31, -7));
-const anyCount = fc.oneof(fc.nat(3), fc.constantFrom(255, 256, 65_535, 65_536, 2 ** 40));
+const anyCount = fc.oneof(fc.constant(1), fc.nat(3), fc.constantFrom(255, 256, 65_535, 65_536, 2 ** 40));
 const anySettled = fc.record({
   receipt: fc.oneof(hex(32), anyText),
   verb: fc.constantFrom<Settled['verb']>('ack', 'nack'),
@@ -125,7 +125,9 @@ const anyMessage = fc.record({
     payloadHash: anyText,
     hashChain: fc.oneof(hash, anyText),
   },
-  ...{ idemUntilMs: fc.oneof(fc.constant(0), anyMs), attempt: anyCount, epoch: anyCount, redrives: anyCount },
+  ...{ idemUntilMs: fc.oneof(fc.constant(0), anyMs), attempt: anyCount, epoch: anyCount },
+  // Half of them were leased just once.
+  redrives: fc.oneof(fc.constant(0), anyCount),
   ...{ purged: fc.boolean(), deadReason: fc.constantFrom(null, ...DEAD_REASONS) },
   settled: fc.oneof(fc.array(anySettled, { maxLength: 2 }), fc.array(anySettled, { maxLength: 20 })),
 });
