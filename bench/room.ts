@@ -126,7 +126,10 @@ export function weigh({ count, topic = () => 't', key = (i) => `k${i}`, bytes = 
   };
   // What is remembered of the last facts is bounded, and full before anything is weighed.
   const first = 20_000;
-  for (let i = -first; i < 0; i++) ask({ ...sendOf(i), topic: 'first', idemKey: `first${i}`, attrs: {} });
+  for (let i = -first; i < 0; i++) {
+    if (ends === undefined) ask({ ...sendOf(i), topic: 'first', idemKey: `first${i}`, attrs: {} });
+    else step(i);
+  }
   const used = (): number => {
     for (let i = 0; i < 3; i++) collect();
     const { heapUsed, external } = process.memoryUsage();

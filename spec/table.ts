@@ -122,6 +122,48 @@ export const TABLE: Readonly<Record<State, Readonly<Record<EventName, Cell>>>> =
   STATES.map((state) => [state, cellsOf(state)]),
 ) as Record<State, Record<EventName, Cell>>;
 
+/** What stands under a state, an event: `table[name]` of a name that may be any of them is a look-up by text, and these are none. */
+function of<T>(states: Readonly<Record<State, T>>, state: State): T {
+  switch (state) {
+    case 'absent':
+      return states.absent;
+    case 'queued':
+      return states.queued;
+    case 'leased':
+      return states.leased;
+    case 'redelivered':
+      return states.redelivered;
+    case 'acked':
+      return states.acked;
+    case 'dead_lettered':
+      return states.dead_lettered;
+    case 'purged':
+      return states.purged;
+  }
+}
+function on<T>(events: Readonly<Record<EventName, T>>, event: EventName): T {
+  switch (event) {
+    case 'send':
+      return events.send;
+    case 'recv':
+      return events.recv;
+    case 'ack':
+      return events.ack;
+    case 'nack':
+      return events.nack;
+    case 'extend':
+      return events.extend;
+    case 'release':
+      return events.release;
+    case 'expire':
+      return events.expire;
+    case 'reprocess':
+      return events.reprocess;
+    case 'purge':
+      return events.purge;
+  }
+}
+
 /** The transition that `event` takes a message in `state` through, or null when no guard lets it. */
 export function step(
   state: State,
@@ -130,7 +172,7 @@ export function step(
   data: LifecycleEvent,
   limits: LifecycleLimits,
 ): Row | null {
-  const cell = TABLE[state][event];
+  const cell = on(of(TABLE, state), event);
   const predicates = cell.predicates;
   let valuation = 0;
   for (let i = 0; i < predicates.length; i++) {
@@ -144,7 +186,7 @@ export function step(
  * Throws when the machine has none: the fact is not one of this lifecycle.
  */
 export function rowTo(state: State, event: EventName, target: State, counted = true): Row {
-  for (const row of ROWS[state][event]) {
+  for (const row of on(of(ROWS, state), event)) {
     if (row.target === target && (row.update !== 'takeBack') === counted) return row;
   }
   throw new Error(`table: no ${event} from ${state} to ${target}`);

@@ -194,7 +194,7 @@ function remember(state: ShardState, message: Message, fact: Acked | Nacked, to:
   if (message.receipt === null) throw new Error(`apply: ${message.msgId} settles no lease`);
   const verb = fact.name === 'acked' ? 'ack' : 'nack';
   message.settle(message.receipt, verb, to, fact.settledUntilMs);
-  state.settled.push(message.slot);
+  state.pushSettled(message.slot, fact.settledUntilMs);
   // Nobody asks for its number any more; but snapshots say which was given out last, those of earlier versions too.
   state.lastNumber++;
   state.endedBytes += SETTLED_BYTES;

@@ -12,10 +12,12 @@ export function forgetOldestSettled(state: ShardState): void {
   const message = state.aliveIn(slot);
   if (message !== undefined) {
     message.unsettle();
+    state.findOldestSettled();
     state.endedBytes -= SETTLED_BYTES;
     return;
   }
   state.rows.forgetSettled(state.rowIn(slot));
+  state.findOldestSettled();
   state.endedBytes -= SETTLED_ROW_BYTES;
   forgetIfDone(state, slot);
 }

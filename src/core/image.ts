@@ -34,37 +34,14 @@ export interface MessageImage {
   readonly topic: string;
   readonly at: Place;
 }
-/** The fields of `Message` that make it up; all others follow from them. */
-export type MessageFields = Pick<
-  Message,
-  | 'msgId'
-  | 'slot'
-  | 'seq'
-  | 'idemKey'
-  | 'payload'
-  | 'payloadHash'
-  | 'hashChain'
-  | 'attrs'
-  | 'corrId'
-  | 'state'
-  | 'attempt'
-  | 'epoch'
-  | 'redrives'
-  | 'releases'
-  | 'receipt'
-  | 'visibilityMs'
-  | 'deadReason'
-  | 'lastError'
-  | 'ageNumber'
-  | 'place'
-  | 'ttlPlace'
-  | 'timerAtMs'
-  | 'leaseEndsMs'
-  | 'ttlAtMs'
-  | 'readyAtMs'
-  | 'idemUntilMs'
-  | 'deadAtMs'
->;
+/** Fields of `Message` that follow from the others, from where it stands, or from receipts, which come by themselves. */
+type Derived = 'topic' | 'cell' | 'packedAttrs' | 'oldestSettled' | 'newestSettled';
+type Data<T> = { [K in keyof T as T[K] extends (...given: never[]) => unknown ? never : K]: T[K] };
+/**
+ * The fields that make a message up: all of `Message` but those. The class is the table of them: whoever writes or reads one is held
+ * by the compiler to name each.
+ */
+export type MessageFields = Omit<Data<Message>, Derived>;
 export interface SettledImage {
   readonly name: 'settled';
   readonly slot: number;
@@ -219,7 +196,7 @@ export class Restoration {
     if (message !== undefined) message.settle(receipt, verb, left, untilMs);
     else if (state.rowIn(slot) >= 0) state.settleRow(slot, receipt, verb, left, untilMs);
     else throw new Error(`image: nothing in slot ${slot}`);
-    state.settled.push(slot);
+    state.pushSettled(slot, untilMs);
     state.endedBytes += message === undefined ? SETTLED_ROW_BYTES : SETTLED_BYTES;
   }
 

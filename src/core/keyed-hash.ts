@@ -10,12 +10,12 @@ export const hashKeyOfProcess = (): HashKey => ofProcess;
 
 const FINAL_ROUNDS = 3;
 
-/** HalfSipHash-1-3 (Aumasson and Bernstein, 2012) of a number and some bytes: 32 bits, keyed. */
-export function keyedHash([k0, k1]: HashKey, number: number, bytes: Uint8Array, from: number, to: number): number {
-  let v0 = k0;
-  let v1 = k1;
-  let v2 = k0 ^ 0x6c796765;
-  let v3 = k1 ^ 0x74656462;
+/** HalfSipHash-1-3 (Aumasson and Bernstein, 2012) of a number and some bytes: 32 bits, keyed. The key is not taken apart as a list: that takes as long as the hash. */
+export function keyedHash(key: HashKey, number: number, bytes: DataView, from: number, to: number): number {
+  let v0 = key[0];
+  let v1 = key[1];
+  let v2 = v0 ^ 0x6c796765;
+  let v3 = v1 ^ 0x74656462;
   let word = number | 0;
   let at = from;
   // One round a word; the last ones have none, which is 0.
@@ -32,13 +32,13 @@ export function keyedHash([k0, k1]: HashKey, number: number, bytes: Uint8Array, 
     v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
     v2 = (v2 << 16) | (v2 >>> 16);
     v0 ^= word;
-    if (left === 0) return (v1 ^ v3) >>> 0;
+    if (left === 0) return v1 ^ v3;
     if (left > FINAL_ROUNDS + 1) {
-      word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+      word = bytes.getInt32(at, true);
       at += 4;
     } else if (left === FINAL_ROUNDS + 1) {
       word = (to - from) << 24;
-      for (let shift = 0; at < to; at++, shift += 8) word |= bytes[at]! << shift;
+      for (let shift = 0; at < to; at++, shift += 8) word |= bytes.getUint8(at) << shift;
     } else {
       if (left === FINAL_ROUNDS) v2 ^= 0xff;
       word = 0;

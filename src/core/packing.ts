@@ -21,21 +21,44 @@ const SHAPES: Readonly<Record<Form, Shape>> = {
 const SHORT_MAX = 255;
 const DASH = '-'.charCodeAt(0);
 const DIGITS = '0123456789abcdef';
-/** The value of a digit by its character, 16 and more for what is none. */
-const VALUE_OF = new Uint8Array(256).fill(16);
+/** More than four digits can say. */
+const NONE = 1 << 16;
+/** The value of a digit by its character. */
+const VALUE_OF = new Int32Array(256).fill(NONE);
 for (let i = 0; i < 16; i++) VALUE_OF[DIGITS.charCodeAt(i)] = i;
 const PAIRS = Array.from({ length: 256 }, (_, byte) => DIGITS[byte >> 4]! + DIGITS[byte & 15]!);
 
-/** Writes and reads packed texts in bytes that are given to it; where there is not enough room it writes past the end, into nothing. */
+/** What four digits say, `NONE` or more where one of them is none. */
+function four(text: string, at: number): number {
+  const a = text.charCodeAt(at);
+  const b = text.charCodeAt(at + 1);
+  const c = text.charCodeAt(at + 2);
+  const d = text.charCodeAt(at + 3);
+  if ((a | b | c | d) > 255) return NONE;
+  return (VALUE_OF[a]! << 12) | (VALUE_OF[b]! << 8) | (VALUE_OF[c]! << 4) | VALUE_OF[d]!;
+}
+
+/** Writes and reads packed texts in bytes that are given to it, which must have room for them. */
 export class Packing {
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array;
+  view: DataView;
   at = 0;
+
+  constructor(bytes = 0) {
+    this.bytes = new Uint8Array(bytes);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** To other bytes, and their view. */
+  turnTo(bytes: Uint8Array, view: DataView): void {
+    this.bytes = bytes;
+    this.view = view;
+  }
 
   /** Writes a text, and says how. */
   pack(text: string, form: Form): number {
-    const from = this.at;
     if (this.packFormed(text, form)) return FORMED;
-    this.at = from;
+    const from = this.at;
     if (this.packShort(text)) return SHORT;
     this.at = from;
     this.packWide(text);
@@ -50,31 +73,38 @@ export class Packing {
 
   private packUuid(text: string): boolean {
     for (let i = 8; i <= 23; i += 5) if (text.charCodeAt(i) !== DASH) return false;
-    return (
-      this.packDigits(text, 0, 8) &&
-      this.packDigits(text, 9, 13) &&
-      this.packDigits(text, 14, 18) &&
-      this.packDigits(text, 19, 23) &&
-      this.packDigits(text, 24, 36)
-    );
+    const { view, at } = this;
+    const a = four(text, 0);
+    const b = four(text, 4);
+    const c = four(text, 9);
+    const d = four(text, 14);
+    const e = four(text, 19);
+    const f = four(text, 24);
+    const g = four(text, 28);
+    const h = four(text, 32);
+    if ((a | b | c | d | e | f | g | h) >= NONE) return false;
+    view.setInt32(at, (a << 16) | b);
+    view.setInt32(at + 4, (c << 16) | d);
+    view.setInt32(at + 8, (e << 16) | f);
+    view.setInt32(at + 12, (g << 16) | h);
+    this.at = at + 16;
+    return true;
   }
 
+  /** Digits come eight to a word. */
   private packDigits(text: string, from: number, to: number): boolean {
-    const { bytes } = this;
+    const { view } = this;
     let { at } = this;
-    let codes = 0;
-    let values = 0;
-    for (let i = from; i < to; i += 2) {
-      const one = text.charCodeAt(i);
-      const other = text.charCodeAt(i + 1);
-      const high = VALUE_OF[one & 255]!;
-      const low = VALUE_OF[other & 255]!;
-      codes |= one | other;
-      values |= high | low;
-      bytes[at++] = (high << 4) | low;
+    let all = 0;
+    for (let i = from; i < to; i += 8, at += 4) {
+      const high = four(text, i);
+      const low = four(text, i + 4);
+      all |= high | low;
+      view.setInt32(at, (high << 16) | low);
     }
+    if (all >= NONE) return false;
     this.at = at;
-    return codes < 256 && values < 16;
+    return true;
   }
 
   private packShort(text: string): boolean {
@@ -143,11 +173,10 @@ export function packedLength(bytes: Uint8Array, at: number, how: number, form: F
 /** Bytes that a text will take at most. */
 export const packedMost = (text: string): number => 4 + 2 * text.length;
 
-const scratch = new Packing();
-scratch.bytes = new Uint8Array(256);
+let scratch = new Packing(256);
 /** Bytes that a text will take. */
 export function packedBytesOf(text: string, form: Form): number {
-  if (packedMost(text) > scratch.bytes.length) scratch.bytes = new Uint8Array(2 * packedMost(text));
+  if (packedMost(text) > scratch.bytes.length) scratch = new Packing(2 * packedMost(text));
   scratch.at = 0;
   scratch.pack(text, form);
   return scratch.at;

@@ -2,8 +2,11 @@ import type { Savepoint } from './savepoint.ts';
 
 const SEGMENT_BYTES = 1 << 17;
 const SEGMENT_BYTES_MIN = 1 << 12;
-const PLACES = 2 ** 33;
 const ALIGNED = 4;
+/** Of a place: where in its segment, and which segment. */
+const OFFSET_BITS = 15;
+const OFFSETS = SEGMENT_BYTES / ALIGNED - 1;
+const SEGMENTS_MAX = 2 ** 16;
 
 /** A part of the log. Numbers of its rows stand in them as differences to those of its first row, where they fit. */
 export class RowSegment {
@@ -26,7 +29,7 @@ export class RowSegment {
 /**
  * Bytes outside of the heap in which rows are written one after another. A segment goes with its last row: rows are written when
  * messages end and go a replay window later, so whole segments grow old together and nothing need ever be moved.
- * A place is a multiple of 4 below 2^33.
+ * A place is a number of 31 bits: rows begin every four bytes.
  */
 export class RowLog {
   private readonly segments: (RowSegment | undefined)[] = [];
@@ -45,14 +48,14 @@ export class RowLog {
       if (current.rows === 0) current.used = 0;
       // A row may begin no further in, even where one that is longer than a segment left room: places are told apart by that.
       const end = Math.min(current.bytes.length, SEGMENT_BYTES);
-      if (current.used + bytesMax <= end) return open * SEGMENT_BYTES + current.used;
+      if (current.used + bytesMax <= end) return (open << OFFSET_BITS) | (current.used / ALIGNED);
     }
     const number = this.freeNumbers.pop() ?? this.segments.length;
-    if (number >= PLACES / SEGMENT_BYTES) throw new Error('rows: more than 8 GiB of them in a shard');
+    if (number >= SEGMENTS_MAX) throw new Error('rows: more than 8 GiB of them in a shard');
     this.segments[number] = this.make(bytesMax);
     this.open = number;
     if (current?.rows === 0) this.drop(open);
-    return number * SEGMENT_BYTES;
+    return number << OFFSET_BITS;
   }
 
   /** The row that was begun there is written, and ends before `to` of its segment. */
@@ -64,7 +67,7 @@ export class RowLog {
 
   remove(place: number): void {
     const segment = this.segmentOf(place);
-    const number = Math.floor(place / SEGMENT_BYTES);
+    const number = place >> OFFSET_BITS;
     if (--segment.rows === 0 && number !== this.open) this.drop(number);
   }
 
@@ -91,10 +94,10 @@ export class RowLog {
   }
 
   segmentOf(place: number): RowSegment {
-    return this.segments[Math.floor(place / SEGMENT_BYTES)]!;
+    return this.segments[place >> OFFSET_BITS]!;
   }
   offsetOf(place: number): number {
-    return place & (SEGMENT_BYTES - 1);
+    return (place & OFFSETS) * ALIGNED;
   }
 
   /** Bytes taken of the memory. */

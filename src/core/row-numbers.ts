@@ -31,13 +31,17 @@ const SEQ = 4;
 const UNTIL = 8;
 const RANDOM = 12;
 const AHEAD = 16;
-const EPOCH = 18;
-const ATTEMPT = 20;
-const REDRIVES = 21;
-/** Four bits each. */
-const SETTLED = 22;
-export const NEAR_BYTES = 23;
-const SETTLED_MAX = 15;
+/** Three bits each, and one that says that it was leased just once. */
+const SETTLED = 18;
+const SETTLED_BITS = 3;
+const SETTLED_MAX = 7;
+const ONCE = 128;
+/** Not there where it was leased just once, as most are. */
+const EPOCH = 19;
+const ATTEMPT = 21;
+const REDRIVES = 22;
+const ONCE_BYTES = 19;
+const NEAR_BYTES = 23;
 
 /** Where they stand when they are not: doubles, one after another. */
 const NAMES = [
@@ -66,22 +70,24 @@ const isByte = (value: number): boolean => value === (value & 255);
 const isShort = (value: number): boolean => value === (value & 65_535);
 export const isInt = (value: number): boolean => value === (value | 0);
 
-/** Writes them in as few bytes as they go; false, where one does not fit. */
-export function putNear({ view, seq, untilMs, aheadMs }: RowSegment, at: number, n: RowNumbers): boolean {
+/** Writes them in as few bytes as they go, and says in how many; 0, where one does not fit. */
+export function putNear({ view, seq, untilMs, aheadMs }: RowSegment, at: number, n: RowNumbers): number {
   const ahead = n.tsMs - n.untilMs - aheadMs;
-  if (!isInt(n.seq - seq) || !isInt(n.untilMs - untilMs) || !isShort(ahead + 32_768)) return false;
-  if (!isShort(n.topic) || !isShort(n.epoch) || !isByte(n.attempt) || !isByte(n.redrives)) return false;
-  if (n.settled > SETTLED_MAX) return false;
+  if (!isInt(n.seq - seq) || !isInt(n.untilMs - untilMs) || !isShort(ahead + 32_768)) return 0;
+  if (!isShort(n.topic) || !isShort(n.epoch) || !isByte(n.attempt) || !isByte(n.redrives)) return 0;
+  if (n.settled > SETTLED_MAX) return 0;
+  const once = n.epoch === 1 && n.attempt === 1 && n.redrives === 0;
   view.setUint16(at + TOPIC, n.topic);
   view.setInt32(at + SEQ, n.seq - seq);
   view.setInt32(at + UNTIL, n.untilMs - untilMs);
-  view.setUint32(at + RANDOM, (n.randomHigh << 30) | n.randomLow);
+  view.setInt32(at + RANDOM, (n.randomHigh << 30) | n.randomLow);
   view.setInt16(at + AHEAD, ahead);
+  view.setUint8(at + SETTLED, (once ? ONCE : 0) | (n.settled << SETTLED_BITS) | n.forgotten);
+  if (once) return ONCE_BYTES;
   view.setUint16(at + EPOCH, n.epoch);
   view.setUint8(at + ATTEMPT, n.attempt);
   view.setUint8(at + REDRIVES, n.redrives);
-  view.setUint8(at + SETTLED, (n.settled << 4) | n.forgotten);
-  return true;
+  return NEAR_BYTES;
 }
 
 export function putFar({ view }: RowSegment, at: number, numbers: RowNumbers): void {
@@ -96,15 +102,23 @@ export function takeNear({ view, seq, untilMs, aheadMs }: RowSegment, at: number
   n.randomLow = view.getUint32(at + RANDOM);
   n.randomHigh = n.randomLow >>> 30;
   n.randomLow &= 2 ** 30 - 1;
-  n.epoch = view.getUint16(at + EPOCH);
-  n.attempt = view.getUint8(at + ATTEMPT);
-  n.redrives = view.getUint8(at + REDRIVES);
-  n.settled = view.getUint8(at + SETTLED) >> 4;
-  n.forgotten = view.getUint8(at + SETTLED) & SETTLED_MAX;
+  const settled = view.getUint8(at + SETTLED);
+  n.settled = (settled >> SETTLED_BITS) & SETTLED_MAX;
+  n.forgotten = settled & SETTLED_MAX;
+  const once = settled >= ONCE;
+  n.epoch = once ? 1 : view.getUint16(at + EPOCH);
+  n.attempt = once ? 1 : view.getUint8(at + ATTEMPT);
+  n.redrives = once ? 0 : view.getUint8(at + REDRIVES);
 }
 
 export function takeFar({ view }: RowSegment, at: number, numbers: RowNumbers): void {
   for (const name of NAMES) numbers[name] = view.getFloat64(at + placeOf(name));
+}
+
+/** Bytes that they take, flags included: what comes after begins there. */
+export function bytesIn({ view }: RowSegment, at: number, isFar: boolean): number {
+  if (isFar) return FAR_BYTES;
+  return view.getUint8(at + SETTLED) >= ONCE ? ONCE_BYTES : NEAR_BYTES;
 }
 
 export const topicIn = ({ view }: RowSegment, at: number, isFar: boolean): number =>
@@ -122,7 +136,7 @@ export const forgottenIn = ({ view }: RowSegment, at: number, isFar: boolean): n
 export function areAllForgotten({ view }: RowSegment, at: number, isFar: boolean): boolean {
   if (isFar) return view.getFloat64(at + FAR_FORGOTTEN) === view.getFloat64(at + FAR_SETTLED);
   const both = view.getUint8(at + SETTLED);
-  return both >> 4 === (both & SETTLED_MAX);
+  return ((both >> SETTLED_BITS) & SETTLED_MAX) === (both & SETTLED_MAX);
 }
 
 /** One more of its receipts is forgotten. */
@@ -132,7 +146,8 @@ export function forgetOne({ view }: RowSegment, at: number, isFar: boolean): voi
 }
 
 /** The one receipt of a near row, which was forgotten, is remembered. */
-export const rememberOne = ({ view }: RowSegment, at: number): void => view.setUint8(at + SETTLED, 1 << 4);
+export const rememberOne = ({ view }: RowSegment, at: number): void =>
+  view.setUint8(at + SETTLED, view.getUint8(at + SETTLED) & ~SETTLED_MAX);
 
 export function setBackFar({ view }: RowSegment, at: number, byMs: number): void {
   view.setFloat64(at + FAR_UNTIL, view.getFloat64(at + FAR_UNTIL) - byMs);

@@ -71,9 +71,10 @@ export class Rows {
     this.turnTo(place);
     if (segment.rows === 0) settleOn(segment, message);
     load(message);
-    const isNear = parts.shard === this.shard && areNear(oldestSettled) && numbers.putNear(segment, at, found);
+    const near = parts.shard === this.shard && areNear(oldestSettled) ? numbers.putNear(segment, at, found) : 0;
+    const isNear = near > 0;
     if (!isNear) numbers.putFar(segment, at, found);
-    text.at = at + (isNear ? numbers.NEAR_BYTES : numbers.FAR_BYTES);
+    text.at = at + (isNear ? near : numbers.FAR_BYTES);
     let how = text.pack(message.idemKey, 'uuid');
     how |= text.pack(message.corrId, 'uuid') << 2;
     how |= text.pack(message.payloadHash, 'hash') << 4;
@@ -152,7 +153,7 @@ export class Rows {
     this.turnTo(place);
     const from = at + headBytes();
     const bytes = packedLength(segment.bytes, from, howOf(0), 'uuid');
-    return keyedHash(secret, numbers.topicIn(segment, at, isFar()), segment.bytes, from, from + bytes);
+    return keyedHash(secret, numbers.topicIn(segment, at, isFar()), segment.view, from, from + bytes);
   }
 
   isKey(place: number, topic: number, key: string): boolean {
@@ -254,10 +255,14 @@ export class Rows {
   // ---- looking at one
 
   private turnTo(place: number): void {
-    segment = this.log.segmentOf(place);
+    const its = this.log.segmentOf(place);
+    // Most often it is that of the row before.
+    if (its !== segment) {
+      segment = its;
+      text.turnTo(its.bytes, its.view);
+    }
     at = this.log.offsetOf(place);
-    flags = segment.view.getUint16(at);
-    text.bytes = segment.bytes;
+    flags = its.view.getUint16(at);
   }
 
   /** Its numbers too, and where its texts begin. */
@@ -279,7 +284,7 @@ function toSettled(): void {
   for (let i = 0; i < FORMS.length; i++) text.at += packedLength(text.bytes, text.at, howOf(i), FORMS[i]!);
 }
 
-const headBytes = (): number => (isFar() ? numbers.FAR_BYTES : numbers.NEAR_BYTES);
+const headBytes = (): number => numbers.bytesIn(segment, at, isFar());
 
 function mostBytesOf({ idemKey, corrId, payloadHash, hashChain, oldestSettled }: Message): number {
   let bytes =

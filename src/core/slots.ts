@@ -4,9 +4,9 @@ const SEGMENT_BITS = 10;
 const SEGMENT = 1 << SEGMENT_BITS;
 const MASK = SEGMENT - 1;
 
-/** Whole numbers from 0 to 2^32-1 by slot, 0 where nothing was set: in segments, so that growing copies nothing. */
+/** Numbers of 32 bits, with a sign, by slot; 0 where nothing was set. In segments, so that growing copies nothing. */
 export class SlotTable {
-  private readonly segments: Uint32Array[] = [];
+  private readonly segments: Int32Array[] = [];
 
   get(slot: number): number {
     const segment = this.segments[slot >>> SEGMENT_BITS];
@@ -14,7 +14,7 @@ export class SlotTable {
   }
 
   set(slot: number, value: number): void {
-    while (slot >>> SEGMENT_BITS >= this.segments.length) this.segments.push(new Uint32Array(SEGMENT));
+    while (slot >>> SEGMENT_BITS >= this.segments.length) this.segments.push(new Int32Array(SEGMENT));
     this.segments[slot >>> SEGMENT_BITS]![slot & MASK] = value;
   }
 

@@ -22,7 +22,7 @@ export class ShardState {
 
   /** Messages that are alive. */
   readonly living = new Living();
-  /** Where the message of a slot is: 0 nowhere; odd, twice its cell and one; even, half of its row's place and two. */
+  /** Where the message of a slot is: 0 nowhere; odd, twice its cell and one; even, twice its row's place and two. */
   private readonly places = new SlotTable();
   /** Slots that were ever used. */
   slotCount = 0;
@@ -49,6 +49,9 @@ export class ShardState {
   readonly dead = new Line<Message>();
   /** Settled receipts, oldest first: each by the slot of its message, which has them in the same order. */
   readonly settled = new SlotQueue();
+  /** When the oldest window ends, and until when the oldest settled receipt is remembered; Infinity where there is none. */
+  windowUntilMs = Number.POSITIVE_INFINITY;
+  settledUntilMs = Number.POSITIVE_INFINITY;
 
   queued = 0;
   redelivered = 0;
@@ -114,7 +117,7 @@ export class ShardState {
   /** Where the row of a slot is, -1 where there is none. */
   rowIn(slot: number): number {
     const place = this.places.get(slot);
-    return place === 0 || (place & 1) === 1 ? -1 : 2 * (place - 2);
+    return (place & 1) === 1 ? -1 : (place >>> 1) - 1;
   }
 
   /** The sequence number of the message in this slot, 0 for none. */
@@ -148,6 +151,7 @@ export class ShardState {
     this.places.set(slot, 2 * message.cell + 1);
     topic.remembered++;
     if (message.idemUntilMs === 0) return message;
+    if (this.windows.size === 0) this.windowUntilMs = message.idemUntilMs;
     this.windows.push(slot);
     this.windowIndex.add(slot, this.hashOf(topic, message.idemKey), this);
     topic.windows++;
@@ -157,13 +161,13 @@ export class ShardState {
   /** It is over, and remembered. */
   bury(message: Message): void {
     this.living.leave(message);
-    this.places.set(message.slot, this.rows.put(message) / 2 + 2);
+    this.places.set(message.slot, 2 * this.rows.put(message) + 2);
   }
 
   /** As `bury`, of one whose settled receipt is still to come. */
   buryExpecting(message: Message): void {
     this.living.leave(message);
-    this.places.set(message.slot, this.rows.putExpecting(message) / 2 + 2);
+    this.places.set(message.slot, 2 * this.rows.putExpecting(message) + 2);
   }
 
   /** It is over, and forgotten: its slot is free. */
@@ -182,10 +186,8 @@ export class ShardState {
 
   /** Another receipt of one that is a row, the newest. */
   settleRow(slot: number, receipt: string, verb: Settled['verb'], state: State, untilMs: number): void {
-    this.places.set(
-      slot,
-      this.rows.settle(this.rowIn(slot), slot, { receipt, verb, state, untilMs, next: null }) / 2 + 2,
-    );
+    const place = this.rows.settle(this.rowIn(slot), slot, { receipt, verb, state, untilMs, next: null });
+    this.places.set(slot, 2 * place + 2);
   }
 
   private free(slot: number, topic: Topic): void {
@@ -211,10 +213,20 @@ export class ShardState {
     return undefined;
   }
 
-  /** When the oldest window ends; Infinity where none is open. */
-  get windowUntilMs(): number {
+  private findOldestWindow(): void {
     const slot = this.windows.first();
-    return slot < 0 ? Number.POSITIVE_INFINITY : this.idemUntilMsIn(slot);
+    this.windowUntilMs = slot < 0 ? Number.POSITIVE_INFINITY : this.idemUntilMsIn(slot);
+  }
+
+  /** The oldest settled receipt is another one. */
+  findOldestSettled(): void {
+    const slot = this.settled.first();
+    if (slot < 0) this.settledUntilMs = Number.POSITIVE_INFINITY;
+    else {
+      const row = this.rowIn(slot);
+      this.settledUntilMs =
+        row < 0 ? (this.aliveIn(slot)!.oldestSettled as Settled).untilMs : this.rows.settledUntilMsOf(row);
+    }
   }
 
   /** When the window of the message in this slot ends, 0 when it is closed. */
@@ -234,15 +246,14 @@ export class ShardState {
     topic.tenant.windows--;
     if (message === undefined) this.rows.closeWindow(row);
     else message.idemUntilMs = 0;
+    this.findOldestWindow();
     return slot;
   }
 
-  /** Until when the oldest settled receipt is remembered; Infinity where there is none. */
-  get settledUntilMs(): number {
-    const slot = this.settled.first();
-    if (slot < 0) return Number.POSITIVE_INFINITY;
-    const row = this.rowIn(slot);
-    return row < 0 ? (this.aliveIn(slot)!.oldestSettled as Settled).untilMs : this.rows.settledUntilMsOf(row);
+  /** A receipt of the message in this slot is remembered until then, as its newest. */
+  pushSettled(slot: number, untilMs: number): void {
+    if (this.settled.size === 0) this.settledUntilMs = untilMs;
+    this.settled.push(slot);
   }
 
   /** Settled receipts, oldest first, each with its message. */
@@ -283,6 +294,8 @@ export class ShardState {
     for (let slot = 0; slot < this.slotCount; slot++) if (this.rowIn(slot) >= 0) rows.push(this.rowIn(slot));
     this.rows.setBack(rows, byMs);
     this.nowMs -= byMs;
+    this.windowUntilMs -= byMs;
+    this.settledUntilMs -= byMs;
   }
 
   // ---- topics and tenants
@@ -356,6 +369,8 @@ export class ShardState {
     to.put(this.payloadBytes);
     to.put(this.liveBytes);
     to.put(this.endedBytes);
+    to.put(this.windowUntilMs);
+    to.put(this.settledUntilMs);
     to.put(this.slotCount);
     to.put(freeSlots.length);
     to.put(topics.size);
@@ -386,6 +401,8 @@ export class ShardState {
     this.payloadBytes = numbers[from.number++]!;
     this.liveBytes = numbers[from.number++]!;
     this.endedBytes = numbers[from.number++]!;
+    this.windowUntilMs = numbers[from.number++]!;
+    this.settledUntilMs = numbers[from.number++]!;
     this.slotCount = numbers[from.number++]!;
     freeSlots.length = numbers[from.number++]!;
     const topicCount = numbers[from.number++]!;

@@ -88,16 +88,18 @@ export class WindowIndex {
     let entry = this.heads.get(bucket);
     this.buckets++;
     this.heads.set(bucket, 0);
-    const last: [number, number] = [-1, -1];
+    let lastKept = -1;
+    let lastMoved = -1;
     while (entry !== 0) {
       const slot = (entry & SLOT_MASK) - 1;
       const following = this.next.get(slot);
       const to = this.bucketOf(hashes.hashIn(slot));
-      const which = to === bucket ? 0 : 1;
-      if (last[which]! < 0) this.heads.set(to, entry);
-      else this.next.set(last[which]!, entry);
+      const last = to === bucket ? lastKept : lastMoved;
+      if (last < 0) this.heads.set(to, entry);
+      else this.next.set(last, entry);
       this.next.set(slot, 0);
-      last[which] = slot;
+      if (to === bucket) lastKept = slot;
+      else lastMoved = slot;
       entry = following;
     }
     if (this.buckets === 2 * this.round) this.round *= 2;
@@ -122,4 +124,4 @@ export class WindowIndex {
   }
 }
 
-const entryOf = (slot: number, hash: number): number => ((hash & ~SLOT_MASK) | (slot + 1)) >>> 0;
+const entryOf = (slot: number, hash: number): number => (hash & ~SLOT_MASK) | (slot + 1);

@@ -4,8 +4,7 @@ import { Packing, packedMost } from './packing.ts';
 /** A send is decided, then applied: its key is packed and hashed once for both. */
 let text = '';
 let how = -1;
-const packing = new Packing();
-packing.bytes = new Uint8Array(256);
+let packing = new Packing(256);
 
 /** What it hashes to, with which secret in the topic of which number; -1 for none. */
 let hash = 0;
@@ -15,7 +14,7 @@ let hashedWith: HashKey | null = null;
 function pack(key: string): void {
   if (key === text && how >= 0) return;
   hashedTopic = -1;
-  if (packedMost(key) > packing.bytes.length) packing.bytes = new Uint8Array(packedMost(key));
+  if (packedMost(key) > packing.bytes.length) packing = new Packing(packedMost(key));
   packing.at = 0;
   how = packing.pack(key, 'uuid');
   text = key;
@@ -25,7 +24,7 @@ function pack(key: string): void {
 export function hashOfKey(secret: HashKey, topic: number, key: string): number {
   if (key === text && topic === hashedTopic && secret === hashedWith) return hash;
   pack(key);
-  hash = keyedHash(secret, topic, packing.bytes, 0, packing.at);
+  hash = keyedHash(secret, topic, packing.view, 0, packing.at);
   hashedTopic = topic;
   hashedWith = secret;
   return hash;

@@ -8,41 +8,47 @@ import { APART, REASON, readAttrs, readPayload, writeAttrs, writePayload } from 
 const AT = anyOf('at', PLACES);
 const STATE = new Choice<State>('state', STATES, STATES.slice(STATES.indexOf('queued')));
 
+/** Each field as it is written: the compiler asks for all of them. */
+type Written = Record<Exclude<keyof MessageFields, 'payload'>, void>;
+
+/** One literal, whose fields are written in this order. */
 export function writeMessage(w: Writer, { message: m, topic, at }: MessageImage, apart: boolean): void {
   F.topic.write(w, topic);
   AT.write(w, at);
-  F.msgId.write(w, m.msgId);
-  F.slot.write(w, m.slot);
-  M.seq.write(w, m.seq);
-  F.idemKey.write(w, m.idemKey);
-  w.hash(m.payloadHash);
-  w.hash(m.hashChain);
-  writeAttrs(w, m.attrs);
-  F.corrId.write(w, m.corrId);
-  STATE.write(w, m.state);
-  M.attempt.write(w, m.attempt);
-  M.epoch.write(w, m.epoch);
-  M.redrives.write(w, m.redrives);
-  M.releases.write(w, m.releases);
-  F.receipt.writeOptional(w, m.receipt);
-  M.visibilityMs.write(w, m.visibilityMs);
-  REASON.write(w, m.deadReason);
-  F.lastError.writeOptional(w, m.lastError);
-  M.ageNumber.write(w, m.ageNumber);
-  M.place.write(w, m.place);
-  M.ttlPlace.write(w, m.ttlPlace);
-  M.timerAtMs.write(w, m.timerAtMs);
-  M.leaseEndsMs.write(w, m.leaseEndsMs);
-  M.ttlAtMs.write(w, m.ttlAtMs);
-  M.readyAtMs.write(w, m.readyAtMs);
-  F.idemUntilMs.write(w, m.idemUntilMs);
-  M.deadAtMs.write(w, m.deadAtMs);
+  ({
+    msgId: F.msgId.write(w, m.msgId),
+    slot: F.slot.write(w, m.slot),
+    seq: M.seq.write(w, m.seq),
+    idemKey: F.idemKey.write(w, m.idemKey),
+    payloadHash: w.hash(m.payloadHash),
+    hashChain: w.hash(m.hashChain),
+    attrs: writeAttrs(w, m.attrs),
+    corrId: F.corrId.write(w, m.corrId),
+    state: STATE.write(w, m.state),
+    attempt: M.attempt.write(w, m.attempt),
+    epoch: M.epoch.write(w, m.epoch),
+    redrives: M.redrives.write(w, m.redrives),
+    releases: M.releases.write(w, m.releases),
+    receipt: F.receipt.writeOptional(w, m.receipt),
+    visibilityMs: M.visibilityMs.write(w, m.visibilityMs),
+    deadReason: REASON.write(w, m.deadReason),
+    lastError: F.lastError.writeOptional(w, m.lastError),
+    ageNumber: M.ageNumber.write(w, m.ageNumber),
+    place: M.place.write(w, m.place),
+    ttlPlace: M.ttlPlace.write(w, m.ttlPlace),
+    timerAtMs: M.timerAtMs.write(w, m.timerAtMs),
+    leaseEndsMs: M.leaseEndsMs.write(w, m.leaseEndsMs),
+    ttlAtMs: M.ttlAtMs.write(w, m.ttlAtMs),
+    readyAtMs: M.readyAtMs.write(w, m.readyAtMs),
+    idemUntilMs: F.idemUntilMs.write(w, m.idemUntilMs),
+    deadAtMs: M.deadAtMs.write(w, m.deadAtMs),
+  }) satisfies Written;
   if (apart) return;
   FLAG.write(w, m.payload !== null);
   if (m.payload !== null) writePayload(w, m.payload);
 }
 
-/** One literal, whose fields are read in the order in which they are written. */
+/** As one literal too, in the order in which they are written. */
 export function readMessage(r: Reader, apart: boolean): MessageImage {
   const topic = F.topic.read(r);
   const at = AT.read(r);

@@ -175,6 +175,9 @@ const firstSettledUntilMs = (state: ShardState): number => {
 
 /** Each open window stands in the line once, in the order of sends. */
 function auditWindows(state: ShardState, size: number): void {
+  const oldest = state.windows.first();
+  const endMs = oldest < 0 ? Number.POSITIVE_INFINITY : state.idemUntilMsIn(oldest);
+  must(state.windowUntilMs === endMs, 'the oldest window');
   let untilMs = 0;
   let seq = 0;
   let count = 0;

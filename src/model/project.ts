@@ -202,6 +202,8 @@ export const FIELDS: Readonly<
     tenants: ['irrelevant', 'counts over the messages, which the audit checks'],
     holders: ['irrelevant', 'an index over the dead letters, which the audit checks'],
     windows: ['irrelevant', 'an index over the messages, which the audit checks'],
+    windowUntilMs: ['irrelevant', 'the end of the oldest of them, which the audit checks'],
+    settledUntilMs: ['irrelevant', 'the end of the oldest of `settled`, which the audit checks'],
     leases: ['irrelevant', 'an index over the messages, which the audit checks'],
     waiting: ['irrelevant', 'an index over the messages, which the audit checks'],
     ttls: ['irrelevant', 'an index over the messages, which the audit checks'],

@@ -16,7 +16,8 @@ export class LookedAhead {
   private readonly integrity: Integrity;
   private readonly shard: ShardState;
   private readonly topic: string;
-  private readonly known = new Map<Message, string>();
+  /** Made when something is hashed ahead: most look at one message only. */
+  private known: Map<Message, string> | null = null;
 
   constructor(integrity: Integrity, shard: ShardState, topic: string) {
     this.integrity = integrity;
@@ -28,18 +29,17 @@ export class LookedAhead {
   isIntact(message: Message, ahead: number): boolean {
     const { payload, payloadHash } = message;
     if (payload === null) return false;
-    const hash = this.known.get(message) ?? this.hashOf(payload, ahead);
+    const hash = this.known?.get(message) ?? this.hashOf(payload, ahead);
     return hash === payloadHash;
   }
 
   private hashOf(payload: Uint8Array, ahead: number): string {
-    const { integrity, known } = this;
+    const { integrity } = this;
     const next = integrity.payloadHashesOf === undefined ? [] : this.next(Math.min(ahead, TOGETHER - 1));
     if (next.length === 0) return integrity.payloadHashOf(payload);
     const payloads = next.map(({ payload: its }) => its as Uint8Array);
     const [hash, ...hashes] = integrity.payloadHashesOf?.([payload, ...payloads]) ?? [];
-    known.clear();
-    for (const [i, one] of next.entries()) known.set(one, hashes[i] as string);
+    this.known = new Map(next.map((one, i) => [one, hashes[i] as string]));
     return hash as string;
   }
 

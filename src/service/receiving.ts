@@ -4,7 +4,7 @@ import { decide } from '../core/decide.ts';
 import type { Fact } from '../core/facts.ts';
 import type { Message } from '../core/message.ts';
 import { shardOf } from '../core/msg-id.ts';
-import { mayTake } from '../core/share.ts';
+import { mayTenantTake } from '../core/share.ts';
 import type { ShardState } from '../core/state.ts';
 import { deliveryOf } from './answers.ts';
 import { LookedAhead } from './looked-ahead.ts';
@@ -56,9 +56,8 @@ export class Receiving {
     if (refusal !== null) return refusal;
     if (this.spine.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
     if (this.streams.size >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
-    const limits = { ...this.spine.limits, topicShare: 0 };
     const ofTenant = this.streams.openOf(this.spine.tenantOf(request.topic));
-    if (!mayTake(limits, this.streamsMax, this.streams.size, ofTenant, 0))
+    if (!mayTenantTake(this.spine.limits, this.streamsMax, this.streams.size, ofTenant))
       return { outcome: 'saturated_tenant', retryAfterMs: RETRY_SATURATED_MS };
     const acks = this.settling.ackItems(request.acks, caller, nowMs);
     this.streams.add(stream, this.spine.tenantOf(request.topic));

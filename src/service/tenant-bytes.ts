@@ -1,6 +1,6 @@
 import type { Limits } from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
-import { mayTake } from '../core/share.ts';
+import { mayTenantTake } from '../core/share.ts';
 import type { ShardState } from '../core/state.ts';
 import { errorBytesOf, liveBytesOf } from '../core/weight.ts';
 
@@ -31,7 +31,7 @@ export class TenantBytes {
 
   /** Whether the tenant may have more of so many bytes, of which so many are held. Topics of a tenant are not told apart here. */
   mayHold(limits: Limits, bytesMax: number, held: number, tenant: string): boolean {
-    return mayTake({ ...limits, topicShare: 0 }, bytesMax, held, this.of(tenant), 0);
+    return mayTenantTake(limits, bytesMax, held, this.of(tenant));
   }
 }
 
@@ -52,7 +52,7 @@ export function mayRemember(
     all += shard.windows.size;
   }
   const ofTenant = Math.floor((endedBytes * own) / Math.max(1, all));
-  return mayTake({ ...limits, topicShare: 0 }, windowMax, endedBytes, ofTenant, 0);
+  return mayTenantTake(limits, windowMax, endedBytes, ofTenant);
 }
 
 /** Of a message that lives. */
