@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { visibleBlock } from '../platform/visible.ts';
 import { addCap } from './cap.ts';
+import { addCluster } from './cluster.ts';
 import { addConfig } from './config.ts';
 import { addDlq } from './dlq.ts';
 import { CallError, complain } from './errors.ts';
@@ -48,6 +49,7 @@ for (const add of [
   addConfig,
   addExplain,
   addJournal,
+  addCluster,
   addSim,
   addModel,
   addTrace,
