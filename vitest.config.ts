@@ -26,6 +26,7 @@ const SYSTEM = [
   'test/postgres/conformance.test.ts',
   'test/postgres/engine.test.ts',
   'test/postgres/export.test.ts',
+  'test/postgres/nodes.test.ts',
   'test/postgres/drills.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { visibleBlock } from '../platform/visible.ts';
 import { addCap } from './cap.ts';
+import { addCluster } from './cluster.ts';
 import { addCompletion } from './completion.ts';
 import { addConfig } from './config.ts';
 import { addDlq } from './dlq.ts';
@@ -49,6 +50,7 @@ for (const add of [
   addConfig,
   addExplain,
   addJournal,
+  addCluster,
   addSim,
   addModel,
   addTrace,

@@ -1,4 +1,5 @@
 import type { Limits } from '../core/limits.ts';
+import { topicKeyOf } from '../journal/frame.ts';
 import { contentsOf } from '../journal/replica.ts';
 import type { Timers } from '../ports/clock.ts';
 import type { EnginePromise } from '../ports/engine.ts';
@@ -24,6 +25,8 @@ export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 
   /** Whether an engine without a standby will not do. */
   readonly requiresReplica?: boolean;
   readonly snapshotBytes?: number;
+  /** Whether topics are spread over the shards with the secret of the logs (BD5): for all nodes alike, and for good. */
+  readonly keysTopics?: boolean;
   readonly events?: EngineJournalEvents;
 }
 
@@ -99,7 +102,9 @@ export class EngineJournal implements JournalBackend {
     this.logs = options.processLog + 1;
     this.processLog = log;
     this.promise = log.promise as EnginePromise;
-    this.contents = contentsOf(replica.term === 0 ? undefined : replica);
+    const { secret, keysTopics = false } = options;
+    const topicKey = keysTopics ? topicKeyOf(secret) : null;
+    this.contents = { ...contentsOf(replica.term === 0 ? undefined : replica), topicKey };
   }
 
   logOf(shard: number): number {
@@ -126,7 +131,9 @@ export class EngineJournal implements JournalBackend {
 
   lapsed(): readonly number[] {
     this.leases.look();
-    return this.over.length === 0 ? NONE : this.over.splice(0);
+    if (this.over.length === 0) return NONE;
+    // One that was claimed again meanwhile is ours.
+    return this.over.splice(0).filter((number) => !this.leases.isHeld(number));
   }
 
   /** For how long a shard may still be answered for. */

@@ -3,7 +3,7 @@ import type { AppendEnd, Batch, Found, Log } from '../ports/journal.ts';
 import { type BatchContent, batchFraming, NOTHING } from './batch-framing.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { type LogRead, LogReading, type Replay, readFrames } from './log-reading.ts';
-import { isSamePromise, lossIn } from './promises.ts';
+import { isSamePromise, LossSuspected, lossIn } from './promises.ts';
 import { type Place, ShardLog } from './shard-log.ts';
 
 type Secret = Parameters<typeof batchFraming>[1];
@@ -110,10 +110,11 @@ export class EngineLog implements Log {
   }
 
   private begin(read: LogRead, promise: EnginePromise): Error | null {
-    const { number, acceptsLoss } = this.options;
+    const { number, acceptsLoss, leases } = this.options;
     const loss = acceptsLoss === true ? null : lossIn(number, read.promise, promise);
-    if (loss !== null) return new Error(loss);
+    if (loss !== null) return new LossSuspected(loss);
     if (this.log.state !== 'reading') return new Error(`log ${number} was let go of`);
+    if (!leases.isHeld(number)) return new Error(`log ${number}: its lease was over before it was read`);
     this.bytes = read.bytes;
     this.promise = promise;
     return null;
@@ -208,6 +209,7 @@ export class EngineLog implements Log {
   readAgain(done: (found: Found | Error) => void): void {
     const { log } = this;
     this.done = null;
+    this.options.engine.giveUp?.(this.number);
     for (const { frame, isAwaited } of log.underWay) if (isAwaited) log.ended(frame, 'unknown');
     this.collect([], (frames) => {
       if (frames instanceof Error) return done(frames);

@@ -49,12 +49,16 @@ export class OneStatement implements Engine {
     this.engine.promise(done);
   }
 
-  /** Whoever reads a log again waits no more for what it appended there: the others need not either. */
   frames(shard: number, from: number, done: (read: FramesRead | Error) => void): void {
-    const isGivenUp = this.underWay?.some(({ frames }) => frames.some((frame) => frame.shard === shard)) === true;
-    if (isGivenUp) this.underWay = null;
     this.engine.frames(shard, from, done);
-    if (isGivenUp) this.pump();
+  }
+
+  /** Nobody waits for what was appended to this log: the others in its statement need not either. */
+  giveUp(shard: number): void {
+    const isUnderWay = this.underWay?.some(({ frames }) => frames.some((frame) => frame.shard === shard)) === true;
+    if (!isUnderWay) return;
+    this.underWay = null;
+    this.pump();
   }
 
   private pump(): void {

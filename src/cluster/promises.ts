@@ -6,6 +6,9 @@ export const isSamePromise = (one: EnginePromise | null, other: EnginePromise | 
 const said = ({ system, timeline, isReplicated }: EnginePromise): string =>
   `system ${system}, timeline ${timeline}, ${isReplicated ? 'with' : 'without'} a standby`;
 
+/** What was answered may be gone: nobody goes on with that unasked. */
+export class LossSuspected extends Error {}
+
 /**
  * Why what a log says cannot be all that was answered; null where nothing speaks against it. A new owner sees no loss: only what the one
  * before was promised tells that there may be one.

@@ -4,7 +4,7 @@ import type { Storage } from '../ports/storage.ts';
 import type { AppendLog } from './append-log.ts';
 import { Compaction, type Compactor, type JournalEvents } from './compaction.ts';
 import { runNow } from './file-work.ts';
-import { NO_HASH, type Secret } from './frame.ts';
+import { NO_HASH, type Secret, topicKeyOf } from './frame.ts';
 import { FILE_HEADER_BYTES, filesOf, RESERVE, segmentFile, snapshotFile } from './layout.ts';
 import { PayloadFiles } from './payload-files.ts';
 import { INLINE_BYTES_MAX, PayloadUses } from './payload-uses.ts';
@@ -87,7 +87,7 @@ export class EmbeddedJournal implements AppendLog {
     this.storage = storage;
     const { tail } = recovered ?? { tail: { segment: 1, at: FILE_HEADER_BYTES, sequence: 0, hash: NO_HASH } };
     const secret: Secret = { salt, hash: recovering.hash };
-    this.topicKey = secret.hash(Buffer.concat([salt, Buffer.from('where topics live')]));
+    this.topicKey = topicKeyOf(secret);
     const files = filesOf(storage);
     const ready = files.segments.filter((number) => number >= tail.segment).map((number) => mustOpen(storage, number));
     const capacities = new Map(ready.map(({ number, capacity }) => [number, capacity]));

@@ -33,6 +33,10 @@ export interface Secret {
   readonly hash: (bytes: Uint8Array) => Uint8Array;
 }
 
+/** What topics are spread over the shards with: it follows from the secret, which no reply shows (BD5). */
+export const topicKeyOf = ({ salt, hash }: Secret): Uint8Array =>
+  hash(Buffer.concat([salt, Buffer.from('where topics live')]));
+
 export interface FrameHeader {
   /** One more than that of the frame before, from 1. */
   readonly sequence: number;

@@ -111,4 +111,6 @@ export interface Engine {
   append(frames: readonly EngineFrame[], done: (outcomes: readonly AppendOutcome[], why: Error | null) => void): void;
   /** What can be seen of a log from this number on, in order; it need not be durable. Calls `done` once. */
   frames(shard: number, from: number, done: (read: FramesRead | Error) => void): void;
+  /** Whoever appended to this log waits for its answer no more. */
+  giveUp?(shard: number): void;
 }

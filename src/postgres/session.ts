@@ -114,7 +114,10 @@ export class Session {
         else this.pump();
       },
       (error) => {
+        // Whoever waits behind it would be told the same, much later.
+        const others = this.waiting.splice(0);
         if (this.current === asked) this.end(error as Error);
+        for (const { done } of others) done(error as Error);
       },
     );
   }
@@ -174,7 +177,8 @@ export class Session {
     client.on('error', gone);
     client.on('end', () => gone());
     client.on('notice', ({ message }) => {
-      if (this.options.isStrict) gone(new Error(`it warns: ${message}`));
+      // What is said while it is made, of collations and the like, is of no statement.
+      if (this.options.isStrict && this.client === client) gone(new Error(`it warns: ${message}`));
     });
     client.on('notification', () => this.options.notified?.());
     const deadline = setTimeout(() => innerOf(client).connection.stream.destroy(), answersWithinMs);

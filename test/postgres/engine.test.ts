@@ -1,4 +1,8 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BEGINNING } from '../../src/cluster/shard-log.ts';
 import type {
@@ -12,7 +16,15 @@ import type {
 import { addressesOf } from '../../src/postgres/address.ts';
 import { createCluster, PostgresEngine, type PostgresOptions } from '../../src/postgres/engine.ts';
 import { isPgBouncerHere, PgBouncer } from '../support/pgbouncer.ts';
-import { isPostgresHere, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
+import { isPostgresHere, own, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
+
+const mayMount = (() => {
+  const folder = mkdtempSync(join(tmpdir(), 'mount-'));
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', 'none', folder]);
+  if (status === 0) execFileSync('umount', [folder]);
+  rmdirSync(folder);
+  return status === 0;
+})();
 
 /** A frame that says something, behind another; the engine looks at numbers and hashes alone. */
 function frameOf(text: string, before: { sequence: number; hash: Uint8Array } = BEGINNING, shard = 0): EngineFrame {
@@ -363,6 +375,34 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     });
     expect((await append([frameOf('a')], other)).outcomes).toEqual(['durable']);
   });
+
+  it.skipIf(!mayMount)(
+    'out of space (unavailable without leave to mount): refused, with why, and it goes on when there is some again',
+    async () => {
+      const disk = mkdtempSync(join(tmpdir(), 'small-'));
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0700', 'none', disk]);
+      const alone = await folder.primary();
+      try {
+        own(disk);
+        await alone.query(`CREATE TABLESPACE small LOCATION '${disk}'`);
+        await createCluster({ ...options, url: alone.urlOf(), shards: 1 });
+        await alone.query(`ALTER TABLE ${options.schema}.frame SET TABLESPACE small`);
+        const narrow = await open({ url: alone.urlOf() });
+        const a = frameOf('a');
+        expect((await append([a], narrow)).outcomes).toEqual(['durable']);
+        const big = frameOf('b'.repeat(20 << 20), a);
+        const full = { outcomes: ['refused', 'refused'], why: expect.stringMatching(/No space left on device/) };
+        expect(await append([big, frameOf('beside', BEGINNING, 1)], narrow)).toEqual(full);
+        expect((await append([frameOf('c', a)], narrow)).outcomes).toEqual(['durable']);
+        execFileSync('mount', ['-o', 'remount,size=64m', disk]);
+        expect((await append([frameOf('d'.repeat(20 << 20), frameOf('c', a))], narrow)).outcomes).toEqual(['durable']);
+      } finally {
+        await alone.kill();
+        execFileSync('umount', [disk]);
+        rmdirSync(disk);
+      }
+    },
+  );
 
   it('a server that does not keep what it says it keeps is not taken', async () => {
     const lax = await folder.primary({ fsync: 'off' });

@@ -116,8 +116,12 @@ describe.skipIf(!isPostgresHere)('export and import (unavailable where PostgreSQ
       call('export', 'elsewhere', join(data, 'other')),
       call('export', 'a"b', join(data, 'other')),
       call('import', 'elsewhere', '--data', join(data, 'none')),
+      ['cluster', 'init', '--shards', '2', '--engine', server.urlOf(), '--schema', `${place.schema}_new`],
+      ['cluster', 'accept-loss', '1', '--engine', server.urlOf(), '--schema', `${place.schema}_new`],
+      ['cluster', 'init', '--shards', '0', '--engine', server.urlOf()],
     ]);
-    expect(ended.map(({ code }) => code)).toEqual([2, 0, 2, 2, 2, 2, 2]);
+    expect(ended.map(({ code }) => code)).toEqual([2, 0, 2, 2, 2, 2, 2, 0, 0, 2]);
+    expect(ended.slice(7, 9).map(({ out }) => out)).toEqual(['mailbox: 2 shards\n', 'log 1: nothing to accept\n']);
     const says = [
       ...[
         'MAILBOX_ENGINE',
@@ -126,7 +130,7 @@ describe.skipIf(!isPostgresHere)('export and import (unavailable where PostgreSQ
         'has the tables of a cluster already',
         'no tables of a mailbox are there',
       ],
-      ...['engine_schema: 1 to 48', 'none'],
+      ...['engine_schema: 1 to 48', 'none', '', '', '--shards "0"'],
     ];
     for (const [i, { err }] of ended.entries()) {
       expect(err).toContain(says[i]);

@@ -3,24 +3,19 @@ import { loadConfig } from '../../config/load.ts';
 import type { Replica } from '../../journal/replica.ts';
 import { visible } from '../../platform/visible.ts';
 import type { PostgresEngine } from '../../postgres/engine.ts';
+import {
+  engineOf,
+  type EngineOptions as OnEngine,
+  onEngine,
+  PASSWORD_NOTE,
+  refusedAsUsage,
+  settled,
+  withEngine,
+} from '../engine.ts';
 import { examples, print, printJson } from '../shared.ts';
-import { UsageError } from '../usage.ts';
 import { asUsage, many, type Options, onData, openData } from './shared.ts';
 
-interface EngineOptions extends Options {
-  readonly engine?: string;
-  readonly cluster: string;
-  readonly schema: string;
-}
-
-const NOTES = `The password need not stand in the URL, where other users of the machine can see it: PGPASSWORD is read, too.`;
-
-/** Options of every command on an engine. */
-const onEngine = (command: Command): Command =>
-  command
-    .option('--engine <url>', 'postgres://user@host:port/database, else MAILBOX_ENGINE')
-    .option('--cluster <name>', 'the cluster whose tables are meant', 'mailbox')
-    .option('--schema <name>', 'where its tables are', 'mailbox');
+interface EngineOptions extends Options, OnEngine {}
 
 export function addExport(journal: Command): void {
   const command = onEngine(
@@ -30,7 +25,10 @@ export function addExport(journal: Command): void {
       .option('--config <file>', 'TOML file of settings')
       .option('--json', 'print JSON'),
   );
-  command.addHelpText('after', `\nThe directory must be empty or not there. Nodes may go on meanwhile. ${NOTES}`);
+  command.addHelpText(
+    'after',
+    `\nThe directory must be empty or not there. Nodes may go on meanwhile. ${PASSWORD_NOTE}`,
+  );
   examples(command, 'mailbox journal export /backup/cluster --engine postgres://mailbox@db1,db2/mailbox');
   command.action(async (directory: string, options: EngineOptions) => {
     const segmentBytes = loadConfig({}, process.env, options.config).settings.segment_size;
@@ -49,7 +47,7 @@ export function addImport(journal: Command): void {
   );
   command.addHelpText(
     'after',
-    `\nMakes the tables, which must not be there yet. No server may write to the directory meanwhile. ${NOTES}`,
+    `\nMakes the tables, which must not be there yet. No server may write to the directory meanwhile. ${PASSWORD_NOTE}`,
   );
   examples(command, 'mailbox journal import --data /var/lib/mailbox --engine postgres://mailbox@db1,db2/mailbox');
   command.action(async (options: EngineOptions) => {
@@ -70,36 +68,6 @@ export function addImport(journal: Command): void {
   });
 }
 
-function optionsOf({ engine, cluster, schema }: EngineOptions) {
-  const url = engine ?? process.env['MAILBOX_ENGINE'];
-  if (url === undefined) throw new UsageError('engine: name one with --engine or MAILBOX_ENGINE');
-  return { url, cluster, schema };
-}
-
-/** @throws UsageError, in one line, where the engine is not what is needed */
-async function withEngine<Result>(
-  options: EngineOptions,
-  use: (engine: PostgresEngine) => Promise<Result>,
-): Promise<Result> {
-  const { PostgresEngine } = await import('../../postgres/engine.ts');
-  const engine = await refusedAsUsage(() => PostgresEngine.open(optionsOf(options)));
-  try {
-    return await refusedAsUsage(() => use(engine));
-  } finally {
-    engine.close();
-  }
-}
-
-async function refusedAsUsage<Result>(work: () => Promise<Result>): Promise<Result> {
-  const { EngineRefusal } = await import('../../postgres/refusal.ts');
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof EngineRefusal) throw new UsageError(error.message);
-    throw error;
-  }
-}
-
 async function readAll(engine: PostgresEngine): Promise<{ readonly salt: Uint8Array; readonly replica: Replica }> {
   const { readLogs } = await import('../../cluster/logs-as-replica.ts');
   const { blake3 } = await import('../../integrity/blake3.ts');
@@ -116,13 +84,10 @@ async function begin(options: EngineOptions, replica: Replica, salt: Uint8Array)
   const { blake3 } = await import('../../integrity/blake3.ts');
   const shards = replica.shards.length;
   const topicHash = replica.limits?.topicHash ?? 0;
-  await refusedAsUsage(() => createCluster({ ...optionsOf(options), shards, salt, topicHash }));
+  await refusedAsUsage(() => createCluster({ ...engineOf(options), shards, salt, topicHash }));
   await withEngine(options, (engine) =>
     settled<null>((done) =>
       writeLogs({ engine, secret: { salt, hash: blake3 }, processLog: shards, replica }, done as never),
     ),
   );
 }
-
-const settled = <Result>(ask: (done: (result: Result | Error) => void) => void): Promise<Result> =>
-  new Promise((resolve, reject) => ask((result) => (result instanceof Error ? reject(result) : resolve(result))));

@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import {
+  type EngineOptions,
+  engineOf,
+  onEngine,
+  PASSWORD_NOTE,
+  refusedAsUsage,
+  settled,
+  withEngine,
+} from './engine.ts';
+import { examples, print, wholeNumber } from './shared.ts';
+
+interface InitOptions extends EngineOptions {
+  readonly shards: number;
+}
+
+/** Long enough for an engine that waits for its standby. */
+const ANSWERS_WITHIN_MS = 10_000;
+const SHARDS = 64;
+const SHARDS_MAX = 1_024;
+
+export function addCluster(program: Command): void {
+  const cluster = program.command('cluster').description('shards of several nodes, kept in an engine');
+  addInit(cluster);
+  addAcceptLoss(cluster);
+}
+
+function addInit(cluster: Command): void {
+  const command = onEngine(cluster.command('init').description('make the tables of a cluster in a database'));
+  command.option('--shards <count>', 'how many, for good', wholeNumber('--shards', 1, SHARDS_MAX), SHARDS);
+  command.addHelpText('after', `\n${PASSWORD_NOTE}`);
+  examples(command, 'mailbox cluster init --engine postgres://mailbox@db1,db2/mailbox');
+  command.action(async (options: InitOptions) => {
+    const { createCluster } = await import('../postgres/engine.ts');
+    await refusedAsUsage(() => createCluster({ ...engineOf(options), shards: options.shards }));
+    await withEngine(options, async ({ cluster: { name, shards } }) => print(`${name}: ${shards} shards`));
+  });
+}
+
+function addAcceptLoss(cluster: Command): void {
+  const command = onEngine(
+    cluster
+      .command('accept-loss')
+      .argument('<log>', 'the number of the shard, or of the log', wholeNumber('log', 0, 65_535))
+      .description('serve a shard again that may have lost what was answered'),
+  );
+  command.addHelpText(
+    'after',
+    `\nAn owner writes down what the engine promised it. After a failover behind answers that waited for no standby, or on another
+database, what was acked may come again and what was accepted may be gone: nobody goes on with that unasked. ${PASSWORD_NOTE}`,
+  );
+  examples(command, 'mailbox cluster accept-loss 3 --engine postgres://mailbox@db1,db2/mailbox');
+  command.action((number: number, options: EngineOptions) => withEngine(options, (engine) => accept(engine, number)));
+}
+
+async function accept(engine: import('../postgres/engine.ts').PostgresEngine, number: number): Promise<void> {
+  const { acceptLoss } = await import('../cluster/loss.ts');
+  const { blake3 } = await import('../integrity/blake3.ts');
+  const { systemRandom, systemTime } = await import('../platform/system.ts');
+  const { salt, shards } = engine.cluster;
+  const why = await settled<string | null>((done) =>
+    acceptLoss(
+      {
+        ...{ engine, number, shard: number < shards ? number : null, secret: { salt, hash: blake3 } },
+        ...{ owner: `accept-loss.${systemRandom.token(8)}`, answersWithinMs: ANSWERS_WITHIN_MS },
+        ...{ timers: globalThis as never, monotonicMs: () => systemTime.monotonicMs() },
+      },
+      done,
+    ),
+  );
+  print(why === null ? `log ${number}: nothing to accept` : `accepted: ${why.replace(/\. To go on.*/s, '')}`);
+}
