@@ -77,8 +77,11 @@ export class SimNode implements Host {
   private toldBefore: RecentFacts | null = null;
   private keys: readonly number[] = [1];
   private readonly verifier: SimVerifier | null;
-  /** As they are loaded now. */
+  /** As they are loaded now, */
   private limits: Limits;
+  /** and how they differ from those it has. */
+  private most: number | null = null;
+  private labels: number | null = null;
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private wakes = 0;
   private lack: Lack | null = null;
@@ -272,13 +275,24 @@ export class SimNode implements Host {
 
   /** Other limits are loaded while it runs, or those it had. */
   tighten(most: number | null): void {
+    this.most = most;
+    this.load();
+  }
+
+  relabel(labels: number | null): void {
+    this.labels = labels;
+    this.load();
+  }
+
+  private load(): void {
+    const { most, labels } = this;
     const { limits, watch } = this.parts;
-    const { shardCapacity, globalInflight, dedupCapacity } = limits;
+    const { shardCapacity, globalInflight, dedupCapacity, tenantLabels } = limits;
     const at = (bound: number): number => Math.min(bound, most ?? bound);
     const tight = {
       ...{ shardCapacity: at(shardCapacity), globalInflight: at(globalInflight), dedupCapacity: at(dedupCapacity) },
     };
-    this.limits = { ...limits, ...tight };
+    this.limits = { ...limits, ...tight, tenantLabels: labels ?? tenantLabels };
     watch.limited(this.index, this.limits);
     this.live(() => this.process?.reload(this.settings()));
   }
@@ -331,6 +345,7 @@ export class SimNode implements Host {
     this.clock.freeze(this.parts.defect === 'stuck_clock');
     this.store.trouble.end(this.store.disk);
     this.kills.spare();
+    this.labels = null;
     this.tighten(null);
     this.troubleVerifier(null);
     // A shard whose log is damaged is parked until someone starts the process anew.

@@ -139,17 +139,9 @@ export class LifecycleChecker {
     if (this.held.isUnweighed) return ['saturated_memory', 'saturated_tenant'];
     if (this.held.lacksWindowFor(ask)) return ['saturated_dedup'];
     if (this.held.lacksMemoryFor(ask)) return ['saturated_memory'];
-    const appends: Outcome[] = this.held.lacksAppendFor(ask, this.undurable()) ? ['saturated_memory'] : [];
+    const appends: Outcome[] = this.held.lacksAppendFor(ask) ? ['saturated_memory'] : [];
     const isBeyond = this.held.isBeyond(topic, this.limits) || this.held.isBeyondRemembered(topic, this.limits);
     return isBeyond ? [...appends, 'saturated_tenant'] : appends;
-  }
-
-  /** Sent, and not durable yet. */
-  private *undurable(): Iterable<string> {
-    for (let i = this.undoFrom; i < this.undo.length; i++) {
-      const undo = this.undo[i] as Undo;
-      if ('before' in undo && undo.before.state === 'absent') yield undo.message.msgId;
-    }
   }
 
   /** How much of its fullest bound is used, 0..1 (BD1). */
@@ -165,6 +157,15 @@ export class LifecycleChecker {
   /** Whether the process knows the message now. */
   isKnown(msgId: string): boolean {
     return this.shards[shardOf(msgId)]?.find(msgId) !== undefined;
+  }
+
+  /** Other limits are in force from here on. */
+  limited(limits: Limits): void {
+    const regroups = limits.tenantLabels !== this.limits.tenantLabels;
+    this.limits = limits;
+    if (!regroups) return;
+    this.shares.regroup(limits, this.messages.values());
+    this.held.weighAgain();
   }
 
   topicNameOf(msgId: string): string | undefined {
@@ -358,6 +359,7 @@ export class LifecycleChecker {
 
   synced(facts: readonly Fact[]): void {
     this.durable += facts.length;
+    this.held.written(facts);
     for (const { atMs } of facts) {
       const undo = this.undo[this.undoFrom++]!;
       if ('before' in undo) {
@@ -381,6 +383,7 @@ export class LifecycleChecker {
     this.undo.length = 0;
     this.undoFrom = 0;
     this.decided = this.durable;
+    this.held.drop();
   }
 
   /** A process starts with these shards, empty for the first time. */

@@ -1,8 +1,12 @@
 import { PARK_MS_MAX } from '../../spec/shard.machine.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
+import { PIECE } from '../call.ts';
 import { PLENTY } from '../capabilities.ts';
 import { TEMPER_NAMES } from '../clients/consumer.ts';
+import type { HostileRules } from '../clients/hostile.ts';
+import type { ListenerRules } from '../clients/listener.ts';
 import type { ObserverRules } from '../clients/observer.ts';
+import type { RedriverRules } from '../clients/redriver.ts';
 import { DRAWN_ALONE, DRAWN_TOGETHER, type PlannedFault } from '../faults/index.ts';
 import { type AnyScheduled, mayDamage } from '../faults/lookup.ts';
 import { range } from '../faults/usual.ts';
@@ -24,9 +28,12 @@ export function swarmSchedule(seed: number): Schedule {
   const together = new Stream(seed, 'swarm batches');
   const streaming = new Stream(seed, 'swarm streams');
   const durationMs = random.pick([2_000, 5_000, 10_000, 20_000]);
-  const limits = limitsOf(random);
+  const tenants = new Stream(seed, 'swarm tenants');
+  const limits = sharedOf(tenants, limitsOf(random));
   const looking = new Stream(seed, 'swarm observers');
   const verifying = new Stream(seed, 'swarm verifier');
+  const listening = new Stream(seed, 'swarm listeners');
+  const redriving = new Stream(seed, 'swarm redrivers');
   const setup = {
     ...onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits)),
     memoryBytes: memoryBytesOf(new Stream(seed, 'swarm memory'), limits),
@@ -40,13 +47,16 @@ export function swarmSchedule(seed: number): Schedule {
     seed,
     setup,
     network: networkOf(random),
-    producers: { ...producersOf(random), batch: together.chance(0.3) ? 2 + together.below(8) : 1 },
+    producers: { ...producersOf(random), ...batchOf(together, new Stream(seed, 'swarm mixed'), setup) },
     consumers: Array.from({ length: 1 + random.below(3) }, () => ({
       ...consumersOf(random),
       batching: together.chance(0.2) ? together.pick([0.5, 1]) : 0,
     })),
-    streams: streaming.chance(0.4) ? [streamsOf(streaming)] : [],
+    streams: streaming.chance(0.4) ? [pacedOf(new Stream(seed, 'swarm paced'), streamsOf(streaming))] : [],
     observers: looking.chance(0.3) ? { count: 1 + looking.below(2), ...observersOf(looking) } : null,
+    listeners: listening.chance(0.2) ? { count: 1 + listening.below(2), ...listenersOf(listening) } : null,
+    hostile: limits.tenantShare > 0 && tenants.chance(0.5) ? hostileOf(tenants) : null,
+    redrivers: redriving.chance(0.3) ? { count: 1 + redriving.below(2), ...redriversOf(redriving) } : null,
     admin: random.chance(0.4) ? adminOf(random) : null,
     capabilities: {
       lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
@@ -67,9 +77,11 @@ const faultsOf = (kinds: readonly AnyScheduled[], random: Draws, setup: Setup): 
     .map((kind) => faultOf(kind, random, setup));
 
 /** Some have little memory; never so little that dead letters fill it, which nobody consumes. */
-function memoryBytesOf(random: Draws, { dlqMaxPerTopic }: Limits): number | null {
+function memoryBytesOf(random: Draws, { dlqMaxPerTopic, tenantShare }: Limits): number | null {
   if (!random.chance(0.3) || dlqMaxPerTopic > 10) return null;
-  return (TOPICS_MAX * dlqMaxPerTopic + random.pick([1, 3, 20])) * MESSAGE_BYTES_MAX;
+  const bytes = (TOPICS_MAX * dlqMaxPerTopic + random.pick([1, 3, 20])) * MESSAGE_BYTES_MAX;
+  // Beyond half of it a tenant may have to leave the rest to others.
+  return tenantShare > 0 ? 2 * bytes : bytes;
 }
 /** Some remember few ended messages at a time. */
 const windowBytesOf = (random: Draws): number | null => (random.chance(0.2) ? random.pick([15_000, 60_000]) : null);
@@ -116,6 +128,23 @@ function limitsOf(random: Draws): Limits {
   };
 }
 
+/** In some each tenant has its share of all bounds, which may be those of the shard's dead letters too (BD5). */
+function sharedOf(random: Draws, limits: Limits): Limits {
+  if (!random.chance(0.25)) return limits;
+  return {
+    ...limits,
+    tenantLabels: random.pick([1, 2, 2]),
+    tenantShare: random.pick([10, 25, 50]),
+    tenantReserve: random.pick([10, 20, 50]),
+    dlqCapacity: random.pick([limits.dlqCapacity, 3, 10]),
+  };
+}
+
+const hostileOf = (random: Draws): HostileRules => ({
+  everyMs: random.pick([range(20, 60), range(50, 200)]),
+  holds: random.pick([0, 0.5, 1]),
+});
+
 function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
   const nodes = random.chance(0.2) ? 2 : 1;
   const topics = nodes + random.below(3);
@@ -154,7 +183,8 @@ function boundMs(setup: Omit<Setup, 'settleMs'>): number {
   const turns = Math.ceil(Math.min(shardCapacity, WAITING_MAX) / Math.min(globalInflight, WAITING_MAX));
   const turnMs = settleBy === 'silence' ? maxAttempts * (defaultVisibilityMs + backoffMaxMs + 2_000) : 500;
   const filesMs = WAITING_MAX * SYNCS_OF_A_FILE * syncMs.max;
-  return 2 * (heldMs + topics * tReplayMs + turns * (turnMs + 3 * syncMs.max) + filesMs + PARK_MS_MAX) + 60_000;
+  const turnsTaken = limits.tenantShare > 0 ? 2 * turns : turns;
+  return 2 * (heldMs + topics * tReplayMs + turnsTaken * (turnMs + 3 * syncMs.max) + filesMs + PARK_MS_MAX) + 60_000;
 }
 const WAITING_MAX = 1_000;
 const SYNCS_OF_A_FILE = 4;
@@ -167,7 +197,18 @@ function networkOf(random: Draws): NetworkRules {
   return { latencyMs, drop: rate(), duplicate: rate(), reorder: rate(), lostReply: rate(), gone: rate() };
 }
 
-function producersOf(random: Draws): Omit<Schedule['producers'], 'batch'> {
+/** Items of some batches come under capabilities of their own, where nobody else is asked about them. */
+function batchOf(
+  together: Draws,
+  mixing: Draws,
+  { verifierMs }: Setup,
+): Pick<Schedule['producers'], 'batch' | 'mixed'> {
+  const batch = together.chance(0.3) ? 2 + together.below(8) : 1;
+  const isMixed = batch > 1 && verifierMs === null && mixing.chance(0.3);
+  return { batch, mixed: isMixed ? mixing.pick([0.1, 0.5]) : 0 };
+}
+
+function producersOf(random: Draws): Omit<Schedule['producers'], 'batch' | 'mixed'> {
   const share = (): number => (random.chance(0.3) ? random.pick([0.05, 0.3, 1]) : 0);
   return {
     count: 1 + random.below(2),
@@ -196,7 +237,13 @@ const consumersOf = (random: Draws): Omit<Schedule['consumers'][number], 'batchi
   riding: random.chance(0.4) ? random.pick([0.5, 1]) : 0,
 });
 
-const streamsOf = (random: Draws): Schedule['streams'][number] => ({
+/** Some under a quota, and with so little credit that each step is one piece. */
+function pacedOf(random: Draws, streams: Omit<Schedule['streams'][number], 'quotaOps'>): Schedule['streams'][number] {
+  const quotaOps = random.chance(0.4) ? random.pick([1, 2, 5]) : 0;
+  return { ...streams, quotaOps, credit: quotaOps === 0 ? streams.credit : Math.min(streams.credit, PIECE) };
+}
+
+const streamsOf = (random: Draws): Omit<Schedule['streams'][number], 'quotaOps'> => ({
   count: 1 + random.below(2),
   credit: random.pick([1, 2, 4, 16]),
   bytesMax: random.chance(0.2) ? 1 + random.below(20) : 524_288,
@@ -213,6 +260,23 @@ const streamsOf = (random: Draws): Schedule['streams'][number] => ({
 const observersOf = (random: Draws): ObserverRules => ({
   everyMs: random.pick([range(10, 100), range(200, 1_000)]),
   limit: random.pick([1, 3, 50]),
+});
+
+const listenersOf = (random: Draws): ListenerRules => ({
+  takesMs: random.pick([range(0, 3), range(1, 100), range(500, 8_000)]),
+  waitMs: random.pick([0, 500]),
+  narrow: random.pick([0, 0.5]),
+  lifeMs: random.pick([range(50, 500), range(1_000, 10_000)]),
+});
+
+const redriversOf = (random: Draws): RedriverRules => ({
+  everyMs: random.pick([range(20, 200), range(200, 1_000)]),
+  ratePerS: random.pick([0, 1, 10, 100]),
+  dry: random.pick([0, 0, 0.3]),
+  cancelled: random.pick([0, 0.1, 0.3]),
+  foreign: random.pick([0, 0.2]),
+  brief: random.pick([0, 0, 0.5]),
+  revoked: random.pick([0, 0, 0.3]),
 });
 
 const adminOf = (random: Draws): NonNullable<Schedule['admin']> => ({
