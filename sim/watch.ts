@@ -181,6 +181,7 @@ export class Watch {
   /** The process has looked at its clocks. */
   looked(node: number): void {
     this.nodes[node]?.time.looked();
+    this.nodes[node]?.redrives.wallSet();
   }
 
   /** The process has nothing to append. */

@@ -17,6 +17,9 @@ interface Task {
   readonly starts: number;
   /** As it was told last. */
   last: RedriveReport;
+  /** What it had moved when it was first seen that its capability has ended; null while it has not. */
+  endedWith: number | null;
+  readonly asker: Asker | null;
 }
 
 /** Whoever asked for dead letters of a topic to be put back, bit by bit. */
@@ -40,7 +43,9 @@ export class RedrivesChecker {
   /** They go on with the next process; where somebody else verifies capabilities they do not. */
   private readonly isKept: boolean;
   private readonly tasks = new Map<string, Task>();
-  private readonly askers: Asker[] = [];
+  private readonly askers = new Set<Asker>();
+  /** Whoever asks just now. */
+  private asking: Asker | null = null;
   /** Failures that are journaled, by redrive. */
   private readonly journaled = new Map<string, number>();
   private starts = 0;
@@ -60,12 +65,25 @@ export class RedrivesChecker {
     this.falls++;
   }
 
+  /** By the clock of the wall, which was set, capabilities may have counted again meanwhile. */
+  wallSet(): void {
+    for (const task of this.tasks.values()) task.endedWith = null;
+  }
+
   // ---- what is asked
 
   /** Such a request came: what it asks for may go on from here, whatever becomes of the process. */
   asked(ask: Ask, capability: Capability): void {
-    const isLong = ask.verb === 'redrive' || (ask.verb === 'reprocess' && ask.ratePerS !== null);
-    if (isLong && allowsTopic(capability, ask.topic)) this.askers.push({ topic: ask.topic, capability });
+    const isLong = ask.verb === 'redrive' ? !ask.dryRun : ask.verb === 'reprocess' && ask.ratePerS !== null;
+    this.asking = null;
+    if (!isLong || !('topic' in ask) || !allowsTopic(capability, ask.topic as string)) return;
+    this.asking = { topic: ask.topic as string, capability };
+    this.askers.add(this.asking);
+  }
+
+  /** It is over, and puts nothing back any more. */
+  private leave({ state }: RedriveReport, asker: Asker | null): void {
+    if (state !== 'running' && asker !== null) this.askers.delete(asker);
   }
 
   begun(ask: RedriveRequest, capability: Capability, step: readonly MessageFact[]): Expected {
@@ -73,10 +91,12 @@ export class RedrivesChecker {
     must(!ask.dryRun || !moves, 'a dry run puts a dead letter back');
     const { starts } = this;
     const startedMs = this.clock.nowMs();
+    const asker = this.asking;
     const seen = ({ redrive }: Reply): string | null => {
       if (redrive === undefined) return 'it tells nothing';
       if (redrive.topic !== ask.topic || redrive.dryRun !== ask.dryRun) return 'it tells of another';
-      const task = { ask, capability, startedMs, starts, last: redrive };
+      const task = { ask, capability, startedMs, starts, last: redrive, endedWith: null, asker };
+      this.leave(redrive, asker);
       this.tasks.set(redrive.id, task);
       return tooMuch(task, redrive, startedMs, starts);
     };
@@ -92,6 +112,7 @@ export class RedrivesChecker {
     const isForgotten = this.tasks.size > REDRIVES_MAX;
     const nowMs = this.clock.nowMs();
     const { starts, falls } = this;
+    const hasEnded = this.isKept && this.authority.against(task.capability) !== null;
     const isRevoked = this.authority.isRevoked(task.capability.nonce) && !isDraining;
     const seen = ({ redrive }: Reply): string | null => {
       if (redrive === undefined || redrive.id !== id) return 'it tells of another';
@@ -101,7 +122,10 @@ export class RedrivesChecker {
       if (redrive.endedBy === 'starting' && falls === 0) return 'it ended with a shard, and none fell';
       const wrong = tooMuch(task, redrive, nowMs, starts) ?? lessThan(redrive, task.last);
       task.last = redrive;
-      return wrong;
+      this.leave(redrive, task.asker);
+      task.endedWith = hasEnded ? (task.endedWith ?? redrive.moved) : null;
+      const goesOn = task.endedWith !== null && redrive.moved > task.endedWith;
+      return goesOn ? `${task.endedWith} were moved when its capability had ended, and now ${redrive.moved}` : wrong;
     };
     return { rule: 'DL5', outcomes: isLost || isForgotten ? ['ok', 'not_found'] : ['ok'], seen };
   }
@@ -111,7 +135,7 @@ export class RedrivesChecker {
   /** A dead letter was put back, and nobody asks for it just now: somebody must have before. Another's word may count for longer. @throws Breach */
   putBack(topic: string | undefined): void {
     if (!this.isKept) return;
-    const isAskedFor = this.askers.some(
+    const isAskedFor = [...this.askers].some(
       (asker) => asker.topic === topic && this.authority.against(asker.capability) === null,
     );
     must(isAskedFor, 'put back for somebody whose capability has ended');

@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../../src/service/messages.ts';
+import type { DeadLetter, Reply } from '../../src/service/messages.ts';
 import { REDRIVE_KEY } from '../call.ts';
 import type { Range } from '../random.ts';
 import type { Port } from './port.ts';
@@ -23,9 +23,11 @@ export interface RedriverRules {
 const TIMEOUT_MS = 5_000;
 const LOOKED_AT = 20;
 const KNOWN_MAX = 4;
+/** Share of its turns in which it begins another one. */
+const BEGINS = 0.1;
 /** So that those that have ended are still remembered. */
 const BEGUN_MAX = 40;
-const BRIEF_S = 5;
+const BRIEF_S = 3;
 const TAKEN_BACK_MS = 1_000;
 const REISSUE_MS = 500;
 
@@ -54,7 +56,7 @@ export class Redriver {
     const { random } = this.port;
     const { rules, known } = this;
     const isFull = this.begun >= BEGUN_MAX;
-    if (!isFull && (known.length === 0 || random.chance(0.25)))
+    if (!isFull && (known.length === 0 || random.chance(BEGINS)))
       return random.chance(0.3) ? this.named() : this.begin([]);
     if (known.length === 0) return;
     const id = random.pick(known);
@@ -101,11 +103,19 @@ export class Redriver {
     if (this.known.length > KNOWN_MAX) this.known.shift();
   }
 
+  private forget(id: string): void {
+    const at = this.known.indexOf(id);
+    if (at >= 0) this.known.splice(at, 1);
+  }
+
   private ask(verb: 'redrive_show' | 'redrive_cancel', id: string, isForeign: boolean): void {
     const { port } = this;
     const { traffic, topic } = port;
     const capability = isForeign ? traffic.issuer.of('admins', `${topic}0`) : null;
     const ref = { topic, idemKey: REDRIVE_KEY, epoch: 0 };
-    traffic.call(port, topic, { verb, id }, [ref], TIMEOUT_MS, () => {}, capability);
+    const told = ({ redrive }: Pick<Reply, 'redrive'>): void => {
+      if (redrive !== undefined && redrive.state !== 'running' && port.random.chance(0.5)) this.forget(id);
+    };
+    traffic.call(port, topic, { verb, id }, [ref], TIMEOUT_MS, (reply) => told(reply ?? {}), capability);
   }
 }

@@ -34,6 +34,7 @@ export function swarmSchedule(seed: number): Schedule {
   const verifying = new Stream(seed, 'swarm verifier');
   const listening = new Stream(seed, 'swarm listeners');
   const redriving = new Stream(seed, 'swarm redrivers');
+  const redrives = redriving.chance(0.3);
   const setup = {
     ...onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits)),
     memoryBytes: memoryBytesOf(new Stream(seed, 'swarm memory'), limits),
@@ -48,15 +49,18 @@ export function swarmSchedule(seed: number): Schedule {
     setup,
     network: networkOf(random),
     producers: { ...producersOf(random), ...batchOf(together, new Stream(seed, 'swarm mixed'), setup) },
-    consumers: Array.from({ length: 1 + random.below(3) }, () => ({
-      ...consumersOf(random),
-      batching: together.chance(0.2) ? together.pick([0.5, 1]) : 0,
-    })),
+    consumers: [
+      ...Array.from({ length: 1 + random.below(3) }, () => ({
+        ...consumersOf(random),
+        batching: together.chance(0.2) ? together.pick([0.5, 1]) : 0,
+      })),
+      ...(redrives && redriving.chance(0.8) ? [REJECTING] : []),
+    ],
     streams: streaming.chance(0.4) ? [pacedOf(new Stream(seed, 'swarm paced'), streamsOf(streaming))] : [],
     observers: looking.chance(0.3) ? { count: 1 + looking.below(2), ...observersOf(looking) } : null,
     listeners: listening.chance(0.2) ? { count: 1 + listening.below(2), ...listenersOf(listening) } : null,
     hostile: limits.tenantShare > 0 && tenants.chance(0.5) ? hostileOf(tenants) : null,
-    redrivers: redriving.chance(0.3) ? { count: 1 + redriving.below(2), ...redriversOf(redriving) } : null,
+    redrivers: redrives ? { count: 1 + redriving.below(2), ...redriversOf(redriving) } : null,
     admin: random.chance(0.4) ? adminOf(random) : null,
     capabilities: {
       lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
@@ -269,13 +273,19 @@ const listenersOf = (random: Draws): ListenerRules => ({
   lifeMs: random.pick([range(50, 500), range(1_000, 10_000)]),
 });
 
+/** So that there is something to put back. */
+const REJECTING: Schedule['consumers'][number] = {
+  ...{ kind: 'rejecting', count: 1, workMs: range(1, 20), share: 1, visibilityMs: 0, waitMs: 200 },
+  ...{ messagesMax: 2, bytesMax: 524_288, riding: 0, batching: 0 },
+};
+
 const redriversOf = (random: Draws): RedriverRules => ({
   everyMs: random.pick([range(20, 200), range(200, 1_000)]),
-  ratePerS: random.pick([0, 1, 10, 100]),
+  ratePerS: random.pick([0, 1, 2, 10]),
   dry: random.pick([0, 0, 0.3]),
   cancelled: random.pick([0, 0.1, 0.3]),
   foreign: random.pick([0, 0.2]),
-  brief: random.pick([0, 0, 0.5]),
+  brief: random.pick([0, 0.5, 1]),
   revoked: random.pick([0, 0, 0.3]),
 });
 

@@ -1,10 +1,4 @@
-import type { PlantedBug } from './bugs.ts';
-
-const bug = (name: string, what: string, file: string, find: string, replace: string): PlantedBug => ({
-  name,
-  what,
-  patches: [{ file, find, replace }],
-});
+import { bug, type PlantedBug } from './bug.ts';
 
 const REDRIVES = 'src/service/redrives.ts';
 const SERVICE = 'src/service/service.ts';
@@ -18,13 +12,6 @@ export const BY_OTHERS: readonly PlantedBug[] = [
     'src/node/requests.ts',
     'if (caller?.isOf(capability) !== true) caller = new RequestCaller(capability, exchange);',
     'caller ??= new RequestCaller(capability, exchange);',
-  ),
-  bug(
-    'batch-rests-on-last',
-    'the answer to a batch waits for the log of its last item alone (AC1)',
-    SERVICE,
-    '    const replies = items.map(({ request, caller }, i) => {\n',
-    '    const replies = items.map(({ request, caller }, i) => {\n      this.spine.commit.begin();\n',
   ),
   bug(
     'stream-writes-lapsed',
@@ -134,13 +121,6 @@ export const BY_OTHERS: readonly PlantedBug[] = [
     ') return false;',
   ),
   bug(
-    'session-outlives-ttl',
-    'what a connection presented last is remembered for as long as it is open (S3)',
-    'src/auth/authorize.ts',
-    'session.entry !== null && nowMs < session.entry.untilMs && session.header',
-    'session.entry !== null && session.header',
-  ),
-  bug(
     'heap-remove-only-sinks',
     'what takes the place of an item in the middle of a heap never rises (RT3)',
     'src/core/heap.ts',
@@ -161,4 +141,30 @@ export const BY_OTHERS: readonly PlantedBug[] = [
     "refusesSends: conditions.some(({ kind }) => kind === 'unhealthy'),",
     "refusesSends: conditions.some(({ kind }) => kind !== 'partial'),",
   ),
+];
+
+/** No client of the simulator can see these; each has a test that fails with it. */
+export const CAUGHT_BY_TEST: readonly { readonly bug: PlantedBug; readonly why: string; readonly test: string }[] = [
+  {
+    bug: bug(
+      'batch-rests-on-last',
+      'the answer to a batch waits for the log of its last item alone (AC1)',
+      SERVICE,
+      '    const replies = items.map(({ request, caller }, i) => {\n',
+      '    const replies = items.map(({ request, caller }, i) => {\n      this.spine.commit.begin();\n',
+    ),
+    why: 'the simulated node has one log, as the server without an engine has: the last item’s is that of all',
+    test: 'test/service/logs.test.ts',
+  },
+  {
+    bug: bug(
+      'session-outlives-ttl',
+      'what a connection presented last is remembered for as long as it is open (S3)',
+      'src/auth/authorize.ts',
+      'session.entry !== null && nowMs < session.entry.untilMs && session.header',
+      'session.entry !== null && session.header',
+    ),
+    why: 'the capability itself knows until when it is vouched for, and is asked every time: what is remembered for too long lets nobody in',
+    test: 'test/auth/cache.test.ts',
+  },
 ];
