@@ -140,6 +140,7 @@ export class NodeChecker {
 
   draining(): void {
     this.isDraining = true;
+    this.verifier?.draining();
   }
 
   /** A fact that was decided. */
@@ -147,7 +148,8 @@ export class NodeChecker {
     this.streams.fact(fact);
     const { ask } = this.lifecycle.handling;
     if (fact.name !== 'reprocessed' || ask !== null) return;
-    this.redrives.putBack(this.lifecycle.topicNameOf(fact.msgId));
+    const message = this.lifecycle.need(fact.msgId);
+    this.redrives.putBack(message.topic.name, message.live.deadAtMs);
   }
 
   // ---- a request

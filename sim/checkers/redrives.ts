@@ -26,6 +26,8 @@ interface Task {
 interface Asker {
   readonly topic: string;
   readonly capability: Capability;
+  /** What died later it does not put back, unless it names it. */
+  readonly untilMs: number;
 }
 
 const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
@@ -74,10 +76,12 @@ export class RedrivesChecker {
 
   /** Such a request came: what it asks for may go on from here, whatever becomes of the process. */
   asked(ask: Ask, capability: Capability): void {
-    const isLong = ask.verb === 'redrive' ? !ask.dryRun : ask.verb === 'reprocess' && ask.ratePerS !== null;
     this.asking = null;
-    if (!isLong || !('topic' in ask) || !allowsTopic(capability, ask.topic as string)) return;
-    this.asking = { topic: ask.topic as string, capability };
+    if (ask.verb !== 'redrive' && ask.verb !== 'reprocess') return;
+    const isLong = ask.verb === 'redrive' ? !ask.dryRun : ask.ratePerS !== null;
+    if (!isLong || !allowsTopic(capability, ask.topic)) return;
+    const untilMs = ask.msgIds === null ? this.clock.nowMs() : Number.POSITIVE_INFINITY;
+    this.asking = { topic: ask.topic, capability, untilMs };
     this.askers.add(this.asking);
   }
 
@@ -133,12 +137,13 @@ export class RedrivesChecker {
   // ---- what is done
 
   /** A dead letter was put back, and nobody asks for it just now: somebody must have before. Another's word may count for longer. @throws Breach */
-  putBack(topic: string | undefined): void {
+  putBack(topic: string | undefined, deadAtMs: number): void {
     if (!this.isKept) return;
     const isAskedFor = [...this.askers].some(
-      (asker) => asker.topic === topic && this.authority.against(asker.capability) === null,
+      ({ topic: its, capability, untilMs }) =>
+        its === topic && deadAtMs <= untilMs && this.authority.against(capability) === null,
     );
-    must(isAskedFor, 'put back for somebody whose capability has ended');
+    must(isAskedFor, 'put back, and nobody asked for it whose capability still counts');
   }
 
   /** What the process keeps of itself is durable. @throws Breach */

@@ -9,6 +9,7 @@ import type { ObserverRules } from '../clients/observer.ts';
 import type { RedriverRules } from '../clients/redriver.ts';
 import { DRAWN_ALONE, DRAWN_TOGETHER, type PlannedFault } from '../faults/index.ts';
 import { type AnyScheduled, mayDamage } from '../faults/lookup.ts';
+import { relabel } from '../faults/relabel.ts';
 import { range } from '../faults/usual.ts';
 import type { NetworkRules } from '../network-rules.ts';
 import { type Draws, Stream } from '../random.ts';
@@ -68,6 +69,7 @@ export function swarmSchedule(seed: number): Schedule {
     },
     faults: [
       ...faultsOf(DRAWN_TOGETHER, random, setup),
+      ...(limits.tenantShare > 0 && tenants.chance(0.5) ? [faultOf(relabel, tenants, setup)] : []),
       ...DRAWN_ALONE.flatMap((fault) => faultsOf([fault], new Stream(seed, `swarm, ${fault.kind}`), setup)),
     ],
     goals: {},
@@ -82,7 +84,7 @@ const faultsOf = (kinds: readonly AnyScheduled[], random: Draws, setup: Setup): 
 
 /** Some have little memory; never so little that dead letters fill it, which nobody consumes. */
 function memoryBytesOf(random: Draws, { dlqMaxPerTopic, tenantShare }: Limits): number | null {
-  if (!random.chance(0.3) || dlqMaxPerTopic > 10) return null;
+  if (!random.chance(tenantShare > 0 ? 0.6 : 0.3) || dlqMaxPerTopic > 10) return null;
   const bytes = (TOPICS_MAX * dlqMaxPerTopic + random.pick([1, 3, 20])) * MESSAGE_BYTES_MAX;
   // Beyond half of it a tenant may have to leave the rest to others.
   return tenantShare > 0 ? 2 * bytes : bytes;
@@ -90,7 +92,7 @@ function memoryBytesOf(random: Draws, { dlqMaxPerTopic, tenantShare }: Limits): 
 /** Some remember few ended messages at a time. */
 const windowBytesOf = (random: Draws): number | null => (random.chance(0.2) ? random.pick([15_000, 60_000]) : null);
 const TOPICS_MAX = 4;
-/** A payload of 3,000 bytes, its key, and what a message takes besides; all topics are of one tenant, which has four fifths (BD5). */
+/** A payload of 3,000 bytes, its key, and what a message takes besides. */
 const MESSAGE_BYTES_MAX = 5_000;
 
 /** Some have a small disk; never one that dead letters fill up, which nobody consumes. */
@@ -134,10 +136,16 @@ function limitsOf(random: Draws): Limits {
 
 /** In some each tenant has its share of all bounds, which may be those of the shard's dead letters too (BD5). */
 function sharedOf(random: Draws, limits: Limits): Limits {
-  if (!random.chance(0.25)) return limits;
+  if (!random.chance(0.3)) return limits;
+  const d = DEFAULT_LIMITS;
+  // What nobody comes near to is not shared out.
+  const tight = (bound: number, plain: number, ...others: readonly number[]): number =>
+    bound === plain ? random.pick(others) : bound;
   return {
     ...limits,
-    tenantLabels: random.pick([1, 2, 2]),
+    shardCapacity: tight(limits.shardCapacity, d.shardCapacity, 5, 10, 30),
+    globalInflight: tight(limits.globalInflight, d.globalInflight, 4, 12),
+    tenantLabels: random.pick([1, 2, 2, 2]),
     tenantShare: random.pick([10, 25, 50]),
     tenantReserve: random.pick([10, 20, 50]),
     dlqCapacity: random.pick([limits.dlqCapacity, 3, 10]),
