@@ -80,7 +80,9 @@ export class RedrivesChecker {
     if (ask.verb !== 'redrive' && ask.verb !== 'reprocess') return;
     const isLong = ask.verb === 'redrive' ? !ask.dryRun : ask.ratePerS !== null;
     if (!isLong || !allowsTopic(capability, ask.topic)) return;
-    const untilMs = ask.msgIds === null ? this.clock.nowMs() : Number.POSITIVE_INFINITY;
+    // A reprocess names at once what it will put back, and that may have died again by then.
+    const isOpen = ask.verb === 'redrive' && ask.msgIds === null;
+    const untilMs = isOpen ? this.clock.nowMs() : Number.POSITIVE_INFINITY;
     this.asking = { topic: ask.topic, capability, untilMs };
     this.askers.add(this.asking);
   }
