@@ -1,10 +1,21 @@
 import type { Op } from '../spec/vocabulary.ts';
-import type { Delivery, Request, Reply as ServiceReply, StreamRequest } from '../src/service/messages.ts';
+import type { AuthFailure } from '../src/auth/capability.ts';
+import type {
+  Delivery,
+  FactView,
+  FeedRequest,
+  Request,
+  Reply as ServiceReply,
+  StreamRequest,
+} from '../src/service/messages.ts';
 import type { Capability, Group } from './capabilities.ts';
 import type { Expected } from './checkers/expected.ts';
 
 /** One of several that are asked together. */
-export type BatchAsk = Extract<Request, { verb: 'send' | 'ack' | 'nack' }>;
+export type BatchAsk = Extract<Request, { verb: 'send' | 'ack' | 'nack' }> & {
+  /** Under this one instead of the capability of the call. */
+  readonly under?: Capability;
+};
 /** What a client asks of a node: a request of the service, several of one verb, a stream, or a revocation of its authority. */
 export type Ask =
   | Request
@@ -13,6 +24,7 @@ export type Ask =
       readonly verb: 'stream' /** How long its reader takes for a piece. */;
       readonly takesMs: number;
     } & StreamRequest)
+  | ({ readonly verb: 'feed'; readonly takesMs: number } & FeedRequest)
   | { readonly verb: 'revoke'; readonly nonce: string };
 /** What leaves a node. */
 export interface Reply extends ServiceReply {
@@ -36,6 +48,9 @@ export interface LeaseRef {
   /** Which of the messages that were sent under this key one after the other, as clients came to know them: 0 for the first. */
   readonly nth?: number;
 }
+
+/** Stands for the key in references to redrives, which have none. */
+export const REDRIVE_KEY = 'redrive';
 
 /** What becomes of one copy of a request that leaves the client. Times in ms, at least 1. */
 export interface Copy {
@@ -63,8 +78,8 @@ export interface Call {
 
 /** Told once how a call came out: null when the client will never know. */
 export type Answered = (reply: Reply | null) => void;
-/** Told what a stream gives, a piece at a time. */
-export type Streamed = (deliveries: readonly Delivery[]) => void;
+/** Told what a stream gives, or a feed tells, a piece at a time. */
+export type Streamed = (deliveries: readonly Delivery[], facts: readonly FactView[]) => void;
 
 /** The number of one copy of a call, at most four of each. */
 export const copyId = (call: Call, copy: number): number => call.id * 4 + copy;
@@ -81,6 +96,9 @@ export interface Due {
   readonly items?: readonly (Expected | null)[];
 }
 
+/** Messages, or facts, that go out in one piece. */
+export const PIECE = 4;
+
 /** A server cuts a reader that is slower than this. */
 export const WRITE_TIMEOUT_MS = 5_000;
 
@@ -92,12 +110,14 @@ export interface Exchange {
   closed: boolean;
   /** What the checkers hold against its reply. */
   due: Due | null;
+  /** Of a batch: by item, why nobody stands behind the capability that it brings itself. */
+  strangers?: readonly (AuthFailure | null)[];
   /** Shards of the node that had fallen when it came. */
   falls: number;
   /** Takes what leaves the node; null when the connection was refused, or cut. */
   reply(reply: Reply | null): void;
   /** Takes a piece of a stream on its way; `taken` is called when its reader has it, or never. */
-  piece(deliveries: readonly Delivery[], taken: () => void): void;
+  piece(deliveries: readonly Delivery[], taken: () => void, facts?: readonly FactView[]): void;
 }
 
 /** What a capability must allow, of a batch for each of its items. */
@@ -119,6 +139,7 @@ export const OP_OF: Readonly<Record<Exclude<Verb, 'batch'>, Op>> = {
   redrive_cancel: 'admin',
   revoke: 'admin',
   stream: 'recv',
+  feed: 'view',
 };
 
 export const opOf = (ask: Ask): Op => OP_OF[ask.verb === 'batch' ? (ask.items[0] as BatchAsk).verb : ask.verb];

@@ -29,6 +29,7 @@ export interface Capability {
 const FOREVER_S = 10 * 365 * 86_400;
 export const PLENTY = 1_000_000_000;
 const FORGERY = 255;
+const BEARER = 'Bearer ';
 
 export const keyId = (key: number): string => `k${key}`;
 const secrets = new Map<number, KeyObject>();
@@ -63,11 +64,14 @@ const headers = new WeakMap<Capability, string>();
 export function headerOf(capability: Capability): string {
   let header = headers.get(capability);
   if (header === undefined) {
-    header = `Bearer ${sign(capability)}`;
+    header = `${BEARER}${sign(capability)}`;
     headers.set(capability, header);
   }
   return header;
 }
+
+/** The same, as the frames of a body bring it. */
+export const tokenOf = (capability: Capability): string => headerOf(capability).slice(BEARER.length);
 
 /** Its caveats, as they are written. */
 function caveatsOf({ ops, topic, expiresS, quotaOps, added = [] }: Capability): string[] {
@@ -101,6 +105,8 @@ export const GROUPS = {
   streamers: { topic: 'sim.', ops: ['recv', 'ack', 'nack', 'extend'] },
   /** They look without touching. */
   viewers: { topic: 'sim.', ops: ['view', 'stats'] },
+  /** They read what happens. Without a quota: a feed uses it by itself, as a stream does. */
+  listeners: { topic: 'sim.', ops: ['view'] },
   /** They look on. */
   readers: { topic: 'sim.', ops: ['recv'] },
   strangers: { topic: 'other.', ops: ['send', 'recv', 'ack', 'nack', 'extend', 'stats'] },

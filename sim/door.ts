@@ -1,13 +1,17 @@
 import type { Op } from '../spec/vocabulary.ts';
 import { type Capability, freshSession, type Session } from '../src/auth/authorize.ts';
 import { AUTH_FAILURES, type AuthFailure } from '../src/auth/capability.ts';
-import { type Denial, HELD_MS, letGo } from '../src/node/authentication.ts';
+import { type Denial, HELD_MS, letGo, type Verdict, type Verdicts } from '../src/node/authentication.ts';
+import { unknownCaller } from '../src/node/authorize.ts';
 import { type Client, NOBODY, NOTHING_LEASED, type Exchange as NodeExchange } from '../src/node/exchange.ts';
+import type { FeedReader } from '../src/node/feed-writer.ts';
 import type { MailboxNode } from '../src/node/node.ts';
+import type { Item } from '../src/node/requests.ts';
 import type { StreamReader } from '../src/node/stream-writer.ts';
 import type { Cause } from '../src/ports/observer.ts';
-import { type Call, copyId, type Exchange, opOf, type Reply, WRITE_TIMEOUT_MS } from './call.ts';
-import { headerOf } from './capabilities.ts';
+import type { Delivery, FactView, Request } from '../src/service/messages.ts';
+import { type BatchAsk, type Call, copyId, type Exchange, opOf, PIECE, type Reply, WRITE_TIMEOUT_MS } from './call.ts';
+import { headerOf, tokenOf } from './capabilities.ts';
 import type { FaultLog } from './fault-log.ts';
 import type { Kind, Loop } from './loop.ts';
 import type { ShardKills } from './shard-kills.ts';
@@ -34,8 +38,6 @@ interface Parts {
 
 /** As `stream_heartbeat` has it. */
 const HEARTBEAT_MS = 15_000;
-/** Messages that go out in one piece. */
-const PIECE = 4;
 const CAUSE: Cause = { corrId: '-', peer: '-', scope: '-' };
 
 /** One copy of a call as the node meets it. */
@@ -45,6 +47,8 @@ class Visit implements NodeExchange, Client {
   capability: Capability | null = null;
   leased = NOTHING_LEASED;
   holders = NOBODY;
+  /** Who stands behind the capabilities that the items of a batch bring. */
+  verdicts: Verdicts = new Map();
   /** Why nobody stands behind it. */
   failure: AuthFailure | null = null;
   /** Its answer is on the way. */
@@ -161,6 +165,18 @@ export class Door {
     const { index, loop, watch, faults } = this.parts;
     const { exchange, failure } = visit;
     if (failure === 'expired') faults.began('expired', loop.nowMs);
+    const { ask } = exchange.call;
+    // Known here at once: nobody else is asked about capabilities that items bring.
+    if (denied === null && ask.verb === 'batch') {
+      const tokens = ask.items.flatMap(({ under }) => (under === undefined ? [] : [tokenOf(under)]));
+      node.authentication.identifyAll(visit, new Set(tokens), (found) => {
+        visit.verdicts = found;
+      });
+      exchange.strangers = ask.items.map(({ under }) => {
+        const verdict = under === undefined ? null : visit.verdicts.get(tokenOf(under));
+        return typeof verdict === 'string' ? verdict : null;
+      });
+    }
     watch.arrived(index, exchange, failure);
     if (denied === null) return this.serve(node, visit);
     if (!denied.held) this.leave(visit, denied.reply);
@@ -198,9 +214,10 @@ export class Door {
     this.host.kills.handling = ask;
     if (ask.verb === 'stream') {
       node.requests.openStream(visit, ask, { heartbeatMs: HEARTBEAT_MS, reader: this.readerOf(visit, told) });
+    } else if (ask.verb === 'feed') {
+      node.requests.openFeed(visit, ask, { heartbeatMs: HEARTBEAT_MS, reader: this.listenerOf(visit, told) });
     } else if (ask.verb === 'batch') {
-      const items = ask.items.map((request) => ({ request, capability }));
-      node.requests.askAll(visit, items, (replies) => answer({ outcome: 'ok', replies }));
+      this.askAll(node, visit, ask.items, answer);
     } else node.requests.ask(visit, { request: ask, capability }, answer);
     this.host.kills.handling = null;
     deciding = false;
@@ -208,29 +225,30 @@ export class Door {
     for (const run of early) run();
   }
 
+  /** Each by the capability that it brings, or by that of the call. */
+  private askAll(node: MailboxNode, visit: Visit, asks: readonly BatchAsk[], answer: (reply: Reply) => void): void {
+    const { verdicts } = visit;
+    const capability = visit.capability as Capability;
+    const all = asks.map(({ under, ...request }) => {
+      const verdict = under === undefined ? capability : (verdicts.get(tokenOf(under)) as Verdict);
+      return typeof verdict === 'string'
+        ? unknownCaller(verdict)
+        : { request: request as Request, capability: verdict };
+    });
+    const items = all.filter((one): one is Item => 'request' in one);
+    node.requests.askAll(visit, items, (given) => {
+      let next = 0;
+      const replies = all.map((one) => ('request' in one ? (given[next++] as Reply) : one));
+      answer({ outcome: 'ok', replies });
+    });
+  }
+
   /** What a stream gives goes out a piece at a time; its reader takes each when it comes to it. */
   private readerOf(visit: Visit, told: (run: () => unknown) => void): StreamReader {
-    const { index, watch, loop } = this.parts;
+    const { index, watch } = this.parts;
     const { exchange } = visit;
-    const { call, copy } = exchange;
     const isOpen = (): boolean => this.open.get(exchange) === visit;
-    let pieces = 0;
-    let taken = 0;
-    const send = (deliveries: Parameters<StreamReader['write']>[0], written: () => void): void => {
-      const piece = ++pieces;
-      // A reader that does not take it is cut (D1), and one that is gone without a word is found out.
-      loop.after(WRITE_TIMEOUT_MS, 'end', copyId(call, copy), () => {
-        if (isOpen() && piece > taken) this.host.live(() => this.cut(visit));
-      });
-      exchange.piece(deliveries, () =>
-        this.awake('request', copyId(call, copy), () => {
-          if (!isOpen()) return;
-          taken = piece;
-          watch.taken(index, exchange);
-          written();
-        }),
-      );
-    };
+    const send = this.piecesOf(visit);
     return {
       refused: (reply) => told(() => this.leave(visit, reply)),
       opened: (reply) => {
@@ -245,13 +263,67 @@ export class Door {
       },
       beat: (written) => send([], written),
       end: (outcome) => told(() => this.leave(visit, { outcome })),
-      over: () => {
-        watch.closed(index, exchange);
-        if (!isOpen()) return;
-        this.open.delete(exchange);
-        loop.mark('hangup', copyId(call, copy));
-      },
+      over: () => this.outflowOver(visit),
     };
+  }
+
+  /** The same of a feed: facts instead of messages. */
+  private listenerOf(visit: Visit, told: (run: () => unknown) => void): FeedReader {
+    const { index, watch } = this.parts;
+    const { exchange } = visit;
+    const send = this.piecesOf(visit);
+    return {
+      refused: (reply) => told(() => this.leave(visit, reply)),
+      opened: (cursor, written) =>
+        told(() => {
+          if (this.open.get(exchange) !== visit) return;
+          watch.listened(index, exchange, cursor);
+          send([], written);
+        }),
+      write: (facts, written) => {
+        const piece = facts.slice(0, PIECE);
+        watch.toldOf(index, exchange, piece);
+        send([], written, piece);
+        return piece.length;
+      },
+      beat: (_cursor, written) => send([], written),
+      end: (outcome) => told(() => this.leave(visit, { outcome })),
+      over: () => this.outflowOver(visit),
+    };
+  }
+
+  /** Sends pieces to whoever reads along this visit. */
+  private piecesOf(visit: Visit) {
+    const { index, watch, loop } = this.parts;
+    const { exchange } = visit;
+    const { call, copy } = exchange;
+    const isOpen = (): boolean => this.open.get(exchange) === visit;
+    let pieces = 0;
+    let taken = 0;
+    return (deliveries: readonly Delivery[], written: () => void, facts: readonly FactView[] = []): void => {
+      const piece = ++pieces;
+      // A reader that does not take it is cut (D1), and one that is gone without a word is found out.
+      loop.after(WRITE_TIMEOUT_MS, 'end', copyId(call, copy), () => {
+        if (isOpen() && piece > taken) this.host.live(() => this.cut(visit));
+      });
+      const take = (): void =>
+        this.awake('request', copyId(call, copy), () => {
+          if (!isOpen()) return;
+          taken = piece;
+          watch.taken(index, exchange);
+          written();
+        });
+      exchange.piece(deliveries, take, facts);
+    };
+  }
+
+  private outflowOver(visit: Visit): void {
+    const { index, watch, loop } = this.parts;
+    const { exchange } = visit;
+    watch.closed(index, exchange);
+    if (this.open.get(exchange) !== visit) return;
+    this.open.delete(exchange);
+    loop.mark('hangup', copyId(exchange.call, exchange.copy));
   }
 
   /** Something comes to the process: when it is awake. */

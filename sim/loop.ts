@@ -22,7 +22,16 @@ export type Kind = (typeof KINDS)[number];
 const RANK = Object.fromEntries(KINDS.map((kind, rank) => [kind, rank])) as Record<Kind, number>;
 
 /** Codes of what a hash covers besides the steps themselves. Append-only: a code never changes its meaning. */
-export const RECORDS = { outcome: 16, fact: 17, crash: 18, start: 19, delivery: 20, fell: 21, revived: 22 } as const;
+export const RECORDS = {
+  outcome: 16,
+  fact: 17,
+  crash: 18,
+  start: 19,
+  delivery: 20,
+  fell: 21,
+  revived: 22,
+  told: 23,
+} as const;
 
 /** Something that will happen. Its fields are set by the constructor: initializers would cost more than the rest of it. */
 export abstract class Event {

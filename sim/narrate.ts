@@ -161,6 +161,8 @@ function asked(ask: Ask): string {
     case 'redrive_show':
     case 'redrive_cancel':
       return `${ask.verb} ${shortId(ask.id)}`;
+    case 'feed':
+      return `feed ${ask.topic ?? `${ask.prefix}*`}`;
     case 'show':
       return `show ${shortId(ask.msgId)}`;
     case 'revoke':

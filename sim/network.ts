@@ -1,4 +1,4 @@
-import type { Delivery } from '../src/service/messages.ts';
+import type { Delivery, FactView } from '../src/service/messages.ts';
 import {
   type Answered,
   type Call,
@@ -59,11 +59,11 @@ class Flight extends Event {
     this.answer(reply);
   }
 
-  /** A piece of a stream is there. */
-  take(deliveries: readonly Delivery[]): void {
+  /** A piece of a stream or a feed is there. */
+  take(deliveries: readonly Delivery[], facts: readonly FactView[]): void {
     if (!this.open) return;
     this.network.watch.streamed(this.call, deliveries);
-    this.streamed?.(deliveries);
+    this.streamed?.(deliveries, facts);
   }
 }
 
@@ -94,8 +94,8 @@ class Copied extends Event implements Exchange {
     this.flight.network.back(this, reply);
   }
 
-  piece(deliveries: readonly Delivery[], taken: () => void): void {
-    this.flight.network.piece(this, deliveries, taken);
+  piece(deliveries: readonly Delivery[], taken: () => void, facts: readonly FactView[] = []): void {
+    this.flight.network.piece(this, (flight) => flight.take(deliveries, facts), taken);
   }
 }
 
@@ -242,17 +242,17 @@ export class Network {
     loop.add(new Returning(exchange, reply), loop.nowMs + backMs + extraMs, 'reply', copyId(call, copy));
   }
 
-  /** A piece of a stream leaves its node: its reader takes it after a while, unless nothing passes; then it never does. */
-  piece(exchange: Copied, deliveries: readonly Delivery[], taken: () => void): void {
+  /** A piece of a stream or a feed leaves its node: its reader takes it after a while, unless nothing passes; then it never does. */
+  piece(exchange: Copied, hand: (flight: Flight) => void, taken: () => void): void {
     const { loop } = this;
     const { call, copy, flight } = exchange;
     const { end, backMs } = call.copies[copy]!;
     const extraMs = end === 'lost' ? null : this.pass(call, 'replies');
-    if (extraMs === null || call.ask.verb !== 'stream') return;
+    if (extraMs === null || (call.ask.verb !== 'stream' && call.ask.verb !== 'feed')) return;
     const { takesMs } = call.ask;
     loop.after(backMs + extraMs, 'reply', copyId(call, copy), () => {
       loop.mark('reply', copyId(call, copy));
-      flight.take(deliveries);
+      hand(flight);
       loop.after(takesMs, 'request', copyId(call, copy), taken);
     });
   }

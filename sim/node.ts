@@ -71,8 +71,11 @@ export class SimNode implements Host, Keeper {
   private toldBefore: RecentFacts | null = null;
   private keys: readonly number[] = [1];
   private readonly verifier: SimVerifier | null;
-  /** As they are loaded now. */
+  /** As they are loaded now, */
   private limits: Limits;
+  /** and how they differ from those it has. */
+  private most: number | null = null;
+  private labels: number | null = null;
   readonly time: NodeTime;
   private readonly journal: NodeJournal;
   lack: Lack | null = null;
@@ -255,13 +258,24 @@ export class SimNode implements Host, Keeper {
 
   /** Other limits are loaded while it runs, or those it had. */
   tighten(most: number | null): void {
+    this.most = most;
+    this.load();
+  }
+
+  relabel(labels: number | null): void {
+    this.labels = labels;
+    this.load();
+  }
+
+  private load(): void {
+    const { most, labels } = this;
     const { limits, watch } = this.parts;
-    const { shardCapacity, globalInflight, dedupCapacity } = limits;
+    const { shardCapacity, globalInflight, dedupCapacity, tenantLabels } = limits;
     const at = (bound: number): number => Math.min(bound, most ?? bound);
     const tight = {
       ...{ shardCapacity: at(shardCapacity), globalInflight: at(globalInflight), dedupCapacity: at(dedupCapacity) },
     };
-    this.limits = { ...limits, ...tight };
+    this.limits = { ...limits, ...tight, tenantLabels: labels ?? tenantLabels };
     watch.limited(this.index, this.limits);
     this.live(() => this.process?.reload(this.settings()));
   }
@@ -314,6 +328,7 @@ export class SimNode implements Host, Keeper {
     this.clock.freeze(this.parts.defect === 'stuck_clock');
     this.store.trouble.end(this.store.disk);
     this.kills.spare();
+    this.labels = null;
     this.tighten(null);
     this.troubleVerifier(null);
     // A shard whose log is damaged is parked until someone starts the process anew.

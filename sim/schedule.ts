@@ -3,10 +3,13 @@ import { PLENTY } from './capabilities.ts';
 import { RULE_NAMES, type RuleName } from './checkers/breach.ts';
 import { GOAL_NAMES } from './checkers/tally.ts';
 import { type ConsumerRules, TEMPER_NAMES } from './clients/consumer.ts';
+import type { HostileRules } from './clients/hostile.ts';
 import type { CapabilityRules } from './clients/issuer.ts';
+import type { ListenerRules } from './clients/listener.ts';
 import type { ObserverRules } from './clients/observer.ts';
 import type { AdminRules } from './clients/others.ts';
 import type { ProducerRules } from './clients/producer.ts';
+import type { RedriverRules } from './clients/redriver.ts';
 import type { StreamerRules } from './clients/streamer.ts';
 import { DEFECTS } from './defects.ts';
 import type { PlannedFault } from './faults/index.ts';
@@ -28,6 +31,9 @@ export interface Schedule {
   readonly consumers: readonly (ConsumerRules & { readonly count: number })[];
   readonly streams: readonly (StreamerRules & { readonly count: number })[];
   readonly observers: (ObserverRules & { readonly count: number }) | null;
+  readonly listeners: (ListenerRules & { readonly count: number }) | null;
+  readonly hostile: HostileRules | null;
+  readonly redrivers: (RedriverRules & { readonly count: number }) | null;
   readonly admin: AdminRules | null;
   readonly capabilities: CapabilityRules;
   readonly faults: readonly PlannedFault[];
@@ -56,12 +62,20 @@ export function scheduleOf(f: Fields, file: string): Schedule {
     consumers: f.list('consumers', consumersOf),
     streams: f.list('streams', streamsOf),
     observers: f.has('observers') ? f.within('observers', observersOf) : null,
+    listeners: f.has('listeners') ? f.within('listeners', listenersOf) : null,
+    hostile: f.has('hostile') ? f.within('hostile', hostileOf) : null,
+    redrivers: f.has('redrivers') ? f.within('redrivers', redriversOf) : null,
     admin: f.has('admin') ? f.within('admin', adminOf) : null,
     capabilities: f.within('capabilities', capabilitiesOf, { lifetimeMs: 0, quotaOps: PLENTY }),
     faults: f.list('faults', (fault) => readFault(fault, setup)),
     goals: f.counts('goals', GOAL_NAMES),
     violates: f.has('violates') ? f.oneOf('violates', RULE_NAMES) : null,
   };
+  if (setup.verifierMs !== null && schedule.producers.mixed > 0)
+    f.refuse(
+      'producers',
+      'mixed does not go with a verifier: nobody asks one about the capabilities that items bring here',
+    );
   f.refuseUnknown();
   return schedule;
 }
@@ -131,6 +145,7 @@ const producersOf = (p: Fields): Schedule['producers'] => ({
   damaged: p.share('damaged', 0),
   bytes: p.wholeRange('bytes', 65_536, { min: 3, max: 3 }),
   batch: p.whole('batch', 1, 256, 1),
+  mixed: p.share('mixed', 0),
 });
 
 const consumersOf = (c: Fields): Schedule['consumers'][number] => ({
@@ -155,6 +170,7 @@ const streamsOf = (s: Fields): Schedule['streams'][number] => ({
   takesMs: s.range('takes', { min: 1, max: 5 }),
   workMs: s.range('work', { min: 1, max: 50 }),
   visibilityMs: s.has('visibility') ? s.duration('visibility', undefined, 250, DAY_MS / 2) : 0,
+  quotaOps: s.whole('quota', 0, PLENTY, 0),
   forgotten: s.share('forgotten', 0),
   riding: s.share('riding', 0),
   lifeMs: s.range('life', { min: 5_000, max: 30_000 }),
@@ -164,6 +180,27 @@ const observersOf = (o: Fields): ObserverRules & { readonly count: number } => (
   count: o.whole('count', 1, 100),
   everyMs: o.range('every'),
   limit: o.whole('limit', 1, 1000, 20),
+});
+
+const listenersOf = (l: Fields): ListenerRules & { readonly count: number } => ({
+  count: l.whole('count', 1, 100),
+  takesMs: l.range('takes', { min: 1, max: 5 }),
+  waitMs: l.duration('wait', 0),
+  narrow: l.share('narrow', 0),
+  lifeMs: l.range('life', { min: 1_000, max: 10_000 }),
+});
+
+const hostileOf = (h: Fields): HostileRules => ({ everyMs: h.range('every'), holds: h.share('holds', 0) });
+
+const redriversOf = (r: Fields): RedriverRules & { readonly count: number } => ({
+  count: r.whole('count', 1, 100),
+  everyMs: r.range('every'),
+  ratePerS: r.whole('rate', 0, 1000, 0),
+  dry: r.share('dry', 0),
+  cancelled: r.share('cancelled', 0),
+  foreign: r.share('foreign', 0),
+  brief: r.share('brief', 0),
+  revoked: r.share('revoked', 0),
 });
 
 const adminOf = (a: Fields): AdminRules => ({

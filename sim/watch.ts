@@ -5,7 +5,7 @@ import type { Fact } from '../src/core/facts.ts';
 import type { Limits } from '../src/core/limits.ts';
 import type { ShardState } from '../src/core/state.ts';
 import type { ProcessFact } from '../src/ports/process-facts.ts';
-import type { AckItem, Delivery } from '../src/service/messages.ts';
+import type { AckItem, Delivery, FactView } from '../src/service/messages.ts';
 import { type Call, copyId, type Exchange, type Reply } from './call.ts';
 import type { Breach } from './checkers/breach.ts';
 import type { HistoryChecker } from './checkers/history.ts';
@@ -131,6 +131,17 @@ export class Watch {
     this.nodes[node]?.gave(exchange, deliveries);
   }
 
+  /** A feed is open, and begins after this cursor. */
+  listened(node: number, exchange: Exchange, cursor: string): void {
+    this.nodes[node]?.feeds.opened(exchange, cursor);
+  }
+
+  /** A piece of a feed leaves the node. */
+  toldOf(node: number, exchange: Exchange, facts: readonly FactView[]): void {
+    this.loop.record(RECORDS.told, copyId(exchange.call, exchange.copy), facts.length);
+    this.nodes[node]?.told(exchange, facts);
+  }
+
   /** Its reader has it. */
   taken(node: number, exchange: Exchange): void {
     this.nodes[node]?.taken(exchange);
@@ -155,7 +166,7 @@ export class Watch {
     const { lifecycle } = this.nodes[node] as NodeChecker;
     for (const observer of this.observers) observer.fact?.(node, shard, fact);
     lifecycle.fact(shard, fact);
-    (this.nodes[node] as NodeChecker).streams.fact(fact);
+    this.nodes[node]?.fact(fact);
     if (fact.name === 'purged') this.history.purged(fact.msgId);
     const live = fact.name === 'recovered' ? undefined : lifecycle.messages.get(fact.msgId)?.live;
     const what = live === undefined ? fact.atMs % 2 ** 31 : (live.timerAtMs % 2 ** 31) ^ live.epoch;
@@ -170,6 +181,7 @@ export class Watch {
   /** The process has looked at its clocks. */
   looked(node: number): void {
     this.nodes[node]?.time.looked();
+    this.nodes[node]?.redrives.wallSet();
   }
 
   /** The process has nothing to append. */
@@ -184,12 +196,14 @@ export class Watch {
   }
 
   synced(node: number, shard: number, facts: readonly Fact[]): void {
+    this.nodes[node]?.feeds.synced(facts);
     this.nodes[node]?.lifecycle.synced(shard, facts);
     for (const observer of this.observers) observer.synced?.(node, shard, facts);
   }
 
   noted(node: number, facts: readonly ProcessFact[]): void {
     for (const observer of this.observers) observer.noted?.(node, facts);
+    this.nodes[node]?.redrives.noted(facts);
   }
 
   replied(node: number, exchange: Exchange, reply: Reply): void {
@@ -266,8 +280,7 @@ export class Watch {
 
   /** Other limits are about to be loaded. */
   limited(node: number, limits: Limits): void {
-    const checker = this.nodes[node];
-    if (checker !== undefined) checker.lifecycle.limits = limits;
+    this.nodes[node]?.lifecycle.limited(limits);
   }
 
   /** A process says whether writers should come. */

@@ -7,6 +7,7 @@ import { allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import type { Expected } from './expected.ts';
 import type { LifecycleChecker } from './lifecycle.ts';
+import type { RedrivesChecker } from './redrives.ts';
 import { messageSeen, messagesSeen, topicsSeen } from './seen.ts';
 import { askedUntilMs } from './view.ts';
 
@@ -20,6 +21,8 @@ export interface Situation {
   readonly wasKnown: boolean;
   /** The same of each ack that rides on a recv. */
   readonly acksKnown: readonly boolean[];
+  readonly redrives: RedrivesChecker;
+  readonly isDraining: boolean;
   /** What sends are refused with while none are taken, or null. */
   readonly refusing: Outcome | null;
   /** Whether the shard of a topic, or that of a message, is being made anew. */
@@ -41,6 +44,12 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
       return expectedOfRecv(ask, situation);
     case 'stream':
       return expectedOfStream(ask, situation);
+    case 'feed': {
+      const scope =
+        ask.topic === null || allowsTopic(situation.capability, ask.topic) ? null : only('AU1', 'cap_scope');
+      const refused = scope ?? quota(situation);
+      return refused ?? (situation.isDraining ? only('BD3', 'draining') : only('B10', ...LOOKED));
+    }
     case 'batch':
       throw new Error('a batch is decided item by item');
     case 'ack':
@@ -72,10 +81,10 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
       return { ...only('AU7', ...outcomes), seen: messageSeen(ask, checker, situation.wasKnown) };
     }
     case 'redrive':
-      return admitted(ask.topic, situation) ?? only('DL2', 'ok', 'saturated_redrives');
+      return admitted(ask.topic, situation) ?? situation.redrives.begun(ask, situation.capability, checker.step);
     case 'redrive_show':
     case 'redrive_cancel':
-      return quota(situation) ?? only('BD2', 'ok', 'not_found');
+      return quota(situation) ?? situation.redrives.named(ask, situation.capability, situation.isDraining);
     case 'revoke':
       return allowsTopic(situation.capability, 'mailbox.admin') ? only('RevokedProp', 'ok') : only('AU1', 'cap_scope');
   }
@@ -146,9 +155,14 @@ function ackOutcomesOf({ acks }: Pick<RecvRequest, 'acks'>, situation: Situation
 }
 
 function expectedOfStream(ask: StreamRequest, situation: Situation): Expected {
-  const refused = mayAsk(ask, situation) ?? admitted(ask.topic, situation);
-  if (refused !== null) return refused;
-  if (situation.refusing === 'draining') return only('BD3', 'draining');
+  const { added = [] } = situation.capability;
+  // Its steps use the quota too, and nobody says when.
+  const isPaced = added.length > 0;
+  const free = { ...situation, charge: () => true };
+  const refused = mayAsk(ask, situation) ?? admitted(ask.topic, isPaced ? free : situation);
+  if (refused !== null) return isPaced && refused === DOWN ? only('BD3', 'starting', 'quota') : refused;
+  if (situation.refusing === 'draining') return only('BD3', 'draining', ...(isPaced ? OVER_QUOTA : []));
+  if (isPaced) return only('AU2', 'ok', 'quota');
   return { ...only('B3', 'ok'), ackOutcomes: ackOutcomesOf(ask, situation) };
 }
 

@@ -25,6 +25,10 @@ export class AuthorityChecker {
     this.revoked.add(nonce);
   }
 
+  isRevoked(nonce: string): boolean {
+    return this.revoked.has(nonce);
+  }
+
   /** From here on it is for ever (AC1, S3). */
   answered(nonce: string): void {
     this.answeredOf.add(nonce);
@@ -52,6 +56,11 @@ export class AuthorityChecker {
     const { quotaOps, added = [] } = capability;
     if (quotaOps >= PLENTY && added.length === 0) return true;
     return this.quotas.charge(capability, this.clock.nowMs());
+  }
+
+  /** A stream uses its quotas by itself. */
+  leave(capability: Capability): void {
+    this.quotas.leave(capability);
   }
 
   /** An append begins, */

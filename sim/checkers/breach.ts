@@ -14,6 +14,7 @@ export const RULES = {
   DL1: 'a dead letter says why',
   DL2: 'a dead letter comes back at most max_redrives times',
   DL3: 'a dead letter is purged for age, for count (the oldest), or because an admin says so',
+  DL5: 'a redrive does what it was asked for and no more, goes on with the next process, and ends with its capability',
   IN1: 'a payload is what was sent',
   JR4: 'a journal fails when its disk does, and for want of nothing',
   LE1: 'recv gives the available messages with the lowest sequence numbers',

@@ -21,6 +21,8 @@ export class Held {
   private bytes = 0;
   /** Of each message that lives, without its last error. */
   private readonly of = new Map<string, { readonly topic: string; readonly bytes: number }>();
+  /** What was sent and is not durable yet: an append brings it even where its message has ended meanwhile. */
+  private readonly unwritten = new Map<string, number>();
   private shards: readonly ShardState[] = [];
   private readonly bounds: MemoryBounds;
   private readonly shares: Shares;
@@ -46,6 +48,13 @@ export class Held {
     }
   }
 
+  /** The same by other tenants; what was not known is known no better by that. */
+  weighAgain(): void {
+    const { isUnweighed } = this;
+    this.weigh(this.shards);
+    this.isUnweighed = isUnweighed;
+  }
+
   private enter(msgId: string, topic: string, bytes: number): void {
     this.of.set(msgId, { topic, bytes });
     this.grow(topic, bytes);
@@ -55,7 +64,9 @@ export class Held {
   fact(fact: Exclude<Fact, { readonly name: 'recovered' }>, before: View, view: View): void {
     if (fact.name === 'sent') {
       const { msgId, topic, payload, idemKey, attrs } = fact;
-      return this.enter(msgId, topic, payload.byteLength + liveBytesOf(idemKey, packAttrs(attrs)));
+      const bytes = payload.byteLength + liveBytesOf(idemKey, packAttrs(attrs));
+      this.unwritten.set(msgId, bytes);
+      return this.enter(msgId, topic, bytes);
     }
     const { topic, bytes } = this.of.get(fact.msgId) ?? { topic: '', bytes: 0 };
     const isOver = fact.name === 'acked' || fact.name === 'purged';
@@ -78,10 +89,20 @@ export class Held {
   }
 
   /** So much waits for an append, and this would be more than one may bring. */
-  lacksAppendFor(request: SendRequest, waiting: Iterable<string>): boolean {
+  lacksAppendFor(request: SendRequest): boolean {
     let bytes = memoryBytesOf(request);
-    for (const msgId of waiting) bytes += this.of.get(msgId)?.bytes ?? 0;
+    for (const each of this.unwritten.values()) bytes += each;
     return bytes > this.bounds.appendMax;
+  }
+
+  /** These are durable, */
+  written(facts: readonly Fact[]): void {
+    for (const fact of facts) if (fact.name === 'sent') this.unwritten.delete(fact.msgId);
+  }
+
+  /** and what was not is gone with its process. */
+  drop(): void {
+    this.unwritten.clear();
   }
 
   /** The tenant of this topic is beyond its share, and only the reserve is left (BD5). */

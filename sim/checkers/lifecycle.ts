@@ -121,14 +121,9 @@ export class LifecycleChecker {
     if (this.held.isUnweighed) return ['saturated_memory', 'saturated_tenant'];
     if (this.held.lacksWindowFor(ask)) return ['saturated_dedup'];
     if (this.held.lacksMemoryFor(ask)) return ['saturated_memory'];
-    const appends: Outcome[] = this.held.lacksAppendFor(ask, this.undurable()) ? ['saturated_memory'] : [];
+    const appends: Outcome[] = this.held.lacksAppendFor(ask) ? ['saturated_memory'] : [];
     const isBeyond = this.held.isBeyond(topic, this.limits) || this.held.isBeyondRemembered(topic, this.limits);
     return isBeyond ? [...appends, 'saturated_tenant'] : appends;
-  }
-
-  /** Sent, and not durable yet. */
-  private *undurable(): Iterable<string> {
-    for (const log of this.logs) yield* log.undurable();
   }
 
   /** How much of its fullest bound is used, 0..1 (BD1). */
@@ -144,6 +139,15 @@ export class LifecycleChecker {
   /** Whether the process knows the message now. */
   isKnown(msgId: string): boolean {
     return this.shards[shardOf(msgId)]?.find(msgId) !== undefined;
+  }
+
+  /** Other limits are in force from here on. */
+  limited(limits: Limits): void {
+    const regroups = limits.tenantLabels !== this.limits.tenantLabels;
+    this.limits = limits;
+    if (!regroups) return;
+    this.shares.regroup(limits, this.messages.values());
+    this.held.weighAgain();
   }
 
   topicNameOf(msgId: string): string | undefined {
@@ -268,12 +272,14 @@ export class LifecycleChecker {
   synced(shard: number, facts: readonly Fact[]): void {
     this.durable += facts.length;
     this.logOf(shard).synced(facts);
+    this.held.written(facts);
   }
 
   /** The process is gone, and with it every fact that is not durable by now. */
   rollBack(): void {
     for (const log of this.logs) log.rollBack();
     this.decided = this.durable;
+    this.held.drop();
   }
 
   /** A process starts with these shards, empty for the first time. */

@@ -2,11 +2,11 @@ import { ReplyDurableInv } from '../../spec/invariants.ts';
 import type { ServerState } from '../../spec/readiness.machine.ts';
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { AuthFailure } from '../../src/auth/authorize.ts';
-import type { MessageFact } from '../../src/core/facts.ts';
+import type { Fact, MessageFact } from '../../src/core/facts.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
-import type { Delivery, RecvRequest } from '../../src/service/messages.ts';
-import { type Ask, type Due, type Exchange, opOf, type Reply } from '../call.ts';
+import type { Delivery, FactView, RecvRequest } from '../../src/service/messages.ts';
+import { type Ask, type BatchAsk, type Due, type Exchange, opOf, type Reply } from '../call.ts';
 import type { Capability } from '../capabilities.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
@@ -16,8 +16,10 @@ import { compare, expectedOf, type Situation } from './answers.ts';
 import { AuthorityChecker, allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import type { Expected } from './expected.ts';
+import { FeedsChecker } from './feeds.ts';
 import { LifecycleChecker } from './lifecycle.ts';
 import { ReadinessChecker } from './readiness.ts';
+import { RedrivesChecker } from './redrives.ts';
 import type { ShardFacts } from './shard-facts.ts';
 import { StreamsChecker } from './streams.ts';
 import { type Goal, type Tally, WORLD_ROW } from './tally.ts';
@@ -31,6 +33,8 @@ export class NodeChecker {
   readonly time: TimeChecker;
   readonly streams: StreamsChecker;
   readonly readiness: ReadinessChecker;
+  readonly redrives: RedrivesChecker;
+  readonly feeds: FeedsChecker;
   /** Where capabilities are verified by somebody else. */
   readonly verifier: VerifierChecker | null;
   private readonly cacheTtlMs: number;
@@ -48,7 +52,7 @@ export class NodeChecker {
   /** Several that came together, and what those must be answered that are decided. */
   private batch: {
     readonly exchange: Exchange;
-    readonly items: readonly Ask[];
+    readonly items: readonly BatchAsk[];
     readonly expected: (Expected | null)[];
   } | null = null;
   private batchFacts = 0;
@@ -76,6 +80,8 @@ export class NodeChecker {
     this.time = new TimeChecker(clock);
     this.streams = new StreamsChecker(this.lifecycle);
     this.readiness = new ReadinessChecker(this.lifecycle);
+    this.feeds = new FeedsChecker((msgId) => this.lifecycle.topicNameOf(msgId));
+    this.redrives = new RedrivesChecker(this.authority, clock, this.verifier === null);
     this.clock = clock;
     this.tally = tally;
   }
@@ -95,6 +101,7 @@ export class NodeChecker {
     this.tally.action(WORLD_ROW.recover);
     this.lifecycle.restarted(shards);
     this.authority.restarted(processFacts, this.undecided);
+    this.redrives.restarted();
     this.undecided = 0;
     return gainedMs;
   }
@@ -103,6 +110,7 @@ export class NodeChecker {
   crashed(): void {
     this.tally.action(WORLD_ROW.crash);
     this.streams.crashed();
+    this.feeds.crashed();
     this.readiness.crashed();
     this.verifier?.crashed();
   }
@@ -115,6 +123,7 @@ export class NodeChecker {
     this.down.add(shard);
     this.lifecycle.held.isUnweighed = true;
     this.falls++;
+    this.redrives.fell();
     this.tally.count('shard_falls');
   }
 
@@ -130,6 +139,16 @@ export class NodeChecker {
 
   draining(): void {
     this.isDraining = true;
+    this.verifier?.draining();
+  }
+
+  /** A fact that was decided. */
+  fact(fact: Fact): void {
+    this.streams.fact(fact);
+    const { ask } = this.lifecycle.handling;
+    if (fact.name !== 'reprocessed' || ask !== null) return;
+    const message = this.lifecycle.need(fact.msgId);
+    this.redrives.putBack(message.topic.name, message.live.deadAtMs);
   }
 
   // ---- a request
@@ -155,9 +174,12 @@ export class NodeChecker {
       this.revocations.set(exchange, this.authority.charge(capability) ? 'ok' : 'quota');
     }
     if (refused !== null || ask.verb === 'revoke') return;
+    this.redrives.asked(ask, capability);
+    if (ask.verb === 'stream' && capability.added !== undefined) this.authority.leave(capability);
     this.batch = ask.verb === 'batch' ? { exchange, items: ask.items, expected: [] } : null;
     this.undecided = ask.verb === 'batch' ? ask.items.length : 1 + ('acks' in ask ? ask.acks.length : 0);
-    this.begin(ask.verb === 'batch' ? (ask.items[0] as Ask) : ask, capability);
+    if (this.batch === null) this.begin(ask, capability);
+    else this.beginNext(this.batch);
   }
 
   /** One request is about to be decided. */
@@ -177,23 +199,37 @@ export class NodeChecker {
     if (batch === null || this.hasFailed) return;
     const { exchange, items, expected } = batch;
     this.tally.count('batched');
-    expected.push(this.expectedNow(exchange, items[expected.length] as Ask));
+    const item = items[expected.length] as BatchAsk;
+    expected.push(this.expectedNow(exchange, item, item.under));
     this.batchFacts += this.lifecycle.step.length;
-    const next = items[expected.length];
-    if (next !== undefined) this.begin(next, exchange.call.capability);
-    else this.lifecycle.step.length = 0;
+    this.beginNext(batch);
+  }
+
+  /** The next of several, after those that nobody stands behind, which are refused before anything is asked. */
+  private beginNext({ exchange, items, expected }: NonNullable<NodeChecker['batch']>): void {
+    for (let item = items[expected.length]; item !== undefined; item = items[expected.length]) {
+      const { under } = item;
+      const failure = exchange.strangers?.[expected.length] ?? null;
+      const against = under === undefined ? null : this.authority.against(under);
+      if (failure === null && against !== null) throw new Breach(against, `${under?.name} is let in`);
+      if (failure === null) return this.begin(item, under ?? exchange.call.capability);
+      if (against === null) throw new Breach('AU1', `${under?.name} is refused as ${failure}`);
+      expected.push({ rule: 'AU1', outcomes: ['cap_auth'] });
+    }
+    this.lifecycle.step.length = 0;
   }
 
   /** What it must be answered, or null where nobody can say; its quota is charged. */
-  private expectedNow(exchange: Exchange, ask: Ask): Expected | null {
+  private expectedNow(exchange: Exchange, ask: Ask, capability = exchange.call.capability): Expected | null {
     const { lifecycle } = this;
-    const { capability } = exchange.call;
     const nowMs = this.clock.nowMs();
     const situation: Situation = {
       checker: lifecycle,
       capability,
       nowMs,
       charge: () => this.charge(capability),
+      redrives: this.redrives,
+      isDraining: this.isDraining,
       refusing: this.isDraining ? 'draining' : this.isShort || this.verifier?.isMissing ? 'degraded_writes' : null,
       wasKnown: this.wasKnown,
       acksKnown: this.acksKnown,
@@ -215,9 +251,11 @@ export class NodeChecker {
     const nowMs = this.clock.nowMs();
     const expected = batch === null ? this.expectedNow(exchange, ask) : null;
     const isCertain = this.falls === exchange.falls;
+    const isRead = ask.verb === 'feed';
     exchange.due = {
       expected: isCertain ? expected : null,
-      facts: this.decidedBefore + (batch === null ? dependedOn(lifecycle.step) : this.batchFacts),
+      // What a feed tells is durable: its end waits for nothing.
+      facts: isRead ? 0 : this.decidedBefore + (batch === null ? dependedOn(lifecycle.step) : this.batchFacts),
       pollEndsMs: ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs,
       ...(batch === null ? {} : { items: batch.expected.map((one) => (isCertain ? one : null)) }),
     };
@@ -250,7 +288,8 @@ export class NodeChecker {
     if (due === null) return this.refused(exchange, reply);
     if (reply.outcome === 'internal' || reply.outcome === 'starting') return this.notServed(exchange, due, reply);
     if (ask.verb === 'batch') this.compareAll(ask.items, reply, due);
-    else if (due.expected !== null && !this.streams.isOpen(exchange)) compare(ask, reply, due.expected);
+    else if (due.expected !== null && !this.streams.isOpen(exchange) && !this.feeds.isOpen(exchange))
+      compare(ask, reply, due.expected);
     // What the capability alone refuses rests on nothing.
     if (reply.outcome !== 'cap_scope' && !ReplyDurableInv(due.facts, this.lifecycle.durable)) {
       const missing = due.facts - this.lifecycle.durable;
@@ -306,8 +345,17 @@ export class NodeChecker {
     if (against !== null && !isLent) throw new Breach(against, 'messages go out along a stream', deliveries[0]?.msgId);
     if (this.isDraining) throw new Breach('BD3', 'a draining process hands out messages', deliveries[0]?.msgId ?? null);
     for (const delivery of deliveries) this.delivered(delivery);
-    this.streams.gave(exchange, deliveries);
+    this.streams.gave(exchange, deliveries, this.clock.nowMs());
     this.tally.count('streamed', deliveries.length);
+  }
+
+  /** A piece of a feed leaves the node. */
+  told(exchange: Exchange, facts: readonly FactView[]): void {
+    const against = this.authority.against(exchange.call.capability);
+    const isLent = against === 'AU1' && this.verifier?.mayBeOld(this.cacheTtlMs) === true;
+    if (against !== null && !isLent) throw new Breach(against, 'facts go out along a feed');
+    this.feeds.told(exchange, facts);
+    this.tally.count('told', facts.length);
   }
 
   /** It says whether writers should come. */
@@ -334,6 +382,7 @@ export class NodeChecker {
 
   closed(exchange: Exchange): void {
     this.streams.closed(exchange);
+    this.feeds.closed(exchange);
   }
 
   private ended(exchange: Exchange, reply: Reply): void {
@@ -424,6 +473,7 @@ export class NodeChecker {
     const { tally } = this;
     if (outcome === 'ok') {
       if (ask.verb === 'topics' || ask.verb === 'peek' || ask.verb === 'show') tally.count('looked');
+      if (ask.verb.startsWith('redrive')) tally.count('redriven');
       if (ask.verb === 'send') tally.count('accepted');
       if (deliveries !== undefined && deliveries.length > 0) tally.count('delivered', deliveries.length);
     } else {

@@ -16,6 +16,13 @@ export class QuotaChecker {
   private writing: Windows = new Map();
   private written: Windows = new Map();
   private hasChanged = false;
+  /** Those that a stream uses by itself: nobody says when. */
+  private readonly uncounted = new Set<string>();
+
+  /** From here on nobody can say how far its quotas are used. */
+  leave(capability: Capability): void {
+    for (const { name } of quotasOf(capability)) this.uncounted.add(name);
+  }
 
   /** Counts an operation: false when one of the quotas refuses it. */
   charge(capability: Capability, nowMs: number): boolean {
@@ -50,6 +57,7 @@ export class QuotaChecker {
     for (const fact of facts) {
       if (fact.name !== 'charged' || fact.line.includes(`= ${PLENTY}/`)) continue;
       const name = fact.chain?.split('.').at(-1) ?? fact.line;
+      if (this.uncounted.has(name)) continue;
       const endMs = Math.min(fact.endMs, nowMs + fact.windowMs);
       const known = this.windows.get(name);
       if (known !== undefined && known.endMs === fact.endMs && fact.used > known.used + undecided) {

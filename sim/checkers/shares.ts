@@ -2,7 +2,10 @@ import * as invariants from '../../spec/invariants.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { tenantOf } from '../../src/core/tenant.ts';
 import type { TopicLine, Tracked } from './line.ts';
-import type { View } from './view.ts';
+import { View } from './view.ts';
+
+/** What a message is before its send. */
+const NEVER = new View();
 
 /** What the tenants hold, counted from the facts alone (BD5). */
 export class Shares {
@@ -10,7 +13,7 @@ export class Shares {
   private readonly dead = new Map<string, number>();
   private readonly leased = new Map<string, number>();
   private readonly bytes = new Map<string, number>();
-  private readonly labels: number;
+  private labels: number;
 
   constructor({ tenantLabels }: Limits) {
     this.labels = tenantLabels;
@@ -19,6 +22,13 @@ export class Shares {
   /** The process begins anew: all is counted again. */
   clear(): void {
     for (const counts of [this.pending, this.dead, this.leased]) counts.clear();
+  }
+
+  /** Topics are of other tenants from here on. */
+  regroup({ tenantLabels }: Limits, messages: Iterable<Tracked>): void {
+    this.labels = tenantLabels;
+    this.clear();
+    for (const message of messages) this.move(message, NEVER);
   }
 
   /** The payloads are weighed anew. */

@@ -19,6 +19,9 @@ interface Watched {
   readySinceMs: number;
 }
 
+/** The window of the quota that a paced stream has. */
+const WINDOW_MS = 1_000;
+
 /** So long a stream may be given nothing that has room for what is there, by the node's clock. */
 const PATIENCE_MS = 5_000;
 
@@ -30,6 +33,8 @@ export class StreamsChecker {
   /** Leases that ran out, by topic. */
   private readonly expired = new Map<string, number>();
   private readonly byMsgId = new Map<string, Watched>();
+  /** Pieces of late that went out under a quota, by capability. */
+  private readonly steps = new Map<string, { readonly atMs: number; readonly exchange: Exchange }[]>();
 
   constructor(lifecycle: LifecycleChecker) {
     this.lifecycle = lifecycle;
@@ -61,8 +66,28 @@ export class StreamsChecker {
     return this.open.has(exchange);
   }
 
+  /**
+   * Two windows of its quota may lie in the time of one, and each stream may have paid for a step before: with a credit of one piece at most
+   * a step is a piece. @throws Breach
+   */
+  private paced(exchange: Exchange, nowMs: number): void {
+    const { name, added = [] } = exchange.call.capability;
+    const max = Number(/^quota_ops = ([0-9]+)\/1$/.exec(added[0] ?? '')?.[1] ?? Number.NaN);
+    if (Number.isNaN(max)) return;
+    const steps = (this.steps.get(name) ?? []).filter(({ atMs }) => atMs > nowMs - WINDOW_MS);
+    steps.push({ atMs: nowMs, exchange });
+    this.steps.set(name, steps);
+    const streams = new Set(steps.map((step) => step.exchange)).size;
+    if (steps.length > 2 * max + streams)
+      throw new Breach(
+        'AU2',
+        `${steps.length} steps of ${streams} streams in ${WINDOW_MS} ms, and their quota is ${max}`,
+      );
+  }
+
   /** A piece leaves the node. @throws Breach */
-  gave(exchange: Exchange, deliveries: readonly Delivery[]): void {
+  gave(exchange: Exchange, deliveries: readonly Delivery[], nowMs: number): void {
+    this.paced(exchange, nowMs);
     const stream = this.open.get(exchange);
     if (stream === undefined) throw new Breach('LE1', 'a stream gives that is not open', deliveries[0]?.msgId ?? null);
     const { leases, request } = stream;
@@ -71,7 +96,9 @@ export class StreamsChecker {
       if (topic !== request.topic) throw new Breach('LE1', 'a stream gives what is of another topic', msgId);
       stream.given++;
       const live = this.lifecycle.messages.get(msgId)?.live;
-      if (live?.state !== 'leased' || live.epoch !== epoch) continue;
+      // What ran out while its reader was busy is not worth writing: whoever is given it loses it with the first word.
+      if (live?.state !== 'leased' || live.epoch !== epoch)
+        throw new Breach('B3', 'a stream gives a lease that is over', msgId);
       leases.set(msgId, payload.byteLength);
       this.byMsgId.set(msgId, stream);
     }
@@ -114,7 +141,7 @@ export class StreamsChecker {
   idle(nowMs: number): void {
     for (const [{ call }, { request, leases, lapsed, given, readySinceMs }] of this.open) {
       const hasRoom = leases.size === 0 && lapsed < request.credit && given < request.messagesMax;
-      const isPaced = call.capability.quotaOps < PLENTY;
+      const isPaced = call.capability.quotaOps < PLENTY || call.capability.added !== undefined;
       if (!hasRoom || isPaced || nowMs - readySinceMs < PATIENCE_MS) continue;
       const { inflightFullMs } = this.lifecycle;
       if (this.lifecycle.isInflightTight || nowMs - inflightFullMs < PATIENCE_MS) continue;
@@ -146,5 +173,6 @@ export class StreamsChecker {
   crashed(): void {
     this.open.clear();
     this.byMsgId.clear();
+    this.steps.clear();
   }
 }

@@ -12,6 +12,8 @@ export const GOALS = {
   remembered: 'sends answered as duplicates of one that an earlier process accepted',
   batched: 'requests of a batch, decided one by one',
   streamed: 'messages that left along a stream',
+  told: 'facts that left along a feed',
+  redriven: 'looks at redrives answered, their begins and ends among them',
   looked: 'looks answered with what was there',
   mismatches: 'sends of a live key with another payload, refused',
   delivered: 'messages that left in a reply',

@@ -21,6 +21,8 @@ export class VerifierChecker {
   private rekeyedMs = Number.NEGATIVE_INFINITY;
   /** What the wall clock had been set by when it was last looked at. */
   private setByMs = 0;
+  /** From then on a process says nothing else. */
+  private isDraining = false;
   /** The first question that was left unanswered since it fell ill. */
   private leftMs = Number.POSITIVE_INFINITY;
 
@@ -33,6 +35,10 @@ export class VerifierChecker {
     this.isSilent = trouble === 'silent';
     this.changedMs = this.clock.nowMs();
     this.leftMs = Number.POSITIVE_INFINITY;
+  }
+
+  draining(): void {
+    this.isDraining = true;
   }
 
   rekeyed(): void {
@@ -75,13 +81,14 @@ export class VerifierChecker {
   }
 
   private noticed(nowMs: number): void {
-    if (this.isMissing || !this.isSilent || nowMs - this.leftMs <= NOTICED_MS) return;
+    if (this.isMissing || this.isDraining || !this.isSilent || nowMs - this.leftMs <= NOTICED_MS) return;
     throw new Breach('B8', 'the verifier answers nothing, and is not said to be missing');
   }
 
   /** The process is gone. */
   crashed(): void {
     this.isMissing = false;
+    this.isDraining = false;
     this.leftMs = Number.POSITIVE_INFINITY;
   }
 }

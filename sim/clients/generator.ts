@@ -9,11 +9,14 @@ import type { Schedule } from '../schedule.ts';
 import { nodeOfTopic, topicOf } from '../setup.ts';
 import type { Driver, World } from '../world.ts';
 import { Consumer } from './consumer.ts';
+import { holding } from './hostile.ts';
 import { Issuer } from './issuer.ts';
+import { Listener } from './listener.ts';
 import { Observer } from './observer.ts';
 import { Admin, Stranger } from './others.ts';
 import { Port, type Traffic } from './port.ts';
 import { Producer } from './producer.ts';
+import { Redriver } from './redriver.ts';
 import { Streamer } from './streamer.ts';
 
 const HEARD = 32;
@@ -61,6 +64,12 @@ export class Generator implements Driver, Traffic {
       for (let i = 0; i < rules.count; i++)
         new Consumer(this.port(`consumer ${consumers++}`, 'consumers', i), rules).run();
     }
+    const { hostile, producers } = schedule;
+    if (hostile !== null) {
+      const rules = { ...producers, everyMs: hostile.everyMs };
+      new Producer(this.port(`producer ${producers.count}`, 'producers', 0), rules).run();
+      new Consumer(this.port(`consumer ${consumers++}`, 'consumers', 0), holding(hostile.holds)).run();
+    }
     let streamers = 0;
     for (const rules of schedule.streams) {
       for (let i = 0; i < rules.count; i++)
@@ -70,7 +79,11 @@ export class Generator implements Driver, Traffic {
       this.stranger.push(new Stranger(this.port(`stranger ${i}`, 'strangers', i)));
       if (schedule.admin !== null) new Admin(this.port(`admin ${i}`, 'admins', i), schedule.admin).run();
     }
-    const { observers } = schedule;
+    const { observers, redrivers, listeners } = schedule;
+    for (let i = 0; listeners !== null && i < listeners.count; i++)
+      new Listener(this.port(`listener ${i}`, 'listeners', i), listeners).run();
+    for (let i = 0; redrivers !== null && i < redrivers.count; i++)
+      new Redriver(this.port(`redriver ${i}`, 'admins', i), redrivers).run();
     for (let i = 0; observers !== null && i < observers.count; i++)
       new Observer(this.port(`observer ${i}`, 'viewers', i % schedule.setup.topics), observers).run();
     for (const [i, fault] of schedule.faults.entries())
@@ -140,9 +153,10 @@ export class Generator implements Driver, Traffic {
     { ask, refs, timeoutMs }: { readonly ask: Ask; readonly refs: readonly LeaseRef[]; readonly timeoutMs: number },
     streamed: Streamed,
     answer: Answered,
+    capability: Capability | null = null,
   ): void {
     const node = nodeOfTopic(this.schedule.setup, port.topic);
-    this.callNode(port, node, ask, refs, timeoutMs, answer, null, streamed);
+    this.callNode(port, node, ask, refs, timeoutMs, answer, capability, streamed);
   }
 
   mayRenew(group: Group): boolean {

@@ -9,6 +9,8 @@ const LOAD_MS_MAX = 500;
 const SWITCH_MS = 1_000;
 /** Some get their new capability so much after the old key is gone. */
 const LATE_MS = 2_000;
+/** What an expiry is judged with (TM2). */
+const TOLERANCE_S = 120;
 /** With the one that it has, as many as a capability may have. */
 const QUOTAS_ADDED = 7;
 
@@ -50,7 +52,7 @@ export class Issuer {
     const name = `${holder}#${++this.issued}`;
     const scope = group === 'admins' ? { topic, ops: ['admin'] as const } : GROUPS[group];
     const { lifetimeMs } = this.rules;
-    const quotaOps = group === 'streamers' ? PLENTY : this.rules.quotaOps;
+    const quotaOps = group === 'streamers' || group === 'listeners' ? PLENTY : this.rules.quotaOps;
     const nowMs = this.traffic.world.loop.nowMs;
     const expiresS = lifetimeMs === 0 ? Number.POSITIVE_INFINITY : Math.ceil((nowMs + lifetimeMs) / 1000);
     const capability = {
@@ -90,6 +92,25 @@ export class Issuer {
     return { ...own, name: `${own.name}/${this.made}`, added };
   }
 
+  /** What somebody of a group has made of its own: the same, with a quota of so many operations a second. */
+  paced(group: Group, quotaOps: number): Capability {
+    const own = this.of(group, '');
+    return { ...own, name: `${own.name}/paced`, added: [`quota_ops = ${quotaOps}/1`] };
+  }
+
+  /** What somebody of a group has made of its own: the same, for this topic alone. */
+  narrowed(group: Group, topic: string): Capability {
+    const own = this.of(group, '');
+    return { ...own, name: `${own.name}/${topic}`, topic };
+  }
+
+  /** The one that a group holds, as if it had been given it so long ago that it counts for so many seconds more (TM2). */
+  brief(group: Group, topic: string, forS: number): Capability {
+    const own = this.of(group, topic);
+    const expiresS = Math.floor(this.traffic.world.loop.nowMs / 1000) + forS - TOLERANCE_S;
+    return { ...own, name: `${own.name}/brief`, expiresS: Math.min(own.expiresS, expiresS) };
+  }
+
   // ---- what happens to it, and what it does
 
   goDown(forMs: number): void {
@@ -106,11 +127,11 @@ export class Issuer {
   }
 
   /** Takes a group's capability back at every node; hands out another `reissueMs` later, or with 0 none. */
-  revoke(group: Group, reissueMs: number): void {
+  revoke(group: Group, reissueMs: number, topic = ''): void {
     this.whenUp(() => {
-      const capability = this.of(group, '');
+      const capability = this.of(group, topic);
       for (let node = 0; node < this.traffic.world.setup.nodes; node++) this.revokeAt(node, capability.nonce);
-      if (reissueMs > 0) this.port.later(reissueMs, () => this.whenUp(() => this.issue(group, '')));
+      if (reissueMs > 0) this.port.later(reissueMs, () => this.whenUp(() => this.issue(group, topic)));
       else this.traffic.dismissed.add(group);
     });
   }

@@ -13,6 +13,10 @@ export interface Traffic {
   readonly issuer: {
     of(group: Group, topic: string): Capability;
     attenuated(): Capability;
+    paced(group: Group, quotaOps: number): Capability;
+    narrowed(group: Group, topic: string): Capability;
+    brief(group: Group, topic: string, forS: number): Capability;
+    revoke(group: Group, reissueMs: number, topic?: string): void;
   };
   readonly isOver: boolean;
   readonly networkNow: NetworkRules;
@@ -38,6 +42,7 @@ export interface Traffic {
     asked: { readonly ask: Ask; readonly refs: readonly LeaseRef[]; readonly timeoutMs: number },
     streamed: Streamed,
     answer: Answered,
+    capability?: Capability | null,
   ): void;
   mayRenew(group: Group): boolean;
   /** Makes a delivery known to the others, and a delivery that got around. */

@@ -1,4 +1,5 @@
 import type { SendRequest } from '../../src/service/messages.ts';
+import type { BatchAsk } from '../call.ts';
 import { WRONG_HASH } from '../checkers/answers.ts';
 import type { Range } from '../random.ts';
 import type { Port } from './port.ts';
@@ -23,7 +24,11 @@ export interface ProducerRules {
   readonly bytes: Range;
   /** Most messages of one request: more than 1 come in batches. */
   readonly batch: number;
+  /** Of the messages of a batch, those that come under a capability for other topics. */
+  readonly mixed: number;
 }
+
+type SendItem = Extract<BatchAsk, { verb: 'send' }>;
 
 export const POISON = 0xff;
 const TIMEOUT_MS = 2_000;
@@ -89,18 +94,20 @@ export class Producer {
   private together(count: number): void {
     const { port, rules } = this;
     const { traffic, random } = port;
-    const items: SendRequest[] = [];
+    const items: SendItem[] = [];
     for (let i = 0; i < count; i++) {
       const again = items[0] !== undefined && random.chance(rules.repeated);
-      const request = again ? random.pick(items) : this.fresh();
+      const { under: _, ...request } = again ? random.pick(items) : (this.fresh() as SendItem);
       if (!again && request.payload[0] === POISON) traffic.world.faults.began('poison', port.nowMs);
-      items.push(random.chance(rules.damaged) ? { ...request, payloadHash: WRONG_HASH } : request);
+      const said = random.chance(rules.damaged) ? { ...request, payloadHash: WRONG_HASH } : request;
+      items.push(random.chance(rules.mixed) ? { ...said, under: traffic.strange(false) } : said);
     }
     traffic.call(port, (items[0] as SendRequest).topic, { verb: 'batch', items }, [], TIMEOUT_MS, (reply) => {
       for (const [i, item] of items.entries()) {
         const outcome = reply?.replies?.[i]?.outcome;
         if (outcome === 'ok' || outcome === 'duplicate' || item.payloadHash !== null) continue;
-        port.later(retryMs(port, 1), () => this.attempt(item, 2));
+        const { under: _, ...own } = item;
+        port.later(retryMs(port, 1), () => this.attempt(own, 2));
       }
     });
   }

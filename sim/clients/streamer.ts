@@ -12,6 +12,8 @@ export interface StreamerRules {
   readonly messagesMax: number;
   /** It ends when there was nothing for so long; 0 for never. */
   readonly waitMs: number;
+  /** Steps a second that a quota of its own allows; 0 for any number. */
+  readonly quotaOps: number;
   /** How long a piece takes to read: one that takes long is a reader that stalls. */
   readonly takesMs: Range;
   readonly workMs: Range;
@@ -72,6 +74,7 @@ export class Streamer {
         this.refusals = works || reply === null ? 0 : this.refusals + 1;
         port.later(PAUSE_MS + (this.refusals > 0 ? retryMs(port, this.refusals) : 0), () => this.run());
       },
+      rules.quotaOps === 0 ? null : traffic.issuer.paced('streamers', rules.quotaOps),
     );
   }
 

@@ -100,6 +100,8 @@ export interface FaultyNode {
   troubleVerifier(trouble: VerifierTrouble | null): void;
   /** Bounds of messages, leases and keys are at most this; null: as they were. */
   tighten(most: number | null): void;
+  /** Labels of a topic that say whose it is; null: as it was. */
+  relabel(labels: number | null): void;
   useKeys(keys: readonly number[]): void;
   stopAt(ops: number, tear: Tear, downMs: number): void;
   wallSet(): void;

@@ -26,6 +26,7 @@ import { partition } from './partition.ts';
 import { pause } from './pause.ts';
 import { poison } from './poison.ts';
 import { powerCut } from './power-cut.ts';
+import { relabel } from './relabel.ts';
 import { replayStorm } from './replay-storm.ts';
 import { revoke } from './revoke.ts';
 import { keyring, rollover } from './rollover.ts';
@@ -43,7 +44,7 @@ export const DRAWN_TOGETHER = [
 ] as const;
 
 /** Drawn each from a stream of its own: here is the place of a new kind, which moves nothing that is drawn for another. */
-export const DRAWN_ALONE = [lostFile, descriptors, limits, verifierDown, tailFlip] as const;
+export const DRAWN_ALONE = [lostFile, descriptors, limits, verifierDown, tailFlip, relabel] as const;
 
 /** The kinds that a schedule can have in its `faults`. */
 export const SCHEDULED = [...DRAWN_TOGETHER, ...DRAWN_ALONE] as const;

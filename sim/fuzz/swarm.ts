@@ -1,10 +1,15 @@
 import { PARK_MS_MAX } from '../../spec/shard.machine.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts';
+import { PIECE } from '../call.ts';
 import { PLENTY } from '../capabilities.ts';
 import { TEMPER_NAMES } from '../clients/consumer.ts';
+import type { HostileRules } from '../clients/hostile.ts';
+import type { ListenerRules } from '../clients/listener.ts';
 import type { ObserverRules } from '../clients/observer.ts';
+import type { RedriverRules } from '../clients/redriver.ts';
 import { DRAWN_ALONE, DRAWN_TOGETHER, type PlannedFault } from '../faults/index.ts';
 import { type AnyScheduled, mayDamage } from '../faults/lookup.ts';
+import { relabel } from '../faults/relabel.ts';
 import { range } from '../faults/usual.ts';
 import type { NetworkRules } from '../network-rules.ts';
 import { type Draws, Stream } from '../random.ts';
@@ -24,9 +29,13 @@ export function swarmSchedule(seed: number): Schedule {
   const together = new Stream(seed, 'swarm batches');
   const streaming = new Stream(seed, 'swarm streams');
   const durationMs = random.pick([2_000, 5_000, 10_000, 20_000]);
-  const limits = limitsOf(random);
+  const tenants = new Stream(seed, 'swarm tenants');
+  const limits = sharedOf(tenants, limitsOf(random));
   const looking = new Stream(seed, 'swarm observers');
   const verifying = new Stream(seed, 'swarm verifier');
+  const listening = new Stream(seed, 'swarm listeners');
+  const redriving = new Stream(seed, 'swarm redrivers');
+  const redrives = redriving.chance(0.3);
   const setup = {
     ...onDisk(new Stream(seed, 'swarm disk'), setupOf(random, durationMs, limits)),
     memoryBytes: memoryBytesOf(new Stream(seed, 'swarm memory'), limits),
@@ -40,13 +49,19 @@ export function swarmSchedule(seed: number): Schedule {
     seed,
     setup,
     network: networkOf(random),
-    producers: { ...producersOf(random), batch: together.chance(0.3) ? 2 + together.below(8) : 1 },
-    consumers: Array.from({ length: 1 + random.below(3) }, () => ({
-      ...consumersOf(random),
-      batching: together.chance(0.2) ? together.pick([0.5, 1]) : 0,
-    })),
-    streams: streaming.chance(0.4) ? [streamsOf(streaming)] : [],
+    producers: { ...producersOf(random), ...batchOf(together, new Stream(seed, 'swarm mixed'), setup) },
+    consumers: [
+      ...Array.from({ length: 1 + random.below(3) }, () => ({
+        ...consumersOf(random),
+        batching: together.chance(0.2) ? together.pick([0.5, 1]) : 0,
+      })),
+      ...(redrives && redriving.chance(0.8) ? [REJECTING] : []),
+    ],
+    streams: streaming.chance(0.4) ? [pacedOf(new Stream(seed, 'swarm paced'), streamsOf(streaming))] : [],
     observers: looking.chance(0.3) ? { count: 1 + looking.below(2), ...observersOf(looking) } : null,
+    listeners: listening.chance(0.2) ? { count: 1 + listening.below(2), ...listenersOf(listening) } : null,
+    hostile: limits.tenantShare > 0 && tenants.chance(0.5) ? hostileOf(tenants) : null,
+    redrivers: redrives ? { count: 1 + redriving.below(2), ...redriversOf(redriving) } : null,
     admin: random.chance(0.4) ? adminOf(random) : null,
     capabilities: {
       lifetimeMs: random.chance(0.3) ? random.pick([2_000, 10_000]) : 0,
@@ -54,6 +69,7 @@ export function swarmSchedule(seed: number): Schedule {
     },
     faults: [
       ...faultsOf(DRAWN_TOGETHER, random, setup),
+      ...(limits.tenantShare > 0 && tenants.chance(0.5) ? [faultOf(relabel, tenants, setup)] : []),
       ...DRAWN_ALONE.flatMap((fault) => faultsOf([fault], new Stream(seed, `swarm, ${fault.kind}`), setup)),
     ],
     goals: {},
@@ -67,14 +83,16 @@ const faultsOf = (kinds: readonly AnyScheduled[], random: Draws, setup: Setup): 
     .map((kind) => faultOf(kind, random, setup));
 
 /** Some have little memory; never so little that dead letters fill it, which nobody consumes. */
-function memoryBytesOf(random: Draws, { dlqMaxPerTopic }: Limits): number | null {
-  if (!random.chance(0.3) || dlqMaxPerTopic > 10) return null;
-  return (TOPICS_MAX * dlqMaxPerTopic + random.pick([1, 3, 20])) * MESSAGE_BYTES_MAX;
+function memoryBytesOf(random: Draws, { dlqMaxPerTopic, tenantShare }: Limits): number | null {
+  if (!random.chance(tenantShare > 0 ? 0.6 : 0.3) || dlqMaxPerTopic > 10) return null;
+  const bytes = (TOPICS_MAX * dlqMaxPerTopic + random.pick([1, 3, 20])) * MESSAGE_BYTES_MAX;
+  // Beyond half of it a tenant may have to leave the rest to others.
+  return tenantShare > 0 ? 2 * bytes : bytes;
 }
 /** Some remember few ended messages at a time. */
 const windowBytesOf = (random: Draws): number | null => (random.chance(0.2) ? random.pick([15_000, 60_000]) : null);
 const TOPICS_MAX = 4;
-/** A payload of 3,000 bytes, its key, and what a message takes besides; all topics are of one tenant, which has four fifths (BD5). */
+/** A payload of 3,000 bytes, its key, and what a message takes besides. */
 const MESSAGE_BYTES_MAX = 5_000;
 
 /** Some have a small disk; never one that dead letters fill up, which nobody consumes. */
@@ -116,6 +134,29 @@ function limitsOf(random: Draws): Limits {
   };
 }
 
+/** In some each tenant has its share of all bounds, which may be those of the shard's dead letters too (BD5). */
+function sharedOf(random: Draws, limits: Limits): Limits {
+  if (!random.chance(0.3)) return limits;
+  const d = DEFAULT_LIMITS;
+  // What nobody comes near to is not shared out.
+  const tight = (bound: number, plain: number, ...others: readonly number[]): number =>
+    bound === plain ? random.pick(others) : bound;
+  return {
+    ...limits,
+    shardCapacity: tight(limits.shardCapacity, d.shardCapacity, 5, 10, 30),
+    globalInflight: tight(limits.globalInflight, d.globalInflight, 4, 12),
+    tenantLabels: random.pick([1, 2, 2, 2]),
+    tenantShare: random.pick([10, 25, 50]),
+    tenantReserve: random.pick([10, 20, 50]),
+    dlqCapacity: random.pick([limits.dlqCapacity, 3, 10]),
+  };
+}
+
+const hostileOf = (random: Draws): HostileRules => ({
+  everyMs: random.pick([range(20, 60), range(50, 200)]),
+  holds: random.pick([0, 0.5, 1]),
+});
+
 function setupOf(random: Draws, durationMs: number, limits: Limits): Setup {
   const nodes = random.chance(0.2) ? 2 : 1;
   const topics = nodes + random.below(3);
@@ -154,7 +195,8 @@ function boundMs(setup: Omit<Setup, 'settleMs'>): number {
   const turns = Math.ceil(Math.min(shardCapacity, WAITING_MAX) / Math.min(globalInflight, WAITING_MAX));
   const turnMs = settleBy === 'silence' ? maxAttempts * (defaultVisibilityMs + backoffMaxMs + 2_000) : 500;
   const filesMs = WAITING_MAX * SYNCS_OF_A_FILE * syncMs.max;
-  return 2 * (heldMs + topics * tReplayMs + turns * (turnMs + 3 * syncMs.max) + filesMs + PARK_MS_MAX) + 60_000;
+  const turnsTaken = limits.tenantShare > 0 ? 2 * turns : turns;
+  return 2 * (heldMs + topics * tReplayMs + turnsTaken * (turnMs + 3 * syncMs.max) + filesMs + PARK_MS_MAX) + 60_000;
 }
 const WAITING_MAX = 1_000;
 const SYNCS_OF_A_FILE = 4;
@@ -167,7 +209,18 @@ function networkOf(random: Draws): NetworkRules {
   return { latencyMs, drop: rate(), duplicate: rate(), reorder: rate(), lostReply: rate(), gone: rate() };
 }
 
-function producersOf(random: Draws): Omit<Schedule['producers'], 'batch'> {
+/** Items of some batches come under capabilities of their own, where nobody else is asked about them. */
+function batchOf(
+  together: Draws,
+  mixing: Draws,
+  { verifierMs }: Setup,
+): Pick<Schedule['producers'], 'batch' | 'mixed'> {
+  const batch = together.chance(0.3) ? 2 + together.below(8) : 1;
+  const isMixed = batch > 1 && verifierMs === null && mixing.chance(0.3);
+  return { batch, mixed: isMixed ? mixing.pick([0.1, 0.5]) : 0 };
+}
+
+function producersOf(random: Draws): Omit<Schedule['producers'], 'batch' | 'mixed'> {
   const share = (): number => (random.chance(0.3) ? random.pick([0.05, 0.3, 1]) : 0);
   return {
     count: 1 + random.below(2),
@@ -196,7 +249,13 @@ const consumersOf = (random: Draws): Omit<Schedule['consumers'][number], 'batchi
   riding: random.chance(0.4) ? random.pick([0.5, 1]) : 0,
 });
 
-const streamsOf = (random: Draws): Schedule['streams'][number] => ({
+/** Some under a quota, and with so little credit that each step is one piece. */
+function pacedOf(random: Draws, streams: Omit<Schedule['streams'][number], 'quotaOps'>): Schedule['streams'][number] {
+  const quotaOps = random.chance(0.4) ? random.pick([1, 2, 5]) : 0;
+  return { ...streams, quotaOps, credit: quotaOps === 0 ? streams.credit : Math.min(streams.credit, PIECE) };
+}
+
+const streamsOf = (random: Draws): Omit<Schedule['streams'][number], 'quotaOps'> => ({
   count: 1 + random.below(2),
   credit: random.pick([1, 2, 4, 16]),
   bytesMax: random.chance(0.2) ? 1 + random.below(20) : 524_288,
@@ -213,6 +272,29 @@ const streamsOf = (random: Draws): Schedule['streams'][number] => ({
 const observersOf = (random: Draws): ObserverRules => ({
   everyMs: random.pick([range(10, 100), range(200, 1_000)]),
   limit: random.pick([1, 3, 50]),
+});
+
+const listenersOf = (random: Draws): ListenerRules => ({
+  takesMs: random.pick([range(0, 3), range(1, 100), range(500, 8_000)]),
+  waitMs: random.pick([0, 500]),
+  narrow: random.pick([0, 0.5]),
+  lifeMs: random.pick([range(50, 500), range(1_000, 10_000)]),
+});
+
+/** So that there is something to put back. */
+const REJECTING: Schedule['consumers'][number] = {
+  ...{ kind: 'rejecting', count: 1, workMs: range(1, 20), share: 1, visibilityMs: 0, waitMs: 200 },
+  ...{ messagesMax: 2, bytesMax: 524_288, riding: 0, batching: 0 },
+};
+
+const redriversOf = (random: Draws): RedriverRules => ({
+  everyMs: random.pick([range(20, 200), range(200, 1_000)]),
+  ratePerS: random.pick([0, 1, 2, 10]),
+  dry: random.pick([0, 0, 0.3]),
+  cancelled: random.pick([0, 0.1, 0.3]),
+  foreign: random.pick([0, 0.2]),
+  brief: random.pick([0, 0.5, 1]),
+  revoked: random.pick([0, 0, 0.3]),
 });
 
 const adminOf = (random: Draws): NonNullable<Schedule['admin']> => ({

@@ -1,4 +1,4 @@
-import type { Client } from '../call.ts';
+import type { Ask, BatchAsk, Client } from '../call.ts';
 import { mayDamage } from '../faults/lookup.ts';
 import type { RunObserver } from '../watch.ts';
 import { type Driver, type RunResult, World } from '../world.ts';
@@ -33,7 +33,7 @@ class Player implements Driver {
   }
 
   private call(atMs: number, call: ScriptCall): void {
-    const ask = this.known.read(call.ask, call.refs);
+    const ask = this.named(this.known.read(call.ask, call.refs));
     const capability = this.script.capabilities[call.capability];
     if (ask === null || capability === undefined) return;
     const { id, node, refs, timeoutMs, copies } = call;
@@ -43,6 +43,17 @@ class Player implements Driver {
       (reply) => this.known.learn(ask, reply),
       (deliveries) => this.known.given(deliveries),
     );
+  }
+
+  /** With the capabilities that its items bring, which a script has by number. */
+  private named(ask: Ask | null): Ask | null {
+    if (ask?.verb !== 'batch') return ask;
+    const { capabilities } = this.script;
+    const items = ask.items.map((item) => {
+      const { under } = item as { under?: unknown };
+      return under === undefined ? item : ({ ...item, under: capabilities[Number(under)] } as BatchAsk);
+    });
+    return { ...ask, items };
   }
 
   private client(name: string, group: Client['group']): Client {

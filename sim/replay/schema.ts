@@ -57,8 +57,8 @@ const capability = object({
   nonce: Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{26}$' }),
   ops: Type.Array(Type.Enum([...OPS]), { minItems: 1 }),
   topic: Type.String({ pattern: '^[a-z0-9][a-z0-9._:-]{0,127}$' }),
-  /** Seconds of simulated time; null for ever. */
-  expiresS: orNull(ms),
+  /** Seconds of simulated time, before its beginning too; null for ever. */
+  expiresS: orNull(whole(-1_000, Number.MAX_SAFE_INTEGER)),
   quotaOps: count(1),
   forged: Type.Boolean(),
   added: Type.Optional(
@@ -84,20 +84,25 @@ export const FAULTS = INJECTED.map(({ kind: name, parameters }) =>
 
 const topic = Type.String({ pattern: '^[a-z0-9][a-z0-9._:-]{0,127}$' });
 const verb = (name: string, fields: Record<string, TSchema>): TSchema => object({ verb: Type.Enum([name]), ...fields });
+const SEND = {
+  topic,
+  idemKey: text,
+  payload: Type.String({ pattern: '^([0-9a-f]{2})*$' }),
+  payloadHash: orNull(text),
+  attrs: Type.Object({}),
+  corrId: text,
+  delayMs: ms,
+  ttlMs: Type.Optional(ms),
+};
+const NACK = { reason: orNull(text), retryAfterMs: orNull(ms), deadLetter: Type.Boolean() };
+/** The number of a capability of its own. */
+const under = Type.Optional(ms);
+const BATCHED = [verb('send', { ...SEND, under }), verb('ack', { under }), verb('nack', { ...NACK, under })];
 const SINGLE = [
-  verb('send', {
-    topic,
-    idemKey: text,
-    payload: Type.String({ pattern: '^([0-9a-f]{2})*$' }),
-    payloadHash: orNull(text),
-    attrs: Type.Object({}),
-    corrId: text,
-    delayMs: ms,
-    ttlMs: Type.Optional(ms),
-  }),
+  verb('send', SEND),
   verb('recv', { topic, visibilityMs: orNull(ms), messagesMax: count(1), bytesMax: count(1), waitMs: ms }),
   verb('ack', {}),
-  verb('nack', { reason: orNull(text), retryAfterMs: orNull(ms), deadLetter: Type.Boolean() }),
+  verb('nack', NACK),
   verb('extend', { visibilityMs: orNull(ms) }),
   verb('reprocess', {
     topic,
@@ -106,6 +111,12 @@ const SINGLE = [
     ratePerS: orNull(count(1)),
     named: Type.Boolean(),
   }),
+  verb('redrive', {
+    ...{ topic, limit: Type.Optional(count(1)), reason: orNull(text), ratePerS: orNull(count(1)) },
+    ...{ dryRun: Type.Boolean(), named: Type.Boolean() },
+  }),
+  verb('redrive_show', {}),
+  verb('redrive_cancel', {}),
   verb('purge', { topic, olderThanMs: orNull(ms), named: Type.Boolean() }),
   verb('dlq_list', { topic, reason: orNull(text), limit: count(1), after: ms, withPayload: Type.Boolean() }),
   verb('stats', { topic }),
@@ -117,7 +128,11 @@ const SINGLE = [
 const taking = { visibilityMs: orNull(ms), bytesMax: count(1) };
 export const ASKS = [
   ...SINGLE,
-  verb('batch', { items: Type.Array(Type.Union(SINGLE), { minItems: 1, maxItems: 256 }) }),
+  verb('batch', { items: Type.Array(Type.Union(BATCHED), { minItems: 1, maxItems: 256 }) }),
+  verb('feed', {
+    ...{ topic: orNull(topic), prefix: Type.String({ maxLength: 128 }), after: orNull(text), takesMs: ms },
+    waitMs: Type.Optional(ms),
+  }),
   verb('stream', {
     ...{ topic, ...taking, credit: count(1), takesMs: ms },
     ...{ messagesMax: Type.Optional(count(1)), waitMs: Type.Optional(ms) },

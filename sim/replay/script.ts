@@ -1,5 +1,5 @@
 import type { Delivery, Request } from '../../src/service/messages.ts';
-import type { Ask, BatchAsk, Call, Copy, LeaseRef, Reply } from '../call.ts';
+import { type Ask, type BatchAsk, type Call, type Copy, type LeaseRef, REDRIVE_KEY, type Reply } from '../call.ts';
 import type { Capability, Group } from '../capabilities.ts';
 import { FORGED_RECEIPT } from '../clients/consumer.ts';
 import type { Fault } from '../faults/index.ts';
@@ -47,6 +47,8 @@ export function written(ask: Ask): ScriptAsk {
       const { acks: _, ...rest } = ask;
       return unbounded(rest);
     }
+    case 'feed':
+      return unbounded({ ...ask });
     case 'batch':
       return { verb: 'batch', items: ask.items.map(written) };
     case 'ack':
@@ -58,10 +60,14 @@ export function written(ask: Ask): ScriptAsk {
     case 'show':
       return { verb: 'show' };
     case 'reprocess':
+    case 'redrive':
     case 'purge': {
       const { msgIds, ...rest } = ask;
-      return { ...rest, named: msgIds !== null };
+      return { ...unbounded(rest), named: msgIds !== null };
     }
+    case 'redrive_show':
+    case 'redrive_cancel':
+      return { verb: ask.verb };
     default:
       return { ...ask };
   }
@@ -88,6 +94,8 @@ export class Acquaintance {
       for (const [i, one] of (reply.replies ?? []).entries()) this.learn(ask.items[i] as Ask, one);
     if (ask.verb === 'send' && reply.msgId !== undefined) this.meet(keyOf(ask), reply.msgId);
     for (const letter of reply.deadLetters ?? []) this.meet(keyOf(letter), letter.msgId);
+    const { redrive } = reply;
+    if (redrive !== undefined) this.meet(keyOf({ topic: redrive.topic, idemKey: REDRIVE_KEY }), redrive.id);
     this.given(reply.deliveries ?? []);
   }
 
@@ -150,6 +158,8 @@ export class Acquaintance {
           acks,
         } as unknown as Ask;
       }
+      case 'feed':
+        return { waitMs: Number.POSITIVE_INFINITY, ...ask } as unknown as Ask;
       case 'batch': {
         const items = ask['items'] as readonly ScriptAsk[];
         // Each has a reference of its own, or none has.
@@ -166,11 +176,18 @@ export class Acquaintance {
         const msgId = refs[0] === undefined ? undefined : this.idOf(refs[0]);
         return msgId === undefined ? null : { verb, msgId };
       }
+      case 'redrive_show':
+      case 'redrive_cancel': {
+        const id = refs[0] === undefined ? undefined : this.idOf(refs[0]);
+        return id === undefined ? null : { verb, id };
+      }
       case 'reprocess':
+      case 'redrive':
       case 'purge': {
         const { named, ...rest } = ask;
         const ids = refs.map((ref) => this.idOf(ref)).filter((id) => id !== undefined);
-        return { ...rest, msgIds: named === true ? ids : null } as unknown as Request;
+        const without = verb === 'redrive' ? { limit: Number.POSITIVE_INFINITY } : {};
+        return { ...without, ...rest, msgIds: named === true ? ids : null } as unknown as Request;
       }
       default:
         return ask as unknown as Ask;
@@ -190,6 +207,7 @@ export function scriptCall(call: Call, capability: number): ScriptCall {
 /** The msg_ids in a request, in the order of its references. */
 export function idsIn(ask: Ask): readonly string[] {
   if ('msgId' in ask) return [ask.msgId];
+  if ('id' in ask) return [ask.id];
   if (ask.verb === 'batch') return ask.items.flatMap(idsIn);
   if ('acks' in ask) return ask.acks.map(({ msgId }) => msgId);
   return 'msgIds' in ask ? (ask.msgIds ?? []) : [];

@@ -30,7 +30,7 @@ const isEmpty = (value: unknown): boolean =>
 
 const topicOf = (ask: Ask): string => {
   if (ask.verb === 'batch') return topicOf(ask.items[0] as Ask);
-  return 'topic' in ask ? ask.topic : '';
+  return 'topic' in ask ? (ask.topic ?? '') : '';
 };
 
 export const requestOf = ({ ask }: Call): ReportCall => ({

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { applyPatches } from '../support/patched.ts';
 import { FOUND_BY_SCHEDULE, PLANTED } from './planted/bugs.ts';
+import { BY_OTHERS, CAUGHT_BY_TEST } from './planted/by-others.ts';
 import { find } from './planted/find.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -12,9 +13,16 @@ describe('planted bugs', () => {
   it('there are at least 20, and each still fits the sources', () => {
     expect(PLANTED.length).toBeGreaterThanOrEqual(20);
     expect(new Set(PLANTED.map(({ name }) => name)).size).toBe(PLANTED.length);
-    for (const { name, patches } of [...PLANTED, ...FOUND_BY_SCHEDULE.map(({ bug }) => bug)]) {
+    const others = [...FOUND_BY_SCHEDULE, ...CAUGHT_BY_TEST].map(({ bug }) => bug);
+    for (const { name, patches } of [...PLANTED, ...BY_OTHERS, ...others]) {
       for (const patch of patches) expect(applyPatches(read(patch.file), [patch]), name).toContain(patch.replace);
     }
+  });
+
+  it('of twenty that someone planted who had not seen the checkers, all but three are for the simulator, and those have tests', () => {
+    expect(BY_OTHERS.length + CAUGHT_BY_TEST.length).toBe(20);
+    expect(BY_OTHERS.length).toBeGreaterThanOrEqual(16);
+    for (const { test } of CAUGHT_BY_TEST) expect(existsSync(resolve(ROOT, test)), test).toBe(true);
   });
 
   it('a patch that fits no more, or twice, fails loudly', () => {

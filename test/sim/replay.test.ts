@@ -43,6 +43,8 @@ const shorten = (name: string, durationMs: number): Schedule => {
 describe('replay', () => {
   it('goes through the very same steps as the run it was recorded from, drawn or declared', () => {
     const schedules = [shorten('everything-at-once', 30_000), shorten('lossy-network', 20_000)];
+    const others = ['redrive-tasks', 'feeds', 'mixed-batches', 'paced-streams', 'hostile-tenant'];
+    for (const name of others) schedules.push(shorten(name, 12_000));
     for (let seed = 1; seed <= 20; seed++) schedules.push(swarmSchedule(seed));
     for (const schedule of schedules) {
       const recorded = record(schedule);

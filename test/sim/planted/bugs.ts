@@ -1,17 +1,4 @@
-import type { Patch } from '../../support/patched.ts';
-
-/** A bug as someone might have written it, as changes to the shipped sources; nothing of it is in what ships. */
-export interface PlantedBug {
-  readonly name: string;
-  readonly what: string;
-  readonly patches: readonly Patch[];
-}
-
-const bug = (name: string, what: string, file: string, find: string, replace: string): PlantedBug => ({
-  name,
-  what,
-  patches: [{ file, find, replace }],
-});
+import { bug, type PlantedBug } from './bug.ts';
 
 const LIFECYCLE = 'spec/lifecycle.ts';
 const MACHINE = 'spec/message.machine.ts';
@@ -500,5 +487,38 @@ export const FOUND_BY_SCHEDULE: readonly {
     ),
     schedule: 'disk-consumed',
     rule: 'DeliveredLive',
+  },
+  {
+    bug: bug(
+      'redrive-recounts',
+      'a redrive that goes on with the next process begins to count anew (DL5)',
+      'src/service/redrives.ts',
+      '    this.count.moved = moved;\n',
+      '',
+    ),
+    schedule: 'redrive-tasks',
+    rule: 'DL5',
+  },
+  {
+    bug: bug(
+      'redrive-takes-late-dead',
+      'a redrive puts back what died after it began, and has no end (DL5)',
+      'src/service/redrives.ts',
+      'if (some.length >= STEP_MAX || message.ageNumber > task.lastNumber) break;',
+      'if (some.length >= STEP_MAX) break;',
+    ),
+    schedule: 'redrive-tasks',
+    rule: 'DL5',
+  },
+  {
+    bug: bug(
+      'snapshot-forgets-redrives',
+      'a snapshot says nothing of redrives (DL5)',
+      'src/journal/replica.ts',
+      '...running, ...this.redrives.facts()];',
+      '...running];',
+    ),
+    schedule: 'redrive-tasks',
+    rule: 'DL5',
   },
 ];

@@ -8,7 +8,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { argumentsOf } from '../../../tools/arguments.ts';
 import { bundlePatched } from '../../support/patched.ts';
-import { PLANTED, type PlantedBug } from './bugs.ts';
+import type { PlantedBug } from './bug.ts';
+import { PLANTED } from './bugs.ts';
+import { BY_OTHERS } from './by-others.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 /** Inside, so that the program finds its packages. */
@@ -116,9 +118,9 @@ if (process.argv[1] === import.meta.filename) {
   const names = argumentsOf(
     'npm run planted [-- BUG..]: hunts each planted bug, or those named; all of them make the table in docs/simulator.md',
     {},
-    PLANTED.map(({ name }) => name),
+    [...PLANTED, ...BY_OTHERS].map(({ name }) => name),
   ).positionals;
-  const bugs = names.length === 0 ? PLANTED : PLANTED.filter(({ name }) => names.includes(name));
+  const bugs = names.length === 0 ? PLANTED : [...PLANTED, ...BY_OTHERS].filter(({ name }) => names.includes(name));
   const found: Found[] = [];
   for (const bug of bugs) {
     const result = await find(bug);
