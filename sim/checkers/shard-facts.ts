@@ -53,14 +53,6 @@ export class ShardFacts {
     return topic;
   }
 
-  /** Sent, and not durable yet. */
-  *undurable(): Iterable<string> {
-    for (let i = this.undoFrom; i < this.undo.length; i++) {
-      const undo = this.undo[i] as Undo;
-      if (undo?.before.state === 'absent') yield undo.message.msgId;
-    }
-  }
-
   // ---- a fact
 
   /** Keeps what the message is now, until the fact at hand is durable. */

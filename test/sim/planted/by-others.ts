@@ -110,8 +110,8 @@ export const BY_OTHERS: readonly PlantedBug[] = [
     'row-ahead-unchecked',
     'a row whose time of sending is far from that of the others has another (LE4)',
     'src/core/row-numbers.ts',
-    ' || !isShort(ahead + 32_768)) return false;',
-    ') return false;',
+    ' || !isShort(ahead + 32_768)) return 0;',
+    ') return 0;',
   ),
   bug(
     'heap-remove-only-sinks',
