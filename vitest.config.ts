@@ -1,13 +1,16 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone. */
+/** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone, in minutes. */
 const suite = process.env['SUITE'];
 /**
  * strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd-analyze, hadolint;
  * PostgreSQL, PgBouncer; git, tar and npm, which build the package and compile against it for a minute.
  */
 const SYSTEM = [
+  // With Node alone, but long.
+  'test/conformance/large-graphs.test.ts',
+  'test/sim/long-schedules.test.ts',
   'test/journal/system-faults.test.ts',
   'test/journal/system-descriptors.test.ts',
   'test/drills/amnesia.test.ts',

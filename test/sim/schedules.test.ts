@@ -1,67 +1,37 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { asDeclared } from '../../sim/conclusion.ts';
-import { SpecTrace } from '../../sim/export/trace.ts';
 import { readSchedule, shippedNames } from '../../sim/files.ts';
 import { formatResult } from '../../sim/report/text.ts';
-import { runSchedule, type SimResult, worldOf } from '../../sim/run.ts';
-import type { Schedule } from '../../sim/schedule.ts';
-import { checkTrace } from '../../src/trace/check.ts';
-import { explainTrace } from '../../src/trace/explain.ts';
+import { runSchedule, worldOf } from '../../sim/run.ts';
+import {
+  comesOutAsDeclared,
+  hashesOnRecord,
+  LONG_SCHEDULES,
+  LONGEST_MS,
+  SHIPPED,
+  summary,
+} from '../support/shipped.ts';
 
-/** A day is too long for here: the benchmark runs it whole. */
-const LONGEST_MS = 30 * 60_000;
-
-function shortened(schedule: Schedule): Schedule {
-  if (schedule.setup.durationMs <= LONGEST_MS) return schedule;
-  const faults = schedule.faults.filter(({ atMs }) => atMs < LONGEST_MS);
-  return { ...schedule, faults, goals: {}, setup: { ...schedule.setup, durationMs: LONGEST_MS } };
-}
-
-/** Hashes that are committed, of runs in other processes on other machines, say more than a second run here. */
-const HASHES = resolve(import.meta.dirname, 'shipped-hashes.json');
-const hashes = JSON.parse(readFileSync(HASHES, 'utf8')) as Record<string, string>;
 const UPDATE = process.env['UPDATE_DOCS'] === '1';
-afterAll(() => {
-  if (UPDATE) writeFileSync(HASHES, `${JSON.stringify(hashes, null, 2)}\n`);
-});
-
-const shipped = shippedNames().map((name) => shortened(readSchedule(name)));
-const summary = ({ schedule, seed, conclusion }: SimResult): string =>
-  `${schedule.name} seed ${seed}: ${conclusion.line}`;
+/** Those that take longest run in the system suite; all of them are put on record here. */
+const SHORT = SHIPPED.filter(({ name }) => UPDATE || !LONG_SCHEDULES.includes(name));
 
 describe('shipped schedules', () => {
   it('there are at least 25, negative ones among them, each named as its file and with a seed of its own', () => {
-    expect(shipped.length).toBeGreaterThanOrEqual(25);
-    expect(shipped.filter((schedule) => schedule.violates !== null).length).toBeGreaterThanOrEqual(4);
-    expect(shipped.map(({ name }) => name)).toEqual(shippedNames());
-    expect(new Set(shipped.map(({ seed }) => seed)).size).toBe(shipped.length);
-    if (!UPDATE) expect(Object.keys(hashes)).toEqual(shippedNames());
-    for (const { name, goals, violates, setup } of shipped) {
+    expect(SHIPPED.length).toBeGreaterThanOrEqual(25);
+    expect(SHIPPED.filter((schedule) => schedule.violates !== null).length).toBeGreaterThanOrEqual(4);
+    expect(SHIPPED.map(({ name }) => name)).toEqual(shippedNames());
+    expect(new Set(SHIPPED.map(({ seed }) => seed)).size).toBe(SHIPPED.length);
+    if (!UPDATE) expect(Object.keys(hashesOnRecord)).toEqual(shippedNames());
+    for (const { name, goals, violates, setup } of SHIPPED) {
       if (violates === null && setup.durationMs < LONGEST_MS) expect(Object.keys(goals), name).not.toEqual([]);
     }
   });
 
-  for (const schedule of shipped) {
-    it(`${schedule.name}: comes out as declared, with the hash on record, and is a behaviour of the specification (AC1, RT4, V4, V5)`, () => {
-      const lines: string[] = [];
-      const first = runSchedule(schedule, undefined, { observers: [new SpecTrace(null, (line) => lines.push(line))] });
-      expect(asDeclared(first.conclusion), summary(first)).toBe(true);
-      expect(first.conclusion.exit).toBe(
-        schedule.violates === null ? 0 : schedule.violates === 'DeliveredLive' ? 11 : 10,
-      );
-      if (UPDATE) hashes[schedule.name] = first.hash;
-      expect(first.hash, 'UPDATE_DOCS=1 npx vitest run test/sim/schedules.test.ts puts it on record').toBe(
-        hashes[schedule.name],
-      );
-      expect(formatResult(first, 1)).toContain(first.hash);
-      if (schedule.violates !== null) return;
-      const checked = checkTrace(lines.join(''));
-      expect(checked.mismatch === null, explainTrace(checked, true)).toBe(true);
-      expect(checked.matched).toBe(lines.length - 1);
-    });
-  }
+  it.each(SHORT)(
+    '$name: comes out as declared, with the hash on record, and is a behaviour of the specification (AC1, RT4, V4, V5)',
+    (schedule) => comesOutAsDeclared(schedule),
+  );
 
   it('another seed is another run', () => {
     const schedule = readSchedule('lossy-network');

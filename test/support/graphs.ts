@@ -1,0 +1,21 @@
+import { expect } from 'vitest';
+import { checkModel, type ModelCheck } from '../../src/model/check.ts';
+import type { Model } from '../../src/model/models.ts';
+
+/** More than 170,000 states each; of those of the lifecycle the largest, MCMailbox, is explored with all others. */
+export const LARGE_MODELS: readonly string[] = [
+  'MCCrash',
+  'MCOwnersAsync',
+  'MCOwnersLate',
+  'MCOwnersPipe',
+  'MCSettled',
+];
+
+/** Code and specification have the same states and steps, and what must happen does in the end. */
+export function sameGraph(model: Model): Pick<ModelCheck, 'code' | 'never'> {
+  const { verdict, code, spec, never, detail } = checkModel(model);
+  expect(verdict, detail).toBe('equal');
+  expect(code).toEqual(spec);
+  if (!model.tiny) expect(code?.states).toBeGreaterThan(1000);
+  return { code, never };
+}
