@@ -9,14 +9,12 @@ const PERCENT = 100;
  */
 export function mayTake(limits: Limits, bound: number, used: number, ofTenant: number, ofTopic: number): boolean {
   const { tenantShare, tenantReserve, topicShare } = limits;
-  if (!mayTenantTake(limits, bound, used, ofTenant)) return false;
-  if (tenantShare === 0 || topicShare === 0) return true;
+  if (tenantShare === 0) return true;
+  if (!isFair(tenantShare, tenantReserve, bound, used, ofTenant)) return false;
+  if (topicShare === 0) return true;
   return isFair(topicShare, tenantReserve, bound * tenantShare, ofTenant * PERCENT, ofTopic * PERCENT);
 }
 
-/** The same, where the topics of a tenant are not told apart. */
-export const mayTenantTake = (limits: Limits, bound: number, used: number, ofTenant: number): boolean =>
-  limits.tenantShare === 0 || isFair(limits.tenantShare, limits.tenantReserve, bound, used, ofTenant);
-
-const isFair = (share: number, reserve: number, whole: number, used: number, own: number): boolean =>
+/** Whether one who has so much of a whole may have more: within its share always, beyond it while more than the reserve is free. */
+export const isFair = (share: number, reserve: number, whole: number, used: number, own: number): boolean =>
   own * PERCENT < share * whole || (whole - used) * PERCENT > reserve * whole;

@@ -4,7 +4,6 @@ import { decide } from '../core/decide.ts';
 import type { Fact } from '../core/facts.ts';
 import type { Message } from '../core/message.ts';
 import { shardOf } from '../core/msg-id.ts';
-import { mayTenantTake } from '../core/share.ts';
 import type { ShardState } from '../core/state.ts';
 import { deliveryOf } from './answers.ts';
 import { LookedAhead } from './looked-ahead.ts';
@@ -13,6 +12,7 @@ import type { Settling } from './settling.ts';
 import { JOURNAL_FAILED, NACK, RETRY_SATURATED_MS, type Spine } from './spine.ts';
 import type { LongPoll, Stream } from './stream.ts';
 import { LEASE_ENDS, Streams } from './streams.ts';
+import { mayTenantTake } from './tenant-share.ts';
 
 const RECEIPT_BYTES = 16;
 const STREAMS_MAX = 64;

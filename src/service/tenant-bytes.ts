@@ -1,8 +1,8 @@
 import type { Limits } from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
-import { mayTenantTake } from '../core/share.ts';
 import type { ShardState } from '../core/state.ts';
 import { errorBytesOf, liveBytesOf } from '../core/weight.ts';
+import { mayTenantTake } from './tenant-share.ts';
 
 /** Bytes that each tenant holds in all shards, counted as they come and go: `memory` is shared as every bound is (BD5). */
 export class TenantBytes {
