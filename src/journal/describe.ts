@@ -1,4 +1,4 @@
-import type { Entry } from './record.ts';
+import type { Entry } from './record-items.ts';
 import { APART } from './record-parts.ts';
 
 /** A fact as it is printed: names as on the wire, times that never come as null. */

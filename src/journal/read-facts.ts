@@ -1,7 +1,8 @@
 import type { StorageReader } from '../ports/storage.ts';
 import { Reader } from './bytes.ts';
 import { mustRecover, UnreadableError } from './read-live.ts';
-import { type Entry, readRecord } from './record.ts';
+import { readRecord } from './record.ts';
+import type { Entry } from './record-items.ts';
 import { type RecoverOptions, recover } from './recover.ts';
 import type { Replica } from './replica.ts';
 import type { Refusal } from './scan.ts';

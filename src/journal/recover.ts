@@ -17,7 +17,8 @@ import {
 } from './layout.ts';
 import { readPayload } from './payload-files.ts';
 import { answered, atOnce, type Pieces } from './pieces.ts';
-import { type Head, readRecord } from './record.ts';
+import { readRecord } from './record.ts';
+import type { Head } from './record-items.ts';
 import { APART } from './record-parts.ts';
 import { isRefusal, missing, type Refusal } from './refusal.ts';
 import { NotRegular } from './regular-file.ts';

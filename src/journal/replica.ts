@@ -11,7 +11,8 @@ import type { Past } from '../ports/past.ts';
 import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports/process-facts.ts';
 import { BytesError, Reader } from './bytes.ts';
 import { History } from './history.ts';
-import { type Entry, type Head, isEnd, isFact, isImage, isProcessFact, readRecord } from './record.ts';
+import { readRecord } from './record.ts';
+import { type Entry, type Head, isEnd, isFact, isImage, isProcessFact } from './record-items.ts';
 import { RedriveTasks } from './redrive-tasks.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
 

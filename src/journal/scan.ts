@@ -2,7 +2,7 @@ import type { StorageReader } from '../ports/storage.ts';
 import { type Found, type Frame, findHeader, NO_HASH, readFrame, type Secret } from './frame.ts';
 import { FILE_HEADER_BYTES, segmentFile, snapshotFile } from './layout.ts';
 import type { Pieces } from './pieces.ts';
-import type { Head } from './record.ts';
+import type { Head } from './record-items.ts';
 import { isRefusal, missing, type Refusal } from './refusal.ts';
 import {
   firstWritten,

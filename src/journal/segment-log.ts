@@ -9,7 +9,8 @@ import { beginFrame, frameBytes, HEADER_BYTES, type Secret, sealFrame } from './
 import { lackAtStart } from './lack.ts';
 import { FILE_HEADER_BYTES, segmentFile } from './layout.ts';
 import type { PayloadUses } from './payload-uses.ts';
-import { isEnd, writeBatch } from './record.ts';
+import { writeBatch } from './record.ts';
+import { isEnd } from './record-items.ts';
 import { capacityOf, sealSteps } from './segment-file.ts';
 import type { SnapshotSpace } from './snapshot-space.ts';
 import type { Space } from './space.ts';

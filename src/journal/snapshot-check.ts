@@ -2,7 +2,7 @@ import type { State } from '../../spec/vocabulary.ts';
 import type { FreeSlotsImage, Image, MessageImage, SettledImage, ShardImage } from '../core/image.ts';
 import { shardOf, slotOf } from '../core/msg-id.ts';
 import { BytesError } from './bytes.ts';
-import { type Entry, type Head, isImage, isProcessFact } from './record.ts';
+import { type Entry, type Head, isImage, isProcessFact } from './record-items.ts';
 
 /** A free slot takes so many bytes of a snapshot, and one in use takes more: so no shard has more slots than this says. */
 const SLOT_BYTES = 4;

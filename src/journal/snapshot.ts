@@ -13,7 +13,8 @@ import {
   temporary,
   windowOf,
 } from './layout.ts';
-import { type Entry, type Head, readRecord, writeRecord } from './record.ts';
+import { readRecord, writeRecord } from './record.ts';
+import type { Entry, Head } from './record-items.ts';
 import { APART } from './record-parts.ts';
 import { type RecoverOptions, readSnapshot, recover } from './recover.ts';
 import { isRefusal, type Refusal } from './refusal.ts';

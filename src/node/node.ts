@@ -1,4 +1,3 @@
-import { LOOK_MS } from '../../spec/readiness.machine.ts';
 import { Authority, type AuthorityOptions } from '../auth/authorize.ts';
 import type { Keyring } from '../auth/keyring.ts';
 import type { AskRemote } from '../auth/remote.ts';
@@ -21,6 +20,7 @@ import { Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
 import { Requests } from './requests.ts';
 import { Supervisor } from './supervisor.ts';
+import { Wakes } from './wakes.ts';
 
 /** What may change while it runs; times in ms, sizes in bytes. */
 export interface NodeSettings {
@@ -55,14 +55,6 @@ export interface NodeOptions {
   readonly recentFacts?: number;
 }
 
-/** While a stream is open, whether its capability has ended is looked at this often (AU3). */
-const STREAM_LOOK_MS = 100;
-/** What is only noted waits at most so long for an append to go with (`service/commit.ts`). */
-const NOTES_MS = 1000;
-/** The journal goes on by itself so often; what was decided before one of its ticks is appended before the second after it. */
-const JOURNAL_TICK_MS = 1000;
-const JOURNAL_TICKS = 2;
-
 /**
  * A mailbox process, sans-I/O: the service over its journal, who may ask it, whether writers should come, shards that fall and are made
  * anew, what goes on by time. The server and the simulator run this one, with other clocks, disks and clients.
@@ -81,18 +73,7 @@ export class MailboxNode {
   private readonly observer: NodeObserver;
   private readonly supervisor: Supervisor<ShardState>;
   private limits: Limits;
-  private readonly wakeAt: (atMs: number) => void;
-  private readonly soon: ((run: () => void) => void) | null;
-  /** The earliest wake-up that was asked for. */
-  private wakeMs = Number.POSITIVE_INFINITY;
-  private isArming = false;
-  private lookedMs = Number.NEGATIVE_INFINITY;
-  /** Something happened since readiness was looked at. */
-  private isNews = false;
-  private isStopped = false;
-  private wokenMs: number;
-  private journalTickedMs: number;
-  private journalTicksLeft = 0;
+  private readonly wakes: Wakes;
 
   constructor(options: NodeOptions) {
     const { journal, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
@@ -102,8 +83,6 @@ export class MailboxNode {
     this.terms = claims.map((result) => (isClaim(result) ? result.log.term : null));
     this.observer = observer;
     this.limits = this.limitsOf(settings);
-    this.wakeAt = options.wakeAt;
-    this.soon = soon ?? null;
     this.authority = new Authority(settings.keyring, clock, settings.cacheTtlMs, this.listening(options.authority));
     const isKept = journal.processLog.term !== null;
     const nothing = Service.empty(journal.shards, this.limits);
@@ -136,16 +115,18 @@ export class MailboxNode {
         failed: (error) => this.fail(error),
       },
     });
+    const { service, authority } = this;
+    this.wakes = new Wakes({
+      ...{ clock, journal, service, authority, wakeAt: options.wakeAt, soon: soon ?? null },
+      isDegraded: () => this.readiness.state === 'degraded_writes',
+    });
     this.restore();
     this.bound(settings);
-    this.wokenMs = clock.nowMs();
-    this.journalTickedMs = this.wokenMs;
-    this.authentication = new Authentication(this.authority, () => this.arm());
-    const { service, authority } = this;
+    this.authentication = new Authentication(authority, () => this.wakes.arm());
     this.requests = new Requests({
       ...{ service, authority, clock, timers, observer },
       before: () => this.giveUpLapsed(),
-      after: () => this.arm(),
+      after: () => this.wakes.arm(),
     });
     this.supervisor = new Supervisor<ShardState>({
       timers,
@@ -174,8 +155,8 @@ export class MailboxNode {
     const asking: AskRemote = (token, done) =>
       remote(token, (...answer) => {
         done(...answer);
-        this.isNews = true;
-        this.arm();
+        this.wakes.news();
+        this.wakes.arm();
       });
     return { ...options, remote: asking };
   }
@@ -197,7 +178,7 @@ export class MailboxNode {
       if (durable) this.readiness.started();
       done(durable);
     });
-    this.arm();
+    this.wakes.arm();
   }
 
   /** What outlives a process besides messages: revocations, how far quotas are used, and redrives. */
@@ -224,7 +205,7 @@ export class MailboxNode {
     authority.cache.ttlMs = settings.cacheTtlMs;
     this.requests.endInvalid();
     this.look();
-    this.arm();
+    this.wakes.arm();
   }
 
   /** Where topics live was settled when the first process wrote: those of before had no key for it. */
@@ -243,7 +224,7 @@ export class MailboxNode {
   drain(): void {
     this.readiness.drain();
     this.service.endWaiting(this.clock.nowMs(), true);
-    this.arm();
+    this.wakes.arm();
   }
 
   /** The last of it: calls back when all that it decided is durable. */
@@ -265,22 +246,21 @@ export class MailboxNode {
   private rest(): void {
     this.supervisor.stop();
     this.readiness.stop();
-    this.isStopped = true;
+    this.wakes.stop();
   }
 
   // ---- the journal
 
   private append(batches: readonly Batch[], log: number): void {
     this.observer.appending?.(batches);
-    this.isNews = true;
-    this.journalTicksLeft = JOURNAL_TICKS;
+    this.wakes.appending();
     this.ownership.append(batches, log);
   }
 
   private durable(log: number, batches: readonly Batch[]): void {
     this.observer.appended?.(batches);
     this.service.durable(log);
-    this.arm();
+    this.wakes.arm();
   }
 
   /** Replies are held, and nothing more is asked of these shards until it is known what became of their append. */
@@ -305,7 +285,7 @@ export class MailboxNode {
     this.observer.gaveUp?.(shards, why, error);
     if (why !== 'halted') for (const shard of shards) this.supervisor.fell(shard, error);
     this.look();
-    this.arm();
+    this.wakes.arm();
   }
 
   /** A process that stood still must not answer for what is somebody else's by now. */
@@ -324,7 +304,7 @@ export class MailboxNode {
   /** What the journal lacks has changed: sends are refused, or taken again. */
   roomChanged(): void {
     this.look();
-    this.arm();
+    this.wakes.arm();
   }
 
   // ---- shards that fall
@@ -354,7 +334,7 @@ export class MailboxNode {
     const serves = (): void => {
       observer.revived?.(state);
       this.look();
-      this.arm();
+      this.wakes.arm();
     };
     const isAnother = term !== this.terms[state.shard];
     this.terms[state.shard] = term;
@@ -366,7 +346,7 @@ export class MailboxNode {
       // As what throws in a shard that serves: it stays down, and is made anew.
       return this.fell(state.shard, error, null);
     }
-    if (isAnother) this.arm();
+    if (isAnother) this.wakes.arm();
     else serves();
   }
 
@@ -374,65 +354,27 @@ export class MailboxNode {
 
   /** Time has passed, as far as was asked for or not as far. */
   wake(): void {
-    if (this.isStopped) return;
-    this.wakeMs = Number.POSITIVE_INFINITY;
+    const { wakes } = this;
+    const nowMs = wakes.woken();
+    if (nowMs === null) return;
     this.giveUpLapsed();
-    const nowMs = this.clock.nowMs();
-    this.wokenMs = nowMs;
     this.observer.looked?.();
     // Before anything is appended: it takes note of what is in the log when nothing is under way.
-    if (nowMs >= this.journalTickedMs + JOURNAL_TICK_MS) {
-      this.journalTickedMs = nowMs;
-      this.journalTicksLeft = Math.max(0, this.journalTicksLeft - 1);
-      this.journal.tick(nowMs);
-    }
+    wakes.tickJournal(nowMs);
     this.service.tick(nowMs);
     this.authority.tick(nowMs);
-    if (nowMs >= this.lookedMs + LOOK_MS) this.look();
-    this.armNow();
+    if (wakes.isLookDue(nowMs)) this.look();
+    wakes.armNow();
   }
 
   /** Its clock does not run as it did: wake-ups are asked for anew. */
   clockChanged(): void {
-    this.wakeMs = Number.POSITIVE_INFINITY;
-    this.armNow();
+    this.wakes.anew();
   }
 
   private look(): void {
-    this.isNews = false;
-    this.lookedMs = this.clock.nowMs();
+    this.wakes.looked();
     this.readiness.look();
-  }
-
-  /** Asks for a wake-up where one is needed earlier than that which was asked for; once for all that comes in together. */
-  private arm(): void {
-    if (this.soon === null) return this.armNow();
-    if (this.isArming) return;
-    this.isArming = true;
-    this.soon(() => {
-      this.isArming = false;
-      this.armNow();
-    });
-  }
-
-  private armNow(): void {
-    const dueMs = this.nextWakeMs();
-    if (this.isStopped || dueMs >= this.wakeMs) return;
-    this.wakeMs = dueMs;
-    this.wakeAt(dueMs);
-  }
-
-  private nextWakeMs(): number {
-    const { service, authority, journal } = this;
-    if (service.isFailed) return Number.POSITIVE_INFINITY;
-    let dueMs = Math.min(service.nextWakeMs(), authority.nextWakeMs());
-    if (journal.processLog.term !== null && authority.quotas.hasChanges)
-      dueMs = Math.min(dueMs, this.wokenMs + NOTES_MS);
-    if (service.streamCount > 0) dueMs = Math.min(dueMs, this.wokenMs + STREAM_LOOK_MS);
-    if (journal.condition !== null || this.journalTicksLeft > 0)
-      dueMs = Math.min(dueMs, this.journalTickedMs + JOURNAL_TICK_MS);
-    if (this.isNews || this.readiness.state === 'degraded_writes') dueMs = Math.min(dueMs, this.lookedMs + LOOK_MS);
-    return dueMs;
   }
 }
 

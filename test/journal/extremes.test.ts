@@ -10,7 +10,8 @@ import type { Limits } from '../../src/core/limits.ts';
 import { ShardState } from '../../src/core/state.ts';
 import { Reader, Writer } from '../../src/journal/bytes.ts';
 import { LIMIT_FIELDS } from '../../src/journal/fields.ts';
-import { type Entry, type Item, readRecord, writeRecord } from '../../src/journal/record.ts';
+import { readRecord, writeRecord } from '../../src/journal/record.ts';
+import type { Entry, Item } from '../../src/journal/record-items.ts';
 import { Replica } from '../../src/journal/replica.ts';
 import fc from '../support/properties.ts';
 

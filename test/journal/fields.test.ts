@@ -6,7 +6,8 @@ import { SETTINGS, type Settings } from '../../src/config/settings.ts';
 import { BytesError, Reader, Writer } from '../../src/journal/bytes.ts';
 import type { Ascii, Text } from '../../src/journal/field-types.ts';
 import { FIELDS, LIMIT_FIELDS } from '../../src/journal/fields.ts';
-import { type Entry, type Item, readRecord, writeRecord } from '../../src/journal/record.ts';
+import { readRecord, writeRecord } from '../../src/journal/record.ts';
+import type { Entry, Item } from '../../src/journal/record-items.ts';
 import fc from '../support/properties.ts';
 import { anyEntry } from '../support/records.ts';
 

@@ -10,7 +10,8 @@ import { RECOVERING } from '../../src/journal/durable.ts';
 import { EmbeddedJournal } from '../../src/journal/embedded.ts';
 import { FileStorage } from '../../src/journal/file-storage.ts';
 import { fileHeader, filesOf, RESERVE, segmentFile } from '../../src/journal/layout.ts';
-import { KINDS, readRecord } from '../../src/journal/record.ts';
+import { readRecord } from '../../src/journal/record.ts';
+import { KINDS } from '../../src/journal/record-items.ts';
 import { type Recovered, readSnapshot, recover } from '../../src/journal/recover.ts';
 import { storyOf, WALL_AHEAD_MS } from '../support/yesterday.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Limits } from '../../src/core/limits.ts';
 import { Writer } from '../../src/journal/bytes.ts';
-import { isProcessFact, writeBatch, writeRecord } from '../../src/journal/record.ts';
+import { writeBatch, writeRecord } from '../../src/journal/record.ts';
+import { isProcessFact } from '../../src/journal/record-items.ts';
 import { Replica } from '../../src/journal/replica.ts';
 import type { Batch } from '../../src/ports/journal.ts';
 import type { Caller, RedriveRequest, Reply, Request } from '../../src/service/messages.ts';

@@ -2,7 +2,8 @@ import type { Disk } from '../../sim/disk.ts';
 import { Reader, Writer } from '../../src/journal/bytes.ts';
 import { beginFrame, NO_HASH, sealFrame } from '../../src/journal/frame.ts';
 import { FILE_HEADER_BYTES, segmentFile, snapshotFile } from '../../src/journal/layout.ts';
-import { type Entry, KINDS, readRecord } from '../../src/journal/record.ts';
+import { readRecord } from '../../src/journal/record.ts';
+import { type Entry, KINDS } from '../../src/journal/record-items.ts';
 import { readSnapshot, recover } from '../../src/journal/recover.ts';
 import { RECOVERING, SALT, sha256 } from './journal.ts';
 

@@ -3,7 +3,7 @@ import { PLACES } from '../../src/core/image.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { FIELDS as F, LIMIT_FIELDS, MESSAGE_FIELDS as M } from '../../src/journal/fields.ts';
 import { FILE_HEADER_BYTES } from '../../src/journal/layout.ts';
-import type { Entry, Item } from '../../src/journal/record.ts';
+import type { Entry, Item } from '../../src/journal/record-items.ts';
 import { REDRIVE_STATES, REDRIVE_WHYS } from '../../src/ports/process-facts.ts';
 import fc from './properties.ts';
 

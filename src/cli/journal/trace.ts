@@ -2,7 +2,7 @@ import type { Fact } from '../../core/facts.ts';
 import type { Limits } from '../../core/limits.ts';
 import { endOf, readFacts } from '../../journal/read-facts.ts';
 import { UnreadableError } from '../../journal/read-live.ts';
-import type { Item } from '../../journal/record.ts';
+import type { Item } from '../../journal/record-items.ts';
 import type { RecoverOptions } from '../../journal/recover.ts';
 import type { Replica } from '../../journal/replica.ts';
 import type { Refusal } from '../../journal/scan.ts';
