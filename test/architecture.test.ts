@@ -56,6 +56,13 @@ describe('architecture', () => {
     expect(made).toContain('| `src/core/` | one shard');
   });
 
+  it('imports: an engine and its package are loaded only when they are asked for', () => {
+    const early = /^import (?!type\b)[^;]*from '[^']*\/postgres\//m;
+    const others = sources.filter((file) => roomOf(file) !== 'src/postgres');
+    expect(others.filter((file) => early.test(textOf(file)))).toEqual([]);
+    expect(others.some((file) => textOf(file).includes("import('../postgres/"))).toBe(true);
+  });
+
   it('imports: none of them go in circles, those of types and those made later included', () => {
     expect(circlesIn(imports).map((circle) => circle.join(' -> '))).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import type { Secret } from '../journal/frame.ts';
-import type { Entry, Head } from '../journal/record.ts';
+import type { Entry, Head } from '../journal/record-items.ts';
 import type { Engine, EnginePromise, FramesRead, StoredSnapshot } from '../ports/engine.ts';
 import type { BatchContent } from './batch-framing.ts';
 import { BEGINNING, type Place, type ShardLog } from './shard-log.ts';

@@ -3,7 +3,7 @@ import type { Fact } from '../core/facts.ts';
 import { type Image, imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import { ShardState } from '../core/state.ts';
-import { type Entry, type Head, isImage, isProcessFact } from '../journal/record.ts';
+import { type Entry, type Head, isImage, isProcessFact } from '../journal/record-items.ts';
 import { Replica } from '../journal/replica.ts';
 import type { ProcessFact } from '../ports/process-facts.ts';
 import type { BatchContent } from './batch-framing.ts';

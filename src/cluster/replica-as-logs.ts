@@ -1,6 +1,6 @@
 import { imagesOf } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
-import type { Entry } from '../journal/record.ts';
+import type { Entry } from '../journal/record-items.ts';
 import type { Replica } from '../journal/replica.ts';
 import type { Engine, EnginePromise } from '../ports/engine.ts';
 import { batchFraming, NOTHING } from './batch-framing.ts';

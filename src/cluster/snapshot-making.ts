@@ -1,5 +1,5 @@
 import { FILE_HEADER_BYTES } from '../journal/layout.ts';
-import type { Head } from '../journal/record.ts';
+import type { Head } from '../journal/record-items.ts';
 import type { Engine, StoredSnapshot } from '../ports/engine.ts';
 import { batchFraming, NOTHING } from './batch-framing.ts';
 import { type LogRead, LogReading, readSnapshot } from './log-reading.ts';

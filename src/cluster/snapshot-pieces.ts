@@ -1,6 +1,7 @@
 import { BytesError, Reader, Writer } from '../journal/bytes.ts';
 import { beginFrame, NO_HASH, readFrame, type Secret, sealFrame } from '../journal/frame.ts';
-import { type Entry, type Head, readRecord, writeRecord } from '../journal/record.ts';
+import { readRecord, writeRecord } from '../journal/record.ts';
+import type { Entry, Head } from '../journal/record-items.ts';
 import { SnapshotCheck } from '../journal/snapshot-check.ts';
 import type { EnginePromise, StoredSnapshot } from '../ports/engine.ts';
 import { readOrigin, writeOrigin } from './batch-framing.ts';

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import { mustRecover } from '../../src/journal/read-live.ts';
 import { Owner } from '../journal/conformance/owner.ts';
 import { isPostgresHere, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
 import { PostgresPlace } from '../support/postgres-place.ts';
-import { type Finished, run, runMany } from '../support/process.ts';
+import { type Finished, run, runMany, serve } from '../support/process.ts';
 import { sendOf } from '../support/shard.ts';
 
 describe.skipIf(!isPostgresHere)('export and import (unavailable where PostgreSQL is missing)', () => {
@@ -77,6 +77,17 @@ describe.skipIf(!isPostgresHere)('export and import (unavailable where PostgreSQ
     expect(owner.digests(replica.shards)).toEqual(before);
     expect(replica.processFacts()).toHaveLength(2);
     expect(Buffer.from(salt)).toEqual((await server.query(`SELECT salt FROM ${place.schema}.cluster`))[0]?.['salt']);
+
+    const keyring = join(data, 'keyring.json');
+    await run(['keyring', 'init', keyring]);
+    // A copy, for a server goes on in it.
+    const copy = join(data, 'served');
+    cpSync(out, copy, { recursive: true });
+    const served = serve('--profile', 'macronode', '--data', copy, '--keyring', keyring, '--ready-shards', '3');
+    await served.logged('server.ready');
+    served.child.kill('SIGTERM');
+    expect((await served.finished).code).toBe(0);
+    expect((await run(['journal', 'verify', '--data', copy])).code).toBe(0);
 
     const other = new PostgresPlace(server, false);
     const imported = await journal('import', other.schema, '--data', out);

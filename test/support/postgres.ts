@@ -29,10 +29,10 @@ export const isPostgresHere = BIN !== null;
 
 const inBin = (program: string): string => join(BIN as string, program);
 
-/** A program and its arguments, as they are run for somebody without rights. */
+/** A program and its arguments, as they are run for somebody without rights; killed when a test run is broken off. */
 export const asNobody = (program: string, args: readonly string[]): [string, string[]] => {
-  if (!isRoot) return [program, [...args]];
-  return ['setpriv', [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', program, ...args]];
+  const nobody = isRoot ? [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
+  return ['setpriv', [...nobody, '--pdeathsig=KILL', program, ...args]];
 };
 
 export function freePort(): Promise<number> {
@@ -121,7 +121,8 @@ export function own(path: string): void {
 export class PostgresServer {
   readonly folder: string;
   readonly port: number;
-  private readonly child: ChildProcess;
+  private readonly options: readonly string[];
+  private child!: ChildProcess;
   private said = '';
   private client: Client | null = null;
 
@@ -138,9 +139,13 @@ export class PostgresServer {
       ...{ listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: join(folder, '../run') },
       ...{ shared_buffers: '16MB', max_connections: '60', wal_level: 'replica', hot_standby: 'on', ...settings },
     };
-    const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const [program, args] = asNobody(inBin('postgres'), ['-D', folder, ...options]);
-    this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder });
+    this.options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    this.run();
+  }
+
+  private run(): void {
+    const [program, args] = asNobody(inBin('postgres'), ['-D', this.folder, ...this.options]);
+    this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.folder });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.on('data', (chunk) => {
         this.said = `${this.said}${chunk}`.slice(-20_000);
@@ -212,6 +217,12 @@ export class PostgresServer {
     for (const one of [pid, ...others.map(Number)]) signal(one, 'SIGKILL');
     this.client?.end().catch(() => {});
     this.client = null;
+  }
+
+  /** It was killed: it comes up again, where it was. */
+  async restart(): Promise<void> {
+    this.run();
+    await this.ready();
   }
 
   /** Nothing of it runs until it is told to go on: its connections stay. */

@@ -36,8 +36,10 @@ export function addExport(journal: Command): void {
     const { RECOVERING } = await import('../../journal/durable.ts');
     const { salt, replica } = await withEngine(options, readAll);
     const copied = await asUsage(() => writeOut(directory, { replica, salt, segmentBytes }, RECOVERING));
-    if (options.json) return printJson({ directory, ...copied });
-    print(`${visible(directory)}: ${many(copied.files, 'file')}, ${many(copied.messages, 'message')}`);
+    const shards = replica.shards.length;
+    if (options.json) return printJson({ directory, ready_shards: shards, ...copied });
+    // A server that is to go on from it must be told how many there are.
+    print(`${visible(directory)}: ${many(copied.messages, 'message')}, ready_shards = ${shards}`);
   });
 }
 
