@@ -13,6 +13,8 @@ export class Shares {
   private readonly dead = new Map<string, number>();
   private readonly leased = new Map<string, number>();
   private readonly bytes = new Map<string, number>();
+  /** Of all tenants in all shards. */
+  inflight = 0;
   private labels: number;
 
   constructor({ tenantLabels }: Limits) {
@@ -22,6 +24,7 @@ export class Shares {
   /** The process begins anew: all is counted again. */
   clear(): void {
     for (const counts of [this.pending, this.dead, this.leased]) counts.clear();
+    this.inflight = 0;
   }
 
   /** Topics are of other tenants from here on. */
@@ -42,7 +45,9 @@ export class Shares {
     const here = `${shard} ${tenant}`;
     add(this.pending, here, Number(live.isPending) - Number(before.isPending));
     add(this.dead, here, Number(live.state === 'dead_lettered') - Number(before.state === 'dead_lettered'));
-    add(this.leased, tenant, Number(live.state === 'leased') - Number(before.state === 'leased'));
+    const leased = Number(live.state === 'leased') - Number(before.state === 'leased');
+    add(this.leased, tenant, leased);
+    this.inflight += leased;
   }
 
   weigh(topic: string, bytes: number): void {

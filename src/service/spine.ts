@@ -115,6 +115,10 @@ export class Spine {
   private readonly sharding: Sharding;
   /** When all shards were last looked through for windows that are over. */
   private closedMs = -1;
+  /** Leases of the shard that is being decided in, before the decision; -1 while none is. */
+  private leasedBefore = -1;
+  /** Leases of shards that fell over a decision, as the journal has them: in memory it may be half done. */
+  private readonly leasedAtFall = new Map<number, number>();
   /** The shard that the input at hand entered last: what is thrown then is thrown in it. */
   private entered: ShardState | null = null;
 
@@ -191,8 +195,10 @@ export class Spine {
   /** All of them or, when one does not fit, none that the journal would know of. */
   make(shard: ShardState, facts: readonly Fact[], message?: Message, by: Caller | null = null): void {
     this.recent.deciding();
+    this.leasedBefore = shard.leases.size;
     for (const fact of facts) this.apply(shard, fact, message, by);
     this.commit.add(shard.shard, facts);
+    this.leasedBefore = -1;
     this.recent.decided(this.logs.of(shard.shard));
   }
 
@@ -376,7 +382,7 @@ export class Spine {
 
   get inflight(): number {
     let leased = 0;
-    for (const shard of this.shards) leased += shard.leases.size;
+    for (const { shard, leases } of this.shards) leased += this.leasedAtFall.get(shard) ?? leases.size;
     return leased;
   }
 
@@ -389,6 +395,7 @@ export class Spine {
   attempt<T>(step: () => T, fell: T, by: Caller | null = null): T {
     const outer = this.entered;
     this.entered = null;
+    this.leasedBefore = -1;
     try {
       return step();
     } catch (error) {
@@ -404,6 +411,8 @@ export class Spine {
     const { fell } = this.effects;
     if (state === null || fell === undefined) throw error;
     this.down.add(state.shard, this.nowMs);
+    if (this.leasedBefore >= 0) this.leasedAtFall.set(state.shard, this.leasedBefore);
+    this.leasedBefore = -1;
     fell(state.shard, error, by?.cause ?? null);
     this.informed.fell(state, 'starting');
   }
@@ -426,6 +435,7 @@ export class Spine {
     const { shards } = this;
     state.limits = (shards[state.shard] as ShardState).limits;
     shards[state.shard] = state;
+    this.leasedAtFall.delete(state.shard);
     this.closedMs = -1;
     this.memory.see(state);
     this.index.replaced(state);

@@ -126,6 +126,23 @@ describe('a shard that throws', () => {
     expect(bench.fallen).toEqual([1]);
   });
 
+  it('global_inflight: a lease counts on while nobody knows whether it has ended, or has begun (BD1)', () => {
+    const most = (globalInflight: number): void => bench.service.changeLimits(limitsOf({ globalInflight }));
+    most(2);
+    for (const topic of [BAD, GOOD]) for (const key of ['a', 'b']) bench.send(topic, key);
+    const [held] = [BAD, GOOD].map((topic) => bench.recv(topic, { messagesMax: 1 })?.deliveries?.[0] as Delivery);
+    bench.isBad = ({ name }) => name === 'acked';
+    expect(bench.ask({ verb: 'ack', msgId: held?.msgId as string, receipt: held?.receipt as string })?.outcome).toBe(
+      'internal',
+    );
+    // The journal has it leased: with another one there would be three.
+    expect(bench.recv(GOOD)).toMatchObject({ outcome: 'saturated_inflight', deliveries: [] });
+    most(3);
+    expect(bench.recv(GOOD)).toMatchObject({ outcome: 'ok', deliveries: [{ topic: GOOD }] });
+    bench.service.revive(bench.replayed(1));
+    expect(bench.service.inflight).toBe(3);
+  });
+
   it('scope and quota come first, as ever (BD2)', () => {
     bench.fall();
     const request = sending(BAD, 'k');
