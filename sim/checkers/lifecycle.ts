@@ -161,6 +161,11 @@ export class LifecycleChecker {
     return this.logOf(this.shardOfTopic(name)).topicOf(name);
   }
 
+  /** All messages of the shard of this topic. */
+  messagesBeside(topic: string): Iterable<Tracked> {
+    return this.logOf(this.shardOfTopic(topic)).messages.values();
+  }
+
   private logOf(shard: number): ShardFacts {
     return this.logs[shard] as ShardFacts;
   }

@@ -27,7 +27,7 @@ const said = ({ idemKey, payloadHash, state, attempt, epoch, redrives, reason }:
 /** Messages that are not over, in the order of their sends. */
 function liveIn(checker: LifecycleChecker, topic: string): Tracked[] {
   const found: Tracked[] = [];
-  for (const message of checker.messages.values())
+  for (const message of checker.messagesBeside(topic))
     if (message.topic.name === topic && !message.live.isOver && message.live.state !== 'absent') found.push(message);
   return found.sort((a, b) => a.seq - b.seq);
 }

@@ -278,7 +278,8 @@ export class MessagesOf {
     for (const { messages } of this.logs) yield* messages.keys();
   }
 
-  *values(): Iterable<Tracked> {
-    for (const { messages } of this.logs) yield* messages.values();
+  /** Shard by shard, each in the order of its sends. */
+  values(): Tracked[] {
+    return this.logs.flatMap(({ messages }) => [...messages.values()]);
   }
 }
