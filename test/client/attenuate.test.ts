@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { freshKey } from '../../src/auth/keyring.ts';
 import { attenuateToken, isSigned, mintToken, parseToken } from '../../src/auth/macaroon.ts';
 import { attenuate } from '../../src/client/attenuate.ts';
+import fc from '../support/properties.ts';
 
 const key = freshKey('k1', 0);
 const NONCE = '01ARZ3NDEKTSV4RRFFQ69G5FAV';

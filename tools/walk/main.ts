@@ -1,6 +1,8 @@
+import { argumentsOf } from '../arguments.ts';
 import { passedIn, walkOfSend } from './walk.ts';
 
-/** Prints the way of one send through the sources: `npm run walk`. */
+argumentsOf('npm run walk: the way of one send through the sources, file by file', {});
+
 for (const profile of ['micronode', 'macronode'] as const) {
   const walk = await walkOfSend(profile);
   const passed = passedIn(walk);
