@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Authority } from '../../src/auth/authorize.ts';
+import { checkModel } from '../../src/model/check.ts';
 import { MODELS } from '../../src/model/models.ts';
 import { LARGE_MODELS, sameGraph } from '../support/graphs.ts';
 
@@ -10,4 +12,19 @@ describe('graphs of large models', () => {
       expect(sameGraph(model!).code?.states).toBeGreaterThan(170_000);
     },
   );
+
+  it('a negative: a question that forgets its age is found, with the way to it (AU3)', () => {
+    const shipped = Authority.prototype as unknown as { answered(...args: unknown[]): unknown };
+    const { answered } = shipped;
+    shipped.answered = function late(this: Authority, token: unknown, _askedMs: unknown, verdict: unknown) {
+      return answered.call(this, token, (this as unknown as { clock: { nowMs(): number } }).clock.nowMs(), verdict);
+    };
+    try {
+      const { verdict, detail } = checkModel(MODELS.find(({ name }) => name === 'MCVerdict')!);
+      expect(verdict).toBe('different');
+      expect(detail).toMatch(/only the code has (Vouch|Dismiss)/);
+    } finally {
+      shipped.answered = answered;
+    }
+  });
 });
