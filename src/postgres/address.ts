@@ -22,19 +22,24 @@ export function addressesOf(url: string): readonly Address[] {
   const found = /^postgres(?:ql)?:\/\/(?:([^@/]*)@)?([^/?@]*)\/([^/?]+)(?:\?(.*))?$/.exec(url);
   if (found === null) throw wrong('must be postgres://user:password@host:port/database');
   const [, who = '', hosts = '', database = '', query = ''] = found;
-  const socket = new URLSearchParams(query).get('host');
+  const more = new URLSearchParams(query);
+  // One that is passed over may be the one that was to keep a password secret on its way.
+  for (const name of more.keys()) if (name !== 'host') throw wrong(`${name} is none of its parameters: host`);
+  const socket = more.get('host');
   const names = socket === null ? hosts.split(',') : [hosts];
   if (names.length > HOSTS_MAX) throw wrong(`at most ${HOSTS_MAX} hosts`);
-  const [user, password] = who.split(':', 2).map((part) => decoded(part, wrong));
-  return names.map((name) => {
+  const [, user = '', password] = (/^([^:]*)(?::(.*))?$/.exec(who) ?? []).map((part) => part && decoded(part, wrong));
+  return names.map((name, i) => {
     const [, host = '', port] = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(name) ?? [];
     const number = Number(port ?? PORT);
-    if ((host === '' && socket === null) || number < 1 || number > 65_535) throw wrong(`no host and port: ${name}`);
+    if ((host === '' && socket === null) || number < 1 || number > 65_535)
+      // What stands there may be a password with no host after it.
+      throw wrong(`server ${i + 1} of ${names.length}: no host and port`);
     const config: ClientConfig = {
       host: socket ?? host.replace(/^\[|\]$/g, ''),
       port: number,
       database: decoded(database, wrong),
-      ...(user === undefined || user === '' ? {} : { user }),
+      ...(user === '' ? {} : { user }),
       ...(password === undefined ? {} : { password }),
     };
     return { config, text: `${config.host}:${number}/${config.database}` };
