@@ -48,8 +48,8 @@ export interface Leases {
   readonly leaseMs: number;
   /** Calls `done` once: whether it is ours now, or in how many ms to ask again at the earliest. */
   claim(shard: number, owner: string, done: (result: Granted | { readonly heldForMs: number } | Error) => void): void;
-  /** Renews all that an owner has and that are not over, in one go. Calls `done` once. */
-  renewAll(owner: string, done: (result: Renewed | Error) => void): void;
+  /** Renews these, where the owner has them and they are not over, in one go. Calls `done` once. */
+  renewAll(owner: string, logs: readonly number[], done: (result: Renewed | Error) => void): void;
   release(shard: number, owner: string): void;
   /** Calls `changed` when a lease may have been given back: a hint, which may not come. Gives what ends it. */
   watch(changed: () => void): () => void;

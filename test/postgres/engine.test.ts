@@ -46,8 +46,14 @@ describe('address of a server', () => {
       'postgres://me:secret@/db',
       'postgres://me:secret@a:99999/db',
       'postgres://me:%@a/db',
+      'postgres://me:secret/db',
+      'postgres://a/db?password=secret',
     ])
       expect(() => addressesOf(wrong), wrong).toThrow(/^engine_url: (?!.*secret)/);
+    expect(addressesOf('postgres://me:a:b:c@one/db')[0]?.config.password).toBe('a:b:c');
+    expect(() => addressesOf('postgres://a/db?sslmode=require')).toThrow(
+      'engine_url: sslmode is none of its parameters: host',
+    );
     expect(() => addressesOf(`postgres://${Array(9).fill('a').join(',')}/b`)).toThrow('at most 8 hosts');
     expect(() => addressesOf(`postgres://a/${'b'.repeat(3_000)}`)).toThrow('at most 2048 bytes');
   });
@@ -236,8 +242,8 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     const { leases } = engine;
     const claim = (shard: number, owner: string): Promise<Granted | { readonly heldForMs: number } | Error> =>
       new Promise((resolve) => leases.claim(shard, owner, resolve));
-    const renew = (owner: string): Promise<Renewed | Error> =>
-      new Promise((resolve) => leases.renewAll(owner, resolve));
+    const renew = (owner: string, logs: readonly number[] = [0, 1]): Promise<Renewed | Error> =>
+      new Promise((resolve) => leases.renewAll(owner, logs, resolve));
     const serverMs = Number((await primary.query('SELECT extract(epoch FROM now()) * 1000 AS ms'))[0]?.['ms']);
     const granted = (await claim(0, 'one')) as Granted;
     expect(Math.abs(granted.engineMs - serverMs)).toBeLessThan(20_000);
@@ -245,6 +251,7 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     const held = (await claim(0, 'other')) as { readonly heldForMs: number };
     expect(held.heldForMs).toBeLessThanOrEqual(300);
     expect(await claim(0, 'one')).toHaveProperty('engineMs');
+    expect(await renew('one', [0])).toMatchObject({ logs: [0] });
     const renewed = (await renew('one')) as Renewed;
     expect([...renewed.logs].sort()).toEqual([0, 1]);
     let told = 0;
@@ -293,6 +300,15 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     expect(await done((end) => snapshots.trim(0, 9, end))).toBe(null);
     expect([await bodies(0), await done((end) => snapshots.list(0, end))]).toEqual([['b'], []]);
     expect(await primary.query(`SELECT count(*)::int AS n FROM ${options.schema}.piece`)).toEqual([{ n: 0 }]);
+  });
+
+  it('a log that was trimmed does not begin anew: its first frame, sent an hour late, goes nowhere', async () => {
+    const a = frameOf('a');
+    await outcome(a);
+    await outcome(frameOf('b', a));
+    await new Promise((resolve) => engine.snapshots.trim(0, 2, resolve));
+    expect(await outcome(frameOf('late'))).toBe('refused');
+    expect((await frames(0, 1)).frames.map(({ sequence }) => sequence)).toEqual([2]);
   });
 
   it('what it promises, and that it does without a standby', async () => {
