@@ -420,6 +420,30 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     },
   );
 
+  it('one connection finds the primary of after a failover: the others leave the one of before, which still answers', async () => {
+    const old = await folder.primary();
+    await old.query('CREATE DATABASE d');
+    const young = await folder.standbyOf(old);
+    const url = `postgres://postgres:swordfish@127.0.0.1:${old.port},127.0.0.1:${young.port}/d`;
+    await createCluster({ ...options, url, shards: 1 });
+    const both = await open({ url });
+    const timeline = (): Promise<unknown> =>
+      new Promise((resolve) => both.promise((now) => resolve(now instanceof Error ? null : now.timeline)));
+    expect([(await append([frameOf('a')], both)).outcomes, await timeline()]).toEqual([['durable'], 1]);
+    await young.promote();
+    await old.query('ALTER DATABASE d WITH ALLOW_CONNECTIONS false');
+    await old.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mailbox c reads'`,
+    );
+    const read = (): Promise<boolean> =>
+      new Promise((resolve) => both.frames(0, 1, (found) => resolve(!(found instanceof Error))));
+    while (!(await read()));
+    const told = await timeline();
+    expect(told ?? (await timeline())).toBe(2);
+    expect((await append([frameOf('b', frameOf('a'))], both)).outcomes).toEqual(['durable']);
+    await Promise.all([old.kill(), young.kill()]);
+  });
+
   it('a server that does not keep what it says it keeps is not taken', async () => {
     const lax = await folder.primary({ fsync: 'off' });
     expect(await refusal({ url: lax.urlOf() })).toMatch(
