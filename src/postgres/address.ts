@@ -17,7 +17,7 @@ const PORT = 5432;
  * nothing of the password
  */
 export function addressesOf(url: string): readonly Address[] {
-  const wrong = (what: string): Error => new EngineRefusal(`engine_url: ${what}`);
+  const wrong = (what: string): Error => new EngineRefusal(`engine: ${what}`);
   if (Buffer.byteLength(url) > URL_BYTES_MAX) throw wrong(`at most ${URL_BYTES_MAX} bytes`);
   const found = /^postgres(?:ql)?:\/\/(?:([^@/]*)@)?([^/?@]*)\/([^/?]+)(?:\?(.*))?$/.exec(url);
   if (found === null) throw wrong('must be postgres://user:password@host:port/database');

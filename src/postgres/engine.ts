@@ -113,7 +113,7 @@ interface Parts {
 const sessionsOf = ({ appends, reads, leases }: Parts): readonly Session[] => [appends, reads, leases];
 
 function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITHIN_MS }: PostgresOptions): Parts {
-  checkName('engine_schema', schema);
+  checkName('schema', schema);
   checkName('cluster', cluster);
   const addresses = addressesOf(url);
   const history = new History();

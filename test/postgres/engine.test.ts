@@ -49,10 +49,10 @@ describe('address of a server', () => {
       'postgres://me:secret/db',
       'postgres://a/db?password=secret',
     ])
-      expect(() => addressesOf(wrong), wrong).toThrow(/^engine_url: (?!.*secret)/);
+      expect(() => addressesOf(wrong), wrong).toThrow(/^engine: (?!.*secret)/);
     expect(addressesOf('postgres://me:a:b:c@one/db')[0]?.config.password).toBe('a:b:c');
     expect(() => addressesOf('postgres://a/db?sslmode=require')).toThrow(
-      'engine_url: sslmode is none of its parameters: host',
+      'engine: sslmode is none of its parameters: host',
     );
     expect(() => addressesOf(`postgres://${Array(9).fill('a').join(',')}/b`)).toThrow('at most 8 hosts');
     expect(() => addressesOf(`postgres://a/${'b'.repeat(3_000)}`)).toThrow('at most 2048 bytes');
@@ -345,7 +345,7 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
       /shards: 1 to 1024/,
     );
     for (const schema of ['', 'A', 'a"b', 'a'.repeat(49)])
-      expect(await refusal({ schema })).toMatch(/^engine_schema: 1 to 48/);
+      expect(await refusal({ schema })).toMatch(/^schema: 1 to 48/);
   });
 
   it('a server that is made read-only, or whose tables go, under a node: refused or failed, and it says why', async () => {

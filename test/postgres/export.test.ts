@@ -141,7 +141,7 @@ describe.skipIf(!isPostgresHere)('export and import (unavailable where PostgreSQ
         'has the tables of a cluster already',
         'no tables of a mailbox are there',
       ],
-      ...['engine_schema: 1 to 48', 'none', '', '', '--shards "0"'],
+      ...['schema: 1 to 48', 'none', '', '', '--shards "0"'],
     ];
     for (const [i, { err }] of ended.entries()) {
       expect(err).toContain(says[i]);
