@@ -149,4 +149,23 @@ describe.skipIf(!isPostgresHere)('export and import (unavailable where PostgreSQ
       expect(err).not.toContain('swordfish');
     }
   });
+
+  it('an import that broke off: what is there is not whole, and it says how to be rid of it', async () => {
+    const owner = await Owner.start(place);
+    await work(owner);
+    const out = join(data, 'out');
+    expect((await journal('export', place.schema, out)).code).toBe(0);
+    // The tables of the import take nothing of the second shard.
+    await server.query(`CREATE FUNCTION narrow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF to_regclass('broken.frame') IS NOT NULL AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'narrow') THEN
+        ALTER TABLE broken.frame ADD CONSTRAINT narrow CHECK (shard < 1);
+      END IF; END $$`);
+    await server.query('CREATE EVENT TRIGGER narrow ON ddl_command_end EXECUTE FUNCTION narrow()');
+    const { code, err } = await journal('import', 'broken', '--data', out);
+    await server.query('DROP EVENT TRIGGER narrow');
+    expect(code).not.toBe(0);
+    expect(err).toMatch(/^import: broke off: .*narrow.*; begin again after DROP SCHEMA broken CASCADE$/m);
+    await server.query('DROP SCHEMA broken CASCADE');
+    expect((await journal('import', 'broken', '--data', out)).code).toBe(0);
+  });
 });
