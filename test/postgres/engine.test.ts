@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -51,9 +51,13 @@ describe('address of a server', () => {
     ])
       expect(() => addressesOf(wrong), wrong).toThrow(/^engine: (?!.*secret)/);
     expect(addressesOf('postgres://me:a:b:c@one/db')[0]?.config.password).toBe('a:b:c');
-    expect(() => addressesOf('postgres://a/db?sslmode=require')).toThrow(
-      'engine: sslmode is none of its parameters: host',
-    );
+    for (const [parameters, says] of [
+      ['target=x', 'target is none of its parameters: host, sslmode, sslrootcert'],
+      ['sslmode=require', 'sslmode: must be disable or verify-full'],
+      ['sslrootcert=/x', 'sslrootcert: only with sslmode=verify-full'],
+      ['sslmode=verify-full&sslrootcert=/none', 'sslrootcert: no such file (ENOENT)'],
+    ])
+      expect(() => addressesOf(`postgres://a/db?${parameters}`)).toThrow(`engine: ${says}`);
     expect(() => addressesOf(`postgres://${Array(9).fill('a').join(',')}/b`)).toThrow('at most 8 hosts');
     expect(() => addressesOf(`postgres://a/${'b'.repeat(3_000)}`)).toThrow('at most 2048 bytes');
   });
@@ -442,6 +446,29 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     expect(told ?? (await timeline())).toBe(2);
     expect((await append([frameOf('b', frameOf('a'))], both)).outcomes).toEqual(['durable']);
     await Promise.all([old.kill(), young.kill()]);
+  });
+
+  it('encrypted: to a server of that name with a certificate that is trusted, and to no other', async () => {
+    const keys = mkdtempSync(join(tmpdir(), 'keys-'));
+    const [key, certificate] = [join(keys, 'key.pem'), join(keys, 'certificate.pem')];
+    const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    execFileSync('openssl', [...args, ...subject, '-keyout', key, '-out', certificate], { stdio: 'pipe' });
+    own(keys);
+    const secure = await folder.primary({ ssl: 'on', ssl_key_file: key, ssl_cert_file: certificate });
+    const url = `${secure.urlOf()}?sslmode=verify-full`;
+    const trusted = `${url}&sslrootcert=${certificate}`;
+    await createCluster({ ...options, url: trusted, shards: 1 });
+    const one = await open({ url: trusted });
+    expect((await append([frameOf('a')], one)).outcomes).toEqual(['durable']);
+    const plain = `SELECT count(*) = 0 AS yes FROM pg_stat_activity a JOIN pg_stat_ssl USING (pid)
+      WHERE a.application_name LIKE 'mailbox%' AND NOT ssl`;
+    expect(await secure.query(plain)).toEqual([{ yes: true }]);
+    expect(await refusal({ url })).toMatch(/self.signed certificate/);
+    expect(await refusal({ url: trusted.replace('127.0.0.1', 'localhost') })).toMatch(/altnames/);
+    expect(await refusal({ url: `${primary.urlOf()}?sslmode=verify-full` })).toMatch(/does not support SSL/);
+    await secure.kill();
+    rmSync(keys, { recursive: true });
   });
 
   it('a server that does not keep what it says it keeps is not taken', async () => {
