@@ -249,6 +249,7 @@ export class EngineClient implements Engine {
     put: (shard, { sequence, maker }, number, bytes, done) =>
       this.change((kept) => kept.put(shard, { sequence, maker }, number, bytes), done),
     finish: (shard, snapshot, done) => this.change((kept) => kept.finish(shard, snapshot), done),
+    discard: (shard, maker, done) => this.change((kept) => kept.discard(shard, maker), done),
     trim: (shard, sequence, done) => this.change((kept) => kept.trim(shard, sequence), done),
   };
   private readonly engine: SimEngine;

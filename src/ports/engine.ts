@@ -90,6 +90,8 @@ export interface Snapshots {
   ): void;
   /** All pieces are put: it may be read. */
   finish(shard: number, snapshot: StoredSnapshot, done: (error: Error | null) => void): void;
+  /** Whoever made it gives it up, whole or not, so that what cannot be finished does not pile up. */
+  discard(shard: number, maker: string, done: (error: Error | null) => void): void;
   /** Removes the frames before this one, but never the last of the log, and the snapshots that do not reach it, unfinished ones too. */
   trim(shard: number, sequence: number, done: (error: Error | null) => void): void;
 }

@@ -147,6 +147,17 @@ describe('snapshots of the log of a shard', () => {
     expect(engine.framesFrom(SHARD, 1)[0]?.sequence).toBe(1);
   });
 
+  it('one that could not be put to its end leaves nothing behind', () => {
+    const one = next();
+    for (let i = 0; i < 6; i++) send(one, 100_000 + i);
+    const { put } = client.snapshots;
+    (client.snapshots as { put: typeof put }).put = (log, about, number, bytes, done) =>
+      number > 0 ? done(new Error('no room')) : put(log, about, number, bytes, done);
+    expect([snapshot(one)?.message, engine.kept.piecesOf(SHARD)]).toEqual(['no room', 0]);
+    (client.snapshots as { put: typeof put }).put = put;
+    expect([snapshot(one), engine.kept.piecesOf(SHARD)]).toEqual([null, engine.kept.list(SHARD)[0]?.pieces]);
+  });
+
   it('one that cannot be made is tried again after a minute, and holds up that of no other log', () => {
     let ms = 0;
     const tried: number[] = [];

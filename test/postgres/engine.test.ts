@@ -301,6 +301,11 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     expect(await done((end) => snapshots.piece(0, made, 2, end))).toEqual(
       new Error('log 0: piece 2 of snapshot m is gone'),
     );
+    expect(await done((end) => snapshots.put(0, { ...made, maker: 'n' }, 0, Buffer.from('one'), end))).toBe(null);
+    for (const maker of ['n', 'm', 'none']) expect(await done((end) => snapshots.discard(0, maker, end))).toBe(null);
+    expect(await done((end) => snapshots.list(0, end))).toEqual([]);
+    expect(await primary.query(`SELECT count(*)::int AS n FROM ${options.schema}.piece`)).toEqual([{ n: 0 }]);
+    expect(await done((end) => snapshots.put(0, made, 0, Buffer.from('one'), end))).toBe(null);
     expect(await done((end) => snapshots.trim(0, 9, end))).toBe(null);
     expect([await bodies(0), await done((end) => snapshots.list(0, end))]).toEqual([['b'], []]);
     expect(await primary.query(`SELECT count(*)::int AS n FROM ${options.schema}.piece`)).toEqual([{ n: 0 }]);
