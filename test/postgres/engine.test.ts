@@ -1,22 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BEGINNING } from '../../src/cluster/shard-log.ts';
-import type {
-  AppendOutcome,
-  EngineFrame,
-  EnginePromise,
-  FramesRead,
-  Granted,
-  Renewed,
-} from '../../src/ports/engine.ts';
-import { addressesOf } from '../../src/postgres/address.ts';
-import { createCluster, PostgresEngine, type PostgresOptions } from '../../src/postgres/engine.ts';
-import { isPgBouncerHere, PgBouncer } from '../support/pgbouncer.ts';
-import { isPostgresHere, own, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
+import type { EngineFrame, EnginePromise, FramesRead, Granted, Renewed } from '../../src/ports/engine.ts';
+import { createCluster, type PostgresEngine, type PostgresOptions } from '../../src/postgres/engine.ts';
+import { isPostgresHere, own, type PostgresFolder, type PostgresServer } from '../support/postgres.ts';
+import { appendTo, Engines, frameOf, type Said } from '../support/postgres-engines.ts';
 
 const mayMount = (() => {
   const folder = mkdtempSync(join(tmpdir(), 'mount-'));
@@ -26,76 +17,28 @@ const mayMount = (() => {
   return status === 0;
 })();
 
-/** A frame that says something, behind another; the engine looks at numbers and hashes alone. */
-function frameOf(text: string, before: { sequence: number; hash: Uint8Array } = BEGINNING, shard = 0): EngineFrame {
-  const body = Buffer.from(text);
-  const hash = createHash('sha256').update(before.hash).update(body).digest();
-  return { shard, sequence: before.sequence + 1, previous: before.hash, hash, body };
-}
-
-describe('address of a server', () => {
-  it('hosts in turn, sockets, escapes; what is wrong is named, and no password is', () => {
-    const [first, second] = addressesOf('postgres://me:s%40fe@one:5433,two/db');
-    expect(first?.config).toEqual({ host: 'one', port: 5433, database: 'db', user: 'me', password: 's@fe' });
-    expect([first?.text, second?.text]).toEqual(['one:5433/db', 'two:5432/db']);
-    expect(addressesOf('postgresql://[::1]:9/db')[0]?.config).toEqual({ host: '::1', port: 9, database: 'db' });
-    expect(addressesOf('postgres:///db?host=/run/pg')[0]?.text).toBe('/run/pg:5432/db');
-    for (const wrong of [
-      'http://a/b',
-      'postgres://a',
-      'postgres://me:secret@/db',
-      'postgres://me:secret@a:99999/db',
-      'postgres://me:%@a/db',
-      'postgres://me:secret/db',
-      'postgres://a/db?password=secret',
-    ])
-      expect(() => addressesOf(wrong), wrong).toThrow(/^engine: (?!.*secret)/);
-    expect(addressesOf('postgres://me:a:b:c@one/db')[0]?.config.password).toBe('a:b:c');
-    for (const [parameters, says] of [
-      ['target=x', 'target is none of its parameters: host, sslmode, sslrootcert'],
-      ['sslmode=require', 'sslmode: must be disable or verify-full'],
-      ['sslrootcert=/x', 'sslrootcert: only with sslmode=verify-full'],
-      ['sslmode=verify-full&sslrootcert=/none', 'sslrootcert: no such file (ENOENT)'],
-    ])
-      expect(() => addressesOf(`postgres://a/db?${parameters}`)).toThrow(`engine: ${says}`);
-    expect(() => addressesOf(`postgres://${Array(9).fill('a').join(',')}/b`)).toThrow('at most 8 hosts');
-    expect(() => addressesOf(`postgres://a/${'b'.repeat(3_000)}`)).toThrow('at most 2048 bytes');
-  });
-});
-
 describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is missing)', () => {
+  let engines: Engines;
   let folder: PostgresFolder;
   let primary: PostgresServer;
   let standby: PostgresServer;
   let engine: PostgresEngine;
-  let schemas = 0;
   let options: PostgresOptions;
-  const opened: PostgresEngine[] = [];
   beforeAll(async () => {
-    folder = new PostgresFolder();
-    primary = await folder.primary();
-    standby = await folder.standbyOf(primary);
+    engines = new Engines();
+    await engines.start();
+    ({ folder, primary, standby } = engines);
   });
-  afterAll(() => folder?.end());
-  const open = async (more: Partial<PostgresOptions> = {}): Promise<PostgresEngine> => {
-    const one = await PostgresEngine.open({ ...options, ...more });
-    opened.push(one);
-    return one;
-  };
+  afterAll(() => engines?.end());
   beforeEach(async () => {
-    options = { url: primary.urlOf(), cluster: 'c', schema: `s${++schemas}`, answersWithinMs: 20_000, leaseMs: 300 };
-    await createCluster({ ...options, shards: 4 });
-    engine = await open();
+    engine = await engines.anew();
+    ({ options } = engines);
   });
-  afterEach(() => {
-    for (const one of opened.splice(0)) one.close();
-  });
+  afterEach(() => engines.close());
+  const open = (more: Partial<PostgresOptions> = {}): Promise<PostgresEngine> => engines.open(more);
+  const refusal = (more: Partial<PostgresOptions>): Promise<string> => engines.refusal(more);
 
-  type Said = { readonly outcomes: readonly AppendOutcome[]; readonly why: string | null };
-  const append = (frames: readonly EngineFrame[], from = engine): Promise<Said> =>
-    new Promise((resolve) =>
-      from.append(frames, (outcomes, why) => resolve({ outcomes, why: why === null ? null : why.message })),
-    );
+  const append = (frames: readonly EngineFrame[], to = engine): Promise<Said> => appendTo(to, frames);
   const outcome = async (...frames: EngineFrame[]): Promise<string> => (await append(frames)).outcomes.join(' ');
   const frames = (shard: number, from: number): Promise<FramesRead> =>
     new Promise((resolve, reject) =>
@@ -104,15 +47,6 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
   const promise = (): Promise<EnginePromise | Error> => new Promise((resolve) => engine.promise(resolve));
   const bodies = async (shard: number): Promise<string[]> =>
     (await frames(shard, 1)).frames.map(({ body }) => Buffer.from(body).toString());
-  const refusal = (more: Partial<PostgresOptions>): Promise<string> =>
-    PostgresEngine.open({ ...options, answersWithinMs: 3_000, ...more }).then(
-      (one) => {
-        one.close();
-        return 'opened';
-      },
-      ({ message }: Error) => message,
-    );
-
   it('append: behind the very frame that is named, or nowhere; what is read is what was written', async () => {
     const a = frameOf('a');
     const b = frameOf('b', a);
@@ -374,33 +308,6 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     });
   });
 
-  describe.skipIf(!isPgBouncerHere)('behind PgBouncer (unavailable where it is missing)', () => {
-    it.each([
-      [
-        'transaction',
-        /a pooler stands in front that gives connections away between transactions: connect directly, or in session mode$/,
-      ],
-      ['statement', /a pooler stands in front that gives connections away/],
-      ['session', /^opened$/],
-    ])('in %s mode: it is said what will not do, and what does works', async (mode, says) => {
-      const pooler = await PgBouncer.start(folder, primary, mode);
-      expect(await refusal({ url: pooler.url })).toMatch(says);
-      if (mode === 'session') {
-        const pooled = await open({ url: pooler.url });
-        expect((await append([frameOf('a')], pooled)).outcomes).toEqual(['durable']);
-        pooled.close();
-      }
-      pooler.kill();
-    });
-  });
-
-  it('several servers: whichever is the primary is found, wherever it stands in the list', async () => {
-    const other = await open({
-      url: `postgres://postgres:swordfish@127.0.0.1:1,127.0.0.1:${standby.port},127.0.0.1:${primary.port}/postgres`,
-    });
-    expect((await append([frameOf('a')], other)).outcomes).toEqual(['durable']);
-  });
-
   it.skipIf(!mayMount)(
     'out of space (unavailable without leave to mount): refused, with why, and it goes on when there is some again',
     async () => {
@@ -428,59 +335,4 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
       }
     },
   );
-
-  it('one connection finds the primary of after a failover: the others leave the one of before, which still answers', async () => {
-    const old = await folder.primary();
-    await old.query('CREATE DATABASE d');
-    const young = await folder.standbyOf(old);
-    const url = `postgres://postgres:swordfish@127.0.0.1:${old.port},127.0.0.1:${young.port}/d`;
-    await createCluster({ ...options, url, shards: 1 });
-    const both = await open({ url });
-    const timeline = (): Promise<unknown> =>
-      new Promise((resolve) => both.promise((now) => resolve(now instanceof Error ? null : now.timeline)));
-    expect([(await append([frameOf('a')], both)).outcomes, await timeline()]).toEqual([['durable'], 1]);
-    await young.promote();
-    await old.query('ALTER DATABASE d WITH ALLOW_CONNECTIONS false');
-    await old.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mailbox c reads'`,
-    );
-    const read = (): Promise<boolean> =>
-      new Promise((resolve) => both.frames(0, 1, (found) => resolve(!(found instanceof Error))));
-    while (!(await read()));
-    const told = await timeline();
-    expect(told ?? (await timeline())).toBe(2);
-    expect((await append([frameOf('b', frameOf('a'))], both)).outcomes).toEqual(['durable']);
-    await Promise.all([old.kill(), young.kill()]);
-  });
-
-  it('encrypted: to a server of that name with a certificate that is trusted, and to no other', async () => {
-    const keys = mkdtempSync(join(tmpdir(), 'keys-'));
-    const [key, certificate] = [join(keys, 'key.pem'), join(keys, 'certificate.pem')];
-    const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-    execFileSync('openssl', [...args, ...subject, '-keyout', key, '-out', certificate], { stdio: 'pipe' });
-    own(keys);
-    const secure = await folder.primary({ ssl: 'on', ssl_key_file: key, ssl_cert_file: certificate });
-    const url = `${secure.urlOf()}?sslmode=verify-full`;
-    const trusted = `${url}&sslrootcert=${certificate}`;
-    await createCluster({ ...options, url: trusted, shards: 1 });
-    const one = await open({ url: trusted });
-    expect((await append([frameOf('a')], one)).outcomes).toEqual(['durable']);
-    const plain = `SELECT count(*) = 0 AS yes FROM pg_stat_activity a JOIN pg_stat_ssl USING (pid)
-      WHERE a.application_name LIKE 'mailbox%' AND NOT ssl`;
-    expect(await secure.query(plain)).toEqual([{ yes: true }]);
-    expect(await refusal({ url })).toMatch(/self.signed certificate/);
-    expect(await refusal({ url: trusted.replace('127.0.0.1', 'localhost') })).toMatch(/altnames/);
-    expect(await refusal({ url: `${primary.urlOf()}?sslmode=verify-full` })).toMatch(/does not support SSL/);
-    await secure.kill();
-    rmSync(keys, { recursive: true });
-  });
-
-  it('a server that does not keep what it says it keeps is not taken', async () => {
-    const lax = await folder.primary({ fsync: 'off' });
-    expect(await refusal({ url: lax.urlOf() })).toMatch(
-      /fsync is off: what it says it keeps would not survive a crash$/,
-    );
-    await lax.kill();
-  });
 });
