@@ -27,6 +27,7 @@ const SYSTEM = [
   'test/operations/prometheus.test.ts',
   'test/operations/systemd.test.ts',
   'test/postgres/conformance.test.ts',
+  'test/postgres/connections.test.ts',
   'test/postgres/engine.test.ts',
   'test/postgres/export.test.ts',
   'test/postgres/nodes.test.ts',

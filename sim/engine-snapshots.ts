@@ -60,6 +60,15 @@ export class EngineSnapshots {
     this.set(shard, maker, { sequence, pieces, whole: snapshot });
   }
 
+  discard(shard: number, maker: string): void {
+    this.kept.set(shard, new Map([...this.of(shard)].filter(([name]) => name !== maker)));
+  }
+
+  /** Of all that are there, unfinished ones too. */
+  piecesOf(shard: number): number {
+    return [...this.of(shard).values()].reduce((sum, { pieces }) => sum + pieces.length, 0);
+  }
+
   trim(shard: number, sequence: number): void {
     this.trimmed.set(shard, Math.max(sequence, this.trimmedOf(shard)));
     this.kept.set(shard, new Map([...this.of(shard)].filter(([, kept]) => kept.sequence >= sequence)));

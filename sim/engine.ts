@@ -217,11 +217,15 @@ export class SimEngine {
     return { engineMs: nowMs };
   }
 
-  renewAll(owner: string): Renewed {
+  renewAll(owner: string, asked: readonly number[]): Renewed {
     const { nowMs } = this.parts.loop;
-    const logs = [...this.holders].filter(([, held]) => held.owner === owner && held.untilMs > nowMs);
-    for (const [shard] of logs) this.holders.set(shard, { owner, untilMs: nowMs + this.parts.leaseMs });
-    return { logs: logs.map(([shard]) => shard), engineMs: nowMs };
+    const isRenewed = (shard: number): boolean => {
+      const held = this.holders.get(shard);
+      return held?.owner === owner && held.untilMs > nowMs;
+    };
+    const logs = asked.filter(isRenewed);
+    for (const shard of logs) this.holders.set(shard, { owner, untilMs: nowMs + this.parts.leaseMs });
+    return { logs, engineMs: nowMs };
   }
 
   release(shard: number, owner: string): void {
@@ -245,6 +249,7 @@ export class EngineClient implements Engine {
     put: (shard, { sequence, maker }, number, bytes, done) =>
       this.change((kept) => kept.put(shard, { sequence, maker }, number, bytes), done),
     finish: (shard, snapshot, done) => this.change((kept) => kept.finish(shard, snapshot), done),
+    discard: (shard, maker, done) => this.change((kept) => kept.discard(shard, maker), done),
     trim: (shard, sequence, done) => this.change((kept) => kept.trim(shard, sequence), done),
   };
   private readonly engine: SimEngine;
@@ -258,7 +263,7 @@ export class EngineClient implements Engine {
     this.leases = {
       leaseMs: engine.parts.leaseMs,
       claim: (shard, owner, done) => this.ask(() => engine.claim(shard, owner), done),
-      renewAll: (owner, done) => this.ask(() => engine.renewAll(owner), done),
+      renewAll: (owner, logs, done) => this.ask(() => engine.renewAll(owner, logs), done),
       release: (shard, owner) => this.ask(() => engine.release(shard, owner), ignored),
       watch: (changed) => engine.watch(changed),
     };

@@ -1,5 +1,7 @@
 import { Argument, type Command, type Option } from 'commander';
 import { CLIENT_ERRORS, ERRORS, type Refusing, refusalOf } from '../api/errors.ts';
+import { flagOf } from '../config/load.ts';
+import { SETTING_NAMES, SETTINGS } from '../config/settings.ts';
 import { EXIT, examples } from './shared.ts';
 
 /** Shells that a script is written for. */
@@ -71,11 +73,17 @@ function placesOf(
     values: known[path] ?? chosen,
     valued: options
       .filter(({ required, optional }) => required || optional)
-      .flatMap((option) => wordsOf(option).map((word) => ({ option: word, values: option.argChoices ?? [] }))),
+      .flatMap((option) => wordsOf(option).map((word) => ({ option: word, values: valuesOf(option) }))),
   };
   // `help` is no command of its own here: it is that of its parent.
   const below = command.commands.flatMap((each) => placesOf(each, known, [...above, each.name()]));
   return [here, ...below];
+}
+
+/** Those that the option is limited to, or the setting that it is the flag of. */
+function valuesOf({ argChoices, long }: Option): readonly string[] {
+  const setting = SETTING_NAMES.find((name) => flagOf(name) === long);
+  return argChoices ?? ((setting && SETTINGS[setting].kind.schema['enum']) as readonly string[] | undefined) ?? [];
 }
 
 const wordsOf = ({ long, short }: Option): string[] => [long, short].flatMap((word) => word ?? []);

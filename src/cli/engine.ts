@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { clientVariables } from '../config/load.ts';
 import type { PostgresEngine } from '../postgres/engine.ts';
 import { UsageError } from './usage.ts';
 
@@ -20,7 +21,7 @@ export const onEngine = (command: Command): Command =>
 
 /** What the engine is opened with. @throws UsageError */
 export function engineOf({ engine, cluster, schema }: EngineOptions) {
-  const url = engine ?? process.env['MAILBOX_ENGINE'];
+  const url = engine ?? clientVariables().MAILBOX_ENGINE;
   if (url === undefined) throw new UsageError('engine: name one with --engine or MAILBOX_ENGINE');
   return { url, cluster, schema };
 }

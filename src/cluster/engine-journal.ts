@@ -11,6 +11,8 @@ import { makeSnapshot } from './snapshot-making.ts';
 
 /** A log that is longer than this since its last snapshot gets another one: reading it must not take long. */
 export const SNAPSHOT_BYTES = 64 << 20;
+/** One that could not be made is not tried again sooner: a log is read for it, and what is full does not get emptier by it. */
+const SNAPSHOT_AGAIN_MS = 60_000;
 
 export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 'secret' | 'answersWithinMs'> {
   /** The node's name: its own among all that use the engine, and another one for each of its processes. */
@@ -61,6 +63,8 @@ export class EngineJournal implements JournalBackend {
   private failure: Error | null = null;
   private snapshots = 0;
   private isMaking = false;
+  /** By log: when a snapshot that could not be made may be tried again. */
+  private readonly againMs = new Map<number, number>();
 
   /** Claims the log of the process and reads it. Calls `done` once. */
   static open(options: EngineJournalOptions, done: (opened: EngineJournal | Error) => void): void {
@@ -113,10 +117,13 @@ export class EngineJournal implements JournalBackend {
 
   /** Makes the snapshots that are wanted, one at a time. */
   tick(): void {
-    const { snapshotBytes = SNAPSHOT_BYTES } = this.options;
+    const { snapshotBytes = SNAPSHOT_BYTES, monotonicMs } = this.options;
     if (this.isMaking) return;
-    for (const one of this.all)
-      if (one.log.bytes > snapshotBytes && one.log.durable !== null) return this.snapshot(one, () => {});
+    const nowMs = monotonicMs();
+    const isWanted = ({ log }: Claimed): boolean =>
+      log.bytes > snapshotBytes && log.durable !== null && nowMs >= (this.againMs.get(log.number) ?? nowMs);
+    const wanted = this.all.find(isWanted);
+    if (wanted !== undefined) this.snapshot(wanted, () => {});
   }
 
   private get all(): readonly Claimed[] {
@@ -199,6 +206,8 @@ export class EngineJournal implements JournalBackend {
       this.isMaking = false;
       const error = result instanceof Error ? result : null;
       if (error === null) log.bytes -= bytesBefore;
+      if (error === null) this.againMs.delete(number);
+      else this.againMs.set(number, this.options.monotonicMs() + SNAPSHOT_AGAIN_MS);
       events?.snapshot?.(number, error);
       done(error);
     });

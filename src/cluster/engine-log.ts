@@ -52,6 +52,8 @@ export class EngineLog implements Log {
   /** Bytes of its frames since its newest snapshot. */
   bytes = 0;
   private isLost = false;
+  /** How often it was read again. */
+  private readings = 0;
   private failure: Error | null = null;
 
   constructor(options: EngineLogOptions) {
@@ -211,7 +213,10 @@ export class EngineLog implements Log {
     this.done = null;
     this.options.engine.giveUp?.(this.number);
     for (const { frame, isAwaited } of log.underWay) if (isAwaited) log.ended(frame, 'unknown');
+    const reading = ++this.readings;
     this.collect([], (frames) => {
+      // Asked again since: what comes late must settle nothing.
+      if (reading !== this.readings) return done(new Error(`log ${this.number} is read again since`));
       if (frames instanceof Error) return done(frames);
       if (log.state === 'reading') return done(this.announcedIn(frames));
       if (!log.mustLook) return done(this.isLost ? 'lost' : 'foreign');
@@ -222,12 +227,14 @@ export class EngineLog implements Log {
     });
   }
 
-  /** Everything up to the end. */
+  /** Everything up to the end, or so much that it cannot all be ours. */
   private collect(before: readonly StoredFrame[], done: (frames: readonly StoredFrame[] | Error) => void): void {
     readFrames(this.options.engine, this.number, this.log.readsFrom + before.length, (read) => {
       if (read instanceof Error) return done(read);
       const frames = [...before, ...read.frames];
-      if (read.isEnd) done(frames);
+      // Ours are the last one known, what is under way, and one announced.
+      const isEnough = frames.length > this.log.underWay.length + 2;
+      if (read.isEnd || isEnough) done(frames);
       else this.collect(frames, done);
     });
   }

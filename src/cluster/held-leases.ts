@@ -102,7 +102,8 @@ export class HeldLeases {
     if (this.until.size === 0) return;
     const askedMs = this.options.monotonicMs();
     const asked = [...this.until.keys()];
-    this.options.leases.renewAll(this.owner, (result) => {
+    // These alone: one that could not be given back ends by itself.
+    this.options.leases.renewAll(this.owner, asked, (result) => {
       if (this.isStopped || result instanceof Error) return;
       const ours = new Set(result.logs);
       for (const number of asked) {

@@ -56,26 +56,31 @@ export function readFrames(
   });
 }
 
+interface SnapshotRead {
+  readonly head: Head;
+  readonly promise: EnginePromise | null;
+}
+
 /** Checks a snapshot piece by piece. Calls `done` once: with its head and promise, what is wrong with it, or why it could not be read. */
 export function readSnapshot(
   { engine, number, shard, secret }: Pick<Reading, 'engine' | 'number' | 'shard' | 'secret'>,
   snapshot: StoredSnapshot,
   take: (entry: Entry) => void,
-  done: (
-    read: { readonly head: Head; readonly promise: EnginePromise | null } | { readonly wrong: string } | Error,
-  ) => void,
+  done: (read: SnapshotRead | { readonly wrong: string } | Error) => void,
 ): void {
   const reading = new SnapshotReading(snapshot, shard, secret, take);
   const next = (piece: number): void => {
     engine.snapshots.piece(number, snapshot, piece, (bytes) => {
       if (bytes instanceof Error) return done(bytes);
+      let head: Head | null = null;
       try {
         reading.piece(bytes);
-        if (piece + 1 === snapshot.pieces) return done({ head: reading.done(), promise: reading.promise });
+        if (piece + 1 === snapshot.pieces) head = reading.done();
       } catch (error) {
         return done({ wrong: (error as Error).message });
       }
-      next(piece + 1);
+      if (head === null) next(piece + 1);
+      else done({ head, promise: reading.promise });
     });
   };
   next(0);
@@ -116,17 +121,27 @@ export class LogReading {
       (entry) => replay.entry(entry),
       (read) => {
         if (read instanceof Error) return this.done(read);
-        if ('wrong' in read) {
-          this.damaged.push(`snapshot ${snapshot.sequence}: ${read.wrong}`);
+        const wrong = 'wrong' in read ? read.wrong : this.restored(read.head);
+        if (wrong !== null) {
+          this.damaged.push(`snapshot ${snapshot.sequence}: ${wrong}`);
           return this.newest(older);
         }
-        const { head, promise } = read;
+        const { head, promise } = read as SnapshotRead;
         this.promise = promise;
         this.snapshot = snapshot;
-        replay.restored(head);
         this.from({ sequence: head.sequence, term: head.term, hash: Buffer.from(head.hash, 'hex') });
       },
     );
+  }
+
+  /** Null, or why what its pieces say is no state. */
+  private restored(head: Head): string | null {
+    try {
+      this.reading.replay.restored(head);
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   private from(place: Place): void {

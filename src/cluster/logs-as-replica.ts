@@ -16,8 +16,25 @@ export interface LogsReading {
   readonly processLogs: readonly number[];
 }
 
+/** How often a log is read: whoever owns it may trim it meanwhile. */
+const TRIES = 3;
+
 /** Reads one log to its end, without a claim. */
 function readLog(
+  reading: LogsReading,
+  number: number,
+  shard: number | null,
+  replay: Replay,
+  done: (error: Error | null) => void,
+  tries = TRIES,
+): void {
+  readOnce(reading, number, shard, replay, (error) => {
+    if (error === null || tries === 1) done(error);
+    else readLog(reading, number, shard, replay, done, tries - 1);
+  });
+}
+
+function readOnce(
   { engine, secret }: LogsReading,
   number: number,
   shard: number | null,

@@ -54,7 +54,7 @@ export function writeSnapshot(making: Making, read: Pick<LogRead, 'promise' | 's
   const before = read.snapshot;
   let [count, bytes] = [0, 0];
   const next = (error: Error | null): void => {
-    if (error !== null) return done(error);
+    if (error !== null) return discard(making, error, done);
     const piece = pieces.next();
     if (piece.done !== true) {
       bytes += piece.value.byteLength;
@@ -62,7 +62,7 @@ export function writeSnapshot(making: Making, read: Pick<LogRead, 'promise' | 's
     }
     const snapshot = { sequence, maker, pieces: count, bytes };
     engine.snapshots.finish(number, snapshot, (failed) => {
-      if (failed !== null) done(failed);
+      if (failed !== null) discard(making, failed, done);
       else verify(making, snapshot, before, done);
     });
   };
@@ -77,9 +77,15 @@ function verify(making: Making, made: StoredSnapshot, before: StoredSnapshot | n
     () => {},
     (read) => {
       if (read instanceof Error) return done(read);
-      if ('wrong' in read) return done(new Error(`log ${number}: snapshot ${made.sequence}: ${read.wrong}`));
+      if ('wrong' in read)
+        return discard(making, new Error(`log ${number}: snapshot ${made.sequence}: ${read.wrong}`), done);
       if (before === null) return done(made);
       engine.snapshots.trim(number, before.sequence, (error) => done(error ?? made));
     },
   );
+}
+
+/** Nobody counts on it, and what there is of it would take the room that was wanting. */
+function discard({ engine, number, maker }: Making, error: Error, done: Done): void {
+  engine.snapshots.discard(number, maker, () => done(error));
 }

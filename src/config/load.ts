@@ -10,8 +10,8 @@ import { ConfigError, nearest, sizeText } from './values.ts';
 /** Far more than all settings take. */
 const FILE_BYTES_MAX = 256 * 1024;
 const ENV_PREFIX = 'MAILBOX_';
-/** Variables of the command line client, which are no settings of the server. */
-const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CA', 'MAILBOX_CAP'] as const;
+/** Variables of commands, which are no settings of the server. */
+const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CA', 'MAILBOX_CAP', 'MAILBOX_ENGINE'] as const;
 
 export const flagOf = (name: string): string => `--${name.replaceAll('_', '-')}`;
 export const variableOf = (name: string): string => ENV_PREFIX + name.toUpperCase();

@@ -48,8 +48,8 @@ export interface Leases {
   readonly leaseMs: number;
   /** Calls `done` once: whether it is ours now, or in how many ms to ask again at the earliest. */
   claim(shard: number, owner: string, done: (result: Granted | { readonly heldForMs: number } | Error) => void): void;
-  /** Renews all that an owner has and that are not over, in one go. Calls `done` once. */
-  renewAll(owner: string, done: (result: Renewed | Error) => void): void;
+  /** Renews these, where the owner has them and they are not over, in one go. Calls `done` once. */
+  renewAll(owner: string, logs: readonly number[], done: (result: Renewed | Error) => void): void;
   release(shard: number, owner: string): void;
   /** Calls `changed` when a lease may have been given back: a hint, which may not come. Gives what ends it. */
   watch(changed: () => void): () => void;
@@ -90,6 +90,8 @@ export interface Snapshots {
   ): void;
   /** All pieces are put: it may be read. */
   finish(shard: number, snapshot: StoredSnapshot, done: (error: Error | null) => void): void;
+  /** Whoever made it gives it up, whole or not, so that what cannot be finished does not pile up. */
+  discard(shard: number, maker: string, done: (error: Error | null) => void): void;
   /** Removes the frames before this one, but never the last of the log, and the snapshots that do not reach it, unfinished ones too. */
   trim(shard: number, sequence: number, done: (error: Error | null) => void): void;
 }

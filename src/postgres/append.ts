@@ -10,7 +10,8 @@ const EMPTY = Buffer.alloc(0);
 const PADDING: readonly unknown[] = [0, 0, EMPTY, EMPTY, EMPTY];
 
 /**
- * Each frame goes behind the very frame that it names, or nowhere; what is not returned did not. That an answer waits for a standby is said in the
+ * Each frame goes behind the very frame that it names, or nowhere; what is not returned did not. The first goes where there are none: a log that
+ * was trimmed has no first frame that another one could meet. That an answer waits for a standby is said in the
  * statement: what was set for a connection may be another client's setting.
  */
 function textOf(schema: string, rows: number): string {
@@ -21,7 +22,8 @@ SELECT w.shard, w.seq, w.hash, w.body
 FROM (VALUES ${Array.from({ length: rows }, row).join(', ')}) w(shard, seq, prev, hash, body),
      (SELECT set_config('synchronous_commit', 'on', true)) s(x)
 WHERE s.x = 'on'
-  AND (w.seq = 1 OR (SELECT f.hash FROM ${schema}.frame f WHERE f.shard = w.shard AND f.seq = w.seq - 1) = w.prev)
+  AND (w.seq = 1 AND NOT EXISTS (SELECT FROM ${schema}.frame f WHERE f.shard = w.shard)
+    OR (SELECT f.hash FROM ${schema}.frame f WHERE f.shard = w.shard AND f.seq = w.seq - 1) = w.prev)
 ON CONFLICT DO NOTHING RETURNING shard`;
 }
 

@@ -113,20 +113,21 @@ interface Parts {
 const sessionsOf = ({ appends, reads, leases }: Parts): readonly Session[] => [appends, reads, leases];
 
 function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITHIN_MS }: PostgresOptions): Parts {
-  checkName('engine_schema', schema);
+  checkName('schema', schema);
   checkName('cluster', cluster);
   const addresses = addressesOf(url);
-  const check = checkOf();
-  const sessionOf = (what: string, isStrict: boolean, then: readonly string[]): Session =>
-    new Session({
+  const history = new History();
+  const sessionOf = (what: string, isStrict: boolean, then: readonly string[]): Session => {
+    const leave = (): void => {
+      for (const other of sessionsOf(parts)) if (other !== session) other.drop(FAILED_OVER);
+    };
+    const session = new Session({
       ...{ addresses, answersWithinMs, isStrict, name: `mailbox ${cluster} ${what}` },
-      check: async (ask, client, config) => {
-        const wrong = await check(ask, client, config);
-        if (wrong === null) for (const text of then) await ask({ text });
-        return wrong;
-      },
+      check: checkOf(then, (promise) => history.wrongIn(promise, leave)),
       notified: () => parts.onLease(),
     });
+    return session;
+  };
   // Neither what is read nor leases wait for a standby: its want must not end them.
   const local = ['SET synchronous_commit = local'];
   const parts: Parts = {
@@ -140,19 +141,32 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
   return parts;
 }
 
-/** All connections are to the same history: a primary of before a failover that came back is not read from. */
-function checkOf(): Check {
-  let known: EnginePromise | null = null;
+const FAILED_OVER = new EngineRefusal('PostgreSQL: there was a failover');
+
+/** All connections are to the same history: a primary of before a failover is not read from, whether it came back or never went. */
+class History {
+  private known: EnginePromise | null = null;
+
+  /** What is wrong with a server that promises this; null for nothing. `leave`: it is the first that is known of after a failover. */
+  wrongIn(promise: EnginePromise, leave: () => void): string | null {
+    const { known } = this;
+    if (known !== null && promise.system !== known.system) return 'it is another database than before';
+    if (known !== null && promise.timeline < known.timeline) return 'it is a primary of before a failover';
+    this.known = promise;
+    if (known !== null && promise.timeline > known.timeline) leave();
+    return null;
+  }
+}
+
+/** `then`: what is said on a connection when it is made. Its history is looked at last, for it may be another by then. */
+function checkOf(then: readonly string[], historyOf: (promise: EnginePromise) => string | null): Check {
   return async (ask, client, config) => {
     const wrong = await whatIsWrong(ask);
     if (wrong !== null) return wrong;
     if (await isPooled(ask, client, config))
       return 'a pooler stands in front that gives connections away between transactions: connect directly, or in session mode';
-    const promise = promiseIn(await ask(PROMISE));
-    if (known !== null && promise.system !== known.system) return 'it is another database than before';
-    if (known !== null && promise.timeline < known.timeline) return 'it is a primary of before a failover';
-    known = promise;
-    return null;
+    for (const text of then) await ask({ text });
+    return historyOf(promiseIn(await ask(PROMISE)));
   };
 }
 

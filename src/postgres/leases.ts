@@ -46,12 +46,12 @@ export class PostgresLeases implements Leases {
     );
   }
 
-  renewAll(owner: string, done: (result: Renewed | Error) => void): void {
+  renewAll(owner: string, logs: readonly number[], done: (result: Renewed | Error) => void): void {
     const text = `WITH renewed AS (
         UPDATE ${this.schema}.lease SET until = clock_timestamp() + $2::float8 * interval '1 ms'
-        WHERE owner = $1 AND until > clock_timestamp() RETURNING shard)
+        WHERE owner = $1 AND shard = ANY($3::int[]) AND until > clock_timestamp() RETURNING shard)
       SELECT coalesce(array_agg(shard), '{}') AS logs, ${NOW} AS now FROM renewed`;
-    this.session.ask({ name: 'renew', text, values: [owner, this.leaseMs] }, (answer) => {
+    this.session.ask({ name: 'renew', text, values: [owner, this.leaseMs, logs] }, (answer) => {
       if (answer instanceof Error) return done(answer);
       done({ logs: answer.rows[0]?.['logs'] as number[], engineMs: numberIn(answer, 'now') });
     });

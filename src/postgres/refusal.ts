@@ -41,8 +41,8 @@ export function refusalOf(where: string, error: unknown): EngineRefusal {
 /** It ended with an error of the statement alone: then nothing of it went in, and the connection goes on. */
 export const isOfStatement = (error: unknown): boolean => (error as Said).severity === 'ERROR';
 
-/** Nothing of ours will ever go in there. */
-const FINAL = new Set(['3F000', '42P01', '42703', '42501', '28P01', '28000', '3D000']);
+/** Nothing of ours will ever go in there: tables that are gone, or others, or may not be written to. */
+const FINAL = new Set(['3F000', '42P01', '42703', '42501']);
 export const isFinal = (error: unknown): boolean => isOfStatement(error) && FINAL.has((error as Said).code ?? '');
 /** Another server may be the primary by now. */
 export const isReadOnly = (error: unknown): boolean => (error as Said).code === '25006';

@@ -52,13 +52,12 @@ CREATE TABLE ${schema}.lease (
 /** Makes the tables of a cluster, all or none. @throws Error where there are any already */
 export async function createTables(ask: Ask, schema: string, cluster: NewCluster): Promise<void> {
   const { name, shards, salt = randomBytes(16), topicHash = 1 } = cluster;
-  checkName('engine_schema', schema);
+  checkName('schema', schema);
   checkName('cluster', name);
   if (!Number.isInteger(shards) || shards < 1 || shards > SHARDS_MAX)
     throw new EngineRefusal(`shards: 1 to ${SHARDS_MAX}`);
   const { rows } = await ask({ text: 'SELECT to_regclass($1) AS there', values: [`${schema}.cluster`] });
-  if (rows[0]?.['there'] !== null)
-    throw new EngineRefusal(`engine_schema: ${schema} has the tables of a cluster already`);
+  if (rows[0]?.['there'] !== null) throw new EngineRefusal(`schema: ${schema} has the tables of a cluster already`);
   const hex = Buffer.from(salt).toString('hex');
   const row = `INSERT INTO ${schema}.cluster (version, name, shards, salt, topic_hash) VALUES
     (${SCHEMA_VERSION}, '${name}', ${shards}, '\\x${hex}', ${topicHash === 0 ? 0 : 1})`;

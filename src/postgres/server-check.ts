@@ -29,7 +29,8 @@ export async function whatIsWrong(ask: (query: Query) => Promise<Answer>): Promi
   const [row] = rows as { standby: boolean; version: number; fsync: string; pages: string; readonly: string }[];
   if (row === undefined) return 'it says nothing of itself';
   if (row.standby) return 'it is a standby, not the primary';
-  if (row.version < VERSION_MIN) return `it is of version ${row.version / 10_000}, and 13 is the oldest that will do`;
+  if (row.version < VERSION_MIN)
+    return `it is of version ${Math.floor(row.version / 10_000)}, and 13 is the oldest that will do`;
   if (row.fsync !== 'on') return 'fsync is off: what it says it keeps would not survive a crash';
   if (row.pages !== 'on') return 'full_page_writes is off: what it says it keeps would not survive a crash';
   if (row.readonly === 'on') return 'it is read-only (default_transaction_read_only)';
@@ -53,26 +54,25 @@ export async function isPooled(
     hear = resolve;
   });
   client.on('notification', hear);
+  const other = new Client(config);
+  other.on('error', () => {});
   try {
     await ask({ text: `LISTEN ${channel}` });
-    await say(channel, config);
-    return !(await within(NOTE_MS, heard));
+    return !(await within(
+      NOTE_MS,
+      said(other, channel).then(() => heard),
+    ));
   } finally {
     client.off('notification', hear);
+    // It may never answer, not even to its end.
+    innerOf(other).connection.stream.destroy();
   }
 }
 let notes = 0;
 
-/** On a connection of its own. */
-async function say(channel: string, config: ClientConfig): Promise<void> {
-  const other = new Client(config);
-  other.on('error', () => {});
+async function said(other: Client, channel: string): Promise<void> {
   await other.connect();
-  try {
-    await other.query(`NOTIFY ${channel}`);
-  } finally {
-    await other.end();
-  }
+  await other.query(`NOTIFY ${channel}`);
 }
 
 /** Whether it comes in time. */
@@ -81,7 +81,9 @@ async function within(ms: number, event: Promise<void>): Promise<boolean> {
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), ms);
   });
-  const came = await Promise.race([event.then(() => true as const), late]);
-  clearTimeout(timer);
-  return came;
+  try {
+    return await Promise.race([event.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -47,6 +47,13 @@ export class PostgresSnapshots implements Snapshots {
     this.change({ name: 'finish', text, values: [shard, maker, sequence, pieces, bytes] }, 1, done);
   }
 
+  discard(shard: number, maker: string, done: (error: Error | null) => void): void {
+    const { schema } = this;
+    const text = `WITH gone AS (DELETE FROM ${schema}.snapshot WHERE shard = $1 AND maker = $2)
+      DELETE FROM ${schema}.piece WHERE shard = $1 AND maker = $2`;
+    this.change({ name: 'discard', text, values: [shard, maker] }, null, done);
+  }
+
   trim(shard: number, sequence: number, done: (error: Error | null) => void): void {
     const { schema } = this;
     const text = `WITH frames AS (DELETE FROM ${schema}.frame

@@ -44,6 +44,7 @@ describe('completion (wire.md, command line)', () => {
     expect(inBash('dlq', 'list', 't', '--reason', '')).toEqual([...DEAD_REASONS]);
     expect(inBash('completion', '')).toEqual(expect.arrayContaining([...SHELLS]));
     expect(inBash('serve', '--dat')).toEqual(['--data']);
+    expect(inBash('serve', '--profile', 'mi')).toEqual(['micronode']);
   });
 
   it('bash: after an option that takes a file or a text nothing is made up: the shell offers files', () => {

@@ -203,6 +203,54 @@ describe('a log of the engine as the journal has it', () => {
     expect(() => bench.process()).toThrow('log 0: the engine gives 1 frames, and says there are more');
   });
 
+  it('whoever reads again is told that the log is somebody else’s without reading all that this one wrote', () => {
+    const bench = new Bench(6);
+    const one = bench.process();
+    one.begin(0);
+    one.settle();
+    const two = bench.process();
+    for (let number = 1; number <= 50; number++) {
+      two.begin(number);
+      two.settle();
+    }
+    bench.page = 2;
+    let pages = 0;
+    const { frames } = one.client;
+    one.client.frames = (...asked) => {
+      pages++;
+      frames(...asked);
+    };
+    one.begin(99);
+    one.settle();
+    expect([bench.seen, pages]).toEqual([['unsure', 'lost: foreign'], 2]);
+  });
+
+  it('read again twice, answered late: the first answer is passed over, and the second is true', () => {
+    const bench = new Bench(7);
+    const { log, client } = bench.process();
+    const ends: string[] = [];
+    const append = (): void => log.append([], ({ end }) => ends.push(end));
+    append();
+    bench.until(() => ends.length === 1);
+    append();
+    client.cut('not_applied');
+    expect(ends).toEqual(['durable', 'unknown']);
+    const reads: (() => void)[] = [];
+    const { frames } = client;
+    client.frames = (...asked) => reads.push(() => frames(...asked));
+    const found: unknown[] = [];
+    log.readAgain((first) => found.push(['first', first]));
+    log.readAgain((second) => found.push(['second', second]));
+    reads[0]?.();
+    while (bench.loop.step(bench.loop.nowMs + 100));
+    reads[1]?.();
+    bench.until(() => found.length > 1);
+    expect(found).toEqual([
+      ['first', new Error('log 0 is read again since')],
+      ['second', 'absent'],
+    ]);
+  });
+
   it('what two processes announce at the same place is not the same', () => {
     const head = { sequence: 1, term: 1, previous: new Uint8Array(32) };
     const hashes = ['a', 'b'].map((owner) => batchFraming(owner, secret).seal(head, NOTHING).hash);

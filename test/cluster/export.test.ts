@@ -14,6 +14,7 @@ import { audit } from '../../src/journal/audit.ts';
 import { writeOut } from '../../src/journal/backup.ts';
 import { FileStorage } from '../../src/journal/file-storage.ts';
 import type { Replica } from '../../src/journal/replica.ts';
+import type { Snapshots } from '../../src/ports/engine.ts';
 import type { Claim, Unclaimed } from '../../src/ports/journal.ts';
 import { isClaim } from '../../src/ports/journal.ts';
 import { digestOf, JournalBench, LIMITS, RECOVERING, SALT, sha256 } from '../support/journal.ts';
@@ -26,7 +27,7 @@ const TIMES = { wayMs: { min: 1, max: 2 }, runMs: { min: 1, max: 2 }, standbyMs:
 /** An empty engine, and what is asked of it. */
 class Bench {
   readonly loop = new Loop();
-  private readonly engine = new SimEngine({
+  readonly engine = new SimEngine({
     ...{ loop: this.loop, random: new Stream(1, 'export'), logs: new EngineLogs(SHARDS + 1), isSynchronous: true },
     ...{ ...TIMES, leaseMs: 1, lateMs: { min: 5, max: 9 } },
   });
@@ -123,5 +124,28 @@ describe('a journal on its way into an engine and out of it', () => {
     const replica = worked(1, 3);
     expect(bench.take(replica)).toBe(null);
     expect(bench.take(replica)?.message).toBe('import: log 0 is not empty');
+  });
+
+  it('a log that is trimmed while it is read is read once more; what stays wrong is told', () => {
+    const bench = new Bench();
+    const replica = worked(2, 30);
+    expect(bench.take(replica)).toBe(null);
+    const before = digestOf(bench.give().shards);
+    const claim = bench.claim(bench.open(), 0);
+    for (let i = 0; i < 3; i++) {
+      bench.until((done) => claim.log.append([], done));
+      bench.until((done) => claim.snapshot(done));
+    }
+    const snapshots = bench.client.snapshots as { -readonly [Name in keyof Snapshots]: Snapshots[Name] };
+    const { list } = snapshots;
+    // As it was before the first of them.
+    let stale = 1;
+    snapshots.list = (shard, done) => {
+      if (shard === 0 && stale-- > 0) bench.engine.after(1, () => done([]));
+      else list(shard, done);
+    };
+    expect(digestOf(bench.give().shards)).toBe(before);
+    stale = Number.POSITIVE_INFINITY;
+    expect(() => bench.give()).toThrow(/^log 0 begins with frame \d+, and no snapshot reaches it$/);
   });
 });

@@ -9,7 +9,11 @@ const LEASE_MS = 15_000;
 describe('leases of a process', () => {
   let nowMs: number;
   let timers: { readonly atMs: number; readonly run: () => void }[];
-  let renewals: { readonly atMs: number; readonly answer: (result: Renewed | Error) => void }[];
+  let renewals: {
+    readonly atMs: number;
+    readonly logs: readonly number[];
+    readonly answer: (result: Renewed | Error) => void;
+  }[];
   let over: number[];
   let released: number[];
   let grant: 'at once' | 'held' | 'error';
@@ -32,9 +36,9 @@ describe('leases of a process', () => {
           if (grant === 'error') done(new Error('gone'));
           else done(grant === 'held' ? { heldForMs: 7 } : { engineMs: 0 });
         },
-        renewAll: (owner, answer) => {
+        renewAll: (owner, logs, answer) => {
           expect(owner).toBe('node.1');
-          renewals.push({ atMs: nowMs, answer });
+          renewals.push({ atMs: nowMs, logs, answer });
         },
         release: (number) => released.push(number),
         watch: () => () => {},
@@ -64,6 +68,14 @@ describe('leases of a process', () => {
     expect(renewals).toEqual([]);
     pass(6_000);
     expect(renewals.map(({ atMs }) => atMs)).toEqual([3_000, 6_000]);
+  });
+
+  it('one that was given back is not renewed, whether or not that got through', () => {
+    claim(1);
+    claim(2);
+    leases.release(1);
+    pass(3_000);
+    expect([released, renewals.map(({ logs }) => logs)]).toEqual([[1], [[2]]]);
   });
 
   it('nothing answers: retried, and given up at four fifths, counted from before it was asked', () => {

@@ -17,7 +17,9 @@ describe('one statement at a time', () => {
     said = [];
     const inner: Engine = {
       leases: { leaseMs: 1, claim: () => {}, renewAll: () => {}, release: () => {}, watch: () => () => {} },
-      snapshots: { list: () => {}, piece: () => {}, put: () => {}, finish: () => {}, trim: () => {} },
+      snapshots: {
+        ...{ list: () => {}, piece: () => {}, put: () => {}, finish: () => {}, discard: () => {}, trim: () => {} },
+      },
       promise: () => {},
       append: (frames, done) => {
         const answer = (...outcomes: AppendOutcome[]): void => done(outcomes, new Error('why'));

@@ -147,6 +147,43 @@ describe('snapshots of the log of a shard', () => {
     expect(engine.framesFrom(SHARD, 1)[0]?.sequence).toBe(1);
   });
 
+  it('one that could not be put to its end leaves nothing behind', () => {
+    const one = next();
+    for (let i = 0; i < 6; i++) send(one, 100_000 + i);
+    const { put } = client.snapshots;
+    (client.snapshots as { put: typeof put }).put = (log, about, number, bytes, done) =>
+      number > 0 ? done(new Error('no room')) : put(log, about, number, bytes, done);
+    expect([snapshot(one)?.message, engine.kept.piecesOf(SHARD)]).toEqual(['no room', 0]);
+    (client.snapshots as { put: typeof put }).put = put;
+    expect([snapshot(one), engine.kept.piecesOf(SHARD)]).toEqual([null, engine.kept.list(SHARD)[0]?.pieces]);
+  });
+
+  it('one that cannot be made is tried again after a minute, and holds up that of no other log', () => {
+    let ms = 0;
+    const tried: number[] = [];
+    const events = {
+      snapshot: (log: number, error: Error | null): number => tried.push(error === null ? log : -log - 1),
+    };
+    const journal = start({ snapshotBytes: 10, monotonicMs: () => ms, events });
+    const one = claim(journal);
+    const { put } = client.snapshots;
+    (client.snapshots as { put: typeof put }).put = (log, about, number, bytes, done) =>
+      log === SHARD ? done(new Error('no room')) : put(log, about, number, bytes, done);
+    send(one);
+    const fact = { name: 'started', atMs: ++nowMs, term: journal.processLog.term, shards: 1, limits: LIMITS } as const;
+    append(journal.processLog, { shard: null, facts: [fact] });
+    const tick = (): void => {
+      journal.tick();
+      while (loop.step(loop.nowMs + 20));
+    };
+    for (let i = 0; i < 5; i++) tick();
+    expect(tried).toEqual([-SHARD - 1, PROCESS]);
+    ms += 60_000;
+    (client.snapshots as { put: typeof put }).put = put;
+    for (let i = 0; i < 5; i++) tick();
+    expect(tried.slice(2)).toEqual([SHARD]);
+  });
+
   it('made as late as one likes, by whoever owned it once: it removes nothing that the next owner needs', () => {
     const one = next();
     for (let i = 0; i < 3; i++) send(one);

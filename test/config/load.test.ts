@@ -46,7 +46,13 @@ describe('config', () => {
   });
 
   it('precedence: flags over environment over defaults', () => {
-    const environment = { MAILBOX_MAX_ATTEMPTS: '3', MAILBOX_MAX_REDRIVES: '4', MAILBOX_URL: 'http://x', OTHER: '1' };
+    const environment = {
+      MAILBOX_MAX_ATTEMPTS: '3',
+      MAILBOX_MAX_REDRIVES: '4',
+      MAILBOX_URL: 'http://x',
+      MAILBOX_ENGINE: 'p',
+      OTHER: '1',
+    };
     const { settings, origins } = loadConfig({ max_attempts: '2' }, environment);
     expect([settings.max_attempts, settings.max_redrives, settings.ready_shards]).toEqual([2, 4, 8]);
     expect([origins.max_attempts, origins.max_redrives, origins.ready_shards]).toEqual([

@@ -1,22 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BEGINNING } from '../../src/cluster/shard-log.ts';
-import type {
-  AppendOutcome,
-  EngineFrame,
-  EnginePromise,
-  FramesRead,
-  Granted,
-  Renewed,
-} from '../../src/ports/engine.ts';
-import { addressesOf } from '../../src/postgres/address.ts';
-import { createCluster, PostgresEngine, type PostgresOptions } from '../../src/postgres/engine.ts';
-import { isPgBouncerHere, PgBouncer } from '../support/pgbouncer.ts';
-import { isPostgresHere, own, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
+import type { EngineFrame, EnginePromise, FramesRead, Granted, Renewed } from '../../src/ports/engine.ts';
+import { createCluster, type PostgresEngine, type PostgresOptions } from '../../src/postgres/engine.ts';
+import { isPostgresHere, own, type PostgresFolder, type PostgresServer } from '../support/postgres.ts';
+import { appendTo, Engines, frameOf, type Said } from '../support/postgres-engines.ts';
 
 const mayMount = (() => {
   const folder = mkdtempSync(join(tmpdir(), 'mount-'));
@@ -26,66 +17,28 @@ const mayMount = (() => {
   return status === 0;
 })();
 
-/** A frame that says something, behind another; the engine looks at numbers and hashes alone. */
-function frameOf(text: string, before: { sequence: number; hash: Uint8Array } = BEGINNING, shard = 0): EngineFrame {
-  const body = Buffer.from(text);
-  const hash = createHash('sha256').update(before.hash).update(body).digest();
-  return { shard, sequence: before.sequence + 1, previous: before.hash, hash, body };
-}
-
-describe('address of a server', () => {
-  it('hosts in turn, sockets, escapes; what is wrong is named, and no password is', () => {
-    const [first, second] = addressesOf('postgres://me:s%40fe@one:5433,two/db');
-    expect(first?.config).toEqual({ host: 'one', port: 5433, database: 'db', user: 'me', password: 's@fe' });
-    expect([first?.text, second?.text]).toEqual(['one:5433/db', 'two:5432/db']);
-    expect(addressesOf('postgresql://[::1]:9/db')[0]?.config).toEqual({ host: '::1', port: 9, database: 'db' });
-    expect(addressesOf('postgres:///db?host=/run/pg')[0]?.text).toBe('/run/pg:5432/db');
-    for (const wrong of [
-      'http://a/b',
-      'postgres://a',
-      'postgres://me:secret@/db',
-      'postgres://me:secret@a:99999/db',
-      'postgres://me:%@a/db',
-    ])
-      expect(() => addressesOf(wrong), wrong).toThrow(/^engine_url: (?!.*secret)/);
-    expect(() => addressesOf(`postgres://${Array(9).fill('a').join(',')}/b`)).toThrow('at most 8 hosts');
-    expect(() => addressesOf(`postgres://a/${'b'.repeat(3_000)}`)).toThrow('at most 2048 bytes');
-  });
-});
-
 describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is missing)', () => {
+  let engines: Engines;
   let folder: PostgresFolder;
   let primary: PostgresServer;
   let standby: PostgresServer;
   let engine: PostgresEngine;
-  let schemas = 0;
   let options: PostgresOptions;
-  const opened: PostgresEngine[] = [];
   beforeAll(async () => {
-    folder = new PostgresFolder();
-    primary = await folder.primary();
-    standby = await folder.standbyOf(primary);
+    engines = new Engines();
+    await engines.start();
+    ({ folder, primary, standby } = engines);
   });
-  afterAll(() => folder?.end());
-  const open = async (more: Partial<PostgresOptions> = {}): Promise<PostgresEngine> => {
-    const one = await PostgresEngine.open({ ...options, ...more });
-    opened.push(one);
-    return one;
-  };
+  afterAll(() => engines?.end());
   beforeEach(async () => {
-    options = { url: primary.urlOf(), cluster: 'c', schema: `s${++schemas}`, answersWithinMs: 20_000, leaseMs: 300 };
-    await createCluster({ ...options, shards: 4 });
-    engine = await open();
+    engine = await engines.anew();
+    ({ options } = engines);
   });
-  afterEach(() => {
-    for (const one of opened.splice(0)) one.close();
-  });
+  afterEach(() => engines.close());
+  const open = (more: Partial<PostgresOptions> = {}): Promise<PostgresEngine> => engines.open(more);
+  const refusal = (more: Partial<PostgresOptions>): Promise<string> => engines.refusal(more);
 
-  type Said = { readonly outcomes: readonly AppendOutcome[]; readonly why: string | null };
-  const append = (frames: readonly EngineFrame[], from = engine): Promise<Said> =>
-    new Promise((resolve) =>
-      from.append(frames, (outcomes, why) => resolve({ outcomes, why: why === null ? null : why.message })),
-    );
+  const append = (frames: readonly EngineFrame[], to = engine): Promise<Said> => appendTo(to, frames);
   const outcome = async (...frames: EngineFrame[]): Promise<string> => (await append(frames)).outcomes.join(' ');
   const frames = (shard: number, from: number): Promise<FramesRead> =>
     new Promise((resolve, reject) =>
@@ -94,15 +47,6 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
   const promise = (): Promise<EnginePromise | Error> => new Promise((resolve) => engine.promise(resolve));
   const bodies = async (shard: number): Promise<string[]> =>
     (await frames(shard, 1)).frames.map(({ body }) => Buffer.from(body).toString());
-  const refusal = (more: Partial<PostgresOptions>): Promise<string> =>
-    PostgresEngine.open({ ...options, answersWithinMs: 3_000, ...more }).then(
-      (one) => {
-        one.close();
-        return 'opened';
-      },
-      ({ message }: Error) => message,
-    );
-
   it('append: behind the very frame that is named, or nowhere; what is read is what was written', async () => {
     const a = frameOf('a');
     const b = frameOf('b', a);
@@ -236,8 +180,8 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     const { leases } = engine;
     const claim = (shard: number, owner: string): Promise<Granted | { readonly heldForMs: number } | Error> =>
       new Promise((resolve) => leases.claim(shard, owner, resolve));
-    const renew = (owner: string): Promise<Renewed | Error> =>
-      new Promise((resolve) => leases.renewAll(owner, resolve));
+    const renew = (owner: string, logs: readonly number[] = [0, 1]): Promise<Renewed | Error> =>
+      new Promise((resolve) => leases.renewAll(owner, logs, resolve));
     const serverMs = Number((await primary.query('SELECT extract(epoch FROM now()) * 1000 AS ms'))[0]?.['ms']);
     const granted = (await claim(0, 'one')) as Granted;
     expect(Math.abs(granted.engineMs - serverMs)).toBeLessThan(20_000);
@@ -245,6 +189,7 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     const held = (await claim(0, 'other')) as { readonly heldForMs: number };
     expect(held.heldForMs).toBeLessThanOrEqual(300);
     expect(await claim(0, 'one')).toHaveProperty('engineMs');
+    expect(await renew('one', [0])).toMatchObject({ logs: [0] });
     const renewed = (await renew('one')) as Renewed;
     expect([...renewed.logs].sort()).toEqual([0, 1]);
     let told = 0;
@@ -290,9 +235,23 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     expect(await done((end) => snapshots.piece(0, made, 2, end))).toEqual(
       new Error('log 0: piece 2 of snapshot m is gone'),
     );
+    expect(await done((end) => snapshots.put(0, { ...made, maker: 'n' }, 0, Buffer.from('one'), end))).toBe(null);
+    for (const maker of ['n', 'm', 'none']) expect(await done((end) => snapshots.discard(0, maker, end))).toBe(null);
+    expect(await done((end) => snapshots.list(0, end))).toEqual([]);
+    expect(await primary.query(`SELECT count(*)::int AS n FROM ${options.schema}.piece`)).toEqual([{ n: 0 }]);
+    expect(await done((end) => snapshots.put(0, made, 0, Buffer.from('one'), end))).toBe(null);
     expect(await done((end) => snapshots.trim(0, 9, end))).toBe(null);
     expect([await bodies(0), await done((end) => snapshots.list(0, end))]).toEqual([['b'], []]);
     expect(await primary.query(`SELECT count(*)::int AS n FROM ${options.schema}.piece`)).toEqual([{ n: 0 }]);
+  });
+
+  it('a log that was trimmed does not begin anew: its first frame, sent an hour late, goes nowhere', async () => {
+    const a = frameOf('a');
+    await outcome(a);
+    await outcome(frameOf('b', a));
+    await new Promise((resolve) => engine.snapshots.trim(0, 2, resolve));
+    expect(await outcome(frameOf('late'))).toBe('refused');
+    expect((await frames(0, 1)).frames.map(({ sequence }) => sequence)).toEqual([2]);
   });
 
   it('what it promises, and that it does without a standby', async () => {
@@ -329,7 +288,7 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
       /shards: 1 to 1024/,
     );
     for (const schema of ['', 'A', 'a"b', 'a'.repeat(49)])
-      expect(await refusal({ schema })).toMatch(/^engine_schema: 1 to 48/);
+      expect(await refusal({ schema })).toMatch(/^schema: 1 to 48/);
   });
 
   it('a server that is made read-only, or whose tables go, under a node: refused or failed, and it says why', async () => {
@@ -347,33 +306,6 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
       outcomes: ['failed'],
       why: expect.stringContaining('does not exist'),
     });
-  });
-
-  describe.skipIf(!isPgBouncerHere)('behind PgBouncer (unavailable where it is missing)', () => {
-    it.each([
-      [
-        'transaction',
-        /a pooler stands in front that gives connections away between transactions: connect directly, or in session mode$/,
-      ],
-      ['statement', /a pooler stands in front that gives connections away/],
-      ['session', /^opened$/],
-    ])('in %s mode: it is said what will not do, and what does works', async (mode, says) => {
-      const pooler = await PgBouncer.start(folder, primary, mode);
-      expect(await refusal({ url: pooler.url })).toMatch(says);
-      if (mode === 'session') {
-        const pooled = await open({ url: pooler.url });
-        expect((await append([frameOf('a')], pooled)).outcomes).toEqual(['durable']);
-        pooled.close();
-      }
-      pooler.kill();
-    });
-  });
-
-  it('several servers: whichever is the primary is found, wherever it stands in the list', async () => {
-    const other = await open({
-      url: `postgres://postgres:swordfish@127.0.0.1:1,127.0.0.1:${standby.port},127.0.0.1:${primary.port}/postgres`,
-    });
-    expect((await append([frameOf('a')], other)).outcomes).toEqual(['durable']);
   });
 
   it.skipIf(!mayMount)(
@@ -403,12 +335,4 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
       }
     },
   );
-
-  it('a server that does not keep what it says it keeps is not taken', async () => {
-    const lax = await folder.primary({ fsync: 'off' });
-    expect(await refusal({ url: lax.urlOf() })).toMatch(
-      /fsync is off: what it says it keeps would not survive a crash$/,
-    );
-    await lax.kill();
-  });
 });

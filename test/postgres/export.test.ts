@@ -141,12 +141,31 @@ describe.skipIf(!isPostgresHere)('export and import (unavailable where PostgreSQ
         'has the tables of a cluster already',
         'no tables of a mailbox are there',
       ],
-      ...['engine_schema: 1 to 48', 'none', '', '', '--shards "0"'],
+      ...['schema: 1 to 48', 'none', '', '', '--shards "0"'],
     ];
     for (const [i, { err }] of ended.entries()) {
       expect(err).toContain(says[i]);
       expect(err.trim().split('\n').length, err).toBeLessThan(3);
       expect(err).not.toContain('swordfish');
     }
+  });
+
+  it('an import that broke off: what is there is not whole, and it says how to be rid of it', async () => {
+    const owner = await Owner.start(place);
+    await work(owner);
+    const out = join(data, 'out');
+    expect((await journal('export', place.schema, out)).code).toBe(0);
+    // The tables of the import take nothing of the second shard.
+    await server.query(`CREATE FUNCTION narrow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF to_regclass('broken.frame') IS NOT NULL AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'narrow') THEN
+        ALTER TABLE broken.frame ADD CONSTRAINT narrow CHECK (shard < 1);
+      END IF; END $$`);
+    await server.query('CREATE EVENT TRIGGER narrow ON ddl_command_end EXECUTE FUNCTION narrow()');
+    const { code, err } = await journal('import', 'broken', '--data', out);
+    await server.query('DROP EVENT TRIGGER narrow');
+    expect(code).not.toBe(0);
+    expect(err).toMatch(/^import: broke off: .*narrow.*; begin again after DROP SCHEMA broken CASCADE$/m);
+    await server.query('DROP SCHEMA broken CASCADE');
+    expect((await journal('import', 'broken', '--data', out)).code).toBe(0);
   });
 });

@@ -51,7 +51,7 @@ const INNER = {
   },
   'src/postgres': {
     is: 'the engine on PostgreSQL: connections, tables, the one statement of an append; loaded only when it is asked for',
-    may: ['src/ports'],
+    may: ['src/ports', 'src/platform'],
     packages: ['pg'],
   },
   'src/node': {

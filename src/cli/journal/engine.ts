@@ -87,9 +87,13 @@ async function begin(options: EngineOptions, replica: Replica, salt: Uint8Array)
   const shards = replica.shards.length;
   const topicHash = replica.limits?.topicHash ?? 0;
   await refusedAsUsage(() => createCluster({ ...engineOf(options), shards, salt, topicHash }));
-  await withEngine(options, (engine) =>
+  const write = withEngine(options, (engine) =>
     settled<null>((done) =>
       writeLogs({ engine, secret: { salt, hash: blake3 }, processLog: shards, replica }, done as never),
     ),
   );
+  await write.catch(({ message }: Error) => {
+    // Some shards are there, and a node would take the others for empty.
+    throw new Error(`import: broke off: ${message}; begin again after DROP SCHEMA ${options.schema} CASCADE`);
+  });
 }
