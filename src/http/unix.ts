@@ -33,7 +33,7 @@ export async function listenUnix(doors: Doors, path: string, allowed: () => read
   };
   try {
     const { fd, again, bound } = await boundHere(path);
-    const listener = await doors.listen({ descriptor: again }, null, { welcome });
+    const listener = await doors.listen({ path, descriptor: again }, null, { welcome });
     let isNamed = true;
     const close = (deadlineMs: number): Promise<void> => {
       const closed = listener.close(deadlineMs);

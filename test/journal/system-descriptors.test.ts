@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DurableServer } from '../support/durable.ts';
@@ -109,6 +109,28 @@ describe('descriptors of the process (journal rule 4)', () => {
     await until(async () => (await fetchOk('/healthz')) === 200, 30_000);
     await until(async () => (await send('after')).status === 200, 30_000);
     expect(server.process.out).not.toMatch(/"(journal|process)\.failed"/);
+  }, 240_000);
+
+  it('a limit lowered and raised, and the address taken meanwhile: one line says so, and it listens there as soon as it can', async () => {
+    await server.start();
+    const { pid } = server.process.child;
+    const limit = (most: number): void => void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${most}:`]);
+    const [host, port] = ((await server.process.logged('server.ready'))['http'] as string).split(':') as [
+      string,
+      string,
+    ];
+    limit(10);
+    await until(async () => (await fetchOk('/healthz')) === 0, 30_000);
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(Number(port), host, resolve));
+    limit(1024);
+    expect(await server.process.logged('server.not_listening')).toMatchObject({
+      address: `${host}:${port}`,
+      reason: 'EADDRINUSE',
+    });
+    await new Promise((resolve) => other.close(resolve));
+    await until(async () => (await fetchOk('/healthz')) === 200, 30_000);
+    expect(server.process.out.split('"server.not_listening"')).toHaveLength(2);
   }, 240_000);
 
   it.each(['metrics', 'uds'])(
