@@ -209,6 +209,26 @@ describe('descriptors of the process (journal rule 4)', () => {
     expect(server.process.out).toMatch(/"journal.room".*quota/);
     expect(server.process.out).not.toContain('"journal.failed"');
   }, 120_000);
+
+  it('a limit of file sizes that the reserve runs into is lack of room too; one that no segment fits in refuses the start (rule 5)', async () => {
+    const limited = (bytes: number): void => {
+      server.under = ['prlimit', `--fsize=${bytes}`];
+    };
+    limited(9_000_000);
+    await server.start();
+    // The reserve has room for two segments as soon as the first is in use.
+    await until(async () => (await send(`${Math.random()}`)).status !== 200 || server.process.out.includes('room'));
+    await server.process.logged('journal.room');
+    expect(server.process.out).toMatch(/"journal.room".*RLIMIT_FSIZE/);
+    await until(async () => (await send(`${Math.random()}`)).status === 200, 60_000);
+    expect(server.process.out).not.toContain('"journal.failed"');
+
+    limited(4_000_000);
+    server.data = join(server.folder, 'another');
+    const refused = server.begin();
+    expect(await refused.finished).toMatchObject({ code: 1 });
+    expect(refused.out).toMatch(/"server.refused".*EFBIG/);
+  }, 120_000);
 });
 
 /** How long the first thread of the process has run or wanted to: a busy machine changes nothing of that. */
