@@ -66,11 +66,14 @@ const flag: Kind<boolean> = {
   read: (text) => (text === 'true' ? true : text === 'false' ? false : null),
   show: String,
 };
+/** The system would take a path to end at a zero. */
+const PATH = '^[^\\u0000]+$';
+const isPath = (text: string): boolean => new RegExp(PATH).test(text);
 const path: Kind<string> = {
   says: 'a path',
   unit: '',
-  schema: { type: 'string', minLength: 1 },
-  read: (text) => (text === '' ? null : text),
+  schema: { type: 'string', minLength: 1, pattern: PATH },
+  read: (text) => (isPath(text) ? text : null),
   show: (value) => value,
 };
 export interface Address {
@@ -162,9 +165,9 @@ const SOCKET_PATH_BYTES_MAX = 107;
 /** What the system would cut off, it would bind under another name. */
 const socketPath: Kind<string> = {
   unit: '',
-  schema: { type: 'string', minLength: 1, maxLength: SOCKET_PATH_BYTES_MAX },
+  schema: { type: 'string', minLength: 1, maxLength: SOCKET_PATH_BYTES_MAX, pattern: PATH },
   says: `a path of 1..${SOCKET_PATH_BYTES_MAX} bytes (the system's limit for sockets)`,
-  read: (text) => (text !== '' && Buffer.byteLength(text) <= SOCKET_PATH_BYTES_MAX ? text : null),
+  read: (text) => (isPath(text) && Buffer.byteLength(text) <= SOCKET_PATH_BYTES_MAX ? text : null),
   show: (value) => value,
 };
 /** The largest; 2^32-1 stands for no user. */

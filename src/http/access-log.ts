@@ -136,6 +136,11 @@ export class AccessLog {
     this.metrics.tlsFailures.add();
     this.log.warn('tls.handshake_failed', { peer_addr: peer, cap_scope: NONE, decision: 'denied', reason: code });
   }
+
+  /** Nobody gets in at this address, where somebody did. `code` is the system's name for what went wrong. */
+  deaf(address: string, code: string): void {
+    this.log.error('server.not_listening', { address, reason: code });
+  }
 }
 
 const OTHER = 'other';

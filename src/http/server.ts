@@ -37,7 +37,7 @@ export const METRICS_CONNECTIONS_MAX = 16;
 const ONE_LOST = (): void => {};
 
 /** An address, or descriptors of a socket that is bound to one: another with each call, closed with the listener. */
-type Where = ListenOptions | { readonly descriptor: () => number };
+type Where = ListenOptions | { readonly path: string; readonly descriptor: () => number };
 
 /** A listening server. */
 export interface Listener {
@@ -98,12 +98,18 @@ export class Doors {
     this.rules = rules;
     for (const server of this.servers) this.bound(server);
     for (let over = this.open - rules.connectionsMax; over > 0; over--) this.turnOut(this.unauthenticated.takeOldest());
-    for (const pausable of this.pausables) pausable.pause(rules.connectionsMax === 0);
+    this.listenOrPause();
+  }
+
+  /** To be called again and again: what could not listen where it did before, since somebody else has the place, is tried again. */
+  listenOrPause(): void {
+    for (const pausable of this.pausables) pausable.pause(this.rules.connectionsMax === 0);
   }
 
   /** A server that listens only while descriptors are left for connections, one that is no door of the service too. */
-  pauses(server: NetServer, where?: () => ListenOptions | { readonly fd: number }): void {
-    this.pausables.push(new Pausable(server, where));
+  pauses(server: NetServer, address: string, where?: () => ListenOptions | { readonly fd: number }): void {
+    const onRefused = ({ code }: NodeJS.ErrnoException): void => this.accessLog.deaf(address, code ?? 'unknown');
+    this.pausables.push(new Pausable(server, where, onRefused));
   }
 
   private turnOut(socket: Socket | undefined): void {
@@ -162,10 +168,11 @@ export class Doors {
       socket.destroy();
     });
     const again = 'descriptor' in where ? () => ({ fd: where.descriptor() }) : undefined;
-    const address = await listening(server, 'descriptor' in where ? { fd: where.descriptor() } : where);
+    // What listens on a descriptor has no address that Node knows.
+    const address = (await listening(server, again?.() ?? where)) ?? where.path ?? '';
     server.on('error', ONE_LOST);
     this.servers.add(server);
-    this.pauses(server, again);
+    this.pauses(server, address, again);
     return { address, close: (deadlineMs) => this.close(server, deadlineMs) };
   }
 
@@ -231,7 +238,7 @@ export interface MetricsWhere {
   readonly host: string;
   readonly port: number;
   readonly hosts: () => readonly string[];
-  readonly pauses?: (server: NetServer) => void;
+  readonly pauses?: (server: NetServer, address: string) => void;
 }
 
 /**
@@ -262,20 +269,19 @@ export async function listenMetrics(
       () => res.writeHead(500, { connection: 'close' }).end(),
     );
   });
-  const address = await listening(server, { host, port });
+  const address = (await listening(server, { host, port })) ?? '';
   server.on('error', ONE_LOST);
-  pauses?.(server);
+  pauses?.(server, address);
   return { address, close: (deadlineMs) => close(server, deadlineMs) };
 }
 
-function listening(server: Server | TlsServer, where: ListenOptions | { readonly fd: number }): Promise<string> {
+function listening(server: Server | TlsServer, where: ListenOptions | { readonly fd: number }): Promise<string | null> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(where, () => {
       server.off('error', reject);
       const bound = server.address() as AddressInfo | null;
-      // What listens on a descriptor has no address that Node knows.
-      if (bound === null) return resolve('');
+      if (bound === null) return resolve(null);
       resolve(`${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
     });
   });

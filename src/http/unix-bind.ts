@@ -6,8 +6,6 @@ const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
-/** struct sockaddr_un: a family of 16 bits in the byte order of the machine, then the path and a zero. */
-
 /** The next free number for the same socket, closed in programs that are started. */
 const F_DUPFD_CLOEXEC = 1030;
 
@@ -36,6 +34,7 @@ export async function unixSockets(): Promise<UnixSockets> {
   return {
     bind: (path) => {
       const fd = opened(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      // struct sockaddr_un: a family of 16 bits in the byte order of the machine, then the path and a zero.
       const address = Buffer.from(`\0\0${path}\0`);
       address.set(new Uint8Array(Uint16Array.of(AF_UNIX).buffer));
       if (bind(fd, address, address.length) === 0) return fd;

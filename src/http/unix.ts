@@ -31,43 +31,59 @@ export async function listenUnix(doors: Doors, path: string, allowed: () => read
     doors.accessLog.cut(peerOf(socket), 'peer_uid', 'unauth');
     socket.destroy();
   };
-  try {
-    const { fd, again, bound } = await boundHere(path);
-    const listener = await doors.listen({ descriptor: again }, null, { welcome });
-    let isNamed = true;
-    const close = (deadlineMs: number): Promise<void> => {
-      const closed = listener.close(deadlineMs);
-      // Once, and while we listen: the system gives the number of a file that is gone to another.
-      if (isNamed) {
-        removeIfSame(path, bound);
-        closeSync(fd);
-      }
-      isNamed = false;
-      return closed;
-    };
-    return { address: path, close };
-  } catch (error) {
+  const failed = (error: unknown): never => {
     throw new UnixSocketError(`uds ${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot listen'}`);
-  }
+  };
+  const { again, leave } = await boundHere(path).catch(failed);
+  const listener = await doors.listen({ path, descriptor: again }, null, { welcome }).catch((error) => {
+    leave();
+    return failed(error);
+  });
+  const close = (deadlineMs: number): Promise<void> => {
+    const closed = listener.close(deadlineMs);
+    leave();
+    return closed;
+  };
+  return { address: path, close };
 }
 
-/** The socket, bound and kept open while nobody listens on it too, how to get another descriptor of it, and the file that is its name. */
-async function boundHere(path: string): Promise<{ fd: number; again: () => number; bound: Stats }> {
+interface Bound {
+  /** Another descriptor of the socket. */
+  readonly again: () => number;
+  /** Closes it, and removes its name. */
+  readonly leave: () => void;
+}
+
+/** The socket, bound and kept open while nobody listens on it too. */
+async function boundHere(path: string): Promise<Bound> {
   const sockets = await unixSockets();
   const mask = process.umask(UMASK);
   try {
     const fd = sockets.bind(path);
     chmodSync(path, 0o600);
-    return { fd, again: () => sockets.again(fd), bound: lstatSync(path) };
+    const file = lstatSync(path);
+    let isOpen = true;
+    const leave = (): void => {
+      // Once, and while it is open: the system gives the number of a file that is gone to another.
+      if (!isOpen) return;
+      isOpen = false;
+      removeIfSame(path, file);
+      closeSync(fd);
+    };
+    return { again: () => sockets.again(fd), leave };
   } finally {
     process.umask(mask);
   }
 }
 
-/** Somebody else may listen under the name by now. */
+/** Somebody else may listen under the name by now. One that cannot be removed any more (a disk that is read-only) stays: the next start does it. */
 function removeIfSame(path: string, { dev, ino }: Stats): void {
-  const there = lstatSync(path, { throwIfNoEntry: false });
-  if (there !== undefined && there.dev === dev && there.ino === ino) unlinkSync(path);
+  try {
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there !== undefined && there.dev === dev && there.ino === ino) unlinkSync(path);
+  } catch {
+    // Whoever is to be answered still is.
+  }
 }
 
 const MODE_BITS = 0o7777;

@@ -4,6 +4,7 @@ import type { Lack } from '../ports/journal.ts';
 const LACKS: readonly (readonly [name: keyof typeof constants.errno, lack: Lack])[] = [
   ['ENOSPC', 'disk_space'],
   ['EDQUOT', 'disk_space'],
+  ['EFBIG', 'disk_space'],
   ['EMFILE', 'descriptors'],
   ['ENFILE', 'descriptors'],
   ['ENOMEM', 'system_memory'],

@@ -3,6 +3,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What each field of a log line says, in every event that has it (O2). */
 export const LOG_FIELDS = {
+  address: 'an address that a setting has, as bound',
   console: 'where the console is served',
   corr_id: 'the request: as its sender named it, or as it was given here; the answer has it too',
   peer_addr: 'who was at the other end: an address, or the user behind a Unix socket',
@@ -337,6 +338,12 @@ export const LOG_EVENTS = {
     fields: ['limit', 'reason'],
     about: 'fewer connections are let in than `max_connections` says',
     act: 'raise the limit of open files: `ulimit -Hn`, or `LimitNOFILE=` of the unit',
+  },
+  'server.not_listening': {
+    levels: ['error'],
+    fields: ['address', 'reason'],
+    about: 'it had stopped listening there for want of descriptors, and cannot listen again; it is tried once a second',
+    act: '`EADDRINUSE`: stop whoever has taken the address; `EMFILE`: raise the limit of open files',
   },
   'process.dumps': {
     levels: ['warn'],

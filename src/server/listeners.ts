@@ -115,6 +115,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
   };
   const looking = setInterval(() => {
     if (descriptors.look()) doors.apply(rulesOf(inForce));
+    else doors.listenOrPause();
   }, LOOK_MS).unref();
   const [http, scrape, ...others] = open as [Listener, Listener, ...Listener[]];
   return {

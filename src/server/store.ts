@@ -32,7 +32,7 @@ export interface StoreOptions {
 }
 
 const LACKING: Readonly<Record<Lack, string>> = {
-  disk_space: 'the disk is full, or the quota of its user is used up',
+  disk_space: 'the disk is full, the quota of its user is used up, or a file may not grow further (RLIMIT_FSIZE)',
   descriptors: 'no file can be opened, for all descriptors are in use',
   system_memory: 'the system has no memory to open a file',
 };

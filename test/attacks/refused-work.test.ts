@@ -46,7 +46,8 @@ describe('bodies that are dear to refuse (BD4)', () => {
       return { status: 0, retryAfter: 0, body: null };
     }, 800);
     expect(good.map(({ status }) => status)).toContain(429);
-    for (let i = 1; i < 20; i++) expect((await send(honest as string, i)).status).toBe(200);
+    // Under keys that nobody has used.
+    for (let i = 1; i < 20; i++) expect((await send(honest as string, 10_000 + i)).status).toBe(200);
   });
 
   it('a capability made from another is no way around it, and costs its siblings nothing (AU6)', async () => {

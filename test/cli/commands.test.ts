@@ -92,6 +92,10 @@ describe('commands', () => {
     expect(await mailbox('nack', id, await lease(), '--dead-letter')).toBe('dead_lettered');
     expect(await dlq('purge', 'a', '--older-than', '0s')).toBe('purged 1');
     expect(await dlq('list', 'a')).toBe('');
+    // What could not be moved is said, and is no success.
+    const gone = await run(['dlq', 'reprocess', 'a', '01M8Q42S62001TXETKKW000000'], admin);
+    expect([gone.code, gone.out.trim()]).toEqual([1, 'moved 0, skipped 0, failed 1']);
+    expect(gone.err).toContain('dlq reprocess: 1 could not be moved');
   });
 
   it('cap: inspect, attenuate, revoke; a revoked one is refused', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type MailboxProcess, serve } from '../support/process.ts';
+import { until } from '../support/server.ts';
 
 let folder = '';
 const started: MailboxProcess[] = [];
@@ -29,12 +30,12 @@ const lines = ({ out }: { readonly out: string }): Record<string, unknown>[] =>
 
 const SIGHUP = 1;
 /** Resolves as soon as the process hears signals: Node itself catches SIGTERM and SIGINT before us, and never SIGHUP. */
-async function hears({ child }: MailboxProcess): Promise<void> {
+function hears({ child }: MailboxProcess): Promise<void> {
   const caught = (): bigint => {
     const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
     return BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1]}`);
   };
-  while ((caught() & (1n << BigInt(SIGHUP - 1))) === 0n) await new Promise((resolve) => setImmediate(resolve));
+  return until(() => (caught() & (1n << BigInt(SIGHUP - 1))) !== 0n, 60_000);
 }
 
 describe('signals from the first moment (people.md, Operations)', () => {

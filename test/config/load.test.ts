@@ -97,6 +97,8 @@ describe('config', () => {
       '--allow-uids "none,1": must be up to 32 user ids 0..4294967294, separated by commas, or none',
     ],
     [{ uds: `/${'x'.repeat(107)}` }, ' characters): must be a path of 1..107 bytes'],
+    [{ uds: '/run/a\0b' }, 'uds "/run/a\\u0000b": must be a path of 1..107 bytes'],
+    [{ data: '\0' }, 'data "\\u0000": must be a path'],
     [{ uds: `/${'é'.repeat(54)}` }, ': must be a path of 1..107 bytes'],
   ])('refused: %o', (flags, message) => {
     expect(() => loadConfig(flags as Record<string, string>, {})).toThrow(ConfigError);

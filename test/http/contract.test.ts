@@ -278,6 +278,17 @@ describe('contract', () => {
     await asking.stop();
   });
 
+  it.each(['send', 'ack', 'nack'])(
+    '%s/batch: work that was refused before holds back all of it (BD4)',
+    async (verb) => {
+      const cap = server.cap('topic = t', `op = ${verb}`);
+      const items = Array.from({ length: 256 }, () => ({ no: 'such field' }));
+      const body = { [verb === 'send' ? 'messages' : `${verb}s`]: items };
+      const some = () => Array.from({ length: 16 }, () => post(`/v1/${verb}/batch`, body, cap));
+      await until(async () => (await Promise.all(some())).some(({ status }) => status === 429), 60_000);
+    },
+  );
+
   it('a shard that fell, a journal that failed, writes refused, a drain', async () => {
     const fallen = await TestServer.start({ ready_shards: '1' });
     const { msg_id } = (await fallen.send('t', 'k')).body;

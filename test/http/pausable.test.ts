@@ -38,21 +38,22 @@ describe('a server that stops listening for a while', () => {
     }
   });
 
-  it('its place taken by somebody else: it listens again with the next change, when that is free', async () => {
+  it('its place taken by somebody else: told once, and it listens again with the next call, when that is free', async () => {
     const server = await listening();
     const port = portOf(server);
-    const pausable = new Pausable(server);
+    const told: (string | undefined)[] = [];
+    const pausable = new Pausable(server, undefined, ({ code }) => told.push(code));
     await seen(server, 'close', () => pausable.pause(true));
     const other = await listening(port);
-    await seen(server, 'error', () => pausable.pause(false));
-    expect(server.listening).toBe(false);
+    for (let i = 0; i < 3; i++) await seen(server, 'error', () => pausable.pause(false));
+    expect([server.listening, told]).toEqual([false, ['EADDRINUSE']]);
     await seen(other, 'close', () => other.close());
     pausable.pause(false);
     await until(() => server.listening);
     expect(portOf(server)).toBe(port);
   });
 
-  it('nothing to listen with: it listens again with the next change, when there is', async () => {
+  it('nothing to listen with: it listens again with the next call, when there is', async () => {
     const server = await listening();
     const port = portOf(server);
     let lacks = true;

@@ -1,11 +1,24 @@
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import type { Doors } from '../../src/http/server.ts';
+import { listenUnix } from '../../src/http/unix.ts';
 import { MailboxProcess } from '../support/process.ts';
-import { TestServer } from '../support/server.ts';
+import { TestServer, until } from '../support/server.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'mailbox-uds-'));
 let count = 0;
@@ -120,6 +133,33 @@ describe('unix socket', () => {
     writeFileSync(path, 'precious');
     await third.stop();
     expect(lstatSync(path).isFile()).toBe(true);
+  });
+
+  it('its end where its name cannot be looked at any more: all that waits is answered first (S4, B6)', async () => {
+    const path = place();
+    const directory = join(path, '..');
+    const server = await TestServer.start({ uds: path, drain_deadline: '30s' });
+    const authorized = { authorization: `Bearer ${server.capability}` };
+    const waiting = server.post('/v1/recv', { topic: 't', wait_ms: 20_000 });
+    await until(async () => (await server.metric('long_polls')) === 1);
+    renameSync(directory, `${directory}.moved`);
+    symlinkSync(String(count), directory);
+    expect(() => lstatSync(path)).toThrow('ELOOP');
+    await server.stop();
+    expect((await waiting).status).toBe(200);
+    expect(await get(join(`${directory}.moved`, 'socket'), '/healthz', authorized)).toBe('ECONNREFUSED');
+  });
+
+  it('bound, and then nothing listens: no name is left behind (S4)', async () => {
+    const path = place();
+    const listen = async ({ descriptor }: { descriptor: () => number }): Promise<never> => {
+      expect(lstatSync(path).isSocket()).toBe(true);
+      closeSync(descriptor());
+      throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+    };
+    const doors = { listen } as unknown as Doors;
+    await expect(listenUnix(doors, path, () => [])).rejects.toThrow(`uds ${path}: EMFILE`);
+    expect(lstatSync(path, { throwIfNoEntry: false })).toBeUndefined();
   });
 
   it('its path: as long as the system takes, and not a byte more (S4)', async () => {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DurableServer } from '../support/durable.ts';
@@ -111,6 +111,28 @@ describe('descriptors of the process (journal rule 4)', () => {
     expect(server.process.out).not.toMatch(/"(journal|process)\.failed"/);
   }, 240_000);
 
+  it('a limit lowered and raised, and the address taken meanwhile: one line says so, and it listens there as soon as it can', async () => {
+    await server.start();
+    const { pid } = server.process.child;
+    const limit = (most: number): void => void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${most}:`]);
+    const [host, port] = ((await server.process.logged('server.ready'))['http'] as string).split(':') as [
+      string,
+      string,
+    ];
+    limit(10);
+    await until(async () => (await fetchOk('/healthz')) === 0, 30_000);
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(Number(port), host, resolve));
+    limit(1024);
+    expect(await server.process.logged('server.not_listening')).toMatchObject({
+      address: `${host}:${port}`,
+      reason: 'EADDRINUSE',
+    });
+    await new Promise((resolve) => other.close(resolve));
+    await until(async () => (await fetchOk('/healthz')) === 200, 30_000);
+    expect(server.process.out.split('"server.not_listening"')).toHaveLength(2);
+  }, 240_000);
+
   it.each(['metrics', 'uds'])(
     'a limit lowered below what is in use, and somebody knocks at %s: nobody asks again and again; raised again, they get in',
     async (door) => {
@@ -186,6 +208,26 @@ describe('descriptors of the process (journal rule 4)', () => {
     );
     expect(server.process.out).toMatch(/"journal.room".*quota/);
     expect(server.process.out).not.toContain('"journal.failed"');
+  }, 120_000);
+
+  it('a limit of file sizes that the reserve runs into is lack of room too; one that no segment fits in refuses the start (rule 5)', async () => {
+    const limited = (bytes: number): void => {
+      server.under = ['prlimit', `--fsize=${bytes}`];
+    };
+    limited(9_000_000);
+    await server.start();
+    // The reserve has room for two segments as soon as the first is in use.
+    await until(async () => (await send(`${Math.random()}`)).status !== 200 || server.process.out.includes('room'));
+    await server.process.logged('journal.room');
+    expect(server.process.out).toMatch(/"journal.room".*RLIMIT_FSIZE/);
+    await until(async () => (await send(`${Math.random()}`)).status === 200, 60_000);
+    expect(server.process.out).not.toContain('"journal.failed"');
+
+    limited(4_000_000);
+    server.data = join(server.folder, 'another');
+    const refused = server.begin();
+    expect(await refused.finished).toMatchObject({ code: 1 });
+    expect(refused.out).toMatch(/"server.refused".*EFBIG/);
   }, 120_000);
 });
 
