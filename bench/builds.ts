@@ -2,7 +2,7 @@
  * CPU of a server a request, of several builds in one run: `node dist/bench/builds.js --builds old=/path/dist/mailbox.js,new=dist/mailbox.js`.
  * Each build is the server that users run, bundled, all settings at their defaults, with the journal and without. The figure is what the
  * system says that the process used, not how fast it went: so a busy machine makes it noisier, and not another. The builds take turns of
- * a second or so, the servers are started anew for each round, and all are asked by the same load.
+ * a tenth of a second, the servers are started anew for each round, and all are asked by the same load.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -13,19 +13,21 @@ import { ask, start } from './http.ts';
 import type { Done, Job, Phase } from './http-load.js';
 import { median } from './measure.ts';
 
-const USAGE = `usage: node dist/bench/builds.js --builds NAME=PROGRAM,NAME=PROGRAM.. [--rounds 5] [--laps 4] [--payload 1024] [--journal on|off]
+const USAGE = `usage: node dist/bench/builds.js --builds NAME=PROGRAM,NAME=PROGRAM.. [--rounds 5] [--laps 16] [--payload 1024] [--journal on|off] [--batch on|off]
 The first build is what the others are compared with: its CPU over theirs, so above 1 is cheaper than it.`;
 const text = { type: 'string' } as const;
-const { values } = argumentsOf(USAGE, { builds: text, rounds: text, laps: text, payload: text, journal: text });
+const { values } = argumentsOf(USAGE, { builds: text, rounds: text, laps: text, payload: text, journal: text, batch: text });
 const ROUNDS = Number(values.rounds ?? 5);
-const LAPS = Number(values.laps ?? 4);
+const LAPS = Number(values.laps ?? 16);
 const PAYLOAD_BYTES = Number(values.payload ?? 1024);
 const PHASES: readonly Phase[] = ['send', 'recv', 'ack'];
 const BATCH = 32;
-/** What the defaults let be leased at once bounds a lap: 8192. */
-const ONE = { lanes: 32, messages: 96 };
+const SIZES = [1, BATCH].filter((size) => values.batch === undefined || (size > 1) === (values.batch === 'on'));
+const LANES = 32;
+/** So short that the builds take turns within the time in which neighbours come and go; all of it may be leased at once. */
+const messagesOf = (batch: number): number => (batch > 1 ? 2 * batch : 16);
 /** Laps that only warm up. */
-const WARM = 2;
+const WARM = 24;
 
 interface Server {
   readonly child: ChildProcess;
@@ -86,19 +88,29 @@ const builds = (values.builds ?? 'this=dist/mailbox.js').split(',').map((each) =
 const load = start('./http-load.js', [], 1);
 children.push(load);
 
-/** us a request, by what was asked: one figure a build and round. */
-type Figures = Map<string, number[][]>;
+interface Round {
+  /** us a request over all of its laps, those in which the collector ran among them; */
+  readonly mean: number;
+  /** and in the cheapest of them: what else the machine does only adds. */
+  readonly least: number;
+}
+const roundOf = (laps: readonly number[]): Round => ({
+  mean: laps.reduce((sum, us) => sum + us, 0) / laps.length,
+  least: Math.min(...laps),
+});
+
+/** By what was asked: of each build its rounds. */
+type Figures = Map<string, Round[][]>;
 
 async function lap(server: Server, name: string, batch: number): Promise<number[]> {
   const used: number[] = [];
   for (const phase of PHASES) {
     const { port, capability } = server;
     const job: Job = {
-      ...{ port, capability, phase, ...ONE, name, payloadBytes: PAYLOAD_BYTES, echo: false, keepsOpen: true },
+      ...{ port, capability, phase, lanes: LANES, messages: messagesOf(batch), name, payloadBytes: PAYLOAD_BYTES, echo: false, keepsOpen: true },
       ...(batch > 1 ? { batch } : {}),
     };
     const before = cpuUs(server);
-    if (process.env['TELL']) console.error(performance.now() | 0, server.port, phase, name, batch);
     const { requests } = await ask<Done>(load, job);
     used.push((cpuUs(server) - before) / requests);
   }
@@ -109,7 +121,7 @@ async function round(journal: boolean, number: number, figures: Figures): Promis
   const order = builds.map((_, i) => (i + number) % builds.length);
   const servers: Server[] = [];
   for (const i of order) servers[i] = await serve((builds[i] as (typeof builds)[number]).program, journal);
-  for (const batch of [1, BATCH]) {
+  for (const batch of SIZES) {
     const seen = builds.map(() => PHASES.map(() => [] as number[]));
     for (let n = -WARM; n < LAPS; n++) {
       for (const i of n % 2 === 0 ? order : [...order].reverse()) {
@@ -121,32 +133,32 @@ async function round(journal: boolean, number: number, figures: Figures): Promis
       const key = `${journal ? 'journal' : 'memory '}  ${name}${batch > 1 ? ` x ${batch}` : ''}`;
       const rows = figures.get(key) ?? builds.map(() => []);
       figures.set(key, rows);
-      // The least of a round's laps: what else the machine does only adds.
-      builds.forEach((_, i) => rows[i]?.push(Math.min(...(seen[i]?.[phase] ?? []))));
+      builds.forEach((_, i) => rows[i]?.push(roundOf(seen[i]?.[phase] ?? [])));
     }
   }
   for (const { child } of servers) child.removeAllListeners('exit').kill('SIGKILL');
 }
 
-const row = (...cells: readonly string[]): void => console.log(cells.map((cell) => cell.padEnd(20)).join(''));
+const row = (...cells: readonly string[]): void => console.log(cells.map((cell) => cell.padEnd(14)).join(''));
 const figures: Figures = new Map();
 for (let number = 0; number < ROUNDS; number++) {
   if (values.journal !== 'on') await round(false, number, figures);
   if (values.journal !== 'off') await round(true, number, figures);
 }
 const [base, ...others] = builds;
-row('request', `${base?.name} us`, ...others.flatMap(({ name }) => [`${name} us`, 'of medians', 'of least', 'of rounds']));
-for (const [key, rows] of figures) {
-  const [first = []] = rows;
-  const cells = rows.slice(1).flatMap((figures) => {
-    const each = figures.map((us, i) => (first[i] as number) / us).sort((a, b) => a - b);
+const figure = (rounds: readonly Round[]) => median(rounds.map(({ mean }) => mean));
+const least = (rounds: readonly Round[]) => Math.min(...rounds.map((round) => round.least));
+row('request', `${base?.name} us`, ...others.flatMap(({ name }) => [`${name} us`, 'by rounds', '(from, to)', 'of least']));
+for (const [key, [first = [], ...rest]] of figures) {
+  const cells = rest.flatMap((rounds) => {
+    const each = rounds.map(({ mean }, i) => (first[i] as Round).mean / mean).sort((a, b) => a - b);
     return [
-      median(figures).toFixed(1),
-      (median(first) / median(figures)).toFixed(3),
-      (Math.min(...first) / Math.min(...figures)).toFixed(3),
-      `${each[0]?.toFixed(2)} ${median(each).toFixed(3)} ${each.at(-1)?.toFixed(2)}`,
+      figure(rounds).toFixed(1),
+      median(each).toFixed(3),
+      `${each[0]?.toFixed(2)} ${each.at(-1)?.toFixed(2)}`,
+      (least(first) / least(rounds)).toFixed(3),
     ];
   });
-  row(key, median(first).toFixed(1), ...cells);
+  row(key, figure(first).toFixed(1), ...cells);
 }
 process.exit(0);
