@@ -16,6 +16,10 @@ export interface Job {
   readonly echo: boolean;
   /** Messages a second over all lanes; as fast as it goes where it is not given. */
   readonly perSecond?: number;
+  /** So many messages a request in the phases send, recv and ack; one without it. */
+  readonly batch?: number;
+  /** The connections stay for the next job on this port. */
+  readonly keepsOpen?: boolean;
 }
 export interface Done {
   readonly requests: number;
@@ -40,7 +44,7 @@ class Lane {
   private readonly head: string;
   private answered: (body: string) => void = () => {};
   private pending = '';
-  readonly latenciesUs: number[] = [];
+  latenciesUs: number[] = [];
 
   constructor(port: number, capability: string) {
     this.head = ` HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${capability}\r\nContent-Type: application/json\r\nContent-Length: `;
@@ -124,8 +128,36 @@ async function run(lane: Lane, index: number, job: Job, payload: string): Promis
   return messages * (phase === 'cycle' ? 3 : phase === 'cycle-riding' ? 2 : 1);
 }
 
+/** The same three phases, several messages a request. */
+async function runBatches(lane: Lane, index: number, job: Job, payload: string): Promise<number> {
+  const { phase, messages, name, batch = 1 } = job;
+  const topic = `bench.${name}.${index}`;
+  const leased = held.get(topic) ?? [];
+  held.set(topic, leased);
+  for (let i = 0; i < messages; i += batch) {
+    if (phase === 'send') {
+      const item = (n: number) => `{"topic":"${topic}","idem_key":"${phase}-${n}","payload_b64":"${payload}"}`;
+      const items = Array.from({ length: batch }, (_, n) => item(i + n));
+      await lane.post('/v1/send/batch', `{"messages":[${items.join(',')}]}`);
+    } else if (phase === 'recv') {
+      const asked = `{"topic":"${topic}","max_messages":${batch},"visibility_ms":600000}`;
+      const answer = JSON.parse(await lane.post('/v1/recv', asked)) as {
+        readonly messages: readonly { readonly msg_id: string; readonly receipt: string }[];
+      };
+      for (const { msg_id: msgId, receipt } of answer.messages) leased.push({ msgId, receipt });
+    } else {
+      const acks = leased.splice(0, batch).map(({ msgId, receipt }) => ({ msg_id: msgId, receipt }));
+      await lane.post('/v1/ack/batch', JSON.stringify({ acks }));
+    }
+  }
+  return Math.ceil(messages / batch);
+}
+
+const open = new Map<number, Lane[]>();
+
 process.on('message', async (job: Job) => {
-  const lanes = Array.from({ length: job.lanes }, () => new Lane(job.port, job.capability));
+  const lanes = open.get(job.port) ?? Array.from({ length: job.lanes }, () => new Lane(job.port, job.capability));
+  for (const lane of lanes) lane.latenciesUs = [];
   const payload = Buffer.alloc(job.payloadBytes, 7).toString('base64');
   // The load never sleeps: otherwise each response of a slower server pays for waking this process, and a faster one does not.
   let over = false;
@@ -134,11 +166,13 @@ process.on('message', async (job: Job) => {
   };
   spin();
   const startedMs = performance.now();
-  const requests = await Promise.all(lanes.map((lane, i) => run(lane, i, job, payload)));
+  const runOne = job.batch === undefined ? run : runBatches;
+  const requests = await Promise.all(lanes.map((lane, i) => runOne(lane, i, job, payload)));
   const seconds = (performance.now() - startedMs) / 1000;
   over = true;
   const sorted = lanes.flatMap((lane) => lane.latenciesUs).sort((a, b) => a - b);
-  for (const lane of lanes) lane.close();
+  if (job.keepsOpen === true) open.set(job.port, lanes);
+  else for (const lane of lanes) lane.close();
   const done: Done = {
     requests: requests.reduce((sum, n) => sum + n, 0),
     seconds,

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Decompressor, type ExpandFault } from './decompress.ts';
 import { type Head, hasBody } from './head.ts';
+import { type BodyTaker, ServerRequest } from './server-request.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** Bodies shorter than this are not worth counting. */
@@ -52,8 +53,57 @@ export function readBody(
     else peek(EMPTY, (go) => go && done(EMPTY));
     return null;
   }
+  if (peek === null && isShort(head) && req instanceof ServerRequest) {
+    const reader = new ShortBody(done);
+    if (req.takeBody(reader)) return reader;
+  }
   return new BodyReader(req, head, rules, peek, done);
 }
+
+/** Its bytes need not be counted: their number is known, and was looked at. */
+const isShort = (head: Head): boolean =>
+  head.contentLength <= SMALL_BYTES && !head.chunked && head.contentEncoding === undefined;
+
+/** Reads a short body straight from the parser. */
+class ShortBody implements BodyTaker {
+  private readonly done: (body: Buffer | BodyFault) => void;
+  private first: Buffer = EMPTY;
+  private chunks: Buffer[] | null = null;
+  private pieces = 0;
+  private over = false;
+
+  constructor(done: (body: Buffer | BodyFault) => void) {
+    this.done = done;
+  }
+
+  piece(chunk: Buffer): void {
+    if (this.over) return;
+    if (++this.pieces > PIECES_MAX) this.finish('pieces');
+    else if (this.pieces === 1) this.first = chunk;
+    else if (this.chunks === null) this.chunks = [this.first, chunk];
+    else this.chunks.push(chunk);
+  }
+
+  /** What else came with it is read first, as it is behind the end of a stream. */
+  whole(): void {
+    process.nextTick(finishWhole, this);
+  }
+
+  late(): void {
+    this.finish('timeout');
+  }
+
+  finish(fault: BodyFault | null): void {
+    if (this.over) return;
+    this.over = true;
+    const body = fault ?? (this.chunks === null ? this.first : Buffer.concat(this.chunks));
+    this.first = EMPTY;
+    this.chunks = null;
+    this.done(body);
+  }
+}
+
+const finishWhole = (body: ShortBody): void => body.finish(null);
 
 class BodyReader {
   private readonly req: IncomingMessage;

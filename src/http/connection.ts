@@ -75,26 +75,25 @@ export class Connection {
   }
 }
 
-const connections = new WeakMap<Socket, Connection>();
+/** What is known of a connection, on the socket itself: each request asks, and a map of sockets is more to ask and to collect. */
+const CONNECTION = Symbol('connection');
+type Known = Socket & { [CONNECTION]?: Connection };
 
 /** What is known of a connection; undefined before its first request. */
-export const knownConnection = (socket: Socket): Connection | undefined => connections.get(socket);
+export const knownConnection = (socket: Socket): Connection | undefined => (socket as Known)[CONNECTION];
 
 /**
  * Whether someone stands behind this connection: no more once that capability is revoked, expired or of a key that is gone. That a
  * remote verifier would have to be asked again says nothing against it.
  */
 export function isKnown(socket: Socket): boolean {
-  const holder = connections.get(socket)?.session.holder ?? null;
+  const holder = knownConnection(socket)?.session.holder ?? null;
   const failure = holder === null ? 'missing' : holder.failure();
   return failure === null || failure === 'unverified';
 }
 
 export function connectionOf(socket: Socket, newSession: () => Session): Connection {
-  let connection = connections.get(socket);
-  if (connection === undefined) {
-    connection = new Connection(socket, newSession());
-    connections.set(socket, connection);
-  }
-  return connection;
+  const known = socket as Known;
+  known[CONNECTION] ??= new Connection(socket, newSession());
+  return known[CONNECTION];
 }

@@ -14,6 +14,7 @@ import { peerOf } from './peer.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ResponseWriterOptions } from './response-writer.ts';
 import { misdirected, Scrapers } from './scrapers.ts';
+import { ServerRequest } from './server-request.ts';
 import { startingHandler } from './starting.ts';
 import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
 import { Unauthenticated } from './unauthenticated.ts';
@@ -183,6 +184,7 @@ export class Doors {
       noDelay: true,
       // Node would answer by itself, unseen: `headOf` refuses.
       requireHostHeader: false,
+      IncomingMessage: ServerRequest,
     };
     const server =
       secure === null
