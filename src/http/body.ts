@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import { Decompressor, type ExpandFault } from './decompress.ts';
 import { type Head, hasBody } from './head.ts';
-import { type BodyTaker, ServerRequest } from './server-request.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** Bodies shorter than this are not worth counting. */
@@ -59,6 +59,57 @@ export function readBody(
   }
   return new BodyReader(req, head, rules, peek, done);
 }
+
+/** Who takes a body as the parser finds it. */
+interface BodyTaker {
+  piece(chunk: Buffer): void;
+  /** There is no more of it. */
+  whole(): void;
+}
+
+/**
+ * A request whose body may go straight from the parser to whoever reads it. A stream would bring a short body through a buffer and the
+ * events of data, end, destruction and close, which take longer than all that is done with it.
+ */
+export class ServerRequest extends IncomingMessage {
+  private taker: BodyTaker | null = null;
+
+  /** From now on the body goes to the taker, and the stream stays empty. False when some of it, or its end, is in the stream already. */
+  takeBody(taker: BodyTaker): boolean {
+    if (this.complete || this.readableLength > 0 || this.readableFlowing !== null) return false;
+    this.taker = taker;
+    return true;
+  }
+
+  override push(chunk: Buffer | null): boolean {
+    const { taker } = this;
+    if (taker === null) return super.push(chunk);
+    if (chunk === null) taker.whole();
+    else taker.piece(chunk);
+    return true;
+  }
+
+  /** Whether all of its body was taken; null of a request whose body nobody took. */
+  get endTaken(): boolean | null {
+    return this.taker === null ? null : this.complete;
+  }
+
+  /** Node reads on to the end of a body that nobody read: nothing of a taken one is in the stream. */
+  _dump(): void {
+    if (this.taker === null) dump.call(this);
+  }
+}
+
+const { _dump: dump } = IncomingMessage.prototype as unknown as { _dump(this: IncomingMessage): void };
+
+// Node lets go of a request that has ended. A property by its types, an accessor in truth: a class could not say it anew.
+const ended = Object.getOwnPropertyDescriptor(Readable.prototype, 'readableEnded')?.get as () => boolean;
+Object.defineProperty(ServerRequest.prototype, 'readableEnded', {
+  configurable: true,
+  get(this: ServerRequest): boolean {
+    return this.endTaken ?? ended.call(this);
+  },
+});
 
 /** Its bytes need not be counted: their number is known, and was looked at. */
 const isShort = (head: Head): boolean =>

@@ -4,6 +4,7 @@ import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'no
 import type { Registry } from 'prom-client';
 import type { Session } from '../auth/authorize.ts';
 import type { AccessLog } from './access-log.ts';
+import { ServerRequest } from './body.ts';
 import { connectionOf, isKnown, knownConnection } from './connection.ts';
 import { type ConsoleFiles, consoleHandler } from './console.ts';
 import { createDispatch, type DispatchMode, type NodeRequestHandler } from './dispatch.ts';
@@ -14,7 +15,6 @@ import { peerOf } from './peer.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ResponseWriterOptions } from './response-writer.ts';
 import { misdirected, Scrapers } from './scrapers.ts';
-import { ServerRequest } from './server-request.ts';
 import { startingHandler } from './starting.ts';
 import { type SecureOptions, secureOptions, type TlsPair } from './tls.ts';
 import { Unauthenticated } from './unauthenticated.ts';
