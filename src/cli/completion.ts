@@ -2,7 +2,7 @@ import { Argument, type Command, type Option } from 'commander';
 import { CLIENT_ERRORS, ERRORS, type Refusing, refusalOf } from '../api/errors.ts';
 import { flagOf } from '../config/load.ts';
 import { SETTING_NAMES, SETTINGS } from '../config/settings.ts';
-import { EXIT, examples } from './shared.ts';
+import { EXIT, examples, print } from './shared.ts';
 
 /** Shells that a script is written for. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -39,7 +39,7 @@ export function addCompletion(program: Command): void {
     'mailbox completion fish > ~/.config/fish/completions/mailbox.fish',
   );
   completion.action(async (shell: Shell) => {
-    process.stdout.write(SCRIPTS[shell](placesOf(program, await knownValues())));
+    print(SCRIPTS[shell](placesOf(program, await knownValues())).trimEnd());
   });
 }
 

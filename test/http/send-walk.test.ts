@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Passed, passedIn, walkOfSend } from '../../tools/walk/walk.ts';
 
 /** One more than it passes, for a descriptor that is to be had again now and then. What is taken away is to be taken off here too. */
-const FILES_MAX = 102;
-const LEADING_MAX = 64;
+const FILES_MAX = 104;
+const LEADING_MAX = 66;
 
 /** One file of each stage of docs/ARCHITECTURE.md, "The way of a request". */
 const STAGES = [
