@@ -23,8 +23,7 @@ import { NotRegular, openRegular, sizeOf } from './regular-file.ts';
 
 const MODE = 0o600;
 const WRITE = constants.O_RDWR | constants.O_CREAT;
-const DURABLE = WRITE | constants.O_DSYNC;
-const DURABLE_THERE = constants.O_RDWR | constants.O_DSYNC;
+const DURABLE = constants.O_RDWR | constants.O_DSYNC;
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
 
 type Done = (error: Error | null, result: number) => void;
@@ -192,7 +191,7 @@ export class FileStorage implements Storage {
       });
     };
     if (this.durable?.file === file) return onLog(this.durable.fd);
-    this.opened(file, DURABLE_THERE, done, (fd) => {
+    this.opened(file, DURABLE, done, (fd) => {
       const before = this.durable;
       this.durable = { file, fd };
       if (before !== null) this.shut(before.fd);
