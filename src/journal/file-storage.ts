@@ -23,7 +23,7 @@ import { NotRegular, openRegular, sizeOf } from './regular-file.ts';
 
 const MODE = 0o600;
 const WRITE = constants.O_RDWR | constants.O_CREAT;
-const DURABLE = WRITE | constants.O_DSYNC;
+const DURABLE = constants.O_RDWR | constants.O_DSYNC;
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
 
 type Done = (error: Error | null, result: number) => void;
@@ -179,8 +179,11 @@ export class FileStorage implements Storage {
     this.onFile(file, flags, done, (fd, end) => fsync(fd, (error) => end(error, 0)));
   }
 
+  /** What is written durably has its room already: it is there, and whole. */
   private writeDurably(file: string, bytes: Uint8Array, at: number, done: Done): void {
     const onLog = (fd: number): void => {
+      const wrong = goneOf(fd, at + bytes.byteLength);
+      if (wrong !== null) return void setImmediate(done, new Error(`${file}: ${wrong}`), 0);
       const startedMs = performance.now();
       write(fd, bytes, 0, bytes.byteLength, at, (error, written) => {
         this.onDurableWrite((performance.now() - startedMs) / 1000, written);
@@ -207,4 +210,11 @@ export class FileStorage implements Storage {
     this.durable = null;
     this.held.close();
   }
+}
+
+/** What has become of an open file, when what is written to it would not be found by the next process; null otherwise. */
+function goneOf(fd: number, bytes: number): string | null {
+  const { nlink, size } = fstatSync(fd);
+  if (nlink === 0) return 'removed while it was in use';
+  return size < bytes ? `${size} bytes long, cut off while it was in use` : null;
 }

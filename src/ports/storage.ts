@@ -1,6 +1,9 @@
 /** One thing to do with a file of a data directory, as data: disks, real and simulated, run it. */
 export type StorageOp =
-  /** Creates the file when it is not there. Gives how many bytes were written, which may be fewer; `durable`: and synced. */
+  /**
+   * Creates the file when it is not there. Gives how many bytes were written, which may be fewer; `durable`: and synced, in a file that is
+   * there and has room for them.
+   */
   | {
       readonly op: 'write';
       readonly file: string;

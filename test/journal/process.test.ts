@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -130,6 +131,21 @@ describe('data directory', () => {
       expect([name, mode & 0o077]).toEqual([name, 0]);
     }
   });
+
+  it.each([
+    ['removed', (file: string) => rmSync(file), /log-0+1: removed while it was in use/],
+    ['cut off', (file: string) => truncateSync(file, 512), /log-0+1: 512 bytes long, cut off while it was in use/],
+  ] as const)(
+    'its log %s under the server: nothing more is answered as durable, and it ends (journal rules 3, 4)',
+    async (_what, harm, says) => {
+      await server.start();
+      expect((await send('before')).status).toBe(200);
+      harm(join(server.data, 'log-000000000000001'));
+      expect((await send('after')).body).toMatchObject({ code: 'E_UNAVAILABLE', reason: 'journal' });
+      expect((await server.process.finished).code).toBe(1);
+      expect(server.process.out).toMatch(says);
+    },
+  );
 
   it('others let in: refuses and says what to do, whether the directory or one file (B14)', async () => {
     mkdirSync(server.data, { mode: 0o755 });
