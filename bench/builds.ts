@@ -16,13 +16,20 @@ import { median } from './measure.ts';
 const USAGE = `usage: node dist/bench/builds.js --builds NAME=PROGRAM,NAME=PROGRAM.. [--rounds 5] [--laps 16] [--payload 1024] [--journal on|off] [--batch on|off]
 The first build is what the others are compared with: its CPU over theirs, so above 1 is cheaper than it.`;
 const text = { type: 'string' } as const;
-const { values } = argumentsOf(USAGE, { builds: text, rounds: text, laps: text, payload: text, journal: text, batch: text });
+const { values } = argumentsOf(USAGE, {
+  builds: text,
+  rounds: text,
+  laps: text,
+  payload: text,
+  journal: text,
+  batch: text,
+});
 const ROUNDS = Number(values.rounds ?? 5);
 const LAPS = Number(values.laps ?? 16);
 const PAYLOAD_BYTES = Number(values.payload ?? 1024);
 const PHASES: readonly Phase[] = ['send', 'recv', 'ack'];
 const BATCH = 32;
-const SIZES = [1, BATCH].filter((size) => values.batch === undefined || (size > 1) === (values.batch === 'on'));
+const SIZES = [1, BATCH].filter((size) => values.batch === undefined || size > 1 === (values.batch === 'on'));
 const LANES = 32;
 /** So short that the builds take turns within the time in which neighbours come and go; all of it may be leased at once. */
 const messagesOf = (batch: number): number => (batch > 1 ? 2 * batch : 16);
@@ -58,9 +65,9 @@ async function serve(program: string, journal: boolean): Promise<Server> {
   const run = (...args: string[]) => execFileSync(process.execPath, [program, ...args], { encoding: 'utf8' });
   run('keyring', 'init', keyring);
   const may = ['--topic-prefix', 'bench.', '--op', 'send,recv,ack', '--quota-ops', '100000000/1'];
-  const { capability } = JSON.parse(
-    run('cap', 'mint', '--keyring', keyring, ...may, '--expires', '1h', '--json'),
-  ) as { capability: string };
+  const { capability } = JSON.parse(run('cap', 'mint', '--keyring', keyring, ...may, '--expires', '1h', '--json')) as {
+    capability: string;
+  };
   const where = ['--bind', '127.0.0.1:0', '--metrics-bind', '127.0.0.1:0', '--keyring', keyring];
   const profile = journal ? ['--data', own] : ['--profile', 'micronode'];
   const help = run('serve', '--help');
@@ -107,7 +114,17 @@ async function lap(server: Server, name: string, batch: number): Promise<number[
   for (const phase of PHASES) {
     const { port, capability } = server;
     const job: Job = {
-      ...{ port, capability, phase, lanes: LANES, messages: messagesOf(batch), name, payloadBytes: PAYLOAD_BYTES, echo: false, keepsOpen: true },
+      ...{
+        port,
+        capability,
+        phase,
+        lanes: LANES,
+        messages: messagesOf(batch),
+        name,
+        payloadBytes: PAYLOAD_BYTES,
+        echo: false,
+        keepsOpen: true,
+      },
       ...(batch > 1 ? { batch } : {}),
     };
     const before = cpuUs(server);
@@ -126,14 +143,19 @@ async function round(journal: boolean, number: number, figures: Figures): Promis
     for (let n = -WARM; n < LAPS; n++) {
       for (const i of n % 2 === 0 ? order : [...order].reverse()) {
         const used = await lap(servers[i] as Server, `${number}.${batch}.${n + WARM}`, batch);
-        if (n >= 0) used.forEach((us, phase) => seen[i]?.[phase]?.push(us));
+        if (n < 0) continue;
+        used.forEach((us, phase) => {
+          seen[i]?.[phase]?.push(us);
+        });
       }
     }
     for (const [phase, name] of PHASES.entries()) {
       const key = `${journal ? 'journal' : 'memory '}  ${name}${batch > 1 ? ` x ${batch}` : ''}`;
       const rows = figures.get(key) ?? builds.map(() => []);
       figures.set(key, rows);
-      builds.forEach((_, i) => rows[i]?.push(roundOf(seen[i]?.[phase] ?? [])));
+      rows.forEach((rounds, i) => {
+        rounds.push(roundOf(seen[i]?.[phase] ?? []));
+      });
     }
   }
   for (const { child } of servers) child.removeAllListeners('exit').kill('SIGKILL');
@@ -148,7 +170,11 @@ for (let number = 0; number < ROUNDS; number++) {
 const [base, ...others] = builds;
 const figure = (rounds: readonly Round[]) => median(rounds.map(({ mean }) => mean));
 const least = (rounds: readonly Round[]) => Math.min(...rounds.map((round) => round.least));
-row('request', `${base?.name} us`, ...others.flatMap(({ name }) => [`${name} us`, 'by rounds', '(from, to)', 'of least']));
+row(
+  'request',
+  `${base?.name} us`,
+  ...others.flatMap(({ name }) => [`${name} us`, 'by rounds', '(from, to)', 'of least']),
+);
 for (const [key, [first = [], ...rest]] of figures) {
   const cells = rest.flatMap((rounds) => {
     const each = rounds.map(({ mean }, i) => (first[i] as Round).mean / mean).sort((a, b) => a - b);
