@@ -53,7 +53,8 @@ export default defineConfig({
     // Against a hang, not a measure: machines that are shared may be slow.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    maxWorkers: 2,
+    // One more than there are cores: many wait for processes, clocks and disks.
+    maxWorkers: 3,
     // What a test needs for itself it makes for itself; nothing is loaded anew for each file.
     isolate: false,
     // A browser on a machine that is shared may miss a frame.

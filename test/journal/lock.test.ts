@@ -43,7 +43,7 @@ describe('lock', () => {
     expect(() => hold(moved)).toThrow('in use by another process');
     const other = hold(data);
     const write = (to: string, file: string): void => {
-      new FileStorage(to).now({ op: 'write', file, at: 0, bytes: new Uint8Array(1), durable: true });
+      new FileStorage(to).now({ op: 'write', file, at: 0, bytes: new Uint8Array(1), durable: false });
       new FileStorage(to).now({ op: 'sync_folder', folder: '' });
     };
     write(path, 'log-000000000000001');

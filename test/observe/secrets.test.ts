@@ -9,6 +9,7 @@ import { attenuateToken } from '../../src/auth/macaroon.ts';
 import { mint } from '../../src/auth/mint.ts';
 import { MailboxProcess } from '../support/process.ts';
 import { spellingsOf, stretchesOf } from '../support/secrets.ts';
+import { until } from '../support/server.ts';
 
 const ROOT = Buffer.from('ROOT-KEY-MARKER-0123456789abcdef');
 const PAYLOAD = 'PAYLOAD-MARKER-9f8e7d6c5b4a';
@@ -26,11 +27,11 @@ const PRELOAD = `
 let signals = 0;
 process.on('SIGUSR2', () => {
   if (++signals === 1) {
-    const from = Buffer.from;
-    Buffer.from = (...args) => {
+    const { write } = Buffer.prototype;
+    Buffer.prototype.write = function (...args) {
       // Of a request, not of the log that is written beside it.
-      if (args[1] !== 'base64') return from(...args);
-      Buffer.from = from;
+      if (args[1] !== 'base64') return write.apply(this, args);
+      Buffer.prototype.write = write;
       throw Object.assign(new Error('line\\n    at ${PAYLOAD} (file:///x:1:1)\\n' + args[0]), { capability: '${token}' });
     };
   } else if (signals === 2) Promise.reject(Object.assign(new Error('${PAYLOAD} ${token}'), { payload: '${PAYLOAD}' }));
@@ -132,7 +133,7 @@ describe('secrets', () => {
     for (const [path, body, cap, headers] of refused) await ask(path, body, cap, headers);
 
     server.child.kill('SIGUSR2');
-    while ((await ask('/v1/send', message(`bug-${answers.length}`))).status !== 500);
+    await until(async () => (await ask('/v1/send', message(`bug-${answers.length}`))).status === 500);
     await server.logged('request.failed');
     const metrics = (await server.logged('server.ready'))['metrics'];
     answers += await (await fetch(`http://${metrics}/metrics`)).text();
