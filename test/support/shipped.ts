@@ -22,8 +22,26 @@ function shortened(schedule: Schedule): Schedule {
 export const SHIPPED: readonly Schedule[] = shippedNames().map((name) => shortened(readSchedule(name)));
 /** Together they take as long as all others. */
 export const LONG_SCHEDULES: readonly string[] = [
-  ...['batches', 'crash-loop', 'descriptors-run-out', 'disk-consumed', 'disk-full', 'live-limits', 'payload-memory'],
-  ...['shard-kills', 'streams', 'tenants', 'ttl-and-retention', 'verifier-down'],
+  ...[
+    'attenuated-quotas',
+    'auth-failure-flood',
+    'batches',
+    'crash-loop',
+    'descriptors-run-out',
+    'disk-consumed',
+    'disk-full',
+  ],
+  ...[
+    'hot-topic',
+    'live-limits',
+    'mixed-batches',
+    'paced-streams',
+    'payload-memory',
+    'power-cuts',
+    'redrive-tasks',
+    'shard-kills',
+  ],
+  ...['streams', 'tenants', 'torn-tail', 'ttl-and-retention', 'verifier-down', 'worker-kill'],
 ];
 
 /** Hashes that are committed, of runs in other processes on other machines, say more than a second run here. */
