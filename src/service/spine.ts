@@ -381,8 +381,12 @@ export class Spine {
   }
 
   get inflight(): number {
+    const { leasedAtFall } = this;
     let leased = 0;
-    for (const { shard, leases } of this.shards) leased += this.leasedAtFall.get(shard) ?? leases.size;
+    for (const { leases } of this.shards) leased += leases.size;
+    // Asked for with each recv: mostly none has fallen.
+    if (leasedAtFall.size > 0)
+      for (const [shard, before] of leasedAtFall) leased += before - (this.shards[shard] as ShardState).leases.size;
     return leased;
   }
 

@@ -8,6 +8,7 @@ import { isPostgresHere, PostgresFolder, type PostgresServer } from '../support/
 import { PostgresProcess, type ProcessOptions } from '../support/postgres-process.ts';
 import { run } from '../support/process.ts';
 import fc, { Reached } from '../support/properties.ts';
+import { until } from '../support/until.ts';
 
 const SHARDS = 3;
 const SHARD_NUMBERS = [0, 1, 2];
@@ -216,14 +217,12 @@ describe.skipIf(!isPostgresHere)('drills on PostgreSQL (unavailable where it is 
       while (!isOver && one.owned === SHARDS) await one.append(shard, ++number);
     });
     const answered = (): number => one.answered.reduce((sum, { length }) => sum + length, 0);
-    const until = async (count: number): Promise<void> => {
-      while (answered() < count && one.owned === SHARDS) await new Promise((resolve) => setTimeout(resolve, 5));
-    };
-    await until(100);
+    const isFar = (count: number) => (): boolean => answered() >= count || one.owned < SHARDS;
+    await until(isFar(100), 60_000);
     await primary.kill();
     const before = answered();
     await standby.promote();
-    await until(before + 50);
+    await until(isFar(before + 50), 60_000);
     isOver = true;
     await Promise.all(load);
     expect([one.owned, one.seen.filter((what) => /lost|halted|failed/.test(what))]).toEqual([SHARDS, []]);

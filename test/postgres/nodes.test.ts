@@ -4,6 +4,7 @@ import type { Reply, Request } from '../../src/service/messages.ts';
 import { shardOfTopic } from '../../src/service/sharding.ts';
 import { isPostgresHere, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
 import { PostgresNode } from '../support/postgres-node.ts';
+import { until } from '../support/until.ts';
 
 const NODES = 3;
 const SHARDS = 3;
@@ -14,7 +15,8 @@ const PATIENCE_MS = 60_000;
 const TOPICS = Array.from({ length: SHARDS }, (_, shard) => {
   for (let i = 0; ; i++) if (shardOfTopic(`t${i}`, SHARDS) === shard) return `t${i}`;
 });
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** A client that is served nowhere asks again so much later. */
+const AGAIN_MS = 20;
 
 /** Clients that send, receive and ack at whichever node serves the topic. */
 class Traffic {
@@ -36,7 +38,7 @@ class Traffic {
       const reply = await node.ask(request);
       if (reply !== null && !['not_owner', 'starting', 'journal'].includes(reply.outcome)) return reply;
     }
-    await wait(20);
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     return null;
   }
 
@@ -77,9 +79,8 @@ class Traffic {
     return (reply.deliveries ?? []).map(({ idemKey }) => idemKey);
   }
 
-  async until(count: number): Promise<void> {
-    for (const endMs = Date.now() + PATIENCE_MS; this.sent.size < count; await wait(5))
-      if (Date.now() > endMs) throw new Error(`${this.sent.size} sends were accepted, not ${count}`);
+  until(count: number): Promise<void> {
+    return until(() => this.sent.size >= count, PATIENCE_MS);
   }
 
   /** All that is left; what is leased comes back when its lease is over. */
@@ -114,7 +115,7 @@ describe.skipIf(!isPostgresHere)('shipped nodes on PostgreSQL (unavailable where
     for (let number = 0; number < NODES; number++) {
       const node = new PostgresNode({ ...options, number });
       nodes.push(node);
-      while (!node.seen.has('opened')) await wait(5);
+      await until(() => node.seen.has('opened'));
     }
     const traffic = new Traffic(nodes);
     const clients = Array.from({ length: CLIENTS }, (_, number) => traffic.client(number));
@@ -142,6 +143,9 @@ describe.skipIf(!isPostgresHere)('shipped nodes on PostgreSQL (unavailable where
       await fault();
     }
     await traffic.until(traffic.sent.size + SENDS);
+    // However fast the machine is: all of it has happened while they were at work.
+    const isSeen = (what: string): boolean => nodes.some(({ seen }) => seen.has(what));
+    await until(() => ['snapshot', 'revived', 'unsure'].every(isSeen), PATIENCE_MS);
     traffic.isOver = true;
     await Promise.all(clients);
     const left = await traffic.left();

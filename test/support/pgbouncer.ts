@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { asNobody, freePort, own, PASSWORD, type PostgresFolder, type PostgresServer } from './postgres.ts';
+import { until } from './until.ts';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
 export const isPgBouncerHere = existsSync(PROGRAM);
@@ -38,18 +39,23 @@ auth_type = plain\nauth_file = ${users}\npool_mode = ${mode}\ndefault_pool_size 
   }
 
   private async ready(): Promise<void> {
-    for (const endMs = Date.now() + READY_MS; ; ) {
+    let why: unknown = null;
+    const isAnswered = async (): Promise<boolean> => {
       const client = new Client({ connectionString: this.url });
       client.on('error', () => {});
       try {
         await client.connect();
         await client.end();
-        return;
+        return true;
       } catch (error) {
-        if (Date.now() > endMs || this.child.exitCode !== null) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        why = error;
+        if (this.child.exitCode !== null) throw error;
+        return false;
       }
-    }
+    };
+    await until(isAnswered, READY_MS).catch((error) => {
+      throw why ?? error;
+    });
   }
 
   kill(): void {

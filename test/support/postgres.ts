@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { until } from './until.ts';
 
 /** PostgreSQL refuses to run as root; `nobody` has nothing else to lose. */
 const NOBODY = 65_534;
@@ -158,17 +159,14 @@ export class PostgresServer {
   }
 
   private async ready(): Promise<void> {
-    const endMs = Date.now() + READY_MS;
-    for (;;) {
-      try {
-        await this.query('SELECT 1');
-        return;
-      } catch (error) {
-        if (Date.now() > endMs || this.child.exitCode !== null)
-          throw new Error(`${(error as Error).message}: ${this.said}`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
+    const isAnswered = (): Promise<boolean> =>
+      this.query('SELECT 1').then(
+        () => true,
+        () => false,
+      );
+    await until(async () => this.child.exitCode !== null || (await isAnswered()), READY_MS).catch(() => {});
+    if (this.child.exitCode !== null || !(await isAnswered()))
+      throw new Error(`PostgreSQL does not answer: ${this.said}`);
   }
 
   /** As superuser, on a connection of the test's own. */
@@ -188,11 +186,9 @@ export class PostgresServer {
 
   /** Until a query says `yes`. */
   async until(text: string): Promise<void> {
-    const endMs = Date.now() + READY_MS;
-    while ((await this.query(text))[0]?.['yes'] !== true) {
-      if (Date.now() > endMs) throw new Error(`never: ${text}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(async () => (await this.query(text))[0]?.['yes'] === true, READY_MS).catch((error) => {
+      throw new Error(`never: ${text}`, { cause: error });
+    });
   }
 
   async set(name: string, value: string): Promise<void> {

@@ -8,6 +8,8 @@ import { type Running, type ServerOptions, startServer } from '../../src/server/
 import { LineReader } from './lines.ts';
 import { unlistedOn } from './log-lines.ts';
 
+export { until } from './until.ts';
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -155,18 +157,5 @@ export class TestServer {
   async metric(name: string): Promise<number> {
     const line = (await this.metrics()).split('\n').find((text) => text.startsWith(`${name} `));
     return line === undefined ? 0 : Number(line.slice(name.length + 1));
-  }
-}
-
-/** Turns of the event loop after which a condition is looked at less often: what is waited for needs the core more than we do. */
-const EAGER_TURNS = 50;
-const LOOK_MS = 3;
-
-/** Waits until `what` holds: a condition with a deadline, against a hang and no measure. */
-export async function until(what: () => boolean | Promise<boolean>, deadlineMs = 30_000): Promise<void> {
-  const endMs = performance.now() + deadlineMs;
-  for (let turn = 0; !(await what()); turn++) {
-    if (performance.now() > endMs) throw new Error('condition not reached');
-    await new Promise((resolve) => (turn < EAGER_TURNS ? setImmediate(resolve) : setTimeout(resolve, LOOK_MS)));
   }
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { OPS, type Op } from '../../spec/vocabulary.ts';
 import { attenuate } from '../../src/client/attenuate.ts';
-import { type Capability, decode } from './capability.ts';
+import { type Capability, covers, decode } from './capability.ts';
 import { Field } from './send.tsx';
 import { type Held, hold } from './session.ts';
 import { countText } from './text.ts';
@@ -143,8 +143,7 @@ function narrowedBy({ capability, token }: Held, { ops, topic, hours, requests, 
     const [, name = '', star = ''] = TOPIC.exec(topic.trim()) ?? [];
     if (name === '') return 'topic: 1..128 of a-z 0-9 . _ : -, a letter or digit first';
     if (star !== '' && ops.includes('admin')) return 'topic: with admin it is one topic, not the beginning of many';
-    if (star !== '' ? !meets(capability, name) : !isWithin(capability, name))
-      return 'topic: not one of those it is for';
+    if (star !== '' ? !meets(capability, name) : !covers(capability, name)) return 'topic: not one of those it is for';
     lines.push(star === '' ? `topic = ${name}` : `topic prefix ${name}`);
   }
   if (hours.trim() !== '') {
@@ -167,8 +166,6 @@ function narrowedBy({ capability, token }: Held, { ops, topic, hours, requests, 
 }
 const TOPIC = /^([a-z0-9][a-z0-9._:-]{0,127})(\*?)$/;
 
-const isWithin = ({ topics, prefixes }: Capability, topic: string): boolean =>
-  topics.every((one) => one === topic) && prefixes.every((prefix) => topic.startsWith(prefix));
 /** Some topic begins so and is one of those it is for. */
 const meets = ({ topics, prefixes }: Capability, begin: string): boolean =>
   topics.every((one) => one.startsWith(begin)) &&
