@@ -11,6 +11,7 @@ const SYSTEM = [
   // With Node alone, but long.
   'test/conformance/large-graphs.test.ts',
   'test/sim/long-schedules.test.ts',
+  'test/sim/long-swarm.test.ts',
   'test/http/send-walk.test.ts',
   'test/journal/system-faults.test.ts',
   'test/journal/system-descriptors.test.ts',

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { headerOf, keyringOf, nonceOf } from '../../sim/capabilities.ts';
-import { ACTIONS, emptyCells, GOAL_NAMES } from '../../sim/checkers/tally.ts';
 import { TimeChecker } from '../../sim/checkers/time.ts';
 import { EPOCH_MS, NodeClock } from '../../sim/clock.ts';
 import { ItfTrace } from '../../sim/export/itf.ts';
@@ -11,7 +10,6 @@ import { readSchedule } from '../../sim/files.ts';
 import { swarmSchedule } from '../../sim/fuzz/swarm.ts';
 import { Loop } from '../../sim/loop.ts';
 import { type Happening, Narrator } from '../../sim/narrate.ts';
-import { formatCoverage } from '../../sim/report/text.ts';
 import { runSchedule } from '../../sim/run.ts';
 import type { Schedule } from '../../sim/schedule.ts';
 import { Authority } from '../../src/auth/authorize.ts';
@@ -198,18 +196,9 @@ describe('swarm', () => {
     expect(new Set(drawn).size).toBe(200);
   });
 
-  it('seeds 1..200 hold, and reach all but a few goals and cells of the coverage matrix between them', () => {
-    const reached = new Set<string>();
-    const matrix = new Array<number>(ACTIONS.length * FAULT_KINDS.length).fill(0);
-    for (let seed = 1; seed <= 200; seed++) {
-      const result = runSchedule(swarmSchedule(seed));
-      expect(result.verdict, `mailbox sim run swarm#${seed}`).toEqual({ kind: 'held' });
-      for (const goal of Object.keys(result.tally)) reached.add(goal);
-      for (const [i, count] of result.matrix.entries()) matrix[i]! += count;
-    }
-    expect(GOAL_NAMES.filter((goal) => !reached.has(goal))).toEqual([]);
-    expect(emptyCells(matrix).length).toBeLessThan(matrix.length / 6);
-    expect(formatCoverage(matrix)).toContain('partition');
+  it('seeds 1..40 hold (200, and what they reach: long-swarm.test.ts)', () => {
+    for (let seed = 1; seed <= 40; seed++)
+      expect(runSchedule(swarmSchedule(seed)).verdict, `mailbox sim run swarm#${seed}`).toEqual({ kind: 'held' });
   });
 });
 

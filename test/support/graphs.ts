@@ -2,11 +2,12 @@ import { expect } from 'vitest';
 import { checkModel, type ModelCheck } from '../../src/model/check.ts';
 import type { Model } from '../../src/model/models.ts';
 
-/** More than 120,000 states each; of those of the lifecycle the largest, MCMailbox, is explored with all others. */
+/** More than 120,000 states each. */
 export const LARGE_MODELS: readonly string[] = [
   'MCCrash',
   'MCGroupCommit',
   'MCLease',
+  'MCMailbox',
   'MCOwnersAsync',
   'MCOwnersLate',
   'MCOwnersPipe',
