@@ -6,8 +6,9 @@
  */
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { checkJava, tlcJar } from '../src/model/jar.ts';
-import { GRAPHS, graphFile, MODELS, type Model, stampOf } from '../src/model/models.ts';
+import { GRAPHS, graphFile, type Model, stampOf } from '../src/model/models.ts';
 import { encodeGraph } from '../src/model/recorded-graph.ts';
+import { ALL_MODELS } from '../src/model/rule-models.ts';
 import { runModel, type TlcRun } from '../src/model/run-tlc.ts';
 import { argumentsOf, refuse, whole } from '../tools/arguments.ts';
 
@@ -83,7 +84,7 @@ function asked(): Asked {
   const { values, positionals } = argumentsOf(
     USAGE,
     options,
-    MODELS.map(({ name }) => name),
+    ALL_MODELS.map(({ name }) => name),
   );
   try {
     const within = whole('within', values.within, 0, 100_000) ?? Number.POSITIVE_INFINITY;
@@ -98,7 +99,7 @@ async function main({ record, within, names }: Asked): Promise<boolean> {
   const jar = tlcJar();
   cells('model', 'distinct', 'depth', 'seconds', 'verdict');
   const endMs = performance.now() + within * 60_000;
-  const chosen = MODELS.filter(({ name }) => names.length === 0 || names.includes(name));
+  const chosen = ALL_MODELS.filter(({ name }) => names.length === 0 || names.includes(name));
   const left = chosen.sort((one, other) => sizeOf(one) - sizeOf(other));
   let good = true;
   const lane = async (): Promise<void> => {

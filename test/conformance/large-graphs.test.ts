@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Authority } from '../../src/auth/authorize.ts';
 import { checkModel } from '../../src/model/check.ts';
-import { MODELS } from '../../src/model/models.ts';
+import { readMailboxConstants } from '../../src/model/mailbox.ts';
+import { graphFile, MODELS, subjectOf, TLA } from '../../src/model/models.ts';
+import { decodeGraph } from '../../src/model/recorded-graph.ts';
+import { brokenRule } from '../../src/model/rules.ts';
 import { LARGE_MODELS, sameGraph } from '../support/graphs.ts';
 
 describe('graphs of large models', () => {
@@ -10,6 +14,15 @@ describe('graphs of large models', () => {
     (name) => {
       const model = MODELS.find((each) => each.name === name);
       expect(sameGraph(model!).code?.states).toBeGreaterThan(120_000);
+    },
+  );
+
+  it.each(MODELS.filter(({ graph, tiny }) => graph === 'Mailbox' && !tiny))(
+    '$name keeps the rules of the lifecycle (V5)',
+    (model) => {
+      const { variables, actions } = subjectOf(model);
+      const graph = decodeGraph(readFileSync(graphFile(model)), variables, actions);
+      expect(brokenRule(graph, readMailboxConstants(TLA, model.name))).toBe(null);
     },
   );
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readMailboxConstants } from '../../src/model/mailbox.ts';
-import { MODELS, type Specification, specificationOf } from '../../src/model/models.ts';
+import { MODELS, type Model, type Specification, specificationOf } from '../../src/model/models.ts';
+import { ALL_MODELS, RULE_MODELS } from '../../src/model/rule-models.ts';
 import { spawnTlc } from '../../src/model/run-tlc.ts';
 import { livenessOf, parseTlc, surprise } from '../../src/model/tlc-output.ts';
 
@@ -24,6 +25,13 @@ const CHECKED: Readonly<Record<Specification, readonly string[]>> = {
   Capability: ['TypeOK', 'RevokedProp', 'ExpiredInv', 'GoodInv', 'NarrowerInv'],
   Ownership: ['TypeOK', 'ChainInv', 'TermInv', 'ToldInv', 'HaltInv', 'StaleProp'],
 };
+
+/** What models of the rules check: all that `tla/Rules.tla` adds. */
+const RULES = [...readFileSync(resolve(FOLDER, 'Rules.tla'), 'utf8').matchAll(/^(\w+(?:Prop|Inv)) ==/gm)].map(
+  ([, name]) => name as string,
+);
+const checkedBy = (model: Model): readonly string[] =>
+  RULE_MODELS.includes(model) ? RULES : CHECKED[specificationOf(model)];
 
 /** Stands for `java`: says where it may unpack, after it has written there. */
 const STUB = `#!/bin/sh
@@ -56,14 +64,14 @@ describe('tlc', () => {
         .filter((file) => /^(MC|Neg)/.test(file) && file.endsWith(ending))
         .map((file) => file.slice(0, -ending.length))
         .sort();
-    const table = MODELS.map((model) => model.name).sort();
+    const table = ALL_MODELS.map((model) => model.name).sort();
     expect(names('.tla')).toEqual(table);
     expect(names('.cfg')).toEqual(table);
     expect(MODELS.filter(({ expected }) => expected.kind === 'violates').length).toBeGreaterThan(0);
   });
 
   it('models: a negative one checks the property it must violate, a positive one checks them all', () => {
-    for (const model of MODELS) {
+    for (const model of ALL_MODELS) {
       const { name, expected } = model;
       const config = readFileSync(resolve(FOLDER, `${name}.cfg`), 'utf8');
       const wanted =
@@ -71,16 +79,16 @@ describe('tlc', () => {
           ? [expected.name]
           : expected.kind === 'reaches'
             ? expected.names
-            : CHECKED[specificationOf(model)];
+            : checkedBy(model);
       for (const property of wanted) expect(config, name).toMatch(new RegExp(`\\b${property}\\b`));
     }
   });
 
   it('models: no property is checked that no negative model of its specification breaks: one that cannot fail says nothing', () => {
-    const broken = MODELS.flatMap((model) =>
+    const broken = ALL_MODELS.flatMap((model) =>
       model.expected.kind === 'violates' ? [`${specificationOf(model)} ${model.expected.name}`] : [],
     );
-    const some = ['DeliveredLive', 'IsolationProp', 'RoomInv'];
+    const some = ['DeliveredLive', 'IsolationProp', 'RoomInv', ...RULES];
     const checked = Object.entries({ ...CHECKED, Mailbox: [...CHECKED.Mailbox, ...some] });
     expect([...new Set(broken)].sort()).toEqual(
       checked.flatMap(([specification, names]) => names.map((name) => `${specification} ${name}`)).sort(),

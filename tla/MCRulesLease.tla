@@ -1,0 +1,9 @@
+---- MODULE MCRulesLease ----
+\* Extensions, releases, backoffs: the rules of steps.
+EXTENDS Rules
+MCTopicOf == <<1>>
+MCTenantOf == <<1>>
+MCKeyOf == <<1>>
+MCSizeOf == <<1>>
+MCTtls == {NoTtl}
+====
