@@ -13,6 +13,7 @@ import { missingKinds, staleParts } from '../../tools/mutation/score.ts';
 import { SPEC_FILES, specMutants } from '../../tools/mutation/spec.ts';
 import { specMutantsOf } from '../../tools/mutation/spec-mutants.ts';
 import { definitionsOf, tokensOf } from '../../tools/mutation/tla-tokens.ts';
+import { readUnnoticed, staleRules } from '../../tools/rules/score.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const SAMPLE: Choice = { sample: 8, seed: 3, match: '', lanes: 1, thorough: false, fresh: true };
@@ -92,6 +93,15 @@ describe('mutation', () => {
     );
     expect(mutated.size).toBeGreaterThan(60);
     expect([...mutated].filter((definition) => !inSteps.includes(definition))).toEqual([]);
+  });
+
+  it('the score of the rules by themselves is one of these sources, and the one that the README shows (npm run rules -- --write)', () => {
+    expect(staleRules()).toEqual([]);
+    const known = new Set(codeMutants().map(({ id }) => id));
+    for (const [id, reason] of Object.entries(readUnnoticed())) {
+      expect(known.has(id), id).toBe(true);
+      expect(reason.length, id).toBeGreaterThan(20);
+    }
   });
 
   it('the score on record is one of these sources, and the one that the documents show (npm run mutate -- --write)', () => {
