@@ -23,6 +23,7 @@ import {
 import { DEFAULT_LIMITS } from '../src/core/limits.ts';
 import { ShardState } from '../src/core/state.ts';
 import { match, ROUTES } from '../src/http/routes.ts';
+import { RULE_NAMES } from '../src/model/rules.ts';
 import { Metrics } from '../src/observe/metrics.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -198,7 +199,7 @@ describe('vocabulary', () => {
     expect(INVARIANTS.filter((name) => !asked.has(name))).toEqual([]);
     const documents = ['README.md', 'docs/conformance.md', 'docs/simulator.md', 'docs/lifecycle.md'].map(read).join();
     for (const [name] of documents.matchAll(/\b(?!MC)[A-Z][A-Za-z]+(?:Inv|Prop|Live)\b/g))
-      expect([...INVARIANTS, ...inTla] as string[]).toContain(name);
+      expect([...INVARIANTS, ...inTla, ...definedIn('Rules'), ...RULE_NAMES] as string[]).toContain(name);
   });
 
   it('outcomes: each refusal has a code, and each code one status (R4); their order: http/precedence.test.ts', () => {

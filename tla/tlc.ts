@@ -1,5 +1,5 @@
 /**
- * `npm run tlc [-- [--record] [--within MINUTES] MODEL..]`: checks every model with TLC and prints a table. Fails on any surprise: a property that
+ * `npm run tlc [-- [--record] [--print] [--within MINUTES] MODEL..]`: checks every model with TLC and prints a table. Fails on any surprise: a property that
  * does not hold, a negative model that passes, a state that is never reached, an output that says nothing, a state graph that is
  * not the one on record. `--record` writes the graphs to `tla/graphs/` instead. `--within MINUTES`: no model is begun after that; what
  * is left out is said.
@@ -41,7 +41,7 @@ function settleGraph({ model, graph, result }: TlcRun, record: boolean): string 
     : 'its state graph is not the one on record; run with --record';
 }
 
-async function check(jar: string, model: Model, record: boolean): Promise<boolean> {
+async function check(jar: string, model: Model, { record, print }: Asked): Promise<boolean> {
   if (process.stdout.isTTY) process.stdout.write(`${model.name} ..\r`);
   try {
     const run = await runModel(jar, model);
@@ -56,7 +56,13 @@ async function check(jar: string, model: Model, record: boolean): Promise<boolea
       run.seconds.toFixed(1),
       `${verdict}  (${model.about})`,
     );
-    if (run.surprise !== null) console.log(run.output.split('\n').slice(0, 200).join('\n'));
+    if (run.surprise !== null || print)
+      console.log(
+        run.output
+          .split('\n')
+          .slice(0, print ? undefined : 200)
+          .join('\n'),
+      );
     return failed === null;
   } catch (error) {
     cells(model.name, '-', '-', '-', `FAILED: ${(error as Error).message}`);
@@ -69,18 +75,20 @@ const sizeOf = (model: Model): number =>
   model.graph === null || !existsSync(graphFile(model)) ? 0 : statSync(graphFile(model)).size;
 
 const USAGE = `npm run tlc [-- OPTIONS MODEL..]: checks every model with TLC, or those that are named; needs Java 11
+  --print            print what TLC says, counterexamples too
   --record           write the state graphs to tla/graphs instead of comparing them
   --within MINUTES   begin no model after that, and say what is left out
 Exit: 0 all came out as they must, 1 some did not, 2 wrongly called.`;
 
 interface Asked {
   readonly record: boolean;
+  readonly print: boolean;
   readonly within: number;
   readonly names: readonly string[];
 }
 
 function asked(): Asked {
-  const options = { record: { type: 'boolean' }, within: { type: 'string' } } as const;
+  const options = { record: { type: 'boolean' }, print: { type: 'boolean' }, within: { type: 'string' } } as const;
   const { values, positionals } = argumentsOf(
     USAGE,
     options,
@@ -88,13 +96,14 @@ function asked(): Asked {
   );
   try {
     const within = whole('within', values.within, 0, 100_000) ?? Number.POSITIVE_INFINITY;
-    return { record: values.record === true, within, names: positionals };
+    return { record: values.record === true, print: values.print === true, within, names: positionals };
   } catch (error) {
     return refuse(error, USAGE);
   }
 }
 
-async function main({ record, within, names }: Asked): Promise<boolean> {
+async function main(asked: Asked): Promise<boolean> {
+  const { within, names } = asked;
   checkJava();
   const jar = tlcJar();
   cells('model', 'distinct', 'depth', 'seconds', 'verdict');
@@ -106,7 +115,7 @@ async function main({ record, within, names }: Asked): Promise<boolean> {
     for (let model = left.shift(); model !== undefined; model = left.shift()) {
       if (performance.now() > endMs)
         cells(model.name, '-', '-', '-', 'NOT RUN: out of time; its graph on record stands');
-      else good = (await check(jar, model, record)) && good;
+      else good = (await check(jar, model, asked)) && good;
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));

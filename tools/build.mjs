@@ -72,6 +72,11 @@ const programs = (outdir) => [
   },
   {
     ...page,
+    entryPoints: ['ui/explore/main.tsx'],
+    outdir: join(outdir, 'explore'),
+  },
+  {
+    ...page,
     entryPoints: ['ui/console/main.tsx', 'ui/console/index.html', 'ui/console/icon.svg'],
     loader: { '.html': 'copy', '.svg': 'copy' },
     outdir: join(outdir, 'console'),

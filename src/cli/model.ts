@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { echoed } from '../platform/visible.ts';
+import { LONGEST_BYTES, readText, writeText } from './files.ts';
 import { EXIT, examples, print, printJson, UsageError, wholeNumber } from './shared.ts';
 
 export function addModel(program: Command): void {
@@ -10,6 +11,7 @@ export function addModel(program: Command): void {
   addCheck(model);
   addMutate(model);
   addDiagram(model);
+  addExplore(model);
 }
 
 function addCheck(model: Command): void {
@@ -117,6 +119,45 @@ function addDiagram(model: Command): void {
     if (one === undefined)
       throw new UsageError(`diagram ${echoed(name ?? '')}: must be one of ${Object.keys(all).join(', ')}`);
     print(one.trimEnd());
+  });
+}
+
+/** A page of more is too much for a browser to hold. */
+const PAGE_STATES_MAX = 400_000;
+
+function addExplore(model: Command): void {
+  const command = model
+    .command('explore <model>')
+    .description(
+      'write a page to walk through what may happen in a model: what the code does in each state, and the specification',
+    )
+    .option('--out <file>', 'the page (MODEL.html unless said)')
+    .option('--from <file>', 'begin with the counterexample that TLC printed of this model (- for standard input)');
+  command.addHelpText(
+    'after',
+    `\nThe page is one file that needs no network. Steps that only one side has are marked. A model is refused when it has more than ${PAGE_STATES_MAX.toLocaleString('en')} states.`,
+  );
+  examples(
+    command,
+    'mailbox model explore MCTinyOne',
+    'mailbox model explore NegStaleReceipt --from tlc.txt --out why.html',
+  );
+  command.action(async (name: string, { out = `${name}.html`, from }: { out?: string; from?: string }) => {
+    const { ALL_MODELS } = await import('../model/rule-models.ts');
+    const one = ALL_MODELS.find((each) => each.name === name);
+    if (one === undefined)
+      throw new UsageError(`model ${echoed(name)}: must be one of ${ALL_MODELS.map((each) => each.name).join(', ')}`);
+    const { exploreModel } = await import('../trace/explore.ts');
+    const text = from === undefined ? null : readText('--from', from, LONGEST_BYTES);
+    let page: ReturnType<typeof exploreModel>;
+    try {
+      page = exploreModel(one, text, progress(name), PAGE_STATES_MAX);
+    } catch (error) {
+      const { name: kind, message } = error as Error;
+      throw kind === 'CounterexampleError' ? new UsageError(message) : error;
+    }
+    writeText('--out', out, page.text);
+    print(`${out}: ${page.states.toLocaleString('en')} states, ${page.steps.toLocaleString('en')} steps`);
   });
 }
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Step } from '../model/compare.ts';
-import { follow, parseCounterexample } from '../model/counterexample.ts';
+import { type Counterexample, follow, parseCounterexample } from '../model/counterexample.ts';
 import { explainStep, explainTrail } from '../model/explain.ts';
 import { type Variables, valuesOf } from '../model/graph.ts';
 import { type MailboxConstants, readMailboxConstants } from '../model/mailbox.ts';
-import { MODELS, specificationOf, subjectOf, TLA } from '../model/models.ts';
+import { MODELS, type Model, type Subject, specificationOf, subjectOf, TLA } from '../model/models.ts';
 import {
   CONSTANT_NAMES,
   type ConstantName,
@@ -46,22 +46,26 @@ export interface Replayed {
   readonly trace: string | null;
 }
 
-/** Reads what TLC printed of this model and drives the code along it. @throws CounterexampleError */
-export function replayCounterexample(output: string, name: string): Replayed {
-  const model = MODELS.find((one) => one.name === name);
-  if (model === undefined) throw new CounterexampleError(`model: one of ${MODELS.map((one) => one.name).join(', ')}`);
-  const { variables, actions, driver } = subjectOf(model);
-  let found: ReturnType<typeof parseCounterexample>;
+/** Reads what TLC printed of this model. @throws CounterexampleError */
+export function readCounterexample(output: string, { name }: Model, { variables, actions }: Subject): Counterexample {
   try {
     const replaced = replacedIn(readFileSync(join(TLA, `${name}.cfg`), 'utf8'));
-    found = parseCounterexample(output, variables, (label) => {
+    return parseCounterexample(output, variables, (label) => {
       const action = replaced.get(label) ?? label;
       return actions.includes(action) ? action : undefined;
     });
   } catch (error) {
     throw new CounterexampleError((error as Error).message);
   }
-  const { steps, violated, loopsTo } = found;
+}
+
+/** Reads what TLC printed of this model and drives the code along it. @throws CounterexampleError */
+export function replayCounterexample(output: string, name: string): Replayed {
+  const model = MODELS.find((one) => one.name === name);
+  if (model === undefined) throw new CounterexampleError(`model: one of ${MODELS.map((one) => one.name).join(', ')}`);
+  const subject = subjectOf(model);
+  const { variables, driver } = subject;
+  const { steps, violated, loopsTo } = readCounterexample(output, model, subject);
   const { matched, instead } = follow(driver(), steps);
   const parted = steps[matched];
   const last = steps[matched - 1]?.state;

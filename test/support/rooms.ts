@@ -97,7 +97,7 @@ const INNER = {
   },
   'src/model': {
     is: "the explorer, and how its graphs are compared with TLC's",
-    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/cluster', 'src/ports'],
+    may: ['spec', 'src/core', 'src/service', 'src/auth', 'src/journal', 'src/cluster', 'src/ports', 'src/platform'],
     packages: [],
   },
   'src/trace': {
@@ -140,6 +140,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'ui/console': {
     is: 'the console: a page that runs in a browser and asks the interface through the typed client, nothing else',
     may: ['spec', 'types of src/api', 'src/client'],
+    packages: ['preact', '@preact/signals'],
+    withoutNode: true,
+  },
+  'ui/explore': {
+    is: 'the page of a state space: it runs in a browser, and shares values and types with the explorer',
+    may: ['src/model'],
     packages: ['preact', '@preact/signals'],
     withoutNode: true,
   },
