@@ -56,7 +56,10 @@ describe('state space', () => {
 
   it('the command: a model that is none is refused by name, and so is a text that is no counterexample', async () => {
     const wrong = await run(['model', 'explore', 'MCNothing']);
-    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('model "MCNothing": must be one of MCMailbox')]);
+    expect([wrong.code, wrong.err]).toEqual([
+      2,
+      expect.stringContaining('model "MCNothing": must be one of MCMailbox'),
+    ]);
     const none = await run(['model', 'explore', 'MCTinyOne', '--from', 'README.md', '--out', '/dev/null']);
     expect([none.code, none.err]).toEqual([2, expect.stringContaining('no counterexample')]);
   });
