@@ -7,6 +7,7 @@ import { factLine } from './show.ts';
 interface Options extends Connecting {
   readonly prefix?: string;
   readonly after: string;
+  readonly message?: string;
   readonly wait?: number;
 }
 
@@ -18,19 +19,25 @@ export function addTail(program: Command): void {
     program.command('tail [topic]').description('what happens to messages, as it becomes durable'),
   )
     .option('--prefix <prefix>', 'of all topics that begin so')
-    .option('--after <cursor>', 'go on after this cursor; `start` begins with the oldest fact remembered', 'now')
+    .option(
+      '--after <cursor>',
+      'go on after this cursor; `start` begins with the oldest fact remembered, `oldest` with the oldest that can be read',
+      'now',
+    )
+    .option('--message <msg_id>', 'of this message alone')
     .option('--wait <duration>', 'end when nothing came for so long', ms('--wait', 0, WAIT_MS_MAX));
   tail.addHelpText('after', '\nExit: 0 nothing came for --wait, 1 the server ended it, 2 wrongly called.');
   examples(tail, 'mailbox tail orders', 'mailbox tail --prefix orders. --after start --wait 0s --json').action(follow);
 }
 
 async function follow(topic: string | undefined, options: Options): Promise<void> {
-  const { prefix, after, wait } = options;
+  const { prefix, after, message, wait } = options;
   if ((topic === undefined) === (prefix === undefined)) throw new UsageError('tail: a topic, or --prefix: one of them');
   const facts = clientOf(options).feed({
     ...(topic === undefined ? {} : { topic }),
     ...(prefix === undefined ? {} : { prefix }),
     ...(after === 'start' ? {} : { after }),
+    ...(message === undefined ? {} : { msg_id: message }),
     ...(wait === undefined ? {} : { wait_ms: String(wait) }),
   });
   for await (const line of facts) {

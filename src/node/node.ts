@@ -95,6 +95,7 @@ export class MailboxNode {
       overwrites,
       topicKey: this.limits.topicHash === 0 ? null : (journal.contents.topicKey ?? null),
       past: journal.contents.past,
+      reader: journal.past,
       instantOf: (atMs) => clock.instantOf(atMs),
       stampsClocks: isKept,
       ...(options.recentFacts === undefined ? {} : { recentFacts: options.recentFacts }),

@@ -164,8 +164,10 @@ export interface FeedRequest {
   /** Of this topic, or of all that begin with the prefix. */
   readonly topic: string | null;
   readonly prefix: string;
-  /** A cursor, `now`, or null for as far back as is remembered. */
+  /** A cursor, `now`, `oldest` for as far back as can be read, or null for as far back as is remembered. */
   readonly after: string | null;
+  /** Of this message alone. */
+  readonly onlyMsgId?: string | undefined;
   /** It ends when nothing came for so long; Infinity for never. */
   readonly waitMs: number;
 }

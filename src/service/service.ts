@@ -26,6 +26,7 @@ import { type Hashed, Sending } from './sending.ts';
 import { Settling } from './settling.ts';
 import { JOURNAL_FAILED, RETRY_SATURATED_MS, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
+import { Timelines } from './timelines.ts';
 import { Viewing } from './viewing.ts';
 
 /**
@@ -47,6 +48,7 @@ export class Service {
   private readonly deadLetters: DeadLetters;
   private readonly redrives: Redrives;
   private readonly viewing: Viewing;
+  private readonly timelines: Timelines;
   private readonly feeds: Feeds;
 
   constructor(options: SpineOptions) {
@@ -65,8 +67,9 @@ export class Service {
     this.deadLetters = new DeadLetters(spine);
     this.redrives = new Redrives(spine);
     this.viewing = new Viewing(spine);
+    this.timelines = new Timelines(spine, this.viewing);
     this.recent = spine.recent;
-    this.feeds = new Feeds(spine.recent, spine.instantOf);
+    this.feeds = new Feeds(spine.recent, spine.instantOf, spine.reader);
   }
 
   static empty(count: number, limits: Limits): ShardState[] {
@@ -201,11 +204,12 @@ export class Service {
   feed(request: FeedRequest, caller: Caller, nowMs: number, consumer: FeedConsumer): void {
     const feed = new Feed(request, caller, consumer);
     // Facts that are told are durable: nothing is waited for.
-    consumer.opened(this.spine.failed ? JOURNAL_FAILED : this.openFeed(feed, nowMs), feed);
+    const reply = this.spine.failed ? JOURNAL_FAILED : this.openFeed(feed, nowMs);
+    if (reply !== null) consumer.opened(reply, feed);
     if (!feed.closed) this.feeds.serve(nowMs);
   }
 
-  private openFeed(feed: Feed, nowMs: number): Reply {
+  private openFeed(feed: Feed, nowMs: number): Reply | null {
     const { request, caller } = feed;
     const { topic } = request;
     if (topic !== null && !caller.allowsTopic(topic))
@@ -251,6 +255,7 @@ export class Service {
     this.spine.commit.fail();
     this.receiving.fail();
     this.deadLetters.fail();
+    this.timelines.fail();
     this.feeds.endIf(() => true, 'journal');
     this.redrives.leave('journal', this.spine.nowMs);
   }
@@ -265,6 +270,7 @@ export class Service {
     this.redrives.tick(nowMs);
     this.receiving.streams.watch(nowMs);
     this.feeds.watch(nowMs);
+    this.timelines.tick(nowMs);
     this.receiving.serve(nowMs);
     this.spine.commit.pumpNotes(nowMs);
     if (this.spine.stamps?.isDue(nowMs) === true) this.spine.commit.stampAlone();
@@ -283,6 +289,7 @@ export class Service {
     const stampMs = stamps === null || commit.isBusy ? Number.POSITIVE_INFINITY : stamps.dueMs;
     let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs(this.spine.nowMs));
     wakeMs = Math.min(wakeMs, this.redrives.nextWakeMs(this.spine.nowMs));
+    wakeMs = Math.min(wakeMs, this.timelines.nextWakeMs());
     if (this.feeds.size > 0) wakeMs = Math.min(wakeMs, this.feeds.nextWakeMs(this.spine.nowMs));
     for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     return wakeMs;
@@ -320,6 +327,7 @@ export class Service {
   cancel(reply: (reply: Reply) => void): void {
     this.spine.polls.takeIf((poll) => poll.reply === reply);
     this.deadLetters.cancel(reply);
+    this.timelines.cancel(reply);
   }
 
   /** The shard as it was made anew of all that is durable: it serves again. */
@@ -394,7 +402,7 @@ export class Service {
       case 'peek':
         return this.viewing.peek(request, caller, nowMs);
       case 'show':
-        return this.viewing.show(request, caller, nowMs);
+        return this.timelines.show(request, caller, nowMs, reply);
       case 'redrive':
         return this.redrives.start(request, caller, nowMs);
       case 'redrive_show':
