@@ -165,6 +165,13 @@ export const SCHEMAS = {
     },
     closed,
   ),
+  decisions: Type.Object(
+    {
+      after: Type.Optional(Type.String({ pattern: '^(now|oldest|[0-9a-z]{1,12}-[0-9]{1,16})$' })),
+      wait_ms: Type.Optional(Type.String({ pattern: '^(0|[1-9][0-9]{0,7})$' })),
+    },
+    closed,
+  ),
   /** Nothing is asked but what the path names. */
   none: Type.Object({}, closed),
 } as const satisfies Record<string, TSchema>;

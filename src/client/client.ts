@@ -19,6 +19,8 @@ import type {
   DeadLetter,
   DeadLetterQuery,
   DeadLetters,
+  DecisionLine,
+  DecisionQuery,
   Envelope,
   FeedLine,
   FeedQuery,
@@ -162,6 +164,10 @@ export class MailboxClient {
    */
   feed(query: FeedQuery, signal?: AbortSignal): AsyncGenerator<FeedLine> {
     return this.lines('GET', `/v1/feed?${new URLSearchParams(query)}`, null, signal);
+  }
+  /** What this process decided of who may do what, in the same way; for a capability of topic `mailbox.admin`. */
+  decisions(query: DecisionQuery = {}, signal?: AbortSignal): AsyncGenerator<DecisionLine> {
+    return this.lines('GET', `/v1/feed/decisions?${new URLSearchParams(query)}`, null, signal);
   }
   startRedrive(body: RedriveBody): Promise<Redrive> {
     return this.transport.post('/v1/dlq/redrives', body);

@@ -225,4 +225,8 @@ export function feedOf({ topic, prefix, after, msg_id, wait_ms }: Body<'feed'>):
   return { topic: topic ?? null, prefix: prefix ?? '', after: after ?? null, onlyMsgId: msg_id, waitMs };
 }
 
+export function decisionsOf({ after, wait_ms }: Body<'decisions'>): FeedRequest {
+  return { ...feedOf({ prefix: '', after, wait_ms } as Body<'feed'>), ofDecisions: true };
+}
+
 export const statsOf = (query: Body<'stats'>): StatsRequest => ({ verb: 'stats', topic: query.topic });

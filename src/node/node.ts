@@ -186,7 +186,11 @@ export class MailboxNode {
   private restore(): void {
     const { authority, journal, service } = this;
     for (const fact of journal.contents.processFacts) {
-      if (fact.name === 'revoked') authority.revocations.add(fact);
+      if (fact.name === 'revoked') {
+        authority.revocations.add(fact);
+        const { kind, value, atMs } = fact;
+        service.decide('capability.revoked', { decision: 'allowed', kind, id: value }, atMs);
+      }
       if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], this.clock.nowMs());
     }
     const callerOf = authority.recall.bind(authority);
@@ -300,6 +304,12 @@ export class MailboxNode {
     this.observer.failed?.(error);
     this.service.journalFailed();
     this.readiness.look();
+  }
+
+  /** Something was decided of who may do what, as the log says it: for those who read that. */
+  decided(event: string, said: Readonly<Record<string, unknown>>): void {
+    this.service.decide(event, said, this.clock.nowMs());
+    if (this.service.hasDecisionReaders) this.wakes.arm();
   }
 
   /** What the journal lacks has changed: sends are refused, or taken again. */

@@ -3,7 +3,7 @@ import type { PastAsk, PastReader, PastStep } from '../ports/past.ts';
 import { factsOf } from './answers.ts';
 import { CatchUp } from './catch-up.ts';
 import type { Caller, FactView, FeedRequest, Reply } from './messages.ts';
-import { isGap, type RecentFacts, type Told } from './recent-facts.ts';
+import { isDecision, isGap, type RecentFacts, type Told } from './recent-facts.ts';
 
 /** Facts that one step gives, and those that it looks at for them. */
 const GIVEN_MAX = 256;
@@ -50,7 +50,7 @@ export class Feed {
   }
 
   sees(told: Told): boolean {
-    if (isGap(told)) return true;
+    if (isGap(told) || isDecision(told)) return true;
     const { topic, prefix, onlyMsgId } = this.request;
     if (onlyMsgId !== undefined && told.msgId !== onlyMsgId) return false;
     const isAsked = topic === null ? told.topic.startsWith(prefix) : told.topic === topic;

@@ -12,9 +12,19 @@ export interface Gap {
   /** Null: of any. */
   readonly shard: number | null;
 }
-export type Told = Happened | Gap;
+/** What a process decided of somebody's authority, or of somebody's bytes, as its log says it (O3). */
+export interface Decision {
+  n: number;
+  readonly fact: 'decision';
+  readonly atMs: number;
+  readonly shard: null;
+  readonly event: string;
+  readonly said: Readonly<Record<string, unknown>>;
+}
+export type Told = Happened | Gap | Decision;
 
 export const isGap = (told: Told): told is Gap => told.fact === 'gap';
+export const isDecision = (told: Told): told is Decision => told.fact === 'decision';
 
 /** What a cursor says, or why it says nothing (any more). */
 export type Place = number | 'malformed' | 'gone';
@@ -100,6 +110,11 @@ export class RecentFacts {
     this.push({ n: 0, fact: 'gap', atMs, shard });
   }
 
+  /** What rests on no append: it is told at once. */
+  decide(decision: Omit<Decision, 'n' | 'fact' | 'shard'>): void {
+    this.push({ n: 0, fact: 'decision', shard: null, ...decision });
+  }
+
   private push(told: Told): void {
     told.n = this.next++;
     this.ring[told.n % this.ring.length] = told;
@@ -138,7 +153,7 @@ export class RecentFacts {
         if (told.shard === shard) return { facts: facts.reverse(), isComplete: false, from: { n } };
         continue;
       }
-      if (told.msgId !== msgId) continue;
+      if (isDecision(told) || told.msgId !== msgId) continue;
       facts.push(told);
       if (told.fact === 'sent') return { facts: facts.reverse(), isComplete: true, from: told };
     }
