@@ -17,7 +17,7 @@ import type { Spine } from './spine.ts';
 
 /** Names, or messages, that one page looks at: a page may end before it is full, and says where to go on. */
 const LOOKED_MAX = 4096;
-/** Payload bytes of one page; the first always goes. */
+/** Bytes of payloads and attributes in one page, as many as one recv gives of payloads; the first message always goes. */
 const PAGE_BYTES = 512 * 1024;
 
 const NOT_FOUND: Reply = { outcome: 'not_found' };
@@ -96,6 +96,7 @@ export class Viewing {
     for (const message of spine.index.after(request.topic, after)) {
       if (left === 0) break;
       const isAsked = request.state === null || message.state === request.state;
+      if (isAsked) bytes += message.packedAttrs.length;
       if (isAsked && request.withPayload) bytes += message.payload?.byteLength ?? 0;
       if (rows.length >= request.limit || looked++ >= LOOKED_MAX || (bytes > PAGE_BYTES && rows.length > 0)) {
         next = this.cursorOf(request, shard, last);
