@@ -158,6 +158,31 @@ const feedLine = Type.Union([shared('Fact', fact), gap, Type.Object({ cursor }, 
   description: 'A fact or a gap; a cursor alone first and as heartbeat; last, where the server ends it, why',
 });
 
+const percent = Type.Integer({ minimum: 0, maximum: 100 });
+const node = Type.Object(
+  {
+    ready: Type.Boolean(),
+    missing: Type.Array(Type.String()),
+    bounds: Type.Array(Type.Object({ name: Type.String(), percent, shard: nullable(count) }, closed), {
+      description:
+        'the fullest first: it refuses next; `shard` where it is a bound of each shard, and this is the fullest',
+    }),
+    journal: Type.Object({ durable: Type.Boolean(), term: nullable(count), lacks: nullable(Type.String()) }, closed),
+    shards: Type.Array(
+      Type.Object(
+        {
+          shard: count,
+          state: Type.Enum(['serving', 'fallen', 'unsure', 'not_owner', 'halted']),
+          term: nullable(count),
+          percent,
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
 /** The events of the log that are told, and their fields there. */
 export const DECISION_EVENTS = [
   ...['auth.denied', 'request.refused', 'connection.refused', 'tls.handshake_failed', 'integrity.failed'],
@@ -277,6 +302,7 @@ export const ANSWERS = {
   ),
   feedLine: shared('FeedLine', feedLine),
   decisionLine: shared('DecisionLine', decisionLine),
+  node,
   keys: Type.Object({ keys: Type.Array(publicKey) }, closed),
   readiness: shared('Readiness', readiness),
 } as const;

@@ -275,6 +275,14 @@ export const CONTRACT = {
     refusals: [...ONE, 'cursor_gone', 'saturated_streams', 'draining', 'journal'],
     ends: ['cap_auth', 'verifier', 'draining', 'journal'],
   },
+  node: {
+    ...get('/v1/node'),
+    about: 'How full each bound of this process is, what its journal lacks, and which shards serve',
+    ops: ['stats', 'view', 'admin'],
+    request: 'none',
+    answer: ANSWERS.node,
+    refusals: ONE,
+  },
   keys: {
     ...get('/v1/keys'),
     about: 'Public keys that sign envelopes, as a JWK set (RFC 8037)',

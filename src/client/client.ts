@@ -32,6 +32,7 @@ import type {
   MessagesQuery,
   NackBody,
   NackResult,
+  NodeState,
   PublicJwk,
   PurgeBody,
   Received,
@@ -164,6 +165,10 @@ export class MailboxClient {
    */
   feed(query: FeedQuery, signal?: AbortSignal): AsyncGenerator<FeedLine> {
     return this.lines('GET', `/v1/feed?${new URLSearchParams(query)}`, null, signal);
+  }
+  /** How full the bounds of the process are that answers. */
+  node(): Promise<NodeState> {
+    return this.transport.get('/v1/node', {});
   }
   /** What this process decided of who may do what, in the same way; for a capability of topic `mailbox.admin`. */
   decisions(query: DecisionQuery = {}, signal?: AbortSignal): AsyncGenerator<DecisionLine> {

@@ -34,6 +34,7 @@ export type MessageQuery = RequestOf<'message'>;
 export type Shown = AnswerOf<'message'>;
 export type Fact = Shown['timeline'][number];
 export type FeedQuery = RequestOf<'feed'>;
+export type NodeState = AnswerOf<'node'>;
 export type DecisionQuery = RequestOf<'decisions'>;
 export type DecisionLine = Exclude<AnswerOf<'decisions'>, { readonly code: unknown }>;
 export type FeedLine = Exclude<AnswerOf<'feed'>, { readonly code: unknown }>;

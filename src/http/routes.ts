@@ -50,6 +50,7 @@ const HANDLERS: { readonly [Id in RouteId]: Handler<AskSchema<Id>, UnitSchema<Id
   message: { verb: ALONE.show },
   feed: { feed: (value) => requests.feedOf(check('feed', value)) },
   decisions: { feed: (value) => requests.decisionsOf(check('decisions', value)) },
+  node: {},
   keys: {},
   health: {},
   readiness: {},

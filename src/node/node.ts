@@ -15,6 +15,7 @@ import type { MemoryBounds } from '../service/memory-budget.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
+import { bounds, journalView, type NodeView, shardViews } from './describe.ts';
 import type { NodeObserver } from './observer.ts';
 import { Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
@@ -304,6 +305,16 @@ export class MailboxNode {
     this.observer.failed?.(error);
     this.service.journalFailed();
     this.readiness.look();
+  }
+
+  /** What it is like at the moment. */
+  describe(): NodeView {
+    const { service, journal, terms, clock } = this;
+    const { ready: isReady, missing } = this.readiness.report();
+    return {
+      ...{ isReady, missing, bounds: bounds(service), journal: journalView(journal) },
+      shards: shardViews(service, terms, clock),
+    };
   }
 
   /** Something was decided of who may do what, as the log says it: for those who read that. */

@@ -35,7 +35,7 @@ describe('viewing', () => {
       const { status } = hold(method, url, await server.ask(method, url, body, { cap }));
       if (status !== 403) allowed.push(operation.id);
     }
-    expect(allowed.sort()).toEqual(['decisions', 'feed', 'message', 'messages', 'topics']);
+    expect(allowed.sort()).toEqual(['decisions', 'feed', 'message', 'messages', 'node', 'topics']);
   });
 
   it('topics, messages, one message: what was sent, as it is, without its receipt (B15)', async () => {
