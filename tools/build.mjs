@@ -59,7 +59,7 @@ const programs = (outdir) => [
   {
     // A text each, with everything in it: `src/journal/loaded-program.ts`.
     ...node,
-    entryPoints: ['src/cli/journal-worker.ts', 'src/cli/shard-worker.ts'],
+    entryPoints: ['src/cli/journal-worker.ts', 'src/cli/shard-worker.ts', 'src/cli/past-worker.ts'],
     minifyWhitespace: true,
     mainFields: ['module', 'main'],
     alias: { '@napi-rs/blake-hash': './src/cli/worker-native.ts' },

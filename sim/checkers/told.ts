@@ -1,4 +1,4 @@
-import { isGap, type RecentFacts } from '../../src/service/recent-facts.ts';
+import type { RecentFacts } from '../../src/service/recent-facts.ts';
 import { Breach } from './breach.ts';
 
 /**
@@ -9,7 +9,7 @@ export function mustTellAgain(before: RecentFacts, now: RecentFacts): void {
   if (now.last < before.last) throw new Breach('B10', `${before.last} facts were told, and ${now.last} are known`);
   for (let n = Math.max(before.first, now.first); n <= before.last; n++) {
     const [was, is] = [before.at(n), now.at(n)];
-    const msgId = isGap(was) ? null : was.msgId;
+    const msgId = 'msgId' in was ? was.msgId : null;
     const [said, says] = [was, is].map((told) => JSON.stringify(told));
     if (said !== says) throw new Breach('B10', `fact ${n} was ${said}, and is ${says}`, msgId);
     const cursor = before.cursorOf(n);

@@ -71,13 +71,6 @@ export interface ReportRows {
   readonly changes: Record<number, readonly Numbered[]>;
 }
 
-/** One arrow of the lifecycle. */
-export interface Arrow {
-  readonly from: string;
-  readonly event: string;
-  readonly to: string;
-}
-
 export interface ReportData {
   readonly title: string;
   readonly description: string;
@@ -116,7 +109,6 @@ export interface ReportData {
   readonly lanes: readonly string[];
   readonly messages: readonly ReportMessage[];
   readonly rows: ReportRows;
-  readonly machine: readonly Arrow[];
   /** What each rule says, by name. */
   readonly rules: Readonly<Record<string, string>>;
   /** The rules that are asked when something of a kind happens, by kind or by name of the fact. */

@@ -1,4 +1,3 @@
-import { rowsOf } from '../../spec/table.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import { visible } from '../../src/platform/visible.ts';
@@ -15,7 +14,7 @@ import type { RunResult } from '../world.ts';
 import { answerOf, requestOf } from './calls.ts';
 import { comparisonOf } from './comparison.ts';
 import { Durability } from './durability.ts';
-import type { Arrow, Comparison, ReportCall, ReportData, ReportMessage, ReportRows, Seen } from './model.ts';
+import type { Comparison, ReportCall, ReportData, ReportMessage, ReportRows, Seen } from './model.ts';
 import { type Change, SeenTable } from './seen.ts';
 
 /** More rows than this make a file that is slow to open; the last ones are the ones that matter. */
@@ -186,7 +185,6 @@ export class Recording extends Narrator {
       lanes,
       rows,
       messages,
-      machine: arrows(),
       rules: { ...INVARIANT_TEXT, ...RULES },
       asked: ASKED,
     };
@@ -247,10 +245,4 @@ function columnsOf(
     if (row.changes.length > 0) columns.changes[i] = row.changes.map(({ msgId, seen }) => [numberOf(msgId), seen]);
   }
   return columns;
-}
-
-/** The lifecycle as the machine has it, each arrow once. */
-function arrows(): Arrow[] {
-  const all = rowsOf().map(({ from, event, target }) => ({ from, event, to: target }));
-  return all.filter((a, i) => all.findIndex((b) => b.from === a.from && b.event === a.event && b.to === a.to) === i);
 }

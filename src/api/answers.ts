@@ -158,6 +158,66 @@ const feedLine = Type.Union([shared('Fact', fact), gap, Type.Object({ cursor }, 
   description: 'A fact or a gap; a cursor alone first and as heartbeat; last, where the server ends it, why',
 });
 
+const percent = Type.Integer({ minimum: 0, maximum: 100 });
+const node = Type.Object(
+  {
+    ready: Type.Boolean(),
+    missing: Type.Array(Type.String()),
+    bounds: Type.Array(Type.Object({ name: Type.String(), percent, shard: nullable(count) }, closed), {
+      description:
+        'the fullest first: it refuses next; `shard` where it is a bound of each shard, and this is the fullest',
+    }),
+    journal: Type.Object({ durable: Type.Boolean(), term: nullable(count), lacks: nullable(Type.String()) }, closed),
+    shards: Type.Array(
+      Type.Object(
+        {
+          shard: count,
+          state: Type.Enum(['serving', 'fallen', 'unsure', 'not_owner', 'halted']),
+          term: nullable(count),
+          percent,
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
+/** The events of the log that are told, and their fields there. */
+export const DECISION_EVENTS = [
+  ...['auth.denied', 'request.refused', 'connection.refused', 'tls.handshake_failed', 'integrity.failed'],
+  ...['capability.revoked', 'quota.barred', 'keyring.changed'],
+] as const;
+const said = Type.Optional(Type.String());
+const number = Type.Optional(count);
+export const decisionFields = {
+  ...{
+    corr_id: said,
+    peer_addr: said,
+    cap_scope: said,
+    reason: said,
+    route: said,
+    op: said,
+    status: number,
+    items: number,
+  },
+  ...{ kind: said, id: said, note: said, key_id: said, nonce: said, for_s: number, msg_id: said, shard: number },
+} as const;
+const decision = Type.Object(
+  {
+    cursor,
+    at: moment,
+    event: Type.Enum([...DECISION_EVENTS]),
+    decision: Type.Enum(['allowed', 'denied']),
+    ...decisionFields,
+  },
+  closed,
+);
+const decisionLine = Type.Union(
+  [shared('Decision', decision), gap, Type.Object({ cursor }, closed), shared('Error', error)],
+  { description: 'A decision or a gap; a cursor alone first and as heartbeat; last, where the server ends it, why' },
+);
+
 /** Schemas that several answers share, by name. */
 export const COMPONENTS = {
   Error: error,
@@ -167,6 +227,8 @@ export const COMPONENTS = {
   Message: message,
   Fact: fact,
   FeedLine: feedLine,
+  Decision: decision,
+  DecisionLine: decisionLine,
   Readiness: readiness,
 } as const;
 
@@ -239,6 +301,8 @@ export const ANSWERS = {
     closed,
   ),
   feedLine: shared('FeedLine', feedLine),
+  decisionLine: shared('DecisionLine', decisionLine),
+  node,
   keys: Type.Object({ keys: Type.Array(publicKey) }, closed),
   readiness: shared('Readiness', readiness),
 } as const;

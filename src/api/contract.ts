@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import { type EventName, type Op, type Outcome, ROUTE_OF } from '../../spec/vocabulary.ts';
+import { ADMIN_TOPIC, type EventName, type Op, type Outcome, ROUTE_OF } from '../../spec/vocabulary.ts';
 import { ANSWERS } from './answers.ts';
 import { LINKS, type Link } from './links.ts';
 import { ANY, AUTHORIZED, ITEM, LEASE, LEASING, RIDING, SENDING, SHARD, WITH_BODY } from './outcomes.ts';
@@ -264,6 +264,24 @@ export const CONTRACT = {
     lines: true,
     refusals: [...ONE, 'cursor_gone', 'saturated_streams', 'draining', 'journal'],
     ends: ['cap_auth', 'verifier', 'draining', 'journal'],
+  },
+  decisions: {
+    ...get('/v1/feed/decisions'),
+    about: `What this process decided of who may do what: NDJSON, as the feed; for a capability of topic ${ADMIN_TOPIC}`,
+    ops: ['view'],
+    request: 'decisions',
+    answer: ANSWERS.decisionLine,
+    lines: true,
+    refusals: [...ONE, 'cursor_gone', 'saturated_streams', 'draining', 'journal'],
+    ends: ['cap_auth', 'verifier', 'draining', 'journal'],
+  },
+  node: {
+    ...get('/v1/node'),
+    about: 'How full each bound of this process is, what its journal lacks, and which shards serve',
+    ops: ['stats', 'view', 'admin'],
+    request: 'none',
+    answer: ANSWERS.node,
+    refusals: ONE,
   },
   keys: {
     ...get('/v1/keys'),

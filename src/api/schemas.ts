@@ -159,7 +159,15 @@ export const SCHEMAS = {
     {
       topic: Type.Optional(topic),
       prefix,
-      after: Type.Optional(Type.String({ pattern: '^(now|[0-9a-z]{1,12}-[0-9]{1,16})$' })),
+      after: Type.Optional(Type.String({ pattern: '^(now|oldest|[0-9a-z]{1,12}-[0-9]{1,16})$' })),
+      msg_id: Type.Optional(msgId),
+      wait_ms: Type.Optional(Type.String({ pattern: '^(0|[1-9][0-9]{0,7})$' })),
+    },
+    closed,
+  ),
+  decisions: Type.Object(
+    {
+      after: Type.Optional(Type.String({ pattern: '^(now|oldest|[0-9a-z]{1,12}-[0-9]{1,16})$' })),
       wait_ms: Type.Optional(Type.String({ pattern: '^(0|[1-9][0-9]{0,7})$' })),
     },
     closed,

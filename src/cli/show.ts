@@ -19,7 +19,7 @@ function tell({ message, timeline, is_complete, complete_from }: Shown): void {
     print(visible(`${name.padEnd(14)}${typeof value === 'string' ? value : JSON.stringify(value)}`));
   print('');
   for (const fact of timeline) print(visible(factLine(fact)));
-  if (!is_complete) print(visible(`(what was before ${complete_from} is no longer remembered)`));
+  if (!is_complete) print(visible(`(what was before ${complete_from} can no longer be read)`));
 }
 
 /** A fact in a line: when, what, what it made of the message, and why. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { FeedLine } from '../client/types.ts';
+import type { DecisionLine, FeedLine } from '../client/types.ts';
 import { visible } from '../platform/visible.ts';
 import { type Connecting, clientOf, connecting, examples, ms, print, UsageError } from './shared.ts';
 import { factLine } from './show.ts';
@@ -7,6 +7,8 @@ import { factLine } from './show.ts';
 interface Options extends Connecting {
   readonly prefix?: string;
   readonly after: string;
+  readonly message?: string;
+  readonly decisions?: boolean;
   readonly wait?: number;
 }
 
@@ -18,19 +20,30 @@ export function addTail(program: Command): void {
     program.command('tail [topic]').description('what happens to messages, as it becomes durable'),
   )
     .option('--prefix <prefix>', 'of all topics that begin so')
-    .option('--after <cursor>', 'go on after this cursor; `start` begins with the oldest fact remembered', 'now')
+    .option(
+      '--after <cursor>',
+      'go on after this cursor; `start` begins with the oldest fact remembered, `oldest` with the oldest that can be read',
+      'now',
+    )
+    .option('--message <msg_id>', 'of this message alone')
+    .option(
+      '--decisions',
+      'instead what the server decided of who may do what; with a capability of topic mailbox.admin',
+    )
     .option('--wait <duration>', 'end when nothing came for so long', ms('--wait', 0, WAIT_MS_MAX));
   tail.addHelpText('after', '\nExit: 0 nothing came for --wait, 1 the server ended it, 2 wrongly called.');
   examples(tail, 'mailbox tail orders', 'mailbox tail --prefix orders. --after start --wait 0s --json').action(follow);
 }
 
 async function follow(topic: string | undefined, options: Options): Promise<void> {
-  const { prefix, after, wait } = options;
+  if (options.decisions === true) return followDecisions(topic, options);
+  const { prefix, after, message, wait } = options;
   if ((topic === undefined) === (prefix === undefined)) throw new UsageError('tail: a topic, or --prefix: one of them');
   const facts = clientOf(options).feed({
     ...(topic === undefined ? {} : { topic }),
     ...(prefix === undefined ? {} : { prefix }),
     ...(after === 'start' ? {} : { after }),
+    ...(message === undefined ? {} : { msg_id: message }),
     ...(wait === undefined ? {} : { wait_ms: String(wait) }),
   });
   for await (const line of facts) {
@@ -38,6 +51,25 @@ async function follow(topic: string | undefined, options: Options): Promise<void
     if (options.json === true) print(JSON.stringify(line));
     else if ('fact' in line) print(visible(text(line)));
   }
+}
+
+async function followDecisions(topic: string | undefined, options: Options): Promise<void> {
+  const { prefix, message, after, wait } = options;
+  if ((topic ?? prefix ?? message) !== undefined)
+    throw new UsageError('tail: --decisions are of no topic and no message');
+  const lines = clientOf(options).decisions({
+    ...(after === 'start' ? {} : { after }),
+    ...(wait === undefined ? {} : { wait_ms: String(wait) }),
+  });
+  for await (const line of lines) {
+    if (options.json === true) print(JSON.stringify(line));
+    else if ('event' in line) print(visible(decisionText(line)));
+    else if ('fact' in line) print(visible(`${line.at}  (decisions are missing here)`));
+  }
+}
+
+function decisionText({ at, event, cursor: _, ...fields }: Extract<DecisionLine, { readonly event: string }>): string {
+  return [at, event, ...Object.entries(fields).map(([name, value]) => `${name}=${value}`)].join('  ');
 }
 
 function text(line: Extract<FeedLine, { readonly fact: unknown }>): string {

@@ -19,6 +19,8 @@ import type {
   DeadLetter,
   DeadLetterQuery,
   DeadLetters,
+  DecisionLine,
+  DecisionQuery,
   Envelope,
   FeedLine,
   FeedQuery,
@@ -30,6 +32,7 @@ import type {
   MessagesQuery,
   NackBody,
   NackResult,
+  NodeState,
   PublicJwk,
   PurgeBody,
   Received,
@@ -162,6 +165,14 @@ export class MailboxClient {
    */
   feed(query: FeedQuery, signal?: AbortSignal): AsyncGenerator<FeedLine> {
     return this.lines('GET', `/v1/feed?${new URLSearchParams(query)}`, null, signal);
+  }
+  /** How full the bounds of the process are that answers. */
+  node(): Promise<NodeState> {
+    return this.transport.get('/v1/node', {});
+  }
+  /** What this process decided of who may do what, in the same way; for a capability of topic `mailbox.admin`. */
+  decisions(query: DecisionQuery = {}, signal?: AbortSignal): AsyncGenerator<DecisionLine> {
+    return this.lines('GET', `/v1/feed/decisions?${new URLSearchParams(query)}`, null, signal);
   }
   startRedrive(body: RedriveBody): Promise<Redrive> {
     return this.transport.post('/v1/dlq/redrives', body);

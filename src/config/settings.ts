@@ -314,6 +314,11 @@ export const SETTINGS = {
     16_384,
     'facts remembered for timelines and feeds; each takes about 300 bytes',
   ),
+  feed_history: setting(
+    size(0, 1024 ** 4),
+    0,
+    'bytes of old journal kept for the feed and for timelines, beyond what a start needs; a full disk takes them first',
+  ),
   stream_heartbeat: live(
     duration(100, 3_600_000),
     15_000,

@@ -14,7 +14,7 @@ const MEANING: Readonly<Record<string, string>> = {
   key_id: '1..32 of A-Z a-z 0-9 _ -',
   limit: 'a whole number 1..1000',
   cursor: 'the `next` of the page before',
-  after: 'a cursor of the feed, or now',
+  after: 'a cursor of the feed, now or oldest',
   wait_ms: 'a whole number 0..43200000',
   prefix: 'what topics begin with, 1..128 of a-z 0-9 . _ : -, the first a letter or digit',
   attrs: 'text without control characters',

@@ -29,6 +29,7 @@ export class NodeRoutes {
     if (path === '/healthz') return finish(done('{"ok":true}'));
     if (path === '/v1/keys') return finish(done(this.publicKeys()));
     if (path === '/v1/admin/revoke') return this.revoke(exchange, value, finish);
+    if (path === '/v1/node') return finish(this.look(exchange, value));
     const { readiness } = this.node;
     const { ready, missing, retryAfterS } = readiness.report();
     const body = JSON.stringify({ ready, missing, retry_after: retryAfterS });
@@ -37,6 +38,15 @@ export class NodeRoutes {
         ? done(body)
         : { status: 503, body, outcome: OUTCOME_OF[readiness.state] ?? 'degraded_writes', retryAfterS },
     );
+  }
+
+  private look(exchange: HttpExchange, value: unknown): Answer {
+    check('none', value);
+    const refused = this.node.requests.admitLook(exchange);
+    if (refused !== null) return answerOf(refused, exchange.corrId, () => '');
+    const { isReady, missing, bounds, journal, shards } = this.node.describe();
+    const { isKept, term, lacks } = journal;
+    return done(JSON.stringify({ ready: isReady, missing, bounds, journal: { durable: isKept, term, lacks }, shards }));
   }
 
   private revoke(exchange: HttpExchange, value: unknown, finish: (answer: Answer) => void): void {

@@ -218,11 +218,15 @@ export const peekOf = (query: Body<'messages'>): PeekRequest => ({
   withPayload: query.include === 'payload',
 });
 
-export function feedOf({ topic, prefix, after, wait_ms }: Body<'feed'>): FeedRequest {
+export function feedOf({ topic, prefix, after, msg_id, wait_ms }: Body<'feed'>): FeedRequest {
   if ((topic === undefined) === (prefix === undefined)) throw new Malformed('topic, prefix: exactly one of them');
   const waitMs = wait_ms === undefined ? Number.POSITIVE_INFINITY : Number(wait_ms);
   if (wait_ms !== undefined && waitMs > WAIT_MS_MAX) throw new Malformed(`wait_ms: at most ${WAIT_MS_MAX}`);
-  return { topic: topic ?? null, prefix: prefix ?? '', after: after ?? null, waitMs };
+  return { topic: topic ?? null, prefix: prefix ?? '', after: after ?? null, onlyMsgId: msg_id, waitMs };
+}
+
+export function decisionsOf({ after, wait_ms }: Body<'decisions'>): FeedRequest {
+  return { ...feedOf({ prefix: '', after, wait_ms } as Body<'feed'>), ofDecisions: true };
 }
 
 export const statsOf = (query: Body<'stats'>): StatsRequest => ({ verb: 'stats', topic: query.topic });

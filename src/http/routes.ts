@@ -49,6 +49,8 @@ const HANDLERS: { readonly [Id in RouteId]: Handler<AskSchema<Id>, UnitSchema<Id
   messages: { verb: ALONE.peek },
   message: { verb: ALONE.show },
   feed: { feed: (value) => requests.feedOf(check('feed', value)) },
+  decisions: { feed: (value) => requests.decisionsOf(check('decisions', value)) },
+  node: {},
   keys: {},
   health: {},
   readiness: {},

@@ -1,8 +1,10 @@
 import type { Lack } from '../ports/journal.ts';
 import type { Storage } from '../ports/storage.ts';
 import { runLater } from './file-work.ts';
+import type { Secret } from './frame.ts';
+import { historyBytes, retire } from './kept-history.ts';
 import { FILE_HEADER_BYTES, filesOf, segmentFile, snapshotFile } from './layout.ts';
-import { type Covered, removeOld, type Snapshot } from './snapshot.ts';
+import { type Covered, oldFiles, type Snapshot } from './snapshot.ts';
 import type { SnapshotSpace } from './snapshot-space.ts';
 import type { Space } from './space.ts';
 
@@ -40,6 +42,9 @@ export class Compaction {
   private readonly snapshotSpace: SnapshotSpace;
   private readonly events: JournalEvents;
   private readonly segmentBytes: number;
+  /** What goes is kept for the feed, up to so many bytes of it. */
+  private readonly history: { readonly bytes: number; readonly hash: Secret['hash'] };
+  private hasHistory = false;
   private snapshots: Snapshot[];
   /** Full segments of which the newest snapshot does not cover all. */
   private uncovered: readonly number[];
@@ -68,6 +73,7 @@ export class Compaction {
     readonly snapshotSpace: SnapshotSpace;
     readonly events: JournalEvents;
     readonly segmentBytes: number;
+    readonly history: { readonly bytes: number; readonly hash: Secret['hash'] };
     readonly snapshots: readonly Snapshot[];
     readonly sealed: readonly number[];
   }) {
@@ -77,6 +83,7 @@ export class Compaction {
     this.snapshotSpace = parts.snapshotSpace;
     this.events = parts.events;
     this.segmentBytes = parts.segmentBytes;
+    this.history = parts.history;
     this.snapshots = [...parts.snapshots];
     this.uncovered = parts.sealed;
     this.covered();
@@ -88,6 +95,7 @@ export class Compaction {
 
   private covered(): void {
     this.uncovered = this.uncovered.filter((segment) => segment >= (this.newest?.segment ?? 0));
+    this.hasHistory = historyBytes(this.storage) > 0;
     this.keeps(oldBytes(this.storage, this.newest));
   }
 
@@ -128,6 +136,7 @@ export class Compaction {
   /** Makes room on a full disk, if there is anything to make it of. */
   makeRoom(end: Omit<Covered, 'asOfMs'>): void {
     if (this.running || this.closed || this.untidy || this.space.wants !== 'disk_space') return;
+    if (this.hasHistory) return this.tidy();
     if (this.snapshotSpace.idleBytes() > this.snapshotSpace.stepBytes) return this.keepOne();
     const isNew = end.sequence !== this.newest?.sequence && end.sequence !== this.failedAt;
     if (this.space.isStuck ? this.isWayOut(isNew) : isNew && this.isWorthwhile()) return this.start(end, this.asOfMs);
@@ -182,10 +191,13 @@ export class Compaction {
     this.tidy();
   }
 
-  /** Removes what no recovery from the snapshots that are kept would need. */
+  /** Removes what no recovery from the snapshots that are kept would need, and on a full disk what is kept of that for the feed. */
   private tidy(): void {
     this.running = true;
-    runLater(this.storage, removeOld(this.storage, this.snapshots), (error) => this.ended(error, error !== null));
+    const { storage, snapshots, history } = this;
+    const bytes = this.space.wants === 'disk_space' ? 0 : history.bytes;
+    const work = retire(storage, oldFiles(storage, snapshots), { ...history, bytes });
+    runLater(storage, work, (error) => this.ended(error, error !== null));
   }
 
   private ended(error: Error | null, untidy = false): void {

@@ -3,6 +3,7 @@ import type { ShardState } from '../core/state.ts';
 import { blake3 } from '../integrity/blake3.ts';
 import { payloadHashOf } from '../integrity/hash-chain.ts';
 import type { Lack } from '../ports/journal.ts';
+import type { PastReader } from '../ports/past.ts';
 import type { JournalEvents } from './compaction.ts';
 import { EmbeddedJournal } from './embedded.ts';
 import { FileStorage } from './file-storage.ts';
@@ -13,13 +14,14 @@ import { inTurns } from './pieces.ts';
 import { type RecoverOptions, recovering } from './recover.ts';
 import { contentsOf } from './replica.ts';
 import { type LendDescriptors, THREAD_DESCRIPTORS, workerCompactor } from './worker-compactor.ts';
+import { PastThread } from './worker-past.ts';
 import { replayProgram, replayShard } from './worker-replay.ts';
 
 /** How real journals are read: with the hashes of the wire. */
 export const RECOVERING: RecoverOptions = { hash: blake3, payloadHashOf };
 
-/** What the journal opens at once at most: a few files, and those of a thread. They are kept back before anybody connects (rule 4). */
-export const JOURNAL_DESCRIPTORS = 8 + THREAD_DESCRIPTORS;
+/** What the journal opens at once at most: a few files, and those of two threads. They are kept back before anybody connects (rule 4). */
+export const JOURNAL_DESCRIPTORS = 8 + 2 * THREAD_DESCRIPTORS;
 
 export interface DurableOptions {
   readonly folder: string;
@@ -30,6 +32,8 @@ export interface DurableOptions {
   readonly onSync: (seconds: number, bytes: number) => void;
   /** So many of the last facts of messages are remembered (B10). */
   readonly remember: number;
+  /** Bytes of what no start needs any more that are kept for the feed (B10). */
+  readonly historyBytes: number;
   /** Recovery ends with its reason when it is aborted. */
   readonly ended: AbortSignal;
 }
@@ -41,6 +45,8 @@ export interface DurableJournal {
   /** The shards it says there are; null in a new directory. */
   readonly shards: ShardState[] | null;
   readonly lend: LendDescriptors;
+  /** Reads what is not remembered. */
+  readonly past: PastReader;
   /** Lets the directory go; nothing may be under way. */
   close(): void;
 }
@@ -50,7 +56,7 @@ export interface DurableJournal {
  * JournalRefused, or the reason of `ended`
  */
 export async function openDurable(options: DurableOptions): Promise<DurableJournal> {
-  const { folder, segmentBytes, acceptTornTail, events, onSync, remember, ended } = options;
+  const { folder, segmentBytes, acceptTornTail, events, onSync, remember, historyBytes, ended } = options;
   const held = unlessSystem(folder, () => holdFolder(folder));
   const storage = new FileStorage(held.path, { onDurableWrite: onSync, heldDescriptors: JOURNAL_DESCRIPTORS });
   const lend: LendDescriptors = (count) => storage.lendDescriptors(count);
@@ -63,15 +69,19 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
       segmentBytes,
       freshSalt: () => randomBytes(SALT_BYTES),
       compactor: workerCompactor(held.path, lend),
+      historyBytes,
       events,
     });
     const shards = journal.recovered?.replica.shards ?? [];
+    const past = new PastThread(held.path, () => journal.end, lend);
     return {
       path: held.path,
       journal,
       shards: shards.length > 0 ? shards : null,
       lend,
+      past,
       close: () => {
+        past.close();
         journal.close();
         storage.close();
         held.release();
@@ -86,7 +96,7 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
 
 /** The journal as the port has it: with these shards, which it says there are, or which a new one begins with. */
 export function durableBackend(
-  { path, journal, lend }: DurableJournal,
+  { path, journal, lend, past }: DurableJournal,
   shards: readonly ShardState[],
   condition: () => Lack | null,
 ): OneLog {
@@ -95,6 +105,7 @@ export function durableBackend(
     term: journal.term,
     shards,
     contents: { ...contentsOf(journal.recovered?.replica), topicKey: journal.topicKey },
+    past,
     log: journal,
     replay: ({ shard }, limits, done) => {
       const { segment, at, sequence } = journal.end;

@@ -5,6 +5,7 @@ import type { AppendLog } from './append-log.ts';
 import { Compaction, type Compactor, type JournalEvents } from './compaction.ts';
 import { runNow } from './file-work.ts';
 import { NO_HASH, type Secret, topicKeyOf } from './frame.ts';
+import { trim } from './kept-history.ts';
 import { FILE_HEADER_BYTES, filesOf, RESERVE, segmentFile, snapshotFile } from './layout.ts';
 import { PayloadFiles } from './payload-files.ts';
 import { INLINE_BYTES_MAX, PayloadUses } from './payload-uses.ts';
@@ -45,6 +46,8 @@ export interface JournalOptions {
   /** 16 random bytes. */
   readonly freshSalt: () => Uint8Array;
   readonly compactor: Compactor;
+  /** So much of what no start needs any more is kept for the feed (B10), in a folder that is there; 0 without it. */
+  readonly historyBytes?: number;
   readonly events: JournalEvents;
 }
 
@@ -78,6 +81,7 @@ export class EmbeddedJournal implements AppendLog {
     const recovered = found.kind === 'recovered' ? found : null;
     const salt = recovered?.salt ?? freshSalt();
     if (recovered === null) runNow(storage, create(storage, salt, segmentBytes));
+    runNow(storage, trim(storage, options.historyBytes ?? 0, recovering.hash));
     this.isTornKept = recovered === null || runNow(storage, repair(storage, recovered));
     const apart = recovered?.apart ?? new Map<string, string>();
     const store = options.payloads ?? new PayloadFiles(storage);
@@ -138,6 +142,7 @@ export class EmbeddedJournal implements AppendLog {
       snapshotSpace,
       events,
       segmentBytes,
+      history: { bytes: options.historyBytes ?? 0, hash: recovering.hash },
       snapshots,
       sealed: files.segments.filter((number) => number < tail.segment),
     });

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { kindOf } from '../platform/regular-file.ts';
-import { INCOMPLETE, PAYLOADS } from './layout.ts';
+import { HISTORY, INCOMPLETE, PAYLOADS } from './layout.ts';
 import { openRegular } from './regular-file.ts';
 
 /** The data directory is not used: the message says what is wrong with it and what would be right. */
@@ -50,7 +50,7 @@ export function holdFolder(given: string): HeldFolder {
     lock(path, folder);
     checkFolder(path);
     held.push(lockFile(path));
-    makePayloads(path);
+    for (const within of [PAYLOADS, HISTORY]) makeWithin(path, within);
     if (!isSame(path, folder)) throw new FolderError(`data: ${path}: moved away while it was taken`);
     return { path: anchored(folder) ?? path, release };
   } catch (error) {
@@ -59,9 +59,9 @@ export function holdFolder(given: string): HeldFolder {
   }
 }
 
-function makePayloads(path: string): void {
-  mkdirSync(join(path, PAYLOADS), { recursive: true, mode: FOLDER_MODE });
-  checkFolder(join(path, PAYLOADS));
+function makeWithin(path: string, folder: string): void {
+  mkdirSync(join(path, folder), { recursive: true, mode: FOLDER_MODE });
+  checkFolder(join(path, folder));
 }
 
 function isSame(path: string, fd: number): boolean {
@@ -112,7 +112,8 @@ const OURS = /^((log|snapshot|torn)-.*|[0-9a-f]{64}|reserve|lock|incomplete|.*\.
 
 function checkEntry(path: string, entry: Dirent): void {
   if (entry.isSymbolicLink()) throw new FolderError(`data: ${path}: a symbolic link, which is not followed`);
-  if (entry.name === PAYLOADS && !entry.isDirectory()) throw new FolderError(`data: ${path}: not a directory`);
+  if ((entry.name === PAYLOADS || entry.name === HISTORY) && !entry.isDirectory())
+    throw new FolderError(`data: ${path}: not a directory`);
   if (!entry.isFile() && OURS.test(entry.name)) {
     throw new FolderError(
       `data: ${path}: ${kindOf(entry)}, not a regular file; put back what it replaced, or restore a backup`,

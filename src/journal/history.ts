@@ -16,9 +16,12 @@ export class History {
   private startedMs = 0;
   private eras: Era[] = [];
 
-  /** Remembers so many. */
-  constructor(capacity = 0) {
+  private readonly listener: ((fact: Happened) => void) | null;
+
+  /** Remembers so many; whoever listens is told each. */
+  constructor(capacity = 0, listener: ((fact: Happened) => void) | null = null) {
     this.capacity = capacity;
+    this.listener = listener;
   }
 
   /** A process began to write. */
@@ -32,6 +35,7 @@ export class History {
   fact(fact: MessageFact, message: Message, shard: number): void {
     this.last++;
     if (this.capacity > 0) this.ring[this.last % this.capacity] = happened(fact, message, shard, this.last);
+    this.listener?.(happened(fact, message, shard, this.last));
   }
 
   // ---- snapshots

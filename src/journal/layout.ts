@@ -26,6 +26,8 @@ export type FileKind = keyof typeof FILE_KINDS;
 
 export const PAYLOADS = 'payloads';
 export const RESERVE = 'reserve';
+/** Where segments and snapshots are kept that only the feed goes back to (B10); no start needs them. */
+export const HISTORY = 'history';
 /** Is there while a backup is made or restored: what is beside it may not be all. */
 export const INCOMPLETE = 'incomplete';
 const TEMPORARY = '.tmp';

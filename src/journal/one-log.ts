@@ -11,6 +11,7 @@ import type {
   Log,
   Unclaimed,
 } from '../ports/journal.ts';
+import type { PastReader } from '../ports/past.ts';
 import type { AppendLog } from './append-log.ts';
 
 export type Replayed = (error: unknown, state: ShardState | null) => void;
@@ -32,6 +33,8 @@ interface OneLogOptions extends Parts {
   /** Each is given away with its first claim. */
   readonly shards: readonly ShardState[];
   readonly contents: Contents;
+  /** Reads what happened before what is remembered, where that can be read. */
+  readonly past?: PastReader;
 }
 
 const DURABLE: AppendEnd = { end: 'durable' };
@@ -45,6 +48,7 @@ export class OneLog implements JournalBackend {
   readonly shards: number;
   readonly logs = 1;
   readonly processLog: Log;
+  readonly past: PastReader | null;
   private readonly parts: Parts;
   /** What was claimed last of each shard, or is there to be claimed. */
   private readonly states: ShardState[];
@@ -52,9 +56,10 @@ export class OneLog implements JournalBackend {
   private readonly isClaimed: boolean[];
   private failure: Error | null = null;
 
-  constructor({ term, shards, contents, ...parts }: OneLogOptions) {
+  constructor({ term, shards, contents, past, ...parts }: OneLogOptions) {
     this.parts = parts;
     this.contents = contents;
+    this.past = past ?? null;
     this.states = [...shards];
     this.shards = shards.length;
     this.isFresh = shards.map(() => true);

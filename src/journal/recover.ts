@@ -8,6 +8,7 @@ import {
   FILE_HEADER_BYTES,
   type Files,
   filesOf,
+  HISTORY,
   PAYLOADS,
   RESERVE,
   readFileHeader,
@@ -22,7 +23,7 @@ import type { Head } from './record-items.ts';
 import { APART } from './record-parts.ts';
 import { isRefusal, missing, type Refusal } from './refusal.ts';
 import { NotRegular } from './regular-file.ts';
-import { Replica } from './replica.ts';
+import { Replica, type Taking } from './replica.ts';
 import { disagreement, type LogEnd, type ScanOptions, START, scan, type Tail } from './scan.ts';
 import { openSegment } from './segment-file.ts';
 
@@ -49,21 +50,17 @@ export interface Empty {
   readonly kind: 'empty';
 }
 
-export interface RecoverOptions {
+export interface RecoverOptions extends Taking {
   readonly hash: Secret['hash'];
   /** `b3:..` of a payload. */
   readonly payloadHashOf: (payload: Uint8Array) => string;
   readonly acceptTornTail?: boolean;
   /** Only as far as this place in the log. */
   readonly end?: LogEnd;
-  /** Only what happened to this shard; the others stay empty. */
-  readonly shard?: number;
   /** Where the payloads are that are apart from the log; without it in files of the same directory. */
   readonly payloads?: Pick<PayloadStore, 'get'>;
   /** Leaves payloads that are apart from the log unread, and checks none. */
   readonly withoutPayloads?: boolean;
-  /** Remembers so many of the last facts of messages (B10); none without. */
-  readonly remember?: number;
   /** Begins as far back as the log reaches, not at the newest snapshot. */
   readonly oldest?: boolean;
   /** Sees the state before the first frame, */
@@ -104,7 +101,7 @@ function* recoveringFiles(source: StorageReader, options: RecoverOptions): Piece
   const damagedSnapshots: Refusal[] = [];
   const snapshots = options.oldest !== true ? files.snapshots.toReversed() : segments[0] === 1 ? [] : files.snapshots;
   for (const sequence of snapshots) {
-    const loaded = yield* loadingSnapshot(source, sequence, options.hash, options.shard, options.remember);
+    const loaded = yield* loadingSnapshot(source, sequence, options.hash, options);
     if (!isRefusal(loaded)) return yield* follow(source, segments, loaded, damagedSnapshots, options);
     damagedSnapshots.push(loaded);
   }
@@ -113,7 +110,7 @@ function* recoveringFiles(source: StorageReader, options: RecoverOptions): Piece
   if (segments[0] !== 1) return { kind: 'refused', ...(damaged ?? missing(segmentFile(1))) };
   const first = openSegment(source, 1);
   if (isRefusal(first)) return { kind: 'refused', ...first };
-  const loaded = { replica: new Replica(options.shard, options.remember), head: null, salt: first.salt };
+  const loaded = { replica: new Replica(options), head: null, salt: first.salt };
   return yield* follow(source, segments, loaded, damagedSnapshots, options);
 }
 
@@ -122,7 +119,7 @@ function nothing(source: StorageReader, { hasReserve, torn }: Files): Empty | Re
   const [left] = [
     ...(hasReserve ? [RESERVE] : []),
     ...torn,
-    ...source.files(PAYLOADS).map((name) => `${PAYLOADS}/${name}`),
+    ...[PAYLOADS, HISTORY].flatMap((folder) => source.files(folder).map((name) => `${folder}/${name}`)),
   ];
   if (left === undefined) return { kind: 'empty' };
   return { kind: 'refused', ...missing(segmentFile(1), `${left} is there, and is made after it`) };
@@ -186,17 +183,16 @@ function* follow(
 export const loadSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash']): Loaded | Refusal =>
   atOnce(loadingSnapshot(source, sequence, hash));
 
-const loadingSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash'], shard?: number, remember = 0) =>
-  unlessIrregular(loadingReplica(source, sequence, hash, shard, remember));
+const loadingSnapshot = (source: StorageReader, sequence: number, hash: Secret['hash'], taking: Taking = {}) =>
+  unlessIrregular(loadingReplica(source, sequence, hash, taking));
 
 function* loadingReplica(
   source: StorageReader,
   sequence: number,
   hash: Secret['hash'],
-  shard?: number,
-  remember = 0,
+  taking: Taking,
 ): Pieces<Loaded | Refusal> {
-  const restoring = Replica.restoring(sequence, source.size(snapshotFile(sequence)), shard, remember);
+  const restoring = Replica.restoring(sequence, source.size(snapshotFile(sequence)), taking);
   const salt = yield* readingSnapshot(source, sequence, hash, (body) => {
     const r = new Reader(body);
     while (r.at < r.end) restoring.take(readRecord(r));

@@ -1,20 +1,33 @@
 import { advance } from '../core/advance.ts';
 import { apply } from '../core/apply.ts';
 import type { Fact } from '../core/facts.ts';
-import { imagesOf, Restoration } from '../core/image.ts';
+import { type Image, imagesOf, Restoration } from '../core/image.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
 import { shardOf } from '../core/msg-id.ts';
 import { ShardState } from '../core/state.ts';
 import type { Contents } from '../ports/journal.ts';
-import type { Past } from '../ports/past.ts';
+import type { Happened, Past } from '../ports/past.ts';
 import type { Barred, Charged, Clocks, ProcessFact, Revoked, Started } from '../ports/process-facts.ts';
 import { BytesError, Reader } from './bytes.ts';
 import { History } from './history.ts';
 import { readRecord } from './record.ts';
 import { type Entry, type Head, isEnd, isFact, isImage, isProcessFact } from './record-items.ts';
+import { APART } from './record-parts.ts';
 import { RedriveTasks } from './redrive-tasks.ts';
 import { SnapshotCheck } from './snapshot-check.ts';
+
+/** What a replica takes of what it is given, and keeps. */
+export interface Taking {
+  /** Only what happened to this shard; the others stay empty. */
+  readonly shard?: number;
+  /** Remembers so many of the last facts of messages (B10); none without. */
+  readonly remember?: number;
+  /** Keeps no payloads, as if all of them were apart from the log. */
+  readonly isLean?: boolean;
+  /** Is told each fact of a message, and what it made of it. */
+  readonly told?: (fact: Happened) => void;
+}
 
 /** What a journal says: shards and process, made by the reducer that made them in the process that wrote it. */
 export class Replica {
@@ -36,13 +49,14 @@ export class Replica {
   private said: Clocks | null = null;
   /** The one shard whose facts are taken; all of them without. */
   private readonly only: number | undefined;
+  private readonly isLean: boolean;
   private readonly history: History;
   private readonly redrives = new RedriveTasks();
 
-  /** Remembers so many of the facts that it takes. */
-  constructor(only?: number, remember = 0) {
-    this.only = only;
-    this.history = new History(remember);
+  constructor({ shard, remember = 0, isLean = false, told }: Taking = {}) {
+    this.only = shard;
+    this.isLean = isLean;
+    this.history = new History(remember, told);
   }
 
   /** Takes every record of a frame's body. @throws BytesError, or what `apply` throws on a fact that does not fit */
@@ -58,7 +72,7 @@ export class Replica {
     const state = this.shards[shard];
     if (state === undefined) throw new BytesError(`no shard ${shard}`);
     if (!isFact(item)) throw new BytesError(`${item.name}: in the log`);
-    const fact = item as Fact;
+    const fact = this.isLean && item.name === 'sent' ? { ...item, payload: APART } : (item as Fact);
     if (fact.name === 'sent' && shardOf(fact.msgId) !== shard)
       throw new BytesError(`${fact.msgId} is not of shard ${shard}`);
     this.nowMs = fact.atMs;
@@ -222,10 +236,10 @@ export class Replica {
   static restoring(
     sequence: number,
     fileBytes: number,
-    only?: number,
-    remember = 0,
+    taking: Taking = {},
   ): { take: (entry: Entry) => void; done: () => { replica: Replica; head: Head } } {
-    const replica = new Replica(only, remember);
+    const replica = new Replica(taking);
+    const { shard: only, isLean = false } = taking;
     const check = new SnapshotCheck(sequence, fileBytes);
     const restorations: Restoration[] = [];
     const take = (entry: Entry): void => {
@@ -236,7 +250,8 @@ export class Replica {
         replica.term = item.term;
         for (let i = 0; i < item.shards; i++) restorations.push(new Restoration(i, item.limits));
       } else if (isProcessFact(item)) replica.process(item);
-      else if (isImage(item) && (only === undefined || shard === only)) restorations[shard as number]?.take(item);
+      else if (isImage(item) && (only === undefined || shard === only))
+        restorations[shard as number]?.take(isLean ? lean(item) : item);
     };
     const done = () => {
       const head = check.done();
@@ -250,6 +265,11 @@ export class Replica {
     return { take, done };
   }
 }
+
+const lean = (image: Image): Image =>
+  image.name === 'message' && image.message.payload !== null
+    ? { ...image, message: { ...image.message, payload: APART } }
+    : image;
 
 /** What a process that takes it over must know; without one nobody has written anything yet. */
 export const contentsOf = (replica: Replica | undefined): Contents => ({

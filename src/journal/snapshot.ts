@@ -6,6 +6,7 @@ import {
   FILE_HEADER_BYTES,
   fileHeader,
   filesOf,
+  HISTORY,
   RESERVE,
   readFileHeader,
   segmentFile,
@@ -80,10 +81,13 @@ export function* compact(
   return { sequence, ...end, bytes };
 }
 
-/** Frees space that may go: what is older than the snapshot that was just read, then the reserve. False: there is none left. */
+/** Frees space that may go: what is kept for the feed, what is older than the snapshot that was just read, then the reserve. False: there is none left. */
 function payer(storage: Storage, read: Head | null): () => FileWork<boolean> {
   let hasOld = read !== null;
   return function* () {
+    const history = storage.files(HISTORY);
+    for (const file of history) yield { op: 'remove', file: `${HISTORY}/${file}` };
+    if (history.length > 0) return true;
     if (hasOld) {
       hasOld = false;
       yield* removeOld(storage, [read as Head]);
@@ -225,15 +229,17 @@ function headIn(body: Uint8Array): Head | null {
   }
 }
 
-/**
- * Removes what no recovery needs: all snapshots but these, and the segments that all of these cover. In this order, so
- * that a crash leaves too much and never too little.
- */
-export function* removeOld(source: StorageReader, kept: readonly Pick<Snapshot, 'sequence' | 'segment'>[]): FileWork {
+/** What no recovery needs: all snapshots but these, and the segments that all of these cover; to be removed in this order. */
+export function oldFiles(source: StorageReader, kept: readonly Pick<Snapshot, 'sequence' | 'segment'>[]): string[] {
   const { segments, snapshots } = filesOf(source);
   const covered = Math.min(...kept.map(({ segment }) => segment));
   const old = snapshots.filter((sequence) => !kept.some((snapshot) => snapshot.sequence === sequence));
-  const files = [...old.map(snapshotFile), ...segments.filter((number) => number < covered).map(segmentFile)];
+  return [...old.map(snapshotFile), ...segments.filter((number) => number < covered).map(segmentFile)];
+}
+
+/** So that a crash leaves too much and never too little. */
+function* removeOld(source: StorageReader, kept: Parameters<typeof oldFiles>[1]): FileWork {
+  const files = oldFiles(source, kept);
   for (const file of files) yield { op: 'remove', file };
   if (files.length > 0) yield { op: 'sync_folder', folder: '' };
 }

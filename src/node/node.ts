@@ -15,6 +15,7 @@ import type { MemoryBounds } from '../service/memory-budget.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
+import { bounds, journalView, type NodeView, shardViews } from './describe.ts';
 import type { NodeObserver } from './observer.ts';
 import { Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
@@ -95,6 +96,7 @@ export class MailboxNode {
       overwrites,
       topicKey: this.limits.topicHash === 0 ? null : (journal.contents.topicKey ?? null),
       past: journal.contents.past,
+      reader: journal.past,
       instantOf: (atMs) => clock.instantOf(atMs),
       stampsClocks: isKept,
       ...(options.recentFacts === undefined ? {} : { recentFacts: options.recentFacts }),
@@ -185,7 +187,11 @@ export class MailboxNode {
   private restore(): void {
     const { authority, journal, service } = this;
     for (const fact of journal.contents.processFacts) {
-      if (fact.name === 'revoked') authority.revocations.add(fact);
+      if (fact.name === 'revoked') {
+        authority.revocations.add(fact);
+        const { kind, value, atMs } = fact;
+        service.decide('capability.revoked', { decision: 'allowed', kind, id: value }, atMs);
+      }
       if (fact.name === 'charged' || fact.name === 'barred') authority.quotas.restore([fact], this.clock.nowMs());
     }
     const callerOf = authority.recall.bind(authority);
@@ -299,6 +305,22 @@ export class MailboxNode {
     this.observer.failed?.(error);
     this.service.journalFailed();
     this.readiness.look();
+  }
+
+  /** What it is like at the moment. */
+  describe(): NodeView {
+    const { service, journal, terms, clock } = this;
+    const { ready: isReady, missing } = this.readiness.report();
+    return {
+      ...{ isReady, missing, bounds: bounds(service), journal: journalView(journal) },
+      shards: shardViews(service, terms, clock),
+    };
+  }
+
+  /** Something was decided of who may do what, as the log says it: for those who read that. */
+  decided(event: string, said: Readonly<Record<string, unknown>>): void {
+    this.service.decide(event, said, this.clock.nowMs());
+    if (this.service.hasDecisionReaders) this.wakes.arm();
   }
 
   /** What the journal lacks has changed: sends are refused, or taken again. */

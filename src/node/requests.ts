@@ -135,6 +135,15 @@ export class Requests {
     after();
   }
 
+  /** Whether a look at the process itself is let in and paid for; null when it is. */
+  admitLook(exchange: Exchange): Reply | null {
+    const capability = exchange.capability as Capability;
+    const refused = authorizeOps(exchange, capability, NODE_OPS);
+    if (refused !== null) return refused;
+    const retryAfterMs = capability.charge(0, this.parts.clock.nowMs());
+    return retryAfterMs > 0 ? { outcome: 'quota', retryAfterMs } : null;
+  }
+
   /** Ends a capability at once, and says so when it will stay ended (AU3, AU4): in this order. */
   revoke(
     exchange: Exchange,
@@ -223,6 +232,7 @@ const shows = ({ peeked, shown, topics, deadLetters }: Reply): boolean =>
   (peeked ?? shown ?? topics ?? deadLetters) !== undefined;
 
 const FEED_OPS: readonly Op[] = ['view'];
+const NODE_OPS: readonly Op[] = ['stats', 'view', 'admin'];
 
 /** Nobody waits for longer than the capability counts (RevokedProp). */
 function vouchedFor(request: Request, capability: Capability, nowMs: number): Request {

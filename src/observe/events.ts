@@ -158,6 +158,12 @@ export const LOG_EVENTS = {
     about: 'a capability, and all that was made from it, or a root key is revoked',
     act: 'was it you?',
   },
+  'keyring.changed': {
+    levels: ['info'],
+    fields: ['key_id', 'decision', 'reason'],
+    about: 'SIGHUP: a root key was `added` or `removed`; capabilities of one that was removed have ended',
+    act: 'was it you?',
+  },
   'keyring.aging': {
     levels: ['warn'],
     fields: ['key_id', 'age_days', 'reason'],

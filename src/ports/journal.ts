@@ -1,7 +1,7 @@
 import type { Fact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
-import type { Past } from './past.ts';
+import type { Past, PastReader } from './past.ts';
 import type { Clocks, ProcessFact } from './process-facts.ts';
 
 /** The facts of one decision, which stay together; shard null for those of the process. */
@@ -110,6 +110,8 @@ export interface JournalBackend {
    * what is claimed stays so.
    */
   lapsed?(): readonly number[];
+  /** Reads what happened before what `contents.past` has. Null or none: nobody can. */
+  readonly past?: PastReader | null;
   /** What is wanting; null when nothing is. Whoever opened it is told when that changes. */
   readonly condition: Condition | null;
   /** Goes on with what waits, and asks again for what is wanting: to be called about once a second while there is anything of that. */

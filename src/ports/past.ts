@@ -42,6 +42,49 @@ export interface Past {
   readonly facts: readonly Happened[];
 }
 
+/** Which facts of the past are asked for, oldest first. */
+export interface PastAsk {
+  /** Those after the fact of this number; null: from the first that there is. */
+  readonly after: number | null;
+  /** The process that a cursor names, where that is not known to be of this past: somebody must look. */
+  readonly origin: string | null;
+  /** All topics that begin with `prefix` where it is null. */
+  readonly topic: string | null;
+  readonly prefix: string;
+  /** Of this message alone, where it is not null. */
+  readonly msgId: string | null;
+}
+
+/** What a reading of the past says, one when it begins and one for each that is asked for. */
+export type PastStep =
+  /** There is such a place: it goes on after the fact of this number. Processes that wrote what is there, as far as is known by then. */
+  | { readonly step: 'begun'; readonly after: number; readonly eras: readonly Era[] }
+  /** There is none, or no longer: it could begin here. The last one. */
+  | { readonly step: 'gone'; readonly oldest: string }
+  /** Some of what was asked for; looked at was everything up to the fact of this number. */
+  | { readonly step: 'facts'; readonly facts: readonly Happened[]; readonly last: number }
+  /** The end of what can be read. The last one. */
+  | { readonly step: 'end'; readonly last: number }
+  /** It cannot be read, or not any more. The last one. */
+  | { readonly step: 'failed'; readonly why: string };
+
+/** A reading that is under way. */
+export interface PastReading {
+  /** Asks for the next step, once that before was told. */
+  next(): void;
+  /** Nothing more is told. */
+  close(): void;
+}
+
+/** Reads what happened before what is remembered, from where it is kept (B10): as far back as that reaches, one reading at a time. */
+export interface PastReader {
+  /** Calls `told` with the first step, later. Null: too many wait for theirs. */
+  read(ask: PastAsk, told: (step: PastStep) => void): PastReading | null;
+}
+
+/** A cursor: what is told after it begins with the fact of the next number. */
+export const cursorAt = (origin: string, n: number): string => `${origin}-${n}`;
+
 /** By what cursors name a process that started at this time, in ms. */
 export const originOf = (startedMs: number): string => Math.max(0, Math.floor(startedMs)).toString(36);
 

@@ -26,6 +26,7 @@ import { type Claim, isClaim, type Unclaimed } from '../ports/journal.ts';
 import { ServiceClock } from '../service/service-clock.ts';
 import { TraceFile } from '../trace/file.ts';
 import { askOverHttp, VERIFIER_SOCKETS_MAX } from '../verifier/http.ts';
+import { type OnDecision, withDecisions } from './decision-log.ts';
 import { DescriptorBudget, descriptorsInUse } from './descriptors.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { type OpenedStore, openStore } from './store.ts';
@@ -92,7 +93,9 @@ const othersThanConnections = ({ profile, verifier_url }: Settings): number =>
  * the reason of `ended`
  */
 export async function startServer(options: ServerOptions): Promise<Running> {
-  const { settings, log } = options;
+  const { settings } = options;
+  const decisions: Decisions = { told: null };
+  const log = withDecisions(options.log, (event, said) => decisions.told?.(event, said));
   const descriptors = new DescriptorBudget(othersThanConnections(settings));
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
@@ -117,7 +120,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     // A signal is heard in a turn of the event loop, of which the start may not have had any.
     await new Promise((resolve) => setImmediate(resolve));
     options.ended?.throwIfAborted();
-    return await startService(options, { metrics, accessLog, listeners });
+    return await startService({ ...options, log }, { metrics, accessLog, listeners, decisions });
   } catch (error) {
     await listeners.close();
     throw error;
@@ -137,10 +140,22 @@ const processUse = ({ limit }: DescriptorBudget, connectionsMax: number): Proces
 const NEVER = new AbortController().signal;
 const NOTHING_DROPPED: DroppedLines = { decisions: 0, others: 0 };
 
+/** Who tells those who read decisions; nobody before there is a process. */
+interface Decisions {
+  told: OnDecision | null;
+}
+
+interface ServiceParts {
+  readonly metrics: Metrics;
+  readonly accessLog: AccessLog;
+  readonly listeners: Listeners;
+  readonly decisions: Decisions;
+}
+
 /** Opens the store, and serves what is in it. */
 async function startService(
   options: ServerOptions,
-  { metrics, accessLog, listeners }: { metrics: Metrics; accessLog: AccessLog; listeners: Listeners },
+  { metrics, accessLog, listeners, decisions }: ServiceParts,
 ): Promise<Running> {
   const { settings, log, ended = NEVER } = options;
   const store = await openStore({
@@ -187,6 +202,7 @@ async function startService(
     overwrites: !isKept,
     recentFacts: settings.recent_facts,
   });
+  decisions.told = (event, said) => node.decided(event, said);
   const pipeline = new Pipeline({
     ...{ node, accessLog },
     publicKeys: () => JSON.stringify({ keys: published }),
@@ -230,6 +246,7 @@ async function startService(
     signer = next.signer ?? null;
     // Keys of before stay published: consumers still check what they signed.
     if (signer !== null && published.every(({ kid }) => kid !== signer?.jwk.kid)) published.unshift(signer.jwk);
+    tellOfKeys(log, node.authority.keyring, next.keyring);
     node.reload(nodeSettings(next));
   }
 
@@ -244,6 +261,17 @@ async function startService(
     store.close();
     trace?.close();
   }
+}
+
+/** Who may do what has changed. */
+function tellOfKeys(log: Log, before: Keyring | null, after: Keyring | null): void {
+  const idsOf = (keyring: Keyring | null): string[] => keyring?.keys.map(({ id }) => id) ?? [];
+  const tell = (ids: readonly string[], others: readonly string[], reason: string): void => {
+    for (const key_id of ids)
+      if (!others.includes(key_id)) log.info('keyring.changed', { key_id, decision: 'allowed', reason });
+  };
+  tell(idsOf(after), idsOf(before), 'added');
+  tell(idsOf(before), idsOf(after), 'removed');
 }
 
 const nodeSettings = ({ settings: s, keyring }: Reloadable): NodeSettings => ({

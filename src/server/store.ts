@@ -58,6 +58,7 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
     segmentBytes: settings.segment_size,
     acceptTornTail,
     remember: settings.recent_facts,
+    historyBytes: settings.feed_history,
     onSync: (seconds, bytes) => {
       metrics.syncSeconds.observe(seconds);
       metrics.journalBytes.add(0, bytes);

@@ -91,6 +91,22 @@ export class Drains {
     }
   }
 
+  /** How far each bound is used, of those of a shard by the fullest one. */
+  used(): { readonly name: BoundName; readonly share: number; readonly shard: number | null }[] {
+    const leased = this.shards.reduce((sum, each) => sum + each.leases.size, 0);
+    const fullest = (name: BoundName, shareOf: (shard: ShardState) => number) => {
+      const shares = this.shards.map((each) => ({ name, share: shareOf(each), shard: each.shard }));
+      return shares.reduce((most, one) => (one.share > most.share ? one : most));
+    };
+    return [
+      fullest('shard_capacity', ({ depth, limits }) => depth / limits.shardCapacity),
+      fullest('dedup_capacity', ({ windows, limits }) => windows.size / limits.dedupCapacity),
+      { name: 'global_inflight', share: leased / (this.shards[0]?.limits.globalInflight ?? 1), shard: null },
+      { name: 'memory', share: this.memory.memoryUsed, shard: null },
+      { name: 'window_memory', share: this.memory.windowUsed, shard: null },
+    ];
+  }
+
   /** Bounds that are used to 90 % or more, with the longest wait of any shard (BD3, D7). */
   filling(nowMs: number): { readonly name: BoundName; readonly retryAfterMs: number }[] {
     const found = new Map<BoundName, number>();

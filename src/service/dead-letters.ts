@@ -167,7 +167,7 @@ export class DeadLetters {
         last = message.ageNumber;
         continue;
       }
-      bytes += request.withPayload ? (message.payload?.length ?? 0) : 0;
+      bytes += message.packedAttrs.length + (request.withPayload ? (message.payload?.length ?? 0) : 0);
       if (bytes > DLQ_PAGE_BYTES && deadLetters.length > 0) {
         next = last;
         break;

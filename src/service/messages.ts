@@ -2,7 +2,7 @@ import type { DeadReason, Outcome, State } from '../../spec/vocabulary.ts';
 import type { Attrs } from '../core/facts.ts';
 import type { Cause } from '../ports/observer.ts';
 import type { Grant, RedriveOf, RedriveState, RedriveWhy } from '../ports/process-facts.ts';
-import type { Gap, Happened } from './recent-facts.ts';
+import type { Told } from './recent-facts.ts';
 
 /**
  * What the service knows of who asks. Capabilities implement it; the simulator and tests bring their own.
@@ -164,8 +164,12 @@ export interface FeedRequest {
   /** Of this topic, or of all that begin with the prefix. */
   readonly topic: string | null;
   readonly prefix: string;
-  /** A cursor, `now`, or null for as far back as is remembered. */
+  /** A cursor, `now`, `oldest` for as far back as can be read, or null for as far back as is remembered. */
   readonly after: string | null;
+  /** Not of messages, but what the process decided of who may do what. */
+  readonly ofDecisions?: boolean;
+  /** Of this message alone. */
+  readonly onlyMsgId?: string | undefined;
   /** It ends when nothing came for so long; Infinity for never. */
   readonly waitMs: number;
 }
@@ -252,7 +256,7 @@ export interface MessageView {
 
 /** A fact, or a gap, with its cursor and its times by the wall clock, RFC 3339 with milliseconds. */
 export interface FactView {
-  readonly told: Happened | Gap;
+  readonly told: Told;
   readonly cursor: string;
   readonly at: string;
   readonly until: string | null;

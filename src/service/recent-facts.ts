@@ -1,6 +1,6 @@
 import type { MessageFact } from '../core/facts.ts';
 import type { Message } from '../core/message.ts';
-import { type Era, type Happened, happened, originOf, type Past } from '../ports/past.ts';
+import { cursorAt, type Era, type Happened, happened, originOf, type Past, type PastAsk } from '../ports/past.ts';
 
 export type { Happened } from '../ports/past.ts';
 
@@ -12,14 +12,24 @@ export interface Gap {
   /** Null: of any. */
   readonly shard: number | null;
 }
-export type Told = Happened | Gap;
+/** What a process decided of somebody's authority, or of somebody's bytes, as its log says it (O3). */
+export interface Decision {
+  n: number;
+  readonly fact: 'decision';
+  readonly atMs: number;
+  readonly shard: null;
+  readonly event: string;
+  readonly said: Readonly<Record<string, unknown>>;
+}
+export type Told = Happened | Gap | Decision;
 
 export const isGap = (told: Told): told is Gap => told.fact === 'gap';
+export const isDecision = (told: Told): told is Decision => told.fact === 'decision';
 
 /** What a cursor says, or why it says nothing (any more). */
 export type Place = number | 'malformed' | 'gone';
 
-interface Timeline {
+export interface Timeline {
   readonly facts: readonly Happened[];
   readonly isComplete: boolean;
   readonly from: { readonly n: number };
@@ -41,7 +51,7 @@ export class RecentFacts {
   private readonly open: Happened[][];
   private readonly noted: Happened[] = [];
   /** Whose facts are told here, in order: a cursor of another past says nothing. All before the second is of the first. */
-  private readonly eras: Era[];
+  private eras: Era[];
 
   /** `past`: what was told before, where that outlives a process. */
   constructor(capacity: number, logs: number, past: Past | null = null) {
@@ -100,6 +110,11 @@ export class RecentFacts {
     this.push({ n: 0, fact: 'gap', atMs, shard });
   }
 
+  /** What rests on no append: it is told at once. */
+  decide(decision: Omit<Decision, 'n' | 'fact' | 'shard'>): void {
+    this.push({ n: 0, fact: 'decision', shard: null, ...decision });
+  }
+
   private push(told: Told): void {
     told.n = this.next++;
     this.ring[told.n % this.ring.length] = told;
@@ -138,7 +153,7 @@ export class RecentFacts {
         if (told.shard === shard) return { facts: facts.reverse(), isComplete: false, from: { n } };
         continue;
       }
-      if (told.msgId !== msgId) continue;
+      if (isDecision(told) || told.msgId !== msgId) continue;
       facts.push(told);
       if (told.fact === 'sent') return { facts: facts.reverse(), isComplete: true, from: told };
     }
@@ -154,7 +169,7 @@ export class RecentFacts {
 
   /** What is told after it begins with the fact of the next number. */
   cursorOf(n: number): string {
-    return `${this.eraOf(n)?.origin ?? '0'}-${n}`;
+    return cursorAt(this.eraOf(n)?.origin ?? '0', n);
   }
 
   /** The one whose fact it is. */
@@ -173,5 +188,24 @@ export class RecentFacts {
     if (at < 0 || (after !== undefined && n >= after.from)) return 'gone';
     if (n > this.last) return 'malformed';
     return n + 1 < this.first ? 'gone' : n;
+  }
+
+  /** What to ask of the past for a cursor of what is not remembered; null where it cannot be part of it. */
+  askedBy(cursor: string): Pick<PastAsk, 'after' | 'origin'> | null {
+    const [, name = '', digits] = CURSOR.exec(cursor) ?? [];
+    const after = Number(digits);
+    const at = this.eras.findLastIndex(({ origin }) => origin === name);
+    if (at < 0) return { after, origin: name };
+    const next = this.eras[at + 1];
+    return next === undefined || after < next.from ? { after, origin: null } : null;
+  }
+
+  /** Processes of before those that are known. */
+  knew(eras: readonly Era[]): void {
+    const [oldest] = this.eras;
+    const at = eras.findIndex(({ origin }) => origin === oldest?.origin);
+    const before =
+      at < 0 ? eras.filter(({ from }) => oldest === undefined || from < oldest.from) : eras.slice(0, at + 1);
+    if (before.length > 0) this.eras = [...before, ...this.eras.slice(at < 0 ? 0 : 1)];
   }
 }

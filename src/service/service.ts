@@ -1,4 +1,4 @@
-import type { Outcome } from '../../spec/vocabulary.ts';
+import { ADMIN_TOPIC, type Outcome } from '../../spec/vocabulary.ts';
 import { nextDueMs } from '../core/due.ts';
 import type { Limits } from '../core/limits.ts';
 import { ShardState } from '../core/state.ts';
@@ -20,12 +20,13 @@ import type {
   StreamRequest,
 } from './messages.ts';
 import { Receiving } from './receiving.ts';
-import type { RecentFacts } from './recent-facts.ts';
+import { RecentFacts } from './recent-facts.ts';
 import { Redrives } from './redrives.ts';
 import { type Hashed, Sending } from './sending.ts';
 import { Settling } from './settling.ts';
 import { JOURNAL_FAILED, RETRY_SATURATED_MS, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
+import { Timelines } from './timelines.ts';
 import { Viewing } from './viewing.ts';
 
 /**
@@ -47,7 +48,11 @@ export class Service {
   private readonly deadLetters: DeadLetters;
   private readonly redrives: Redrives;
   private readonly viewing: Viewing;
+  private readonly timelines: Timelines;
   private readonly feeds: Feeds;
+  /** What was decided of late of who may do what, and who reads it. */
+  private readonly decided: RecentFacts;
+  private readonly decisions: Feeds;
 
   constructor(options: SpineOptions) {
     const spine = new Spine(options, {
@@ -65,8 +70,11 @@ export class Service {
     this.deadLetters = new DeadLetters(spine);
     this.redrives = new Redrives(spine);
     this.viewing = new Viewing(spine);
+    this.timelines = new Timelines(spine, this.viewing);
     this.recent = spine.recent;
-    this.feeds = new Feeds(spine.recent, spine.instantOf);
+    this.feeds = new Feeds(spine.recent, spine.instantOf, spine.reader);
+    this.decided = new RecentFacts(DECISIONS_MAX, 0);
+    this.decisions = new Feeds(this.decided, spine.instantOf);
   }
 
   static empty(count: number, limits: Limits): ShardState[] {
@@ -93,7 +101,9 @@ export class Service {
 
   /** Takes over shards that were replayed and serve, at the time that it is by the service clock, which went on since (RT4, TM1). */
   start(nowMs: number, started?: Started, done: (durable: boolean) => void = () => {}): void {
-    this.spine.recent.began(started?.atMs ?? this.spine.instantOf(nowMs));
+    const beganMs = started?.atMs ?? this.spine.instantOf(nowMs);
+    this.spine.recent.began(beganMs);
+    this.decided.began(beganMs);
     if (started !== undefined) {
       this.spine.commit.note(started);
       this.spine.useLimits(started.limits);
@@ -201,34 +211,50 @@ export class Service {
   feed(request: FeedRequest, caller: Caller, nowMs: number, consumer: FeedConsumer): void {
     const feed = new Feed(request, caller, consumer);
     // Facts that are told are durable: nothing is waited for.
-    consumer.opened(this.spine.failed ? JOURNAL_FAILED : this.openFeed(feed, nowMs), feed);
-    if (!feed.closed) this.feeds.serve(nowMs);
+    const reply = this.spine.failed ? JOURNAL_FAILED : this.openFeed(feed, nowMs);
+    if (reply !== null) consumer.opened(reply, feed);
+    if (!feed.closed) this.feedsOf(feed).serve(nowMs);
   }
 
-  private openFeed(feed: Feed, nowMs: number): Reply {
+  private feedsOf({ request }: Feed): Feeds {
+    return request.ofDecisions === true ? this.decisions : this.feeds;
+  }
+
+  get hasDecisionReaders(): boolean {
+    return this.decisions.size > 0;
+  }
+
+  /** Something was decided of who may do what: whoever reads that is told with the next tick. */
+  decide(event: string, said: Readonly<Record<string, unknown>>, atMs: number): void {
+    this.decided.decide({ event, said, atMs });
+  }
+
+  private openFeed(feed: Feed, nowMs: number): Reply | null {
     const { request, caller } = feed;
     const { topic } = request;
     if (topic !== null && !caller.allowsTopic(topic))
       return { outcome: 'cap_scope', message: 'topic: outside the capability' };
+    if (request.ofDecisions === true && !(caller.reach ?? '').startsWith(ADMIN_TOPIC))
+      return { outcome: 'cap_scope', message: `decisions: need a capability for topic ${ADMIN_TOPIC}` };
     const retryAfterMs = caller.charge(0, nowMs);
     if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
     if (this.spine.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
     if (this.streamCount >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
-    return this.feeds.add(feed, nowMs);
+    return this.feedsOf(feed).add(feed, nowMs);
   }
 
   /** How far it has come. */
   feedCursor(feed: Feed): string {
-    return this.feeds.cursorOf(feed);
+    return this.feedsOf(feed).cursorOf(feed);
   }
 
   /** Its reader has taken what it was told. */
   feedReady(feed: Feed, nowMs: number): void {
-    this.feeds.setReady(feed, nowMs);
+    this.feedsOf(feed).setReady(feed, nowMs);
   }
 
   closeFeed(feed: Feed): void {
-    this.feeds.remove(feed);
+    this.feedsOf(feed).remove(feed);
   }
 
   /** The journal has made the outstanding append of this log durable. */
@@ -251,7 +277,8 @@ export class Service {
     this.spine.commit.fail();
     this.receiving.fail();
     this.deadLetters.fail();
-    this.feeds.endIf(() => true, 'journal');
+    this.timelines.fail();
+    for (const feeds of [this.feeds, this.decisions]) feeds.endIf(() => true, 'journal');
     this.redrives.leave('journal', this.spine.nowMs);
   }
 
@@ -265,6 +292,8 @@ export class Service {
     this.redrives.tick(nowMs);
     this.receiving.streams.watch(nowMs);
     this.feeds.watch(nowMs);
+    this.decisions.watch(nowMs);
+    this.timelines.tick(nowMs);
     this.receiving.serve(nowMs);
     this.spine.commit.pumpNotes(nowMs);
     if (this.spine.stamps?.isDue(nowMs) === true) this.spine.commit.stampAlone();
@@ -283,7 +312,9 @@ export class Service {
     const stampMs = stamps === null || commit.isBusy ? Number.POSITIVE_INFINITY : stamps.dueMs;
     let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs(this.spine.nowMs));
     wakeMs = Math.min(wakeMs, this.redrives.nextWakeMs(this.spine.nowMs));
-    if (this.feeds.size > 0) wakeMs = Math.min(wakeMs, this.feeds.nextWakeMs(this.spine.nowMs));
+    wakeMs = Math.min(wakeMs, this.timelines.nextWakeMs());
+    for (const feeds of [this.feeds, this.decisions])
+      if (feeds.size > 0) wakeMs = Math.min(wakeMs, feeds.nextWakeMs(this.spine.nowMs));
     for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     return wakeMs;
   }
@@ -303,7 +334,7 @@ export class Service {
     const isOver = ({ caller }: { readonly caller: Caller }): boolean => all || !caller.isValid(nowMs);
     this.deadLetters.endIf(isOver, all ? 'ok' : 'cap_auth');
     this.receiving.endIf(isOver, all ? 'ok' : 'cap_auth', all ? 'draining' : 'cap_auth');
-    this.feeds.endIf(isOver, all ? 'draining' : 'cap_auth');
+    for (const feeds of [this.feeds, this.decisions]) feeds.endIf(isOver, all ? 'draining' : 'cap_auth');
     if (all) this.redrives.leave('draining', nowMs);
     else this.redrives.endIf(isOver, 'cap_auth', nowMs);
   }
@@ -320,6 +351,7 @@ export class Service {
   cancel(reply: (reply: Reply) => void): void {
     this.spine.polls.takeIf((poll) => poll.reply === reply);
     this.deadLetters.cancel(reply);
+    this.timelines.cancel(reply);
   }
 
   /** The shard as it was made anew of all that is durable: it serves again. */
@@ -357,7 +389,7 @@ export class Service {
 
   /** Feeds among them. */
   get streamCount(): number {
-    return this.receiving.streams.size + this.feeds.size;
+    return this.receiving.streams.size + this.feeds.size + this.decisions.size;
   }
 
   // ---- verbs
@@ -394,7 +426,7 @@ export class Service {
       case 'peek':
         return this.viewing.peek(request, caller, nowMs);
       case 'show':
-        return this.viewing.show(request, caller, nowMs);
+        return this.timelines.show(request, caller, nowMs, reply);
       case 'redrive':
         return this.redrives.start(request, caller, nowMs);
       case 'redrive_show':
@@ -412,6 +444,9 @@ export class Service {
     return { outcome: 'ok', stats: statsOf(request.topic, shard, nowMs) };
   }
 }
+
+/** Decisions that are remembered for those who look. */
+const DECISIONS_MAX = 4096;
 
 function mayNotWait(): never {
   throw new Error('service: a request of a batch waits');

@@ -12,7 +12,7 @@ import type { ShardState } from '../core/state.ts';
 import { tenantOf } from '../core/tenant.ts';
 import type { Integrity } from '../ports/integrity.ts';
 import type { Observer } from '../ports/observer.ts';
-import type { Past } from '../ports/past.ts';
+import type { Past, PastReader } from '../ports/past.ts';
 import type { Random } from '../ports/random.ts';
 import { type BoundName, Drains } from './backpressure.ts';
 import { ClockStamps } from './clock-stamps.ts';
@@ -63,6 +63,8 @@ export interface SpineOptions {
   readonly recentFacts?: number;
   /** What was told before; null or none where that does not outlive a process. */
   readonly past?: Past | null | undefined;
+  /** Reads what was told before that; null or none where nobody can. */
+  readonly reader?: PastReader | null | undefined;
   /** What the wall clock shows at a time of the service clock (`ServiceClock`); without it the two are one. */
   readonly instantOf?: (atMs: number) => number;
   /** Each append says what both clocks show (journal rule 10): for a profile whose journal outlives the process. */
@@ -104,6 +106,8 @@ export class Spine {
   readonly stamps: ClockStamps | null;
   /** What is journaled is there for the next process. */
   readonly outlives: boolean;
+  /** Reads what is not remembered of what happened. */
+  readonly reader: PastReader | null;
   /** The latest time that any input brought. */
   nowMs = 0;
   writesRefused: WritesRefused = null;
@@ -138,6 +142,7 @@ export class Spine {
     const stamps = options.stampsClocks === true ? new ClockStamps(this.instantOf) : null;
     this.stamps = stamps;
     this.outlives = options.stampsClocks === true;
+    this.reader = options.reader ?? null;
     const { effects } = options;
     this.logs = options.logs ?? ONE_LOG;
     this.recent = new RecentFacts(options.recentFacts ?? RECENT_FACTS, this.logs.count, options.past);

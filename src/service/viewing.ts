@@ -12,11 +12,12 @@ import type {
   TopicStats,
   TopicsRequest,
 } from './messages.ts';
+import type { Happened, Timeline } from './recent-facts.ts';
 import type { Spine } from './spine.ts';
 
 /** Names, or messages, that one page looks at: a page may end before it is full, and says where to go on. */
 const LOOKED_MAX = 4096;
-/** Payload bytes of one page; the first always goes. */
+/** Bytes of payloads and attributes in one page, as many as one recv gives of payloads; the first message always goes. */
 const PAGE_BYTES = 512 * 1024;
 
 const NOT_FOUND: Reply = { outcome: 'not_found' };
@@ -95,6 +96,7 @@ export class Viewing {
     for (const message of spine.index.after(request.topic, after)) {
       if (left === 0) break;
       const isAsked = request.state === null || message.state === request.state;
+      if (isAsked) bytes += message.packedAttrs.length;
       if (isAsked && request.withPayload) bytes += message.payload?.byteLength ?? 0;
       if (rows.length >= request.limit || looked++ >= LOOKED_MAX || (bytes > PAGE_BYTES && rows.length > 0)) {
         next = this.cursorOf(request, shard, last);
@@ -137,18 +139,26 @@ export class Viewing {
   // ---- one message
 
   /** A message and what happened to it; one that is over is known by its facts for as long as these are remembered. */
-  show({ msgId, withPayload = false }: ShowRequest, caller: Caller, nowMs: number): Reply {
-    const { spine } = this;
+  show(request: ShowRequest, caller: Caller, nowMs: number): Reply {
     // Before anything is looked for: what is there must not cost another thing than what is not.
     const retryAfterMs = caller.charge(0, nowMs);
-    if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
+    return retryAfterMs > 0 ? { outcome: 'quota', retryAfterMs } : this.shown(request, caller, nowMs);
+  }
+
+  /** The same, charged for; `earlier`: what was read of it of before. */
+  shown({ msgId, withPayload = false }: ShowRequest, caller: Caller, nowMs: number, earlier?: Earlier): Reply {
+    const { spine } = this;
     const shard = spine.shards[shardOf(msgId)];
     if (shard === undefined) return NOT_FOUND;
     const down = spine.down.refusal(shard.shard, nowMs);
     if (down !== null) return down;
     spine.visit(shard);
     const message = shard.find(msgId);
-    const { facts, isComplete, from } = spine.recent.of(msgId, shard.shard, spine.logOf(shard.shard));
+    const { facts, isComplete, from } = withEarlier(
+      spine.recent.of(msgId, shard.shard, spine.logOf(shard.shard)),
+      spine.recent.first,
+      earlier,
+    );
     const topic = message?.topic.name ?? facts[0]?.topic;
     if (topic === undefined) return NOT_FOUND;
     if (!caller.allowsTopic(topic)) return OUT_OF_SCOPE;
@@ -165,6 +175,25 @@ export class Viewing {
     };
     return { outcome: 'ok', shown };
   }
+}
+
+/** What was read of a message of before what is remembered: all of it, from the fact `first` to the fact `last`. */
+export interface Earlier {
+  readonly facts: readonly Happened[];
+  readonly first: number;
+  readonly last: number;
+}
+
+/** One goes on where the other ends, or nothing is gained. */
+function withEarlier(recent: Timeline, oldest: number, earlier?: Earlier): Timeline {
+  if (recent.isComplete || earlier === undefined || earlier.last + 1 < oldest) return recent;
+  const before = earlier.facts.filter(({ n }) => n < oldest);
+  const isComplete = before[0]?.fact === 'sent';
+  return {
+    facts: [...before, ...recent.facts],
+    isComplete,
+    from: isComplete ? (before[0] as Happened) : { n: earlier.first },
+  };
 }
 
 /** The name that a page begins after; empty for the first. */

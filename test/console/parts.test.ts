@@ -6,9 +6,9 @@ import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { attenuateToken, mintToken } from '../../src/auth/macaroon.ts';
 import { mint } from '../../src/auth/mint.ts';
 import { covers, decode, tokensIn } from '../../ui/console/capability.ts';
-import { ARROWS, PLACE } from '../../ui/console/lifecycle.ts';
 import { jsonOf, modeOf, shownAs } from '../../ui/console/payload.ts';
 import { cut, piecesOf, spanOf } from '../../ui/console/text.ts';
+import { ARROWS, PLACE } from '../../ui/lifecycle/lifecycle.ts';
 import fc from '../support/properties.ts';
 
 const keyring = new Keyring([freshKey('k1', Date.now())]);

@@ -28,6 +28,7 @@ import {
   promised,
   requestFor,
   seen,
+  topicFor,
 } from '../support/contract.ts';
 import { unitsBody } from '../support/frames.ts';
 import { TestServer, until } from '../support/server.ts';
@@ -121,6 +122,8 @@ describe('contract', () => {
     for (const id of [second.msg_id, NO_MSG]) await view(`/v1/messages/${id}`);
     await view('/v1/messages?topic=t&cursor=m.zz.0.0.any.t');
     await view('/v1/feed?topic=t&after=zz-1');
+    const watching = server.cap('topic = mailbox.admin', 'op = view');
+    await ask('GET', '/v1/feed/decisions?after=zz-1', undefined, watching);
 
     // One unit of frames has the status of its body, on batches too.
     const units = async (verb: 'send' | 'ack' | 'nack', json: object) => {
@@ -142,7 +145,7 @@ describe('contract', () => {
     const { msg_id } = await lease();
     for (const operation of guarded) {
       const { method, url, body, cap } = requestFor(operation, server);
-      const topic = operation.path === '/v1/admin/revoke' ? 'mailbox.admin' : 't';
+      const topic = topicFor(operation.path);
       const [op] = operation.ops;
       const spent = server.cap(`topic = ${topic}`, `op = ${op}`, 'quota_ops = 1/1000');
       const wrong = server.cap('topic = t', op === 'send' ? 'op = ack' : 'op = send');
@@ -165,7 +168,7 @@ describe('contract', () => {
     const stream = plain.stream({ topic: 't' });
     await until(() => stream.head !== '');
     await askHeld(plain, requestFor(operationOf('recvStream'), plain));
-    await askHeld(plain, requestFor(operationOf('feed'), plain));
+    for (const id of ['feed', 'decisions']) await askHeld(plain, requestFor(operationOf(id), plain));
     stream.socket.destroy();
     for (const key of ['a', 'b']) hold('POST', '/v1/send', await plain.post('/v1/send', message(key)));
     for (const operation of guarded.filter(({ ops }) => ops.includes('admin') && !ops.includes('recv'))) {
@@ -322,7 +325,7 @@ describe('contract', () => {
       refuseWrites.call(this, 'draining');
     });
     const leaving = await TestServer.start();
-    await askHeld(leaving, requestFor(operationOf('feed'), leaving));
+    for (const id of ['feed', 'decisions']) await askHeld(leaving, requestFor(operationOf(id), leaving));
     await leaving.stop();
     vi.restoreAllMocks();
 

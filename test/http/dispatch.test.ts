@@ -71,6 +71,8 @@ const STEPS: readonly [string, Step][] = [
   ['GET /v1/messages denied', (s) => s.ask('GET', '/v1/messages?topic=t')],
   ['GET /v1/messages/{msg_id}', (s) => s.ask('GET', `/v1/messages/${MSG}`, undefined, viewer(s))],
   ['GET /v1/feed', (s) => s.ask('GET', '/v1/feed?topic=none&after=now&wait_ms=0', undefined, viewer(s))],
+  ['GET /v1/node', (s) => s.ask('GET', '/v1/node', undefined, viewer(s))],
+  ['GET /v1/feed/decisions', (s) => s.ask('GET', '/v1/feed/decisions?after=now&wait_ms=0', undefined, viewer(s))],
   ['GET /v1/stats malformed', (s) => s.ask('GET', '/v1/stats?topic=T')],
   ['GET /nowhere', (s) => s.ask('GET', '/nowhere')],
   ['GET /v1/%73end', (s) => s.ask('GET', '/v1/%73end')],

@@ -265,10 +265,13 @@ describe('parts of requests', () => {
     const failed = await TestServer.start();
     const stream = failed.stream({ topic: 't' });
     const feed = feedOf(failed);
-    await until(() => stream.head !== '' && feed.lines.length > 0);
+    const feedDecisions = decisionsOf(failed);
+    await until(() => stream.head !== '' && feed.lines.length > 0 && feedDecisions.lines.length > 0);
     isBroken = true;
     await failed.send('t', 'k');
-    await until(() => given.has('recvStream end journal') && given.has('feed end journal'));
+    await until(
+      () => given.has('recvStream end journal') && given.has('feed end journal') && given.has('decisions end journal'),
+    );
     stream.socket.destroy();
     for (const id of FRAMED)
       await units(
@@ -290,9 +293,13 @@ describe('parts of requests', () => {
     const ending = server.cap('topic = t', 'op = recv');
     const revoked = server.stream({ topic: 't' }, ending);
     const feed = feedOf(server);
-    await until(() => revoked.head !== '' && feed.lines.length > 0);
+    const feedDecisions = decisionsOf(server);
+    await until(() => revoked.head !== '' && feed.lines.length > 0 && feedDecisions.lines.length > 0);
     await server.reload({}, new Keyring([freshKey('k2', Date.now())]));
-    await until(() => given.has('recvStream end cap_auth') && given.has('feed end cap_auth'));
+    await until(
+      () =>
+        given.has('recvStream end cap_auth') && given.has('feed end cap_auth') && given.has('decisions end cap_auth'),
+    );
     revoked.socket.destroy();
     await server.stop();
 
@@ -302,15 +309,20 @@ describe('parts of requests', () => {
     const asking = await TestServer.start(settings, undefined, { keyring: verifier.keyring });
     const [doubted, drained] = [asking.stream({ topic: 't' }), await TestServer.start()];
     const lent = feedOf(asking);
-    await until(() => doubted.head !== '' && lent.lines.length > 0);
+    const lentDecisions = decisionsOf(asking);
+    await until(() => doubted.head !== '' && lent.lines.length > 0 && lentDecisions.lines.length > 0);
     await verifier.stop();
-    await until(() => given.has('recvStream end verifier') && given.has('feed end verifier'));
+    await until(
+      () =>
+        given.has('recvStream end verifier') && given.has('feed end verifier') && given.has('decisions end verifier'),
+    );
     doubted.socket.destroy();
     await asking.stop();
 
     const last = drained.stream({ topic: 't' });
     const told = feedOf(drained);
-    await until(() => last.head !== '' && told.lines.length > 0);
+    const toldDecisions = decisionsOf(drained);
+    await until(() => last.head !== '' && told.lines.length > 0 && toldDecisions.lines.length > 0);
     await drained.stop();
     await last.closed();
   });
@@ -322,10 +334,13 @@ describe('parts of requests', () => {
   });
 });
 
+/** The same of decisions. */
+const decisionsOf = (server: TestServer): LineReader => feedOf(server, 'mailbox.admin', '/v1/feed/decisions');
+
 /** A feed that nothing ends but what the test does. */
-function feedOf(server: TestServer): LineReader {
-  const cap = server.cap('topic = t', 'op = view');
-  const head = `GET /v1/feed?topic=t HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${cap}\r\n\r\n`;
+function feedOf(server: TestServer, topic = 't', path = '/v1/feed?topic=t'): LineReader {
+  const cap = server.cap(`topic = ${topic}`, 'op = view');
+  const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${cap}\r\n\r\n`;
   return new LineReader(server.where, head);
 }
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DECISION_EVENTS, decisionFields } from '../../src/api/answers.ts';
+import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { guarded, hold, operationOf, requestFor } from '../support/contract.ts';
 import { LineReader } from '../support/lines.ts';
 import { type Answer, TestServer, until } from '../support/server.ts';
@@ -28,12 +30,12 @@ describe('viewing', () => {
     const allowed: string[] = [];
     for (const operation of guarded) {
       const { method, url, body } = requestFor(operation, server);
-      const topic = url.includes('admin') ? 'mailbox.admin' : 't';
+      const topic = url.includes('admin') || url.includes('decisions') ? 'mailbox.admin' : 't';
       const cap = server.cap(`topic = ${topic}`, 'op = view');
       const { status } = hold(method, url, await server.ask(method, url, body, { cap }));
       if (status !== 403) allowed.push(operation.id);
     }
-    expect(allowed.sort()).toEqual(['feed', 'message', 'messages', 'topics']);
+    expect(allowed.sort()).toEqual(['decisions', 'feed', 'message', 'messages', 'node', 'topics']);
   });
 
   it('topics, messages, one message: what was sent, as it is, without its receipt (B15)', async () => {
@@ -117,6 +119,60 @@ describe('viewing', () => {
     await until(() => reader.isClosed);
     expect(facts(reader)).toEqual([]);
     expect(lines(reader).at(-1)).toMatchObject({ code: 'E_CAP_AUTH' });
+  });
+
+  it('decisions: refusals and revocations as they are made, in the form of the feed, for a capability of mailbox.admin alone (B10, O3)', async () => {
+    const watching = server.cap('topic = mailbox.admin', 'op = view');
+    const follow = (query: string): LineReader =>
+      new LineReader(
+        server.where,
+        `GET /v1/feed/decisions?${query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${watching}\r\n\r\n`,
+      );
+    const reader = follow('after=now');
+    await until(() => reader.values.length > 0);
+    const stranger = server.cap('topic = t.other', 'op = send');
+    const message = { topic: 't.look', idem_key: 'denied', payload_b64: '' };
+    const denied = await server.post('/v1/send', message, { cap: stranger });
+    expect(denied.status).toBe(403);
+    const { nonce } = await nonceOf(stranger);
+    const admin = server.cap('topic = mailbox.admin', 'op = admin');
+    await server.post('/v1/admin/revoke', { nonce, reason: 'left the company' }, { cap: admin });
+    await until(() => reader.values.some(({ event }) => event === 'capability.revoked'));
+    const told = reader.values.filter(({ event }) => event !== undefined);
+    const known = ['cursor', 'at', 'event', 'decision', ...Object.keys(decisionFields)];
+    for (const line of told) {
+      expect(DECISION_EVENTS).toContain(line.event);
+      for (const name of Object.keys(line)) expect(known).toContain(name);
+    }
+    expect(told.find(({ event }) => event === 'auth.denied')).toMatchObject({
+      ...{
+        decision: 'denied',
+        op: 'send',
+        reason: 'topic',
+        route: '/v1/send',
+        corr_id: denied.headers.get('x-corr-id'),
+      },
+    });
+    const revoked = told.find(({ event }) => event === 'capability.revoked');
+    expect(revoked).toMatchObject({ decision: 'allowed', kind: 'nonce', id: nonce, note: 'left the company' });
+    expect(JSON.stringify(told)).not.toContain(stranger);
+    const again = follow(`wait_ms=0&after=${told[0]?.cursor}`);
+    await again.closed();
+    expect(again.values.filter(({ event }) => event === 'capability.revoked')).toHaveLength(1);
+    expect(again.values.some(({ cursor, event }) => event !== undefined && cursor === told[0]?.cursor)).toBe(false);
+    for (const cap of [
+      viewer,
+      server.cap('topic prefix m', 'op = view'),
+      server.cap('topic prefix mailbox.', 'op = view'),
+    ])
+      expect((await server.ask('GET', '/v1/feed/decisions?wait_ms=0', undefined, { cap })).status).toBe(403);
+    const { keys } = server.keyring;
+    await server.reload({}, new Keyring([...keys, freshKey('k2', Date.now())]));
+    await server.reload({}, new Keyring(keys));
+    await until(() => reader.values.filter(({ event }) => event === 'keyring.changed').length === 2);
+    const changes = reader.values.filter(({ event }) => event === 'keyring.changed');
+    expect(changes.map(({ key_id, reason }) => `${key_id} ${reason}`)).toEqual(['k2 added', 'k2 removed']);
+    reader.socket.destroy();
   });
 
   it('refused: what a query may not say, each by the name of the field (T4)', async () => {

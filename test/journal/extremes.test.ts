@@ -63,7 +63,7 @@ function mustBeASnapshot(state: ShardState, limits: Limits): void {
   const images: Entry[] = [...imagesOf(state)].map((item) => ({ shard: SHARD, item }));
   const all: Entry[] = [{ shard: null, item: head }, ...others, ...images];
   const bytes = written([...all, { shard: null, item: { name: 'end', records: all.length } }]);
-  const { take, done } = Replica.restoring(1, bytes.length, SHARD);
+  const { take, done } = Replica.restoring(1, bytes.length, { shard: SHARD });
   for (const r = new Reader(bytes); r.at < r.end; ) take(readRecord(r));
   const again = done().replica.shards[SHARD] as ShardState;
   expect(written([...imagesOf(again)].map((item) => ({ shard: SHARD, item }))).equals(written(images))).toBe(true);

@@ -335,6 +335,33 @@ describe('viewing', () => {
 
   // ---- the feed
 
+  it('peek: bytes of payloads and attributes bound a page as they bound a recv; the pages together have all (BD0)', () => {
+    const bench = new Bench();
+    const send = (idemKey: string, bytes: number, attrs = {}) => {
+      const rest = { payloadHash: null, attrs, corrId: 'c', delayMs: 0, ttlMs: Number.POSITIVE_INFINITY };
+      return bench.ask({ verb: 'send', topic: 'b', idemKey, payload: new Uint8Array(bytes), ...rest });
+    };
+    const wide = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`a${i}`, 'x'.repeat(1024)]));
+    for (let i = 0; i < 6; i++) expect(send(`k${i}`, 200 * 1024).outcome).toBe('ok');
+    for (let i = 6; i < 46; i++) expect(send(`k${i}`, 0, wide).outcome).toBe('ok');
+    expect(send('large', 700 * 1024).outcome).toBe('ok');
+    for (const [withPayload, most] of [[true, 8] as const, [false, 4] as const]) {
+      const seen: unknown[] = [];
+      let pages = 0;
+      for (let cursor: string | null = null; pages === 0 || cursor !== null; pages++) {
+        const page: Reply = bench.peek('b', { withPayload, limit: 1000, cursor });
+        const { rows = [], next = null } = page.peeked ?? {};
+        const sizes = rows.map(({ payload, attrs }) => (payload?.byteLength ?? 0) + JSON.stringify(attrs).length);
+        if (rows.length > 1) expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(512 * 1024);
+        seen.push(...rows.map(({ idemKey }) => idemKey));
+        cursor = next;
+      }
+      expect(seen).toEqual([...Array.from({ length: 46 }, (_, i) => `k${i}`), 'large']);
+      expect(pages).toBeGreaterThan(2);
+      expect(pages).toBeLessThanOrEqual(most);
+    }
+  });
+
   it('feed: facts in order from any cursor that is there, of a topic or a prefix, of what the caller may see (B10)', () => {
     const bench = new Bench();
     bench.send('a.1', 'k1');

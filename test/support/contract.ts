@@ -102,13 +102,19 @@ export function hold(method: string, url: string, answer: Answer): Answer {
   return answer;
 }
 
+/** The topic that a capability for it must be of. */
+export const topicFor = (path: string): string =>
+  path === '/v1/admin/revoke' || path.startsWith('/v1/feed/decisions') ? 'mailbox.admin' : 't';
+
 /** A request that is all right, under a capability for it: `t` is its topic, `msgId` the message that it names. */
 export function requestFor(operation: Operation, server: TestServer, msgId = NO_MSG) {
   const { method, path, ops, body, parameters } = operation;
   const takesTopic = parameters.some((parameter) => parameter.in === 'query' && parameter.name === 'topic');
   // A feed that waits for ever would be no answer.
-  const query = takesTopic ? `?topic=t${path === '/v1/feed' ? '&wait_ms=0' : ''}` : '';
-  const topic = path === '/v1/admin/revoke' ? 'mailbox.admin' : 't';
+  const ends = path.startsWith('/v1/feed') ? ['wait_ms=0'] : [];
+  const asked = [...(takesTopic ? ['topic=t'] : []), ...ends].join('&');
+  const query = asked === '' ? '' : `?${asked}`;
+  const topic = topicFor(path);
   return {
     method,
     url: path.replace(/\{[a-z_]+\}/, msgId) + query,

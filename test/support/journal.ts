@@ -105,6 +105,7 @@ export class JournalBench {
   /** What a service makes of the journal's word about space. */
   takesSends = true;
   private readonly heedsRoom: boolean;
+  private readonly historyBytes: number;
   /** The state after each append is not asked for: it takes longer than the append. */
   private readonly isQuick: boolean;
   private nowMs = 1_000_000;
@@ -112,9 +113,15 @@ export class JournalBench {
 
   constructor(
     seed: number,
-    options: Partial<DiskOptions> & { segmentBytes?: number; heedsRoom?: boolean; isQuick?: boolean } = {},
+    options: Partial<DiskOptions> & {
+      segmentBytes?: number;
+      heedsRoom?: boolean;
+      isQuick?: boolean;
+      historyBytes?: number;
+    } = {},
   ) {
     this.isQuick = options.isQuick ?? false;
+    this.historyBytes = options.historyBytes ?? 0;
     this.heedsRoom = options.heedsRoom ?? true;
     this.random = new Stream(seed, 'journal bench');
     this.disk = new Disk({ schedule: this.queue.schedule, ...options });
@@ -129,6 +136,7 @@ export class JournalBench {
       storage: this.disk,
       recovering,
       segmentBytes: this.segmentBytes,
+      historyBytes: this.historyBytes,
       inlineBytesMax: INLINE_BYTES_MAX,
       freshSalt: () => SALT,
       compactor: (covered, done) => runLater(this.disk as Storage, compact(this.disk, covered, recovering), done),

@@ -137,9 +137,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     may: [...INSIDE, 'src/server', 'sim'],
     packages: ['commander', 'hash-wasm'],
   },
+  'ui/lifecycle': {
+    is: 'the picture of the lifecycle, for pages: of the console, of a report',
+    may: ['spec'],
+    packages: ['preact'],
+    withoutNode: true,
+  },
   'ui/console': {
     is: 'the console: a page that runs in a browser and asks the interface through the typed client, nothing else',
-    may: ['spec', 'types of src/api', 'src/client'],
+    may: ['spec', 'types of src/api', 'src/client', 'ui/lifecycle'],
     packages: ['preact', '@preact/signals'],
     withoutNode: true,
   },
@@ -151,7 +157,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   'sim/report/ui': {
     is: 'the page of a report: it runs in a browser, and shares types with what writes it',
-    may: ['types of sim'],
+    may: ['types of sim', 'ui/lifecycle'],
     packages: ['preact', '@preact/signals'],
   },
   sim: {

@@ -4,7 +4,7 @@ import { bytesOfBase64 } from '../../src/client/bytes.ts';
 import { portableCrypto } from '../../src/client/crypto.ts';
 import { brokenFieldOf } from '../../src/client/integrity.ts';
 import type { Fact, MessageView, Shown } from '../../src/client/types.ts';
-import { Diagram } from './diagram.tsx';
+import { Diagram } from '../lifecycle/diagram.tsx';
 import { useLive } from './live.ts';
 import { Age, Foreign, Fresh, Heading, Payload, State } from './parts.tsx';
 import { route, to } from './route.ts';
@@ -69,7 +69,7 @@ function Life({ shown, payload, isAsked }: { shown: Shown; payload: string | nul
         </section>
         <Diagram
           states={timeline.slice(0, at + 1).map(({ state }) => state)}
-          events={timeline.slice(0, at + 1).map(eventOf)}
+          came={timeline.slice(0, at + 1).map(cameBy)}
         />
       </div>
       {message !== null && <Facts message={message} payload={payload} isAsked={isAsked} />}
@@ -78,7 +78,11 @@ function Life({ shown, payload, isAsked }: { shown: Shown; payload: string | nul
 }
 
 const EVENT_OF = new Map(Object.entries(FACT_OF).map(([event, fact]) => [fact as string, event]));
-const eventOf = ({ fact }: Fact): string => EVENT_OF.get(fact) ?? fact;
+const cameBy = ({ fact }: Fact, at: number, timeline: readonly Fact[]) => {
+  const event = EVENT_OF.get(fact) ?? fact;
+  // Where the beginning is not known, only a send says where the message came from.
+  return { from: timeline[at - 1]?.state ?? (event === 'send' ? 'absent' : ''), event };
+};
 
 function Timeline({ facts, at, choose }: { facts: readonly Fact[]; at: number; choose: (at: number) => void }) {
   return (

@@ -1,9 +1,9 @@
 import { useEffect } from 'preact/hooks';
+import { Diagram } from '../../../ui/lifecycle/diagram.tsx';
 import { CallAtHand } from './call.tsx';
-import { Diagram } from './diagram.tsx';
 import { Messages } from './messages.tsx';
 import { Ruled } from './rule.tsx';
-import { askedIn, changesOf, durabilityOf, kindOf, laneOf, msText, rowsOfMessage, run, seenAt } from './run.ts';
+import { askedIn, changesOf, durabilityOf, kindOf, laneOf, msText, rowsOfMessage, run, seenAt, wayOf } from './run.ts';
 import { follow, goTo, link, message, rule as pointed, row, step } from './view.ts';
 
 /** The step at hand: what happens in it, what is asked, and the message that is followed. */
@@ -85,7 +85,7 @@ function Message() {
         {seen?.timerMs == null ? '' : `, ${seen.state === 'leased' ? 'until' : 'not before'} ${msText(seen.timerMs)}`}
         {seen?.reason == null ? '' : `, dead because ${seen.reason}`}
       </p>
-      <Diagram message={number} row={row.value} />
+      <Diagram {...wayOf(number, row.value)} />
       <div class="life">
         <table>
           <caption>

@@ -45,6 +45,14 @@ export function changeAt(message: number, row: number): number {
   return low - 1;
 }
 
+/** The way of a message through its lifecycle up to a row. */
+export function wayOf(message: number, row: number) {
+  const changes = (changesOf[message] ?? []).slice(0, changeAt(message, row) + 1);
+  const states = changes.map(({ seen }) => seen.state);
+  const came = changes.map(({ isArrow }, i) => (isArrow ? { from: states[i - 1] ?? 'absent' } : null));
+  return { states, came };
+}
+
 export const seenAt = (message: number, row: number): Seen | null =>
   changesOf[message]?.[changeAt(message, row)]?.seen ?? null;
 

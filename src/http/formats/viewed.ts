@@ -1,6 +1,6 @@
 import { OUTCOMES } from '../../../spec/vocabulary.ts';
 import type { FactView, MessageView, RedriveReport, Reply, TopicStats } from '../../service/messages.ts';
-import { isGap } from '../../service/recent-facts.ts';
+import { isDecision, isGap } from '../../service/recent-facts.ts';
 
 /** What whoever looks is answered: bodies of topics, messages, timelines, and lines of the feed. */
 
@@ -84,6 +84,7 @@ export const factLine = (fact: FactView): string => JSON.stringify(factRow(fact)
 function factRow({ told, cursor, at, until }: FactView): object {
   const head = { cursor, at, fact: told.fact };
   if (isGap(told)) return { ...head, shard: told.shard };
+  if (isDecision(told)) return { cursor, at, event: told.event, ...told.said };
   const { reason, lastError } = told;
   return {
     ...head,

@@ -99,6 +99,7 @@ class FolderPlace implements Place {
       events: { room: () => {}, compacted: () => {}, compactionFailed: () => {} },
       onSync: () => {},
       remember: 1000,
+      historyBytes: 0,
       ended: new AbortController().signal,
     });
     return durableBackend(this.opened, this.opened.shards ?? empty(), () => null);

@@ -1,15 +1,20 @@
 import { ARROWS, HEIGHT, PLACE, WIDTH } from './lifecycle.ts';
 
-/** The lifecycle, with the way that a message has gone: its states in order, each with the event that led there. */
-export function Diagram({ states, events }: { states: readonly string[]; events: readonly string[] }) {
+/** How a message came to a state: from which, and by which event where that is known. */
+export interface Came {
+  readonly from: string;
+  readonly event?: string;
+}
+
+/** The lifecycle, with the way that a message has gone: its states in order, and how it came to each; null where no arrow led there. */
+export function Diagram({ states, came }: { states: readonly string[]; came: readonly (Came | null)[] }) {
   const now = states.at(-1) ?? 'absent';
-  const gone = states.map(
-    (state, i) => `${states[i - 1] ?? (events[i] === 'send' ? 'absent' : '')} ${state} ${events[i]}`,
-  );
-  const latest = gone.at(-1);
-  const kindOf = ({ from, to, events: by }: (typeof ARROWS)[number]): string => {
-    const own = by.map((event) => `${from} ${to} ${event}`);
-    return own.includes(`${latest}`) ? 'latest' : own.some((one) => gone.includes(one)) ? 'walked' : 'plain';
+  const isBy = ({ from, to, events }: (typeof ARROWS)[number], way: Came | null, at: number): boolean =>
+    way !== null && way.from === from && states[at] === to && (way.event === undefined || events.includes(way.event));
+  const kindOf = (arrow: (typeof ARROWS)[number]): string => {
+    const last = came.length - 1;
+    if (last >= 0 && isBy(arrow, came[last] ?? null, last)) return 'latest';
+    return came.some((way, at) => isBy(arrow, way, at)) ? 'walked' : 'plain';
   };
   return (
     <svg
