@@ -2,6 +2,7 @@ import type { Company, Holder, Member, NameTaken } from '../src/ports/engine.ts'
 
 interface Parts {
   readonly shards: number;
+  readonly leaseMs: number;
   readonly nowMs: () => number;
   readonly holders: () => readonly (Omit<Holder, 'leftMs'> & { readonly untilMs: number })[];
   readonly dismiss: (owner: string) => void;
@@ -28,7 +29,9 @@ export class EngineMembers {
   join(member: Member, isConnected: () => boolean): { readonly log: number } | NameTaken {
     const before = this.rows.get(member.name);
     const isOther = before !== undefined && before.member.owner !== member.owner;
-    if (isOther && !before.isGone && before.isConnected()) return { taken: 'another process has this name' };
+    const isThere = isOther && !before.isGone && before.isConnected();
+    if (isThere && this.parts.nowMs() - before.seenMs < this.parts.leaseMs)
+      return { taken: 'another process has this name' };
     if (isOther) this.parts.dismiss(before.member.owner);
     const log = before?.log ?? this.parts.shards + this.rows.size;
     this.rows.set(member.name, { member, log, seenMs: this.parts.nowMs(), isConnected, isGone: false });

@@ -83,7 +83,7 @@ export class SimEngine {
   constructor(parts: EngineParts, shards = 0) {
     this.parts = parts;
     this.members = new EngineMembers({
-      ...{ shards, nowMs: () => parts.loop.nowMs, dismiss: (owner) => this.dismiss(owner) },
+      ...{ shards, leaseMs: parts.leaseMs, nowMs: () => parts.loop.nowMs, dismiss: (owner) => this.dismiss(owner) },
       holders: () => [...this.holders].map(([shard, { owner, untilMs }]) => ({ shard, owner, untilMs })),
     });
   }

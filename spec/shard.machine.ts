@@ -33,7 +33,10 @@ export const shardMachine = setup({
   states: {
     serving: { after: { steady: { actions: 'forget' } }, on: { fell: 'fallen' } },
     fallen: { entry: 'count', always: [{ guard: 'isFirst', target: 'restarting' }, 'parked'] },
-    restarting: { invoke: { src: 'rebuild' }, on: { rebuilt: 'serving', not_rebuilt: 'fallen', elsewhere: 'elsewhere' } },
+    restarting: {
+      invoke: { src: 'rebuild' },
+      on: { rebuilt: 'serving', not_rebuilt: 'fallen', elsewhere: 'elsewhere' },
+    },
     parked: { after: { park: 'restarting' }, on: { wanted: 'restarting' } },
     elsewhere: { entry: 'forget', on: { wanted: 'restarting' } },
   },

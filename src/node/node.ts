@@ -327,10 +327,7 @@ export class MailboxNode {
   }
 
   /** What it had decided before it fell is on its way to the journal, and is part of it; or its log was given up, and it is not. */
-  private rebuild(
-    shard: number,
-    done: (error: unknown, state: ShardState | null | typeof ELSEWHERE) => void,
-  ): void {
+  private rebuild(shard: number, done: (error: unknown, state: ShardState | null | typeof ELSEWHERE) => void): void {
     const { service } = this;
     service.whenShardDurable(shard, () => {
       if (service.isFailed) return done(new Error('journal'), null);

@@ -31,7 +31,9 @@ function isSharedOut(nodes: readonly EngineNode[], shards: number): boolean {
 }
 
 const isServed = (nodes: readonly EngineNode[], shards: number): boolean =>
-  Array.from({ length: shards }, (_, shard) => shard).every((shard) => nodes.some(({ serves }) => serves.includes(shard)));
+  Array.from({ length: shards }, (_, shard) => shard).every((shard) =>
+    nodes.some(({ serves }) => serves.includes(shard)),
+  );
 
 describe('nodes that share the shards of an engine', () => {
   const settled = (seed: number): NodesWorld => {
@@ -44,7 +46,10 @@ describe('nodes that share the shards of an engine', () => {
     for (let seed = 1; seed <= WORLDS; seed++) {
       const world = settled(seed);
       world.nodes[seed % NODES]?.leave();
-      expect(until(world, () => isSharedOut(world.nodes, SHARDS), LEASE_MS), `seed ${seed}`).toBeLessThan(1_000);
+      expect(
+        until(world, () => isSharedOut(world.nodes, SHARDS), LEASE_MS),
+        `seed ${seed}`,
+      ).toBeLessThan(1_000);
     }
   });
 
@@ -53,7 +58,10 @@ describe('nodes that share the shards of an engine', () => {
     for (let seed = 1; seed <= WORLDS; seed++) {
       const world = settled(seed);
       world.nodes[seed % NODES]?.die();
-      most = Math.max(most, until(world, () => isSharedOut(world.nodes, SHARDS), LEASE_MS));
+      most = Math.max(
+        most,
+        until(world, () => isSharedOut(world.nodes, SHARDS), LEASE_MS),
+      );
     }
     console.log(`at most ${most} ms`);
     expect(most).toBeLessThan(4_000);
@@ -66,7 +74,10 @@ describe('nodes that share the shards of an engine', () => {
       const node = world.nodes[seed % NODES] as EngineNode;
       const others = world.nodes.filter((one) => one !== node);
       node.client.partition(60_000);
-      most = Math.max(most, until(world, () => isServed(others, SHARDS), 60_000));
+      most = Math.max(
+        most,
+        until(world, () => isServed(others, SHARDS), 60_000),
+      );
     }
     console.log(`at most ${most} ms`);
     expect(most).toBeLessThan(20_000);

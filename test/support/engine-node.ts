@@ -256,12 +256,12 @@ export class EngineNode {
   leave(): void {
     const { node, journal, sharing } = this;
     node?.drain();
-    node?.end(
-      this.own(() => {
-        journal?.letGo();
-        if (sharing !== null) this.client.members.leave(sharing.member, () => {});
-        this.end();
-      }),
-    );
+    const over = this.own(() => {
+      journal?.letGo();
+      if (sharing !== null) this.client.members.leave(sharing.member, () => {});
+      this.end();
+      this.client.cut('applied');
+    });
+    node?.end(() => this.engine.after(0, over));
   }
 }

@@ -48,10 +48,7 @@ export class NodesWorld {
     this.engine = new SimEngine(parts, shards);
     const keeps = shares ? 'renewed' : (KEEPS[seed % KEEPS.length] as (typeof KEEPS)[number]);
     const how = { gathers: seed % 2 === 0, keeps, shares };
-    this.nodes = Array.from(
-      { length: nodes },
-      (_, i) => new EngineNode(this.engine, this.random, i, shards, how),
-    );
+    this.nodes = Array.from({ length: nodes }, (_, i) => new EngineNode(this.engine, this.random, i, shards, how));
   }
 
   run(forMs: number): void {
