@@ -377,7 +377,7 @@ export class EngineClient implements Engine {
 }
 
 const ignored = (): void => {};
-const nothing = (_done: void): null => null;
+const nothing = (_done: unknown): null => null;
 
 function answerOf<Answer>(question: () => Answer): Answer | Error {
   try {

@@ -111,7 +111,8 @@ export class Claiming {
         this.freeMs[shard] = null;
         continue;
       }
-      const freeMs = (this.freeMs[shard] ??= nowMs);
+      const freeMs = this.freeMs[shard] ?? nowMs;
+      this.freeMs[shard] = freeMs;
       const isForUs = this.isFirst(shard, alive) || nowMs - freeMs >= ANYBODY_PART * this.leaseMs;
       if (isForUs && nowMs >= (this.failures.get(shard)?.untilMs ?? nowMs)) wanted.push(shard);
     }
