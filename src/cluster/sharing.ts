@@ -39,6 +39,8 @@ export class Sharing {
   private readonly unwatch: () => void;
   private timer: unknown = null;
   private askedMs: number | null = null;
+  /** When the engine was heard last. */
+  heardMs: number;
   /** Something changed while an answer was under way, which may not tell of it. */
   private isNews = false;
   private isOver = false;
@@ -61,6 +63,7 @@ export class Sharing {
     this.member = member;
     this.log = log;
     this.leaseMs = engine.leases.leaseMs;
+    this.heardMs = options.monotonicMs();
     this.claiming = new Claiming(member, shards, this.leaseMs);
     this.unwatch = engine.leases.watch(() => this.beat());
   }
@@ -71,7 +74,7 @@ export class Sharing {
   }
 
   mayClaim(shard: number): boolean {
-    return this.claiming.mayClaim(shard);
+    return !this.isOver && this.claiming.mayClaim(shard);
   }
 
   claimed(shard: number, isOurs: boolean): void {
@@ -96,6 +99,14 @@ export class Sharing {
     if (this.timer !== null) this.options.timers.clearTimeout(this.timer);
   }
 
+  /** It goes: it claims nothing more, and all that it has is to go to others. Nobody counts on it from now on. */
+  retire(shards: number): void {
+    if (this.isOver) return;
+    this.stop();
+    this.handsOver = Array.from({ length: shards }, (_, shard) => shard);
+    this.options.engine.members.leave(this.member, () => {});
+  }
+
   private beat(): void {
     if (this.isOver) return;
     const { engine, monotonicMs } = this.options;
@@ -112,6 +123,7 @@ export class Sharing {
       if (this.isOver || this.askedMs !== nowMs) return;
       this.askedMs = null;
       if (result instanceof Error) return;
+      this.heardMs = monotonicMs();
       if ('taken' in result) return this.replaced(result.taken);
       this.look(result);
       if (this.isNews) this.beat();

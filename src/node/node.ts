@@ -16,7 +16,7 @@ import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
 import type { NodeObserver } from './observer.ts';
-import { Ownership } from './ownership.ts';
+import { HandedOver, Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
 import { Requests } from './requests.ts';
 import { ELSEWHERE, Supervisor } from './supervisor.ts';
@@ -282,7 +282,7 @@ export class MailboxNode {
   private gaveUp(log: number, shards: readonly number[], why: WhyDown, error: Error): void {
     for (const shard of shards) this.terms[shard] = null;
     this.service.giveUp(log, shards, why, this.clock.nowMs());
-    this.observer.gaveUp?.(shards, why, error);
+    this.observer.gaveUp?.(shards, error instanceof HandedOver ? 'handed_over' : why, error);
     if (why !== 'halted') for (const shard of shards) this.supervisor.fell(shard, error);
     this.look();
     this.wakes.arm();
