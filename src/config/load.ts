@@ -152,12 +152,19 @@ function onEngine({ settings: s, origins }: Config): void {
   if (other !== undefined) {
     throw new ConfigError(`${other}: the engine takes the place of a data directory; give one of the two`, other);
   }
-  if (s.profile === 'micronode') throw new ConfigError('profile: micronode keeps nothing, and has no engine', 'profile');
+  if (s.profile === 'micronode')
+    throw new ConfigError('profile: micronode keeps nothing, and has no engine', 'profile');
   if (s.node_name === null) {
-    throw new ConfigError('node_name: with an engine each node has one of its own, the same at every start', 'node_name');
+    throw new ConfigError(
+      'node_name: with an engine each node has one of its own, the same at every start',
+      'node_name',
+    );
   }
   if (s.node_url === null && EVERYWHERE.includes(s.bind.host)) {
-    throw new ConfigError(`node_url: other nodes cannot reach ${s.bind.host}; say where they reach this one`, 'node_url');
+    throw new ConfigError(
+      `node_url: other nodes cannot reach ${s.bind.host}; say where they reach this one`,
+      'node_url',
+    );
   }
 }
 const OF_ENGINE = ['engine_cluster', 'engine_schema', 'engine_require_replica', 'node_name', 'node_url'] as const;

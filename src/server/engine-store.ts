@@ -1,10 +1,10 @@
-import { useHashKey } from '../core/keyed-hash.ts';
 import { EngineClock } from '../cluster/engine-clock.ts';
 import { EngineJournal, type EngineJournalOptions } from '../cluster/engine-journal.ts';
 import { OneStatement } from '../cluster/one-statement.ts';
 import { NameInUse, Sharing } from '../cluster/sharing.ts';
 import type { Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
+import { useHashKey } from '../core/keyed-hash.ts';
 import { blake3 } from '../integrity/blake3.ts';
 import type { EngineMetrics } from '../observe/engine-metrics.ts';
 import type { Log } from '../observe/log.ts';
@@ -70,6 +70,10 @@ interface EngineStoreOptions {
 export interface EngineStore extends OpenedStore {
   readonly clock: EngineClock;
   readonly metrics: EngineMetrics;
+  /** Of this process: its leases are in this name. */
+  readonly owner: string;
+  /** For how long shards of ours may still be answered for, where that is shortest; 0 without any. */
+  readonly leaseLeftMs: () => number;
   /** Who serves what, as it was last seen. */
   readonly company: () => Company;
   /** Changes whenever that was looked at. */
@@ -118,15 +122,12 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
   ended.throwIfAborted();
   const { name, url } = sharing.member;
   log.info('engine.joined', { node: name, url, engine: engine.where, shards, term: journal.processLog.term });
-  metrics.watch({
-    isOurs: (shard) => journal.leaseLeftMs(shard) > 0,
-    leaseLeftMs: () => {
-      const left = Array.from({ length: shards }, (_, shard) => journal.leaseLeftMs(shard)).filter((ms) => ms > 0);
-      return left.length === 0 ? 0 : Math.min(...left);
-    },
-  });
+  const leaseLeftMs = (): number => {
+    const left = Array.from({ length: shards }, (_, shard) => journal.leaseLeftMs(shard)).filter((ms) => ms > 0);
+    return left.length === 0 ? 0 : Math.min(...left);
+  };
   const store: EngineStore = {
-    ...{ journal, clock, metrics, company: () => company, onCompany: () => {} },
+    ...{ journal, clock, metrics, owner, leaseLeftMs, company: () => company, onCompany: () => {} },
     begin: () => sharing.begin(),
     retire: () => sharing.retire(shards),
     taken: (shard) => {
@@ -161,8 +162,7 @@ async function joined(options: EngineStoreOptions, seen: (company: Company) => v
           monotonicMs: () => time.monotonicMs(),
           events: {
             ...{ moved: options.wake, seen, replaced: options.failed },
-            dismissed: (gone) =>
-              log.warn('engine.dismissed', { node: nodeOf(gone), reason: 'its connection is gone' }),
+            dismissed: (gone) => log.warn('engine.dismissed', { node: nodeOf(gone), reason: 'its connection is gone' }),
           },
         },
         resolve,

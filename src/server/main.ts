@@ -7,6 +7,7 @@ import { AccessLog } from '../http/access-log.ts';
 import type { DispatchMode } from '../http/dispatch.ts';
 import { Pipeline, type PipelineRules } from '../http/pipeline.ts';
 import { ROUTES } from '../http/routes.ts';
+import { Routing } from '../http/routing.ts';
 import { METRICS_CONNECTIONS_MAX } from '../http/server.ts';
 import { integrity } from '../integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from '../integrity/signature.ts';
@@ -27,8 +28,9 @@ import { ServiceClock } from '../service/service-clock.ts';
 import { TraceFile } from '../trace/file.ts';
 import { askOverHttp, VERIFIER_SOCKETS_MAX } from '../verifier/http.ts';
 import { DescriptorBudget, descriptorsInUse } from './descriptors.ts';
-import { type Listeners, openListeners } from './listeners.ts';
 import { type Connected, connectEngine, openEngineStore } from './engine-store.ts';
+import { type Listeners, openListeners } from './listeners.ts';
+import { PeerClient } from './peer-client.ts';
 import { type OpenedStore, openStore } from './store.ts';
 import { Waker } from './waker.ts';
 
@@ -220,8 +222,11 @@ async function startService(
     overwrites: !isKept,
     recentFacts: settings.recent_facts,
   });
+  const peers = shared === null ? null : new PeerClient(shared);
+  if (shared !== null && peers !== null) shared.onCompany = () => peers.changed();
   const pipeline = new Pipeline({
     ...{ node, accessLog },
+    ...(peers === null ? {} : { routing: new Routing(node, peers) }),
     publicKeys: () => JSON.stringify({ keys: published }),
     rules: pipelineRules(settings),
     adminEnabled: settings.enable_admin,
@@ -235,6 +240,7 @@ async function startService(
   });
   const { service, authority } = node;
   listeners.serve(pipeline, options.dispatch ?? 'hot-direct');
+  shared?.metrics.watch({ isOurs: (shard) => !service.down.has(shard), leaseLeftMs: shared.leaseLeftMs });
   shared?.begin();
   metrics.watch({
     shards: service.shards,
@@ -277,6 +283,7 @@ async function startService(
     await listeners.close();
     await new Promise<void>((resolve) => node.end(resolve));
     waker.stop();
+    peers?.close();
     await store.close();
     trace?.close();
   }
@@ -307,7 +314,10 @@ const authorityOptions = (s: Settings, log: Log): AuthorityOptions => ({
 /** Takes over what the journal knew: served is nothing before that is durable. @throws FolderError */
 async function opened(node: MailboxNode, settings: Settings): Promise<void> {
   const durable = await new Promise<boolean>((resolve) => node.open(resolve));
-  if (!durable) throw new FolderError(`${settings.engine === null ? `data: ${settings.data}` : 'engine'}: the first write to the journal failed`);
+  if (!durable)
+    throw new FolderError(
+      `${settings.engine === null ? `data: ${settings.data}` : 'engine'}: the first write to the journal failed`,
+    );
 }
 
 /** A trace to a new file, which begins with the messages that are there; null when none is asked for. @throws ConfigError */

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
 import { nextDueMs } from '../core/due.ts';
 import type { Limits } from '../core/limits.ts';
+import { shardOf } from '../core/msg-id.ts';
 import { ShardState } from '../core/state.ts';
 import type { Grant, ProcessFact, Started } from '../ports/process-facts.ts';
 import { statsOf } from './answers.ts';
@@ -116,6 +117,13 @@ export class Service {
       done(durable);
     });
     spine.commit.pump();
+  }
+
+  /** The shard that a request is for; null where it is for none, or for more than one. */
+  shardFor(request: object | { readonly topic: string } | { readonly msgId: string }): number | null {
+    if ('topic' in request) return this.spine.shardOfTopic(request.topic);
+    const shard = 'msgId' in request ? shardOf(request.msgId) : -1;
+    return shard >= 0 && shard < this.spine.shards.length ? shard : null;
   }
 
   /** Calls back when everything decided so far is durable, with false when that will never be known. */
