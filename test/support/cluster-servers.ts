@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { writeKeyringFile } from '../../src/auth/keyring-file.ts';
 import { mint } from '../../src/auth/mint.ts';
+import { firstFor } from '../../src/cluster/claiming.ts';
 import { createCluster } from '../../src/postgres/engine.ts';
 import { type MailboxProcess, serve } from './process.ts';
-import { type Answered, Caller } from './traffic.ts';
+import { Caller } from './traffic.ts';
 import { until } from './until.ts';
 
 export const CLUSTER = 'c';
@@ -16,6 +17,7 @@ export class ClusterServer {
   readonly name: string;
   process!: MailboxProcess;
   caller: Caller | null = null;
+  private isPaused = false;
   private readonly cluster: ClusterServers;
   readonly callers: Caller[] = [];
 
@@ -36,13 +38,21 @@ export class ClusterServer {
     await this.process.crash();
   }
 
-  /** Nothing of it runs until it is told to go on: its connections stay. */
+  /** Nothing of it runs until it is told to go on: its connections stay. Nobody new asks it meanwhile. */
   pause(isPaused: boolean): void {
+    this.isPaused = isPaused;
     process.kill(this.process.child.pid as number, isPaused ? 'SIGSTOP' : 'SIGCONT');
   }
 
   get isThere(): boolean {
-    return this.caller !== null;
+    return this.caller !== null && !this.isPaused;
+  }
+
+  /** Told to end, and ended. */
+  async end(): Promise<number | null> {
+    this.caller = null;
+    this.process.child.kill('SIGTERM');
+    return (await this.process.finished).code;
   }
 
   /** As its metrics say. */
@@ -93,6 +103,15 @@ export class ClusterServers {
     return owned.length === this.shards && new Set(owned).size === this.shards;
   }
 
+  /** The same, each by the node that is first for it. */
+  async isSharedOut(nodes: readonly ClusterServer[] = this.nodes): Promise<boolean> {
+    const owned = await Promise.all(nodes.map((node) => node.shards()));
+    const all = Array.from({ length: this.shards }, (_, shard) => shard);
+    return nodes.every(
+      (node, i) => String(owned[i]) === String(all.filter((shard) => firstFor(shard, nodes) === node)),
+    );
+  }
+
   served(nodes: readonly ClusterServer[] = this.nodes): Promise<void> {
     return until(() => this.isServed(nodes), 120_000);
   }
@@ -121,4 +140,3 @@ export class ClusterServers {
   }
 }
 
-export type { Answered };
