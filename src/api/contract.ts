@@ -263,7 +263,7 @@ export const CONTRACT = {
     answer: ANSWERS.feedLine,
     lines: true,
     refusals: [...ONE, 'cursor_gone', 'saturated_streams', 'draining', 'journal', 'not_owner'],
-    ends: ['cap_auth', 'verifier', 'draining', 'journal'],
+    ends: ['cap_auth', 'verifier', 'draining', 'journal', 'not_owner'],
   },
   keys: {
     ...get('/v1/keys'),

@@ -141,8 +141,13 @@ function together(s: Settings): void {
 }
 
 /** What goes with an engine, and what says nothing without one. */
-function onEngine({ settings: s, origins }: Config): void {
-  const isGiven = (name: SettingName): boolean => origins[name] !== 'default';
+function onEngine(config: Config): void {
+  const { settings: s } = config;
+  // A file that was printed names every setting.
+  const isGiven = (name: SettingName): boolean => {
+    const { kind, fallback } = SETTINGS[name] as AnySetting;
+    return s[name] !== null && (fallback === null || kind.show(s[name]) !== kind.show(fallback));
+  };
   if (s.engine === null) {
     const alone = OF_ENGINE.find(isGiven);
     if (alone !== undefined) throw new ConfigError(`${alone}: says nothing without engine`, alone);

@@ -221,8 +221,17 @@ export class Service {
     const retryAfterMs = caller.charge(0, nowMs);
     if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
     if (this.spine.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
+    const refusal = topic === null ? null : this.elsewhere(topic, nowMs);
+    if (refusal !== null) return refusal;
     if (this.streamCount >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
     return this.feeds.add(feed, nowMs);
+  }
+
+  /** Of a topic that another node serves nothing becomes durable here. */
+  private elsewhere(topic: string, nowMs: number): Reply | null {
+    const { down } = this.spine;
+    const shard = this.spine.shardOfTopic(topic);
+    return down.why(shard) === 'not_owner' ? down.refusal(shard, nowMs) : null;
   }
 
   /** How far it has come. */
@@ -250,6 +259,9 @@ export class Service {
   giveUp(log: number, shards: readonly number[], why: WhyDown, nowMs: number): void {
     this.spine.nowMs = nowMs;
     this.spine.giveUp(log, shards, why);
+    const isTheirs = ({ request: { topic } }: Feed): boolean =>
+      topic !== null && shards.includes(this.spine.shardOfTopic(topic));
+    if (why === 'not_owner') this.feeds.endIf(isTheirs, 'not_owner');
   }
 
   /** The journal has failed: nothing more is promised (journal rule 4). Whoever waits, and replies held back, get 503. */
