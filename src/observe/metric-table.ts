@@ -15,6 +15,8 @@ interface MetricRow {
   readonly moves: string;
   /** What whoever sees it does; '' where it only tells. */
   readonly act: string;
+  /** There is none of it in a server without an engine. */
+  readonly withEngine?: true;
 }
 
 const ROUTE = 'path of a route, or `other`';
@@ -218,6 +220,7 @@ export const METRICS = {
   },
   shard_owner: {
     type: 'gauge',
+    withEngine: true,
     labels: { shard: SHARD },
     help: '1 where this node serves the shard.',
     moves: 'when the shard comes or goes (with an engine)',
@@ -225,6 +228,7 @@ export const METRICS = {
   },
   ownership_changes_total: {
     type: 'counter',
+    withEngine: true,
     labels: { reason: OWNERSHIP_CHANGES },
     help: 'Times that a shard came to this node or went.',
     moves: 'when nodes come, go or fail (with an engine)',
@@ -232,6 +236,7 @@ export const METRICS = {
   },
   engine_append_total: {
     type: 'counter',
+    withEngine: true,
     labels: { outcome: APPEND_OUTCOMES },
     help: 'Frames sent to the engine, by what became of them.',
     moves: 'with each frame (with an engine)',
@@ -239,24 +244,28 @@ export const METRICS = {
   },
   engine_append_seconds: {
     type: 'histogram',
+    withEngine: true,
     help: 'From a statement to its answer.',
     moves: 'with each statement of an append (with an engine)',
     act: 'high: the engine, its standby, or the way to either is slow',
   },
   lease_left_seconds: {
     type: 'gauge',
+    withEngine: true,
     help: 'How long the shards of this node may still be answered for, where that is shortest; 0 without any.',
     moves: 'back to 12 s with each renewal, every 3 s (with an engine)',
     act: 'under 6: renewals do not get through',
   },
   takeover_seconds: {
     type: 'histogram',
+    withEngine: true,
     help: 'From the claim of a shard until it is served.',
     moves: 'with each shard that comes to this node (with an engine)',
     act: 'high: logs are long, see `journal_snapshots_total`',
   },
   proxied_total: {
     type: 'counter',
+    withEngine: true,
     labels: { result: PROXIED },
     help: 'Requests that were for another node, by what became of them.',
     moves: 'with each (with an engine)',
