@@ -1,5 +1,5 @@
 import type { Timers } from '../ports/clock.ts';
-import type { Company, Leases, Member, Members } from '../ports/engine.ts';
+import type { Company, Leases, Member, Members, SharedRevocation } from '../ports/engine.ts';
 import { Claiming } from './claiming.ts';
 
 /** Parts of a lease: how often a node says that it is there; */
@@ -22,6 +22,8 @@ export interface SharingEvents {
   moved?(): void;
   /** Who is there, and has what. */
   seen?(company: Company): void;
+  /** Capabilities ended, wherever that was said; each is told once. */
+  revoked?(revocations: readonly SharedRevocation[]): void;
   /** Owners whose leases were ended, for their processes are gone. */
   dismissed?(owner: string): void;
   /** The node's name is another process's by now: this one is of no more use. Said once. */
@@ -44,6 +46,9 @@ export class Sharing {
   /** Something changed while an answer was under way, which may not tell of it. */
   private isNews = false;
   private isOver = false;
+  /** The number of the last revocation that was told. */
+  private revoked = 0;
+  private isReading = false;
   private claims: readonly number[] = [];
   private handsOver: number[] = [];
 
@@ -71,6 +76,19 @@ export class Sharing {
   /** From now on it says that it is there, and finds out what is for it. */
   begin(): void {
     this.beat();
+  }
+
+  /** All that was revoked so far is told of before anything is claimed. Calls `done` once. */
+  catchUp(done: (error: Error | null) => void): void {
+    this.isReading = true;
+    this.options.engine.members.revocations(this.revoked, (page) => {
+      this.isReading = false;
+      if (page instanceof Error) return done(page);
+      this.revoked = page.last;
+      if (page.revocations.length > 0) this.options.events?.revoked?.(page.revocations);
+      if (page.isEnd) done(null);
+      else this.catchUp(done);
+    });
   }
 
   mayClaim(shard: number): boolean {
@@ -145,6 +163,8 @@ export class Sharing {
     const { engine, monotonicMs, events } = this.options;
     const { wanted, unwanted, dead } = this.claiming.seen(company, monotonicMs());
     events?.seen?.(company);
+    // What could not be read is read after the next beat.
+    if (company.revoked > this.revoked && !this.isReading) this.catchUp(() => {});
     this.claims = wanted;
     if (unwanted !== null) this.handsOver.push(unwanted);
     for (const owner of dead)

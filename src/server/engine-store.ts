@@ -1,18 +1,19 @@
 import { EngineClock } from '../cluster/engine-clock.ts';
 import { EngineJournal, type EngineJournalOptions } from '../cluster/engine-journal.ts';
 import { OneStatement } from '../cluster/one-statement.ts';
-import { NameInUse, Sharing } from '../cluster/sharing.ts';
+import { NameInUse, Sharing, type SharingEvents } from '../cluster/sharing.ts';
 import type { Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
 import { useHashKey } from '../core/keyed-hash.ts';
 import { blake3 } from '../integrity/blake3.ts';
+import type { TellOthers } from '../node/requests.ts';
 import type { EngineMetrics } from '../observe/engine-metrics.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { systemRandom } from '../platform/system.ts';
 import { programVersion } from '../platform/version.ts';
 import type { TimeSource } from '../ports/clock.ts';
-import type { AppendOutcome, Company, Engine, EngineFrame } from '../ports/engine.ts';
+import type { AppendOutcome, Company, Engine, EngineFrame, SharedRevocation } from '../ports/engine.ts';
 import type { PostgresEngine } from '../postgres/engine.ts';
 import type { OpenedStore } from './store.ts';
 
@@ -63,6 +64,8 @@ interface EngineStoreOptions {
   readonly wake: () => void;
   /** The process is of no more use. */
   readonly failed: (error: Error) => void;
+  /** Capabilities ended, wherever that was said. */
+  readonly revoked: (revocations: readonly SharedRevocation[]) => void;
   readonly ended: AbortSignal;
 }
 
@@ -78,6 +81,9 @@ export interface EngineStore extends OpenedStore {
   readonly company: () => Company;
   /** Changes whenever that was looked at. */
   onCompany: () => void;
+  /** All that was revoked so far holds here after this, and what this node alone knows of at the others. @throws Error, in one line */
+  catchUp(own: Iterable<SharedRevocation>): Promise<void>;
+  readonly tellOthers: TellOthers;
   /** The node serves: it says that it is there, and claims what is for it. */
   begin(): void;
   /** It is going to end: others are to have what it has. */
@@ -93,11 +99,18 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
   const metrics = options.metrics.forEngine();
   const clock = new EngineClock(time);
   const claimedMs = new Map<number, number>();
-  let company: Company = { members: [], holders: [] };
-  const sharing = await joined(options, (seen) => {
-    company = seen;
+  let company: Company = { members: [], holders: [], revoked: 0 };
+  /** Until the start is over: those that the others know of. */
+  let told: Set<string> | null = new Set();
+  const revoked = (revocations: readonly SharedRevocation[]): void => {
+    for (const { kind, value } of revocations) told?.add(`${kind} ${value}`);
+    options.revoked(revocations);
+  };
+  const seen = (now: Company): void => {
+    company = now;
     store.onCompany();
-  });
+  };
+  const sharing = await joined(options, { seen, revoked });
   const { shards, salt, topicHash } = engine.cluster;
   const { owner } = sharing.member;
   const journal = await openedJournal({
@@ -129,6 +142,14 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
   const store: EngineStore = {
     ...{ journal, clock, metrics, owner, leaseLeftMs, company: () => company, onCompany: () => {} },
     begin: () => sharing.begin(),
+    catchUp: async (own) => {
+      await settled((done) => sharing.catchUp(done));
+      for (const { kind, value } of own)
+        if (told?.has(`${kind} ${value}`) === false)
+          await settled((done) => engine.members.revoke({ kind, value }, done));
+      told = null;
+    },
+    tellOthers: ({ kind, value }, done) => engine.members.revoke({ kind, value }, (error) => done(error === null)),
     retire: () => sharing.retire(shards),
     taken: (shard) => {
       const sinceMs = claimedMs.get(shard);
@@ -149,7 +170,7 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
 }
 
 /** Takes the name of the node. @throws Error, in one line, where another process has it */
-async function joined(options: EngineStoreOptions, seen: (company: Company) => void): Promise<Sharing> {
+async function joined(options: EngineStoreOptions, events: SharingEvents): Promise<Sharing> {
   const { settings, engine, log, time, ended } = options;
   const name = settings.node_name as string;
   const owner = `${name}.${systemRandom.token(8)}`;
@@ -161,7 +182,7 @@ async function joined(options: EngineStoreOptions, seen: (company: Company) => v
           ...{ engine, member, shards: engine.cluster.shards, timers: globalThis as never },
           monotonicMs: () => time.monotonicMs(),
           events: {
-            ...{ moved: options.wake, seen, replaced: options.failed },
+            ...{ ...events, moved: options.wake, replaced: options.failed },
             dismissed: (gone) => log.warn('engine.dismissed', { node: nodeOf(gone), reason: 'its connection is gone' }),
           },
         },
@@ -183,6 +204,12 @@ async function joined(options: EngineStoreOptions, seen: (company: Company) => v
 
 /** The name of a node in that of one of its processes. */
 const nodeOf = (owner: string): string => owner.replace(/\.[^.]*$/, '');
+
+/** @throws Error, in one line */
+const settled = (ask: (done: (error: Error | null) => void) => void): Promise<void> =>
+  new Promise((resolve, reject) =>
+    ask((error) => (error === null ? resolve() : reject(new EngineRefused(error.message)))),
+  );
 
 const openedJournal = (options: EngineJournalOptions): Promise<EngineJournal> =>
   new Promise((resolve, reject) =>

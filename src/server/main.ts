@@ -179,6 +179,7 @@ async function startService(
           ...{ settings, engine, log, metrics, time, ended, url: urlOf(settings, listeners.http) },
           wake: () => node.wake(),
           failed: (error) => observer.failed(error),
+          revoked: (revocations) => node.revokedElsewhere(revocations),
         });
   const store =
     shared ??
@@ -221,6 +222,7 @@ async function startService(
     // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
     overwrites: !isKept,
     recentFacts: settings.recent_facts,
+    ...(shared === null ? {} : { tellOthers: shared.tellOthers }),
   });
   const peers = shared === null ? null : new PeerClient(shared);
   if (shared !== null && peers !== null) shared.onCompany = () => peers.changed();
@@ -232,7 +234,8 @@ async function startService(
     adminEnabled: settings.enable_admin,
     overwrites: true,
   });
-  await unlessEnded(opened(node, settings), ended).catch(async (error) => {
+  const isOpen = opened(node, settings).then(() => shared?.catchUp([...node.authority.revocations.list()]));
+  await unlessEnded(isOpen, ended).catch(async (error) => {
     node.stop();
     waker.stop();
     await store.close();

@@ -55,6 +55,10 @@ export class ClusterServer {
     return (await this.process.finished).code;
   }
 
+  async url(): Promise<string> {
+    return `http://${(await this.process.logged('server.ready'))['http']}`;
+  }
+
   /** As its metrics say. */
   async metrics(): Promise<string> {
     const { metrics } = await this.process.logged('server.ready');
@@ -139,4 +143,3 @@ export class ClusterServers {
     rmSync(this.folder, { recursive: true });
   }
 }
-
