@@ -74,6 +74,11 @@ describe.skipIf(!isPostgresHere)('a server that starts on PostgreSQL (unavailabl
     },
   );
 
+  it('a trace: it follows shards that stay', async () => {
+    const ended = await start('--engine', primary.urlOf(), '--trace', '/tmp/none.ndjson');
+    expect([ended.code, told(ended)]).toEqual([2, '--trace: of a data directory alone; not with engine']);
+  });
+
   it('tables of another version', async () => {
     await primary.query('UPDATE mailbox.cluster SET version = version + 1');
     const ended = await start('--engine', primary.urlOf());
