@@ -7,12 +7,17 @@ import type { Claim, Contents, JournalBackend, Unclaimed } from '../ports/journa
 import { EngineLog, type EngineLogOptions } from './engine-log.ts';
 import { type EngineTime, HeldLeases } from './held-leases.ts';
 import { ProcessReplay, ShardReplay, type Summed } from './replays.ts';
+import type { Sharing } from './sharing.ts';
 import { makeSnapshot } from './snapshot-making.ts';
 
 /** A log that is longer than this since its last snapshot gets another one: reading it must not take long. */
 export const SNAPSHOT_BYTES = 64 << 20;
 /** One that could not be made is not tried again sooner: a log is read for it, and what is full does not get emptier by it. */
 const SNAPSHOT_AGAIN_MS = 60_000;
+/** An engine that says nothing for so much of a lease is missed. */
+const QUIET_PART = 2 / 5;
+/** Part of a lease after which that of the process is asked for again. */
+const AGAIN_PART = 1 / 15;
 
 export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 'secret' | 'answersWithinMs'> {
   /** The node's name: its own among all that use the engine, and another one for each of its processes. */
@@ -29,10 +34,14 @@ export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 
   readonly snapshotBytes?: number;
   /** Whether topics are spread over the shards with the secret of the logs (BD5): for all nodes alike, and for good. */
   readonly keysTopics?: boolean;
+  /** Shares the shards out among the nodes; without it every shard is claimed that is asked for. */
+  readonly sharing?: Sharing;
   readonly events?: EngineJournalEvents;
 }
 
 export interface EngineJournalEvents {
+  /** A shard is claimed; whatever comes of it. */
+  claiming?(shard: number): void;
   /** A lease is over: `lapsed` has it. */
   lapsed?(): void;
   /** The engine was heard, and showed this time. */
@@ -53,7 +62,6 @@ export class EngineJournal implements JournalBackend {
   readonly shards: number;
   readonly logs: number;
   readonly processLog: EngineLog;
-  readonly condition = null;
   /** What the engine promised last. */
   promise: EnginePromise;
   private readonly options: EngineJournalOptions;
@@ -63,6 +71,7 @@ export class EngineJournal implements JournalBackend {
   private failure: Error | null = null;
   private snapshots = 0;
   private isMaking = false;
+  private isClosed = false;
   /** By log: when a snapshot that could not be made may be tried again. */
   private readonly againMs = new Map<number, number>();
 
@@ -115,6 +124,14 @@ export class EngineJournal implements JournalBackend {
     return shard;
   }
 
+  /** Whether the engine is there, and keeps what it answers when a machine is lost. */
+  get condition(): 'engine' | 'engine_unreplicated' | null {
+    const { sharing, requiresReplica = true, monotonicMs, engine } = this.options;
+    const isThere = sharing === undefined || monotonicMs() - sharing.heardMs < QUIET_PART * engine.leases.leaseMs;
+    if (!isThere) return 'engine';
+    return requiresReplica && !this.promise.isReplicated ? 'engine_unreplicated' : null;
+  }
+
   /** Makes the snapshots that are wanted, one at a time. */
   tick(): void {
     const { snapshotBytes = SNAPSHOT_BYTES, monotonicMs } = this.options;
@@ -133,7 +150,15 @@ export class EngineJournal implements JournalBackend {
 
   /** Nothing is renewed any more; what is claimed stays so until it is over. */
   close(): void {
+    this.isClosed = true;
+    this.options.sharing?.stop();
     this.leases.stop();
+  }
+
+  /** Gives back all that it has, so that nobody waits for it. Nothing may be under way. */
+  letGo(): void {
+    for (const { log } of this.all) log.release();
+    this.close();
   }
 
   lapsed(): readonly number[] {
@@ -149,9 +174,19 @@ export class EngineJournal implements JournalBackend {
   }
 
   private isOver(number: number): void {
+    if (number === this.processLog.number) return this.leaseAgain();
     if (!this.claimed.has(number)) return;
     this.over.push(number);
     this.options.events?.lapsed?.();
+  }
+
+  /** Nobody else is to have the log of this process; it says whose it is, and a lease keeps others from trying. */
+  private leaseAgain(): void {
+    const { timers, engine } = this.options;
+    this.leases.claim(this.processLog.number, (not) => {
+      if (not === null || this.isClosed) return;
+      timers.setTimeout(() => !this.isClosed && this.leaseAgain(), AGAIN_PART * engine.leases.leaseMs);
+    });
   }
 
   private askForPromise(): void {
@@ -166,7 +201,29 @@ export class EngineJournal implements JournalBackend {
     this.failure ??= error;
   }
 
+  wanted(): readonly number[] {
+    return this.options.sharing?.wanted() ?? NONE;
+  }
+
+  unwanted(): readonly number[] {
+    return this.options.sharing?.unwanted() ?? NONE;
+  }
+
+  /** Only what is for us to have; what comes of it is remembered, so that nothing is tried too often. */
   claim(shard: number, limits: Limits, done: (result: Claim | Unclaimed) => void): void {
+    const { sharing } = this.options;
+    if (sharing === undefined) return this.claimAny(shard, limits, done);
+    if (!sharing.mayClaim(shard))
+      return done({ shard, why: 'elsewhere', error: new Error(`shard ${shard} is another node's`) });
+    this.options.events?.claiming?.(shard);
+    this.claimAny(shard, limits, (result) => {
+      const isHeld = 'why' in result && result.why === 'held';
+      sharing.claimed(shard, !('why' in result) || isHeld);
+      done(isHeld ? { ...result, why: 'elsewhere' } : result);
+    });
+  }
+
+  private claimAny(shard: number, limits: Limits, done: (result: Claim | Unclaimed) => void): void {
     const { claimed, options, failure, leases } = this;
     if (failure !== null) return done({ shard, why: 'unreadable', error: failure });
     if (claimed.has(shard)) return done({ shard, why: 'held', error: new Error(`shard ${shard} is claimed`) });

@@ -12,13 +12,16 @@ import { HttpExchange, type ResponseWriter } from './exchange.ts';
 import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
 import { NdjsonFeedReader } from './formats/feed.ts';
 import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
+import type { Input } from './formats/json.ts';
 import { NdjsonReader } from './formats/stream.ts';
 import { OAP_TYPE } from './formats/units.ts';
 import { type Head, hasBody } from './head.ts';
 import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
+import { type BatchPart, MergedBatch } from './merged-batch.ts';
 import { NodeRoutes } from './node-routes.ts';
 import { type Answer, refusal, refuse } from './reply.ts';
 import type { Found, Match, Route } from './routes.ts';
+import type { Routing } from './routing.ts';
 
 const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
@@ -36,6 +39,8 @@ export interface PipelineOptions {
   readonly adminEnabled: boolean;
   /** Bodies are overwritten once they are parsed (I1). */
   readonly overwrites: boolean;
+  /** Where nodes share shards: what is for another one. */
+  readonly routing?: Routing;
 }
 
 /**
@@ -138,7 +143,8 @@ export class Pipeline {
         else if (exchange.isFrames) this.serveFrames(exchange, body);
         else {
           const value = parseJson(body, route.item === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
-          if (this.options.overwrites) body.fill(0);
+          if (this.options.routing !== undefined) exchange.body = body;
+          else if (this.options.overwrites) body.fill(0);
           this.serve(exchange, value);
         }
       });
@@ -182,15 +188,71 @@ export class Pipeline {
     if (route.json !== null) {
       const { msgId } = exchange.found as Match;
       const capability = exchange.capability as Capability;
-      this.ask(exchange, route.json({ value, msgId, corrId, capability, flag200: flagOf(head) }));
+      const input = { value, msgId, corrId, capability, flag200: flagOf(head) };
+      const { json } = route;
+      const again = route.item === undefined ? null : (items: readonly number[]) => partOf(json, input, items);
+      this.route(exchange, json(input), false, again);
     } else if (route.stream !== null) this.serveStream(exchange, route.stream(value));
     else if (route.feed !== null) this.serveFeed(exchange, route.feed(value));
     else this.nodeRoutes.answer(exchange, route.path, value, (answer) => this.finish(exchange, answer));
   }
 
+  /**
+   * Asks this node, or sends it on to that which has its shard. `again` makes the same request of some of its items; without it what is for
+   * several nodes is asked here, or where the first of it is: the rest is refused there, each item with what to do.
+   */
+  private route(exchange: HttpExchange, asked: Asked, held = false, again: Again | null = null): void {
+    const { routing } = this.options;
+    const here = (): void => this.ask(exchange, asked, held);
+    if (routing === undefined) return here();
+    const parts = routing.partsOf(exchange, asked.asks);
+    if (parts.length > 1 && again !== null) return this.split(exchange, routing, parts, again);
+    const shard = parts.find((part) => part.shard === null) === undefined ? (parts[0]?.shard ?? null) : null;
+    if (shard === null) return here();
+    const passOn = (answer: Answer): void => this.passOn(exchange, answer);
+    routing.send(exchange, { shard, waitMs: waitOf(asked) }, () => this.guarded(exchange, here), passOn);
+  }
+
+  /** Each node gets the items that are for it. */
+  private split(exchange: HttpExchange, routing: Routing, parts: readonly BatchPart[], again: Again): void {
+    const count = parts.reduce((sum, { items }) => sum + items.length, 0);
+    const merged = new MergedBatch(count, parts.length, (answer) => this.passOn(exchange, answer));
+    this.letGo(exchange);
+    for (const part of parts) {
+      const { value, asked } = again(part.items);
+      const here = (): void =>
+        this.node.requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
+          const made = asked.answer(fillIn(asked.asks, replies), this.node.clock.nowMs());
+          this.weigh(exchange, made);
+          merged.add(part, made);
+        });
+      const { shard } = part;
+      if (shard === null) here();
+      else {
+        const sent = { shard, body: Buffer.from(JSON.stringify(value)) };
+        routing.send(
+          exchange,
+          sent,
+          () => this.guarded(exchange, here),
+          (answer) => merged.add(part, answer),
+        );
+      }
+    }
+  }
+
+  /** A stream or a feed, the same way. */
+  private routeTopic(exchange: HttpExchange, topic: string | null, here: () => void): void {
+    const { routing } = this.options;
+    const shard = routing?.awayOfTopic(exchange, topic) ?? null;
+    if (routing === undefined || shard === null) return here();
+    const guarded = (): void => this.guarded(exchange, here);
+    routing.send(exchange, { shard, waitMs: WAITS_LONG_MS }, guarded, (answer) => this.passOn(exchange, answer));
+  }
+
   /** Asks the node what a body asks for, and answers when all of it is decided. */
   private ask(exchange: HttpExchange, asked: Asked, held = false): void {
     const { requests, clock } = this.node;
+    this.letGo(exchange);
     requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
       const made = asked.answer(fillIn(asked.asks, replies), clock.nowMs());
       // Payloads do not wait: their capability might end meanwhile (AU3).
@@ -199,22 +261,28 @@ export class Pipeline {
   }
 
   private serveStream(exchange: HttpExchange, request: StreamRequest): void {
-    const reader = new NdjsonReader(exchange, request, (answer) => this.finish(exchange, answer));
-    this.node.requests.openStream(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    this.routeTopic(exchange, request.topic, () => {
+      this.letGo(exchange);
+      const reader = new NdjsonReader(exchange, request, (answer) => this.finish(exchange, answer));
+      this.node.requests.openStream(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    });
   }
 
   private serveFeed(exchange: HttpExchange, request: FeedRequest): void {
-    const reader = new NdjsonFeedReader(exchange, (answer) => this.finish(exchange, answer));
-    this.node.requests.openFeed(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    this.routeTopic(exchange, request.topic, () => {
+      const reader = new NdjsonFeedReader(exchange, (answer) => this.finish(exchange, answer));
+      this.node.requests.openFeed(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    });
   }
 
   private serveFrames(exchange: HttpExchange, body: Buffer): void {
     if (this.hasEnded(exchange)) return;
+    if (this.options.routing !== undefined) exchange.body = body;
     const frames = new FramesFormat(exchange, body, this.rules, flagOf(exchange.head));
     this.node.authentication.identifyAll(exchange, frames.tokens, (found, held) => {
       this.guarded(exchange, () => {
         frames.open(found);
-        this.ask(exchange, frames, held);
+        this.route(exchange, frames, held);
       });
     });
   }
@@ -239,7 +307,24 @@ export class Pipeline {
     this.finish(exchange, refusal('internal', exchange.corrId, { close: true }));
   }
 
+  /** What another node answered: it has charged for it, and counts what it refused. */
+  private passOn(exchange: HttpExchange, answer: Answer): void {
+    this.letGo(exchange);
+    this.accessLog.answered(exchange, answer);
+    exchange.client.respond(
+      exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer,
+      exchange.corrId,
+    );
+  }
+
+  /** The body is not sent on any more. Of frames the payloads may be parts of it. */
+  private letGo(exchange: HttpExchange): void {
+    if (this.options.overwrites && !exchange.isFrames) exchange.body?.fill(0);
+    exchange.body = null;
+  }
+
   private finish(exchange: HttpExchange, answer: Answer): void {
+    this.letGo(exchange);
     this.weigh(exchange, answer);
     this.accessLog.answered(exchange, answer);
     const response = exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer;
@@ -249,6 +334,19 @@ export class Pipeline {
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 
+/** The same request with some of its items. */
+type Again = (items: readonly number[]) => { readonly value: object; readonly asked: Asked };
+function partOf(json: (input: Input) => Asked, input: Input, some: readonly number[]): ReturnType<Again> {
+  // Checked before: an object with one list.
+  const [[name, items]] = Object.entries(input.value as object) as [[string, unknown[]]];
+  const value = { [name]: some.map((item) => items[item]) };
+  return { value, asked: json({ ...input, value }) };
+}
+/** The longest that one of these may wait for a message. */
+const waitOf = ({ asks }: Asked): number =>
+  Math.max(0, ...itemsOf(asks).map(({ request }) => (request.verb === 'recv' ? request.waitMs : 0)));
+/** A stream waits for as long as it is open. */
+const WAITS_LONG_MS = 24 * 3_600_000;
 const LATE = 'body: did not arrive in time';
 const MUCH_READ = 'body: too many large ones are being read';
 const MANY_PIECES = `body: in more than ${PIECES_MAX} pieces`;

@@ -1,6 +1,7 @@
 import { Authority, type AuthorityOptions } from '../auth/authorize.ts';
 import type { Keyring } from '../auth/keyring.ts';
 import type { AskRemote } from '../auth/remote.ts';
+import type { Revocation } from '../auth/revocation.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
 import type { Clock, Timers } from '../ports/clock.ts';
@@ -17,10 +18,10 @@ import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
 import { bounds, journalView, type NodeView, shardViews } from './describe.ts';
 import type { NodeObserver } from './observer.ts';
-import { Ownership } from './ownership.ts';
+import { HandedOver, Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
-import { Requests } from './requests.ts';
-import { Supervisor } from './supervisor.ts';
+import { Requests, type TellOthers } from './requests.ts';
+import { ELSEWHERE, Supervisor } from './supervisor.ts';
 import { Wakes } from './wakes.ts';
 
 /** What may change while it runs; times in ms, sizes in bytes. */
@@ -54,6 +55,8 @@ export interface NodeOptions {
   readonly overwrites: boolean;
   /** Facts that are remembered for those who look. */
   readonly recentFacts?: number;
+  /** Where there are other nodes: what is revoked here ends there, too. */
+  readonly tellOthers?: TellOthers;
 }
 
 /**
@@ -129,6 +132,7 @@ export class MailboxNode {
       ...{ service, authority, clock, timers, observer },
       before: () => this.giveUpLapsed(),
       after: () => this.wakes.arm(),
+      ...(options.tellOthers === undefined ? {} : { tellOthers: options.tellOthers }),
     });
     this.supervisor = new Supervisor<ShardState>({
       timers,
@@ -172,7 +176,7 @@ export class MailboxNode {
     const atMs = this.clock.nowMs();
     const shards = this.service.shards.length;
     for (const { shard, why, error } of this.ownership.refused) {
-      this.service.down.add(shard, atMs, why === 'held' ? 'not_owner' : 'fallen');
+      this.service.down.add(shard, atMs, why === 'unreadable' ? 'fallen' : 'not_owner');
       this.supervisor.fell(shard, error);
     }
     const started: Started | undefined = term === null ? undefined : { name: 'started', atMs, term, shards, limits };
@@ -196,6 +200,12 @@ export class MailboxNode {
     }
     const callerOf = authority.recall.bind(authority);
     service.restoreRedrives(journal.contents.processFacts, callerOf, this.clock.nowMs());
+  }
+
+  /** It was said at another node, or at this one before: it holds here, too (AU3). */
+  revokedElsewhere(revocations: readonly Pick<Revocation, 'kind' | 'value'>[]): void {
+    for (const { kind, value } of revocations) this.authority.revoke(kind, value);
+    this.requests.endInvalid();
   }
 
   /** Takes all of it into use at once (P3). A root key that went takes with it what waits under its capabilities. */
@@ -288,7 +298,7 @@ export class MailboxNode {
   private gaveUp(log: number, shards: readonly number[], why: WhyDown, error: Error): void {
     for (const shard of shards) this.terms[shard] = null;
     this.service.giveUp(log, shards, why, this.clock.nowMs());
-    this.observer.gaveUp?.(shards, why, error);
+    this.observer.gaveUp?.(shards, error instanceof HandedOver ? 'handed_over' : why, error);
     if (why !== 'halted') for (const shard of shards) this.supervisor.fell(shard, error);
     this.look();
     this.wakes.arm();
@@ -297,6 +307,17 @@ export class MailboxNode {
   /** A process that stood still must not answer for what is somebody else's by now. */
   private giveUpLapsed(): void {
     if (this.journal.lapsed !== undefined) this.ownership.lapse();
+  }
+
+  /** Shards come and go: what is asked for, and what is let go of when all that it decided is durable. */
+  private move(): void {
+    const { journal, service } = this;
+    for (const shard of journal.unwanted?.() ?? []) {
+      if (service.down.has(shard)) continue;
+      service.down.add(shard, this.clock.nowMs(), 'not_owner');
+      service.whenShardDurable(shard, (durable) => durable && this.ownership.handOver(shard));
+    }
+    for (const shard of journal.wanted?.() ?? []) this.supervisor.wanted(shard);
   }
 
   /** Nobody knows what the disk holds: 503 to all that waits. */
@@ -338,14 +359,14 @@ export class MailboxNode {
   }
 
   /** What it had decided before it fell is on its way to the journal, and is part of it; or its log was given up, and it is not. */
-  private rebuild(shard: number, done: (error: unknown, state: ShardState | null) => void): void {
+  private rebuild(shard: number, done: (error: unknown, state: ShardState | null | typeof ELSEWHERE) => void): void {
     const { service } = this;
     service.whenShardDurable(shard, () => {
       if (service.isFailed) return done(new Error('journal'), null);
       this.ownership.claimAgain(shard, this.limits, (result) => {
         if (isClaim(result)) return done(null, result.state);
-        if (result.why === 'held') service.down.add(shard, this.clock.nowMs(), 'not_owner');
-        done(result.error, null);
+        if (result.why !== 'unreadable') service.down.add(shard, this.clock.nowMs(), 'not_owner');
+        done(result.error, result.why === 'elsewhere' ? ELSEWHERE : null);
       });
     });
   }
@@ -380,6 +401,7 @@ export class MailboxNode {
     const nowMs = wakes.woken();
     if (nowMs === null) return;
     this.giveUpLapsed();
+    this.move();
     this.observer.looked?.();
     // Before anything is appended: it takes note of what is in the log when nothing is under way.
     wakes.tickJournal(nowMs);

@@ -17,6 +17,9 @@ interface OwnershipEvents {
   failed(error: Error): void;
 }
 
+/** Why a shard is not ours any more, where that was meant. */
+export class HandedOver extends Error {}
+
 interface Parts {
   readonly journal: JournalBackend;
   readonly claims: readonly (Claim | Unclaimed)[];
@@ -81,6 +84,14 @@ export class Ownership {
       found.appends.stop();
       this.giveUp(found.log, this.shardsIn(number), 'not_owner', new Error(`the lease of shard ${shard} is over`));
     }
+  }
+
+  /** Nothing of it is under way, and nothing more is admitted: somebody else is to have it. */
+  handOver(shard: number): void {
+    const log = this.claims[shard]?.log;
+    if (log === undefined) return;
+    this.appending.get(log.number)?.appends.stop();
+    this.giveUp(log, this.shardsIn(log.number), 'not_owner', new HandedOver(`shard ${shard} is handed over`));
   }
 
   stop(): void {
