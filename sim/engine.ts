@@ -127,6 +127,13 @@ export class SimEngine {
     else statement.client.cut('not_applied');
   }
 
+  /** The faults are over. */
+  heal(): void {
+    this.slowUntilMs = -1;
+    this.fullUntilMs = -1;
+    for (const client of this.clients) client.partition(0);
+  }
+
   // ---- a statement
 
   /** At a time of its own, in the order of the calls where two have the same. */
