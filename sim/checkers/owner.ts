@@ -179,7 +179,8 @@ export class OwnerChecker extends NodeChecker {
   private shardsOf(ask: Ask | BatchAsk): Set<number> {
     const shards = new Set<number>();
     if (ask.verb === 'batch') for (const item of ask.items) for (const shard of this.shardsOf(item)) shards.add(shard);
-    if ('topic' in ask && ask.topic !== null) shards.add(this.lifecycle.shardOfTopic(ask.topic));
+    // That a stream is open rests on the acks that it brought alone.
+    if ('topic' in ask && ask.topic !== null && ask.verb !== 'stream') shards.add(this.lifecycle.shardOfTopic(ask.topic));
     if ('msgId' in ask && this.lifecycle.messages.has(ask.msgId)) shards.add(shardOf(ask.msgId));
     if ('acks' in ask)
       for (const { msgId } of ask.acks) if (this.lifecycle.messages.has(msgId)) shards.add(shardOf(msgId));

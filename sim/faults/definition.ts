@@ -7,7 +7,7 @@ import type { Draws, Range } from '../random.ts';
 import type { VerifierTrouble } from '../verifier.ts';
 import type { Parameter } from './parameters.ts';
 
-export const FAMILIES = ['network', 'process', 'clock', 'load', 'authority', 'disk'] as const;
+export const FAMILIES = ['network', 'process', 'clock', 'load', 'authority', 'disk', 'engine'] as const;
 export type Family = (typeof FAMILIES)[number];
 
 /** What a fault may harm for good, so that the checkers must not ask for it any more in a run that has such a fault. */

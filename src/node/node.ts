@@ -281,8 +281,8 @@ export class MailboxNode {
   /** What was held is answered with a 503. The shards are claimed again, as what fell is, unless their log cannot be trusted. */
   private gaveUp(log: number, shards: readonly number[], why: WhyDown, error: Error): void {
     for (const shard of shards) this.terms[shard] = null;
-    this.service.giveUp(log, shards, why, this.clock.nowMs());
     this.observer.gaveUp?.(shards, why, error);
+    this.service.giveUp(log, shards, why, this.clock.nowMs());
     if (why !== 'halted') for (const shard of shards) this.supervisor.fell(shard, error);
     this.look();
     this.wakes.arm();
