@@ -255,7 +255,8 @@ export class Watch {
   }
 
   /** The clock of a node is ahead by so much at once. */
-  gained(_node: number, byMs: number): void {
+  gained(node: number, byMs: number): void {
+    if (byMs > 0) this.ownerAt(node)?.jumped();
     // Whoever owns a shard next goes on by its own clock: it counts for all of them.
     if (byMs > 0) this.history.gained(0, byMs, this.loop.nowMs);
   }

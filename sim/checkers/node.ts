@@ -6,7 +6,7 @@ import type { Fact, MessageFact } from '../../src/core/facts.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import type { Delivery, FactView, RecvRequest } from '../../src/service/messages.ts';
-import { type Ask, type BatchAsk, type Due, type Exchange, opOf, type Reply } from '../call.ts';
+import { type Ask, type BatchAsk, type Call, type Due, type Exchange, opOf, type Reply } from '../call.ts';
 import type { Capability } from '../capabilities.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
@@ -263,7 +263,7 @@ export class NodeChecker {
   }
 
   /** How many of the facts under an answer are not durable. */
-  protected missing({ facts }: Due): number {
+  protected missing({ facts }: Due, _call: Call, _reply: Reply): number {
     return ReplyDurableInv(facts, this.lifecycle.durable) ? 0 : facts - this.lifecycle.durable;
   }
 
@@ -322,7 +322,7 @@ export class NodeChecker {
     else if (due.expected !== null && !this.streams.isOpen(exchange) && !this.feeds.isOpen(exchange))
       compare(ask, reply, due.expected);
     // What the capability alone refuses rests on nothing.
-    const missing = this.missing(due);
+    const missing = this.missing(due, exchange.call, reply);
     if (reply.outcome !== 'cap_scope' && missing > 0) {
       throw new Breach(
         'ReplyDurableInv',
@@ -363,7 +363,7 @@ export class NodeChecker {
     const { ask } = exchange.call;
     if (due === null || ask.verb !== 'stream') return;
     if (due.expected !== null) compare(ask, reply, due.expected);
-    if (this.missing(due) > 0) {
+    if (this.missing(due, exchange.call, reply) > 0) {
       throw new Breach('ReplyDurableInv', 'a stream is opened before what it rests on is durable');
     }
     for (const [i, { msgId }] of ask.acks.entries()) if (reply.ackOutcomes?.[i] === 'ok') this.ackPromised(msgId);

@@ -1,8 +1,9 @@
+import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Fact } from '../../src/core/facts.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import { ShardState } from '../../src/core/state.ts';
 import type { ProcessFact } from '../../src/ports/process-facts.ts';
-import type { Ask, BatchAsk, Due, Exchange } from '../call.ts';
+import type { Ask, BatchAsk, Call, Due, Exchange, Reply } from '../call.ts';
 import type { NodeClock } from '../clock.ts';
 import type { Setup } from '../setup.ts';
 import type { Expected } from './expected.ts';
@@ -20,6 +21,11 @@ export interface Taken {
   readonly state: ShardState;
 }
 
+/** Refusals for which no shard is looked into. */
+const RESTS_ON_NOTHING: ReadonlySet<Outcome> = new Set<Outcome>([
+  ...(['cap_scope', 'cap_auth', 'integrity', 'quota', 'not_owner', 'journal', 'starting'] as const),
+]);
+
 const ELSEWHERE: Expected = { rule: 'BD3', outcomes: ['not_owner', 'journal', 'starting'] };
 
 /** Everything that is checked about a node that shares the shards of an engine with others: what it owns it must have as the log has it. */
@@ -34,6 +40,8 @@ export class OwnerChecker extends NodeChecker {
   /** Of a batch that is decided. */
   private batchEnds: ReadonlyMap<number, number> = new Map();
   private isThere = false;
+  /** When the clock of the node last was ahead at once, by that clock. */
+  private jumpedMs = Number.NEGATIVE_INFINITY;
 
   constructor(setup: Setup, shared: readonly OwnedLog[], clock: NodeClock, tally: Tally) {
     super(
@@ -123,6 +131,11 @@ export class OwnerChecker extends NodeChecker {
     }
   }
 
+  /** It knows better now what the engine's clock shows: what lies between was no time to do anything in. */
+  jumped(): void {
+    this.jumpedMs = this.clock.nowMs();
+  }
+
   override fell(shard: number): void {
     super.fell(shard);
     this.doubtful.delete(shard);
@@ -153,7 +166,7 @@ export class OwnerChecker extends NodeChecker {
   protected override stoodStillMs(shard: number): number {
     return this.doubtful.has(shard)
       ? Number.POSITIVE_INFINITY
-      : (this.doubtedMs.get(shard) ?? Number.NEGATIVE_INFINITY);
+      : Math.max(this.jumpedMs, this.doubtedMs.get(shard) ?? Number.NEGATIVE_INFINITY);
   }
 
   override decided(): void {
@@ -180,15 +193,22 @@ export class OwnerChecker extends NodeChecker {
     const shards = new Set<number>();
     if (ask.verb === 'batch') for (const item of ask.items) for (const shard of this.shardsOf(item)) shards.add(shard);
     // That a stream is open rests on the acks that it brought alone.
-    if ('topic' in ask && ask.topic !== null && ask.verb !== 'stream') shards.add(this.lifecycle.shardOfTopic(ask.topic));
+    if ('topic' in ask && ask.topic !== null && ask.verb !== 'stream')
+      shards.add(this.lifecycle.shardOfTopic(ask.topic));
     if ('msgId' in ask && this.lifecycle.messages.has(ask.msgId)) shards.add(shardOf(ask.msgId));
     if ('acks' in ask)
       for (const { msgId } of ask.acks) if (this.lifecycle.messages.has(msgId)) shards.add(shardOf(msgId));
     return shards;
   }
 
-  protected override missing({ logs = [] }: Due): number {
-    return logs.reduce((sum, { log, facts }) => sum + Math.max(0, facts - log.durable), 0);
+  protected override missing({ logs = [] }: Due, { ask }: Call, reply: Reply): number {
+    const rested = new Set<number>();
+    const asked = ask.verb === 'batch' ? ask.items : [ask];
+    for (const [i, one] of asked.entries())
+      if (!RESTS_ON_NOTHING.has((reply.replies?.[i] ?? reply).outcome))
+        for (const shard of this.shardsOf(one)) rested.add(shard);
+    const under = logs.filter(({ log }) => rested.has(log.shard));
+    return under.reduce((sum, { log, facts }) => sum + Math.max(0, facts - log.durable), 0);
   }
 
   protected override accepts(message: Tracked): void {

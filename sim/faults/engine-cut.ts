@@ -6,7 +6,7 @@ export const engineCut = atNode({
   kind: 'engine_cut',
   family: 'engine',
   text: 'the connection of the node to the engine is cut: what was under way is not executed, is executed all the same, or is some time later; nobody says which',
-  parameters: { then: oneOf(CUTS, 'applied') },
-  draw: (random) => ({ then: random.pick(CUTS) }),
-  inject: ({ node }, { then }) => node.shared?.client.cut(then),
+  parameters: { what: oneOf(CUTS, 'applied') },
+  draw: (random) => ({ what: random.pick(CUTS) }),
+  inject: ({ node }, { what }) => node.shared?.client.cut(what),
 });
