@@ -7,10 +7,12 @@ import type {
   FramesRead,
   Granted,
   Leases,
+  Members,
   Renewed,
   Snapshots,
   StoredFrame,
 } from '../src/ports/engine.ts';
+import { EngineMembers } from './engine-members.ts';
 import { EngineSnapshots } from './engine-snapshots.ts';
 import type { Loop } from './loop.ts';
 import type { Draws, Range } from './random.ts';
@@ -75,9 +77,15 @@ export class SimEngine {
   private readonly watchers = new Set<() => void>();
   private readonly holders = new Map<number, { readonly owner: string; readonly untilMs: number }>();
   private events = 0;
+  readonly members: EngineMembers;
 
-  constructor(parts: EngineParts) {
+  /** `shards`: the logs of nodes come behind those. */
+  constructor(parts: EngineParts, shards = 0) {
     this.parts = parts;
+    this.members = new EngineMembers({
+      ...{ shards, leaseMs: parts.leaseMs, nowMs: () => parts.loop.nowMs, dismiss: (owner) => this.dismiss(owner) },
+      holders: () => [...this.holders].map(([shard, { owner, untilMs }]) => ({ shard, owner, untilMs })),
+    });
   }
 
   /** A node's connection, which is made anew by itself when it was cut. */
@@ -241,6 +249,10 @@ export class SimEngine {
     for (const changed of this.watchers) this.after(this.wayMs(), changed);
   }
 
+  dismiss(owner: string): void {
+    for (const [shard, holder] of this.holders) if (holder.owner === owner) this.release(shard, owner);
+  }
+
   watch(changed: () => void): () => void {
     this.watchers.add(changed);
     return () => this.watchers.delete(changed);
@@ -250,6 +262,7 @@ export class SimEngine {
 /** An engine as one node has it. */
 export class EngineClient implements Engine {
   readonly leases: Leases;
+  readonly members: Members;
   readonly snapshots: Snapshots = {
     list: (shard, done) => this.ask(() => this.engine.kept.list(shard), done),
     piece: (shard, { maker }, number, done) => this.ask(() => this.engine.kept.piece(shard, maker, number), done),
@@ -273,7 +286,19 @@ export class EngineClient implements Engine {
       renewAll: (owner, logs, done) => this.ask(() => engine.renewAll(owner, logs), done),
       release: (shard, owner) => this.ask(() => engine.release(shard, owner), ignored),
       watch: (changed) => engine.watch(changed),
+      dismiss: (owner, done) => this.ask(() => nothing(engine.dismiss(owner)), done),
     };
+    this.members = {
+      join: (member, done) => this.ask(() => engine.members.join(member, this.presence()), done),
+      beat: (member, done) => this.ask(() => engine.members.beat(member, this.presence()), done),
+      leave: (member, done) => this.ask(() => nothing(engine.members.leave(member)), done),
+    };
+  }
+
+  /** Whether the connection of now still stands, whenever it is asked. */
+  private presence(): () => boolean {
+    const { connection } = this;
+    return () => connection === this.connection;
   }
 
   promise(done: (promise: EnginePromise | Error) => void): void {
@@ -359,6 +384,7 @@ export class EngineClient implements Engine {
 }
 
 const ignored = (): void => {};
+const nothing = (_done: unknown): null => null;
 
 function answerOf<Answer>(question: () => Answer): Answer | Error {
   try {

@@ -10,11 +10,12 @@ export const PARK_MS_MAX = 60_000;
 export const parkMs = (falls: number): number =>
   falls < 2 ? 0 : Math.min(PARK_MS_MAX, PARK_MS_MIN * 2 ** Math.min(falls - 2, 30));
 
-export type ShardEvent = { readonly type: 'fell' | 'rebuilt' | 'not_rebuilt' };
+export type ShardEvent = { readonly type: 'fell' | 'rebuilt' | 'not_rebuilt' | 'elsewhere' | 'wanted' };
 
 /**
  * The life of a shard in its process: it serves until something in it throws, is then made anew of what is durable, and is
- * parked for longer and longer when that does not last. `rebuild` is given by who runs the machine.
+ * parked for longer and longer when that does not last. Where processes share shards it may be elsewhere, until it is wanted here. `rebuild`
+ * is given by who runs the machine.
  */
 export const shardMachine = setup({
   types: { context: {} as { readonly falls: number }, events: {} as ShardEvent },
@@ -32,7 +33,11 @@ export const shardMachine = setup({
   states: {
     serving: { after: { steady: { actions: 'forget' } }, on: { fell: 'fallen' } },
     fallen: { entry: 'count', always: [{ guard: 'isFirst', target: 'restarting' }, 'parked'] },
-    restarting: { invoke: { src: 'rebuild' }, on: { rebuilt: 'serving', not_rebuilt: 'fallen' } },
-    parked: { after: { park: 'restarting' } },
+    restarting: {
+      invoke: { src: 'rebuild' },
+      on: { rebuilt: 'serving', not_rebuilt: 'fallen', elsewhere: 'elsewhere' },
+    },
+    parked: { after: { park: 'restarting' }, on: { wanted: 'restarting' } },
+    elsewhere: { entry: 'forget', on: { wanted: 'restarting' } },
   },
 });

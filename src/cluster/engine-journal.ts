@@ -7,6 +7,7 @@ import type { Claim, Contents, JournalBackend, Unclaimed } from '../ports/journa
 import { EngineLog, type EngineLogOptions } from './engine-log.ts';
 import { type EngineTime, HeldLeases } from './held-leases.ts';
 import { ProcessReplay, ShardReplay, type Summed } from './replays.ts';
+import type { Sharing } from './sharing.ts';
 import { makeSnapshot } from './snapshot-making.ts';
 
 /** A log that is longer than this since its last snapshot gets another one: reading it must not take long. */
@@ -29,6 +30,8 @@ export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 
   readonly snapshotBytes?: number;
   /** Whether topics are spread over the shards with the secret of the logs (BD5): for all nodes alike, and for good. */
   readonly keysTopics?: boolean;
+  /** Shares the shards out among the nodes; without it every shard is claimed that is asked for. */
+  readonly sharing?: Sharing;
   readonly events?: EngineJournalEvents;
 }
 
@@ -133,7 +136,14 @@ export class EngineJournal implements JournalBackend {
 
   /** Nothing is renewed any more; what is claimed stays so until it is over. */
   close(): void {
+    this.options.sharing?.stop();
     this.leases.stop();
+  }
+
+  /** Gives back all that it has, so that nobody waits for it. Nothing may be under way. */
+  letGo(): void {
+    for (const { log } of this.all) log.release();
+    this.close();
   }
 
   lapsed(): readonly number[] {
@@ -166,7 +176,28 @@ export class EngineJournal implements JournalBackend {
     this.failure ??= error;
   }
 
+  wanted(): readonly number[] {
+    return this.options.sharing?.wanted() ?? NONE;
+  }
+
+  unwanted(): readonly number[] {
+    return this.options.sharing?.unwanted() ?? NONE;
+  }
+
+  /** Only what is for us to have; what comes of it is remembered, so that nothing is tried too often. */
   claim(shard: number, limits: Limits, done: (result: Claim | Unclaimed) => void): void {
+    const { sharing } = this.options;
+    if (sharing === undefined) return this.claimAny(shard, limits, done);
+    if (!sharing.mayClaim(shard))
+      return done({ shard, why: 'elsewhere', error: new Error(`shard ${shard} is another node's`) });
+    this.claimAny(shard, limits, (result) => {
+      const isHeld = 'why' in result && result.why === 'held';
+      sharing.claimed(shard, !('why' in result) || isHeld);
+      done(isHeld ? { ...result, why: 'elsewhere' } : result);
+    });
+  }
+
+  private claimAny(shard: number, limits: Limits, done: (result: Claim | Unclaimed) => void): void {
     const { claimed, options, failure, leases } = this;
     if (failure !== null) return done({ shard, why: 'unreadable', error: failure });
     if (claimed.has(shard)) return done({ shard, why: 'held', error: new Error(`shard ${shard} is claimed`) });

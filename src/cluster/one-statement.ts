@@ -5,6 +5,7 @@ import type {
   EnginePromise,
   FramesRead,
   Leases,
+  Members,
   Snapshots,
 } from '../ports/engine.ts';
 
@@ -26,6 +27,7 @@ const bytesOf = ({ frames }: Ask): number => frames.reduce((sum, { body }) => su
  */
 export class OneStatement implements Engine {
   readonly leases: Leases;
+  readonly members: Members;
   readonly snapshots: Snapshots;
   private readonly engine: Engine;
   /** Few: a log has one append under way, and sends it again only after it has read. */
@@ -37,6 +39,7 @@ export class OneStatement implements Engine {
   constructor(engine: Engine) {
     this.engine = engine;
     this.leases = engine.leases;
+    this.members = engine.members;
     this.snapshots = engine.snapshots;
   }
 

@@ -194,7 +194,11 @@ export class ShardLog<Content> {
   look(frames: readonly StoredFrame[]): Looked {
     if (!this.mustLook) throw new Error(`shard log ${this.options.shard}: a look while ${this.now}`);
     const after = this.known.sequence === 0 ? frames : frames.slice(1);
-    if (this.known.sequence > 0 && !this.isKnown(frames[0])) return this.end('broken', 'lost');
+    if (this.known.sequence > 0 && !this.isKnown(frames[0])) {
+      // What is trimmed is reached by a snapshot, and never the last of a log: whoever trimmed it wrote behind it.
+      const isTrimmed = (frames[0]?.sequence ?? 0) > this.known.sequence;
+      return isTrimmed ? this.end('overtaken', 'foreign') : this.end('broken', 'lost');
+    }
     const isOurs = after.every(({ hash }, i) => i < this.flight.length && isSame(hash, this.flight[i]!.frame.hash));
     if (!isOurs) return this.end('overtaken', 'foreign');
     const there = after.length;

@@ -17,6 +17,8 @@ export function conditionsOf(
     .map(({ name, retryAfterMs }) => ({ name, kind: 'saturated', retryAfterMs }));
   const unhealthy = (name: string, retryAfterMs: number) => found.push({ name, kind: 'unhealthy', retryAfterMs });
   for (const { shard, why, retryAfterMs } of service.down.list(nowMs)) {
+    // Where shards are shared out, one that another node has is nothing that is missing here.
+    if (why === 'not_owner' && journal.wanted !== undefined) continue;
     found.push({ name: why === 'halted' ? `shard_${shard}_halted` : `shard_${shard}`, kind: 'partial', retryAfterMs });
   }
   if (journal.condition !== null) unhealthy(journal.condition, 1_000);

@@ -19,7 +19,7 @@ import type { NodeObserver } from './observer.ts';
 import { Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
 import { Requests } from './requests.ts';
-import { Supervisor } from './supervisor.ts';
+import { ELSEWHERE, Supervisor } from './supervisor.ts';
 import { Wakes } from './wakes.ts';
 
 /** What may change while it runs; times in ms, sizes in bytes. */
@@ -170,7 +170,7 @@ export class MailboxNode {
     const atMs = this.clock.nowMs();
     const shards = this.service.shards.length;
     for (const { shard, why, error } of this.ownership.refused) {
-      this.service.down.add(shard, atMs, why === 'held' ? 'not_owner' : 'fallen');
+      this.service.down.add(shard, atMs, why === 'unreadable' ? 'fallen' : 'not_owner');
       this.supervisor.fell(shard, error);
     }
     const started: Started | undefined = term === null ? undefined : { name: 'started', atMs, term, shards, limits };
@@ -293,6 +293,17 @@ export class MailboxNode {
     if (this.journal.lapsed !== undefined) this.ownership.lapse();
   }
 
+  /** Shards come and go: what is asked for, and what is let go of when all that it decided is durable. */
+  private move(): void {
+    const { journal, service } = this;
+    for (const shard of journal.unwanted?.() ?? []) {
+      if (service.down.has(shard)) continue;
+      service.down.add(shard, this.clock.nowMs(), 'not_owner');
+      service.whenShardDurable(shard, (durable) => durable && this.ownership.handOver(shard));
+    }
+    for (const shard of journal.wanted?.() ?? []) this.supervisor.wanted(shard);
+  }
+
   /** Nobody knows what the disk holds: 503 to all that waits. */
   private fail(error: Error): void {
     this.ownership.stop();
@@ -316,14 +327,14 @@ export class MailboxNode {
   }
 
   /** What it had decided before it fell is on its way to the journal, and is part of it; or its log was given up, and it is not. */
-  private rebuild(shard: number, done: (error: unknown, state: ShardState | null) => void): void {
+  private rebuild(shard: number, done: (error: unknown, state: ShardState | null | typeof ELSEWHERE) => void): void {
     const { service } = this;
     service.whenShardDurable(shard, () => {
       if (service.isFailed) return done(new Error('journal'), null);
       this.ownership.claimAgain(shard, this.limits, (result) => {
         if (isClaim(result)) return done(null, result.state);
-        if (result.why === 'held') service.down.add(shard, this.clock.nowMs(), 'not_owner');
-        done(result.error, null);
+        if (result.why !== 'unreadable') service.down.add(shard, this.clock.nowMs(), 'not_owner');
+        done(result.error, result.why === 'elsewhere' ? ELSEWHERE : null);
       });
     });
   }
@@ -358,6 +369,7 @@ export class MailboxNode {
     const nowMs = wakes.woken();
     if (nowMs === null) return;
     this.giveUpLapsed();
+    this.move();
     this.observer.looked?.();
     // Before anything is appended: it takes note of what is in the log when nothing is under way.
     wakes.tickJournal(nowMs);

@@ -83,6 +83,14 @@ export class Ownership {
     }
   }
 
+  /** Nothing of it is under way, and nothing more is admitted: somebody else is to have it. */
+  handOver(shard: number): void {
+    const log = this.claims[shard]?.log;
+    if (log === undefined) return;
+    this.appending.get(log.number)?.appends.stop();
+    this.giveUp(log, this.shardsIn(log.number), 'not_owner', new Error(`shard ${shard} is handed over`));
+  }
+
   stop(): void {
     for (const { appends } of this.appending.values()) appends.stop();
   }

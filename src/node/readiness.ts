@@ -55,15 +55,20 @@ export class Readiness {
   }
 
   started(): void {
-    this.actor.send({ type: 'started' });
+    this.tell('started');
   }
 
   drain(): void {
-    this.actor.send({ type: 'drain' });
+    this.tell('drain');
   }
 
   look(): void {
-    this.actor.send({ type: 'look' });
+    this.tell('look');
+  }
+
+  /** What still goes on after the end moves nothing. */
+  private tell(type: 'started' | 'drain' | 'look'): void {
+    if (this.actor.getSnapshot().status === 'active') this.actor.send({ type });
   }
 
   stop(): void {

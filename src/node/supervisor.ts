@@ -2,9 +2,12 @@ import { type Actor, createActor, fromCallback } from 'xstate';
 import { parkMs, type ShardEvent, shardMachine } from '../../spec/shard.machine.ts';
 import type { Timers } from '../ports/clock.ts';
 
+/** The shard is for another process to serve, until it is wanted here. */
+export const ELSEWHERE = Symbol('elsewhere');
+
 export interface SupervisorOptions<State> {
   /** Makes the shard anew of what is durable and calls back later, once. */
-  readonly rebuild: (shard: number, done: (error: unknown, state: State | null) => void) => void;
+  readonly rebuild: (shard: number, done: (error: unknown, state: State | null | typeof ELSEWHERE) => void) => void;
   /** It was made anew: it may serve. */
   readonly revive: (shard: number, state: State) => void;
   /** It is left alone for so long: it fell again, or could not be made anew. */
@@ -30,6 +33,11 @@ export class Supervisor<State> {
     actor.send({ type: 'fell' });
   }
 
+  /** What is elsewhere or parked is asked for; whatever else becomes of it goes on. */
+  wanted(shard: number): void {
+    this.actors.get(shard)?.send({ type: 'wanted' });
+  }
+
   private watch(shard: number): Actor<typeof shardMachine> {
     const { timers, parked } = this.options;
     const rebuild = fromCallback<ShardEvent>(() => this.rebuild(shard));
@@ -46,6 +54,7 @@ export class Supervisor<State> {
   private rebuild(shard: number): void {
     this.options.rebuild(shard, (error, state) => {
       const actor = this.actors.get(shard);
+      if (state === ELSEWHERE) return actor?.send({ type: 'elsewhere' });
       if (state === null) {
         this.errors.set(shard, error);
         actor?.send({ type: 'not_rebuilt' });

@@ -53,6 +53,58 @@ export interface Leases {
   release(shard: number, owner: string): void;
   /** Calls `changed` when a lease may have been given back: a hint, which may not come. Gives what ends it. */
   watch(changed: () => void): () => void;
+  /** Ends all leases of this owner, whose process is gone as far as anybody can see. Calls `done` once. */
+  dismiss(owner: string, done: (error: Error | null) => void): void;
+}
+
+/** A process that shares the engine with others, as it says of itself. */
+export interface Member {
+  /** The node's, whose processes come one after the other. */
+  readonly name: string;
+  /** Of this process alone: its leases are in this name. */
+  readonly owner: string;
+  /** Where other nodes reach it. */
+  readonly url: string;
+  readonly version: string;
+}
+
+/** The same, as the others see it. */
+export interface SeenMember extends Member {
+  /** ms since it was heard last. */
+  readonly quietMs: number;
+  /** A connection of it to the engine stands. Without one it is dead, or is making it anew. */
+  readonly isConnected: boolean;
+}
+
+/** A lease that is not over. */
+export interface Holder {
+  readonly shard: number;
+  readonly owner: string;
+  readonly leftMs: number;
+}
+
+/** Who is there, and who has what, at one moment. */
+export interface Company {
+  readonly members: readonly SeenMember[];
+  readonly holders: readonly Holder[];
+}
+
+/** Why a node's name is not to be had, in words. */
+export interface NameTaken {
+  readonly taken: string;
+}
+
+/** Who shares the engine. Nothing of it carries safety: it decides who tries to own what. */
+export interface Members {
+  /**
+   * Takes the name for this process, once nobody else is there in it; what the process before left behind is ended. Calls `done` once, with
+   * the number of the log that is this node's for good.
+   */
+  join(member: Member, done: (result: { readonly log: number } | NameTaken | Error) => void): void;
+  /** Says that the process is there, and gives who else is. Calls `done` once; with `taken` when the name is another process's by now. */
+  beat(member: Member, done: (result: Company | NameTaken | Error) => void): void;
+  /** It is there no more, and has given back what it had. Calls `done` once. */
+  leave(member: Member, done: (error: Error | null) => void): void;
 }
 
 /** What an engine promises as it stands: an owner writes it into its log, so that the next one sees when answers may have been lost. */
@@ -102,6 +154,7 @@ export interface Snapshots {
  */
 export interface Engine {
   readonly leases: Leases;
+  readonly members: Members;
   readonly snapshots: Snapshots;
   /** Calls `done` once. */
   promise(done: (promise: EnginePromise | Error) => void): void;

@@ -33,7 +33,7 @@ export type Found =
 
 /** What is wanting in a backend, so that sends are to be refused (journal rule 5). */
 export type Lack = 'disk_space' | 'descriptors' | 'system_memory';
-export type Condition = Lack | 'connection';
+export type Condition = Lack | 'engine' | 'engine_unreplicated';
 
 /** One sequence of appends, of one term. One append is outstanding at a time. */
 export interface Log {
@@ -65,10 +65,13 @@ export interface Claim {
   release(): void;
 }
 
-/** Why a shard is not ours: somebody has it, until so many ms from now at least; or it cannot be read. */
+/**
+ * Why a shard is not ours: somebody has it, until so many ms from now at least; or it cannot be read; or it is for somebody else to have,
+ * and `wanted` says when it is worth asking again.
+ */
 export interface Unclaimed {
   readonly shard: number;
-  readonly why: 'held' | 'unreadable';
+  readonly why: 'held' | 'unreadable' | 'elsewhere';
   readonly error: Error;
 }
 
@@ -110,6 +113,10 @@ export interface JournalBackend {
    * what is claimed stays so.
    */
   lapsed?(): readonly number[];
+  /** Shards that are worth claiming now, where shards come and go: named again and again until they are ours or somebody else's. */
+  wanted?(): readonly number[];
+  /** Shards of ours that somebody else is to have; each is named once. */
+  unwanted?(): readonly number[];
   /** What is wanting; null when nothing is. Whoever opened it is told when that changes. */
   readonly condition: Condition | null;
   /** Goes on with what waits, and asks again for what is wanting: to be called about once a second while there is anything of that. */

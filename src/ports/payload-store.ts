@@ -1,4 +1,4 @@
-import type { Condition } from './journal.ts';
+import type { Lack } from './journal.ts';
 
 /** A payload and the hash that it goes by, `b3:` and hex digits; the bytes are the store's own from now on. */
 export interface Payload {
@@ -8,7 +8,7 @@ export interface Payload {
 
 /** One that is not kept, and what was wanting for it. Nothing of it is left in the way. */
 export interface LeftOut extends Payload {
-  readonly lack: Condition;
+  readonly lack: Lack | 'connection';
 }
 
 /** What is found of a payload. Its bytes are not verified: whoever asks for them knows what their hash must be. */

@@ -2,6 +2,7 @@ import type { AppendOutcome, Engine, EngineFrame, EnginePromise, FramesRead, Sto
 import { type Address, addressesOf } from './address.ts';
 import { AppendStatement, outcomesOf } from './append.ts';
 import { channelOf, PostgresLeases } from './leases.ts';
+import { PostgresMembers } from './members.ts';
 import { EngineRefusal, refusalOf } from './refusal.ts';
 import { type ClusterRow, checkName, createTables, type NewCluster, readCluster } from './schema.ts';
 import { isPooled, PROMISE, promiseIn, whatIsWrong } from './server-check.ts';
@@ -31,6 +32,7 @@ export const SCHEMA = 'mailbox';
 export class PostgresEngine implements Engine {
   readonly cluster: ClusterRow;
   readonly leases: PostgresLeases;
+  readonly members: PostgresMembers;
   readonly snapshots: PostgresSnapshots;
   private readonly parts: Parts;
   private readonly statement: AppendStatement;
@@ -57,6 +59,7 @@ export class PostgresEngine implements Engine {
     this.cluster = cluster;
     this.statement = new AppendStatement(parts.schema);
     this.leases = new PostgresLeases(parts.leases, parts.schema, leaseMs);
+    this.members = new PostgresMembers(parts.leases, { schema: parts.schema, shards: cluster.shards, leaseMs });
     this.snapshots = new PostgresSnapshots(parts.reads, parts.schema);
     parts.onLease = () => this.leases.changed();
   }
@@ -133,7 +136,7 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
   const parts: Parts = {
     appends: sessionOf('appends', true, []),
     reads: sessionOf('reads', false, local),
-    leases: sessionOf('leases', false, [...local, `LISTEN ${channelOf(schema)}`]),
+    leases: sessionOf('leases', false, [...local, ...KEEP_ALIVE, `LISTEN ${channelOf(schema)}`]),
     schema,
     where: addresses.map(({ text }: Address) => text).join(','),
     onLease: () => {},
@@ -141,6 +144,8 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
   return parts;
 }
 
+/** The server finds out within so many seconds that the machine of a node is gone, whose lock it holds until then. */
+const KEEP_ALIVE = ['SET tcp_keepalives_idle = 5', 'SET tcp_keepalives_interval = 2', 'SET tcp_keepalives_count = 3'];
 const FAILED_OVER = new EngineRefusal('PostgreSQL: there was a failover');
 
 /** All connections are to the same history: a primary of before a failover is not read from, whether it came back or never went. */

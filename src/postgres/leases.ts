@@ -64,6 +64,14 @@ export class PostgresLeases implements Leases {
     this.session.ask({ name: 'release', text, values: [shard, owner, this.channel] }, () => {});
   }
 
+  dismiss(owner: string, done: (error: Error | null) => void): void {
+    const text = `WITH gone AS (DELETE FROM ${this.schema}.lease WHERE owner = $1 RETURNING shard)
+      SELECT max(pg_notify($2, '')::text) FROM gone`;
+    this.session.ask({ text, values: [owner, this.channel] }, (answer) =>
+      done(answer instanceof Error ? answer : null),
+    );
+  }
+
   watch(changed: () => void): () => void {
     this.watchers.add(changed);
     return () => this.watchers.delete(changed);

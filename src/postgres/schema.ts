@@ -3,7 +3,7 @@ import { EngineRefusal } from './refusal.ts';
 import type { Answer, Query } from './session.ts';
 
 /** Of the tables, one more with each change of them. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 const SHARDS_MAX = 1_024;
 const NAME = /^[a-z][a-z0-9_]{0,47}$/;
 
@@ -46,6 +46,10 @@ CREATE TABLE ${schema}.piece (
 ALTER TABLE ${schema}.piece ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE TABLE ${schema}.lease (
   shard int PRIMARY KEY, owner text NOT NULL, until timestamptz NOT NULL
+) WITH (fillfactor = 50);
+CREATE TABLE ${schema}.node (
+  name text PRIMARY KEY, log int UNIQUE NOT NULL, owner text NOT NULL, url text NOT NULL, version text NOT NULL,
+  seen timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 `;
 

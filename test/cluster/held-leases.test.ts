@@ -42,6 +42,7 @@ describe('leases of a process', () => {
         },
         release: (number) => released.push(number),
         watch: () => () => {},
+        dismiss: () => {},
       },
     });
   });

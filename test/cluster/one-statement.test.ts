@@ -16,7 +16,11 @@ describe('one statement at a time', () => {
     reads = [];
     said = [];
     const inner: Engine = {
-      leases: { leaseMs: 1, claim: () => {}, renewAll: () => {}, release: () => {}, watch: () => () => {} },
+      leases: {
+        ...{ leaseMs: 1, claim: () => {}, renewAll: () => {}, release: () => {}, watch: () => () => {} },
+        dismiss: () => {},
+      },
+      members: { join: () => {}, beat: () => {}, leave: () => {} },
       snapshots: {
         ...{ list: () => {}, piece: () => {}, put: () => {}, finish: () => {}, discard: () => {}, trim: () => {} },
       },

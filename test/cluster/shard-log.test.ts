@@ -150,6 +150,19 @@ describe('shard log', () => {
     expect(() => one.log.claim()).toThrow('claim while halted');
   });
 
+  it('what was durable is trimmed by an owner since: it is theirs, and nothing is lost', () => {
+    one.own();
+    const a = one.log.append('a');
+    other.own();
+    const b = other.log.append('b');
+    other.take(b);
+    one.hear(a, 'unknown');
+    expect([one.log.look(engine.from(0, b.sequence)), one.log.state]).toEqual([
+      { found: 'foreign', send: [] },
+      'absent',
+    ]);
+  });
+
   it('read and lost before it announces: it begins anew', () => {
     one.own();
     engine.insert(one.log.append('a'));

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { BEGINNING } from '../../src/cluster/shard-log.ts';
 import type { EngineFrame, EnginePromise, FramesRead, Granted, Renewed } from '../../src/ports/engine.ts';
 import { createCluster, type PostgresEngine, type PostgresOptions } from '../../src/postgres/engine.ts';
+import { SCHEMA_VERSION } from '../../src/postgres/schema.ts';
 import { isPostgresHere, own, type PostgresFolder, type PostgresServer } from '../support/postgres.ts';
 import { appendTo, Engines, frameOf, type Said } from '../support/postgres-engines.ts';
 
@@ -269,8 +270,8 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
       `${at} no tables of a mailbox are there: mailbox cluster init (42P01)`,
     );
     await primary.query(`UPDATE ${options.schema}.cluster SET version = 7`);
-    expect(await refusal({})).toBe(`${at} the tables are of version 7, and this program knows 1`);
-    await primary.query(`UPDATE ${options.schema}.cluster SET version = 1`);
+    expect(await refusal({})).toBe(`${at} the tables are of version 7, and this program knows ${SCHEMA_VERSION}`);
+    await primary.query(`UPDATE ${options.schema}.cluster SET version = ${SCHEMA_VERSION}`);
     expect(await refusal({ url: primary.urlOf('postgres', 'postgres', 'wrong') })).toBe(
       `${at} the password is refused (28P01)`,
     );

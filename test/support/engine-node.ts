@@ -5,6 +5,7 @@ import type { Stream } from '../../sim/random.ts';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
 import { EngineJournal } from '../../src/cluster/engine-journal.ts';
 import { OneStatement } from '../../src/cluster/one-statement.ts';
+import { Sharing } from '../../src/cluster/sharing.ts';
 import { claimAll } from '../../src/node/claim-all.ts';
 import { MailboxNode } from '../../src/node/node.ts';
 import type { Timers } from '../../src/ports/clock.ts';
@@ -28,6 +29,7 @@ const SNAPSHOT_BYTES = 3_000;
 
 /** The machine of one shipped node, whose processes come one after the other, on a simulated engine that others share. */
 export class EngineNode {
+  readonly name: string;
   readonly client: EngineClient;
   /** What its processes were seen to do about their shards. */
   readonly seen = new Map<string, number>();
@@ -38,22 +40,29 @@ export class EngineNode {
   private readonly gathers: boolean;
   private readonly keeps: Keeps;
   private process = 0;
+  private readonly shares: boolean;
   private node: MailboxNode | null = null;
+  private journal: EngineJournal | null = null;
+  private sharing: Sharing | null = null;
+  private isOpen = false;
+  private isStarting = false;
   private dueMs = Number.POSITIVE_INFINITY;
 
-  /** `gathers`: appends of several shards share a statement. */
+  /** `gathers`: appends of several shards share a statement. `shares`: nodes find out who is to have what, and do not take all they can. */
   constructor(
     engine: SimEngine,
     random: Stream,
     number: number,
     shards: number,
-    { gathers, keeps }: { readonly gathers: boolean; readonly keeps: Keeps },
+    { gathers, keeps, shares = false }: { readonly gathers: boolean; readonly keeps: Keeps; readonly shares?: boolean },
   ) {
+    this.shares = shares;
     this.gathers = gathers;
     this.keeps = keeps;
     this.engine = engine;
     this.random = random;
     this.number = number;
+    this.name = `node${number}`;
     this.shards = shards;
     this.client = engine.connect();
     this.start();
@@ -91,14 +100,44 @@ export class EngineNode {
     this.seen.set(what, (this.seen.get(what) ?? 0) + 1);
   }
 
-  private start(): void {
+  start(): void {
+    const { number, shards, client: engine } = this;
+    this.isStarting = true;
+    const owner = `node${number}.${++this.process}`;
+    if (!this.shares) return this.open(owner, null);
+    const member = { name: this.name, owner, url: `http://node${number}`, version: '1' };
+    const events = {
+      moved: this.own(() => this.node?.wake()),
+      dismissed: () => this.note('dismissed'),
+      replaced: this.own(() => this.kill()),
+    };
+    const options = { engine, member, shards, timers: this.timers(), events };
+    Sharing.join(
+      { ...options, monotonicMs: () => this.engine.parts.loop.nowMs },
+      this.own((joined) => {
+        if (joined instanceof Error) return this.again();
+        this.sharing = joined;
+        this.open(owner, joined);
+      }),
+    );
+  }
+
+  private again(): void {
+    this.engine.after(
+      100,
+      this.own(() => this.start()),
+    );
+  }
+
+  private open(owner: string, sharing: Sharing | null): void {
     const { shards, number } = this;
     const client = this.gathers ? new OneStatement(this.client) : this.client;
-    const owner = `node${number}.${++this.process}`;
+    const processLog = sharing?.log ?? shards + number;
     const timers = this.keeps === 'renewed' ? this.timers() : { setTimeout: () => 0, clearTimeout: () => {} };
     EngineJournal.open(
       {
-        ...{ engine: client, owner, secret, shards, processLog: shards + number, answersWithinMs: 300, timers },
+        ...{ engine: client, owner, secret, shards, processLog, answersWithinMs: 300, timers },
+        ...(sharing === null ? {} : { sharing }),
         monotonicMs: this.keeps === 'overstayed' ? () => 0 : () => this.engine.parts.loop.nowMs,
         snapshotBytes: SNAPSHOT_BYTES,
         // What an engine without a standby would be refused for is what it is to be found out by.
@@ -113,17 +152,16 @@ export class EngineNode {
       },
       this.own((journal) => {
         // The lease of the process before may still run.
-        if (journal instanceof Error)
-          this.engine.after(
-            100,
-            this.own(() => this.start()),
-          );
-        else
-          claimAll(
-            journal,
-            limitsOf({ maxAttempts: 1000 }),
-            this.own((claims) => this.serve(journal, claims)),
-          );
+        if (journal instanceof Error) {
+          sharing?.stop();
+          return this.again();
+        }
+        this.journal = journal;
+        claimAll(
+          journal,
+          limitsOf({ maxAttempts: 1000 }),
+          this.own((claims) => this.serve(journal, claims)),
+        );
       }),
     );
   }
@@ -153,7 +191,11 @@ export class EngineNode {
       wakeAt: (atMs) => this.wakeAt(atMs),
     });
     this.node = node;
-    node.open(() => this.note('opened'));
+    node.open(() => {
+      this.isOpen = true;
+      this.note('opened');
+      this.sharing?.begin();
+    });
   }
 
   private wakeAt(atMs: number): void {
@@ -174,12 +216,52 @@ export class EngineNode {
     this.node?.wake();
   }
 
+  /** No process of it is there. */
+  get isAway(): boolean {
+    return this.journal === null && this.sharing === null && !this.isStarting;
+  }
+
+  /** The shards that it serves. */
+  get serves(): readonly number[] {
+    const { node } = this;
+    if (node === null || !this.isOpen) return [];
+    return Array.from({ length: this.shards }, (_, shard) => shard).filter((shard) => !node.service.down.has(shard));
+  }
+
   /** The next process begins at once. */
   kill(): void {
-    this.node?.stop();
-    this.node = null;
-    this.process++;
-    this.client.cut(this.random.pick(['not_applied', 'applied', 'applied_later']));
+    this.die();
     this.start();
+  }
+
+  /** It is gone, and no process comes after it until `start`. */
+  die(): void {
+    this.end();
+    this.client.cut(this.random.pick(['not_applied', 'applied', 'applied_later']));
+  }
+
+  private end(): void {
+    this.node?.stop();
+    this.sharing?.stop();
+    this.journal?.close();
+    this.node = null;
+    this.journal = null;
+    this.sharing = null;
+    this.isOpen = false;
+    this.isStarting = false;
+    this.process++;
+  }
+
+  /** It ends as it should: what it has is given back. */
+  leave(): void {
+    const { node, journal, sharing } = this;
+    node?.drain();
+    const over = this.own(() => {
+      journal?.letGo();
+      if (sharing !== null) this.client.members.leave(sharing.member, () => {});
+      this.end();
+      this.client.cut('applied');
+    });
+    node?.end(() => this.engine.after(0, over));
   }
 }

@@ -1,0 +1,69 @@
+import type { Company, Holder, Member, NameTaken } from '../src/ports/engine.ts';
+
+interface Parts {
+  readonly shards: number;
+  readonly leaseMs: number;
+  readonly nowMs: () => number;
+  readonly holders: () => readonly (Omit<Holder, 'leftMs'> & { readonly untilMs: number })[];
+  readonly dismiss: (owner: string) => void;
+}
+
+interface Row {
+  readonly member: Member;
+  readonly log: number;
+  seenMs: number;
+  /** Whether the connection that it was said on still stands. */
+  isConnected: () => boolean;
+  isGone: boolean;
+}
+
+/** Who shares a simulated engine: a row a name, whose log stays the same. */
+export class EngineMembers {
+  private readonly parts: Parts;
+  private readonly rows = new Map<string, Row>();
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  join(member: Member, isConnected: () => boolean): { readonly log: number } | NameTaken {
+    const before = this.rows.get(member.name);
+    const isOther = before !== undefined && before.member.owner !== member.owner;
+    const isThere = isOther && !before.isGone && before.isConnected();
+    if (isThere && this.parts.nowMs() - before.seenMs < this.parts.leaseMs)
+      return { taken: 'another process has this name' };
+    if (isOther) this.parts.dismiss(before.member.owner);
+    const log = before?.log ?? this.parts.shards + this.rows.size;
+    this.rows.set(member.name, { member, log, seenMs: this.parts.nowMs(), isConnected, isGone: false });
+    return { log };
+  }
+
+  beat(member: Member, isConnected: () => boolean): Company | NameTaken {
+    const row = this.rows.get(member.name);
+    if (row === undefined || row.member.owner !== member.owner) return { taken: 'another process took this name' };
+    row.seenMs = this.parts.nowMs();
+    row.isConnected = isConnected;
+    return this.company();
+  }
+
+  leave({ name, owner }: Member): void {
+    const row = this.rows.get(name);
+    if (row?.member.owner === owner) row.isGone = true;
+  }
+
+  private company(): Company {
+    const nowMs = this.parts.nowMs();
+    const members = [...this.rows.values()]
+      .filter(({ isGone }) => !isGone)
+      .map(({ member, seenMs, isConnected }) => ({
+        ...member,
+        quietMs: nowMs - seenMs,
+        isConnected: isConnected(),
+      }));
+    const holders = this.parts
+      .holders()
+      .filter(({ untilMs }) => untilMs > nowMs)
+      .map(({ shard, owner, untilMs }) => ({ shard, owner, leftMs: untilMs - nowMs }));
+    return { members, holders };
+  }
+}
