@@ -1,6 +1,7 @@
 import { EngineJournal } from '../src/cluster/engine-journal.ts';
 import type { EngineLog } from '../src/cluster/engine-log.ts';
 import { OneStatement } from '../src/cluster/one-statement.ts';
+import { Sharing } from '../src/cluster/sharing.ts';
 import type { Limits } from '../src/core/limits.ts';
 import type { Secret } from '../src/journal/frame.ts';
 import { claimAll } from '../src/node/claim-all.ts';
@@ -37,15 +38,20 @@ interface OfProcess {
   readonly hears: Hears;
   readonly timers: Timers;
   readonly limits: Limits;
-  /** A lease is over. */
-  readonly lapsed: () => void;
+  /** A lease is over, or there is something to claim or to hand over. */
+  readonly moved: () => void;
+  /** The name of the node is another process's. */
+  readonly replaced: () => void;
 }
+
+type Opens = (journal: JournalBackend, claims: readonly (Claim | Unclaimed)[]) => void;
 
 /** What the processes of a node keep things in: the shipped logs over the engine that all nodes share. */
 export class EngineStore {
   readonly client: EngineClient;
   private readonly parts: EngineStoreParts;
   private journal: EngineJournal | null = null;
+  private sharing: Sharing | null = null;
 
   constructor(engine: SimEngine, parts: EngineStoreParts) {
     this.parts = parts;
@@ -53,13 +59,29 @@ export class EngineStore {
   }
 
   /** Calls `done` once, with what was claimed of it. */
-  open(
-    process: OfProcess,
-    done: (journal: JournalBackend, claims: readonly (Claim | Unclaimed)[]) => void,
-    failed: () => void,
-  ): void {
-    const { index, clock, shards, setup, watch, loop } = this.parts;
-    const { generation, hears, timers, lapsed, limits } = process;
+  open(process: OfProcess, done: Opens, failed: () => void): void {
+    const { index, clock, shards } = this.parts;
+    const { generation, timers, moved, replaced } = process;
+    const engine = this.engineOf(process);
+    const member = {
+      name: `node${index}`,
+      owner: `node${index}.${generation}`,
+      url: `http://node${index}`,
+      version: '1',
+    };
+    const monotonicMs = (): number => clock.monotonicMs();
+    Sharing.join({ engine, member, shards, timers, monotonicMs, events: { moved, replaced } }, (sharing) => {
+      if (sharing instanceof Error) return failed();
+      this.sharing = sharing;
+      this.openJournal(process, engine, sharing, done, () => {
+        sharing.stop();
+        failed();
+      });
+    });
+  }
+
+  private engineOf({ hears }: OfProcess): OneStatement {
+    const { index, watch, loop } = this.parts;
     const engine = new ProcessEngine(this.client, hears, (frames, outcomes) => {
       loop.mark('engine', index);
       for (const [i, frame] of frames.entries()) {
@@ -68,14 +90,25 @@ export class EngineStore {
         if (outcome === 'durable') watch.toldBy(index, frame);
       }
     });
+    return new OneStatement(engine);
+  }
+
+  private openJournal(
+    { timers, moved, limits }: OfProcess,
+    engine: OneStatement,
+    sharing: Sharing,
+    done: Opens,
+    failed: () => void,
+  ): void {
+    const { index, clock, shards, setup, watch } = this.parts;
+    const { owner } = sharing.member;
     EngineJournal.open(
       {
-        ...{ engine: new OneStatement(engine), owner: `node${index}.${generation}`, secret: ENGINE_SECRET },
-        ...{ shards, processLog: shards + index, answersWithinMs: setup.answersMs, timers },
-        ...{ snapshotBytes: setup.snapshotBytes, requiresReplica: false },
+        ...{ engine, owner, sharing, secret: ENGINE_SECRET, shards, processLog: sharing.log, timers },
+        ...{ answersWithinMs: setup.answersMs, snapshotBytes: setup.snapshotBytes, requiresReplica: false },
         monotonicMs: () => clock.monotonicMs(),
         events: {
-          lapsed,
+          lapsed: moved,
           heard: ({ engineMs, ...times }) => {
             const byMs = clock.measured({ ...times, engineMs: engineMs + EPOCH_MS });
             watch.gained(index, byMs);
@@ -93,6 +126,18 @@ export class EngineStore {
     );
   }
 
+  /** Its process serves: it says that it is there, and asks what is for it to have. */
+  begin(): void {
+    this.sharing?.begin();
+  }
+
+  /** Its process ends as it should: what it has is given back. */
+  letGo(): void {
+    const { journal, sharing } = this;
+    journal?.letGo();
+    if (sharing !== null) this.client.members.leave(sharing.member, () => {});
+  }
+
   /** The same journal, of which it is seen what is claimed of it. */
   private watched(journal: EngineJournal): JournalBackend {
     const { index, watch } = this.parts;
@@ -104,6 +149,8 @@ export class EngineStore {
       condition: journal.condition,
       logOf: (shard) => journal.logOf(shard),
       lapsed: () => journal.lapsed(),
+      wanted: () => journal.wanted(),
+      unwanted: () => journal.unwanted(),
       tick: () => journal.tick(),
       claim: (shard, limits, done) =>
         journal.claim(shard, limits, (result) => {
@@ -115,7 +162,9 @@ export class EngineStore {
 
   /** The process is gone: what it had asked for is executed, or is not, or will be. */
   crash(): void {
+    this.sharing?.stop();
     this.journal?.close();
+    this.sharing = null;
     this.journal = null;
     this.client.cut(this.parts.random.pick(CUTS));
   }

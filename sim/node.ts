@@ -186,7 +186,9 @@ export class SimNode implements Host, Keeper {
     const { generation } = this;
     const process = {
       ...{ generation, limits, hears: this.hears(generation), timers: this.time.timers() },
-      lapsed: () => this.time.soon(() => this.process?.wake()),
+      moved: () => this.time.soon(() => this.process?.wake()),
+      // Another process has its name by now.
+      replaced: () => this.time.soon(() => this.died(false, FAILED_DOWN_MS)),
     };
     shared.open(
       process,
@@ -240,7 +242,9 @@ export class SimNode implements Host, Keeper {
     watch.short(this.index, this.lack !== null);
     process.roomChanged();
     process.open((durable) => {
-      if (generation === this.generation && durable) this.isServing = true;
+      if (generation !== this.generation || !durable) return;
+      this.isServing = true;
+      this.shared?.begin();
     });
   }
 
@@ -290,6 +294,7 @@ export class SimNode implements Host, Keeper {
         if (batches.some(({ shard }) => shard === null)) watch.appended(index);
         this.heard();
       },
+      handsOver: (shards) => watch.handsOver(index, shards),
       unsure: (shards, error) => watch.unsure(index, shards, error === null),
       gaveUp: (shards) => watch.gaveUp(index, shards),
     };
@@ -376,7 +381,12 @@ export class SimNode implements Host, Keeper {
     };
     loop.after(forMs, 'end', this.time.nextId(), () => {
       if (generation !== this.generation) return;
-      this.live(() => process.end(() => loop.after(0, 'end', this.time.nextId(), gone)));
+      this.live(() =>
+        process.end(() => {
+          this.shared?.letGo();
+          loop.after(0, 'end', this.time.nextId(), gone);
+        }),
+      );
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Engine, EngineFrame, Leases, Snapshots } from '../src/ports/engine.ts';
+import type { Engine, EngineFrame, Leases, Members, Snapshots } from '../src/ports/engine.ts';
 
 /** What is heard by this process, when it is awake; of one that is gone nothing is. */
 export type Hears = <Args extends unknown[]>(run: (...args: Args) => void) => (...args: Args) => void;
@@ -6,6 +6,7 @@ export type Hears = <Args extends unknown[]>(run: (...args: Args) => void) => (.
 /** The engine as one process of a node has it: what it asked for comes to no other. */
 export class ProcessEngine implements Engine {
   readonly leases: Leases;
+  readonly members: Members;
   readonly snapshots: Snapshots;
   private readonly engine: Engine;
   private readonly hears: Hears;
@@ -19,13 +20,19 @@ export class ProcessEngine implements Engine {
     this.engine = engine;
     this.hears = hears;
     this.told = told;
-    const { leases, snapshots } = engine;
+    const { leases, members, snapshots } = engine;
     this.leases = {
       leaseMs: leases.leaseMs,
       claim: (log, owner, done) => leases.claim(log, owner, hears(done)),
       renewAll: (owner, logs, done) => leases.renewAll(owner, logs, hears(done)),
       release: (log, owner) => leases.release(log, owner),
       watch: (changed) => leases.watch(hears(changed)),
+      dismiss: (owner, done) => leases.dismiss(owner, hears(done)),
+    };
+    this.members = {
+      join: (member, done) => members.join(member, hears(done)),
+      beat: (member, done) => members.beat(member, hears(done)),
+      leave: (member, done) => members.leave(member, hears(done)),
     };
     this.snapshots = {
       list: (log, done) => snapshots.list(log, hears(done)),

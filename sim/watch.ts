@@ -267,6 +267,10 @@ export class Watch {
     this.ownerAt(node)?.gaveUp(shards);
   }
 
+  handsOver(node: number, shards: readonly number[]): void {
+    this.ownerAt(node)?.handsOver(shards);
+  }
+
   unsure(node: number, shards: readonly number[], isKnown: boolean): void {
     this.ownerAt(node)?.unsure(shards, isKnown);
   }

@@ -120,7 +120,7 @@ export class World {
       const settled = (facts: readonly Fact[]): void => this.watch.settled(shard, facts);
       this.watch.shared.push(new OwnedLog({ shard, secret: ENGINE_SECRET, frames: () => logs.logOf(shard), settled }));
     }
-    return new SimEngine({ loop, random, logs, wayMs, runMs, standbyMs, lateMs, leaseMs, isSynchronous });
+    return new SimEngine({ loop, random, logs, wayMs, runMs, standbyMs, lateMs, leaseMs, isSynchronous }, shards);
   }
 
   private addNode(index: number, { seed, tapes, mayBeDamaged }: WorldOptions): void {

@@ -100,6 +100,12 @@ export class OwnerChecker extends NodeChecker {
     this.unproven.add(shard);
   }
 
+  /** Somebody else is to have them: nothing more is decided. */
+  handsOver(shards: readonly number[]): void {
+    for (const shard of shards) this.down.add(shard);
+    this.tally.count('handed_over', shards.length);
+  }
+
   /** It is not its own any more, or not known to be. */
   gaveUp(shards: readonly number[]): void {
     for (const shard of shards) {

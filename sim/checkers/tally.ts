@@ -48,6 +48,7 @@ export const GOALS = {
   sent_on: 'requests at a node that does not own their shard, of nodes that share shards',
   takeovers: 'shards that a node took over from an engine, the first owner of each among them',
   given_up: 'shards that a node gave up: its lease was over, somebody else had written, or nobody could be asked',
+  handed_over: 'shards that a node gave to another one',
   unsure: 'appends of which nobody knew at first what had become of them',
   degradations: 'times that a process said that writers should go elsewhere',
   degraded: 'sends refused for want of space on the disk',

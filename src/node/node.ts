@@ -299,6 +299,7 @@ export class MailboxNode {
     for (const shard of journal.unwanted?.() ?? []) {
       if (service.down.has(shard)) continue;
       service.down.add(shard, this.clock.nowMs(), 'not_owner');
+      this.observer.handsOver?.([shard]);
       service.whenShardDurable(shard, (durable) => durable && this.ownership.handOver(shard));
     }
     for (const shard of journal.wanted?.() ?? []) this.supervisor.wanted(shard);
