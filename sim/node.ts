@@ -3,7 +3,14 @@ import type { ShardState } from '../src/core/state.ts';
 import { claimAll } from '../src/node/claim-all.ts';
 import { MailboxNode, type NodeSettings } from '../src/node/node.ts';
 import type { NodeObserver } from '../src/node/observer.ts';
-import { type Claim, isClaim, type JournalBackend, type Lack, type Unclaimed } from '../src/ports/journal.ts';
+import {
+  type Batch,
+  type Claim,
+  isClaim,
+  type JournalBackend,
+  type Lack,
+  type Unclaimed,
+} from '../src/ports/journal.ts';
 import type { Random } from '../src/ports/random.ts';
 import type { MemoryBounds } from '../src/service/memory-budget.ts';
 import type { RecentFacts } from '../src/service/recent-facts.ts';
@@ -267,7 +274,7 @@ export class SimNode implements Host, Keeper {
       state: (state, missing) => this.told(() => watch.says(index, state, missing)),
       decided: () => watch.decided(index),
       appending: (batches) => {
-        if (this.shared === null || batches.some(({ shard }) => shard === null)) watch.appending(index);
+        if (this.shared === null || isOfProcess(batches)) watch.appending(index);
       },
       ...(this.shared === null ? {} : this.ofShared()),
       // What falls otherwise is no fault of a schedule, and ends the run.
@@ -291,7 +298,7 @@ export class SimNode implements Host, Keeper {
     return {
       appended: (batches) => {
         this.journal.kept(batches);
-        if (batches.some(({ shard }) => shard === null)) watch.appended(index);
+        if (isOfProcess(batches)) watch.appended(index);
         this.heard();
       },
       handsOver: (shards) => watch.handsOver(index, shards),
@@ -483,3 +490,7 @@ export class SimNode implements Host, Keeper {
     this.process?.clockChanged();
   }
 }
+
+/** Clocks are stamped on the appends of all logs; what is else of no shard goes into the log of the process. */
+const isOfProcess = (batches: readonly Batch[]): boolean =>
+  batches.some(({ shard, facts }) => shard === null && facts.some(({ name }) => name !== 'clocks'));

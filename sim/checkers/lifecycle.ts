@@ -270,6 +270,8 @@ export class LifecycleChecker {
   private boundsOf({ name }: MessageFact): Limits {
     const { limits, most } = this;
     const { shardCapacity, dedupCapacity, globalInflight } = limits;
+    // Shards that nodes share come with the leases that there are.
+    if (this.apartMs > 0 && name !== 'received') return { ...most, globalInflight: Number.POSITIVE_INFINITY };
     if (limits === most) return most;
     if (name === 'sent') return { ...most, shardCapacity, dedupCapacity };
     return name === 'received' ? { ...most, globalInflight } : most;
