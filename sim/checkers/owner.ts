@@ -209,6 +209,8 @@ export class OwnerChecker extends NodeChecker {
 
   protected override missing({ logs = [] }: Due, { ask }: Call, reply: Reply): number {
     const rested = new Set<number>();
+    // A stream that a drain does not let in has had none of its acks taken.
+    if (ask.verb === 'stream' && reply.outcome === 'draining') return 0;
     const asked = ask.verb === 'batch' ? ask.items : [ask];
     for (const [i, one] of asked.entries())
       if (!RESTS_ON_NOTHING.has((reply.replies?.[i] ?? reply).outcome))

@@ -1,4 +1,6 @@
-import { atNode } from './definition.ts';
+import type { Range } from '../random.ts';
+import { atNode, type FaultyEngine, type Place } from './definition.ts';
+import { range } from './usual.ts';
 
 export const engineFailover = atNode({
   kind: 'engine_failover',
@@ -8,3 +10,13 @@ export const engineFailover = atNode({
   draw: () => ({}),
   inject: ({ engine }) => engine?.failOver(),
 });
+
+/** How much later a primary is lost that has something that its standby lacks; 0 for never. */
+export const LOST_MS: readonly Range[] = [range(0, 0), range(1, 30), range(20, 300)];
+
+/** What can be seen of it by then is gone with it. */
+export function lost(engine: FaultyEngine | null, afterMs: number, end: Place['end']): void {
+  if (engine === null || afterMs === 0) return;
+  engine.lag(afterMs);
+  end(afterMs, () => engine.failOver());
+}
