@@ -321,8 +321,9 @@ export class EngineClient implements Engine {
     return this.engine.parts.loop.nowMs < this.partitionedUntilMs;
   }
 
-  /** Nothing gets through, either way, and nobody is told. */
-  partition(forMs: number): void {
+  /** Nothing gets through, either way, and the node is not told. `isSeen`: the engine notices that the connection is gone. */
+  partition(forMs: number, isSeen = false): void {
+    if (isSeen) this.connection++;
     this.partitionedUntilMs = this.engine.parts.loop.nowMs + forMs;
   }
 

@@ -104,7 +104,7 @@ export interface FaultyNode {
   readonly clock: NodeClock;
   readonly store: { readonly disk: Disk; readonly trouble: DiskTrouble };
   /** Its way to the engine; null where it has a disk. */
-  readonly shared: { readonly client: { cut(how: Cut): void; partition(forMs: number): void } } | null;
+  readonly shared: { readonly client: { cut(how: Cut): void; partition(forMs: number, isSeen: boolean): void } } | null;
   readonly door: { flood(connections: number): () => void };
   crash(): void;
   start(): void;
