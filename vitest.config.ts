@@ -31,7 +31,10 @@ const SYSTEM = [
   'test/postgres/connections.test.ts',
   'test/postgres/engine.test.ts',
   'test/postgres/export.test.ts',
+  'test/postgres/members.test.ts',
   'test/postgres/nodes.test.ts',
+  'test/postgres/serve.test.ts',
+  'test/postgres/start.test.ts',
   'test/postgres/drills.test.ts',
 ];
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];

@@ -1,4 +1,4 @@
-import type { Company, Holder, Member, NameTaken } from '../src/ports/engine.ts';
+import type { Company, Holder, Member, NameTaken, RevocationPage, SharedRevocation } from '../src/ports/engine.ts';
 
 interface Parts {
   readonly shards: number;
@@ -21,6 +21,7 @@ interface Row {
 export class EngineMembers {
   private readonly parts: Parts;
   private readonly rows = new Map<string, Row>();
+  private readonly revoked: SharedRevocation[] = [];
 
   constructor(parts: Parts) {
     this.parts = parts;
@@ -51,6 +52,15 @@ export class EngineMembers {
     if (row?.member.owner === owner) row.isGone = true;
   }
 
+  revoke(revocation: SharedRevocation): void {
+    const isThere = this.revoked.some(({ kind, value }) => kind === revocation.kind && value === revocation.value);
+    if (!isThere) this.revoked.push(revocation);
+  }
+
+  revocations(after: number): RevocationPage {
+    return { revocations: this.revoked.slice(after), last: this.revoked.length, isEnd: true };
+  }
+
   private company(): Company {
     const nowMs = this.parts.nowMs();
     const members = [...this.rows.values()]
@@ -64,6 +74,6 @@ export class EngineMembers {
       .holders()
       .filter(({ untilMs }) => untilMs > nowMs)
       .map(({ shard, owner, untilMs }) => ({ shard, owner, leftMs: untilMs - nowMs }));
-    return { members, holders };
+    return { members, holders, revoked: this.revoked.length };
   }
 }

@@ -146,7 +146,9 @@ export class EngineStore {
       shards: journal.shards,
       logs: journal.logs,
       processLog: journal.processLog,
-      condition: journal.condition,
+      get condition() {
+        return journal.condition;
+      },
       logOf: (shard) => journal.logOf(shard),
       lapsed: () => journal.lapsed(),
       wanted: () => journal.wanted(),

@@ -297,6 +297,8 @@ export class EngineClient implements Engine {
       join: (member, done) => this.ask(() => engine.members.join(member, this.presence()), done),
       beat: (member, done) => this.ask(() => engine.members.beat(member, this.presence()), done),
       leave: (member, done) => this.ask(() => nothing(engine.members.leave(member)), done),
+      revoke: (revocation, done) => this.ask(() => nothing(engine.members.revoke(revocation)), done),
+      revocations: (after, done) => this.ask(() => engine.members.revocations(after), done),
     };
   }
 

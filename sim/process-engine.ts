@@ -33,6 +33,8 @@ export class ProcessEngine implements Engine {
       join: (member, done) => members.join(member, hears(done)),
       beat: (member, done) => members.beat(member, hears(done)),
       leave: (member, done) => members.leave(member, hears(done)),
+      revoke: (revocation, done) => members.revoke(revocation, hears(done)),
+      revocations: (after, done) => members.revocations(after, hears(done)),
     };
     this.snapshots = {
       list: (log, done) => snapshots.list(log, hears(done)),

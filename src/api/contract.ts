@@ -104,7 +104,7 @@ export const CONTRACT = {
     lines: true,
     refusals: [...ONE_BODY, 'saturated_streams', 'saturated_tenant', 'draining', ...SHARD],
     ackRefusals: RIDING,
-    ends: ['lease_lost', 'cap_auth', 'verifier', 'draining', 'journal', 'starting'],
+    ends: ['lease_lost', 'cap_auth', 'verifier', 'draining', 'journal', 'starting', 'not_owner'],
   },
   ack: {
     ...at('ack'),
@@ -262,8 +262,8 @@ export const CONTRACT = {
     request: 'feed',
     answer: ANSWERS.feedLine,
     lines: true,
-    refusals: [...ONE, 'cursor_gone', 'saturated_streams', 'draining', 'journal'],
-    ends: ['cap_auth', 'verifier', 'draining', 'journal'],
+    refusals: [...ONE, 'cursor_gone', 'saturated_streams', 'draining', 'journal', 'not_owner'],
+    ends: ['cap_auth', 'verifier', 'draining', 'journal', 'not_owner'],
   },
   keys: {
     ...get('/v1/keys'),

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { programVersion } from '../platform/version.ts';
 import { visibleBlock } from '../platform/visible.ts';
 import { addCap } from './cap.ts';
 import { addCluster } from './cluster.ts';
@@ -22,19 +22,9 @@ import { addTail } from './tail.ts';
 import { addTopics } from './topics.ts';
 import { addTrace } from './trace.ts';
 
-/** package.json is one level up from what is built, two from the sources. */
-function version(): string {
-  for (const up of ['../package.json', '../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {}
-  }
-  return 'unknown';
-}
-
 const program = new Command('mailbox')
   .description('A secure store-and-forward mailbox whose behaviour is an executable formal model.')
-  .version(version())
+  .version(programVersion())
   .configureHelp({ showGlobalOptions: true });
 
 for (const add of [

@@ -38,10 +38,10 @@ export async function serve(options: Record<string, unknown>): Promise<void> {
     trace: options['trace'] as string | undefined,
     onFailed: () => onFailed(),
   });
-  const { profile, ready_shards } = settings;
-  const { http, metrics, uds, console } = server;
+  const { profile } = settings;
+  const { http, metrics, uds, console, shards } = server;
   const ways = { ...(console === null ? {} : { console }), ...(uds === null ? {} : { uds }) };
-  log.info('server.ready', { http, metrics, ...ways, profile, shards: ready_shards });
+  log.info('server.ready', { http, metrics, ...ways, profile, shards });
   if (settings.keyring === null && secrets.keyring !== null) say(welcome(settings, secrets.keyring, server.http));
   const ends = endings(server);
   onFailed = ends.onFailed;

@@ -70,7 +70,7 @@ export class Claiming {
   }
 
   /** Who is there, and has what. */
-  seen({ members, holders }: Company, nowMs: number): Moves {
+  seen({ members, holders }: Pick<Company, 'members' | 'holders'>, nowMs: number): Moves {
     const dead = this.deadAmong(members, nowMs);
     const alive = this.aliveAmong(members, dead);
     const owners: (string | null)[] = Array.from({ length: this.shards }, () => null);

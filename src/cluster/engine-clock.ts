@@ -38,6 +38,11 @@ export class EngineClock implements Clock {
     return within(Math.floor(this.source.wallMs()));
   }
 
+  /** What the wall clock of the machine shows more. */
+  aheadMs(): number {
+    return this.wallMs() - this.nowMs();
+  }
+
   /** It shows dates itself. */
   instantOf(atMs: number): number {
     return within(atMs);

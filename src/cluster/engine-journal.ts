@@ -14,6 +14,10 @@ import { makeSnapshot } from './snapshot-making.ts';
 export const SNAPSHOT_BYTES = 64 << 20;
 /** One that could not be made is not tried again sooner: a log is read for it, and what is full does not get emptier by it. */
 const SNAPSHOT_AGAIN_MS = 60_000;
+/** An engine that says nothing for so much of a lease is missed. */
+const QUIET_PART = 2 / 5;
+/** Part of a lease after which that of the process is asked for again. */
+const AGAIN_PART = 1 / 15;
 
 export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 'secret' | 'answersWithinMs'> {
   /** The node's name: its own among all that use the engine, and another one for each of its processes. */
@@ -36,6 +40,8 @@ export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 
 }
 
 export interface EngineJournalEvents {
+  /** A shard is claimed; whatever comes of it. */
+  claiming?(shard: number): void;
   /** A lease is over: `lapsed` has it. */
   lapsed?(): void;
   /** The engine was heard, and showed this time. */
@@ -56,7 +62,6 @@ export class EngineJournal implements JournalBackend {
   readonly shards: number;
   readonly logs: number;
   readonly processLog: EngineLog;
-  readonly condition = null;
   /** What the engine promised last. */
   promise: EnginePromise;
   private readonly options: EngineJournalOptions;
@@ -66,6 +71,7 @@ export class EngineJournal implements JournalBackend {
   private failure: Error | null = null;
   private snapshots = 0;
   private isMaking = false;
+  private isClosed = false;
   /** By log: when a snapshot that could not be made may be tried again. */
   private readonly againMs = new Map<number, number>();
 
@@ -118,6 +124,14 @@ export class EngineJournal implements JournalBackend {
     return shard;
   }
 
+  /** Whether the engine is there, and keeps what it answers when a machine is lost. */
+  get condition(): 'engine' | 'engine_unreplicated' | null {
+    const { sharing, requiresReplica = true, monotonicMs, engine } = this.options;
+    const isThere = sharing === undefined || monotonicMs() - sharing.heardMs < QUIET_PART * engine.leases.leaseMs;
+    if (!isThere) return 'engine';
+    return requiresReplica && !this.promise.isReplicated ? 'engine_unreplicated' : null;
+  }
+
   /** Makes the snapshots that are wanted, one at a time. */
   tick(): void {
     const { snapshotBytes = SNAPSHOT_BYTES, monotonicMs } = this.options;
@@ -136,6 +150,7 @@ export class EngineJournal implements JournalBackend {
 
   /** Nothing is renewed any more; what is claimed stays so until it is over. */
   close(): void {
+    this.isClosed = true;
     this.options.sharing?.stop();
     this.leases.stop();
   }
@@ -159,9 +174,19 @@ export class EngineJournal implements JournalBackend {
   }
 
   private isOver(number: number): void {
+    if (number === this.processLog.number) return this.leaseAgain();
     if (!this.claimed.has(number)) return;
     this.over.push(number);
     this.options.events?.lapsed?.();
+  }
+
+  /** Nobody else is to have the log of this process; it says whose it is, and a lease keeps others from trying. */
+  private leaseAgain(): void {
+    const { timers, engine } = this.options;
+    this.leases.claim(this.processLog.number, (not) => {
+      if (not === null || this.isClosed) return;
+      timers.setTimeout(() => !this.isClosed && this.leaseAgain(), AGAIN_PART * engine.leases.leaseMs);
+    });
   }
 
   private askForPromise(): void {
@@ -190,6 +215,7 @@ export class EngineJournal implements JournalBackend {
     if (sharing === undefined) return this.claimAny(shard, limits, done);
     if (!sharing.mayClaim(shard))
       return done({ shard, why: 'elsewhere', error: new Error(`shard ${shard} is another node's`) });
+    this.options.events?.claiming?.(shard);
     this.claimAny(shard, limits, (result) => {
       const isHeld = 'why' in result && result.why === 'held';
       sharing.claimed(shard, !('why' in result) || isHeld);

@@ -1,5 +1,5 @@
 import type { Timers } from '../ports/clock.ts';
-import type { Company, Leases, Member, Members } from '../ports/engine.ts';
+import type { Company, Leases, Member, Members, SharedRevocation } from '../ports/engine.ts';
 import { Claiming } from './claiming.ts';
 
 /** Parts of a lease: how often a node says that it is there; */
@@ -22,6 +22,8 @@ export interface SharingEvents {
   moved?(): void;
   /** Who is there, and has what. */
   seen?(company: Company): void;
+  /** Capabilities ended, wherever that was said; each is told once. */
+  revoked?(revocations: readonly SharedRevocation[]): void;
   /** Owners whose leases were ended, for their processes are gone. */
   dismissed?(owner: string): void;
   /** The node's name is another process's by now: this one is of no more use. Said once. */
@@ -39,9 +41,14 @@ export class Sharing {
   private readonly unwatch: () => void;
   private timer: unknown = null;
   private askedMs: number | null = null;
+  /** When the engine was heard last. */
+  heardMs: number;
   /** Something changed while an answer was under way, which may not tell of it. */
   private isNews = false;
   private isOver = false;
+  /** The number of the last revocation that was told. */
+  private revoked = 0;
+  private isReading = false;
   private claims: readonly number[] = [];
   private handsOver: number[] = [];
 
@@ -61,6 +68,7 @@ export class Sharing {
     this.member = member;
     this.log = log;
     this.leaseMs = engine.leases.leaseMs;
+    this.heardMs = options.monotonicMs();
     this.claiming = new Claiming(member, shards, this.leaseMs);
     this.unwatch = engine.leases.watch(() => this.beat());
   }
@@ -70,8 +78,21 @@ export class Sharing {
     this.beat();
   }
 
+  /** All that was revoked so far is told of before anything is claimed. Calls `done` once. */
+  catchUp(done: (error: Error | null) => void): void {
+    this.isReading = true;
+    this.options.engine.members.revocations(this.revoked, (page) => {
+      this.isReading = false;
+      if (page instanceof Error) return done(page);
+      this.revoked = page.last;
+      if (page.revocations.length > 0) this.options.events?.revoked?.(page.revocations);
+      if (page.isEnd) done(null);
+      else this.catchUp(done);
+    });
+  }
+
   mayClaim(shard: number): boolean {
-    return this.claiming.mayClaim(shard);
+    return !this.isOver && this.claiming.mayClaim(shard);
   }
 
   claimed(shard: number, isOurs: boolean): void {
@@ -96,6 +117,14 @@ export class Sharing {
     if (this.timer !== null) this.options.timers.clearTimeout(this.timer);
   }
 
+  /** It goes: it claims nothing more, and all that it has is to go to others. Nobody counts on it from now on. */
+  retire(shards: number): void {
+    if (this.isOver) return;
+    this.stop();
+    this.handsOver = Array.from({ length: shards }, (_, shard) => shard);
+    this.options.engine.members.leave(this.member, () => {});
+  }
+
   private beat(): void {
     if (this.isOver) return;
     const { engine, monotonicMs } = this.options;
@@ -112,6 +141,7 @@ export class Sharing {
       if (this.isOver || this.askedMs !== nowMs) return;
       this.askedMs = null;
       if (result instanceof Error) return;
+      this.heardMs = monotonicMs();
       if ('taken' in result) return this.replaced(result.taken);
       this.look(result);
       if (this.isNews) this.beat();
@@ -133,6 +163,8 @@ export class Sharing {
     const { engine, monotonicMs, events } = this.options;
     const { wanted, unwanted, dead } = this.claiming.seen(company, monotonicMs());
     events?.seen?.(company);
+    // What could not be read is read after the next beat.
+    if (company.revoked > this.revoked && !this.isReading) this.catchUp(() => {});
     this.claims = wanted;
     if (unwanted !== null) this.handsOver.push(unwanted);
     for (const owner of dead)

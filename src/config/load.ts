@@ -10,7 +10,7 @@ import { ConfigError, nearest, sizeText } from './values.ts';
 /** Far more than all settings take. */
 const FILE_BYTES_MAX = 256 * 1024;
 const ENV_PREFIX = 'MAILBOX_';
-/** Variables of commands, which are no settings of the server. */
+/** Variables of commands; `MAILBOX_ENGINE` is a setting of the server, too. */
 const CLIENT_VARIABLES = ['MAILBOX_URL', 'MAILBOX_CA', 'MAILBOX_CAP', 'MAILBOX_ENGINE'] as const;
 
 export const flagOf = (name: string): string => `--${name.replaceAll('_', '-')}`;
@@ -75,6 +75,7 @@ export function loadConfig(
   }
   const config = { settings: settings as unknown as Settings, origins: origins as Record<SettingName, Origin> };
   together(config.settings);
+  onEngine(config);
   fits(config.settings, machine);
   return config;
 }
@@ -89,7 +90,7 @@ function* variables(environment: Readonly<Record<string, string | undefined>>): 
   for (const [variable, text] of Object.entries(environment)) {
     if (
       !variable.startsWith(ENV_PREFIX) ||
-      (CLIENT_VARIABLES as readonly string[]).includes(variable) ||
+      ((CLIENT_VARIABLES as readonly string[]).includes(variable) && variable !== 'MAILBOX_ENGINE') ||
       text === undefined
     )
       continue;
@@ -138,6 +139,42 @@ function together(s: Settings): void {
     throw new ConfigError('console_bind: must be another address than bind and metrics_bind', 'console_bind');
   }
 }
+
+/** What goes with an engine, and what says nothing without one. */
+function onEngine(config: Config): void {
+  const { settings: s } = config;
+  // A file that was printed names every setting.
+  const isGiven = (name: SettingName): boolean => {
+    const { kind, fallback } = SETTINGS[name] as AnySetting;
+    return s[name] !== null && (fallback === null || kind.show(s[name]) !== kind.show(fallback));
+  };
+  if (s.engine === null) {
+    const alone = OF_ENGINE.find(isGiven);
+    if (alone !== undefined) throw new ConfigError(`${alone}: says nothing without engine`, alone);
+    return;
+  }
+  const other = NOT_ON_ENGINE.find(isGiven);
+  if (other !== undefined) {
+    throw new ConfigError(`${other}: the engine takes the place of a data directory; give one of the two`, other);
+  }
+  if (s.profile === 'micronode')
+    throw new ConfigError('profile: micronode keeps nothing, and has no engine', 'profile');
+  if (s.node_name === null) {
+    throw new ConfigError(
+      'node_name: with an engine each node has one of its own, the same at every start',
+      'node_name',
+    );
+  }
+  if (s.node_url === null && EVERYWHERE.includes(s.bind.host)) {
+    throw new ConfigError(
+      `node_url: other nodes cannot reach ${s.bind.host}; say where they reach this one`,
+      'node_url',
+    );
+  }
+}
+const OF_ENGINE = ['engine_cluster', 'engine_schema', 'engine_require_replica', 'node_name', 'node_url'] as const;
+const NOT_ON_ENGINE = ['data', 'segment_size', 'ready_shards'] as const;
+const EVERYWHERE = ['0.0.0.0', '::', '0:0:0:0:0:0:0:0'];
 
 /** Port 0 is another one each time. */
 const isSame = (one: Address, other: Address): boolean =>

@@ -126,6 +126,47 @@ const verifierUrl: Kind<URL> = {
   },
   show: (value) => value.href,
 };
+/** As `src/postgres/address.ts` reads it. A password in it is never shown. */
+const ENGINE = '^postgres(ql)?://[^\\s]{1,2000}$';
+const engineUrl: Kind<string> = {
+  unit: '',
+  schema: { type: 'string', pattern: ENGINE },
+  isPrivate: true,
+  says: 'postgres://user@host:port,host:port/database',
+  read: (text) => (new RegExp(ENGINE).test(text) ? text : null),
+  show: (value) => value.replace(/^([a-z]+:\/\/[^:@/]*):[^@]*@/, '$1:***@'),
+};
+const ENGINE_NAME = '^[a-z][a-z0-9_]{0,47}$';
+const engineName: Kind<string> = {
+  unit: '',
+  schema: { type: 'string', pattern: ENGINE_NAME },
+  says: '1..48 of a-z, 0-9 and _, a letter first',
+  read: (text) => (new RegExp(ENGINE_NAME).test(text) ? text : null),
+  show: (value) => value,
+};
+const NODE_NAME = '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$';
+const nodeName: Kind<string> = {
+  unit: '',
+  schema: { type: 'string', pattern: NODE_NAME },
+  says: '1..63 of a-z, 0-9, ., _ and -, with a letter or digit at both ends',
+  read: (text) => (new RegExp(NODE_NAME).test(text) ? text : null),
+  show: (value) => value,
+};
+/** Capabilities travel to it, as they do to whichever node a client asks. */
+const nodeUrl: Kind<string> = {
+  unit: '',
+  schema: { type: 'string', pattern: '^https?://' },
+  isPrivate: true,
+  says: 'an http or https URL of a host and a port, without a user, a path or a query, like http://10.0.0.7:9410',
+  read: (text) => {
+    const url = URL.canParse(text) && text.length <= 512 ? new URL(text) : null;
+    if (url === null || !/^https?:$/.test(url.protocol)) return null;
+    return [url.username, url.password, url.search, url.hash].every((part) => part === '') && url.pathname === '/'
+      ? url.origin
+      : null;
+  },
+  show: (value) => value,
+};
 const PREFIX = '^[a-z0-9][a-z0-9._:-]{0,127}$';
 const prefixes: Kind<readonly string[]> = {
   unit: '',
@@ -262,6 +303,12 @@ export const SETTINGS = {
     'macronode is durable, micronode keeps everything in memory',
   ),
   data: setting(path, './data', 'data directory of the durable profile'),
+  engine: optional(engineUrl, 'PostgreSQL that keeps the shards of several nodes, in place of a data directory'),
+  engine_cluster: setting(engineName, 'mailbox', 'the cluster whose tables are meant'),
+  engine_schema: setting(engineName, 'mailbox', 'where its tables are'),
+  engine_require_replica: setting(flag, true, 'no sends while the engine has no synchronous standby'),
+  node_name: optional(nodeName, 'of this node among those of its cluster, the same at every start'),
+  node_url: optional(nodeUrl, 'where the other nodes reach this one; by default `bind`'),
   segment_size: setting(size(8 * MIB, 256 * MIB), 32 * MIB, 'size of the files that the log is written in'),
   keyring: optional(path, 'keyring file; without one a development key is made in memory', true),
   cap_formats: setting(formats, CAP_FORMATS, 'capability formats that are accepted'),

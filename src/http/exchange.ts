@@ -44,6 +44,8 @@ export class HttpExchange implements Exchange, Way {
   decided = false;
   /** Of its body, expanded, as far as it was read. */
   bodyBytes = 0;
+  /** Of a request that another node may be asked for: all of it, until it is decided where it goes. */
+  body: Buffer | null = null;
   /** The body is frames, and so is every answer. */
   isFrames = false;
   leased = NOTHING_LEASED;

@@ -16,6 +16,8 @@ export interface Head {
   expects: boolean;
   corrId: string | undefined;
   idemMode: string | undefined;
+  /** Another node of the cluster sent it on. */
+  isHop: boolean;
   /** Why the head is refused although Node's parser took it, or null. */
   fault: string | null;
 }
@@ -55,6 +57,7 @@ export function headOf(req: IncomingMessage): Head {
     expects: false,
     corrId: undefined,
     idemMode: undefined,
+    isHop: false,
     fault: null,
   };
   if (url.charCodeAt(0) !== 0x2f) head.fault = 'request target: must be a path';
@@ -134,6 +137,12 @@ const SINGULAR: readonly Omit<Field, 'bit'>[] = [
     name: 'x-corr-id',
     take: (head, value) => {
       head.corrId = value;
+    },
+  },
+  {
+    name: 'x-mailbox-hop',
+    take: (head) => {
+      head.isHop = true;
     },
   },
   {

@@ -19,6 +19,7 @@ import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
 import { NodeRoutes } from './node-routes.ts';
 import { type Answer, refusal, refuse } from './reply.ts';
 import type { Found, Match, Route } from './routes.ts';
+import type { Routing } from './routing.ts';
 
 const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
@@ -36,6 +37,8 @@ export interface PipelineOptions {
   readonly adminEnabled: boolean;
   /** Bodies are overwritten once they are parsed (I1). */
   readonly overwrites: boolean;
+  /** Where nodes share shards: what is for another one. */
+  readonly routing?: Routing;
 }
 
 /**
@@ -138,7 +141,8 @@ export class Pipeline {
         else if (exchange.isFrames) this.serveFrames(exchange, body);
         else {
           const value = parseJson(body, route.item === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
-          if (this.options.overwrites) body.fill(0);
+          if (this.options.routing !== undefined) exchange.body = body;
+          else if (this.options.overwrites) body.fill(0);
           this.serve(exchange, value);
         }
       });
@@ -182,15 +186,40 @@ export class Pipeline {
     if (route.json !== null) {
       const { msgId } = exchange.found as Match;
       const capability = exchange.capability as Capability;
-      this.ask(exchange, route.json({ value, msgId, corrId, capability, flag200: flagOf(head) }));
+      this.route(exchange, route.json({ value, msgId, corrId, capability, flag200: flagOf(head) }));
     } else if (route.stream !== null) this.serveStream(exchange, route.stream(value));
     else if (route.feed !== null) this.serveFeed(exchange, route.feed(value));
     else this.nodeRoutes.answer(exchange, route.path, value, (answer) => this.finish(exchange, answer));
   }
 
+  /** Asks this node, or sends it on to that which has its shard. */
+  private route(exchange: HttpExchange, asked: Asked, held = false): void {
+    const { routing } = this.options;
+    const shard = routing?.awayOf(exchange, asked.asks) ?? null;
+    const here = (): void => this.ask(exchange, asked, held);
+    if (routing === undefined || shard === null) return here();
+    routing.send(
+      exchange,
+      shard,
+      waitOf(asked),
+      () => this.guarded(exchange, here),
+      (answer) => this.passOn(exchange, answer),
+    );
+  }
+
+  /** A stream or a feed, the same way. */
+  private routeTopic(exchange: HttpExchange, topic: string | null, here: () => void): void {
+    const { routing } = this.options;
+    const shard = routing?.awayOfTopic(exchange, topic) ?? null;
+    if (routing === undefined || shard === null) return here();
+    const guarded = (): void => this.guarded(exchange, here);
+    routing.send(exchange, shard, WAITS_LONG_MS, guarded, (answer) => this.passOn(exchange, answer));
+  }
+
   /** Asks the node what a body asks for, and answers when all of it is decided. */
   private ask(exchange: HttpExchange, asked: Asked, held = false): void {
     const { requests, clock } = this.node;
+    this.letGo(exchange);
     requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
       const made = asked.answer(fillIn(asked.asks, replies), clock.nowMs());
       // Payloads do not wait: their capability might end meanwhile (AU3).
@@ -199,22 +228,28 @@ export class Pipeline {
   }
 
   private serveStream(exchange: HttpExchange, request: StreamRequest): void {
-    const reader = new NdjsonReader(exchange, request, (answer) => this.finish(exchange, answer));
-    this.node.requests.openStream(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    this.routeTopic(exchange, request.topic, () => {
+      this.letGo(exchange);
+      const reader = new NdjsonReader(exchange, request, (answer) => this.finish(exchange, answer));
+      this.node.requests.openStream(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    });
   }
 
   private serveFeed(exchange: HttpExchange, request: FeedRequest): void {
-    const reader = new NdjsonFeedReader(exchange, (answer) => this.finish(exchange, answer));
-    this.node.requests.openFeed(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    this.routeTopic(exchange, request.topic, () => {
+      const reader = new NdjsonFeedReader(exchange, (answer) => this.finish(exchange, answer));
+      this.node.requests.openFeed(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    });
   }
 
   private serveFrames(exchange: HttpExchange, body: Buffer): void {
     if (this.hasEnded(exchange)) return;
+    if (this.options.routing !== undefined) exchange.body = body;
     const frames = new FramesFormat(exchange, body, this.rules, flagOf(exchange.head));
     this.node.authentication.identifyAll(exchange, frames.tokens, (found, held) => {
       this.guarded(exchange, () => {
         frames.open(found);
-        this.ask(exchange, frames, held);
+        this.route(exchange, frames, held);
       });
     });
   }
@@ -239,7 +274,24 @@ export class Pipeline {
     this.finish(exchange, refusal('internal', exchange.corrId, { close: true }));
   }
 
+  /** What another node answered: it has charged for it, and counts what it refused. */
+  private passOn(exchange: HttpExchange, answer: Answer): void {
+    this.letGo(exchange);
+    this.accessLog.answered(exchange, answer);
+    exchange.client.respond(
+      exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer,
+      exchange.corrId,
+    );
+  }
+
+  /** The body is not sent on any more. Of frames the payloads may be parts of it. */
+  private letGo(exchange: HttpExchange): void {
+    if (this.options.overwrites && !exchange.isFrames) exchange.body?.fill(0);
+    exchange.body = null;
+  }
+
   private finish(exchange: HttpExchange, answer: Answer): void {
+    this.letGo(exchange);
     this.weigh(exchange, answer);
     this.accessLog.answered(exchange, answer);
     const response = exchange.isFrames && answer.type === undefined ? framed(answer, exchange.route as Route) : answer;
@@ -249,6 +301,11 @@ export class Pipeline {
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 
+/** The longest that one of these may wait for a message. */
+const waitOf = ({ asks }: Asked): number =>
+  Math.max(0, ...itemsOf(asks).map(({ request }) => (request.verb === 'recv' ? request.waitMs : 0)));
+/** A stream waits for as long as it is open. */
+const WAITS_LONG_MS = 24 * 3_600_000;
 const LATE = 'body: did not arrive in time';
 const MUCH_READ = 'body: too many large ones are being read';
 const MANY_PIECES = `body: in more than ${PIECES_MAX} pieces`;

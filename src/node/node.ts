@@ -1,6 +1,7 @@
 import { Authority, type AuthorityOptions } from '../auth/authorize.ts';
 import type { Keyring } from '../auth/keyring.ts';
 import type { AskRemote } from '../auth/remote.ts';
+import type { Revocation } from '../auth/revocation.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
 import type { Clock, Timers } from '../ports/clock.ts';
@@ -16,9 +17,9 @@ import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
 import type { NodeObserver } from './observer.ts';
-import { Ownership } from './ownership.ts';
+import { HandedOver, Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
-import { Requests } from './requests.ts';
+import { Requests, type TellOthers } from './requests.ts';
 import { ELSEWHERE, Supervisor } from './supervisor.ts';
 import { Wakes } from './wakes.ts';
 
@@ -53,6 +54,8 @@ export interface NodeOptions {
   readonly overwrites: boolean;
   /** Facts that are remembered for those who look. */
   readonly recentFacts?: number;
+  /** Where there are other nodes: what is revoked here ends there, too. */
+  readonly tellOthers?: TellOthers;
 }
 
 /**
@@ -127,6 +130,7 @@ export class MailboxNode {
       ...{ service, authority, clock, timers, observer },
       before: () => this.giveUpLapsed(),
       after: () => this.wakes.arm(),
+      ...(options.tellOthers === undefined ? {} : { tellOthers: options.tellOthers }),
     });
     this.supervisor = new Supervisor<ShardState>({
       timers,
@@ -190,6 +194,12 @@ export class MailboxNode {
     }
     const callerOf = authority.recall.bind(authority);
     service.restoreRedrives(journal.contents.processFacts, callerOf, this.clock.nowMs());
+  }
+
+  /** It was said at another node, or at this one before: it holds here, too (AU3). */
+  revokedElsewhere(revocations: readonly Pick<Revocation, 'kind' | 'value'>[]): void {
+    for (const { kind, value } of revocations) this.authority.revoke(kind, value);
+    this.requests.endInvalid();
   }
 
   /** Takes all of it into use at once (P3). A root key that went takes with it what waits under its capabilities. */
@@ -281,7 +291,8 @@ export class MailboxNode {
   /** What was held is answered with a 503. The shards are claimed again, as what fell is, unless their log cannot be trusted. */
   private gaveUp(log: number, shards: readonly number[], why: WhyDown, error: Error): void {
     for (const shard of shards) this.terms[shard] = null;
-    this.observer.gaveUp?.(shards, why, error);
+    // Before the answers leave: whoever looks knows why they are what they are.
+    this.observer.gaveUp?.(shards, error instanceof HandedOver ? 'handed_over' : why, error);
     this.service.giveUp(log, shards, why, this.clock.nowMs());
     if (why !== 'halted') for (const shard of shards) this.supervisor.fell(shard, error);
     this.look();

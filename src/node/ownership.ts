@@ -17,6 +17,9 @@ interface OwnershipEvents {
   failed(error: Error): void;
 }
 
+/** Why a shard is not ours any more, where that was meant. */
+export class HandedOver extends Error {}
+
 interface Parts {
   readonly journal: JournalBackend;
   readonly claims: readonly (Claim | Unclaimed)[];
@@ -88,7 +91,7 @@ export class Ownership {
     const log = this.claims[shard]?.log;
     if (log === undefined) return;
     this.appending.get(log.number)?.appends.stop();
-    this.giveUp(log, this.shardsIn(log.number), 'not_owner', new Error(`shard ${shard} is handed over`));
+    this.giveUp(log, this.shardsIn(log.number), 'not_owner', new HandedOver(`shard ${shard} is handed over`));
   }
 
   stop(): void {

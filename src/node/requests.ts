@@ -22,7 +22,10 @@ interface Parts {
   readonly before: () => void;
   /** An input was taken: what time has to do next may have changed. */
   readonly after: () => void;
+  /** Tells the other nodes of a revocation, and calls back with whether all of them will know. None where there are none. */
+  readonly tellOthers?: TellOthers;
 }
+export type TellOthers = (revoked: Revoked, done: (isTold: boolean) => void) => void;
 
 /** A request, and the capability that it is asked under. */
 export interface Item {
@@ -38,6 +41,7 @@ interface Unwritten {
 
 /** Room in the list comes when keys go, not by waiting. */
 const REVOKE_AGAIN_MS = 3_600_000;
+const UNTOLD = 'revoked at this node, and perhaps not at the others: say it again';
 const FULL = {
   nonce: 'the list of revoked nonces is full, nothing was revoked: revoke the key_id, or rotate the root key',
   key_id: 'the list of revoked key_ids is full, nothing was revoked: take the key out of the keyring',
@@ -141,7 +145,7 @@ export class Requests {
     { kind, value, note }: Pick<Revocation, 'kind' | 'value'> & { readonly note: string },
     then: (reply: Reply) => void,
   ): void {
-    const { service, authority, clock, observer, after } = this.parts;
+    const { service, authority, clock, observer, after, tellOthers } = this.parts;
     const capability = exchange.capability as Capability;
     if (!capability.allowsTopic(ADMIN_TOPIC)) {
       exchange.denied('admin', 'topic');
@@ -156,7 +160,10 @@ export class Requests {
     const revoked: Revoked = { name: 'revoked', kind, value, atMs };
     observer.revoked?.(revoked, exchange.causeOf(capability), note);
     this.endInvalid();
-    service.remember(revoked, (durable) => then({ outcome: durable ? 'ok' : 'journal' }));
+    service.remember(revoked, (durable) => {
+      if (!durable || tellOthers === undefined) return then({ outcome: durable ? 'ok' : 'journal' });
+      tellOthers(revoked, (isTold) => then(isTold ? { outcome: 'ok' } : { outcome: 'journal', message: UNTOLD }));
+    });
     after();
   }
 

@@ -15,6 +15,8 @@ interface MetricRow {
   readonly moves: string;
   /** What whoever sees it does; '' where it only tells. */
   readonly act: string;
+  /** There is none of it in a server without an engine. */
+  readonly withEngine?: true;
 }
 
 const ROUTE = 'path of a route, or `other`';
@@ -24,8 +26,14 @@ const CLASS = 'a prefix of `topic_classes`, or `other`';
 const MISSING = [
   ...['shard_capacity', 'dedup_capacity', 'global_inflight', 'memory', 'window_memory'],
   ...['disk_space', 'descriptors', 'system_memory'],
+  ...['engine', 'engine_unreplicated'],
   ...['verifier', 'keyring', 'journal', 'shard', 'shard_halted', 'other'],
 ];
+/** How a shard comes to a node, or goes. */
+export const OWNERSHIP_CHANGES = ['taken', 'handed_over', 'not_owner', 'unsure', 'fallen', 'halted'] as const;
+export const APPEND_OUTCOMES = ['durable', 'refused', 'unknown', 'failed'] as const;
+/** What became of requests that another node was asked for. */
+export const PROXIED = ['answered', 'not_owner', 'unreachable', 'cut', 'gone'] as const;
 const QUEUES = ['queued', 'redelivered', 'leased', 'dead'] as const;
 const BOUNDS = ['shard', 'dedup', 'dead', 'inflight'] as const;
 
@@ -209,6 +217,59 @@ export const METRICS = {
     help: 'Log lines dropped, for nobody took them.',
     moves: 'while the reader of the log is slow, gone or out of space',
     act: 'look at the reader of the log; `decision`: lines of security decisions are missing',
+  },
+  shard_owner: {
+    type: 'gauge',
+    withEngine: true,
+    labels: { shard: SHARD },
+    help: '1 where this node serves the shard.',
+    moves: 'when the shard comes or goes (with an engine)',
+    act: 'added up over all nodes it is 1 for each shard: 0 for longer than 20 s, and nobody serves it',
+  },
+  ownership_changes_total: {
+    type: 'counter',
+    withEngine: true,
+    labels: { reason: OWNERSHIP_CHANGES },
+    help: 'Times that a shard came to this node or went.',
+    moves: 'when nodes come, go or fail (with an engine)',
+    act: '`halted`: what was durable is gone, see `shard.given_up`. `not_owner` again and again: the node is too slow to renew its leases',
+  },
+  engine_append_total: {
+    type: 'counter',
+    withEngine: true,
+    labels: { outcome: APPEND_OUTCOMES },
+    help: 'Frames sent to the engine, by what became of them.',
+    moves: 'with each frame (with an engine)',
+    act: '`unknown`: connections are lost, or the standby does not answer. `refused`: somebody else wrote there, or there is no room',
+  },
+  engine_append_seconds: {
+    type: 'histogram',
+    withEngine: true,
+    help: 'From a statement to its answer.',
+    moves: 'with each statement of an append (with an engine)',
+    act: 'high: the engine, its standby, or the way to either is slow',
+  },
+  lease_left_seconds: {
+    type: 'gauge',
+    withEngine: true,
+    help: 'How long the shards of this node may still be answered for, where that is shortest; 0 without any.',
+    moves: 'back to 12 s with each renewal, every 3 s (with an engine)',
+    act: 'under 6: renewals do not get through',
+  },
+  takeover_seconds: {
+    type: 'histogram',
+    withEngine: true,
+    help: 'From the claim of a shard until it is served.',
+    moves: 'with each shard that comes to this node (with an engine)',
+    act: 'high: logs are long, see `journal_snapshots_total`',
+  },
+  proxied_total: {
+    type: 'counter',
+    withEngine: true,
+    labels: { result: PROXIED },
+    help: 'Requests that were for another node, by what became of them.',
+    moves: 'with each (with an engine)',
+    act: '`unreachable`: a `node_url` is wrong, or a node is gone. `not_owner`: shards move, or nobody has them',
   },
   queue_depth: {
     type: 'gauge',

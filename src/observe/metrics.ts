@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { SERVER_STATES, type ServerState } from '../../spec/readiness.machine.ts';
 import { OUTCOMES, ROUTE_OF } from '../../spec/vocabulary.ts';
 import type { ShardState } from '../core/state.ts';
+import { EngineMetrics } from './engine-metrics.ts';
 import type { DroppedLines } from './log-output.ts';
 import { METRICS } from './metric-table.ts';
 import { type Counters, type Histogram, SeriesMaker } from './series.ts';
@@ -81,6 +82,7 @@ export class Metrics {
   missing: readonly string[] = [];
   /** Highest reorder depth seen, by shard. */
   readonly reorderDepth: Float64Array;
+  private readonly shards: readonly string[];
   private readonly topicClasses: readonly string[];
   private readonly statuses: readonly string[];
   private readonly routeIndex: ReadonlyMap<string, number>;
@@ -97,6 +99,7 @@ export class Metrics {
     const endpoint = [...routes, OTHER];
     const shard = Array.from({ length: shards }, (_, number) => String(number));
     const { http_requests_total, dlq_total, dlq_purged_total } = METRICS;
+    this.shards = shard;
     this.topicClasses = topicClasses;
     this.statuses = statuses;
     this.routeIndex = new Map(routes.map((path, i) => [path, i + 1]));
@@ -166,6 +169,11 @@ export class Metrics {
       { labels: { kind: 'decision' }, value: dropped().decisions },
       { labels: { kind: 'other' }, value: dropped().others },
     ]);
+  }
+
+  /** What there is only with an engine. */
+  forEngine(): EngineMetrics {
+    return new EngineMetrics(this.make, this.shards);
   }
 
   watchProcess(look: () => ProcessUse): void {

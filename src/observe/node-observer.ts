@@ -6,6 +6,7 @@ import type { NodeObserver } from '../node/observer.ts';
 import type { Batch } from '../ports/journal.ts';
 import type { Cause } from '../ports/observer.ts';
 import type { Revoked } from '../ports/process-facts.ts';
+import type { EngineMetrics } from './engine-metrics.ts';
 import { fieldsOf, type Log, placeOf } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { FactObserver } from './observer.ts';
@@ -17,6 +18,8 @@ interface Parts {
   readonly look: () => void;
   readonly onAppended: (batches: readonly Batch[]) => void;
   readonly onFailed: () => void;
+  /** With an engine, and for how many ms a shard was being taken over; null when it was not, but fell. */
+  readonly engine?: { readonly metrics: EngineMetrics; taken(shard: number): number | null };
 }
 
 const NOTE_CHARS_MAX = 200;
@@ -71,9 +74,16 @@ export class LoggingObserver implements NodeObserver {
   }
 
   revived({ shard }: ShardState): void {
-    const { metrics, log } = this.parts;
+    const { metrics, log, engine } = this.parts;
+    const tookMs = this.fellMs.has(shard) ? null : (engine?.taken(shard) ?? null);
+    if (engine !== undefined && tookMs !== null) {
+      engine.metrics.changes.add(engine.metrics.changes.slot('taken'));
+      engine.metrics.takeoverSeconds.observe(tookMs / 1000);
+      return log.info('shard.taken', { shard, latency_ms: Math.round(tookMs) });
+    }
     metrics.shardRestarts.add(shard);
     log.warn('shard.restarted', { shard, latency_ms: Math.round(performance.now() - (this.fellMs.get(shard) ?? 0)) });
+    this.fellMs.delete(shard);
   }
 
   parked(shard: number, forMs: number, error: unknown): void {
@@ -88,7 +98,10 @@ export class LoggingObserver implements NodeObserver {
   }
 
   gaveUp(shards: readonly number[], why: string, { message }: Error): void {
-    this.parts.log.error('shard.given_up', { shards, why, decision: 'denied', reason: message });
+    const { log, engine } = this.parts;
+    if (engine !== undefined) engine.metrics.changes.add(engine.metrics.changes.slot(why), shards.length);
+    if (why === 'handed_over') return log.info('shard.handed_over', { shards });
+    log.error('shard.given_up', { shards, why, decision: 'denied', reason: message });
   }
 
   revoked({ kind, value }: Revoked, cause: Cause, note: string): void {

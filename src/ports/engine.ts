@@ -87,6 +87,22 @@ export interface Holder {
 export interface Company {
   readonly members: readonly SeenMember[];
   readonly holders: readonly Holder[];
+  /** The number of the last revocation; 0 before the first. */
+  readonly revoked: number;
+}
+
+/** What ends capabilities at all nodes. */
+export interface SharedRevocation {
+  readonly kind: 'nonce' | 'key_id';
+  readonly value: string;
+}
+
+/** Some revocations in the order of their numbers. */
+export interface RevocationPage {
+  readonly revocations: readonly SharedRevocation[];
+  /** The number of the last of them. */
+  readonly last: number;
+  readonly isEnd: boolean;
 }
 
 /** Why a node's name is not to be had, in words. */
@@ -94,7 +110,7 @@ export interface NameTaken {
   readonly taken: string;
 }
 
-/** Who shares the engine. Nothing of it carries safety: it decides who tries to own what. */
+/** Who shares the engine, and what all of them must know. Who is there carries no safety: it decides who tries to own what. */
 export interface Members {
   /**
    * Takes the name for this process, once nobody else is there in it; what the process before left behind is ended. Calls `done` once, with
@@ -105,6 +121,10 @@ export interface Members {
   beat(member: Member, done: (result: Company | NameTaken | Error) => void): void;
   /** It is there no more, and has given back what it had. Calls `done` once. */
   leave(member: Member, done: (error: Error | null) => void): void;
+  /** Twice is once. Calls `done` once, with null when it stays, also when the machine that took it is lost. */
+  revoke(revocation: SharedRevocation, done: (error: Error | null) => void): void;
+  /** Those behind this number. Calls `done` once. */
+  revocations(after: number, done: (page: RevocationPage | Error) => void): void;
 }
 
 /** What an engine promises as it stands: an owner writes it into its log, so that the next one sees when answers may have been lost. */

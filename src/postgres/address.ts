@@ -21,7 +21,7 @@ const CERTIFICATE_BYTES_MAX = 1 << 20;
  * nothing of the password
  */
 export function addressesOf(url: string): readonly Address[] {
-  const wrong = (what: string): Error => new EngineRefusal(`engine: ${what}`);
+  const wrong = (what: string): Error => new EngineRefusal(`engine: ${what}`, true);
   if (Buffer.byteLength(url) > URL_BYTES_MAX) throw wrong(`at most ${URL_BYTES_MAX} bytes`);
   const found = /^postgres(?:ql)?:\/\/(?:([^@/]*)@)?([^/?@]*)\/([^/?]+)(?:\?(.*))?$/.exec(url);
   if (found === null) throw wrong('must be postgres://user:password@host:port/database');

@@ -46,7 +46,7 @@ export class PostgresEngine implements Engine {
         asked(parts.appends, (ask) => ask({ text: 'SELECT 1' }), parts.where),
         asked(parts.leases, (ask) => ask({ text: 'SELECT 1' }), parts.where),
       ]);
-      if (typeof cluster === 'string') throw new EngineRefusal(`PostgreSQL at ${parts.where}: ${cluster}`);
+      if (typeof cluster === 'string') throw new EngineRefusal(`PostgreSQL at ${parts.where}: ${cluster}`, true);
       return new PostgresEngine(parts, cluster, options.leaseMs ?? LEASE_MS);
     } catch (error) {
       for (const session of sessionsOf(parts)) session.close();
@@ -97,6 +97,11 @@ export class PostgresEngine implements Engine {
 
   promise(done: (promise: EnginePromise | Error) => void): void {
     this.parts.leases.ask(PROMISE, (answer) => done(answer instanceof Error ? answer : promiseIn(answer)));
+  }
+
+  /** Hosts and database, without user and password. */
+  get where(): string {
+    return this.parts.where;
   }
 
   /** What is under way may still go in. */

@@ -1,10 +1,12 @@
-import type { Company, Member, Members, NameTaken } from '../ports/engine.ts';
+import type { Company, Member, Members, NameTaken, RevocationPage, SharedRevocation } from '../ports/engine.ts';
 import { channelOf } from './leases.ts';
 import type { Answer, Query, Session } from './session.ts';
 
 /** Two nodes that come at the same moment want the same number: who loses asks again. */
 const UNIQUE_VIOLATION = '23505';
 const TRIES = 5;
+/** Revocations that are read at once. */
+const PAGE = 1_000;
 
 interface Place {
   readonly schema: string;
@@ -68,10 +70,11 @@ export class PostgresMembers implements Members {
             'quietMs', ${msOf('clock_timestamp() - n.seen')}, 'isConnected', ${heldBy(keyOf(schema, 'n.name'), 'true')})), '[]')
           FROM ${schema}.node n WHERE n.seen > '-infinity') AS members,
         (SELECT coalesce(json_agg(json_build_object('shard', shard, 'owner', owner, 'leftMs', ${msOf('until - clock_timestamp()')})), '[]')
-          FROM ${schema}.lease WHERE until > clock_timestamp()) AS holders`;
+          FROM ${schema}.lease WHERE until > clock_timestamp()) AS holders,
+        (SELECT coalesce(max(number), 0)::float8 FROM ${schema}.revocation) AS revoked`;
     this.ask({ name: 'beat', text, values: [name, owner, url, version] }, done, ({ rows: [row] }) => {
       if (row?.['me'] === 0) return done({ taken: 'another process took this name' });
-      done({ members: row?.['members'], holders: row?.['holders'] } as Company);
+      done({ members: row?.['members'], holders: row?.['holders'], revoked: row?.['revoked'] } as Company);
     });
   }
 
@@ -79,6 +82,31 @@ export class PostgresMembers implements Members {
     const text = `WITH gone AS (UPDATE ${this.place.schema}.node SET seen = '-infinity' WHERE name = $1 AND owner = $2 RETURNING 1)
       SELECT pg_advisory_unlock_all(), pg_notify($3, '') FROM gone`;
     this.ask({ text, values: [name, owner, channelOf(this.place.schema)] }, done, () => done(null));
+  }
+
+  /** Numbers have no gaps, and are seen in their order: each is one more than the last, whoever comes second asks again. */
+  revoke({ kind, value }: SharedRevocation, done: (error: Error | null) => void, tries = TRIES): void {
+    const { schema } = this.place;
+    const text = `WITH put AS (INSERT INTO ${schema}.revocation (number, kind, value)
+        SELECT (SELECT coalesce(max(number), 0) + 1 FROM ${schema}.revocation), $1, $2
+        FROM (SELECT set_config('synchronous_commit', 'on', true)) s(x) WHERE s.x = 'on'
+          AND NOT EXISTS (SELECT 1 FROM ${schema}.revocation WHERE kind = $1 AND value = $2) RETURNING number)
+      SELECT pg_notify($3, '') FROM put`;
+    this.session.ask({ text, values: [kind, value, channelOf(schema)] }, (answer) => {
+      if (!(answer instanceof Error)) return done(null);
+      const isRace = (answer as { readonly code?: string }).code === UNIQUE_VIOLATION;
+      if (isRace && tries > 1) this.revoke({ kind, value }, done, tries - 1);
+      else done(answer);
+    });
+  }
+
+  revocations(after: number, done: (page: RevocationPage | Error) => void): void {
+    const text = `SELECT number::float8, kind, value FROM ${this.place.schema}.revocation
+      WHERE number > $1 ORDER BY number LIMIT ${PAGE}`;
+    this.ask({ name: 'revocations', text, values: [after] }, done, ({ rows }) => {
+      const last = Number(rows.at(-1)?.['number'] ?? after);
+      done({ revocations: rows as unknown as SharedRevocation[], last, isEnd: rows.length < PAGE });
+    });
   }
 
   private ask(query: Query, failed: (error: Error) => void, then: (answer: Answer) => void): void {

@@ -1,5 +1,13 @@
 /** Why PostgreSQL does not serve us, in one line for people: never with a password in it. */
-export class EngineRefusal extends Error {}
+export class EngineRefusal extends Error {
+  /** What we were given is wrong, rather than what the server is at the moment. */
+  readonly isOfGiven: boolean;
+
+  constructor(message: string, isOfGiven = false) {
+    super(message);
+    this.isOfGiven = isOfGiven;
+  }
+}
 
 interface Said {
   readonly code?: string;
@@ -29,13 +37,16 @@ const MEANS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no answer',
   ECONNRESET: 'the connection is gone',
 };
+/** Those that say that we were told something wrong. */
+const OF_GIVEN = new Set(['28P01', '28000', '3D000', '3F000', '42P01', '42501']);
 const MESSAGE_MAX = 200;
 
 export function refusalOf(where: string, error: unknown): EngineRefusal {
   if (error instanceof EngineRefusal) return error;
   const { code, message } = error as Said;
   const means = MEANS[code ?? ''] ?? message.replace(/\s+/g, ' ').slice(0, MESSAGE_MAX);
-  return new EngineRefusal(`PostgreSQL at ${where}: ${means}${code === undefined ? '' : ` (${code})`}`);
+  const isOfGiven = OF_GIVEN.has(code ?? '');
+  return new EngineRefusal(`PostgreSQL at ${where}: ${means}${code === undefined ? '' : ` (${code})`}`, isOfGiven);
 }
 
 /** It ended with an error of the statement alone: then nothing of it went in, and the connection goes on. */

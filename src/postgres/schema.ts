@@ -51,6 +51,9 @@ CREATE TABLE ${schema}.node (
   name text PRIMARY KEY, log int UNIQUE NOT NULL, owner text NOT NULL, url text NOT NULL, version text NOT NULL,
   seen timestamptz NOT NULL
 ) WITH (fillfactor = 50);
+CREATE TABLE ${schema}.revocation (
+  number bigint PRIMARY KEY, kind text NOT NULL, value text NOT NULL, UNIQUE (kind, value)
+);
 `;
 
 /** Makes the tables of a cluster, all or none. @throws Error where there are any already */

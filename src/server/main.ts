@@ -7,6 +7,7 @@ import { AccessLog } from '../http/access-log.ts';
 import type { DispatchMode } from '../http/dispatch.ts';
 import { Pipeline, type PipelineRules } from '../http/pipeline.ts';
 import { ROUTES } from '../http/routes.ts';
+import { Routing } from '../http/routing.ts';
 import { METRICS_CONNECTIONS_MAX } from '../http/server.ts';
 import { integrity } from '../integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from '../integrity/signature.ts';
@@ -22,12 +23,14 @@ import { Metrics, type ProcessUse } from '../observe/metrics.ts';
 import { LoggingObserver } from '../observe/node-observer.ts';
 import { systemRandom, systemTime } from '../platform/system.ts';
 import type { TimeSource } from '../ports/clock.ts';
-import { type Claim, isClaim, type Unclaimed } from '../ports/journal.ts';
+import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
 import { ServiceClock } from '../service/service-clock.ts';
 import { TraceFile } from '../trace/file.ts';
 import { askOverHttp, VERIFIER_SOCKETS_MAX } from '../verifier/http.ts';
 import { DescriptorBudget, descriptorsInUse } from './descriptors.ts';
+import { type Connected, connectEngine, openEngineStore } from './engine-store.ts';
 import { type Listeners, openListeners } from './listeners.ts';
+import { PeerClient } from './peer-client.ts';
 import { type OpenedStore, openStore } from './store.ts';
 import { Waker } from './waker.ts';
 
@@ -67,6 +70,8 @@ export interface Running {
   readonly console: string | null;
   /** The path of the Unix socket, or null. */
   readonly uds: string | null;
+  /** How many there are. */
+  readonly shards: number;
   /** Takes all of it into use as one swap, at once unless TLS has to be tried. @throws ConfigError, and nothing has changed */
   reload(next: Reloadable): Promise<void>;
   /** Not ready, then drained, then closed. */
@@ -93,11 +98,12 @@ const othersThanConnections = ({ profile, verifier_url }: Settings): number =>
  */
 export async function startServer(options: ServerOptions): Promise<Running> {
   const { settings, log } = options;
+  const engine = await connectEngine(settings);
   const descriptors = new DescriptorBudget(othersThanConnections(settings));
   const metrics = new Metrics(
     ROUTES.map((route) => route.path),
     settings.topic_classes,
-    settings.ready_shards,
+    engine?.cluster.shards ?? settings.ready_shards,
     settings.metrics_prefix ?? '',
   );
   metrics.watchLog(options.droppedLines ?? (() => NOTHING_DROPPED));
@@ -105,6 +111,9 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   const { registry } = metrics;
   const listeners = await openListeners({
     ...{ settings, descriptors, log, accessLog, newSession: freshSession, metrics: registry },
+  }).catch((error) => {
+    engine?.close();
+    throw error;
   });
   metrics.watchProcess(() => processUse(descriptors, listeners.connectionsMax()));
   const { http, console, uds } = listeners;
@@ -117,8 +126,9 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     // A signal is heard in a turn of the event loop, of which the start may not have had any.
     await new Promise((resolve) => setImmediate(resolve));
     options.ended?.throwIfAborted();
-    return await startService(options, { metrics, accessLog, listeners });
+    return await startService(options, { metrics, accessLog, listeners, engine });
   } catch (error) {
+    engine?.close();
     await listeners.close();
     throw error;
   }
@@ -134,27 +144,52 @@ const processUse = ({ limit }: DescriptorBudget, connectionsMax: number): Proces
   connectionsMax,
 });
 
+interface Begun {
+  readonly metrics: Metrics;
+  readonly accessLog: AccessLog;
+  readonly listeners: Listeners;
+  readonly engine: Connected | null;
+}
+
+/** Where other nodes reach this one, unless the settings say so. */
+const urlOf = ({ tls_cert }: Settings, http: string): string => `${tls_cert === null ? 'http' : 'https'}://${http}`;
+
+/** The clock goes on where that of the last process was. */
+function continued(time: TimeSource, journal: JournalBackend, log: Log): ServiceClock {
+  const { clocks } = journal.contents;
+  const clock = new ServiceClock(time, clocks);
+  if (clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
+  return clock;
+}
+
 const NEVER = new AbortController().signal;
 const NOTHING_DROPPED: DroppedLines = { decisions: 0, others: 0 };
 
 /** Opens the store, and serves what is in it. */
 async function startService(
   options: ServerOptions,
-  { metrics, accessLog, listeners }: { metrics: Metrics; accessLog: AccessLog; listeners: Listeners },
+  { metrics, accessLog, listeners, engine }: Begun,
 ): Promise<Running> {
   const { settings, log, ended = NEVER } = options;
-  const store = await openStore({
-    ended,
-    settings,
-    log,
-    metrics,
-    acceptTornTail: options.acceptTornTail ?? false,
-    onRoom: () => node.roomChanged(),
-  });
+  const time = options.time ?? systemTime;
+  const shared =
+    engine === null
+      ? null
+      : await openEngineStore({
+          ...{ settings, engine, log, metrics, time, ended, url: urlOf(settings, listeners.http) },
+          wake: () => node.wake(),
+          failed: (error) => observer.failed(error),
+          revoked: (revocations) => node.revokedElsewhere(revocations),
+        });
+  const store =
+    shared ??
+    (await openStore({
+      ...{ ended, settings, log, metrics, acceptTornTail: options.acceptTornTail ?? false },
+      onRoom: () => node.roomChanged(),
+    }));
   const { journal } = store;
   const isKept = journal.processLog.term !== null;
-  const clock = new ServiceClock(options.time ?? systemTime, journal.contents.clocks);
-  if (journal.contents.clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
+  const clock = shared?.clock ?? continued(time, journal, log);
   const clockWatch = new ClockWatch(log, clock.aheadMs());
   const keyWatch = new KeyWatch(log);
   const claims = await new Promise<readonly (Claim | Unclaimed)[]>((resolve) =>
@@ -173,6 +208,7 @@ async function startService(
     },
     onAppended: (batches) => trace?.take(batches),
     onFailed: () => options.onFailed?.(),
+    ...(shared === null ? {} : { engine: shared }),
   });
   const waker = new Waker(clock, () => node.wake());
   const node: MailboxNode = new MailboxNode({
@@ -186,22 +222,29 @@ async function startService(
     // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
     overwrites: !isKept,
     recentFacts: settings.recent_facts,
+    ...(shared === null ? {} : { tellOthers: shared.tellOthers }),
   });
+  const peers = shared === null ? null : new PeerClient(shared);
+  if (shared !== null && peers !== null) shared.onCompany = () => peers.changed();
   const pipeline = new Pipeline({
     ...{ node, accessLog },
+    ...(peers === null ? {} : { routing: new Routing(node, peers) }),
     publicKeys: () => JSON.stringify({ keys: published }),
     rules: pipelineRules(settings),
     adminEnabled: settings.enable_admin,
     overwrites: true,
   });
-  await unlessEnded(opened(node, settings), ended).catch((error) => {
+  const isOpen = opened(node, settings).then(() => shared?.catchUp([...node.authority.revocations.list()]));
+  await unlessEnded(isOpen, ended).catch(async (error) => {
     node.stop();
     waker.stop();
-    store.close();
+    await store.close();
     throw error;
   });
   const { service, authority } = node;
   listeners.serve(pipeline, options.dispatch ?? 'hot-direct');
+  shared?.metrics.watch({ isOurs: (shard) => !service.down.has(shard), leaseLeftMs: shared.leaseLeftMs });
+  shared?.begin();
   metrics.watch({
     shards: service.shards,
     inflight: () => service.inflight,
@@ -216,7 +259,7 @@ async function startService(
   });
   return {
     ...{ http: listeners.http, metrics: listeners.metrics, console: listeners.console, uds: listeners.uds },
-    ...{ reload, stop },
+    ...{ shards: journal.shards, reload, stop },
   };
 
   async function reload(next: Reloadable): Promise<void> {
@@ -236,12 +279,15 @@ async function startService(
   async function stop(): Promise<void> {
     // From here on every response is the last of its connection, those of the long polls included.
     const closed = listeners.drain();
+    shared?.retire();
     node.drain();
+    node.wake();
     await closed;
     await listeners.close();
     await new Promise<void>((resolve) => node.end(resolve));
     waker.stop();
-    store.close();
+    peers?.close();
+    await store.close();
     trace?.close();
   }
 }
@@ -271,7 +317,10 @@ const authorityOptions = (s: Settings, log: Log): AuthorityOptions => ({
 /** Takes over what the journal knew: served is nothing before that is durable. @throws FolderError */
 async function opened(node: MailboxNode, settings: Settings): Promise<void> {
   const durable = await new Promise<boolean>((resolve) => node.open(resolve));
-  if (!durable) throw new FolderError(`data: ${settings.data}: the first write to the journal failed`);
+  if (!durable)
+    throw new FolderError(
+      `${settings.engine === null ? `data: ${settings.data}` : 'engine'}: the first write to the journal failed`,
+    );
 }
 
 /** A trace to a new file, which begins with the messages that are there; null when none is asked for. @throws ConfigError */
@@ -286,7 +335,7 @@ function traceOf(
   try {
     return new TraceFile(path, { producer: 'server', commit: null, limits: limitsOf(settings), shards, onEnd });
   } catch (cause) {
-    store.close();
+    void store.close();
     const { code, message } = cause as NodeJS.ErrnoException;
     throw new ConfigError(`--trace ${path}: ${code === 'EEXIST' ? 'exists; name a new file' : message}`);
   }

@@ -16,7 +16,7 @@ import { TOPIC_KEY_BYTES } from '../service/sharding.ts';
 export interface OpenedStore {
   readonly journal: JournalBackend;
   /** Nothing may be under way. */
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 export interface StoreOptions {

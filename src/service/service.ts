@@ -1,6 +1,7 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
 import { nextDueMs } from '../core/due.ts';
 import type { Limits } from '../core/limits.ts';
+import { shardOf } from '../core/msg-id.ts';
 import { ShardState } from '../core/state.ts';
 import type { Grant, ProcessFact, Started } from '../ports/process-facts.ts';
 import { statsOf } from './answers.ts';
@@ -120,6 +121,13 @@ export class Service {
     spine.commit.pump();
   }
 
+  /** The shard that a request is for; null where it is for none, or for more than one. */
+  shardFor(request: object | { readonly topic: string } | { readonly msgId: string }): number | null {
+    if ('topic' in request) return this.spine.shardOfTopic(request.topic);
+    const shard = 'msgId' in request ? shardOf(request.msgId) : -1;
+    return shard >= 0 && shard < this.spine.shards.length ? shard : null;
+  }
+
   /** Calls back when everything decided so far is durable, with false when that will never be known. */
   whenDurable(done: (durable: boolean) => void): void {
     this.spine.commit.whenAllDurable(done);
@@ -215,8 +223,17 @@ export class Service {
     const retryAfterMs = caller.charge(0, nowMs);
     if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
     if (this.spine.writesRefused === 'draining') return { outcome: 'draining', retryAfterMs: RETRY_SATURATED_MS };
+    const refusal = topic === null ? null : this.elsewhere(topic, nowMs);
+    if (refusal !== null) return refusal;
     if (this.streamCount >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
     return this.feeds.add(feed, nowMs);
+  }
+
+  /** Of a topic that another node serves nothing becomes durable here. */
+  private elsewhere(topic: string, nowMs: number): Reply | null {
+    const { down } = this.spine;
+    const shard = this.spine.shardOfTopic(topic);
+    return down.why(shard) === 'not_owner' ? down.refusal(shard, nowMs) : null;
   }
 
   /** How far it has come. */
@@ -244,6 +261,9 @@ export class Service {
   giveUp(log: number, shards: readonly number[], why: WhyDown, nowMs: number): void {
     this.spine.nowMs = nowMs;
     this.spine.giveUp(log, shards, why);
+    const isTheirs = ({ request: { topic } }: Feed): boolean =>
+      topic !== null && shards.includes(this.spine.shardOfTopic(topic));
+    if (why === 'not_owner') this.feeds.endIf(isTheirs, 'not_owner');
   }
 
   /** The journal has failed: nothing more is promised (journal rule 4). Whoever waits, and replies held back, get 503. */

@@ -153,6 +153,10 @@ export class Spine {
     });
   }
 
+  shardOfTopic(topic: string): number {
+    return this.sharding(topic, this.shards.length);
+  }
+
   // ---- admit
 
   /** Topic scope, then quota, then whether its shard serves (BD2); null when admitted. */

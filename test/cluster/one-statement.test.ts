@@ -20,7 +20,7 @@ describe('one statement at a time', () => {
         ...{ leaseMs: 1, claim: () => {}, renewAll: () => {}, release: () => {}, watch: () => () => {} },
         dismiss: () => {},
       },
-      members: { join: () => {}, beat: () => {}, leave: () => {} },
+      members: { join: () => {}, beat: () => {}, leave: () => {}, revoke: () => {}, revocations: () => {} },
       snapshots: {
         ...{ list: () => {}, piece: () => {}, put: () => {}, finish: () => {}, discard: () => {}, trim: () => {} },
       },

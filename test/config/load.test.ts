@@ -50,7 +50,7 @@ describe('config', () => {
       MAILBOX_MAX_ATTEMPTS: '3',
       MAILBOX_MAX_REDRIVES: '4',
       MAILBOX_URL: 'http://x',
-      MAILBOX_ENGINE: 'p',
+      MAILBOX_CAP: 'p',
       OTHER: '1',
     };
     const { settings, origins } = loadConfig({ max_attempts: '2' }, environment);
@@ -67,6 +67,39 @@ describe('config', () => {
     const flags = Object.fromEntries(shown(config).flatMap(({ name, value }) => (value === '' ? [] : [[name, value]])));
     expect(loadConfig(flags, {}).settings).toEqual(config.settings);
     expect(shown(config).map(({ name }) => name)).toEqual(SETTING_NAMES);
+  });
+
+  describe('with an engine', () => {
+    const engine = 'postgres://me:swordfish@db:5432/mailbox';
+    const least = { engine, node_name: 'a' };
+
+    it('read from flags and from the variable that commands go by, too; its password is never shown', () => {
+      const config = loadConfig({ node_name: 'a' }, { MAILBOX_ENGINE: engine });
+      expect(config.settings).toMatchObject({ engine, node_name: 'a', engine_cluster: 'mailbox', node_url: null });
+      expect(shown(config).find(({ name }) => name === 'engine')?.value).toBe('postgres://me:***@db:5432/mailbox');
+      expect(loadConfig({ ...least, node_url: 'https://a.example:9410' }, {}).settings.node_url).toBe('https://a.example:9410');
+    });
+
+    it.each([
+      [{ engine }, /^node_name: with an engine each node has one/],
+      [{ ...least, data: '/var/lib/mailbox' }, /^data: the engine takes the place of a data directory; give one of the two$/],
+      [{ ...least, ready_shards: '4' }, /^ready_shards: the engine/],
+      [{ ...least, profile: 'micronode' }, /^profile: micronode keeps nothing/],
+      [{ ...least, bind: '0.0.0.0:9410' }, /^node_url: other nodes cannot reach 0.0.0.0/],
+      [{ ...least, node_name: 'A' }, /^--node-name "A": must be 1..63 of a-z/],
+      [{ ...least, node_url: 'http://me:secret@a' }, /^--node-url: must be an http or https URL/],
+      [{ ...least, node_url: 'http://a/path' }, /^--node-url: must be/],
+      [{ engine: 'mysql://me:swordfish@db/x', node_name: 'a' }, /^--engine: must be postgres:\/\/user@host/],
+      [{ node_name: 'a' }, /^node_name: says nothing without engine$/],
+      [{ engine_cluster: 'two' }, /^engine_cluster: says nothing without engine$/],
+    ])('refused in one line: %j', (flags, message) => {
+      expect(() => loadConfig(flags, {})).toThrow(message);
+      try {
+        loadConfig(flags, {});
+      } catch (error) {
+        expect((error as Error).message).not.toMatch(/swordfish|secret|\n/);
+      }
+    });
   });
 
   it.each([

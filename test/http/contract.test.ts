@@ -13,6 +13,7 @@ import { memoryJournal } from '../../src/journal/memory.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { FactObserver } from '../../src/observe/observer.ts';
+import { DownShards } from '../../src/service/down-shards.ts';
 import { Service } from '../../src/service/service.ts';
 import { APP_PROTO } from '../../src/wire/frame.ts';
 import {
@@ -299,6 +300,15 @@ describe('contract', () => {
     await askHeld(fallen, requestFor(operationOf('send'), fallen));
     for (const operation of guarded) await askHeld(fallen, requestFor(operation, fallen, msg_id));
     await fallen.stop();
+    vi.restoreAllMocks();
+
+    const elsewhere = await TestServer.start({ ready_shards: '1' });
+    const sent = (await elsewhere.send('t', 'k')).body;
+    vi.spyOn(DownShards.prototype, 'size', 'get').mockReturnValue(1);
+    vi.spyOn(DownShards.prototype, 'why').mockReturnValue('not_owner');
+    vi.spyOn(DownShards.prototype, 'refusal').mockReturnValue({ outcome: 'not_owner', retryAfterMs: 1_000 });
+    for (const operation of guarded) await askHeld(elsewhere, requestFor(operation, elsewhere, sent.msg_id));
+    await elsewhere.stop();
     vi.restoreAllMocks();
 
     const failing = vi.spyOn(memoryJournal, 'append').mockImplementation((_, done) => done(new Error('disk')));

@@ -37,8 +37,9 @@ export class MailboxProcess {
   /** `under`: a command that runs the program, and its arguments. */
   constructor(args: readonly string[], env: Record<string, string> = {}, under: readonly string[] = []) {
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MAILBOX_')));
-    // Durable only where the test names the directory.
-    const profile = args[0] === 'serve' && !args.includes('--data') ? { MAILBOX_PROFILE: 'micronode' } : {};
+    // Durable only where the test says in what.
+    const isDurable = args.includes('--data') || args.includes('--engine');
+    const profile = args[0] === 'serve' && !isDurable ? { MAILBOX_PROFILE: 'micronode' } : {};
     // Many run side by side: only a test of the console asks for one.
     const console = args[0] === 'serve' && !args.includes('--console-bind') ? { MAILBOX_CONSOLE_BIND: 'none' } : {};
     // A group of its own, so that all of it can be killed at once.

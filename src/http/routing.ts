@@ -1,0 +1,175 @@
+import type { IncomingMessage } from 'node:http';
+import { OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
+import { refusalNamed } from '../api/errors.ts';
+import type { MailboxNode } from '../node/node.ts';
+import type { HttpExchange, StreamOut } from './exchange.ts';
+import type { Ask } from './formats/asks.ts';
+import type { Forwarded, PeerAnswer, PeerNodes } from './peer-nodes.ts';
+import { type Answer, refusal } from './reply.ts';
+
+/** A shard that is on its way from one node to another is waited for so long, and looked for so often. */
+const HOLD_MS = 1_000;
+const LOOK_MS = 50;
+const HOP = 'x-mailbox-hop';
+
+const NOBODY = 'no node serves the shard of it at the moment';
+const LOST = 'the node that serves the shard of it did not answer: it may have been done, or not';
+
+interface Way {
+  readonly exchange: HttpExchange;
+  readonly shard: number;
+  readonly request: Forwarded;
+  /** It is for us after all. */
+  readonly here: () => void;
+  readonly finish: (answer: Answer) => void;
+  readonly untilMs: number;
+  isOver: boolean;
+  cancel: () => void;
+}
+
+/**
+ * Requests for shards that another node serves: one hop, as they came and with the capability that they came with. That node authenticates
+ * and charges; nothing is charged here. What came by a hop goes no further.
+ */
+export class Routing {
+  private readonly node: MailboxNode;
+  private readonly peers: PeerNodes;
+
+  constructor(node: MailboxNode, peers: PeerNodes) {
+    this.node = node;
+    this.peers = peers;
+  }
+
+  /** The shard for which the request goes to another node; null where it is answered here. */
+  awayOf(exchange: HttpExchange, asks: readonly Ask[]): number | null {
+    if (exchange.head.isHop) return null;
+    let away: number | null = null;
+    for (const ask of asks) {
+      if ('refused' in ask) continue;
+      const shard = this.node.service.shardFor(ask.request);
+      // Where some of it is ours the rest is refused by itself, each with what to do.
+      if (shard === null || !this.isAway(shard)) return null;
+      away ??= shard;
+    }
+    return away;
+  }
+
+  /** The same of a stream or a feed. */
+  awayOfTopic(exchange: HttpExchange, topic: string | null): number | null {
+    if (exchange.head.isHop || topic === null) return null;
+    const shard = this.node.service.shardFor({ topic });
+    return shard !== null && this.isAway(shard) ? shard : null;
+  }
+
+  isAway(shard: number): boolean {
+    return this.node.service.down.why(shard) === 'not_owner';
+  }
+
+  /** Sends it on; `finish` answers it, or `here` does when the shard came to us meanwhile. */
+  send(
+    exchange: HttpExchange,
+    shard: number,
+    waitMs: number,
+    here: () => void,
+    finish: (answer: Answer) => void,
+  ): void {
+    const way: Way = {
+      ...{ exchange, shard, here, finish, request: forwarded(exchange, waitMs) },
+      ...{ untilMs: performance.now() + HOLD_MS, isOver: false, cancel: () => {} },
+    };
+    exchange.client.onGone(() => {
+      if (way.isOver) return;
+      way.isOver = true;
+      way.cancel();
+      this.peers.count('gone');
+    });
+    this.attempt(way);
+  }
+
+  private attempt(way: Way): void {
+    if (way.isOver) return;
+    if (!this.isAway(way.shard)) {
+      way.isOver = true;
+      return way.here();
+    }
+    const url = this.peers.urlOf(way.shard);
+    if (url === null) return this.again(way, 'not_owner');
+    way.cancel = this.peers.send(url, way.request, {
+      answered: (answer) => {
+        if (isNotOwner(answer)) this.again(way, 'not_owner');
+        else this.end(way, 'answered', answerOf(answer));
+      },
+      streams: (type, lines) => this.pipe(way, type, lines),
+      unreached: () => this.again(way, 'unreachable'),
+      unknown: () => this.end(way, 'unreachable', refusal('journal', way.exchange.corrId, { message: LOST })),
+    });
+  }
+
+  /** Nothing was decided: asked once more when it is known better who has the shard. */
+  private again(way: Way, result: 'not_owner' | 'unreachable'): void {
+    if (performance.now() < way.untilMs) {
+      way.cancel = this.peers.whenChanged(() => this.attempt(way), LOOK_MS);
+      return;
+    }
+    this.end(way, result, refusal('not_owner', way.exchange.corrId, { message: NOBODY }));
+  }
+
+  private end(way: Way, result: Parameters<PeerNodes['count']>[0], answer: Answer): void {
+    if (way.isOver) return;
+    way.isOver = true;
+    this.peers.count(result);
+    way.finish(answer);
+  }
+
+  /** Each piece when the one before has left. */
+  private pipe(way: Way, type: string, lines: IncomingMessage): void {
+    const { client, corrId } = way.exchange;
+    const out: StreamOut = client.stream(type, corrId);
+    lines.setEncoding('utf8');
+    lines.on('data', (text: string) => {
+      lines.pause();
+      out.write(text, () => lines.resume());
+    });
+    lines.once('end', () => {
+      if (way.isOver) return;
+      out.end('');
+      this.end(way, 'answered', { status: 200, body: '', outcome: 'ok' });
+    });
+    lines.once('close', () => {
+      if (way.isOver) return;
+      way.isOver = true;
+      this.peers.count('cut');
+      client.cut();
+    });
+  }
+}
+
+/** As it came, but for what is of one connection; the body as it was expanded. */
+function forwarded({ req, head, body, corrId }: HttpExchange, waitMs: number): Forwarded {
+  const headers: Record<string, string> = { [HOP]: '1', 'x-corr-id': corrId };
+  if (head.authorization !== undefined) headers['authorization'] = head.authorization;
+  if (head.contentType !== undefined) headers['content-type'] = head.contentType;
+  if (head.idemMode !== undefined) headers['x-idempotency-mode'] = head.idemMode;
+  return { method: head.method, path: req.url as string, headers, body, waitMs };
+}
+
+const isNotOwner = ({ status, body }: PeerAnswer): boolean => status === 503 && body.includes('"reason":"not_owner"');
+
+function answerOf({ status, type, retryAfterS, body }: PeerAnswer): Answer {
+  const answer = { status, type, body, outcome: outcomeOf(status, body) };
+  return retryAfterS === null ? answer : { ...answer, retryAfterS };
+}
+
+/** As its code says, for log and counters. */
+function outcomeOf(status: number, body: Buffer): Outcome {
+  if (status < 400) return 'ok';
+  const names = Object.keys(OUTCOMES) as Outcome[];
+  const ofStatus = names.find((name) => OUTCOMES[name].status === status) ?? 'internal';
+  try {
+    const { code, reason = null } = JSON.parse(body.toString()) as { code: string; reason?: string };
+    return refusalNamed(code, reason) ?? ofStatus;
+  } catch {
+    // Frames.
+    return ofStatus;
+  }
+}
