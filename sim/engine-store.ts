@@ -60,7 +60,7 @@ export class EngineStore {
 
   /** Calls `done` once, with what was claimed of it. */
   open(process: OfProcess, done: Opens, failed: () => void): void {
-    const { index, clock, shards } = this.parts;
+    const { index, clock, shards, watch } = this.parts;
     const { generation, timers, moved, replaced } = process;
     const engine = this.engineOf(process);
     const member = {
@@ -70,14 +70,17 @@ export class EngineStore {
       version: '1',
     };
     const monotonicMs = (): number => clock.monotonicMs();
-    Sharing.join({ engine, member, shards, timers, monotonicMs, events: { moved, replaced } }, (sharing) => {
-      if (sharing instanceof Error) return failed();
-      this.sharing = sharing;
-      this.openJournal(process, engine, sharing, done, () => {
-        sharing.stop();
-        failed();
-      });
-    });
+    Sharing.join(
+      { engine, member, shards, timers, monotonicMs, events: { moved, replaced, seen: () => watch.heard(index) } },
+      (sharing) => {
+        if (sharing instanceof Error) return failed();
+        this.sharing = sharing;
+        this.openJournal(process, engine, sharing, done, () => {
+          sharing.stop();
+          failed();
+        });
+      },
+    );
   }
 
   private engineOf({ hears }: OfProcess): OneStatement {
@@ -131,7 +134,12 @@ export class EngineStore {
     this.sharing?.begin();
   }
 
-  /** Its process ends as it should: what it has is given back. */
+  /** Its process is going to end: others are to have what it has. */
+  retire(): void {
+    this.sharing?.retire(this.parts.shards);
+  }
+
+  /** It ends as it should: what it still has is given back. */
   letGo(): void {
     const { journal, sharing } = this;
     journal?.letGo();

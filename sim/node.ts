@@ -380,7 +380,11 @@ export class SimNode implements Host, Keeper {
     if (process === null) return;
     const { loop, watch } = this.parts;
     watch.draining(this.index);
-    this.live(() => process.drain());
+    this.live(() => {
+      this.shared?.retire();
+      process.drain();
+      if (this.shared !== null) process.wake();
+    });
     const gone = (): void => {
       if (generation !== this.generation) return;
       this.died(false, null);

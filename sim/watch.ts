@@ -223,6 +223,10 @@ export class Watch {
     this.shared[frame.shard]?.answered(frame);
   }
 
+  heard(node: number): void {
+    this.ownerAt(node)?.heard();
+  }
+
   settled(shard: number, facts: readonly Fact[]): void {
     for (const observer of this.observers) observer.settled?.(shard, facts);
   }

@@ -25,6 +25,8 @@ export interface Situation {
   readonly isDraining: boolean;
   /** What sends are refused with while none are taken, or null. */
   readonly refusing: Outcome | null;
+  /** What a send may be refused with besides, or not. */
+  readonly perhaps: readonly Outcome[];
   /** What is answered where that is so. */
   readonly down: Expected;
   /** Whether the shard of a topic, or that of a message, is being made anew. */
@@ -136,7 +138,7 @@ function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
     if (refusing !== null) return only('BD3', refusing);
     if (sent !== undefined) return null;
     const reached = checker.boundsReached(ask);
-    return only(reached.length === 0 ? 'RoomInv' : 'CapacityInv', ...reached);
+    return only(reached.length === 0 ? 'RoomInv' : 'CapacityInv', ...reached, ...situation.perhaps);
   }
 }
 

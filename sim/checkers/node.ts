@@ -242,6 +242,7 @@ export class NodeChecker {
       wasKnown: this.wasKnown,
       acksKnown: this.acksKnown,
       down: this.refusedAs,
+      perhaps: this.perhaps,
       isDown: (of) => this.downBefore.has('topic' in of ? lifecycle.shardOfTopic(of.topic) : shardOf(of.msgId)),
     };
     return this.falls === exchange.falls ? expectedOf(ask, situation) : charged(() => expectedOf(ask, situation));
@@ -250,6 +251,10 @@ export class NodeChecker {
   /** What is answered to whoever needs a shard that serves nothing. */
   protected get refusedAs(): Expected {
     return DOWN;
+  }
+
+  protected get perhaps(): readonly Outcome[] {
+    return [];
   }
 
   /** What an answer rests on besides, when it is decided. */

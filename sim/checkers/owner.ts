@@ -21,6 +21,11 @@ export interface Taken {
   readonly state: ShardState;
 }
 
+/** An engine that says nothing for so much of a lease is missed, */
+const QUIET_PART = 2 / 5;
+/** and that it is there again is seen so much later at the latest. */
+const LATE_MS = 2_000;
+
 /** Refusals for which no shard is looked into. */
 const RESTS_ON_NOTHING: ReadonlySet<Outcome> = new Set<Outcome>([
   ...(['cap_scope', 'cap_auth', 'integrity', 'quota', 'not_owner', 'journal', 'starting'] as const),
@@ -40,6 +45,10 @@ export class OwnerChecker extends NodeChecker {
   /** Of a batch that is decided. */
   private batchEnds: ReadonlyMap<number, number> = new Map();
   private isThere = false;
+  /** When the engine was heard last, and when it was after it had said nothing for long, by the clock of the machine. */
+  private heardMs = 0;
+  private quietMs = Number.NEGATIVE_INFINITY;
+  private readonly leaseMs: number;
   /** When the clock of the node last was ahead at once, by that clock. */
   private jumpedMs = Number.NEGATIVE_INFINITY;
 
@@ -51,6 +60,7 @@ export class OwnerChecker extends NodeChecker {
       tally,
     );
     this.shared = shared;
+    this.leaseMs = setup.engine?.leaseMs ?? 0;
   }
 
   /** The term in which a shard is owned and served; null where it is not. */
@@ -63,6 +73,7 @@ export class OwnerChecker extends NodeChecker {
   begins(taken: readonly Taken[], processFacts: readonly ProcessFact[], first: boolean): void {
     const { lifecycle } = this;
     this.isDraining = false;
+    this.heard();
     this.hasFailed = false;
     this.isThere = true;
     this.down.clear();
@@ -159,6 +170,22 @@ export class OwnerChecker extends NodeChecker {
 
   protected override get refusedAs(): Expected {
     return ELSEWHERE;
+  }
+
+  /** The engine was heard. */
+  heard(): void {
+    if (this.isQuiet) this.quietMs = this.clock.monotonicMs();
+    this.heardMs = this.clock.monotonicMs();
+  }
+
+  private get isQuiet(): boolean {
+    return this.clock.monotonicMs() - this.heardMs >= QUIET_PART * this.leaseMs;
+  }
+
+  /** It sends writers away while the engine says nothing, and until it has looked again. */
+  protected override get perhaps(): readonly Outcome[] {
+    const wasQuiet = this.clock.monotonicMs() - this.quietMs < LATE_MS;
+    return this.isQuiet || wasQuiet ? ['degraded_writes'] : [];
   }
 
   protected override unavailable({ call, falls, due }: Exchange): void {
