@@ -11,7 +11,6 @@ import { bundlePatched } from '../../support/patched.ts';
 import type { PlantedBug } from './bug.ts';
 import { PLANTED } from './bugs.ts';
 import { BY_OTHERS } from './by-others.ts';
-import { ON_ENGINE } from './on-engine.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 /** Inside, so that the program finds its packages. */
@@ -119,10 +118,9 @@ if (process.argv[1] === import.meta.filename) {
   const names = argumentsOf(
     'npm run planted [-- BUG..]: hunts each planted bug, or those named; all of them make the table in docs/simulator.md',
     {},
-    [...PLANTED, ...BY_OTHERS, ...ON_ENGINE].map(({ name }) => name),
+    [...PLANTED, ...BY_OTHERS].map(({ name }) => name),
   ).positionals;
-  const bugs =
-    names.length === 0 ? PLANTED : [...PLANTED, ...BY_OTHERS, ...ON_ENGINE].filter(({ name }) => names.includes(name));
+  const bugs = names.length === 0 ? PLANTED : [...PLANTED, ...BY_OTHERS].filter(({ name }) => names.includes(name));
   const found: Found[] = [];
   for (const bug of bugs) {
     const result = await find(bug);
