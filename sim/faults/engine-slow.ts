@@ -5,7 +5,7 @@ export const engineSlow = atNode({
   kind: 'engine_slow',
   family: 'engine',
   text: 'each statement takes `factor` times as long',
-  parameters: { factor: whole({ min: 2, max: 10_000, unit: 'factor' }), forMs: span() },
+  parameters: { factor: whole({ min: 1, max: 10_000, unit: 'factor' }), forMs: span() },
   draw: (random, { forMs }) => ({ factor: random.pick([5, 50, 500]), forMs }),
   inject: ({ engine }, { factor, forMs }) => engine?.slow(factor, forMs),
 });
