@@ -10,6 +10,7 @@ import type {
 } from '../src/service/messages.ts';
 import type { Capability, Group } from './capabilities.ts';
 import type { Expected } from './checkers/expected.ts';
+import type { ShardFacts } from './checkers/shard-facts.ts';
 
 /** One of several that are asked together. */
 export type BatchAsk = Extract<Request, { verb: 'send' | 'ack' | 'nack' }> & {
@@ -90,6 +91,8 @@ export interface Due {
   readonly expected: Expected | null;
   /** Facts decided before it: all of them must be durable when it leaves (AC1). */
   readonly facts: number;
+  /** Where shards have logs of their own: those that it rests on, and how many facts of each. */
+  readonly logs?: readonly { readonly log: ShardFacts; readonly facts: number }[];
   /** When a poll ends at the latest, by the node's clock. */
   readonly pollEndsMs: number;
   /** Of a batch: what is held against each item; null where nobody can say. */

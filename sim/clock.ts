@@ -1,3 +1,5 @@
+import { EngineClock } from '../src/cluster/engine-clock.ts';
+import type { EngineTime } from '../src/cluster/held-leases.ts';
 import type { Clock, TimeSource } from '../src/ports/clock.ts';
 import type { Clocks } from '../src/ports/process-facts.ts';
 import { ServiceClock } from '../src/service/service-clock.ts';
@@ -21,6 +23,9 @@ export class NodeClock implements Clock, TimeSource {
   private rate = 1;
   private frozen = false;
   private service: ServiceClock;
+  /** Of nodes that share an engine: its clock, once a process has measured it. */
+  private engine: EngineClock | null = null;
+  private measuring: EngineClock | null = null;
 
   constructor(loop: Loop, skewMs: number) {
     this.loop = loop;
@@ -38,16 +43,34 @@ export class NodeClock implements Clock, TimeSource {
   }
 
   nowMs(): number {
-    return this.service.nowMs();
+    return this.engine?.nowMs() ?? this.service.nowMs();
   }
 
   instantOf(atMs: number): number {
-    return this.service.instantOf(atMs);
+    return this.engine?.instantOf(atMs) ?? this.service.instantOf(atMs);
   }
 
   /** A process starts, and goes on from what its journal says of the clocks. */
   begin(last: Clocks | null): void {
     this.service = new ServiceClock(this, last);
+  }
+
+  /** A process starts that goes by the clock of an engine: it knows nothing of it yet. */
+  beginMeasuring(): void {
+    this.measuring = new EngineClock(this);
+  }
+
+  /** What it shows is known by now. @returns ms that the clock of the node gained by that. */
+  measured(time: EngineTime): number {
+    const wasMs = this.engine === this.measuring ? (this.engine?.nowMs() ?? null) : null;
+    this.measuring?.measured(time);
+    this.engine = this.measuring;
+    return wasMs === null || this.engine === null ? 0 : this.engine.nowMs() - wasMs;
+  }
+
+  /** How far it is ahead of true time. */
+  get aheadMs(): number {
+    return this.nowMs() - EPOCH_MS - this.loop.nowMs;
   }
 
   /** Someone sets the wall clock. */

@@ -74,6 +74,7 @@ export class SimEngine {
   private slowUntilMs = -1;
   private slowFactor = 1;
   private fullUntilMs = -1;
+  private lagUntilMs = -1;
   private readonly watchers = new Set<() => void>();
   private readonly holders = new Map<number, { readonly owner: string; readonly untilMs: number }>();
   private events = 0;
@@ -109,7 +110,7 @@ export class SimEngine {
 
   /** Nothing reaches the standby for so long. */
   lag(forMs: number): void {
-    this.nextReplicationMs = Math.max(this.nextReplicationMs, this.parts.loop.nowMs + forMs);
+    this.lagUntilMs = Math.max(this.lagUntilMs, this.parts.loop.nowMs + forMs);
   }
 
   /** The primary is lost with all connections; the standby goes on with what it has. A pooler may bring it what was on its way. */
@@ -133,6 +134,14 @@ export class SimEngine {
     const { statement, outcomes } = first;
     if (this.parts.believesWarnings === true) statement.client.ended(statement, outcomes, null);
     else statement.client.cut('not_applied');
+  }
+
+  /** The faults are over. */
+  heal(): void {
+    this.slowUntilMs = -1;
+    this.fullUntilMs = -1;
+    this.lagUntilMs = -1;
+    for (const client of this.clients) client.partition(0);
   }
 
   // ---- a statement
@@ -177,9 +186,12 @@ export class SimEngine {
     const { primary } = this;
     // The standby gets everything in one order.
     this.nextReplicationMs = Math.max(this.nextReplicationMs, loop.nowMs + random.within(standbyMs));
-    this.after(this.nextReplicationMs - loop.nowMs, () => {
-      if (primary === this.primary) this.replicate();
-    });
+    const reach = (): void => {
+      if (primary !== this.primary) return;
+      if (loop.nowMs < this.lagUntilMs) this.after(this.lagUntilMs - loop.nowMs, reach);
+      else this.replicate();
+    };
+    this.after(this.nextReplicationMs - loop.nowMs, reach);
   }
 
   private replicate(): void {
@@ -311,8 +323,9 @@ export class EngineClient implements Engine {
     return this.engine.parts.loop.nowMs < this.partitionedUntilMs;
   }
 
-  /** Nothing gets through, either way, and nobody is told. */
-  partition(forMs: number): void {
+  /** Nothing gets through, either way, and the node is not told. `isSeen`: the engine notices that the connection is gone. */
+  partition(forMs: number, isSeen = false): void {
+    if (isSeen) this.connection++;
     this.partitionedUntilMs = this.engine.parts.loop.nowMs + forMs;
   }
 

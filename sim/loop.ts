@@ -31,6 +31,9 @@ export const RECORDS = {
   fell: 21,
   revived: 22,
   told: 23,
+  engine: 24,
+  claimed: 25,
+  gaveUp: 26,
 } as const;
 
 /** Something that will happen. Its fields are set by the constructor: initializers would cost more than the rest of it. */

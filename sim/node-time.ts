@@ -82,7 +82,7 @@ export class NodeTime {
           this.sleeper.live(callback);
         };
         open.add(id);
-        this.unlessGone('end', ms, id, ring, () => open.has(id));
+        this.unlessGone('end', Math.ceil(ms), id, ring, () => open.has(id));
         return id;
       },
       clearTimeout: (id) => open.delete(id as number),

@@ -1,12 +1,20 @@
 import type { Limits } from '../src/core/limits.ts';
-import type { OneLog } from '../src/journal/one-log.ts';
+import type { ShardState } from '../src/core/state.ts';
 import { claimAll } from '../src/node/claim-all.ts';
 import { MailboxNode, type NodeSettings } from '../src/node/node.ts';
 import type { NodeObserver } from '../src/node/observer.ts';
-import type { Claim, Lack, Unclaimed } from '../src/ports/journal.ts';
+import {
+  type Batch,
+  type Claim,
+  isClaim,
+  type JournalBackend,
+  type Lack,
+  type Unclaimed,
+} from '../src/ports/journal.ts';
 import type { Random } from '../src/ports/random.ts';
 import type { MemoryBounds } from '../src/service/memory-budget.ts';
 import type { RecentFacts } from '../src/service/recent-facts.ts';
+import { Service } from '../src/service/service.ts';
 import { keyringOf } from './capabilities.ts';
 import { mustTellAgain } from './checkers/told.ts';
 import type { NodeClock } from './clock.ts';
@@ -14,12 +22,16 @@ import type { Defect } from './defects.ts';
 import { Crash } from './disk.ts';
 import type { Tear } from './disk-trouble.ts';
 import { Door, type Host } from './door.ts';
+import type { SimEngine } from './engine.ts';
+import { AGAIN_MS, EngineStore, takenBy } from './engine-store.ts';
 import type { FaultLog } from './fault-log.ts';
 import { integrity } from './integrity.ts';
 import { type Loop, RECORDS } from './loop.ts';
 import { type Keeper, NodeJournal } from './node-journal.ts';
 import { NodeTime } from './node-time.ts';
+import type { Hears } from './process-engine.ts';
 import type { Draws, Range } from './random.ts';
+import type { EngineSetup } from './setup.ts';
 import { ShardKills, Struck } from './shard-kills.ts';
 import { SimStore } from './store.ts';
 import { SimVerifier, type VerifierTrouble } from './verifier.ts';
@@ -48,6 +60,8 @@ export interface NodeParts {
   readonly verifierMs: Range | null;
   readonly diskBytes: number;
   readonly defect: Defect | null;
+  /** Shared with the other nodes; null where it keeps what it has on its own disk. */
+  readonly engine: { readonly shared: SimEngine; readonly setup: EngineSetup } | null;
 }
 
 /** A machine with a mailbox process: the shipped one over simulated clocks, disk and network. A crash loses it. */
@@ -55,6 +69,8 @@ export class SimNode implements Host, Keeper {
   readonly index: number;
   readonly clock: NodeClock;
   readonly store: SimStore;
+  /** Its way to the engine that it shares with others. */
+  readonly shared: EngineStore | null;
   readonly door: Door;
   readonly kills: ShardKills;
   /** Null while it is down. */
@@ -65,6 +81,8 @@ export class SimNode implements Host, Keeper {
   private readonly parts: NodeParts;
   /** Counts processes: what one of them began goes on in no other. */
   generation = 0;
+  /** Its process has begun, and finds out what there is. */
+  private isStarting = false;
   /** It is there, and listens: what it took over is durable. */
   private isServing = false;
   /** What the process before told of its messages. */
@@ -99,7 +117,11 @@ export class SimNode implements Host, Keeper {
       verifierMs === null
         ? null
         : new SimVerifier({ clock, random: parts.random, answerMs: verifierMs }, (ms, run) => this.time.later(ms, run));
-    const { index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes, defect } = parts;
+    const { index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes, defect, engine, watch } = parts;
+    this.shared =
+      engine === null
+        ? null
+        : new EngineStore(engine.shared, { index, loop, clock, random, watch, shards, setup: engine.setup });
     this.store = new SimStore({
       ...{ index, loop, random, syncMs, shards, limits, mayBeDamaged, diskBytes },
       forgetsAcks: defect === 'forget_acks',
@@ -138,8 +160,8 @@ export class SimNode implements Host, Keeper {
   }
 
   start(): void {
-    if (this.process !== null || this.isGone) return;
-    this.live(() => this.begin());
+    if (this.process !== null || this.isStarting || this.isGone) return;
+    this.live(() => (this.shared === null ? this.begin() : this.join(this.shared)));
   }
 
   private begin(): void {
@@ -162,7 +184,51 @@ export class SimNode implements Host, Keeper {
     claimAll(journal, this.parts.limits, (claims) => this.run(journal, claims));
   }
 
-  private run(journal: OneLog, claims: readonly (Claim | Unclaimed)[]): void {
+  /** The same where nodes share an engine: it is asked for what there is, again and again. */
+  private join(shared: EngineStore): void {
+    const { loop, watch, limits } = this.parts;
+    loop.record(RECORDS.start, this.index, this.generation);
+    this.isStarting = true;
+    this.clock.beginMeasuring();
+    const { generation } = this;
+    const process = {
+      ...{ generation, limits, hears: this.hears(generation), timers: this.time.timers() },
+      moved: () => this.time.soon(() => this.process?.wake()),
+      // Another process has its name by now.
+      replaced: () => this.time.soon(() => this.died(false, FAILED_DOWN_MS)),
+    };
+    shared.open(
+      process,
+      (journal, claims) => {
+        this.isStarting = false;
+        const { processFacts } = journal.contents;
+        const taken = claims.filter(isClaim);
+        const nothing = new Map(Service.empty(journal.shards, limits).map((state) => [state.shard, state]));
+        const shards = claims.map((one) => (isClaim(one) ? one.state : (nothing.get(one.shard) as ShardState)));
+        watch.begins(this.index, taken.map(takenBy), processFacts, shards, generation === 0);
+        this.run(journal, claims);
+      },
+      () => {
+        this.isStarting = false;
+        this.time.later(AGAIN_MS, () => this.start());
+      },
+    );
+  }
+
+  /** What comes to this process: when it is awake, and never when it is gone. */
+  private hears(generation: number): Hears {
+    const { loop } = this.parts;
+    return (run) => {
+      const hear: typeof run = (...args) => {
+        if (generation !== this.generation) return;
+        if (this.isPaused) return loop.at(this.pausedUntilMs, 'engine', this.time.nextId(), () => hear(...args));
+        this.live(() => run(...args));
+      };
+      return hear;
+    };
+  }
+
+  private run(journal: JournalBackend, claims: readonly (Claim | Unclaimed)[]): void {
     const { watch, random, defect } = this.parts;
     const { generation, clock } = this;
     const process = new MailboxNode({
@@ -174,7 +240,7 @@ export class SimNode implements Host, Keeper {
       wakeAt: (atMs) => this.time.wakeAt(atMs, () => this.process?.wake()),
       soon: (run) => this.time.soon(run),
     });
-    if (this.toldBefore !== null && defect === null && !this.store.trouble.hasLied)
+    if (this.toldBefore !== null && defect === null && this.shared === null && !this.store.trouble.hasLied)
       mustTellAgain(this.toldBefore, process.service.recent);
     // The defect: what is revoked stays good.
     if (defect === 'deaf_to_revocation') process.authority.revoke = () => true;
@@ -183,7 +249,9 @@ export class SimNode implements Host, Keeper {
     watch.short(this.index, this.lack !== null);
     process.roomChanged();
     process.open((durable) => {
-      if (generation === this.generation && durable) this.isServing = true;
+      if (generation !== this.generation || !durable) return;
+      this.isServing = true;
+      this.shared?.begin();
     });
   }
 
@@ -205,7 +273,10 @@ export class SimNode implements Host, Keeper {
       },
       state: (state, missing) => this.told(() => watch.says(index, state, missing)),
       decided: () => watch.decided(index),
-      appending: () => watch.appending(index),
+      appending: (batches) => {
+        if (this.shared === null || isOfProcess(batches)) watch.appending(index);
+      },
+      ...(this.shared === null ? {} : this.ofShared()),
       // What falls otherwise is no fault of a schedule, and ends the run.
       fell: (_shard, error) => {
         if (!(error instanceof Struck)) throw error;
@@ -220,6 +291,22 @@ export class SimNode implements Host, Keeper {
     };
   }
 
+  /** What happens to shards that come and go. */
+  private ofShared(): Omit<NodeObserver, 'fact'> {
+    const { index } = this;
+    const { watch } = this.parts;
+    return {
+      appended: (batches) => {
+        this.journal.kept(batches);
+        if (isOfProcess(batches)) watch.appended(index);
+        this.heard();
+      },
+      handsOver: (shards) => watch.handsOver(index, shards),
+      unsure: (shards, error) => watch.unsure(index, shards, error === null),
+      gaveUp: (shards) => watch.gaveUp(index, shards),
+    };
+  }
+
   /** The actor that tells swallows what is thrown at it: it is thrown when the process has done what it does. */
   private told(tell: () => void): void {
     try {
@@ -231,7 +318,7 @@ export class SimNode implements Host, Keeper {
 
   /** The process dies at once, or the whole machine, as chance has it. */
   crash(): void {
-    if (this.process !== null) this.died(this.parts.random.chance(0.5), null);
+    if (this.process !== null || this.isStarting) this.died(this.parts.random.chance(0.5), null);
   }
 
   /** It is dead; `downMs` later another is started, unless somebody else does that. */
@@ -241,11 +328,13 @@ export class SimNode implements Host, Keeper {
     this.process?.stop();
     this.toldBefore = this.process?.service.recent ?? this.toldBefore;
     this.process = null;
+    this.isStarting = false;
     this.isServing = false;
     this.generation++;
     this.time.sleep();
     this.door.close();
     this.store.crash(machine);
+    this.shared?.crash();
     watch.crashed(this.index);
     if (downMs !== null) loop.after(downMs, 'end', this.time.nextId(), () => this.start());
   }
@@ -291,7 +380,11 @@ export class SimNode implements Host, Keeper {
     if (process === null) return;
     const { loop, watch } = this.parts;
     watch.draining(this.index);
-    this.live(() => process.drain());
+    this.live(() => {
+      this.shared?.retire();
+      process.drain();
+      if (this.shared !== null) process.wake();
+    });
     const gone = (): void => {
       if (generation !== this.generation) return;
       this.died(false, null);
@@ -299,7 +392,12 @@ export class SimNode implements Host, Keeper {
     };
     loop.after(forMs, 'end', this.time.nextId(), () => {
       if (generation !== this.generation) return;
-      this.live(() => process.end(() => loop.after(0, 'end', this.time.nextId(), gone)));
+      this.live(() =>
+        process.end(() => {
+          this.shared?.letGo();
+          loop.after(0, 'end', this.time.nextId(), gone);
+        }),
+      );
     });
   }
 
@@ -336,14 +434,14 @@ export class SimNode implements Host, Keeper {
     const isParked = this.parts.mayBeDamaged && process !== null && process.service.down.size > 0;
     if (process?.service.isFailed === true || isParked) this.died(false, null);
     this.start();
-    this.live(() => this.store.retry(this.clock.nowMs()));
+    if (this.shared === null) this.live(() => this.store.retry(this.clock.nowMs()));
     this.useKeys(keys);
     this.clockChanged();
   }
 
   /** The machine never comes back. */
   vanish(): void {
-    if (this.process !== null) this.died(true, null);
+    if (this.process !== null || this.isStarting) this.died(true, null);
     this.isGone = true;
   }
 
@@ -396,3 +494,7 @@ export class SimNode implements Host, Keeper {
     this.process?.clockChanged();
   }
 }
+
+/** Clocks are stamped on the appends of all logs; what is else of no shard goes into the log of the process. */
+const isOfProcess = (batches: readonly Batch[]): boolean =>
+  batches.some(({ shard, facts }) => shard === null && facts.some(({ name }) => name !== 'clocks'));

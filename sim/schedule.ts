@@ -16,7 +16,7 @@ import type { PlannedFault } from './faults/index.ts';
 import { NODES_MAX, SHARDS_MAX } from './faults/parameters.ts';
 import { readFault } from './faults/plan.ts';
 import { type NetworkRules, QUIET } from './network-rules.ts';
-import { SETTLE_BY, type Setup } from './setup.ts';
+import { type EngineSetup, SETTLE_BY, type Setup, TOPOLOGIES } from './setup.ts';
 import { type Fields, YamlFields } from './yaml.ts';
 
 /** A fault schedule, read and in range. Times in ms of simulated time. */
@@ -103,8 +103,34 @@ function setupOf(f: Fields): Setup {
     verifierMs: f.has('verifier') ? f.range('verifier') : null,
     diskBytes: f.has('disk') ? f.whole('disk', 1_000_000, 1_000_000_000) : null,
     defect: f.has('defect') ? f.oneOf('defect', DEFECTS) : null,
+    engine: engineOf(f),
   };
 }
+
+function engineOf(f: Fields): EngineSetup | null {
+  const isShared = f.oneOf('topology', TOPOLOGIES, 'separate') === 'engine';
+  if (!isShared && f.has('engine')) f.refuse('engine', 'needs topology: engine');
+  const setup = f.within('engine', engineIn, ENGINE);
+  return isShared ? setup : null;
+}
+
+const ENGINE: EngineSetup = {
+  ...{ leaseMs: 2_000, wayMs: { min: 1, max: 5 }, runMs: { min: 1, max: 3 }, standbyMs: { min: 1, max: 10 } },
+  ...{ lateMs: { min: 20, max: 900 }, isReplicated: true, answersMs: 500, snapshotBytes: 32 * 1024 },
+};
+
+const engineIn = (e: Fields): EngineSetup => ({
+  leaseMs: e.duration('lease', ENGINE.leaseMs, 100, 60_000),
+  wayMs: e.range('way', ENGINE.wayMs),
+  runMs: e.range('run', ENGINE.runMs),
+  standbyMs: e.range('standby', ENGINE.standbyMs),
+  lateMs: e.range('late', ENGINE.lateMs),
+  isReplicated: e.oneOf('answers', ANSWERS, 'replicated') === 'replicated',
+  answersMs: e.duration('deadline', ENGINE.answersMs, 10, 60_000),
+  snapshotBytes: e.whole('snapshot', 1_000, 1_000_000_000, ENGINE.snapshotBytes),
+});
+/** An engine answers when its standby has it too, or at once. */
+const ANSWERS = ['replicated', 'at_once'] as const;
 
 const networkOf = (n: Fields): NetworkRules => ({
   latencyMs: n.range('latency', QUIET.latencyMs),

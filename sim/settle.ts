@@ -20,6 +20,7 @@ export interface SettlingWorld {
   readonly loop: Loop;
   readonly network: Network;
   readonly nodes: readonly SimNode[];
+  readonly engine: { heal(): void } | null;
   readonly watch: Watch;
   /** Root keys that are in use, the newest last. */
   readonly keys: readonly number[];
@@ -39,6 +40,8 @@ export class Settlement {
   private readonly capability: Capability;
   private calls = SETTLE_CALLS_FROM;
   private readonly unanswered = new Set<string>();
+  /** Where topics are asked for, of nodes that share their shards. */
+  private readonly found = new Map<string, number>();
 
   constructor(world: SettlingWorld) {
     this.world = world;
@@ -55,13 +58,14 @@ export class Settlement {
     const { world } = this;
     const { setup, loop } = world;
     world.network.heal();
+    world.engine?.heal();
     for (const node of world.nodes) {
       if (isHealed(setup, node.index)) node.settle(world.keys);
       else node.vanish();
     }
     for (let i = 0; i < setup.topics; i++) {
       const topic = topicOf(setup, i);
-      if (!world.serves(nodeOfTopic(setup, topic))) continue;
+      if (world.engine === null && !world.serves(nodeOfTopic(setup, topic))) continue;
       const client: Client = { name: `sweeper ${i}`, group: 'sweepers' };
       this.unanswered.add(topic);
       this.send(client, topic);
@@ -71,7 +75,8 @@ export class Settlement {
     for (let untilMs = loop.nowMs; untilMs <= endMs; untilMs += CHECK_EVERY_MS) {
       world.until(untilMs);
       // A node may find only now that its disk is of no more use.
-      for (const topic of this.unanswered) if (!world.serves(nodeOfTopic(setup, topic))) this.unanswered.delete(topic);
+      for (const topic of this.unanswered)
+        if (world.engine === null && !world.serves(nodeOfTopic(setup, topic))) this.unanswered.delete(topic);
       if (world.pending === 0 && this.unanswered.size === 0) return null;
     }
     return this.unsettled();
@@ -79,10 +84,15 @@ export class Settlement {
 
   private call(by: Client, topic: string, ask: Call['ask'], answer: Answered): void {
     const { setup, network, loop } = this.world;
-    const node = nodeOfTopic(setup, topic);
+    const node = this.found.get(topic) ?? nodeOfTopic(setup, topic);
     const [id, atMs] = [++this.calls, loop.nowMs];
     const { capability } = this;
-    network.call({ id, atMs, by, node, capability, ask, refs: [], timeoutMs: TIMEOUT_MS, copies: PLAIN }, answer);
+    network.call({ id, atMs, by, node, capability, ask, refs: [], timeoutMs: TIMEOUT_MS, copies: PLAIN }, (reply) => {
+      // Whoever does not have it, or says nothing, is not asked again at once.
+      const isElsewhere = reply === null || reply.outcome === 'not_owner' || reply.outcome === 'journal';
+      if (this.world.engine !== null && isElsewhere) this.found.set(topic, (node + 1) % setup.nodes);
+      answer(reply);
+    });
   }
 
   /** A first send, tried until it is taken: a mailbox that refuses for ever is not alive. */

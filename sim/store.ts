@@ -31,7 +31,7 @@ const INLINE_BYTES_MAX = 1024;
 const SALT_BYTES = 16;
 
 /** Real hashes would cost more than everything else together; this one notices any change of a frame. */
-function frameHashOf(frame: Uint8Array): Uint8Array {
+export function frameHashOf(frame: Uint8Array): Uint8Array {
   let hash = 0x811c9dc5;
   for (let i = 0; i < frame.length; i++) hash = Math.imul(hash ^ frame[i]!, 0x01000193);
   return new Uint8Array(new Uint32Array(8).fill(hash >>> 0).buffer);

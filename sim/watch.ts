@@ -4,12 +4,15 @@ import type { AuthFailure } from '../src/auth/authorize.ts';
 import type { Fact } from '../src/core/facts.ts';
 import type { Limits } from '../src/core/limits.ts';
 import type { ShardState } from '../src/core/state.ts';
+import type { EngineFrame } from '../src/ports/engine.ts';
 import type { ProcessFact } from '../src/ports/process-facts.ts';
 import type { AckItem, Delivery, FactView } from '../src/service/messages.ts';
 import { type Call, copyId, type Exchange, type Reply } from './call.ts';
 import type { Breach } from './checkers/breach.ts';
 import type { HistoryChecker } from './checkers/history.ts';
 import type { NodeChecker } from './checkers/node.ts';
+import type { OwnedLog } from './checkers/owned-log.ts';
+import { OwnerChecker, type Taken } from './checkers/owner.ts';
 import { type Tally, WORLD_ROW } from './checkers/tally.ts';
 import type { NodeClock } from './clock.ts';
 import type { Fault } from './faults/index.ts';
@@ -54,6 +57,8 @@ export interface RunObserver {
   fact?(node: number, shard: ShardState, fact: Fact): void;
   /** Facts of one shard are durable: in the order in which they are kept. */
   synced?(node: number, shard: number, facts: readonly Fact[]): void;
+  /** Facts of a shard that nodes share are durable by what its owner knows: once each, in the order of its log. */
+  settled?(shard: number, facts: readonly Fact[]): void;
   /** What a node keeps of itself is durable. */
   noted?(node: number, facts: readonly ProcessFact[]): void;
   /** A reply leaves the node. */
@@ -64,6 +69,8 @@ export interface RunObserver {
   streamed?(call: Call, deliveries: readonly Delivery[]): void;
   fault?(fault: Fault, atMs: number): void;
   crashed?(node: number): void;
+  /** A process gives up a shard that it shares with others. */
+  gaveUp?(node: number, shard: number): void;
   /** A shard of a process falls; */
   fell?(node: number, shard: number): void;
   /** it was made anew of what is on the disk. */
@@ -77,6 +84,10 @@ export interface RunObserver {
 /** Hands everything that happens to the checkers, to the hash and to the observers. */
 export class Watch {
   readonly nodes: NodeChecker[] = [];
+  /** Where nodes share shards: their logs. */
+  readonly shared: OwnedLog[] = [];
+  /** How far the clock of the last owner of each was ahead. */
+  private readonly aheadMs = new Map<number, number>();
   private readonly history: HistoryChecker;
   private readonly loop: Loop;
   private readonly tally: Tally;
@@ -196,9 +207,76 @@ export class Watch {
   }
 
   synced(node: number, shard: number, facts: readonly Fact[]): void {
-    this.nodes[node]?.feeds.synced(facts);
-    this.nodes[node]?.lifecycle.synced(shard, facts);
+    this.nodes[node]?.synced(shard, facts);
     for (const observer of this.observers) observer.synced?.(node, shard, facts);
+  }
+
+  // ---- shards that nodes share
+
+  private ownerAt(node: number): OwnerChecker | null {
+    const checker = this.nodes[node];
+    return checker instanceof OwnerChecker ? checker : null;
+  }
+
+  /** The engine has told a process that this frame is durable. */
+  toldBy(_node: number, frame: EngineFrame): void {
+    this.shared[frame.shard]?.answered(frame);
+  }
+
+  heard(node: number): void {
+    this.ownerAt(node)?.heard();
+  }
+
+  settled(shard: number, facts: readonly Fact[]): void {
+    for (const observer of this.observers) observer.settled?.(shard, facts);
+  }
+
+  begins(
+    node: number,
+    taken: readonly Taken[],
+    processFacts: readonly ProcessFact[],
+    shards: readonly ShardState[],
+    first: boolean,
+  ): void {
+    for (const observer of this.observers) observer.started?.(node, shards, first);
+    this.ownerAt(node)?.begins(taken, processFacts, first);
+    this.clocksApart(node, taken);
+  }
+
+  claimed(node: number, taken: Taken): void {
+    this.loop.record(RECORDS.claimed, node * 256 + taken.shard, taken.term);
+    this.ownerAt(node)?.claimed(taken);
+    this.clocksApart(node, [taken]);
+  }
+
+  /** The clock of a new owner may be ahead of that of the one before: so much longer was a stretch of time for the shard. */
+  private clocksApart(node: number, taken: readonly Taken[]): void {
+    const { aheadMs } = (this.nodes[node] as NodeChecker).clock;
+    for (const { shard } of taken) {
+      this.gained(node, aheadMs - (this.aheadMs.get(shard) ?? aheadMs));
+      this.aheadMs.set(shard, aheadMs);
+    }
+  }
+
+  /** The clock of a node is ahead by so much at once. */
+  gained(node: number, byMs: number): void {
+    if (byMs > 0) this.ownerAt(node)?.jumped();
+    // Whoever owns a shard next goes on by its own clock: it counts for all of them.
+    if (byMs > 0) this.history.gained(0, byMs, this.loop.nowMs);
+  }
+
+  gaveUp(node: number, shards: readonly number[]): void {
+    for (const shard of shards) this.loop.record(RECORDS.gaveUp, node, shard);
+    for (const shard of shards) for (const observer of this.observers) observer.gaveUp?.(node, shard);
+    this.ownerAt(node)?.gaveUp(shards);
+  }
+
+  handsOver(node: number, shards: readonly number[]): void {
+    this.ownerAt(node)?.handsOver(shards);
+  }
+
+  unsure(node: number, shards: readonly number[], isKnown: boolean): void {
+    this.ownerAt(node)?.unsure(shards, isKnown);
   }
 
   noted(node: number, facts: readonly ProcessFact[]): void {

@@ -1,11 +1,19 @@
 import type { State } from '../spec/vocabulary.ts';
+import { EngineLogs } from '../src/cluster/engine-logs.ts';
+import type { Fact } from '../src/core/facts.ts';
+import { shardOf } from '../src/core/msg-id.ts';
+import { shardOfTopic } from '../src/service/sharding.ts';
 import { Breach } from './checkers/breach.ts';
 import { HistoryChecker, type HistoryCounts } from './checkers/history.ts';
 import { NodeChecker } from './checkers/node.ts';
+import { OwnedLog } from './checkers/owned-log.ts';
+import { OwnerChecker } from './checkers/owner.ts';
 import { ShardFacts } from './checkers/shard-facts.ts';
 import { Tally } from './checkers/tally.ts';
 import { NodeClock } from './clock.ts';
 import type { Verdict } from './conclusion.ts';
+import { SimEngine } from './engine.ts';
+import { ENGINE_SECRET } from './engine-store.ts';
 import { FaultLog } from './fault-log.ts';
 import { Injector } from './faults/injector.ts';
 import { Loop } from './loop.ts';
@@ -69,6 +77,8 @@ export class World {
   readonly network: Network;
   readonly injector: Injector;
   readonly nodes: SimNode[] = [];
+  /** That the nodes share; null where each has a disk. */
+  readonly engine: SimEngine | null;
   readonly tapes: Tape[] = [];
   /** Root keys that are in use, the newest last. */
   keys: readonly number[] = [1];
@@ -83,12 +93,34 @@ export class World {
     if (options.fingerprint === true) loop.fingerprint();
     this.tally = new Tally(loop, faults);
     const { limits } = setup;
-    this.history = new HistoryChecker(limits, options.clocksAreTrue, (topic) => nodeOfTopic(setup, topic));
+    this.history = new HistoryChecker(limits, options.clocksAreTrue, (topic) =>
+      setup.engine == null ? nodeOfTopic(setup, topic) : 0,
+    );
     this.watch = new Watch(loop, this.history, this.tally, options.observers ?? []);
+    this.engine = this.engineOf(options);
     for (let i = 0; i < setup.nodes; i++) this.addNode(i, options);
+    if (this.engine !== null) this.tapes.push(this.engine.parts.random as Tape);
     this.network = new Network(loop, this.nodes, faults, this.watch);
-    this.injector = new Injector({ loop, nodes: this.nodes, network: this.network, faults, watch: this.watch });
+    this.injector = new Injector({
+      ...{ loop, nodes: this.nodes, network: this.network, faults, watch: this.watch, engine: this.engine },
+    });
     for (const observer of options.observers ?? []) observer.begin?.(this);
+  }
+
+  /** The last tape is the engine's. */
+  private engineOf({ seed, tapes }: WorldOptions): SimEngine | null {
+    const { loop, setup } = this;
+    const { engine = null, nodes, shards } = setup;
+    if (engine === null) return null;
+    const words = tapes?.[nodes];
+    const random = words === undefined ? new Tape(new Stream(seed, 'engine')) : new Tape(null, words);
+    const { wayMs, runMs, standbyMs, lateMs, leaseMs, isReplicated: isSynchronous } = engine;
+    const logs = new EngineLogs(shards + nodes);
+    for (let shard = 0; shard < shards; shard++) {
+      const settled = (facts: readonly Fact[]): void => this.watch.settled(shard, facts);
+      this.watch.shared.push(new OwnedLog({ shard, secret: ENGINE_SECRET, frames: () => logs.logOf(shard), settled }));
+    }
+    return new SimEngine({ loop, random, logs, wayMs, runMs, standbyMs, lateMs, leaseMs, isSynchronous }, shards);
   }
 
   private addNode(index: number, { seed, tapes, mayBeDamaged }: WorldOptions): void {
@@ -98,13 +130,19 @@ export class World {
     const words = tapes?.[index];
     const tape = words === undefined ? new Tape(new Stream(seed, `node ${index}`)) : new Tape(null, words);
     this.tapes.push(tape);
-    // Each node is a mailbox of its own: its shards are nobody else's, for ever.
+    // A node that keeps what it has itself is a mailbox of its own: its shards are nobody else's, for ever.
     const logs = Array.from({ length: shards }, (_, shard) => new ShardFacts(shard));
-    watch.nodes.push(new NodeChecker(setup, logs, clock, this.tally));
+    const { engine } = this;
+    watch.nodes.push(
+      engine === null
+        ? new NodeChecker(setup, logs, clock, this.tally)
+        : new OwnerChecker(setup, watch.shared, clock, this.tally),
+    );
     this.nodes.push(
       new SimNode({
         ...{ index, loop, clock, random: tape, watch, faults, limits, cacheTtlMs, connectionsMax, defect },
         memory: memoryBoundsOf(setup),
+        engine: engine === null || setup.engine == null ? null : { shared: engine, setup: setup.engine },
         verifierMs: verifierMs ?? null,
         ...{ syncMs, shards, mayBeDamaged, diskBytes: diskBytes ?? Number.POSITIVE_INFINITY },
       }),
@@ -118,16 +156,42 @@ export class World {
 
   /** Accepted messages that are neither acked nor dead-lettered, at the nodes that serve. */
   get pending(): number {
+    if (this.engine !== null) return this.pendingOfShared();
     return this.watch.nodes.reduce((sum, { lifecycle }, node) => sum + (this.serves(node) ? lifecycle.pending : 0), 0);
   }
 
-  /** Where a message is, by the facts of its node. */
+  /** By whoever serves each shard now; a shard that nobody serves is not settled. */
+  private pendingOfShared(): number {
+    return this.watch.shared.reduce(
+      (sum, { shard }) => sum + (this.ownerOf(shard)?.lifecycle.logOf(shard).pending ?? 1),
+      0,
+    );
+  }
+
+  /** Who serves a shard that nodes share, and took it over last. */
+  private ownerOf(shard: number): OwnerChecker | null {
+    let owner: OwnerChecker | null = null;
+    for (const [i, node] of this.watch.nodes.entries()) {
+      if (!(node instanceof OwnerChecker) || !this.serves(i) || node.servedIn(shard) === null) continue;
+      if ((node.servedIn(shard) as number) > (owner?.servedIn(shard) ?? 0)) owner = node;
+    }
+    return owner;
+  }
+
+  /** Where a message is, by the facts of its node, or of its shard. */
   stateOf(msgId: string): State | undefined {
+    if (this.engine !== null) return this.ownerOf(shardOf(msgId))?.lifecycle.messages.get(msgId)?.live.state;
     for (const { lifecycle } of this.watch.nodes) {
       const message = lifecycle.messages.get(msgId);
       if (message !== undefined) return message.live.state;
     }
     return undefined;
+  }
+
+  /** Whether a topic is still to be had in the end. */
+  private isServed(topic: string): boolean {
+    if (this.engine === null) return this.serves(nodeOfTopic(this.setup, topic));
+    return this.ownerOf(shardOfTopic(topic, this.setup.shards)) !== null;
   }
 
   run(driver: Driver): RunResult {
@@ -177,10 +241,11 @@ export class World {
       driver.stop();
       if (this.withoutEnd) return { kind: 'held' };
       const unsettled = new Settlement(this).run();
+      for (const log of this.watch.shared) log.end();
       if (unsettled !== null) return { kind: 'liveness', ...unsettled };
       this.history.finish(
         (msgId) => this.stateOf(msgId),
-        (topic) => this.serves(nodeOfTopic(this.setup, topic)),
+        (topic) => this.isServed(topic),
       );
       return { kind: 'held' };
     } catch (error) {

@@ -25,6 +25,10 @@ export interface Situation {
   readonly isDraining: boolean;
   /** What sends are refused with while none are taken, or null. */
   readonly refusing: Outcome | null;
+  /** What a send may be refused with besides, or not. */
+  readonly perhaps: readonly Outcome[];
+  /** What is answered where that is so. */
+  readonly down: Expected;
   /** Whether the shard of a topic, or that of a message, is being made anew. */
   readonly isDown: (of: { readonly topic: string } | { readonly msgId: string }) => boolean;
 }
@@ -55,7 +59,7 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
     case 'ack':
     case 'nack':
     case 'extend':
-      if (situation.isDown(ask)) return quota(situation) ?? DOWN;
+      if (situation.isDown(ask)) return quota(situation) ?? situation.down;
       return (situation.wasKnown ? quota(situation) : null) ?? settled(ask.verb, ask, situation);
     case 'reprocess': {
       const moved = checker.step.filter(({ name }) => name === 'reprocessed').length;
@@ -74,7 +78,7 @@ export function expectedOf(ask: Ask, situation: Situation): Expected {
     case 'peek':
       return admitted(ask.topic, situation) ?? { ...only('AU7', ...LOOKED), seen: messagesSeen(ask, checker) };
     case 'show': {
-      const first = quota(situation) ?? (situation.isDown(ask) ? DOWN : null);
+      const first = quota(situation) ?? (situation.isDown(ask) ? situation.down : null);
       if (first !== null) return first;
       // Its facts may be remembered for longer than it.
       const outcomes = situation.wasKnown ? DONE : REMEMBERED;
@@ -95,7 +99,7 @@ const DONE: readonly Outcome[] = ['ok'];
 const LOOKED: readonly Outcome[] = ['ok', 'cursor_gone', 'schema'];
 const REMEMBERED: readonly Outcome[] = ['ok', 'not_found'];
 const GIVEN = only('LE1', 'ok');
-const DOWN = only('BD3', 'starting');
+export const DOWN = only('BD3', 'starting');
 const LOST = only('LE3', 'lease_lost');
 const UNKNOWN = only('LE3', 'not_found');
 const FORGOTTEN = only('LE3', 'lease_lost', 'not_found');
@@ -107,7 +111,7 @@ const quota = ({ charge }: Situation): Expected | null => (charge() ? null : onl
 /** Topic scope, then quota, then whether its shard serves (BD2). */
 function admitted(topic: string, situation: Situation): Expected | null {
   if (!allowsTopic(situation.capability, topic)) return only('AU1', 'cap_scope');
-  return quota(situation) ?? (situation.isDown({ topic }) ? DOWN : null);
+  return quota(situation) ?? (situation.isDown({ topic }) ? situation.down : null);
 }
 
 function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
@@ -134,7 +138,7 @@ function expectedOfSend(ask: SendRequest, situation: Situation): Expected {
     if (refusing !== null) return only('BD3', refusing);
     if (sent !== undefined) return null;
     const reached = checker.boundsReached(ask);
-    return only(reached.length === 0 ? 'RoomInv' : 'CapacityInv', ...reached);
+    return only(reached.length === 0 ? 'RoomInv' : 'CapacityInv', ...reached, ...situation.perhaps);
   }
 }
 
@@ -150,7 +154,7 @@ function ackOutcomesOf({ acks }: Pick<RecvRequest, 'acks'>, situation: Situation
   const isOverQuota = acks.map((item, i) => (acksKnown[i] === true || isDown(item)) && !charge());
   return acks.map((item, i) => {
     if (isOverQuota[i]) return OVER_QUOTA;
-    return (isDown(item) ? DOWN : settled('ack', item, situation)).outcomes;
+    return (isDown(item) ? situation.down : settled('ack', item, situation)).outcomes;
   });
 }
 
@@ -160,7 +164,8 @@ function expectedOfStream(ask: StreamRequest, situation: Situation): Expected {
   const isPaced = added.length > 0;
   const free = { ...situation, charge: () => true };
   const refused = mayAsk(ask, situation) ?? admitted(ask.topic, isPaced ? free : situation);
-  if (refused !== null) return isPaced && refused === DOWN ? only('BD3', 'starting', 'quota') : refused;
+  if (refused !== null)
+    return isPaced && refused === situation.down ? only('BD3', ...refused.outcomes, 'quota') : refused;
   if (situation.refusing === 'draining') return only('BD3', 'draining', ...(isPaced ? OVER_QUOTA : []));
   if (isPaced) return only('AU2', 'ok', 'quota');
   return { ...only('B3', 'ok'), ackOutcomes: ackOutcomesOf(ask, situation) };

@@ -2,6 +2,9 @@ import { INVARIANTS, type InvariantName } from '../../spec/vocabulary.ts';
 
 /** Rules of `docs/lifecycle.md` that no invariant states: checked here in their own name. */
 export const RULES = {
+  ChainInv: 'each frame of a log that nodes share follows the very frame before it',
+  TermInv: 'a term of a log is of one process, and the next one is one later',
+  ToldInv: 'what an owner was told is durable, or takes for it, is in the log for good',
   AC2: 'a ttl runs out while the message waits, and only then',
   AU1: 'a valid capability is let in, any other is not',
   AU2: 'a quota counts per capability',

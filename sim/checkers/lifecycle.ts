@@ -13,7 +13,7 @@ import { Held } from './held.ts';
 import type { TopicLine, Tracked } from './line.ts';
 import { difference } from './recovery.ts';
 import { type Case, type Handling, JUDGES } from './rules.ts';
-import { MessagesOf, never, type ShardFacts } from './shard-facts.ts';
+import { MessagesOf, never, ShardFacts } from './shard-facts.ts';
 import { isBeyond, Shares } from './shares.ts';
 import type { Tally } from './tally.ts';
 import { View } from './view.ts';
@@ -37,7 +37,7 @@ const isTraceOf = (fact: MessageFact, { payloadHash }: Tracked): boolean =>
  */
 export class LifecycleChecker {
   /** By shard. */
-  private readonly logs: readonly ShardFacts[];
+  private readonly logs: ShardFacts[];
   readonly messages: MessagesOf;
   readonly handling: Handling = { ask: null, releasing: [], damaged: new Set() };
   /** In force now, */
@@ -58,10 +58,13 @@ export class LifecycleChecker {
   private shards: ShardState[] = [];
   private readonly tally: Tally;
   /** The time of each shard's last durable fact, when it was taken over. */
-  private replayedMs: readonly number[] = [];
-  constructor(limits: Limits, logs: readonly ShardFacts[], tally: Tally, memory = UNBOUNDED) {
-    this.logs = logs;
-    this.messages = new MessagesOf(logs);
+  private replayedMs: number[] = [];
+  /** How far the clocks of nodes that share a shard may be apart: then a takeover sets its times back. */
+  private readonly apartMs: number;
+  constructor(limits: Limits, logs: readonly ShardFacts[], tally: Tally, memory = UNBOUNDED, apartMs = 0) {
+    this.apartMs = apartMs;
+    this.logs = [...logs];
+    this.messages = new MessagesOf(this.logs);
     this.shares = new Shares(limits);
     this.held = new Held(memory, this.shares);
     this.limits = limits;
@@ -166,7 +169,7 @@ export class LifecycleChecker {
     return this.logOf(this.shardOfTopic(topic)).messages.values();
   }
 
-  private logOf(shard: number): ShardFacts {
+  logOf(shard: number): ShardFacts {
     return this.logs[shard] as ShardFacts;
   }
 
@@ -175,6 +178,7 @@ export class LifecycleChecker {
     this.decided++;
     log.decided++;
     if (fact.name === 'recovered') return this.recovered(shard, fact.atMs);
+    log.decidedMs = fact.atMs;
     if (this.handling.ask !== null) this.step.push(fact);
     const message = fact.name === 'sent' ? log.enter(fact, this.limits.tReplayMs) : log.need(fact.msgId);
     const view = message.live;
@@ -266,6 +270,8 @@ export class LifecycleChecker {
   private boundsOf({ name }: MessageFact): Limits {
     const { limits, most } = this;
     const { shardCapacity, dedupCapacity, globalInflight } = limits;
+    // Shards that nodes share come with the leases that there are.
+    if (this.apartMs > 0 && name !== 'received') return { ...most, globalInflight: Number.POSITIVE_INFINITY };
     if (limits === most) return most;
     if (name === 'sent') return { ...most, shardCapacity, dedupCapacity };
     return name === 'received' ? { ...most, globalInflight } : most;
@@ -312,11 +318,32 @@ export class LifecycleChecker {
     for (const message of shard.messages()) log.need(message.msgId);
   }
 
+  /** A shard that nodes share is this process's from here on: it must be what its log said when it was read. */
+  own(log: ShardFacts, state: ShardState): void {
+    const { shard } = log;
+    this.logs[shard] = log;
+    this.shards[shard] = state;
+    this.replayedMs[shard] = state.nowMs;
+    log.restarted(state, () => {});
+    this.shares.regroup(this.limits, this.messages.values());
+    this.held.weigh(this.shards);
+  }
+
+  /** It is not any more: what was decided and is not durable counts for nothing here. */
+  disown(state: ShardState): void {
+    const { shard } = state;
+    this.logs[shard] = new ShardFacts(shard);
+    this.shards[shard] = state;
+    this.shares.regroup(this.limits, this.messages.values());
+    this.held.weigh(this.shards);
+  }
+
   /** A process takes a shard over at its own time, which is never before the last fact (TM1). */
   private recovered(shard: ShardState, nowMs: number): void {
     const byMs = this.replayedMs[shard.shard]! - nowMs;
-    if (byMs > 0) throw new Breach('TM1', `a restart sets shard ${shard.shard} back by ${byMs} ms`);
+    if (byMs > this.apartMs) throw new Breach('TM1', `a restart sets shard ${shard.shard} back by ${byMs} ms`);
     const log = this.logOf(shard.shard);
+    if (this.apartMs > 0) log.setBack(nowMs);
     log.takenOver();
     for (const message of log.messages.values()) if (message.live.isPending) this.same(shard, message);
   }

@@ -6,18 +6,19 @@ import type { Fact, MessageFact } from '../../src/core/facts.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import type { Delivery, FactView, RecvRequest } from '../../src/service/messages.ts';
-import { type Ask, type BatchAsk, type Due, type Exchange, opOf, type Reply } from '../call.ts';
+import { type Ask, type BatchAsk, type Call, type Due, type Exchange, opOf, type Reply } from '../call.ts';
 import type { Capability } from '../capabilities.ts';
 import type { NodeClock } from '../clock.ts';
 import { integrity } from '../integrity.ts';
-import { memoryBoundsOf, type Setup } from '../setup.ts';
+import { apartMsOf, memoryBoundsOf, type Setup } from '../setup.ts';
 import type { Opened } from '../store.ts';
-import { compare, expectedOf, type Situation } from './answers.ts';
+import { compare, DOWN, expectedOf, type Situation } from './answers.ts';
 import { AuthorityChecker, allowsTopic } from './authority.ts';
 import { Breach, type RuleName } from './breach.ts';
 import type { Expected } from './expected.ts';
 import { FeedsChecker } from './feeds.ts';
 import { LifecycleChecker } from './lifecycle.ts';
+import type { Tracked } from './line.ts';
 import { ReadinessChecker } from './readiness.ts';
 import { RedrivesChecker } from './redrives.ts';
 import type { ShardFacts } from './shard-facts.ts';
@@ -38,16 +39,16 @@ export class NodeChecker {
   /** Where capabilities are verified by somebody else. */
   readonly verifier: VerifierChecker | null;
   private readonly cacheTtlMs: number;
-  private readonly clock: NodeClock;
-  private readonly tally: Tally;
-  private isDraining = false;
+  readonly clock: NodeClock;
+  protected readonly tally: Tally;
+  protected isDraining = false;
   private isShort = false;
-  private hasFailed = false;
+  protected hasFailed = false;
   /** Shards that are being made anew, and how many fell so far. */
-  private readonly down = new Set<number>();
-  private falls = 0;
+  protected readonly down = new Set<number>();
+  protected falls = 0;
   /** Those that were down when the request at hand came. */
-  private downBefore: ReadonlySet<number> = new Set();
+  protected downBefore: ReadonlySet<number> = new Set();
   private wasKnown = false;
   /** Several that came together, and what those must be answered that are decided. */
   private batch: {
@@ -61,23 +62,24 @@ export class NodeChecker {
   /** What revocations must be answered. */
   private readonly revocations = new WeakMap<Exchange, 'ok' | 'quota'>();
   /** Operations that the process may have charged for, and that are not counted here: it may die in the middle of one. */
-  private undecided = 0;
+  protected undecided = 0;
   /** The same of each ack that rides on a recv. */
   private acksKnown: readonly boolean[] = [];
   /** Facts decided before the request at hand. */
   private decidedBefore = 0;
 
   constructor(
-    { limits, memoryBytes, windowBytes, verifierMs, cacheTtlMs }: Setup,
+    { limits, memoryBytes, windowBytes, verifierMs, cacheTtlMs, engine = null }: Setup,
     logs: readonly ShardFacts[],
     clock: NodeClock,
     tally: Tally,
   ) {
-    this.lifecycle = new LifecycleChecker(limits, logs, tally, memoryBoundsOf({ memoryBytes, windowBytes }));
+    const memory = memoryBoundsOf({ memoryBytes, windowBytes, engine });
+    this.lifecycle = new LifecycleChecker(limits, logs, tally, memory, apartMsOf(engine));
     this.verifier = verifierMs == null ? null : new VerifierChecker(clock);
     this.cacheTtlMs = cacheTtlMs;
     this.authority = new AuthorityChecker(clock);
-    this.time = new TimeChecker(clock);
+    this.time = new TimeChecker(clock, engine !== null);
     this.streams = new StreamsChecker(this.lifecycle);
     this.readiness = new ReadinessChecker(this.lifecycle);
     this.feeds = new FeedsChecker((msgId) => this.lifecycle.topicNameOf(msgId));
@@ -117,6 +119,12 @@ export class NodeChecker {
 
   failed(): void {
     this.hasFailed = true;
+  }
+
+  /** Facts of one shard are durable. */
+  synced(shard: number, facts: readonly Fact[]): void {
+    this.feeds.synced(facts);
+    this.lifecycle.synced(shard, facts);
   }
 
   fell(shard: number): void {
@@ -233,9 +241,35 @@ export class NodeChecker {
       refusing: this.isDraining ? 'draining' : this.isShort || this.verifier?.isMissing ? 'degraded_writes' : null,
       wasKnown: this.wasKnown,
       acksKnown: this.acksKnown,
+      down: this.refusedAs,
+      perhaps: this.perhaps,
       isDown: (of) => this.downBefore.has('topic' in of ? lifecycle.shardOfTopic(of.topic) : shardOf(of.msgId)),
     };
     return this.falls === exchange.falls ? expectedOf(ask, situation) : charged(() => expectedOf(ask, situation));
+  }
+
+  /** What is answered to whoever needs a shard that serves nothing. */
+  protected get refusedAs(): Expected {
+    return DOWN;
+  }
+
+  protected get perhaps(): readonly Outcome[] {
+    return [];
+  }
+
+  /** What an answer rests on besides, when it is decided. */
+  protected restsOn(_exchange: Exchange): Pick<Due, 'logs'> {
+    return {};
+  }
+
+  /** Facts of the request at hand that its answer does not rest on: leases of polls. */
+  protected ofPolls(): readonly MessageFact[] {
+    return leftTo(this.lifecycle.step);
+  }
+
+  /** How many of the facts under an answer are not durable. */
+  protected missing({ facts }: Due, _call: Call, _reply: Reply): number {
+    return ReplyDurableInv(facts, this.lifecycle.durable) ? 0 : facts - this.lifecycle.durable;
   }
 
   private charge(capability: Capability): boolean {
@@ -258,6 +292,7 @@ export class NodeChecker {
       facts: isRead ? 0 : this.decidedBefore + (batch === null ? dependedOn(lifecycle.step) : this.batchFacts),
       pollEndsMs: ask.verb === 'recv' ? nowMs + ask.waitMs : nowMs,
       ...(batch === null ? {} : { items: batch.expected.map((one) => (isCertain ? one : null)) }),
+      ...(isRead ? {} : this.restsOn(exchange)),
     };
     this.batch = null;
     this.batchFacts = 0;
@@ -274,7 +309,7 @@ export class NodeChecker {
     const { due } = exchange;
     const { ask, capability } = exchange.call;
     const { outcome } = reply.replies?.[0] ?? reply;
-    if (outcome === 'journal') return this.unavailable(ask);
+    if (outcome === 'journal') return this.unavailable(exchange);
     // Its word ends, and whoever waits or holds a stream open under it is told so.
     if (outcome === 'verifier' && this.verifier !== null) return this.tally.count('unverified');
     const against = this.authority.against(capability);
@@ -286,13 +321,14 @@ export class NodeChecker {
       return this.tally.count('refused_auth');
     }
     if (due === null) return this.refused(exchange, reply);
-    if (reply.outcome === 'internal' || reply.outcome === 'starting') return this.notServed(exchange, due, reply);
+    if (reply.outcome === 'internal' || reply.outcome === 'starting' || reply.outcome === 'not_owner')
+      return this.notServed(exchange, due, reply);
     if (ask.verb === 'batch') this.compareAll(ask.items, reply, due);
     else if (due.expected !== null && !this.streams.isOpen(exchange) && !this.feeds.isOpen(exchange))
       compare(ask, reply, due.expected);
     // What the capability alone refuses rests on nothing.
-    if (reply.outcome !== 'cap_scope' && !ReplyDurableInv(due.facts, this.lifecycle.durable)) {
-      const missing = due.facts - this.lifecycle.durable;
+    const missing = this.missing(due, exchange.call, reply);
+    if (reply.outcome !== 'cap_scope' && missing > 0) {
       throw new Breach(
         'ReplyDurableInv',
         `${ask.verb} is answered ${missing === 1 ? 'a fact before it is' : `${missing} facts before they are`} durable`,
@@ -301,7 +337,7 @@ export class NodeChecker {
           {
             name: 'facts under the answer, and how many of them are durable',
             process: String(due.facts),
-            specification: String(this.lifecycle.durable),
+            specification: String(due.facts - missing),
           },
         ],
       );
@@ -332,7 +368,7 @@ export class NodeChecker {
     const { ask } = exchange.call;
     if (due === null || ask.verb !== 'stream') return;
     if (due.expected !== null) compare(ask, reply, due.expected);
-    if (!ReplyDurableInv(due.facts, this.lifecycle.durable)) {
+    if (this.missing(due, exchange.call, reply) > 0) {
       throw new Breach('ReplyDurableInv', 'a stream is opened before what it rests on is durable');
     }
     for (const [i, { msgId }] of ask.acks.entries()) if (reply.ackOutcomes?.[i] === 'ok') this.ackPromised(msgId);
@@ -393,17 +429,17 @@ export class NodeChecker {
   }
 
   /** Nobody is told anything by a process whose journal failed, and by no other is anybody told so. */
-  private unavailable(ask: Ask): void {
-    if (!this.hasFailed) throw new Breach('BD3', `${ask.verb} is answered journal, and the journal is sound`);
+  protected unavailable({ call }: Exchange): void {
+    if (!this.hasFailed) throw new Breach('BD3', `${call.ask.verb} is answered journal, and the journal is sound`);
     this.tally.count('journal_failures');
   }
 
   /** Only a shard that fell over it or meanwhile, or that was being made anew when it came, is a reason. */
   private notServed({ call, falls }: Exchange, { expected }: Due, { outcome }: Reply): void {
-    const wasDown = outcome === 'starting' && expected?.outcomes.includes('starting') === true;
+    const wasDown = outcome !== 'internal' && expected?.outcomes.includes(outcome) === true;
     if (!wasDown && this.falls === falls)
       throw new Breach('BD3', `${call.ask.verb} is answered ${outcome}, and no shard fell`);
-    this.tally.count('refused_down');
+    this.tally.count(outcome === 'not_owner' ? 'sent_on' : 'refused_down');
   }
 
   /** Refused before the service saw it: only for an op that the capability does not allow. */
@@ -450,15 +486,31 @@ export class NodeChecker {
     const waits = lifecycle.topicOf(topic).firstAvailable(pollEndsMs);
     if (waits === undefined || lifecycle.isInflightTight) return;
     const sinceMs = Math.max(waits.live.timerAtMs, waits.live.readyAtMs);
+    if (this.stoodStillMs(waits.shard) >= sinceMs) return;
     if (sinceMs >= pollEndsMs || lifecycle.inflightFullMs >= sinceMs) return;
     throw new Breach('LE1', 'a poll ends with nothing, and it is available', waits.msgId);
+  }
+
+  /** When a shard last could give nothing away, by the node's clock. */
+  protected stoodStillMs(_shard: number): number {
+    return Number.NEGATIVE_INFINITY;
   }
 
   private promised(ask: Ask, reply: Reply): void {
     if (ask.verb === 'ack' && reply.outcome === 'ok') this.ackPromised(ask.msgId);
     if (ask.verb !== 'send' || reply.msgId === undefined) return;
     const message = this.lifecycle.messages.get(reply.msgId);
-    if (message !== undefined) message.promised = true;
+    if (message !== undefined) this.accepts(message);
+  }
+
+  /** Some reply says that the send of this was accepted, */
+  protected accepts(message: Tracked): void {
+    message.promised = true;
+  }
+
+  /** and some that its ack was. */
+  protected acks(message: Tracked): void {
+    message.ackPromised = true;
   }
 
   private ackPromised(msgId: string): void {
@@ -466,7 +518,7 @@ export class NodeChecker {
     if (message === undefined) return;
     const durable = message.live.state === 'acked' && this.lifecycle.isDurable(message, message.changedBy);
     this.lifecycle.must('ReplyDurableInv', durable, 'its ack is answered', message);
-    message.ackPromised = true;
+    this.acks(message);
   }
 
   private count(ask: Ask, { outcome, deliveries, msgId }: Reply): void {
@@ -510,6 +562,11 @@ const GOAL_OF: Readonly<Partial<Record<Outcome, Goal>>> = {
   saturated_memory: 'saturated',
   saturated_tenant: 'saturated',
 };
+
+/** Facts of a step that are the leases of polls, after all that its reply rests on. */
+function leftTo(step: readonly MessageFact[]): readonly MessageFact[] {
+  return step.slice(dependedOn(step));
+}
 
 /**
  * How many facts of a step its reply rests on: all up to the last that is not the lease of a poll, which is served after the

@@ -1,5 +1,6 @@
 import * as invariants from '../../spec/invariants.ts';
 import type { Fact, MessageFact, Sent } from '../../src/core/facts.ts';
+import type { Limits } from '../../src/core/limits.ts';
 import { shardOf } from '../../src/core/msg-id.ts';
 import type { ShardState } from '../../src/core/state.ts';
 import { Breach, type RuleName, type Side } from './breach.ts';
@@ -27,8 +28,9 @@ export class ShardFacts {
   /** Accepted messages that are neither acked nor dead-lettered. */
   pending = 0;
   dead = 0;
-  /** The time of the last durable fact. */
+  /** The time of the last durable fact, and of the last one. */
   private durableMs = 0;
+  decidedMs = 0;
   /** Oldest first; views are used again. */
   private readonly undo: Undo[] = [];
   private undoFrom = 0;
@@ -136,6 +138,32 @@ export class ShardFacts {
     this.gone.add(msgId);
     if (this.gone.size > GONE_MAX) this.gone.delete(this.gone.values().next().value as string);
     if (topic.windows.get(idemKey) === message) topic.windows.delete(idemKey);
+  }
+
+  /** A fact that its log says: whoever decided it was judged then. */
+  follow(fact: Fact, limits: Limits): void {
+    this.decided++;
+    if (fact.name === 'recovered') {
+      this.setBack(fact.atMs);
+      this.takenOver();
+    } else {
+      this.decidedMs = fact.atMs;
+      const message = fact.name === 'sent' ? this.enter(fact, limits.tReplayMs) : this.need(fact.msgId);
+      const before = this.remember(message);
+      message.live.follow(fact, limits);
+      message.changedBy = this.decided;
+      if (fact.name === 'received') message.leasedBy = this.decided;
+      if (before.state !== message.live.state) this.move(message, before);
+    }
+    this.synced([fact]);
+  }
+
+  /** A process takes the shard over at a time before its last fact: all its times move back with it (TM1). */
+  setBack(nowMs: number): void {
+    const byMs = this.decidedMs - nowMs;
+    this.decidedMs = nowMs;
+    if (byMs <= 0) return;
+    for (const { live } of this.messages.values()) live.setBack(byMs);
   }
 
   // ---- the disk and the crashes

@@ -156,6 +156,17 @@ export class View {
     this.settled = { receipt: this.receipt as string, verb, state, untilMs, older: this.settled };
   }
 
+  /** The clock that its times are of was set back. */
+  setBack(byMs: number): void {
+    this.timerAtMs -= byMs;
+    this.leaseEndsMs -= byMs;
+    this.ttlAtMs -= byMs;
+    this.readyAtMs -= byMs;
+    this.idemUntilMs -= byMs;
+    this.deadAtMs -= byMs;
+    this.settled = earlier(this.settled, byMs);
+  }
+
   /** How this receipt settled a lease with this verb, while that is remembered (LE4). */
   settledBy(receipt: string, verb: string): SettledBy | null {
     for (let entry = this.settled; entry !== null; entry = entry.older) {
@@ -164,6 +175,9 @@ export class View {
     return null;
   }
 }
+
+const earlier = (entry: SettledBy | null, byMs: number): SettledBy | null =>
+  entry === null ? null : { ...entry, untilMs: entry.untilMs - byMs, older: earlier(entry.older, byMs) };
 
 /** Until when something about a message that is over may be asked: a duplicate (ID4), a settled receipt (LE4). */
 export function askedUntilMs({ idemUntilMs, settled }: View): number {

@@ -1,5 +1,5 @@
 import type { Delivery } from '../../src/service/messages.ts';
-import type { Answered, Ask, LeaseRef, Streamed } from '../call.ts';
+import type { Answered, Ask, LeaseRef, Reply, Streamed } from '../call.ts';
 import type { Capability, Group } from '../capabilities.ts';
 import type { PlannedFault } from '../faults/index.ts';
 import { fire } from '../faults/plan.ts';
@@ -37,6 +37,8 @@ export class Generator implements Driver, Traffic {
   readonly dismissed = new Set<Group>();
   private calls = 0;
   private plans = 0;
+  /** Where each client found each topic last. */
+  private readonly found = new Map<string, number>();
   /** Deliveries that got around. */
   private readonly rumours: Delivery[] = [];
 
@@ -127,7 +129,27 @@ export class Generator implements Driver, Traffic {
     answer: Answered,
     capability: Capability | null = null,
   ): void {
-    this.callNode(port, nodeOfTopic(this.schedule.setup, topic), ask, refs, timeoutMs, answer, capability);
+    this.led(port, topic, (node, led) => this.callNode(port, node, ask, refs, timeoutMs, led, capability), answer);
+  }
+
+  /**
+   * Nodes that share shards: a client asks where it found the topic last, and the next node when it is told that this one does not own it, which
+   * is said before anything is decided; when it hears nothing, the next time.
+   */
+  private led(port: Port, topic: string, ask: (node: number, answer: Answered) => void, answer: Answered): void {
+    const { nodes, engine = null } = this.schedule.setup;
+    const key = `${port.client.name} ${topic}`;
+    if (engine === null) return ask(nodeOfTopic(this.schedule.setup, topic), answer);
+    const from = (left: number): void => {
+      const node = this.found.get(key) ?? nodeOfTopic(this.schedule.setup, topic);
+      ask(node, (reply) => {
+        const isElsewhere = reply !== null && isSentOn(reply);
+        if (isElsewhere || reply === null) this.found.set(key, (node + 1) % nodes);
+        if (isElsewhere && left > 1 && !this.isOver) from(left - 1);
+        else answer(reply);
+      });
+    };
+    from(nodes);
   }
 
   callNode(
@@ -155,8 +177,9 @@ export class Generator implements Driver, Traffic {
     answer: Answered,
     capability: Capability | null = null,
   ): void {
-    const node = nodeOfTopic(this.schedule.setup, port.topic);
-    this.callNode(port, node, ask, refs, timeoutMs, answer, capability, streamed);
+    const at = (node: number, led: Answered): void =>
+      this.callNode(port, node, ask, refs, timeoutMs, led, capability, streamed);
+    this.led(port, port.topic, at, answer);
   }
 
   mayRenew(group: Group): boolean {
@@ -176,3 +199,7 @@ export class Generator implements Driver, Traffic {
     return this.issuer.strange(forged);
   }
 }
+
+/** Whether nothing of it was decided, for the shard is somebody else's. */
+const isSentOn = ({ outcome, replies }: Reply): boolean =>
+  replies === undefined ? outcome === 'not_owner' : replies.every((one) => one.outcome === 'not_owner');

@@ -11,6 +11,7 @@ export class SpecTrace implements RunObserver {
   private readonly write: (line: string) => void;
   private recorder!: TraceRecorder;
   private shards = 0;
+  private isShared = false;
 
   /** @param commit null where it is not known */
   constructor(commit: string | null, write: (line: string) => void) {
@@ -19,7 +20,8 @@ export class SpecTrace implements RunObserver {
   }
 
   begin({ setup }: ObservedWorld): void {
-    const { nodes, shards, limits } = setup;
+    const { nodes, shards, limits, engine = null } = setup;
+    this.isShared = engine !== null;
     this.shards = shards;
     this.recorder = new TraceRecorder({
       producer: 'simulator',
@@ -29,7 +31,13 @@ export class SpecTrace implements RunObserver {
     });
   }
 
+  /** A shard that nodes share is one shard, whoever owns it. */
+  settled(shard: number, facts: readonly Fact[]): void {
+    for (const fact of facts) this.recorder.take(shard, fact);
+  }
+
   synced(node: number, shard: number, facts: readonly Fact[]): void {
+    if (this.isShared) return;
     for (const fact of facts) this.recorder.take(node * this.shards + shard, fact);
   }
 }

@@ -2,11 +2,12 @@ import type { Group } from '../capabilities.ts';
 import type { NodeClock } from '../clock.ts';
 import type { Disk } from '../disk.ts';
 import type { DiskTrouble, Tear } from '../disk-trouble.ts';
+import type { Cut } from '../engine.ts';
 import type { Draws, Range } from '../random.ts';
 import type { VerifierTrouble } from '../verifier.ts';
 import type { Parameter } from './parameters.ts';
 
-export const FAMILIES = ['network', 'process', 'clock', 'load', 'authority', 'disk'] as const;
+export const FAMILIES = ['network', 'process', 'clock', 'load', 'authority', 'disk', 'engine'] as const;
 export type Family = (typeof FAMILIES)[number];
 
 /** What a fault may harm for good, so that the checkers must not ask for it any more in a run that has such a fault. */
@@ -82,15 +83,28 @@ export interface Incidental<K extends string> extends Described<K> {
 export interface Place {
   readonly node: FaultyNode;
   readonly network: { trouble(trouble: LinkTrouble): () => void };
+  /** That the nodes share; null where each has a disk. */
+  readonly engine: FaultyEngine | null;
   readonly nowMs: number;
   /** Runs what ends it, so much later. */
   end(afterMs: number, run: () => void): void;
+}
+
+/** What faults do to the engine that nodes share. */
+export interface FaultyEngine {
+  failOver(): void;
+  cancel(): void;
+  slow(factor: number, forMs: number): void;
+  lag(forMs: number): void;
+  full(forMs: number): void;
 }
 
 /** What faults do to a node. */
 export interface FaultyNode {
   readonly clock: NodeClock;
   readonly store: { readonly disk: Disk; readonly trouble: DiskTrouble };
+  /** Its way to the engine; null where it has a disk. */
+  readonly shared: { readonly client: { cut(how: Cut): void; partition(forMs: number, isSeen: boolean): void } } | null;
   readonly door: { flood(connections: number): () => void };
   crash(): void;
   start(): void;

@@ -15,6 +15,12 @@ import { descriptors } from './descriptors.ts';
 import { diskError } from './disk-error.ts';
 import { diskFull } from './disk-full.ts';
 import { drain } from './drain.ts';
+import { engineCancel } from './engine-cancel.ts';
+import { engineCut } from './engine-cut.ts';
+import { engineFailover } from './engine-failover.ts';
+import { engineFull } from './engine-full.ts';
+import { enginePartition } from './engine-partition.ts';
+import { engineLag, engineSlow } from './engine-slow.ts';
 import { expired } from './expired.ts';
 import { hotTopic } from './hot-topic.ts';
 import { limits } from './limits.ts';
@@ -46,8 +52,13 @@ export const DRAWN_TOGETHER = [
 /** Drawn each from a stream of its own: here is the place of a new kind, which moves nothing that is drawn for another. */
 export const DRAWN_ALONE = [lostFile, descriptors, limits, verifierDown, tailFlip, relabel] as const;
 
+/** Of the engine that nodes share: drawn each from a stream of its own, where there is one. */
+export const OF_ENGINE = [
+  ...([engineFailover, engineCut, engineCancel, engineSlow, engineLag, engineFull, enginePartition] as const),
+] as const;
+
 /** The kinds that a schedule can have in its `faults`. */
-export const SCHEDULED = [...DRAWN_TOGETHER, ...DRAWN_ALONE] as const;
+export const SCHEDULED = [...DRAWN_TOGETHER, ...DRAWN_ALONE, ...OF_ENGINE] as const;
 const CONSEQUENCES = [keyring] as const;
 /** What happens to shares of the calls, all the time. */
 export const INCIDENTAL = [...MESSAGE_FAULTS, poison, expired] as const;

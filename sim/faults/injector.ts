@@ -8,6 +8,7 @@ export interface InjectorParts {
   readonly loop: Loop;
   readonly nodes: readonly FaultyNode[];
   readonly network: Place['network'];
+  readonly engine: Place['engine'];
   readonly faults: FaultLog;
   readonly watch: { fault(fault: Fault): void };
 }
@@ -22,7 +23,7 @@ export class Injector {
   }
 
   inject(fault: Fault): void {
-    const { loop, nodes, network, faults, watch } = this.parts;
+    const { loop, nodes, network, faults, watch, engine } = this.parts;
     const node = nodes[fault.node];
     if (node === undefined) throw new Error(`fault: there is no node ${fault.node}`);
     const number = ++this.injected;
@@ -32,6 +33,6 @@ export class Injector {
     const { nowMs } = loop;
     faults.began(columnOf(fault), nowMs, lastsMs(fault));
     const end = (afterMs: number, run: () => void): void => loop.after(afterMs, 'end', number, run);
-    inject({ node, network, nowMs, end }, fault);
+    inject({ node, network, engine, nowMs, end }, fault);
   }
 }

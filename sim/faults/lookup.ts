@@ -18,6 +18,13 @@ const scheduled = byKind<AnyScheduled>(SCHEDULED);
 export const injectedOf = (kind: Fault['kind']): AnyInjected => injected.get(kind)!;
 export const scheduledOf = (kind: PlannedKind): AnyScheduled => scheduled.get(kind)!;
 
+/** Why a kind of fault is none of a world with an engine, or without one; null where it is. */
+export function misplaced(kind: PlannedKind, hasEngine: boolean): string | null {
+  const { family } = scheduledOf(kind);
+  if (family === 'engine' && !hasEngine) return 'needs topology: engine';
+  return family === 'disk' && hasEngine ? 'nodes of an engine keep nothing on their disks' : null;
+}
+
 /** How long a fault lasts; 0 for one that has no end, or none that is known. */
 export const lastsMs = (fault: Fault): number => lastingMs(injectedOf(fault.kind).lastsMs?.(fault), fault);
 

@@ -4,7 +4,7 @@ import { type Setup, topicOf } from '../setup.ts';
 import type { Fields } from '../yaml.ts';
 import type { BusyProducer, Clients, ParameterSet } from './definition.ts';
 import { type Fault, PLANNED_KINDS, type PlannedFault } from './index.ts';
-import { lastingMs, scheduledOf } from './lookup.ts';
+import { lastingMs, misplaced, scheduledOf } from './lookup.ts';
 import { fieldOf } from './parameters.ts';
 
 const NEVER: Range = { min: 0, max: 0 };
@@ -12,6 +12,8 @@ const NEVER: Range = { min: 0, max: 0 };
 /** Reads one entry of `faults`. @throws ScheduleError */
 export function readFault(fields: Fields, setup: Setup): PlannedFault {
   const kind = fields.oneOf('kind', PLANNED_KINDS);
+  const wrong = misplaced(kind, setup.engine != null);
+  if (wrong !== null) fields.refuse('kind', `${kind}: ${wrong}`);
   const atMs = fields.duration('at');
   if (atMs >= setup.durationMs) fields.refuse('at', 'must be before the end of the run');
   const everyMs = fields.range('every', NEVER);

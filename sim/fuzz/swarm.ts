@@ -15,6 +15,7 @@ import type { NetworkRules } from '../network-rules.ts';
 import { type Draws, Stream } from '../random.ts';
 import type { Schedule } from '../schedule.ts';
 import type { Setup } from '../setup.ts';
+import { type DrawFaults, onEngine } from './on-engine.ts';
 
 const NEVER = range(0, 0);
 const SKEWS_MS = [0, 0, 0, 90_000, -90_000, 3_600_000, -3_600_000];
@@ -24,6 +25,19 @@ const SKEWS_MS = [0, 0, 0, 90_000, -90_000, 3_600_000, -3_600_000];
  * with tight limits. No two are alike; what one leaves out, another does all the time (swarm testing).
  */
 export function swarmSchedule(seed: number): Schedule {
+  const drawn = separateSchedule(seed);
+  const sharing = new Stream(seed, 'swarm engine');
+  if (!sharing.chance(ON_ENGINE)) return drawn;
+  const faults: DrawFaults = (kinds, setup) =>
+    kinds.flatMap((fault) => faultsOf([fault], new Stream(seed, `swarm, ${fault.kind}`), setup));
+  return onEngine(drawn, sharing, faults);
+}
+
+/** Share of worlds whose nodes share an engine. */
+const ON_ENGINE = 0.25;
+
+/** Each node is a mailbox of its own. */
+function separateSchedule(seed: number): Schedule {
   const random = new Stream(seed, 'swarm');
   // Of their own: they move nothing that is drawn for others.
   const together = new Stream(seed, 'swarm batches');

@@ -49,6 +49,14 @@ const setup = object({
   verifierMs: Type.Optional(orNull(range)),
   diskBytes: Type.Optional(orNull(count(1))),
   defect: orNull(Type.Enum([...DEFECTS])),
+  engine: Type.Optional(
+    orNull(
+      object({
+        ...{ leaseMs: ms, wayMs: range, runMs: range, standbyMs: range, lateMs: range, answersMs: ms },
+        ...{ isReplicated: Type.Boolean(), snapshotBytes: count(1) },
+      }),
+    ),
+  ),
 });
 
 const capability = object({

@@ -71,6 +71,11 @@ export class EngineLog implements Log {
     return state === 'reading' || state === 'announcing' ? place.term + 1 : place.term;
   }
 
+  /** Of the last frame that was read, or is known to be durable. */
+  get sequence(): number {
+    return this.log.place.sequence;
+  }
+
   // ---- claiming
 
   /** The last frame that is durable; null where that is not known yet. */

@@ -297,8 +297,9 @@ export class MailboxNode {
   /** What was held is answered with a 503. The shards are claimed again, as what fell is, unless their log cannot be trusted. */
   private gaveUp(log: number, shards: readonly number[], why: WhyDown, error: Error): void {
     for (const shard of shards) this.terms[shard] = null;
-    this.service.giveUp(log, shards, why, this.clock.nowMs());
+    // Before the answers leave: whoever looks knows why they are what they are.
     this.observer.gaveUp?.(shards, error instanceof HandedOver ? 'handed_over' : why, error);
+    this.service.giveUp(log, shards, why, this.clock.nowMs());
     if (why !== 'halted') for (const shard of shards) this.supervisor.fell(shard, error);
     this.look();
     this.wakes.arm();
@@ -315,6 +316,7 @@ export class MailboxNode {
     for (const shard of journal.unwanted?.() ?? []) {
       if (service.down.has(shard)) continue;
       service.down.add(shard, this.clock.nowMs(), 'not_owner');
+      this.observer.handsOver?.([shard]);
       service.whenShardDurable(shard, (durable) => durable && this.ownership.handOver(shard));
     }
     for (const shard of journal.wanted?.() ?? []) this.supervisor.wanted(shard);

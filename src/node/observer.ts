@@ -22,6 +22,8 @@ export interface NodeObserver extends Observer {
   parked?(shard: number, forMs: number, error: unknown): void;
   /** Nobody knows what became of an append of these, for this reason; null: it is known, and durable. */
   unsure?(shards: readonly number[], error: Error | null): void;
+  /** These are to be somebody else's: nothing more is asked of them. */
+  handsOver?(shards: readonly number[]): void;
   /** What was held for these is answered with a 503: somebody else has them, or their log cannot be gone on with. */
   gaveUp?(shards: readonly number[], why: string, error: Error): void;
   /** Capabilities ended, here and now. */

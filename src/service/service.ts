@@ -122,6 +122,8 @@ export class Service {
     spine.nowMs = nowMs;
     spine.recent.missed(state.shard, nowMs);
     if (state.nowMs > 0) spine.make(state, [{ name: 'recovered', atMs: nowMs }]);
+    // What fell due while nobody had it is done before any time passes (RT3), and goes with the announcement.
+    spine.advance(state, nowMs);
     spine.commit.whenShardDurable(state.shard, (durable) => {
       if (durable) spine.down.remove(state.shard);
       done(durable);

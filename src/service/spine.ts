@@ -8,7 +8,7 @@ import type { Fact, MessageFact } from '../core/facts.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Message, Topic } from '../core/message.ts';
 import { shardOf } from '../core/msg-id.ts';
-import type { ShardState } from '../core/state.ts';
+import { ShardState } from '../core/state.ts';
 import { tenantOf } from '../core/tenant.ts';
 import type { Integrity } from '../ports/integrity.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -440,7 +440,11 @@ export class Spine {
     this.recent.dropped(log);
     this.memory.appended();
     this.commit.giveUp(log);
-    for (const shard of shards) this.informed.fell(this.shards[shard] as ShardState, 'journal');
+    for (const shard of shards) {
+      this.informed.fell(this.shards[shard] as ShardState, 'journal');
+      // What it held is no longer ours to hold: neither its leases nor its bytes use up what the others may have.
+      this.replace(new ShardState(shard, this.limits));
+    }
   }
 
   /** The shard as it was made anew of all that is durable. */

@@ -15,10 +15,10 @@ const sending = (topic: string): SendRequest => ({
 });
 
 /** A service whose shards each have a log of their own, which become durable when told to. */
-function bench() {
+function bench(limits = limitsOf()) {
   const appended: number[] = [];
   const service = new Service({
-    shards: Service.empty(SHARDS, limitsOf()),
+    shards: Service.empty(SHARDS, limits),
     logs: { count: SHARDS, own: 0, of: (shard) => shard },
     random: { below: () => 0, token: () => 'receipt' },
     integrity: { payloadHashOf: () => 'b3:payload', hashChainOf: () => 'b3:chain' },
@@ -29,6 +29,36 @@ function bench() {
 }
 
 describe('several logs', () => {
+  it('a shard that is given up takes its leases with it: they use up nothing that the other shards may have (BD1)', () => {
+    const { service, appended } = bench(limitsOf({ globalInflight: 1 }));
+    const receive = (topic: string): Reply => {
+      let reply: Reply | null = null;
+      const asked = {
+        verb: 'recv',
+        topic,
+        visibilityMs: 1_000,
+        messagesMax: 1,
+        bytesMax: 100,
+        waitMs: 0,
+        acks: [],
+      } as const;
+      service.request(asked, everyone, 1_000_000, (answer) => {
+        reply = answer;
+      });
+      for (const log of appended.splice(0)) service.durable(log);
+      return reply as unknown as Reply;
+    };
+    for (const shard of [0, 1]) {
+      service.request(sending(topicOf(shard)), everyone, 1_000_000, () => {});
+      for (const log of appended.splice(0)) service.durable(log);
+    }
+    expect(receive(topicOf(0)).deliveries).toHaveLength(1);
+    expect(receive(topicOf(1)).outcome).toBe('saturated_inflight');
+    service.giveUp(0, [0], 'not_owner', 1_000_000);
+    expect(service.inflight).toBe(0);
+    expect(receive(topicOf(1)).deliveries).toHaveLength(1);
+  });
+
   for (const [first, last] of [
     [0, 1],
     [1, 0],

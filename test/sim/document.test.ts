@@ -6,7 +6,7 @@ import { TEMPER_NAMES } from '../../sim/clients/consumer.ts';
 import { SIM_EXIT } from '../../sim/conclusion.ts';
 import { DEFECTS } from '../../sim/defects.ts';
 import { PLANNED_KINDS, type PlannedKind } from '../../sim/faults/index.ts';
-import { scheduledOf } from '../../sim/faults/lookup.ts';
+import { misplaced, scheduledOf } from '../../sim/faults/lookup.ts';
 import { fieldOf } from '../../sim/faults/parameters.ts';
 import { readSchedule } from '../../sim/files.ts';
 import { formatResult } from '../../sim/report/text.ts';
@@ -14,6 +14,7 @@ import { runSchedule } from '../../sim/run.ts';
 import { parseSchedule } from '../../sim/schedule.ts';
 import { PLANTED } from './planted/bugs.ts';
 import { BY_OTHERS, CAUGHT_BY_TEST } from './planted/by-others.ts';
+import { ON_ENGINE } from './planted/on-engine.ts';
 
 const text = readFileSync(resolve(import.meta.dirname, '../../docs/simulator.md'), 'utf8');
 const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
@@ -88,6 +89,14 @@ describe('docs/simulator.md', () => {
       expect(text).toContain(`\n| \`${bug.name}\` | ${bug.what} | ${why} | \`${test}\``);
   });
 
+  it('the table of mistakes about an engine has each of them, and the schedule that finds it', () => {
+    const [, table = ''] = /<!-- on an engine -->([\s\S]*?)<!-- .on an engine -->/.exec(text) ?? [];
+    const rows = ON_ENGINE.map(
+      ({ bug, rule, schedule }) => `| \`${bug.name}\` | ${bug.what} | ${rule} | \`${schedule}\` |`,
+    );
+    expect(table.trim().split('\n').slice(2)).toEqual(rows);
+  });
+
   it('names every fault, temper, goal, defect and exit code', () => {
     const names = [...PLANNED_KINDS, ...TEMPER_NAMES, ...GOAL_NAMES, ...DEFECTS];
     expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
@@ -105,7 +114,12 @@ describe('docs/simulator.md', () => {
       [producers, 'admin: { every: 1s, zzz: 1 }'],
       [producers, 'capabilities: { zzz: 1 }'],
       [producers, 'consumers: [ { kind: good, count: 1, zzz: 1 } ]'],
-      ...PLANNED_KINDS.map((kind) => [producers, unknownIn(kind)]),
+      [producers, 'topology: engine', 'engine: { zzz: 1 }'],
+      ...PLANNED_KINDS.map((kind) => [
+        producers,
+        ...(misplaced(kind, false) === null ? [] : ['topology: engine']),
+        unknownIn(kind),
+      ]),
     ].map((lines) => messageOf([...least, ...lines].join('\n')));
     expect(unknown.filter((message) => !message.includes('known here are '))).toEqual([]);
     const known = unknown.flatMap((message) => message.split('known here are ')[1]?.split(', ') ?? []);

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { applyPatches } from '../support/patched.ts';
 import { FOUND_BY_SCHEDULE, PLANTED } from './planted/bugs.ts';
 import { BY_OTHERS, CAUGHT_BY_TEST } from './planted/by-others.ts';
-import { find } from './planted/find.ts';
+import { find, foundBy } from './planted/find.ts';
+import { ON_ENGINE } from './planted/on-engine.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(resolve(ROOT, file), 'utf8');
@@ -13,7 +14,7 @@ describe('planted bugs', () => {
   it('there are at least 20, and each still fits the sources', () => {
     expect(PLANTED.length).toBeGreaterThanOrEqual(20);
     expect(new Set(PLANTED.map(({ name }) => name)).size).toBe(PLANTED.length);
-    const others = [...FOUND_BY_SCHEDULE, ...CAUGHT_BY_TEST].map(({ bug }) => bug);
+    const others = [...FOUND_BY_SCHEDULE, ...ON_ENGINE, ...CAUGHT_BY_TEST].map(({ bug }) => bug);
     for (const { name, patches } of [...PLANTED, ...BY_OTHERS, ...others]) {
       for (const patch of patches) expect(applyPatches(read(patch.file), [patch]), name).toContain(patch.replace);
     }
@@ -39,6 +40,11 @@ describe('planted bugs', () => {
     expect(built).not.toContain('PLANTED');
     expect(built).not.toContain('attempts-reset-on-recovery');
   });
+
+  const warning = ON_ENGINE.find(({ bug }) => bug.name === 'warning-believed');
+  it('warning-believed: the schedule engine-lying-success finds it, as it does those of the other mistakes about an engine (test:slow)', async () => {
+    expect(await foundBy(warning!.bug, warning!.schedule)).toBe(warning!.rule);
+  }, 60_000);
 
   it('one-attempt-too-many: found by fuzzing, saved and shrunk to a minimal case (the others: npm run planted)', async () => {
     const bug = PLANTED.find(({ name }) => name === 'one-attempt-too-many');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FOUND_BY_SCHEDULE, PLANTED } from '../sim/planted/bugs.ts';
 import { find, foundBy } from '../sim/planted/find.ts';
+import { ON_ENGINE } from '../sim/planted/on-engine.ts';
 
 describe('planted bugs, all of them', () => {
   const sizes: number[] = [];
@@ -21,7 +22,7 @@ describe('planted bugs, all of them', () => {
 });
 
 describe('planted bugs that take a world of their own', () => {
-  for (const { bug, schedule, rule } of FOUND_BY_SCHEDULE) {
+  for (const { bug, schedule, rule } of [...FOUND_BY_SCHEDULE, ...ON_ENGINE]) {
     it(`${bug.name}: the shipped schedule ${schedule} finds it`, async () => {
       expect(await foundBy(bug, schedule)).toBe(rule);
     }, 240_000);

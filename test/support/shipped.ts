@@ -32,6 +32,18 @@ export const LONG_SCHEDULES: readonly string[] = [
     'disk-full',
   ],
   ...[
+    'engine-busy',
+    'engine-crashes',
+    'engine-cuts',
+    'engine-everything',
+    'engine-failovers',
+    'engine-full',
+    'engine-partitions',
+    'engine-pauses',
+    'engine-rolling-drain',
+    'engine-slow',
+  ],
+  ...[
     'hot-topic',
     'live-limits',
     'mixed-batches',

@@ -146,7 +146,7 @@ export const CAUGHT_BY_TEST: readonly { readonly bug: PlantedBug; readonly why: 
       '    const replies = items.map(({ request, caller }, i) => {\n',
       '    const replies = items.map(({ request, caller }, i) => {\n      this.spine.commit.begin();\n',
     ),
-    why: 'the simulated node has one log, as the server without an engine has',
+    why: 'no simulated client asks about two shards in one request',
     test: 'test/service/logs.test.ts',
   },
   {
