@@ -137,6 +137,8 @@ export class EngineLog implements Log {
     if (this.isReleased) return;
     this.isReleased = true;
     this.done = null;
+    // Whoever shares a statement with what is under way does not wait for it any longer.
+    this.options.engine.giveUp?.(this.number);
     const { state } = this.log;
     if (state !== 'absent' && state !== 'halted') this.log.lapse();
     this.options.leases.release(this.number);
