@@ -41,16 +41,14 @@ async function bundle(entry: string, outfile: string, path: string, contents: st
   });
 }
 
-/** Runs mutants of the code, one after another, in a process of its own, which `judge` is the program of. */
+/** Runs mutants of the code, one after another, in a process of its own. */
 export class CodeLane {
   private readonly folder: string;
-  private readonly judge: string;
   private worker: Worker | null = null;
   private count = 0;
 
-  constructor(folder: string, judge = 'worker.ts') {
+  constructor(folder: string) {
     this.folder = folder;
-    this.judge = judge;
   }
 
   /** `thorough`: if it gets through the tiny models it is run in the others, too, which takes minutes. */
@@ -74,7 +72,7 @@ export class CodeLane {
 
   private async start(): Promise<Worker> {
     const path = join(this.folder, 'worker.mjs');
-    await bundle(this.judge, path, '', '');
+    await bundle('worker.ts', path, '', '');
     return new Worker(path);
   }
 

@@ -5,10 +5,11 @@
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { argumentsOf, refuse, UsageError, whole } from '../arguments.ts';
-import { CodeLane, codeMutants, ROOT } from '../mutation/code.ts';
+import { codeMutants, ROOT } from '../mutation/code.ts';
 import { readEquivalents } from '../mutation/equivalents.ts';
 import type { Mutant } from '../mutation/mutants.ts';
 import type { Verdict } from '../mutation/verdict.ts';
+import { RuleLane } from './lane.ts';
 import { FILES, judgesStamp, readUnnoticed, scoreOf, tableOf, writeScore } from './score.ts';
 
 const USAGE = `npm run rules [-- OPTIONS]: which rule of the lifecycle, by itself, sees each mutant of the code that decides
@@ -66,10 +67,10 @@ async function run(all: readonly Mutant[], lanes: number): Promise<Verdict[]> {
   const folder = mkdtempSync(join(CACHE, 'rules-'));
   let next = 0;
   const lane = async (): Promise<void> => {
-    const own = new CodeLane(mkdtempSync(join(folder, 'lane-')), '../rules/worker.ts');
+    const own = new RuleLane(mkdtempSync(join(folder, 'lane-')));
     try {
       while (next < mutants.length) {
-        const one = await own.run(mutants[next++] as Mutant, false);
+        const one = await own.run(mutants[next++] as Mutant);
         verdicts.push(one);
         const line: Line = { stamp, id: one.mutant.id, verdict: one.verdict, by: one.by, why: one.why };
         appendFileSync(LOG, `${JSON.stringify(line)}\n`);
