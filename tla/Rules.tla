@@ -104,14 +104,16 @@ Backoff(m) == Min(BackoffMax, BackoffBase * 2^attempt[m])
 \* Of a nack and of nothing else, where its receipt is remembered.
 ByNack == SettledCapacity = 0 \/ settled' # settled
 ReturnProp ==
-    [][\A m \in Msgs : state[m] = "leased" /\ state'[m] \in Waiting =>
-        /\ UNCHANGED <<epoch[m], redrives[m], ttl[m], window[m]>>
-        /\ keep'[m] = ReadyRetention /\ receipt'[m] = 0 /\ left'[m] = 0 /\ visibility'[m] = 0
-        /\ \/ Uncounted(m)
-           \/ /\ state'[m] = "redelivered" /\ attempt[m] < MaxAttempts /\ UNCHANGED <<attempt[m], delivered[m]>>
-              /\ releases'[m] = 0
-              /\ timer'[m] \in 0..Backoff(m) \cup (IF ByNack /\ timer[m] > 0 THEN RetryAfters ELSE {})
-              /\ (Errors => error'[m] # "none")]_vars
+    [][\A m \in Msgs :
+        /\ (state[m] \in Waiting /\ state'[m] # state[m]) => state'[m] \in {"leased", "dead_lettered"}
+        /\ (state[m] = "leased" /\ state'[m] \in Waiting) =>
+            /\ UNCHANGED <<epoch[m], redrives[m], ttl[m], window[m]>>
+            /\ keep'[m] = ReadyRetention /\ receipt'[m] = 0 /\ left'[m] = 0 /\ visibility'[m] = 0
+            /\ \/ Uncounted(m)
+               \/ /\ state'[m] = "redelivered" /\ attempt[m] < MaxAttempts /\ UNCHANGED <<attempt[m], delivered[m]>>
+                  /\ releases'[m] = 0
+                  /\ timer'[m] \in 0..Backoff(m) \cup (IF ByNack /\ timer[m] > 0 THEN RetryAfters ELSE {})
+                  /\ (Errors => error'[m] \in IF timer[m] = 0 THEN {"expired"} ELSE {"nacked", "released"})]_vars
 
 \* DL1, RT1: a dead letter says why it is one, and nothing is one without a why.
 DeadProp ==
@@ -119,7 +121,8 @@ DeadProp ==
         /\ UNCHANGED <<attempt[m], epoch[m], redrives[m], window[m], delivered[m]>>
         /\ keep'[m] = DlqRetention /\ dlq' # <<>> /\ dlq'[Len(dlq')] = m
         /\ receipt'[m] = 0 /\ timer'[m] = 0 /\ left'[m] = 0 /\ visibility'[m] = 0 /\ ttl'[m] = NoTtl /\ releases'[m] = 0
-        /\ CASE reason'[m] = "max_attempts" -> state[m] = "leased" /\ attempt[m] = MaxAttempts /\ (Errors => error'[m] # "none")
+        /\ CASE reason'[m] = "max_attempts" -> state[m] = "leased" /\ attempt[m] = MaxAttempts
+                    /\ (Errors => error'[m] \in IF timer[m] = 0 THEN {"expired"} ELSE {"nacked", "released"})
              [] reason'[m] = "ttl" -> state[m] \in Waiting /\ ttl[m] = 0 /\ UNCHANGED error[m]
              [] reason'[m] = "retention" ->
                     state[m] \in Waiting /\ ReadyRetention > 0 /\ keep[m] = 0 /\ ttl[m] # 0 /\ UNCHANGED error[m]
@@ -151,7 +154,7 @@ ReprocessProp ==
         IF state[m] = "dead_lettered" /\ state'[m] \notin {"dead_lettered", "purged"}
         THEN /\ state'[m] = "queued" /\ redrives'[m] = redrives[m] + 1 /\ attempt'[m] = 0 /\ delivered'[m] = 0
              /\ reason'[m] = "none" /\ error'[m] = "none" /\ keep'[m] = ReadyRetention /\ ttl'[m] = NoTtl /\ timer'[m] = 0
-             /\ UNCHANGED <<epoch[m], window[m], receipt[m]>>
+             /\ releases'[m] = 0 /\ UNCHANGED <<epoch[m], window[m], receipt[m]>>
         ELSE redrives'[m] = redrives[m]]_vars
 
 \* LE5: an extension moves the deadline and nothing else, by no more than is left.
@@ -182,4 +185,20 @@ ServedInv ==
         /\ (TenantShare = 0 /\ state[m] = "absent" /\ (\A o \in Msgs : o < m => state[o] # "absent")
             /\ (\A o \in Msgs : window[o] > 0 => TopicOf[o] # TopicOf[m] \/ KeyOf[o] # KeyOf[m])
             /\ Windows < DedupCapacity /\ Depth < ShardCapacity => ENABLED Send(m))
+
+\* AC2, LE5, LE6, RT1, D6, IN1: whoever asks gets what is asked for: every delay, ttl, visibility, extension and reason; every backoff
+\* may be drawn.
+AskedInv ==
+    up => \A m \in Msgs :
+        /\ ENABLED Send(m) =>
+            \A delay \in Delays, lifetime \in Ttls : ENABLED (Send(m) /\ timer'[m] = delay /\ ttl'[m] = lifetime)
+        /\ ENABLED Recv(m) => \A length \in Visibilities : ENABLED (Recv(m) /\ timer'[m] = length)
+        /\ (state[m] = "leased" /\ timer[m] > 0) =>
+            /\ \A length \in Visibilities \cup {visibility[m]} :
+                length <= left[m] => ENABLED (Extend(m) /\ timer'[m] = length)
+            /\ \A why \in Asked : ENABLED (Nack(m) /\ reason'[m] = why)
+            /\ IF attempt[m] >= MaxAttempts
+               THEN ENABLED (Nack(m) /\ reason'[m] = "max_attempts")
+               ELSE \A ticks \in 0..Backoff(m) \cup RetryAfters :
+                        ENABLED (Nack(m) /\ state'[m] = "redelivered" /\ timer'[m] = ticks)
 =============================================================================

@@ -26,6 +26,7 @@ export const RULE_MODELS: readonly Model[] = [
   only('NegRedrivesFree', 'reprocess that no count bounds', 'RedrivesInv'),
   only('NegAttemptsStay', 'reprocess that leaves attempts as they were', 'ReprocessProp'),
   only('NegLeaseLonger', 'extension beyond what is left', 'ExtendProp'),
+  only('NegDelayIgnored', 'nack that does not do what it was asked', 'AskedInv'),
   only('NegHolderIgnored', 'lease that its holder cannot extend', 'ServedInv'),
 ];
 

@@ -15,6 +15,10 @@ import {
 } from './rule-step.ts';
 
 const isWithin = (value: number, least: number, most: number): boolean => value >= least && value <= most;
+/** A lease that ran out says so, and one that did not says something else. */
+const saysWhen = ({ before, after }: Step, m: number, c: MailboxConstants): boolean =>
+  says(after, m, before.timer(m) === 0 ? ['expired'] : ['nacked', 'released'], c);
+
 /** The lease whose bytes were never written does not count (LE7). */
 function isUncounted(step: Step, m: number, { ReleasesMax }: MailboxConstants): boolean {
   const { before, after } = step;
@@ -42,7 +46,7 @@ function isGivenBack(step: Step, m: number, c: MailboxConstants): boolean {
     keeps(step, m, 'attempt', 'delivered') &&
     after.releases(m) === 0 &&
     (isWithin(after.timer(m), 0, backoff) || isAsked) &&
-    says(after, m, ['expired', 'nacked', 'released'], c)
+    saysWhen(step, m, c)
   );
 }
 
@@ -50,11 +54,7 @@ function hasCause(step: Step, m: number, c: MailboxConstants): boolean {
   const { before, after } = step;
   switch (after.reason(m)) {
     case 'max_attempts':
-      return (
-        before.state(m) === 'leased' &&
-        before.attempt(m) === c.MaxAttempts &&
-        says(after, m, ['expired', 'nacked', 'released'], c)
-      );
+      return before.state(m) === 'leased' && before.attempt(m) === c.MaxAttempts && saysWhen(step, m, c);
     case 'ttl':
       return before.isWaiting(m) && before.ttl(m) === 0 && keeps(step, m, 'error');
     case 'retention':
@@ -94,20 +94,19 @@ export const RETURN_RULES: readonly StepRule[] = [
   {
     name: 'ReturnProp',
     rules: 'RT1, RT2, LE7',
-    says: 'a lease that ends gives the message back with an attempt left and a backoff in its bounds; one that was never written does not count',
+    says: 'a lease that ends gives the message back with an attempt left and a backoff in its bounds; one that was never written does not count; nothing else puts a message back in line',
     holds: (step, c) => {
       const { before, after, messages } = step;
-      return messages.every(
-        (m) =>
-          before.state(m) !== 'leased' ||
-          !after.isWaiting(m) ||
-          (keeps(step, m, 'epoch', 'redrives', 'ttl', 'window') &&
-            after.keep(m) === c.ReadyRetention &&
-            after.receipt(m) === 0 &&
-            after.left(m) === 0 &&
-            after.visibility(m) === 0 &&
-            (isUncounted(step, m, c) || isGivenBack(step, m, c))),
-      );
+      return messages.every((m) => {
+        const was = before.state(m);
+        if (!after.isWaiting(m) || was === after.state(m)) return true;
+        if (was !== 'leased') return (was === 'absent' || was === 'dead_lettered') && after.state(m) === 'queued';
+        const isClean =
+          keeps(step, m, 'epoch', 'redrives', 'ttl', 'window') &&
+          after.keep(m) === c.ReadyRetention &&
+          after.receipt(m) + after.left(m) + after.visibility(m) === 0;
+        return isClean && (isUncounted(step, m, c) || isGivenBack(step, m, c));
+      });
     },
   },
   {
@@ -162,7 +161,7 @@ export const RETURN_RULES: readonly StepRule[] = [
         return (
           after.state(m) === 'queued' &&
           after.redrives(m) === before.redrives(m) + 1 &&
-          after.attempt(m) + after.delivered(m) + after.timer(m) === 0 &&
+          after.attempt(m) + after.delivered(m) + after.timer(m) + after.releases(m) === 0 &&
           after.reason(m) === 'none' &&
           after.error(m) === 'none' &&
           after.keep(m) === c.ReadyRetention &&

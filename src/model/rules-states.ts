@@ -8,6 +8,8 @@ export interface Situation {
   readonly view: MailboxView;
   readonly messages: readonly number[];
   may(action: string, m?: number): boolean;
+  /** Whether some step has this label and leads to a state like this. */
+  leads(action: string, to: (after: MailboxView) => boolean): boolean;
 }
 
 /** What must be so of each state. */
@@ -143,6 +145,35 @@ function isServed(at: Situation, m: number, c: MailboxConstants): boolean {
   return due.every(([action, is]) => !is || at.may(action, m));
 }
 
+/** Whoever asks gets what is asked for: every delay, ttl, visibility, extension and reason, and every backoff that may be drawn. */
+function isGivenAsked(at: Situation, m: number, c: MailboxConstants): boolean {
+  const { view } = at;
+  if (at.may('Send', m)) {
+    const asked = c.Delays.flatMap((delay) => c.Ttls.map((ttl) => [delay, ttl] as const));
+    const isSent = ([delay, ttl]: readonly [number, number]): boolean =>
+      at.leads('Send', (after) => after.state(m) === 'queued' && after.timer(m) === delay && after.ttl(m) === ttl);
+    if (!asked.every(isSent)) return false;
+  }
+  if (at.may('Recv', m)) {
+    const isLent = (ticks: number): boolean =>
+      at.leads('Recv', (after) => after.state(m) === 'leased' && after.timer(m) === ticks);
+    if (!c.Visibilities.every(isLent)) return false;
+  }
+  if (!isHeld(view, m)) return true;
+  const mayHave = [...c.Visibilities, view.visibility(m)].filter((ticks) => ticks <= view.left(m));
+  if (!mayHave.every((ticks) => at.leads('Extend', (after) => after.state(m) === 'leased' && after.timer(m) === ticks)))
+    return false;
+  const isDead = (why: string): boolean =>
+    at.leads('Nack', (after) => after.state(m) === 'dead_lettered' && after.reason(m) === why);
+  if (!c.Asked.every(isDead)) return false;
+  if (view.attempt(m) >= c.MaxAttempts) return isDead('max_attempts');
+  const most = Math.min(c.BackoffMax, c.BackoffBase * 2 ** view.attempt(m));
+  const drawn = Array.from({ length: most + 1 }, (_, ticks) => ticks);
+  return [...drawn, ...c.RetryAfters].every((ticks) =>
+    at.leads('Nack', (after) => after.state(m) === 'redelivered' && after.timer(m) === ticks),
+  );
+}
+
 /** Whatever happens once may happen, and what is asked of these states is true. */
 export const STATE_RULES: readonly StateRule[] = [
   {
@@ -211,6 +242,13 @@ export const STATE_RULES: readonly StateRule[] = [
     says: 'who may have it gets it: settling with the receipt in force, what is due, room where there is some',
     asksWhatMay: true,
     holds: (at, c) => (at.view.isUp() ? at.messages.every((m) => isServed(at, m, c)) : at.may('Recover')),
+  },
+  {
+    name: 'AskedInv',
+    rules: 'AC2, LE5, LE6, RT1, D6, IN1',
+    says: 'whoever asks gets what is asked for: every delay, ttl, visibility, extension and reason; every backoff may be drawn',
+    asksWhatMay: true,
+    holds: (at, c) => !at.view.isUp() || at.messages.every((m) => isGivenAsked(at, m, c)),
   },
   {
     name: 'AnswerProp',

@@ -74,6 +74,14 @@ class At implements Situation {
     return false;
   }
 
+  leads(action: string, to: (after: MailboxView) => boolean): boolean {
+    const { actions, offsets, actionOf, targetOf } = this.graph;
+    const label = actions.indexOf(action);
+    for (let e = offsets[this.state] as number; e < (offsets[this.state + 1] as number); e++)
+      if (actionOf[e] === label && to(this.next.to(targetOf[e] as number))) return true;
+    return false;
+  }
+
   private changes(m: number, target: number): boolean {
     const next = this.next.to(target);
     return (
