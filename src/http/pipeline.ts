@@ -205,7 +205,8 @@ export class Pipeline {
 
   private serveFeed(exchange: HttpExchange, request: FeedRequest): void {
     const reader = new NdjsonFeedReader(exchange, (answer) => this.finish(exchange, answer));
-    this.node.requests.openFeed(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+    const { heartbeatMs } = this.rules;
+    this.node.requests.openFeed(exchange, request, { heartbeatMs, gatherMs: FEED_GATHER_MS, reader });
   }
 
   private serveFrames(exchange: HttpExchange, body: Buffer): void {
@@ -246,6 +247,9 @@ export class Pipeline {
     if (!exchange.client.respond(response, exchange.corrId)) this.node.requests.written(exchange);
   }
 }
+
+/** How much later than at once a fact is told to who has had all before it. */
+const FEED_GATHER_MS = 25;
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 

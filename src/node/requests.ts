@@ -30,6 +30,14 @@ export interface Item {
   readonly capability: Capability;
 }
 
+/** How a feed is to be told. */
+interface FeedOpening {
+  readonly heartbeatMs: number;
+  /** What comes within so long is told together; at once without it. */
+  readonly gatherMs?: number;
+  readonly reader: FeedReader;
+}
+
 /** A response with payloads that waits for its reader: cut when the capability behind it ends (AU3). */
 interface Unwritten {
   readonly holders: readonly Capability[];
@@ -121,16 +129,22 @@ export class Requests {
   }
 
   /** Opens a feed, or says why not. */
-  openFeed(
-    exchange: Exchange,
-    request: FeedRequest,
-    { heartbeatMs, reader }: { readonly heartbeatMs: number; readonly reader: FeedReader },
-  ): void {
+  openFeed(exchange: Exchange, request: FeedRequest, { heartbeatMs, gatherMs = 0, reader }: FeedOpening): void {
     const { service, clock, timers, after } = this.parts;
     const capability = exchange.capability as Capability;
     const refused = authorizeOps(exchange, capability, FEED_OPS);
     if (refused !== null) return reader.refused(refused);
-    const writer = new FeedWriter({ service, clock, timers, heartbeatMs, exchange, capability, reader, after });
+    const writer = new FeedWriter({
+      service,
+      clock,
+      timers,
+      heartbeatMs,
+      gatherMs,
+      exchange,
+      capability,
+      reader,
+      after,
+    });
     service.feed(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
     after();
   }
