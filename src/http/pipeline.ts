@@ -249,7 +249,7 @@ export class Pipeline {
 }
 
 /** How much later than at once a fact is told to who has had all before it. */
-const FEED_GATHER_MS = 25;
+const FEED_GATHER_MS = 50;
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 

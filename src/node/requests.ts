@@ -5,7 +5,7 @@ import type { Clock, Timers } from '../ports/clock.ts';
 import type { Revoked } from '../ports/process-facts.ts';
 import type { FeedRequest, Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
-import { authorize, authorizeOps, endOf, opOf } from './authorize.ts';
+import { authorize, authorizeOps, endOf, NODE_OPS, opOf } from './authorize.ts';
 import type { Client, Exchange } from './exchange.ts';
 import { type FeedReader, FeedWriter } from './feed-writer.ts';
 import type { NodeObserver } from './observer.ts';
@@ -246,7 +246,6 @@ const shows = ({ peeked, shown, topics, deadLetters }: Reply): boolean =>
   (peeked ?? shown ?? topics ?? deadLetters) !== undefined;
 
 const FEED_OPS: readonly Op[] = ['view'];
-const NODE_OPS: readonly Op[] = ['stats', 'view', 'admin'];
 
 /** Nobody waits for longer than the capability counts (RevokedProp). */
 function vouchedFor(request: Request, capability: Capability, nowMs: number): Request {
