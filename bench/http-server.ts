@@ -20,6 +20,8 @@ export type ServerKind = 'raw' | 'h3' | 'direct' | 'through-h3' | 'durable';
 export interface Ready {
   readonly port: number;
   readonly capability: string;
+  /** One that looks. */
+  readonly viewer: string;
 }
 /** What it did between `begin` and `end`. */
 export interface Work {
@@ -51,7 +53,7 @@ async function start(kind: ServerKind): Promise<Ready> {
       });
     }
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return { port: (server.address() as AddressInfo).port, capability: 'none' };
+    return { port: (server.address() as AddressInfo).port, capability: 'none', viewer: 'none' };
   }
   const many = '10000000';
   const { settings } = loadConfig(
@@ -81,13 +83,10 @@ async function start(kind: ServerKind): Promise<Ready> {
   });
   metrics = running.metrics;
   const expires = `expires = ${Math.floor(Date.now() / 1000) + 3600}`;
-  const { token } = mint(keyring, [
-    'topic prefix bench.',
-    'op = send,recv,ack,stats',
-    expires,
-    'quota_ops = 100000000/1',
-  ]);
-  return { port: Number(running.http.split(':')[1]), capability: token };
+  const capabilityFor = (ops: string): string =>
+    mint(keyring, ['topic prefix bench.', `op = ${ops}`, expires, 'quota_ops = 100000000/1']).token;
+  const port = Number(running.http.split(':')[1]);
+  return { port, capability: capabilityFor('send,recv,ack,stats'), viewer: capabilityFor('view') };
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'bench-server-'));

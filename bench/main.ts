@@ -3,6 +3,7 @@ import { argumentsOf } from '../tools/arguments.ts';
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
 import { benchDurable } from './durable.ts';
+import { benchFeed } from './feed.ts';
 import { benchFrames } from './frames.ts';
 import { benchFlood, benchHostile } from './hostile.ts';
 import { benchHttp } from './http.ts';
@@ -29,6 +30,13 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
     row('p50 ms', 'worst ms', 'aim', 'look');
     for (const { name, p50Ms, worstMs, aimMs } of benchLooks())
       row(number(p50Ms, 3), number(worstMs, 2), number(aimMs), name);
+  },
+  feed: async () => {
+    row('server', 'us a request', 'with a reader', 'ratio', 'facts/s told');
+    for (const kind of ['direct', 'durable'] as const) {
+      const { withoutUs, withUs, factsPerSecond } = await benchFeed(kind);
+      row(kind, number(withoutUs, 1), number(withUs, 1), number(withUs / withoutUs, 3), number(factsPerSecond));
+    }
   },
   hostile: async () => {
     row('us', 'of a send', 'request');

@@ -176,8 +176,8 @@ export const ERRORS: Readonly<Record<Refusing, Explained>> = {
     remedy: WAIT,
   },
   cursor_gone: {
-    message: 'the cursor is of before a restart, of another past, or of facts that are no longer remembered',
-    cause: 'the cursor is of a process that is not part of this past, or of facts that are no longer remembered',
+    message: 'the cursor is of before a restart, of another past, or of facts that are no longer kept',
+    cause: 'the cursor is of a process that is not part of this past, or of facts that are no longer kept',
     remedy: 'begin again: without a cursor, or with the one that the message names',
   },
 };

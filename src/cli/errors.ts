@@ -3,7 +3,7 @@ import { remedyOf } from '../api/errors.ts';
 import { MailboxError } from '../client/error.ts';
 import { echoed, visible } from '../platform/visible.ts';
 import { systemSays } from './files.ts';
-import { EXIT, say } from './shared.ts';
+import { EXIT, say, sayCode } from './shared.ts';
 import { UsageError } from './usage.ts';
 
 /** What went wrong, as it is told: as lines for people, or with `--json` as one object with these names. */
@@ -101,7 +101,8 @@ export function complain(error: unknown, json: boolean): number {
   // Help that was shown because a command was missing says it all.
   if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage;
   const { told, exit } = toldOf(error);
-  say(json ? JSON.stringify(told) : lines(told).join('\n'));
+  if (json) say(JSON.stringify(told));
+  else sayCode(lines(told).join('\n'), told.code);
   return exit;
 }
 

@@ -1,7 +1,16 @@
 import { type Command, Option } from 'commander';
 import type { MessageView } from '../client/types.ts';
 import { payloadShown, visible } from '../platform/visible.ts';
-import { type Connecting, clientOf, connecting, examples, print, printJson, wholeNumber } from './shared.ts';
+import {
+  type Connecting,
+  clientOf,
+  connecting,
+  examples,
+  print,
+  printJson,
+  printStated,
+  wholeNumber,
+} from './shared.ts';
 
 const STATES = ['queued', 'leased', 'redelivered', 'dead_lettered'] as const;
 
@@ -38,6 +47,9 @@ export function addPeek(program: Command): void {
 function tell(message: MessageView): void {
   const { msg_id, state, ts, idem_key, attempt, reason, payload_bytes, payload_b64 } = message;
   const why = reason === null ? '' : `  ${reason}`;
-  print(visible(`${msg_id}  ${state}  ${ts}  ${idem_key}  attempt ${attempt}${why}  ${payload_bytes} bytes`));
+  printStated(
+    visible(`${msg_id}  ${state}  ${ts}  ${idem_key}  attempt ${attempt}${why}  ${payload_bytes} bytes`),
+    state,
+  );
   if (payload_b64 !== undefined) print(payloadShown(Buffer.from(payload_b64, 'base64')).text);
 }

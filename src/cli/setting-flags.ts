@@ -14,6 +14,7 @@ export function withSettings(command: Command): Command {
       : new Option(`${flagOf(name)} <value>`, `${about} (${kind.says})`);
     command.addOption(option);
   }
+  command.addOption(new Option('--metrics <value>', 'the same as --metrics-bind').conflicts('metricsBind'));
   return command;
 }
 
@@ -24,5 +25,6 @@ export function flagsOf(options: Readonly<Record<string, unknown>>): Record<stri
     const value = options[name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())];
     if (value !== undefined) flags[name] = String(value);
   }
+  if (options['metrics'] !== undefined) flags['metrics_bind'] = String(options['metrics']);
   return flags;
 }

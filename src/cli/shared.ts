@@ -5,6 +5,7 @@ import { nodeFetch } from '../client/node.ts';
 import { clientVariables } from '../config/load.ts';
 import { durationMs } from '../config/values.ts';
 import { echoed, visibleBlock } from '../platform/visible.ts';
+import { coloured, showsColours } from './colours.ts';
 import { readText } from './files.ts';
 import { standardInput } from './standard.ts';
 import { UsageError } from './usage.ts';
@@ -19,9 +20,21 @@ export const print = (text: string): void => {
   process.stdout.write(`${visibleBlock(text)}\n`);
 };
 
+/** A line for people, with this word of it in the colour of what it says, where that can be seen. */
+export const printStated = (line: string, word: string): void => {
+  const shown = visibleBlock(line);
+  process.stdout.write(`${showsColours(process.stdout, process.env) ? coloured(shown, word) : shown}\n`);
+};
+
 /** What is no result: beside it, on standard error. */
 export const say = (text: string): void => {
   process.stderr.write(`${visibleBlock(text)}\n`);
+};
+
+/** The same of an error, its code in colour. */
+export const sayCode = (text: string, code: string): void => {
+  const shown = visibleBlock(text);
+  process.stderr.write(`${showsColours(process.stderr, process.env) ? coloured(shown, code) : shown}\n`);
 };
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DecisionLine, FeedLine } from '../client/types.ts';
 import { visible } from '../platform/visible.ts';
-import { type Connecting, clientOf, connecting, examples, ms, print, UsageError } from './shared.ts';
+import { type Connecting, clientOf, connecting, examples, ms, print, printStated, UsageError } from './shared.ts';
 import { factLine } from './show.ts';
 
 interface Options extends Connecting {
@@ -49,7 +49,7 @@ async function follow(topic: string | undefined, options: Options): Promise<void
   for await (const line of facts) {
     // One object a line: it may go on for long.
     if (options.json === true) print(JSON.stringify(line));
-    else if ('fact' in line) print(visible(text(line)));
+    else if ('fact' in line) printStated(visible(text(line)), 'state' in line ? line.state : '');
   }
 }
 

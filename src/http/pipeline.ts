@@ -271,7 +271,8 @@ export class Pipeline {
   private serveFeed(exchange: HttpExchange, request: FeedRequest): void {
     this.routeTopic(exchange, request.topic, () => {
       const reader = new NdjsonFeedReader(exchange, (answer) => this.finish(exchange, answer));
-      this.node.requests.openFeed(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
+      const { heartbeatMs } = this.rules;
+      this.node.requests.openFeed(exchange, request, { heartbeatMs, gatherMs: FEED_GATHER_MS, reader });
     });
   }
 
@@ -331,6 +332,9 @@ export class Pipeline {
     if (!exchange.client.respond(response, exchange.corrId)) this.node.requests.written(exchange);
   }
 }
+
+/** How much later than at once a fact is told to who has had all before it. */
+const FEED_GATHER_MS = 50;
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 

@@ -1,13 +1,16 @@
-let second = Number.NaN;
-let prefix = '';
+/** Of late: a fact tells of its time and of when its lease ends, in turns. */
+const SECONDS = 8;
+const seconds = new Float64Array(SECONDS).fill(Number.NaN);
+const prefixes = new Array<string>(SECONDS).fill('');
 
 /** `ms` since the epoch as RFC 3339 in UTC with milliseconds, `2026-01-31T23:59:59.999Z`; whole, 0 .. 8.64e15. */
 export function timestampOf(ms: number): string {
   const inSecond = Math.floor(ms / 1000);
-  if (inSecond !== second) {
-    prefix = new Date(inSecond * 1000).toISOString().slice(0, -4);
-    second = inSecond;
+  const slot = inSecond % SECONDS;
+  if (seconds[slot] !== inSecond) {
+    prefixes[slot] = new Date(inSecond * 1000).toISOString().slice(0, -4);
+    seconds[slot] = inSecond;
   }
   const rest = ms - inSecond * 1000;
-  return `${prefix}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`;
+  return `${prefixes[slot]}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`;
 }

@@ -22,6 +22,9 @@ export const OPS_OF: Readonly<Record<Request['verb'], readonly Op[]>> = {
   redrive_cancel: ['admin'],
 };
 
+/** The same of a look at the process itself, which is no verb. */
+export const NODE_OPS: readonly Op[] = ['stats', 'view', 'admin'];
+
 /** The op that a verb is counted and told of as. */
 export const opOf = ({ verb }: Request): Op => OPS_OF[verb][0] as Op;
 

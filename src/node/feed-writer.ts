@@ -1,7 +1,7 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
 import type { Feed, FeedConsumer } from '../service/feeds.ts';
 import type { FactView, Reply } from '../service/messages.ts';
-import { Outflow } from './outflow.ts';
+import { Outflow, type OutflowParts } from './outflow.ts';
 
 /** Who reads a feed: one write at a time, the next when it is taken. */
 export interface FeedReader {
@@ -19,15 +19,32 @@ export interface FeedReader {
   over(outcome: Outcome): void;
 }
 
+/** What a writer of a feed knows besides. */
+export interface FeedWriterParts extends OutflowParts<FeedReader> {
+  /** So long is gathered what comes, once a reader has all that there was: a write a fact would cost more than the fact. 0: not at all. */
+  readonly gatherMs: number;
+}
+
+/** A step that has so many leaves more to come, and is not waited after. */
+const MANY = 256;
+
 /** A feed on its way to its reader. It holds one step of facts at most: a reader that stalls is cut, or misses facts and is told so. */
 export class FeedWriter extends Outflow<FactView, Feed, FeedReader> implements FeedConsumer {
   protected readonly op = 'view';
+  private readonly gatherMs: number;
+  private wereFew = false;
+
+  constructor(parts: FeedWriterParts) {
+    super(parts);
+    this.gatherMs = parts.gatherMs;
+  }
 
   opened(reply: Reply, feed: Feed): void {
     this.open(reply, feed);
   }
 
   tell(facts: readonly FactView[]): void {
+    this.wereFew = facts.length < MANY;
     this.give(facts);
   }
 
@@ -56,8 +73,13 @@ export class FeedWriter extends Outflow<FactView, Feed, FeedReader> implements F
   }
 
   protected override ask(feed: Feed): void {
-    const { service, clock } = this.parts;
-    service.feedReady(feed, clock.nowMs());
+    const { service, clock, timers, after } = this.parts;
+    if (this.gatherMs === 0 || !this.wereFew) return service.feedReady(feed, clock.nowMs());
+    timers.setTimeout(() => {
+      if (feed.closed) return;
+      service.feedReady(feed, clock.nowMs());
+      after();
+    }, this.gatherMs);
   }
 
   protected override end(outcome: Outcome): void {

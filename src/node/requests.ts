@@ -5,7 +5,7 @@ import type { Clock, Timers } from '../ports/clock.ts';
 import type { Revoked } from '../ports/process-facts.ts';
 import type { FeedRequest, Reply, Request, StreamRequest } from '../service/messages.ts';
 import type { Service } from '../service/service.ts';
-import { authorize, authorizeOps, endOf, opOf } from './authorize.ts';
+import { authorize, authorizeOps, endOf, NODE_OPS, opOf } from './authorize.ts';
 import type { Client, Exchange } from './exchange.ts';
 import { type FeedReader, FeedWriter } from './feed-writer.ts';
 import type { NodeObserver } from './observer.ts';
@@ -31,6 +31,14 @@ export type TellOthers = (revoked: Revoked, done: (isTold: boolean) => void) => 
 export interface Item {
   readonly request: Request;
   readonly capability: Capability;
+}
+
+/** How a feed is to be told. */
+interface FeedOpening {
+  readonly heartbeatMs: number;
+  /** What comes within so long is told together; at once without it. */
+  readonly gatherMs?: number;
+  readonly reader: FeedReader;
 }
 
 /** A response with payloads that waits for its reader: cut when the capability behind it ends (AU3). */
@@ -125,16 +133,22 @@ export class Requests {
   }
 
   /** Opens a feed, or says why not. */
-  openFeed(
-    exchange: Exchange,
-    request: FeedRequest,
-    { heartbeatMs, reader }: { readonly heartbeatMs: number; readonly reader: FeedReader },
-  ): void {
+  openFeed(exchange: Exchange, request: FeedRequest, { heartbeatMs, gatherMs = 0, reader }: FeedOpening): void {
     const { service, clock, timers, after } = this.parts;
     const capability = exchange.capability as Capability;
     const refused = authorizeOps(exchange, capability, FEED_OPS);
     if (refused !== null) return reader.refused(refused);
-    const writer = new FeedWriter({ service, clock, timers, heartbeatMs, exchange, capability, reader, after });
+    const writer = new FeedWriter({
+      service,
+      clock,
+      timers,
+      heartbeatMs,
+      gatherMs,
+      exchange,
+      capability,
+      reader,
+      after,
+    });
     service.feed(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
     after();
   }
@@ -239,7 +253,6 @@ const shows = ({ peeked, shown, topics, deadLetters }: Reply): boolean =>
   (peeked ?? shown ?? topics ?? deadLetters) !== undefined;
 
 const FEED_OPS: readonly Op[] = ['view'];
-const NODE_OPS: readonly Op[] = ['stats', 'view', 'admin'];
 
 /** Nobody waits for longer than the capability counts (RevokedProp). */
 function vouchedFor(request: Request, capability: Capability, nowMs: number): Request {

@@ -111,5 +111,7 @@ export function happened(fact: MessageFact, message: Message, shard: number, n =
 
 function untilOf(fact: MessageFact): number | null {
   if (fact.name === 'received' || fact.name === 'extended') return fact.atMs + fact.visibilityMs;
+  // A dead letter waits for nothing.
+  if ('to' in fact && fact.to === 'dead_lettered') return null;
   return 'notBeforeMs' in fact && fact.notBeforeMs > fact.atMs ? fact.notBeforeMs : null;
 }

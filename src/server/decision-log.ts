@@ -15,19 +15,11 @@ export function withDecisions(log: Log, onDecision: OnDecision): Log {
         onDecision(event, Object.fromEntries(Object.entries(fields).filter(([name]) => FIELDS.has(name))));
       (log[level] as (event: string, fields?: object) => void)(event, fields);
     };
-  return {
-    get level() {
-      return log.level;
-    },
-    set level(next) {
-      log.level = next;
-    },
-    get debugOn() {
-      return log.debugOn;
-    },
+  // All else is the log's own, its level too.
+  return Object.assign(Object.create(log) as Log, {
     error: tapped('error') as Log['error'],
     warn: tapped('warn') as Log['warn'],
     info: tapped('info') as Log['info'],
     debug: tapped('debug') as Log['debug'],
-  };
+  });
 }

@@ -59,7 +59,7 @@ const everyPage = ({ ids }: Scene): [hash: string, ready: string][] => [
   [`#/messages/${ids.hostile}`, '.holds'],
   ['#/dead/t.orders', 'a.row'],
   ['#/send?topic=t.orders', '#payload'],
-  ['#/node', '.verdict'],
+  ['#/node', 'meter'],
   ['#/capabilities', '.card'],
 ];
 
@@ -147,6 +147,23 @@ describe('console', () => {
     expect(await page.locator('.diagram .latest .event').textContent()).toBe('nack, release, expire');
     await page.locator('.step').first().click();
     expect(await page.locator('.diagram .now').textContent()).toBe('queued');
+    await page.context().close();
+  });
+
+  it('the node: bounds as gauges, the fullest first, its journal and its shards; without a capability what /readyz says (U2)', async () => {
+    const { page } = await open();
+    await connect(page, now.viewer);
+    await goTo(page, '#/node', 'meter');
+    const values = await page
+      .locator('meter')
+      .evaluateAll((all) => all.map((one) => Number(one.getAttribute('value'))));
+    expect(values).toHaveLength(5);
+    expect(values).toEqual([...values].sort((one, other) => other - one));
+    expect(values[0]).toBeGreaterThan(0);
+    const text = await page.innerText('main');
+    expect(text).toMatch(/Durable, in its term 1\.|In memory: it ends with the process\./);
+    expect(text).toContain('It lacks nothing.');
+    expect(await page.getByText('served here').count()).toBeGreaterThan(0);
     await page.context().close();
   });
 

@@ -32,6 +32,7 @@ describe('explain', () => {
       given_by: [
         { route: 'POST /v1/recv/stream', parts: ['request'] },
         { route: 'GET /v1/feed', parts: ['request'] },
+        { route: 'GET /v1/feed/decisions', parts: ['request'] },
       ],
     });
     expect((await explained('streams', '--json')).out).toBe((await explained('e_saturated', 'streams', '--json')).out);

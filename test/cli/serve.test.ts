@@ -96,6 +96,8 @@ describe('serve', () => {
       [['serve', '--config', file], {}, `did you mean max_attempts?`],
       [['serve', '--max-attempts', '0'], {}, '--max-attempts "0": must be a whole number 1..1000'],
       [['serve', '--bind', 'here'], {}, '--bind "here": must be host:port'],
+      [['serve', '--metrics', 'here'], {}, '"here": must be host:port'],
+      [['serve', '--metrics', ':1', '--metrics-bind', ':2'], {}, 'cannot be used with'],
       [['serve', '--config', join(folder, 'none')], {}, 'ENOENT'],
       [['serve', '--keyring', join(folder, 'none')], {}, 'ENOENT'],
     ];

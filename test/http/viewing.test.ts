@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DECISION_EVENTS, decisionFields } from '../../src/api/answers.ts';
 import { freshKey, Keyring } from '../../src/auth/keyring.ts';
+import { factLine, factRow } from '../../src/http/formats/viewed.ts';
 import { guarded, hold, operationOf, requestFor } from '../support/contract.ts';
 import { LineReader } from '../support/lines.ts';
+import fc from '../support/properties.ts';
 import { type Answer, TestServer, until } from '../support/server.ts';
 
 let server: TestServer;
@@ -119,6 +121,42 @@ describe('viewing', () => {
     await until(() => reader.isClosed);
     expect(facts(reader)).toEqual([]);
     expect(lines(reader).at(-1)).toMatchObject({ code: 'E_CAP_AUTH' });
+  });
+
+  it('property: a line of the feed is JSON of its fields, whatever a client chose (T1)', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 20 });
+    const key = fc.string({
+      unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+      minLength: 1,
+    });
+    const nullable = fc.option(text);
+    fc.assert(
+      fc.property(
+        key,
+        nullable,
+        nullable,
+        fc.option(fc.constant('2026-01-01T00:00:00.000Z')),
+        (idemKey, reason, lastError, until) => {
+          const ids = { msgId: '0'.repeat(26), topic: 't.a:b', corrId: 'c', payloadHash: 'b3:00' };
+          const told = {
+            ...ids,
+            n: 7,
+            fact: 'sent',
+            atMs: 1,
+            shard: 0,
+            idemKey,
+            state: 'queued',
+            attempt: 1,
+            epoch: 2,
+            reason,
+            lastError,
+            untilMs: null,
+          } as const;
+          const view = { told, cursor: 'a-7', at: '2026-01-01T00:00:00.000Z', until };
+          expect(factLine(view)).toBe(JSON.stringify(factRow(view)));
+        },
+      ),
+    );
   });
 
   it('decisions: refusals and revocations as they are made, in the form of the feed, for a capability of mailbox.admin alone (B10, O3)', async () => {

@@ -6,15 +6,16 @@ import type { Feed } from '../../src/service/feeds.ts';
 import type { FactView } from '../../src/service/messages.ts';
 import type { Service } from '../../src/service/service.ts';
 
-const FEED = {} as Feed;
+const FEED = { closed: false } as Feed;
 const facts = (count: number): FactView[] => Array.from({ length: count }, () => ({}) as FactView);
 
 /** A feed, and what its reader is told. `each`: the facts that make a piece. */
-function asked(each = 10) {
+function asked(each = 10, gatherMs = 0) {
   const seen: string[] = [];
   const written: (() => void)[] = [];
   let isValid = true;
   let beat = (): void => {};
+  let gathered = (): void => {};
   const holds =
     (said: string) =>
     (_cursor: string, done: () => void): void => {
@@ -40,14 +41,16 @@ function asked(each = 10) {
   } as unknown as Service;
   const client = { gone: () => false, onGone: () => {}, cut: () => seen.push('cut') };
   const timers = {
-    setTimeout: (then: () => void) => {
-      beat = then;
+    setTimeout: (then: () => void, ms: number) => {
+      if (ms === gatherMs) seen.push('gathers');
+      if (ms === gatherMs) gathered = then;
+      else beat = then;
       return 1;
     },
     clearTimeout: () => {},
   };
   const writer = new FeedWriter({
-    ...{ service, reader, heartbeatMs: 1, timers },
+    ...{ service, reader, heartbeatMs: 1, gatherMs, timers },
     exchange: {
       client,
       denied: (op: string, reason: string) => seen.push(`denied ${op} ${reason}`),
@@ -59,7 +62,7 @@ function asked(each = 10) {
   const revoke = (): void => {
     isValid = false;
   };
-  return { writer, seen, written, revoke, beat: () => beat() };
+  return { writer, seen, written, revoke, beat: () => beat(), gathered: () => gathered() };
 }
 
 describe('a feed on its way to its reader (B10, AU3)', () => {
@@ -69,6 +72,18 @@ describe('a feed on its way to its reader (B10, AU3)', () => {
     writer.tell(facts(3));
     for (let i = 0; i < 3; i++) written.shift()?.();
     expect(seen).toEqual(['opened', 'wrote 2', 'wrote 1', 'asks']);
+  });
+
+  it('gathers what comes for a while once it has all, and not while there is more', () => {
+    const { writer, seen, written, gathered } = asked(300, 25);
+    writer.opened({ outcome: 'ok' }, FEED);
+    for (const count of [256, 3]) {
+      writer.tell(facts(count));
+      while (written.length > 0) written.shift()?.();
+    }
+    expect(seen).toEqual(['opened', 'wrote 256', 'asks', 'wrote 3', 'gathers']);
+    gathered();
+    expect(seen.at(-1)).toBe('asks');
   });
 
   it('a drain: what it was given is written first, then its end', () => {

@@ -141,6 +141,19 @@ describe('redrives', () => {
     expect(bench.redrive({ msgIds: ids.slice(40, 43) }).redrive).toMatchObject({ state: 'done', moved: 3 });
   });
 
+  it('two people redrive the same dead letters: each is put back once, and what the other has is told as skipped (DL5)', () => {
+    const bench = new Bench();
+    const ids = bench.dead(1000);
+    const [one, other] = [bench.redrive(), bench.redrive({ msgIds: ids })].map(({ redrive }) => redrive?.id ?? '');
+    for (let i = 0; i < 12; i++) bench.pass(1);
+    const [first, second] = [one, other].map((id) => bench.show(id ?? '').redrive);
+    expect([first?.state, second?.state]).toEqual(['done', 'done']);
+    expect((first?.moved ?? 0) + (second?.moved ?? 0)).toBe(1000);
+    expect(second).toMatchObject({ failed: 0, skipped: 1000 - (second?.moved ?? 0) });
+    expect(second?.reasons).toEqual({ not_dead_lettered: second?.skipped });
+    expect(bench.counts).toMatchObject({ queued: 1000, deadLettered: 0 });
+  });
+
   it('reasons: what is not moved says why, and how many of each (DL5)', () => {
     const bench = new Bench({ maxRedrives: 1, shardCapacity: 3 });
     const [spent = ''] = bench.dead(1);

@@ -1,6 +1,8 @@
 import type { AnswerOf } from '../../src/api/types.ts';
+import type { NodeState } from '../../src/client/types.ts';
 import { useLive } from './live.ts';
 import { Fresh, Heading } from './parts.tsx';
+import { askingWith, holders } from './session.ts';
 
 const EVERY_MS = 2_000;
 
@@ -21,7 +23,21 @@ const BOUNDS: readonly (readonly [name: string, about: string])[] = [
 
 type Readiness = AnswerOf<'readiness'>;
 
-async function look(): Promise<Readiness> {
+interface Seen {
+  readonly readiness: Readiness;
+  /** Null where no capability in hand may see it. */
+  readonly node: NodeState | null;
+}
+
+async function look(): Promise<Seen> {
+  const readiness = await askReadiness();
+  const [one] = holders(['stats', 'view', 'admin']).filter(({ refused }) => refused === null);
+  // While it starts it answers nothing else.
+  if (one === undefined || readiness.missing.includes('starting')) return { readiness, node: null };
+  return { readiness, node: await askingWith(one, (client) => client.node()) };
+}
+
+async function askReadiness(): Promise<Readiness> {
   const response = await fetch('/readyz', { cache: 'no-store', signal: AbortSignal.timeout(10_000) });
   const body: unknown = await response.json();
   if (typeof body !== 'object' || body === null || !('missing' in body))
@@ -36,12 +52,12 @@ export function NodePage() {
     <>
       <Heading>Node</Heading>
       <Fresh live={live} />
-      {live.value !== null && <Ready readiness={live.value} />}
+      {live.value !== null && <Ready {...live.value} />}
     </>
   );
 }
 
-function Ready({ readiness: { ready, missing, retry_after } }: { readiness: Readiness }) {
+function Ready({ readiness: { ready, missing, retry_after }, node }: Seen) {
   const others = missing.filter((name) => BOUNDS.every(([bound]) => bound !== name));
   return (
     <>
@@ -59,7 +75,9 @@ function Ready({ readiness: { ready, missing, retry_after } }: { readiness: Read
       )}
       <h2>Bounds</h2>
       <p class="note">
-        The server says of a bound whether it is nine tenths full, or wanting. How full each one is, the metrics say.
+        {node === null
+          ? 'Without a capability in hand that may see it, the server says of a bound only whether it is nine tenths full, or wanting.'
+          : 'The fullest first: it refuses next.'}
       </p>
       <table class="list">
         <thead>
@@ -70,13 +88,73 @@ function Ready({ readiness: { ready, missing, retry_after } }: { readiness: Read
           </tr>
         </thead>
         <tbody>
-          {BOUNDS.map(([name, about]) => (
+          {inOrder(node).map(([name, about]) => (
             <tr key={name}>
               <th scope="row">{name}</th>
               <td data-label="is">
-                <Gauge isShort={missing.includes(name)} />
+                <Gauge name={name} isShort={missing.includes(name)} bound={boundOf(node, name)} />
               </td>
               <td data-label="of what">{about}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {node !== null && <Kept node={node} />}
+    </>
+  );
+}
+
+type Bound = NodeState['bounds'][number];
+const boundOf = (node: NodeState | null, name: string): Bound | undefined =>
+  node?.bounds.find((bound) => bound.name === name);
+
+/** The fullest first; those of which nobody says how full they are stay where they are, at the end. */
+function inOrder(node: NodeState | null): typeof BOUNDS {
+  const fullOf = ([name]: (typeof BOUNDS)[number]): number => boundOf(node, name)?.percent ?? -1;
+  return BOUNDS.toSorted((one, other) => fullOf(other) - fullOf(one));
+}
+
+/** How full it is, where that is known; else that there is room, or that there is little. */
+function Gauge({ name, isShort, bound }: { name: string; isShort: boolean; bound: Bound | undefined }) {
+  const saying = isShort ? 'short' : 'has room';
+  if (bound === undefined) return <span class={isShort ? 'wrong' : 'holds'}>{saying}</span>;
+  const of = bound.shard === null ? '' : `, shard ${bound.shard}`;
+  return (
+    <span class={isShort ? 'wrong' : 'holds'}>
+      <meter aria-label={`${name}, percent in use`} min={0} max={100} high={90} value={bound.percent} />{' '}
+      {`${bound.percent} %${of}: ${saying}`}
+    </span>
+  );
+}
+
+/** Where it keeps what it has, and which shards it serves. */
+function Kept({ node: { journal, shards } }: { node: NodeState }) {
+  return (
+    <>
+      <h2>Journal</h2>
+      <p>
+        {journal.durable ? `Durable, in its term ${journal.term}.` : 'In memory: it ends with the process.'}{' '}
+        {journal.lacks === null ? 'It lacks nothing.' : <strong class="wrong">It lacks {journal.lacks}.</strong>}
+      </p>
+      <h2>Shards</h2>
+      <table class="list">
+        <thead>
+          <tr>
+            <th scope="col">shard</th>
+            <th scope="col">is</th>
+            <th scope="col">term</th>
+            <th scope="col">full</th>
+          </tr>
+        </thead>
+        <tbody>
+          {shards.map(({ shard, state, term, percent }) => (
+            <tr key={shard}>
+              <th scope="row">{shard}</th>
+              <td data-label="is" class={state === 'serving' ? 'holds' : 'wrong'}>
+                {STATES[state]}
+              </td>
+              <td data-label="term">{term ?? 'none'}</td>
+              <td data-label="full">{percent} %</td>
             </tr>
           ))}
         </tbody>
@@ -85,12 +163,13 @@ function Ready({ readiness: { ready, missing, retry_after } }: { readiness: Read
   );
 }
 
-/** No more than it says: that there is room, or that there is little. */
-const Gauge = ({ isShort }: { isShort: boolean }) => (
-  <span class={isShort ? 'wrong' : 'holds'}>
-    <span class={`gauge ${isShort ? 'short' : ''}`} aria-hidden="true" /> {isShort ? 'short' : 'has room'}
-  </span>
-);
+const STATES: Readonly<Record<NodeState['shards'][number]['state'], string>> = {
+  serving: 'served here',
+  fallen: 'being made anew',
+  unsure: 'its log is being read',
+  not_owner: 'somebody else has it',
+  halted: 'halted: it needs somebody',
+};
 
 function sayingOf(name: string): string {
   if (name === 'starting') return 'the journal is read';

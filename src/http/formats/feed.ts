@@ -4,7 +4,7 @@ import type { FeedReader } from '../../node/feed-writer.ts';
 import type { FactView, Reply } from '../../service/messages.ts';
 import type { HttpExchange, StreamOut } from '../exchange.ts';
 import { type Answer, answerOf, done } from '../reply.ts';
-import { lastLine, NDJSON_TYPE, pieceOf } from './ndjson.ts';
+import { FEED_PIECE_CHARS, lastLine, NDJSON_TYPE, pieceOf } from './ndjson.ts';
 import { factLine } from './viewed.ts';
 
 /** A feed as its client reads it: NDJSON, a fact a line, each with its cursor; a line with nothing but a cursor as heartbeat. */
@@ -29,7 +29,7 @@ export class NdjsonFeedReader implements FeedReader {
   }
 
   write(facts: readonly FactView[], written: () => void): number {
-    const { text, lines } = pieceOf(facts, factLine);
+    const { text, lines } = pieceOf(facts, factLine, FEED_PIECE_CHARS);
     this.out?.write(text, written);
     return lines;
   }

@@ -6,14 +6,18 @@ export const NDJSON_TYPE = 'application/x-ndjson';
 /** Lines go to the socket in pieces of about this size, the next when the one before is written. */
 const PIECE_CHARS = 16 * 1024;
 
+/** The same of a feed, whose lines are small and many. */
+export const FEED_PIECE_CHARS = 64 * 1024;
+
 /** As many lines as make a piece, from the first item on, and how many they are. */
 export function pieceOf<T>(
   items: readonly T[],
   line: (item: T) => string,
+  pieceChars = PIECE_CHARS,
 ): { readonly text: string; readonly lines: number } {
   let text = '';
   let lines = 0;
-  while (lines < items.length && text.length < PIECE_CHARS) text += `${line(items[lines++] as T)}\n`;
+  while (lines < items.length && text.length < pieceChars) text += `${line(items[lines++] as T)}\n`;
   return { text, lines };
 }
 

@@ -78,10 +78,23 @@ export function redriveBody({ redrive }: Reply): string {
 const nameOf = ({ code, reason }: { readonly code: string | null; readonly reason?: string }): string =>
   reason === undefined ? `${code}` : `${code} ${reason}`;
 
-/** A fact, or where some are missing, as a line of the feed. */
-export const factLine = (fact: FactView): string => JSON.stringify(factRow(fact));
+/** A fact, or where some are missing, as a line of the feed: the same as of `factRow`, spelt out, for there are as many as there are requests. */
+export function factLine(fact: FactView): string {
+  const { told, cursor, at, until } = fact;
+  if (isGap(told) || isDecision(told)) return JSON.stringify(factRow(fact));
+  const { reason, lastError } = told;
+  // What a client chose may need escaping: the rest is ids, hashes, names and numbers of ours.
+  const why = reason === null ? '' : `,"reason":${JSON.stringify(reason)}`;
+  const error = lastError === null ? '' : `,"last_error":${JSON.stringify(lastError)}`;
+  return (
+    `{"cursor":"${cursor}","at":"${at}","fact":"${told.fact}","msg_id":"${told.msgId}","topic":"${told.topic}","shard":${told.shard},` +
+    `"state":"${told.state}","idem_key":${JSON.stringify(told.idemKey)},"corr_id":"${told.corrId}","payload_hash":"${told.payloadHash}",` +
+    `"attempt":${told.attempt},"epoch":${told.epoch}${why}${error}${until === null ? '' : `,"until":"${until}"`}}`
+  );
+}
 
-function factRow({ told, cursor, at, until }: FactView): object {
+/** Of a timeline too. */
+export function factRow({ told, cursor, at, until }: FactView): object {
   const head = { cursor, at, fact: told.fact };
   if (isGap(told)) return { ...head, shard: told.shard };
   if (isDecision(told)) return { cursor, at, event: told.event, ...told.said };
