@@ -435,7 +435,9 @@ export class Spine {
     this.recent.dropped(log);
     this.memory.appended();
     this.commit.giveUp(log);
-    for (const shard of shards) this.informed.fell(this.shards[shard] as ShardState, 'journal');
+    // Of what only waits nothing is unknown: it can be asked of whoever has it now.
+    const outcome = why === 'not_owner' ? why : 'journal';
+    for (const shard of shards) this.informed.fell(this.shards[shard] as ShardState, outcome);
   }
 
   /** The shard as it was made anew of all that is durable. */
