@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Claiming, firstFor } from '../../src/cluster/claiming.ts';
 import type { Holder, SeenMember } from '../../src/ports/engine.ts';
+import fc from '../support/properties.ts';
 
 const LEASE_MS = 15_000;
 const SHARDS = 16;
