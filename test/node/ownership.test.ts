@@ -250,6 +250,42 @@ describe('somebody else has written', () => {
   });
 });
 
+describe('shards that are shared out', () => {
+  it('handed over: nothing more is admitted, what is under way is waited for, then it is free, and elsewhere until it is wanted', () => {
+    const bench = new FakeNode();
+    const { journal, node } = bench;
+    const held = holdBack(journal, 1);
+    const moves = { unwanted: [1], wanted: [] as number[] };
+    let isElsewhere = true;
+    Object.assign(journal, { unwanted: () => moves.unwanted.splice(0), wanted: () => moves.wanted });
+    journal.onClaim = () => (isElsewhere ? { why: 'elsewhere', error: new Error('elsewhere') } : null);
+    bench.send(1, 'a');
+    bench.recv(1, 'waits', 60_000);
+    node.wake();
+    bench.send(1, 'b');
+    bench.send(2, 'else');
+    expect(bench.answered()).toEqual([
+      ['b', 'not_owner'],
+      ['else', 'ok'],
+    ]);
+    expect(journal.engine.holders[1]).toBe(journal);
+    held[0]?.answer(held[0].take());
+    for (const arrived of held.slice(1)) arrived.answer(arrived.take());
+    journal.onAppend = null;
+    expect(journal.engine.holders[1]).toBe(null);
+    expect(bench.answered()[0]).toEqual(['a', 'ok']);
+    bench.pass(10_000);
+    // Another node has it: nothing is missing here, and it is not asked for.
+    expect([bench.missing, bench.seen]).toEqual([[], ['gave up 1: handed_over']]);
+    isElsewhere = false;
+    moves.wanted = [1];
+    node.wake();
+    moves.wanted = [];
+    bench.recv(1, 'r', 0);
+    expect([bench.seen.at(-1), journal.engine.holders[1] === journal]).toEqual(['revived 1', true]);
+  });
+});
+
 describe('a log that fails or lies', () => {
   it('failed: of a shard, that shard is claimed again; of the process, the process is of no more use', () => {
     const bench = new FakeNode();

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { SimulatedClock } from 'xstate';
 import { PARK_MS_MAX, PARK_MS_MIN, STEADY_MS } from '../../spec/shard.machine.ts';
-import { Supervisor } from '../../src/node/supervisor.ts';
+import { ELSEWHERE, Supervisor } from '../../src/node/supervisor.ts';
 
 /** A supervisor whose shards are made anew when the test says so. */
 class Bench {
   readonly clock = new SimulatedClock();
   readonly seen: string[] = [];
-  readonly asked: { readonly shard: number; readonly done: (error: unknown, state: string | null) => void }[] = [];
+  readonly asked: {
+    readonly shard: number;
+    readonly done: (error: unknown, state: string | null | typeof ELSEWHERE) => void;
+  }[] = [];
   readonly supervisor = new Supervisor<string>({
     rebuild: (shard, done) => this.asked.push({ shard, done }),
     revive: (shard, state) => this.seen.push(`revived ${shard} ${state}`),
@@ -20,7 +23,7 @@ class Bench {
   }
 
   /** The rebuild that was asked for last comes out like this. */
-  rebuilt(state: string | null, why = 'damage'): void {
+  rebuilt(state: string | null | typeof ELSEWHERE, why = 'damage'): void {
     this.asked.pop()?.done(state === null ? new Error(why) : null, state);
   }
 }
@@ -54,6 +57,30 @@ describe('supervisor', () => {
     }
     expect(waits.slice(0, 4)).toEqual([PARK_MS_MIN, 2 * PARK_MS_MIN, 4 * PARK_MS_MIN, 8 * PARK_MS_MIN]);
     expect(waits.slice(-2)).toEqual([PARK_MS_MAX, PARK_MS_MAX]);
+  });
+
+  it('elsewhere: left alone however long it takes, asked for when it is wanted, and what it fell over before is forgotten', () => {
+    const bench = new Bench();
+    bench.fall(1);
+    bench.rebuilt(null);
+    bench.clock.increment(PARK_MS_MIN);
+    bench.rebuilt(ELSEWHERE);
+    bench.clock.increment(10 * PARK_MS_MAX);
+    expect(bench.asked).toEqual([]);
+    bench.supervisor.wanted(1);
+    bench.supervisor.wanted(1);
+    expect(bench.asked).toHaveLength(1);
+    // Nobody who serves, and nobody who never fell, is asked for.
+    bench.rebuilt('here');
+    for (const shard of [1, 2]) bench.supervisor.wanted(shard);
+    expect(bench.asked).toEqual([]);
+    bench.seen.length = 0;
+    bench.fall(1);
+    expect([bench.asked.length, bench.seen]).toEqual([1, []]);
+    bench.rebuilt(null);
+    // Parked, and wanted: not waited for.
+    bench.supervisor.wanted(1);
+    expect(bench.asked).toHaveLength(1);
   });
 
   it('what cannot be made anew is parked with what it fell over, and tried again', () => {
