@@ -6,6 +6,7 @@ import type { ProcessFact } from '../../src/ports/process-facts.ts';
 import type { Ask, BatchAsk, Call, Due, Exchange, Reply } from '../call.ts';
 import type { NodeClock } from '../clock.ts';
 import type { Setup } from '../setup.ts';
+import { Breach } from './breach.ts';
 import type { Expected } from './expected.ts';
 import type { Tracked } from './line.ts';
 import { NodeChecker } from './node.ts';
@@ -49,6 +50,7 @@ export class OwnerChecker extends NodeChecker {
   private heardMs = 0;
   private quietMs = Number.NEGATIVE_INFINITY;
   private readonly leaseMs: number;
+  private readonly isReplicated: boolean;
   /** When the clock of the node last was ahead at once, by that clock. */
   private jumpedMs = Number.NEGATIVE_INFINITY;
 
@@ -61,6 +63,7 @@ export class OwnerChecker extends NodeChecker {
     );
     this.shared = shared;
     this.leaseMs = setup.engine?.leaseMs ?? 0;
+    this.isReplicated = setup.engine?.isReplicated === true;
   }
 
   /** The term in which a shard is owned and served; null where it is not. */
@@ -118,7 +121,9 @@ export class OwnerChecker extends NodeChecker {
   }
 
   /** It is not its own any more, or not known to be. */
-  gaveUp(shards: readonly number[]): void {
+  gaveUp(shards: readonly number[], why: string): void {
+    if (why === 'halted' && this.isReplicated)
+      throw new Breach('HaltInv', `shard ${shards.join()} is halted: what was durable is gone, or is something else`);
     for (const shard of shards) {
       this.tally.count('given_up');
       this.leave(shard);

@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import { visible } from '../platform/visible.ts';
+import type { Company } from '../ports/engine.ts';
+import type { PostgresEngine } from '../postgres/engine.ts';
 import {
   type EngineOptions,
   engineOf,
@@ -8,7 +11,12 @@ import {
   settled,
   withEngine,
 } from './engine.ts';
-import { examples, print, wholeNumber } from './shared.ts';
+import { many } from './journal/shared.ts';
+import { examples, print, printJson, wholeNumber } from './shared.ts';
+
+interface StatusOptions extends EngineOptions {
+  readonly json?: true;
+}
 
 interface InitOptions extends EngineOptions {
   readonly shards: number;
@@ -22,6 +30,7 @@ const SHARDS_MAX = 1_024;
 export function addCluster(program: Command): void {
   const cluster = program.command('cluster').description('shards of several nodes, kept in an engine');
   addInit(cluster);
+  addStatus(cluster);
   addAcceptLoss(cluster);
 }
 
@@ -35,6 +44,39 @@ function addInit(cluster: Command): void {
     await refusedAsUsage(() => createCluster({ ...engineOf(options), shards: options.shards }));
     await withEngine(options, async ({ cluster: { name, shards } }) => print(`${name}: ${shards} shards`));
   });
+}
+
+function addStatus(cluster: Command): void {
+  const command = onEngine(cluster.command('status').description('who is there, and who has which shards'));
+  command.option('--json', 'as JSON').addHelpText('after', `\n${PASSWORD_NOTE}`);
+  examples(command, 'mailbox cluster status --engine postgres://mailbox@db1,db2/mailbox');
+  command.action((options: StatusOptions) =>
+    withEngine(options, (engine) => showStatus(engine, options.json === true)),
+  );
+}
+
+async function showStatus(engine: PostgresEngine, json: boolean): Promise<void> {
+  const { name, shards } = engine.cluster;
+  const { members, holders } = await settled<Company>((done) => engine.members.look(done));
+  const has = (owner: string): number[] =>
+    holders.filter((held) => held.owner === owner && held.shard < shards).map(({ shard }) => shard);
+  const nodes = members.map(({ owner, quietMs, isConnected, ...node }) => ({
+    ...{ name: node.name, url: node.url, version: node.version, connected: isConnected },
+    ...{ quiet_ms: Math.round(quietMs), shards: has(owner).sort((a, b) => a - b) },
+  }));
+  const owned = new Set(nodes.flatMap((node) => node.shards));
+  const free = Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !owned.has(shard));
+  if (json) return printJson({ cluster: name, shards, nodes, without_node: free });
+  print(`${name}: ${many(shards, 'shard')}, ${many(nodes.length, 'node')}`);
+  for (const { name: node, url, version, connected, quiet_ms, shards: own } of nodes) {
+    const there = connected ? '' : '  no connection';
+    print(
+      visible(
+        `${node}  ${url}  version ${version}  heard ${(quiet_ms / 1000).toFixed(1)} s ago${there}  shards ${own.join(' ') || '-'}`,
+      ),
+    );
+  }
+  if (free.length > 0) print(`no node has ${free.join(' ')}`);
 }
 
 function addAcceptLoss(cluster: Command): void {
@@ -53,7 +95,7 @@ database, what was acked may come again and what was accepted may be gone: nobod
   command.action((number: number, options: EngineOptions) => withEngine(options, (engine) => accept(engine, number)));
 }
 
-async function accept(engine: import('../postgres/engine.ts').PostgresEngine, number: number): Promise<void> {
+async function accept(engine: PostgresEngine, number: number): Promise<void> {
   const { acceptLoss } = await import('../cluster/loss.ts');
   const { blake3 } = await import('../integrity/blake3.ts');
   const { systemRandom, systemTime } = await import('../platform/system.ts');

@@ -12,10 +12,12 @@ import { HttpExchange, type ResponseWriter } from './exchange.ts';
 import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
 import { NdjsonFeedReader } from './formats/feed.ts';
 import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
+import type { Input } from './formats/json.ts';
 import { NdjsonReader } from './formats/stream.ts';
 import { OAP_TYPE } from './formats/units.ts';
 import { type Head, hasBody } from './head.ts';
 import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
+import { type BatchPart, MergedBatch } from './merged-batch.ts';
 import { NodeRoutes } from './node-routes.ts';
 import { type Answer, refusal, refuse } from './reply.ts';
 import type { Found, Match, Route } from './routes.ts';
@@ -186,25 +188,56 @@ export class Pipeline {
     if (route.json !== null) {
       const { msgId } = exchange.found as Match;
       const capability = exchange.capability as Capability;
-      this.route(exchange, route.json({ value, msgId, corrId, capability, flag200: flagOf(head) }));
+      const input = { value, msgId, corrId, capability, flag200: flagOf(head) };
+      const { json } = route;
+      const again = route.item === undefined ? null : (items: readonly number[]) => partOf(json, input, items);
+      this.route(exchange, json(input), false, again);
     } else if (route.stream !== null) this.serveStream(exchange, route.stream(value));
     else if (route.feed !== null) this.serveFeed(exchange, route.feed(value));
     else this.nodeRoutes.answer(exchange, route.path, value, (answer) => this.finish(exchange, answer));
   }
 
-  /** Asks this node, or sends it on to that which has its shard. */
-  private route(exchange: HttpExchange, asked: Asked, held = false): void {
+  /**
+   * Asks this node, or sends it on to that which has its shard. `again` makes the same request of some of its items; without it what is for
+   * several nodes is asked here, or where the first of it is: the rest is refused there, each item with what to do.
+   */
+  private route(exchange: HttpExchange, asked: Asked, held = false, again: Again | null = null): void {
     const { routing } = this.options;
-    const shard = routing?.awayOf(exchange, asked.asks) ?? null;
     const here = (): void => this.ask(exchange, asked, held);
-    if (routing === undefined || shard === null) return here();
-    routing.send(
-      exchange,
-      shard,
-      waitOf(asked),
-      () => this.guarded(exchange, here),
-      (answer) => this.passOn(exchange, answer),
-    );
+    if (routing === undefined) return here();
+    const parts = routing.partsOf(exchange, asked.asks);
+    if (parts.length > 1 && again !== null) return this.split(exchange, routing, parts, again);
+    const shard = parts.find((part) => part.shard === null) === undefined ? (parts[0]?.shard ?? null) : null;
+    if (shard === null) return here();
+    const passOn = (answer: Answer): void => this.passOn(exchange, answer);
+    routing.send(exchange, { shard, waitMs: waitOf(asked) }, () => this.guarded(exchange, here), passOn);
+  }
+
+  /** Each node gets the items that are for it. */
+  private split(exchange: HttpExchange, routing: Routing, parts: readonly BatchPart[], again: Again): void {
+    const count = parts.reduce((sum, { items }) => sum + items.length, 0);
+    const merged = new MergedBatch(count, parts.length, (answer) => this.passOn(exchange, answer));
+    this.letGo(exchange);
+    for (const part of parts) {
+      const { value, asked } = again(part.items);
+      const here = (): void =>
+        this.node.requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
+          const made = asked.answer(fillIn(asked.asks, replies), this.node.clock.nowMs());
+          this.weigh(exchange, made);
+          merged.add(part, made);
+        });
+      const { shard } = part;
+      if (shard === null) here();
+      else {
+        const sent = { shard, body: Buffer.from(JSON.stringify(value)) };
+        routing.send(
+          exchange,
+          sent,
+          () => this.guarded(exchange, here),
+          (answer) => merged.add(part, answer),
+        );
+      }
+    }
   }
 
   /** A stream or a feed, the same way. */
@@ -213,7 +246,7 @@ export class Pipeline {
     const shard = routing?.awayOfTopic(exchange, topic) ?? null;
     if (routing === undefined || shard === null) return here();
     const guarded = (): void => this.guarded(exchange, here);
-    routing.send(exchange, shard, WAITS_LONG_MS, guarded, (answer) => this.passOn(exchange, answer));
+    routing.send(exchange, { shard, waitMs: WAITS_LONG_MS }, guarded, (answer) => this.passOn(exchange, answer));
   }
 
   /** Asks the node what a body asks for, and answers when all of it is decided. */
@@ -301,6 +334,14 @@ export class Pipeline {
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 
+/** The same request with some of its items. */
+type Again = (items: readonly number[]) => { readonly value: object; readonly asked: Asked };
+function partOf(json: (input: Input) => Asked, input: Input, some: readonly number[]): ReturnType<Again> {
+  // Checked before: an object with one list.
+  const [[name, items]] = Object.entries(input.value as object) as [[string, unknown[]]];
+  const value = { [name]: some.map((item) => items[item]) };
+  return { value, asked: json({ ...input, value }) };
+}
 /** The longest that one of these may wait for a message. */
 const waitOf = ({ asks }: Asked): number =>
   Math.max(0, ...itemsOf(asks).map(({ request }) => (request.verb === 'recv' ? request.waitMs : 0)));

@@ -27,7 +27,8 @@ export class NodeResponseWriter implements ResponseWriter {
   private readonly options: ResponseWriterOptions;
   /** Behind the response to an earlier request of the connection: nothing of it can be written yet. */
   private isQueued: boolean;
-  private leave: (() => void) | null = null;
+  /** Called when the client leaves without an answer. */
+  private leaving: (() => void)[] | null = null;
   private way: Way | null = null;
 
   constructor(req: IncomingMessage, res: ServerResponse, connection: Connection, options: ResponseWriterOptions) {
@@ -166,7 +167,8 @@ export class NodeResponseWriter implements ResponseWriter {
   }
 
   onGone(callback: () => void): void {
-    this.leave = callback;
+    this.leaving ??= [];
+    this.leaving.push(callback);
     this.connection.onClose(callback);
   }
 
@@ -184,8 +186,8 @@ export class NodeResponseWriter implements ResponseWriter {
 
   /** It is answered: who leaves now leaves with an answer. */
   private settle(): void {
-    if (this.leave !== null) this.connection.off(this.leave);
-    this.leave = null;
+    for (const callback of this.leaving ?? []) this.connection.off(callback);
+    this.leaving = null;
     this.connection.answered();
   }
 }

@@ -4,6 +4,7 @@ import { refusalNamed } from '../api/errors.ts';
 import type { MailboxNode } from '../node/node.ts';
 import type { HttpExchange, StreamOut } from './exchange.ts';
 import type { Ask } from './formats/asks.ts';
+import type { BatchPart } from './merged-batch.ts';
 import type { Forwarded, PeerAnswer, PeerNodes } from './peer-nodes.ts';
 import { type Answer, refusal } from './reply.ts';
 
@@ -14,6 +15,14 @@ const HOP = 'x-mailbox-hop';
 
 const NOBODY = 'no node serves the shard of it at the moment';
 const LOST = 'the node that serves the shard of it did not answer: it may have been done, or not';
+
+interface SentOn {
+  readonly shard: number;
+  /** How long its asker may wait for a message. */
+  readonly waitMs?: number;
+  /** Where that is not the body as it came. */
+  readonly body?: Buffer | null;
+}
 
 interface Way {
   readonly exchange: HttpExchange;
@@ -40,18 +49,20 @@ export class Routing {
     this.peers = peers;
   }
 
-  /** The shard for which the request goes to another node; null where it is answered here. */
-  awayOf(exchange: HttpExchange, asks: readonly Ask[]): number | null {
-    if (exchange.head.isHop) return null;
-    let away: number | null = null;
-    for (const ask of asks) {
-      if ('refused' in ask) continue;
-      const shard = this.node.service.shardFor(ask.request);
-      // Where some of it is ours the rest is refused by itself, each with what to do.
-      if (shard === null || !this.isAway(shard)) return null;
-      away ??= shard;
+  /** What of these goes where: one part where all of it is for one node, or is refused anyhow. */
+  partsOf(exchange: HttpExchange, asks: readonly Ask[]): readonly BatchPart[] {
+    const { down } = this.node.service;
+    if (down.size === 0) return [{ shard: null, items: [] }];
+    const parts = new Map<string, { readonly shard: number | null; readonly items: number[] }>();
+    for (const [item, ask] of asks.entries()) {
+      const found = 'refused' in ask || exchange.head.isHop ? null : this.node.service.shardFor(ask.request);
+      const shard = found !== null && this.isAway(found) ? found : null;
+      const where = shard === null ? 'here' : (this.peers.urlOf(shard) ?? 'nobody');
+      const part = parts.get(where) ?? { shard, items: [] };
+      part.items.push(item);
+      parts.set(where, part);
     }
-    return away;
+    return [...parts.values()];
   }
 
   /** The same of a stream or a feed. */
@@ -68,13 +79,12 @@ export class Routing {
   /** Sends it on; `finish` answers it, or `here` does when the shard came to us meanwhile. */
   send(
     exchange: HttpExchange,
-    shard: number,
-    waitMs: number,
+    { shard, waitMs = 0, body = exchange.body }: SentOn,
     here: () => void,
     finish: (answer: Answer) => void,
   ): void {
     const way: Way = {
-      ...{ exchange, shard, here, finish, request: forwarded(exchange, waitMs) },
+      ...{ exchange, shard, here, finish, request: forwarded(exchange, body, waitMs) },
       ...{ untilMs: performance.now() + HOLD_MS, isOver: false, cancel: () => {} },
     };
     exchange.client.onGone(() => {
@@ -145,7 +155,7 @@ export class Routing {
 }
 
 /** As it came, but for what is of one connection; the body as it was expanded. */
-function forwarded({ req, head, body, corrId }: HttpExchange, waitMs: number): Forwarded {
+function forwarded({ req, head, corrId }: HttpExchange, body: Buffer | null, waitMs: number): Forwarded {
   const headers: Record<string, string> = { [HOP]: '1', 'x-corr-id': corrId };
   if (head.authorization !== undefined) headers['authorization'] = head.authorization;
   if (head.contentType !== undefined) headers['content-type'] = head.contentType;

@@ -24,12 +24,14 @@ export class PostgresMembers implements Members {
   private readonly place: Place;
   private readonly hasLock: string;
   private readonly takesLock: string;
+  private readonly company: string;
 
   constructor(session: Session, place: Place) {
     this.session = session;
     this.place = place;
     this.hasLock = heldBy(keyOf(place.schema, '$1'), 'l.pid = pg_backend_pid()');
     this.takesLock = `CASE WHEN ${this.hasLock} THEN true ELSE pg_try_advisory_lock(${keyOf(place.schema, '$1')}) END`;
+    this.company = companyOf(place.schema);
   }
 
   join(member: Member, done: (result: { readonly log: number } | NameTaken | Error) => void): void {
@@ -65,17 +67,16 @@ export class PostgresMembers implements Members {
     const { name, owner, url, version } = member;
     const text = `WITH me AS (
         UPDATE ${schema}.node SET seen = clock_timestamp(), url = $3, version = $4 WHERE name = $1 AND owner = $2 RETURNING 1)
-      SELECT (SELECT count(*) FROM me)::int AS me, ${this.takesLock} AS locked,
-        (SELECT coalesce(json_agg(json_build_object('name', n.name, 'owner', n.owner, 'url', n.url, 'version', n.version,
-            'quietMs', ${msOf('clock_timestamp() - n.seen')}, 'isConnected', ${heldBy(keyOf(schema, 'n.name'), 'true')})), '[]')
-          FROM ${schema}.node n WHERE n.seen > '-infinity') AS members,
-        (SELECT coalesce(json_agg(json_build_object('shard', shard, 'owner', owner, 'leftMs', ${msOf('until - clock_timestamp()')})), '[]')
-          FROM ${schema}.lease WHERE until > clock_timestamp()) AS holders,
-        (SELECT coalesce(max(number), 0)::float8 FROM ${schema}.revocation) AS revoked`;
+      SELECT (SELECT count(*) FROM me)::int AS me, ${this.takesLock} AS locked, ${this.company}`;
     this.ask({ name: 'beat', text, values: [name, owner, url, version] }, done, ({ rows: [row] }) => {
       if (row?.['me'] === 0) return done({ taken: 'another process took this name' });
-      done({ members: row?.['members'], holders: row?.['holders'], revoked: row?.['revoked'] } as Company);
+      done(companyIn(row));
     });
+  }
+
+  /** Who is there, for who only looks. */
+  look(done: (company: Company | Error) => void): void {
+    this.ask({ text: `SELECT ${this.company}` }, done, ({ rows: [row] }) => done(companyIn(row)));
   }
 
   leave({ name, owner }: Member, done: (error: Error | null) => void): void {
@@ -120,4 +121,13 @@ const heldBy = (key: string, and: string): string => `EXISTS (SELECT 1 FROM pg_l
   WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND ${and}
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND ((l.classid::bigint << 32) | l.objid::bigint) = ${key})`;
+const companyOf = (schema: string): string => `
+  (SELECT coalesce(json_agg(json_build_object('name', n.name, 'owner', n.owner, 'url', n.url, 'version', n.version,
+      'quietMs', ${msOf('clock_timestamp() - n.seen')}, 'isConnected', ${heldBy(keyOf(schema, 'n.name'), 'true')}) ORDER BY n.name), '[]')
+    FROM ${schema}.node n WHERE n.seen > '-infinity') AS members,
+  (SELECT coalesce(json_agg(json_build_object('shard', shard, 'owner', owner, 'leftMs', ${msOf('until - clock_timestamp()')})), '[]')
+    FROM ${schema}.lease WHERE until > clock_timestamp()) AS holders,
+  (SELECT coalesce(max(number), 0)::float8 FROM ${schema}.revocation) AS revoked`;
+const companyIn = (row: Answer['rows'][number] | undefined): Company =>
+  ({ members: row?.['members'], holders: row?.['holders'], revoked: row?.['revoked'] }) as Company;
 const msOf = (interval: string): string => `greatest(0, extract(epoch FROM ${interval}) * 1000)::float8`;

@@ -127,9 +127,9 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
         else log.error('journal.snapshot_failed', { reason: `log ${number}: ${error.message}` });
       },
     },
-  }).catch((error) => {
+  }).catch(async (error) => {
     sharing.stop();
-    engine.close();
+    await left(engine, sharing);
     throw new EngineRefused((error as Error).message);
   });
   ended.throwIfAborted();
@@ -158,12 +158,7 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
     },
     close: async () => {
       journal.letGo();
-      // Behind what is given back, on the same connection.
-      await new Promise<void>((resolve) => {
-        setTimeout(resolve, LEAVE_MS).unref();
-        engine.members.leave(sharing.member, () => resolve());
-      });
-      engine.close();
+      await left(engine, sharing);
     },
   };
   return store;
@@ -200,6 +195,15 @@ async function joined(options: EngineStoreOptions, events: SharingEvents): Promi
     }
     await new Promise((resolve) => setTimeout(resolve, NAME_AGAIN_MS));
   }
+}
+
+/** It is there no more; said behind what is given back, on the same connection. */
+async function left(engine: Connected, { member }: Sharing): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, LEAVE_MS).unref();
+    engine.members.leave(member, () => resolve());
+  });
+  engine.close();
 }
 
 /** The name of a node in that of one of its processes. */

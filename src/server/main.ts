@@ -98,6 +98,10 @@ const othersThanConnections = ({ profile, verifier_url }: Settings): number =>
  */
 export async function startServer(options: ServerOptions): Promise<Running> {
   const { settings, log } = options;
+  if (settings.engine !== null && (options.trace !== undefined || options.acceptTornTail === true))
+    throw new ConfigError(
+      `${options.trace === undefined ? '--accept-torn-tail' : '--trace'}: of a data directory alone; not with engine`,
+    );
   const engine = await connectEngine(settings);
   const descriptors = new DescriptorBudget(othersThanConnections(settings));
   const metrics = new Metrics(

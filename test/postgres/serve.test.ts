@@ -93,6 +93,42 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     expect(statuses).toEqual([200, 200, 200, 200, 429]);
   });
 
+  it('a batch whose items are for several nodes is split, and answered in its order', async () => {
+    const { token } = cluster.cap(...all);
+    const topics = [await topicOf(a), await topicOf(b), await topicOf(c), await topicOf(b)];
+    const messages = [...topics.map((topic, i) => message(topic, `batch${i}`)), { topic: 'r', none: 'such' }];
+    const sent = await callerOf(a).post('/v1/send/batch', token, { messages });
+    expect(sent.status).toBe(200);
+    const { results } = sent.body;
+    expect(results.map(({ code }: { code?: string }) => code)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      'E_SCHEMA',
+    ]);
+    const leases: { msg_id: string; receipt: string }[] = [];
+    for (const topic of new Set(topics)) {
+      const { body } = await callerOf(c).post('/v1/recv', token, { topic, max_messages: 10 });
+      for (const { msg_id, receipt, idem_key } of body.messages)
+        if (results[Number(idem_key.slice(-1))]?.msg_id === msg_id && idem_key.startsWith('batch'))
+          leases.push({ msg_id, receipt });
+    }
+    expect(leases.length).toBe(4);
+    const acks = [...leases, { ...(leases[0] as object), receipt: 'another' }];
+    const acked = await callerOf(b).post('/v1/ack/batch', token, { acks });
+    expect(acked.body.results.map(({ msg_id }: { msg_id: string }) => msg_id)).toEqual(
+      acks.map((ack) => (ack as { msg_id: string }).msg_id),
+    );
+    expect(acked.body.results.map(({ code = 'ok' }: { code?: string }) => code)).toEqual([
+      'ok',
+      'ok',
+      'ok',
+      'ok',
+      'E_LEASE_LOST',
+    ]);
+  });
+
   it('streams and long polls of another node are told as they come; who leaves gives back what was leased (LE7)', async () => {
     const { token } = cluster.cap(...all);
     const topic = await topicOf(c);

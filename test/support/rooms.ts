@@ -44,7 +44,7 @@ const INNER = {
     packages: ['@napi-rs/blake-hash', 'hash-wasm'],
   },
   'src/cluster': {
-    is: 'shards of several processes on one engine: the log of a shard, sans-I/O, and the backend of the journal over it; not yet part of the server',
+    is: 'shards of several processes on one engine: the log of a shard and who claims what, sans-I/O, and the backend of the journal over it',
     may: ['spec', 'src/core', 'src/journal', 'src/ports'],
     packages: [],
     withoutNode: true,

@@ -1,0 +1,62 @@
+import type { Outcome } from '../../spec/vocabulary.ts';
+import { refusalNamed } from '../api/errors.ts';
+import { type Answer, done } from './reply.ts';
+
+/** Items of a batch that go to one node together. */
+export interface BatchPart {
+  /** One of their shards; null where they are for us. */
+  readonly shard: number | null;
+  /** Where they stand in the batch. */
+  readonly items: readonly number[];
+}
+
+interface ErrorResult {
+  readonly code: string;
+  readonly reason?: string;
+}
+
+/** The answers to the parts of a batch as one, in the order of its items. A part that was refused as a whole is refused item by item. */
+export class MergedBatch {
+  private readonly results: string[];
+  private readonly finish: (answer: Answer) => void;
+  private readonly refused: Outcome[] = [];
+  private retryAfterS = 0;
+  private left: number;
+
+  constructor(items: number, parts: number, finish: (answer: Answer) => void) {
+    this.results = Array.from({ length: items }, () => 'null');
+    this.left = parts;
+    this.finish = finish;
+  }
+
+  add({ items }: BatchPart, answer: Answer): void {
+    this.retryAfterS = Math.max(this.retryAfterS, answer.retryAfterS ?? 0);
+    const body = JSON.parse(answer.body.toString());
+    const results: readonly object[] = answer.status === 200 ? body.results : items.map(() => itemOf(body));
+    for (const [i, item] of items.entries()) {
+      const result = results[i] as object;
+      this.results[item] = JSON.stringify(result);
+      if ('code' in result) this.count(result as ErrorResult);
+    }
+    if (--this.left === 0) this.end();
+  }
+
+  private count({ code, reason = undefined }: ErrorResult): void {
+    const outcome = refusalNamed(code, reason ?? null);
+    if (outcome !== null) this.refused.push(outcome);
+  }
+
+  private end(): void {
+    const { refused, retryAfterS } = this;
+    this.finish({
+      ...done(`{"results":[${this.results.join(',')}]}`),
+      ...(refused.length === 0 ? {} : { refusedItems: refused }),
+      ...(retryAfterS === 0 ? {} : { retryAfterS }),
+    });
+  }
+}
+
+/** A refusal of all as that of one: whose request it was is said once. */
+function itemOf({ corr_id: _, ...error }: { readonly corr_id?: string }): object {
+  return error;
+}
