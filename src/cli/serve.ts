@@ -26,6 +26,6 @@ export function addServe(program: Command): void {
 const EXIT_CODES = `
 Exit codes:
   0  told to end by SIGTERM or SIGINT, and ended
-  1  refused, for the machine is not as it must be (address taken, data directory in use or damaged); or failed; or told twice to end
+  1  refused, for the machine is not as it must be (address taken, data directory in use or damaged, engine not there); or failed; or told twice to end
   2  refused, for what it was given is wrong (flags, variables, configuration, keys, certificates)
 A refused start is a line of the log, too: event "server.refused" with reason, setting, exit_code.`;

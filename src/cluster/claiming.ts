@@ -8,7 +8,7 @@ const QUIET_PART = 4 / 5;
 const ANYBODY_PART = 1 / 3;
 /** the next one is handed over so long after the one before, */
 const MOVE_PART = 1 / 5;
-/** and none twice within so many leases: whoever could not take it over will not be able to at once. */
+/** and none twice to the same process within so many leases: what it could not take over it will not be able to at once. */
 const AGAIN_LEASES = 4;
 /** What could not be read is tried again after so much of a lease, and after twice as long each time, up to half a lease. */
 const RETRY_PART = 1 / 30;
@@ -40,8 +40,8 @@ export class Claiming {
   /** By shard: since when nobody has it. */
   private readonly freeMs: (number | null)[];
   private readonly failures = new Map<number, { readonly count: number; readonly untilMs: number }>();
-  /** By shard: when it was handed over. */
-  private readonly handedMs = new Map<number, number>();
+  /** By shard: when it was handed over last, and to which process. */
+  private readonly handed = new Map<number, { readonly owner: string; readonly atMs: number }>();
   private moving: number | null = null;
   private movedMs = Number.NEGATIVE_INFINITY;
   private mine: ReadonlySet<number> = new Set();
@@ -133,12 +133,14 @@ export class Claiming {
     if (isUnderWay && isBetween(this.movedMs, 1)) return null;
     this.moving = null;
     for (const [shard, owner] of owners.entries()) {
-      if (owner !== me.owner || isBetween(this.handedMs.get(shard) ?? Number.NEGATIVE_INFINITY, AGAIN_LEASES)) continue;
+      if (owner !== me.owner) continue;
       const first = firstFor(shard, alive);
       if (first === me || (this.looks.get(first.owner) ?? 0) < 2) continue;
+      const before = this.handed.get(shard);
+      if (before?.owner === first.owner && isBetween(before.atMs, AGAIN_LEASES)) continue;
       this.moving = shard;
       this.movedMs = nowMs;
-      this.handedMs.set(shard, nowMs);
+      this.handed.set(shard, { owner: first.owner, atMs: nowMs });
       return shard;
     }
     return null;

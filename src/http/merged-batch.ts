@@ -1,5 +1,7 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
 import { refusalNamed } from '../api/errors.ts';
+import type { Asked } from './formats/asks.ts';
+import type { Input } from './formats/json.ts';
 import { type Answer, done } from './reply.ts';
 
 /** Items of a batch that go to one node together. */
@@ -8,6 +10,15 @@ export interface BatchPart {
   readonly shard: number | null;
   /** Where they stand in the batch. */
   readonly items: readonly number[];
+}
+
+/** The same request with some of its items. */
+export type Again = (items: readonly number[]) => { readonly value: object; readonly asked: Asked };
+export function partOf(json: (input: Input) => Asked, input: Input, some: readonly number[]): ReturnType<Again> {
+  // Checked before: an object with one list.
+  const [[name, items]] = Object.entries(input.value as object) as [[string, unknown[]]];
+  const value = { [name]: some.map((item) => items[item]) };
+  return { value, asked: json({ ...input, value }) };
 }
 
 interface ErrorResult {

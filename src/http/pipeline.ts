@@ -2,28 +2,25 @@ import type { IncomingMessage } from 'node:http';
 import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
-import { type Denial, HELD_MS } from '../node/authentication.ts';
+import { HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
 import type { FeedRequest, StreamRequest } from '../service/messages.ts';
 import type { AccessLog } from './access-log.ts';
-import { type BodyFault, type BodyRules, type Peek, PIECES_MAX, readBody } from './body.ts';
-import { isCoding } from './decompress.ts';
+import { type BodyRules, type Peek, readBody } from './body.ts';
 import { HttpExchange, type ResponseWriter } from './exchange.ts';
 import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
 import { NdjsonFeedReader } from './formats/feed.ts';
 import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
-import type { Input } from './formats/json.ts';
 import { NdjsonReader } from './formats/stream.ts';
 import { OAP_TYPE } from './formats/units.ts';
 import { type Head, hasBody } from './head.ts';
 import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
-import { type BatchPart, MergedBatch } from './merged-batch.ts';
+import { type Again, type BatchPart, MergedBatch, partOf } from './merged-batch.ts';
 import { NodeRoutes } from './node-routes.ts';
+import { deniedAnswer, flagOf, isReadable, NO_BODY, NO_PATH, queryOf, tooLarge, unread } from './reading.ts';
 import { type Answer, refusal, refuse } from './reply.ts';
 import type { Found, Match, Route } from './routes.ts';
 import type { Routing } from './routing.ts';
-
-const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
 /** What may change while the server runs. */
 export interface PipelineRules extends BodyRules {
@@ -334,73 +331,12 @@ export class Pipeline {
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 
-/** The same request with some of its items. */
-type Again = (items: readonly number[]) => { readonly value: object; readonly asked: Asked };
-function partOf(json: (input: Input) => Asked, input: Input, some: readonly number[]): ReturnType<Again> {
-  // Checked before: an object with one list.
-  const [[name, items]] = Object.entries(input.value as object) as [[string, unknown[]]];
-  const value = { [name]: some.map((item) => items[item]) };
-  return { value, asked: json({ ...input, value }) };
-}
 /** The longest that one of these may wait for a message. */
 const waitOf = ({ asks }: Asked): number =>
   Math.max(0, ...itemsOf(asks).map(({ request }) => (request.verb === 'recv' ? request.waitMs : 0)));
 /** A stream waits for as long as it is open. */
 const WAITS_LONG_MS = 24 * 3_600_000;
-const LATE = 'body: did not arrive in time';
-const MUCH_READ = 'body: too many large ones are being read';
-const MANY_PIECES = `body: in more than ${PIECES_MAX} pieces`;
-const NO_PATH = { message: 'no such path' };
-const NO_BODY = { message: 'body: none is taken here' };
-const tooLarge = ({ bytesMax }: BodyRules): string => `body: at most ${bytesMax} bytes`;
 
 /** Frames may bring their capabilities themselves, where the head brings none and the body is not encoded. */
 const bringsItsOwn = ({ isFrames, head }: HttpExchange): boolean =>
   isFrames && head.authorization === undefined && head.contentEncoding === undefined;
-
-/** Whether the body has a type and an encoding that the route takes. */
-function isReadable({ head, isFrames }: HttpExchange): boolean {
-  const { contentType, contentEncoding } = head;
-  if (contentEncoding !== undefined) {
-    const coding = contentEncoding.toLowerCase();
-    if (coding !== 'identity' && !isCoding(coding)) return false;
-    head.contentEncoding = coding === 'identity' ? undefined : coding;
-  }
-  return isFrames || (contentType !== undefined && JSON_TYPE.test(contentType));
-}
-
-/** The answer to whoever may not ask at all: what it sent is not read. */
-function deniedAnswer(exchange: HttpExchange, { reply, held }: Denial): Answer {
-  const { message, retryAfterMs } = reply;
-  const answer = refuse(exchange, reply.outcome as Refusing, { message, retryAfterMs });
-  return held ? { ...answer, heldMs: HELD_MS } : answer;
-}
-
-/** Why a body could not be read. */
-function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answer {
-  if (fault === 'too_large') return refusal('too_large', corrId, { message: tooLarge(rules), close: true });
-  if (fault === 'timeout') return refusal('timeout', corrId, { message: LATE, close: true });
-  if (fault === 'memory') return refusal('saturated_memory', corrId, { message: MUCH_READ, close: true });
-  if (fault === 'pieces') return refusal('schema', corrId, { message: MANY_PIECES, close: true });
-  if (fault === 'malformed') return refusal('schema', corrId, { message: 'body: its encoding is broken', close: true });
-  const message = `body: expands to more than ${rules.ratio} times its size`;
-  return refusal('too_large', corrId, { message, close: true, rejected: 'ratio_cap' });
-}
-
-/** What a duplicate is answered with. @throws Malformed */
-function flagOf({ idemMode }: Head): boolean {
-  if (idemMode !== undefined && idemMode !== '200-flag' && idemMode !== '409') {
-    throw new Malformed('x-idempotency-mode: 409 or 200-flag');
-  }
-  return idemMode === '200-flag';
-}
-
-/** A query as an object of strings. @throws Malformed for a name that is there twice */
-function queryOf(query: string): Record<string, string> {
-  const found: Record<string, string> = Object.create(null);
-  for (const [name, value] of new URLSearchParams(query)) {
-    if (name in found) throw new Malformed('query: a name is there twice');
-    found[name] = value;
-  }
-  return { ...found };
-}

@@ -31,7 +31,8 @@ interface Way {
   /** It is for us after all. */
   readonly here: () => void;
   readonly finish: (answer: Answer) => void;
-  readonly untilMs: number;
+  /** Until when it is looked for whoever has the shard; null while nothing says that nobody does. */
+  untilMs: number | null;
   isOver: boolean;
   cancel: () => void;
 }
@@ -85,7 +86,7 @@ export class Routing {
   ): void {
     const way: Way = {
       ...{ exchange, shard, here, finish, request: forwarded(exchange, body, waitMs) },
-      ...{ untilMs: performance.now() + HOLD_MS, isOver: false, cancel: () => {} },
+      ...{ untilMs: null, isOver: false, cancel: () => {} },
     };
     exchange.client.onGone(() => {
       if (way.isOver) return;
@@ -117,7 +118,9 @@ export class Routing {
 
   /** Nothing was decided: asked once more when it is known better who has the shard. */
   private again(way: Way, result: 'not_owner' | 'unreachable'): void {
-    if (performance.now() < way.untilMs) {
+    const nowMs = performance.now();
+    way.untilMs ??= nowMs + HOLD_MS;
+    if (nowMs < way.untilMs) {
       way.cancel = this.peers.whenChanged(() => this.attempt(way), LOOK_MS);
       return;
     }

@@ -12,7 +12,6 @@ import { METRICS_CONNECTIONS_MAX } from '../http/server.ts';
 import { integrity } from '../integrity/hash-chain.ts';
 import type { PublicJwk, Signer } from '../integrity/signature.ts';
 import { JOURNAL_DESCRIPTORS } from '../journal/durable.ts';
-import { FolderError } from '../journal/folder.ts';
 import { claimAll } from '../node/claim-all.ts';
 import { MailboxNode, type NodeSettings } from '../node/node.ts';
 import { ClockWatch } from '../observe/clock-watch.ts';
@@ -23,15 +22,14 @@ import { Metrics, type ProcessUse } from '../observe/metrics.ts';
 import { LoggingObserver } from '../observe/node-observer.ts';
 import { systemRandom, systemTime } from '../platform/system.ts';
 import type { TimeSource } from '../ports/clock.ts';
-import { type Claim, isClaim, type JournalBackend, type Unclaimed } from '../ports/journal.ts';
-import { ServiceClock } from '../service/service-clock.ts';
-import { TraceFile } from '../trace/file.ts';
+import type { Claim, Unclaimed } from '../ports/journal.ts';
 import { askOverHttp, VERIFIER_SOCKETS_MAX } from '../verifier/http.ts';
+import { continued, opened, traceOf, unlessEnded } from './beginning.ts';
 import { DescriptorBudget, descriptorsInUse } from './descriptors.ts';
 import { type Connected, connectEngine, openEngineStore } from './engine-store.ts';
 import { type Listeners, openListeners } from './listeners.ts';
 import { PeerClient } from './peer-client.ts';
-import { type OpenedStore, openStore } from './store.ts';
+import { openStore } from './store.ts';
 import { Waker } from './waker.ts';
 
 /** What a running server takes into use without a restart. */
@@ -157,14 +155,6 @@ interface Begun {
 
 /** Where other nodes reach this one, unless the settings say so. */
 const urlOf = ({ tls_cert }: Settings, http: string): string => `${tls_cert === null ? 'http' : 'https'}://${http}`;
-
-/** The clock goes on where that of the last process was. */
-function continued(time: TimeSource, journal: JournalBackend, log: Log): ServiceClock {
-  const { clocks } = journal.contents;
-  const clock = new ServiceClock(time, clocks);
-  if (clocks !== null) log.info('clock.continued', { down_ms: clock.downMs });
-  return clock;
-}
 
 const NEVER = new AbortController().signal;
 const NOTHING_DROPPED: DroppedLines = { decisions: 0, others: 0 };
@@ -317,40 +307,3 @@ const authorityOptions = (s: Settings, log: Log): AuthorityOptions => ({
     }),
   ...(s.verifier_url === null ? {} : { remote: askOverHttp(s.verifier_url, s.verifier_timeout) }),
 });
-
-/** Takes over what the journal knew: served is nothing before that is durable. @throws FolderError */
-async function opened(node: MailboxNode, settings: Settings): Promise<void> {
-  const durable = await new Promise<boolean>((resolve) => node.open(resolve));
-  if (!durable)
-    throw new FolderError(
-      `${settings.engine === null ? `data: ${settings.data}` : 'engine'}: the first write to the journal failed`,
-    );
-}
-
-/** A trace to a new file, which begins with the messages that are there; null when none is asked for. @throws ConfigError */
-function traceOf(
-  { trace: path, settings, log }: ServerOptions,
-  store: OpenedStore,
-  claims: readonly (Claim | Unclaimed)[],
-): TraceFile | null {
-  if (path === undefined) return null;
-  const onEnd = (reason: string): void => log.warn('trace.ended', { reason });
-  const shards = claims.filter(isClaim).map(({ state }) => state);
-  try {
-    return new TraceFile(path, { producer: 'server', commit: null, limits: limitsOf(settings), shards, onEnd });
-  } catch (cause) {
-    void store.close();
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new ConfigError(`--trace ${path}: ${code === 'EEXIST' ? 'exists; name a new file' : message}`);
-  }
-}
-
-/** On a full disk the first append waits for room: that too ends when the process is told to. @throws the reason of `ended` */
-function unlessEnded<T>(work: Promise<T>, ended: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(ended.reason);
-    if (ended.aborted) stop();
-    ended.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => ended.removeEventListener('abort', stop));
-  });
-}

@@ -435,8 +435,10 @@ export class Spine {
     this.recent.dropped(log);
     this.memory.appended();
     this.commit.giveUp(log);
+    // Of what only waits nothing is unknown: it can be asked of whoever has it now.
+    const outcome = why === 'not_owner' ? why : 'journal';
     for (const shard of shards) {
-      this.informed.fell(this.shards[shard] as ShardState, 'journal');
+      this.informed.fell(this.shards[shard] as ShardState, outcome);
       // What it held is no longer ours to hold: neither its leases nor its bytes use up what the others may have.
       this.replace(new ShardState(shard, this.limits));
     }

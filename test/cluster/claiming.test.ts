@@ -98,6 +98,17 @@ describe('what a node claims and hands over', () => {
     expect(one.seen({ members, holders: all }, 61_000).unwanted).toBe(first);
   });
 
+  it('its next process is given at once what the one before could not take', () => {
+    const one = claiming();
+    const [first, second] = ofB as [number, number];
+    const all = held('a', ALL);
+    const seen = (process: string, atMs: number) =>
+      one.seen({ members: [member('a'), member('b', { owner: process })], holders: all }, atMs).unwanted;
+    expect([seen('b.1', 0), seen('b.1', 500)]).toEqual([null, first]);
+    expect([seen('b.1', 10_000), seen('b.1', 16_000)]).toEqual([null, second]);
+    expect([seen('b.2', 32_000), seen('b.2', 32_500)]).toEqual([null, first]);
+  });
+
   it('what cannot be read is tried again later and later, at most after half a lease', () => {
     const one = claiming();
     const company = { members: [member('a')], holders: held('b', ALL.slice(1)) };

@@ -280,6 +280,39 @@ describe('parts of requests', () => {
     failing.mockRestore();
   });
 
+  it('a shard that another node takes: units and items, acks that ride, streams and feeds', async () => {
+    const services: Service[] = [];
+    const { start } = Service.prototype;
+    vi.spyOn(Service.prototype, 'start').mockImplementation(function (this: Service, ...all) {
+      services.push(this);
+      start.apply(this, all);
+    });
+    const server = await TestServer.start({ ready_shards: '2' });
+    const [service] = services as [Service];
+    const lease = await leased(server, 'k', 't.0');
+    const stream = server.stream({ topic: 't' });
+    const feed = feedOf(server);
+    await until(() => stream.head !== '' && feed.lines.length > 0);
+    service.down.add(service.shardFor({ topic: 't.0' }) as number, Date.now(), 'not_owner');
+    for (let i = 1; i < 8; i++) {
+      const asked = { topic: `t.${i}`, acks: [lease] };
+      await server.post('/v1/recv', asked);
+      const one = server.stream({ ...asked, wait_ms: 1 });
+      await until(() => one.head !== '');
+      one.socket.destroy();
+    }
+    await until(() => given.has('recvStream part not_owner'));
+    for (const shard of [0, 1]) service.down.add(shard, Date.now(), 'not_owner');
+    for (const id of FRAMED) {
+      const asked = [0, 1].map((i) => ({ json: good(id, `${i}`, lease) }));
+      await units(server, id, asked);
+    }
+    service.giveUp(0, [0, 1], 'not_owner', Date.now());
+    await until(() => given.has('recvStream end not_owner') && given.has('feed end not_owner'));
+    stream.socket.destroy();
+    await server.stop();
+  });
+
   it('streams: a consumer that settles nothing, a capability that ends, one that nobody vouches for any more, a drain', async () => {
     const server = await TestServer.start();
     await server.send('t', 'k');

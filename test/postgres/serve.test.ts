@@ -4,6 +4,7 @@ import { topicKeyOf } from '../../src/journal/frame.ts';
 import { METRICS } from '../../src/observe/metric-table.ts';
 import { keyedSharding } from '../../src/service/sharding.ts';
 import { type ClusterServer, ClusterServers } from '../support/cluster-servers.ts';
+import { unitsBody, unitsIn } from '../support/frames.ts';
 import { NOTHING } from '../support/history.ts';
 import { isPostgresHere, PASSWORD, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
 import { Swarm } from '../support/swarm.ts';
@@ -91,6 +92,27 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     for (let i = 0; i < 5; i++)
       statuses.push((await callerOf(a).post('/v1/send', few, message(topic, `q${i}`))).status);
     expect(statuses).toEqual([200, 200, 200, 200, 429]);
+  });
+
+  it('frames go on as they are, with the capability that they bring; those of several nodes are refused where they are not', async () => {
+    const { token } = cluster.cap(...all);
+    const [here, there] = [await topicOf(a), await topicOf(b)];
+    const send = async (topics: readonly string[], key: string) => {
+      const body = unitsBody(
+        topics.map((topic, i) => ({
+          ...{ capability: token, json: { topic, idem_key: `${key}${i}` }, payload: Buffer.from('hello') },
+        })),
+      );
+      const headers = { 'content-type': 'application/oap1' };
+      const answer = await fetch(`${await a.url()}/v1/send`, { method: 'POST', headers, body });
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      expect(answer.headers.get('content-type')).toBe('application/oap1');
+      return { status: answer.status, units: unitsIn(bytes) };
+    };
+    const one = await send([there], 'f');
+    expect([one.status, one.units[0]?.json]).toEqual([200, expect.objectContaining({ duplicate: false })]);
+    const mixed = await send([here, there], 'g');
+    expect(mixed.units.map(({ json }) => json.reason ?? json.duplicate)).toEqual([false, 'not_owner']);
   });
 
   it('a batch whose items are for several nodes is split, and answered in its order', async () => {

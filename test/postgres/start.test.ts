@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCluster } from '../../src/postgres/engine.ts';
 import { SCHEMA_VERSION } from '../../src/postgres/schema.ts';
 import { CLUSTER, ClusterServers } from '../support/cluster-servers.ts';
-import { isPostgresHere, PASSWORD, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
+import { isPostgresHere, PostgresFolder, type PostgresServer } from '../support/postgres.ts';
 import { type Finished, MailboxProcess, run, serve } from '../support/process.ts';
 
 const told = ({ err }: Finished): string => err.trimEnd();

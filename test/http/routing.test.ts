@@ -1,0 +1,232 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { HttpExchange } from '../../src/http/exchange.ts';
+import type { Answer } from '../../src/http/reply.ts';
+import { Routing } from '../../src/http/routing.ts';
+import type { MailboxNode } from '../../src/node/node.ts';
+import type { EngineMetrics } from '../../src/observe/engine-metrics.ts';
+import type { Company } from '../../src/ports/engine.ts';
+import { PeerClient } from '../../src/server/peer-client.ts';
+import { until } from '../support/until.ts';
+
+const SHARD = 3;
+const NOT_OWNER = JSON.stringify({ code: 'E_UNAVAILABLE', message: 'no', reason: 'not_owner' });
+
+/** A node that does not have a shard, and another that answers what the test says. */
+class Bench {
+  isAway = true;
+  company: Company = { members: [], holders: [], revoked: 0 };
+  readonly counted: string[] = [];
+  readonly asked: { readonly req: IncomingMessage; readonly body: string }[] = [];
+  answers: (req: IncomingMessage, res: ServerResponse) => void = (_, res) => res.end('{"ok":true}');
+  readonly answered: Answer[] = [];
+  here = 0;
+  leave = (): void => {};
+  written = '';
+  isCut = false;
+  readonly peers: PeerClient;
+  readonly routing: Routing;
+  readonly server: Server;
+
+  constructor() {
+    const proxied = { slot: (result: string) => this.counted.push(result), add: () => {} };
+    const metrics = { proxied } as unknown as EngineMetrics;
+    this.peers = new PeerClient({ owner: 'me.1', company: () => this.company, metrics });
+    const down = { size: 1, why: () => (this.isAway ? 'not_owner' : null) };
+    const node = { service: { shardFor: () => SHARD, down } } as unknown as MailboxNode;
+    this.routing = new Routing(node, this.peers);
+    this.server = createServer((req, res) => {
+      let body = '';
+      req.setEncoding('utf8').on('data', (text) => {
+        body += text;
+      });
+      req.once('end', () => {
+        this.asked.push({ req, body });
+        res.setHeader('content-type', 'application/json');
+        this.answers(req, res);
+      });
+    });
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    this.owns(this.url);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** The node at this URL has the shard. */
+  owns(url: string, owner = 'b.1'): void {
+    const member = { name: 'b', owner, url, version: '1', quietMs: 0, isConnected: true };
+    this.company = { members: [member], holders: [{ shard: SHARD, owner, leftMs: 1 }], revoked: 0 };
+  }
+
+  exchange(isHop = false): HttpExchange {
+    const client = {
+      onGone: (gone: () => void) => {
+        this.leave = gone;
+      },
+      cut: () => {
+        this.isCut = true;
+      },
+      stream: () => ({
+        write: (text: string, then: () => void) => {
+          this.written += text;
+          then();
+        },
+        end: () => {},
+      }),
+    };
+    const head = {
+      isHop,
+      method: 'POST',
+      authorization: 'Bearer cap',
+      contentType: 'application/json',
+      idemMode: '409',
+    };
+    const more = { corrId: 'corr', req: { url: '/v1/send?x=1' }, body: Buffer.from('{"a":1}'), client };
+    return { head, ...more } as unknown as HttpExchange;
+  }
+
+  send(waitMs = 0): void {
+    this.routing.send(
+      this.exchange(),
+      { shard: SHARD, waitMs },
+      () => this.here++,
+      (answer) => this.answered.push(answer),
+    );
+  }
+
+  async answer(): Promise<Answer> {
+    await until(() => this.answered.length > 0);
+    return this.answered[0] as Answer;
+  }
+}
+
+describe('requests for the shard of another node (B13)', () => {
+  let bench: Bench;
+  beforeEach(async () => {
+    bench = new Bench();
+    await bench.listen();
+  });
+  afterEach(() => {
+    bench.peers.close();
+    bench.server.closeAllConnections();
+    bench.server.close();
+  });
+
+  it('go there as they came, with the capability that they came with and a mark; the answer comes back as it is', async () => {
+    bench.answers = (_, res) => {
+      res.writeHead(429, { 'retry-after': '7' });
+      res.end('{"code":"E_QUOTA","message":"m"}');
+    };
+    bench.send();
+    expect(await bench.answer()).toMatchObject({ status: 429, outcome: 'quota', retryAfterS: 7 });
+    const [{ req, body }] = bench.asked as [(typeof bench.asked)[0]];
+    expect([req.method, req.url, body]).toEqual(['POST', '/v1/send?x=1', '{"a":1}']);
+    expect(req.headers).toMatchObject({
+      ...{ authorization: 'Bearer cap', 'content-type': 'application/json', 'x-idempotency-mode': '409' },
+      ...{ 'x-corr-id': 'corr', 'x-mailbox-hop': '1' },
+    });
+    expect(bench.counted).toEqual(['answered']);
+  });
+
+  it('what came by a hop goes nowhere', () => {
+    const ask = { request: { verb: 'stats', topic: 't' }, capability: null } as never;
+    expect(bench.routing.partsOf(bench.exchange(true), [ask])).toEqual([{ shard: null, items: [0] }]);
+    expect(bench.routing.partsOf(bench.exchange(), [ask])).toEqual([{ shard: SHARD, items: [0] }]);
+    expect([
+      bench.routing.awayOfTopic(bench.exchange(true), 't'),
+      bench.routing.awayOfTopic(bench.exchange(), 't'),
+    ]).toEqual([null, SHARD]);
+  });
+
+  it('nobody has it, or who is asked does not, or nobody listens there: looked for, for a second, then 503 not_owner', async () => {
+    const ways: readonly [string, () => void][] = [
+      ['not_owner', () => bench.owns('http://127.0.0.1:1', 'me.1')],
+      ['not_owner', () => (bench.answers = (_, res) => res.writeHead(503).end(NOT_OWNER))],
+      ['unreachable', () => bench.owns('http://127.0.0.1:1')],
+    ];
+    for (const [result, prepare] of ways) {
+      bench.answered.length = 0;
+      prepare();
+      const fromMs = performance.now();
+      bench.send();
+      expect(await bench.answer()).toMatchObject({ status: 503, outcome: 'not_owner', retryAfterS: 1 });
+      expect(performance.now() - fromMs).toBeGreaterThan(990);
+      expect(bench.counted.at(-1)).toBe(result);
+      bench.answers = (_, res) => res.end('{"ok":true}');
+      bench.owns(bench.url);
+    }
+  });
+
+  it('found meanwhile: asked of whoever has it then, at once when that is seen; or answered here when it came to us', async () => {
+    const { company } = bench;
+    bench.company = { ...company, holders: [] };
+    bench.send();
+    bench.company = company;
+    bench.peers.changed();
+    expect(await bench.answer()).toMatchObject({ status: 200, outcome: 'ok' });
+    bench.company = { ...company, holders: [] };
+    bench.send();
+    bench.isAway = false;
+    bench.peers.changed();
+    expect([bench.here, bench.answered.length]).toEqual([1, 1]);
+  });
+
+  it('the other node goes before it answered: 503 journal, for it may have been done; nothing is asked twice', async () => {
+    bench.answers = (req) => req.socket.destroy();
+    bench.send();
+    expect(await bench.answer()).toMatchObject({ status: 503, outcome: 'journal' });
+    bench.answered.length = 0;
+    bench.answers = (_, res) => {
+      res.writeHead(200, { 'content-length': '100' });
+      res.write('{"half":');
+      setImmediate(() => res.destroy());
+    };
+    bench.send();
+    expect(await bench.answer()).toMatchObject({ status: 503, outcome: 'journal' });
+    expect([bench.asked.length, bench.counted]).toEqual([2, ['unreachable', 'unreachable']]);
+  });
+
+  it('a client that leaves is gone at the other node too, while it waits there or is looked for', async () => {
+    let isGone = false;
+    bench.answers = (_, res) => {
+      res.once('close', () => {
+        isGone = true;
+      });
+    };
+    bench.send(60_000);
+    await until(() => bench.asked.length === 1);
+    bench.leave();
+    await until(() => isGone);
+    bench.company = { ...bench.company, holders: [] };
+    bench.send();
+    bench.leave();
+    bench.peers.changed();
+    expect([bench.answered, bench.here, bench.counted]).toEqual([[], 0, ['gone', 'gone']]);
+  });
+
+  it('a stream is passed on as it comes, and cut where it is cut there', async () => {
+    let stream: ServerResponse | null = null;
+    bench.answers = (_, res) => {
+      stream = res;
+      res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      res.write('{"a":"ä"}\n');
+    };
+    bench.send(60_000);
+    await until(() => bench.written === '{"a":"ä"}\n');
+    (stream as ServerResponse | null)?.end('last\n');
+    expect(await bench.answer()).toMatchObject({ status: 200, outcome: 'ok' });
+    expect([bench.written, bench.isCut]).toEqual(['{"a":"ä"}\nlast\n', false]);
+    bench.send(60_000);
+    await until(() => bench.asked.length === 2);
+    await until(() => bench.written.endsWith('last\n{"a":"ä"}\n'));
+    (stream as ServerResponse | null)?.destroy();
+    await until(() => bench.isCut);
+    expect(bench.counted).toEqual(['answered', 'cut']);
+  });
+});
