@@ -227,7 +227,7 @@ export class OwnerChecker extends NodeChecker {
     return { logs };
   }
 
-  private shardsOf(ask: Ask | BatchAsk): Set<number> {
+  private shardsOf(ask: Ask | BatchAsk, { ackOutcomes = [] }: Pick<Reply, 'ackOutcomes'> = {}): Set<number> {
     const shards = new Set<number>();
     if (ask.verb === 'batch') for (const item of ask.items) for (const shard of this.shardsOf(item)) shards.add(shard);
     // That a stream is open rests on the acks that it brought alone.
@@ -235,7 +235,10 @@ export class OwnerChecker extends NodeChecker {
       shards.add(this.lifecycle.shardOfTopic(ask.topic));
     if ('msgId' in ask && this.lifecycle.messages.has(ask.msgId)) shards.add(shardOf(ask.msgId));
     if ('acks' in ask)
-      for (const { msgId } of ask.acks) if (this.lifecycle.messages.has(msgId)) shards.add(shardOf(msgId));
+      for (const [i, { msgId }] of ask.acks.entries()) {
+        const isLookedAt = !RESTS_ON_NOTHING.has(ackOutcomes[i] ?? 'ok');
+        if (isLookedAt && this.lifecycle.messages.has(msgId)) shards.add(shardOf(msgId));
+      }
     return shards;
   }
 
@@ -246,7 +249,7 @@ export class OwnerChecker extends NodeChecker {
     const asked = ask.verb === 'batch' ? ask.items : [ask];
     for (const [i, one] of asked.entries())
       if (!RESTS_ON_NOTHING.has((reply.replies?.[i] ?? reply).outcome))
-        for (const shard of this.shardsOf(one)) rested.add(shard);
+        for (const shard of this.shardsOf(one, reply)) rested.add(shard);
     const under = logs.filter(({ log }) => rested.has(log.shard));
     return under.reduce((sum, { log, facts }) => sum + Math.max(0, facts - log.durable), 0);
   }
