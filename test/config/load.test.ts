@@ -77,12 +77,17 @@ describe('config', () => {
       const config = loadConfig({ node_name: 'a' }, { MAILBOX_ENGINE: engine });
       expect(config.settings).toMatchObject({ engine, node_name: 'a', engine_cluster: 'mailbox', node_url: null });
       expect(shown(config).find(({ name }) => name === 'engine')?.value).toBe('postgres://me:***@db:5432/mailbox');
-      expect(loadConfig({ ...least, node_url: 'https://a.example:9410' }, {}).settings.node_url).toBe('https://a.example:9410');
+      expect(loadConfig({ ...least, node_url: 'https://a.example:9410' }, {}).settings.node_url).toBe(
+        'https://a.example:9410',
+      );
     });
 
     it.each([
       [{ engine }, /^node_name: with an engine each node has one/],
-      [{ ...least, data: '/var/lib/mailbox' }, /^data: the engine takes the place of a data directory; give one of the two$/],
+      [
+        { ...least, data: '/var/lib/mailbox' },
+        /^data: the engine takes the place of a data directory; give one of the two$/,
+      ],
       [{ ...least, ready_shards: '4' }, /^ready_shards: the engine/],
       [{ ...least, profile: 'micronode' }, /^profile: micronode keeps nothing/],
       [{ ...least, bind: '0.0.0.0:9410' }, /^node_url: other nodes cannot reach 0.0.0.0/],
