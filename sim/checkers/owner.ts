@@ -29,7 +29,7 @@ const LATE_MS = 2_000;
 
 /** Refusals for which no shard is looked into. */
 const RESTS_ON_NOTHING: ReadonlySet<Outcome> = new Set<Outcome>([
-  ...(['cap_scope', 'cap_auth', 'integrity', 'quota', 'not_owner', 'journal', 'starting'] as const),
+  ...(['cap_scope', 'cap_auth', 'integrity', 'quota', 'not_owner', 'journal', 'starting', 'internal'] as const),
 ]);
 
 const ELSEWHERE: Expected = { rule: 'BD3', outcomes: ['not_owner', 'journal', 'starting'] };
