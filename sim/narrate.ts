@@ -36,6 +36,7 @@ export interface Happening {
 /** Puts what happens into words. */
 export abstract class Narrator implements RunObserver {
   private loop!: Loop;
+  private isShared = false;
   /** Which copy of its request a reply answers. */
   private readonly copies = new WeakMap<Reply, number>();
 
@@ -43,6 +44,7 @@ export abstract class Narrator implements RunObserver {
 
   begin(world: ObservedWorld): void {
     this.loop = world.loop;
+    this.isShared = world.setup.engine != null;
   }
 
   private say(
@@ -119,7 +121,7 @@ export abstract class Narrator implements RunObserver {
 
   fault(fault: Fault): void {
     const { steps, nowMs } = this.loop;
-    const where = { step: steps, atMs: nowMs, kind: 'fault', lane: `node ${fault.node}` } as const;
+    const where = { step: steps, atMs: nowMs, kind: 'fault', lane: laneOf(fault) } as const;
     const text = faultText(fault);
     this.tell({ ...where, call: 0, copy: 0, msgIds: [], text, lastsMs: lastsMs(fault), fault: fault.kind });
   }
@@ -133,13 +135,27 @@ export abstract class Narrator implements RunObserver {
   }
 
   revived(node: number, { shard }: { readonly shard: number }): void {
-    this.say('start', `node ${node}`, `shard ${shard} serves again, from what the disk has`);
+    this.say(
+      'start',
+      `node ${node}`,
+      this.isShared ? `shard ${shard} is its own now` : `shard ${shard} serves again, from what the disk has`,
+    );
+  }
+
+  gaveUp(node: number, shard: number): void {
+    this.say('crash', `node ${node}`, `shard ${shard} is not its own any more`);
   }
 
   started(node: number, _shards: unknown, first: boolean): void {
+    if (this.isShared) return this.say('start', `node ${node}`, 'starts, and asks what is for it');
     this.say('start', `node ${node}`, first ? 'starts' : 'starts from what its disk kept');
   }
 }
+
+/** The engine is one for all nodes; what happens to a connection does so to its node. */
+const laneOf = ({ kind, node }: Fault): string => (isOfEngine(kind) ? 'engine' : `node ${node}`);
+const isOfEngine = (kind: Fault['kind']): boolean =>
+  injectedOf(kind).family === 'engine' && kind !== 'engine_cut' && kind !== 'engine_partition';
 
 /** The last characters of an id, which tell messages of one run apart. */
 export const shortId = (msgId: string): string => `..${msgId.slice(-6)}`;

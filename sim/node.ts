@@ -303,7 +303,7 @@ export class SimNode implements Host, Keeper {
       },
       handsOver: (shards) => watch.handsOver(index, shards),
       unsure: (shards, error) => watch.unsure(index, shards, error === null),
-      gaveUp: (shards) => watch.gaveUp(index, shards),
+      gaveUp: (shards, why) => watch.gaveUp(index, shards, why),
     };
   }
 

@@ -265,10 +265,10 @@ export class Watch {
     if (byMs > 0) this.history.gained(0, byMs, this.loop.nowMs);
   }
 
-  gaveUp(node: number, shards: readonly number[]): void {
+  gaveUp(node: number, shards: readonly number[], why: string): void {
     for (const shard of shards) this.loop.record(RECORDS.gaveUp, node, shard);
     for (const shard of shards) for (const observer of this.observers) observer.gaveUp?.(node, shard);
-    this.ownerAt(node)?.gaveUp(shards);
+    this.ownerAt(node)?.gaveUp(shards, why);
   }
 
   handsOver(node: number, shards: readonly number[]): void {

@@ -4,6 +4,7 @@ import { INVARIANTS, type InvariantName } from '../../spec/vocabulary.ts';
 export const RULES = {
   ChainInv: 'each frame of a log that nodes share follows the very frame before it',
   TermInv: 'a term of a log is of one process, and the next one is one later',
+  HaltInv: 'where answers wait for the standby no owner finds that something durable is gone',
   ToldInv: 'what an owner was told is durable, or takes for it, is in the log for good',
   AC2: 'a ttl runs out while the message waits, and only then',
   AU1: 'a valid capability is let in, any other is not',

@@ -6,6 +6,7 @@ import type { ProcessFact } from '../../src/ports/process-facts.ts';
 import type { Ask, BatchAsk, Call, Due, Exchange, Reply } from '../call.ts';
 import type { NodeClock } from '../clock.ts';
 import type { Setup } from '../setup.ts';
+import { Breach } from './breach.ts';
 import type { Expected } from './expected.ts';
 import type { Tracked } from './line.ts';
 import { NodeChecker } from './node.ts';
@@ -28,7 +29,7 @@ const LATE_MS = 2_000;
 
 /** Refusals for which no shard is looked into. */
 const RESTS_ON_NOTHING: ReadonlySet<Outcome> = new Set<Outcome>([
-  ...(['cap_scope', 'cap_auth', 'integrity', 'quota', 'not_owner', 'journal', 'starting'] as const),
+  ...(['cap_scope', 'cap_auth', 'integrity', 'quota', 'not_owner', 'journal', 'starting', 'internal'] as const),
 ]);
 
 const ELSEWHERE: Expected = { rule: 'BD3', outcomes: ['not_owner', 'journal', 'starting'] };
@@ -49,6 +50,7 @@ export class OwnerChecker extends NodeChecker {
   private heardMs = 0;
   private quietMs = Number.NEGATIVE_INFINITY;
   private readonly leaseMs: number;
+  private readonly isReplicated: boolean;
   /** When the clock of the node last was ahead at once, by that clock. */
   private jumpedMs = Number.NEGATIVE_INFINITY;
 
@@ -61,6 +63,7 @@ export class OwnerChecker extends NodeChecker {
     );
     this.shared = shared;
     this.leaseMs = setup.engine?.leaseMs ?? 0;
+    this.isReplicated = setup.engine?.isReplicated === true;
   }
 
   /** The term in which a shard is owned and served; null where it is not. */
@@ -118,7 +121,9 @@ export class OwnerChecker extends NodeChecker {
   }
 
   /** It is not its own any more, or not known to be. */
-  gaveUp(shards: readonly number[]): void {
+  gaveUp(shards: readonly number[], why: string): void {
+    if (why === 'halted' && this.isReplicated)
+      throw new Breach('HaltInv', `shard ${shards.join()} is halted: what was durable is gone, or is something else`);
     for (const shard of shards) {
       this.tally.count('given_up');
       this.leave(shard);
@@ -222,7 +227,7 @@ export class OwnerChecker extends NodeChecker {
     return { logs };
   }
 
-  private shardsOf(ask: Ask | BatchAsk): Set<number> {
+  private shardsOf(ask: Ask | BatchAsk, { ackOutcomes = [] }: Pick<Reply, 'ackOutcomes'> = {}): Set<number> {
     const shards = new Set<number>();
     if (ask.verb === 'batch') for (const item of ask.items) for (const shard of this.shardsOf(item)) shards.add(shard);
     // That a stream is open rests on the acks that it brought alone.
@@ -230,7 +235,10 @@ export class OwnerChecker extends NodeChecker {
       shards.add(this.lifecycle.shardOfTopic(ask.topic));
     if ('msgId' in ask && this.lifecycle.messages.has(ask.msgId)) shards.add(shardOf(ask.msgId));
     if ('acks' in ask)
-      for (const { msgId } of ask.acks) if (this.lifecycle.messages.has(msgId)) shards.add(shardOf(msgId));
+      for (const [i, { msgId }] of ask.acks.entries()) {
+        const isLookedAt = !RESTS_ON_NOTHING.has(ackOutcomes[i] ?? 'ok');
+        if (isLookedAt && this.lifecycle.messages.has(msgId)) shards.add(shardOf(msgId));
+      }
     return shards;
   }
 
@@ -241,7 +249,7 @@ export class OwnerChecker extends NodeChecker {
     const asked = ask.verb === 'batch' ? ask.items : [ask];
     for (const [i, one] of asked.entries())
       if (!RESTS_ON_NOTHING.has((reply.replies?.[i] ?? reply).outcome))
-        for (const shard of this.shardsOf(one)) rested.add(shard);
+        for (const shard of this.shardsOf(one, reply)) rested.add(shard);
     const under = logs.filter(({ log }) => rested.has(log.shard));
     return under.reduce((sum, { log, facts }) => sum + Math.max(0, facts - log.durable), 0);
   }

@@ -29,12 +29,17 @@ export function swarmSchedule(seed: number): Schedule {
   const sharing = new Stream(seed, 'swarm engine');
   if (!sharing.chance(ON_ENGINE)) return drawn;
   const faults: DrawFaults = (kinds, setup) =>
-    kinds.flatMap((fault) => faultsOf([fault], new Stream(seed, `swarm, ${fault.kind}`), setup));
+    kinds.flatMap((fault) => {
+      const random = new Stream(seed, `swarm, ${fault.kind}`);
+      return random.chance(OF_ENGINE) ? [faultOf(fault, random, setup)] : [];
+    });
   return onEngine(drawn, sharing, faults);
 }
 
 /** Share of worlds whose nodes share an engine. */
 const ON_ENGINE = 0.25;
+/** Share of those that have a kind of fault of an engine. */
+const OF_ENGINE = 0.5;
 
 /** Each node is a mailbox of its own. */
 function separateSchedule(seed: number): Schedule {

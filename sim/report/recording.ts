@@ -116,6 +116,11 @@ export class Recording extends Narrator {
     this.with(this.table.taken(node, shard), () => super.revived(node, shard));
   }
 
+  override gaveUp(node: number, shard: number): void {
+    this.durability.undone(node, shard);
+    super.gaveUp(node, shard);
+  }
+
   protected override tell(happening: Happening): void {
     this.rows.push({ ...happening, changes: this.pending });
     if (this.rows.length < 2 * this.rowsMax) return;
@@ -199,11 +204,11 @@ function coverageOf(matrix: readonly number[]): ReportData['coverage'] {
   return { actions: ACTIONS, rows: rows.filter(({ counts }) => counts.some((count) => count > 0)) };
 }
 
-/** Nodes first, then clients, each by number. */
+/** Nodes first, and the engine that they share, then clients, each by number. */
 function lanesOf(rows: readonly Row[]): string[] {
   const key = (lane: string): [number, string, number] => {
     const [group = '', number = '0'] = lane.split(' ');
-    return [group === 'node' ? 0 : group === 'sweeper' ? 2 : 1, group, Number(number)];
+    return [group === 'node' || group === 'engine' ? 0 : group === 'sweeper' ? 2 : 1, group, Number(number)];
   };
   return [...new Set(rows.map(({ lane }) => lane))].sort((a, b) => {
     const [[x, g, i], [y, h, j]] = [key(a), key(b)];

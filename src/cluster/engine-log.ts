@@ -136,9 +136,9 @@ export class EngineLog implements Log {
   release(): void {
     if (this.isReleased) return;
     this.isReleased = true;
+    // Nobody has a deadline for it any more, and the others in its statement would wait for ever.
+    if (this.done !== null) this.options.engine.giveUp?.(this.number);
     this.done = null;
-    // Whoever shares a statement with what is under way does not wait for it any longer.
-    this.options.engine.giveUp?.(this.number);
     const { state } = this.log;
     if (state !== 'absent' && state !== 'halted') this.log.lapse();
     this.options.leases.release(this.number);

@@ -141,6 +141,26 @@ class Process {
 const numberOf = ({ facts }: Batch): number => (facts[0] as { serviceMs: number }).serviceMs;
 
 describe('a log of the engine as the journal has it', () => {
+  it('one that is let go of while an append hangs does not hold up the others in its statement (R3)', () => {
+    const bench = new Bench(1);
+    const process = bench.process();
+    const gaveUp: number[] = [];
+    Object.assign(process.client, { giveUp: (log: number) => gaveUp.push(log) });
+    process.begin(1);
+    process.settle();
+    process.client.partition(60_000);
+    process.begin(2);
+    expect(gaveUp).toEqual([]);
+    process.stop();
+    expect(gaveUp).toEqual([]);
+    const again = bench.process();
+    Object.assign(again.client, { giveUp: (log: number) => gaveUp.push(log) });
+    again.client.partition(60_000);
+    again.begin(3);
+    again.log.release();
+    expect(gaveUp).toEqual([0]);
+  });
+
   it.each(CUTS)(
     'an announcement whose connection is cut, %s: it is settled, once, and so is what comes after',
     (how) => {

@@ -1,6 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { EngineLog } from '../../src/cluster/engine-log.ts';
-import type { HeldLeases } from '../../src/cluster/held-leases.ts';
 import { OneStatement } from '../../src/cluster/one-statement.ts';
 import type { AppendOutcome, Engine, EngineFrame } from '../../src/ports/engine.ts';
 
@@ -74,19 +72,6 @@ describe('one statement at a time', () => {
     append(frameOf(71));
     for (let i = 0; i < 4; i++) statements[i]?.answer(...statements[i]!.logs.map(() => 'durable' as const));
     expect(logs().map(({ length }) => length)).toEqual([1, 64, 6, 1, 1]);
-  });
-
-  it('a log that is let go of while its append is under way holds up no other: whoever lets go never reads again (AC1, R3)', () => {
-    const leases = { owner: 'n', claim: () => {}, release: () => {}, isHeld: () => true } as unknown as HeldLeases;
-    const log = new EngineLog({
-      ...{ engine, leases, number: 0, shard: 0, answersWithinMs: 1, isOurs: () => true, failed: () => {} },
-      secret: { salt: new Uint8Array(16), hash: (bytes: Uint8Array) => bytes.slice(0, 32) },
-    });
-    append(frameOf(0));
-    append(frameOf(1));
-    expect(logs()).toEqual([[0]]);
-    log.release();
-    expect(logs()).toEqual([[0], [1]]);
   });
 
   it('a log that is given up waits no more: the next statement goes, and a late answer is told all the same; reading is no giving up', () => {

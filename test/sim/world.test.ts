@@ -122,8 +122,8 @@ describe('capabilities', () => {
 
 describe('faults', () => {
   it('each kind that a schedule can have is injected and counted', () => {
-    const result = runSchedule(readSchedule('everything-at-once'));
-    const seen = new Set(Object.keys(result.injected));
+    const all = ['everything-at-once', 'engine-everything'].map((name) => runSchedule(readSchedule(name)));
+    const seen = new Set(all.flatMap(({ injected }) => Object.keys(injected)));
     expect(FAULT_KINDS.filter((kind) => !seen.has(kind) && kind !== 'expired')).toEqual([]);
   });
 

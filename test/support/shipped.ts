@@ -38,6 +38,7 @@ export const LONG_SCHEDULES: readonly string[] = [
     'engine-everything',
     'engine-failovers',
     'engine-full',
+    'engine-late-statements',
     'engine-partitions',
     'engine-pauses',
     'engine-rolling-drain',

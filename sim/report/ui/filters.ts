@@ -1,6 +1,9 @@
 import { computed, signal } from '@preact/signals';
 import { faultOf, kindOf, laneOfCallee, laneOfCaller, ROWS, run, spells, topicOf } from './run.ts';
 
+/** Of the nodes, or of the engine that they share. */
+const isNode = (lane: string): boolean => lane.startsWith('node ') || lane === 'engine';
+
 /** What is looked at; '' is all. */
 export interface Filters {
   readonly node: string;
@@ -15,8 +18,8 @@ export const isFiltered = computed(() => Object.values(filters.value).some((valu
 
 /** What can be chosen. */
 export const CHOICES: Readonly<Record<keyof Filters, readonly string[]>> = {
-  node: run.lanes.filter((lane) => lane.startsWith('node ')),
-  client: run.lanes.filter((lane) => !lane.startsWith('node ')),
+  node: run.lanes.filter(isNode),
+  client: run.lanes.filter((lane) => !isNode(lane)),
   topic: [...new Set(run.messages.map(({ topic }) => topic))].filter((topic) => topic !== '').sort(),
   kind: run.kinds,
   fault: run.faults,

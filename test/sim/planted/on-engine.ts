@@ -31,7 +31,7 @@ export const ON_ENGINE: readonly { readonly bug: PlantedBug; readonly schedule: 
     }`,
     ),
     schedule: 'engine-partitions',
-    rule: 'TermInv',
+    rule: 'HaltInv',
   },
   {
     bug: {
@@ -51,7 +51,7 @@ export const ON_ENGINE: readonly { readonly bug: PlantedBug; readonly schedule: 
       ],
     },
     schedule: 'engine-lying-success',
-    rule: 'AckFinalProp',
+    rule: 'HaltInv',
   },
   {
     bug: bug(
@@ -62,7 +62,7 @@ export const ON_ENGINE: readonly { readonly bug: PlantedBug; readonly schedule: 
       "const isSettled = outcomes.includes('durable') || ",
     ),
     schedule: 'engine-failovers',
-    rule: 'ToldInv',
+    rule: 'HaltInv',
   },
   {
     bug: bug(
@@ -73,7 +73,7 @@ export const ON_ENGINE: readonly { readonly bug: PlantedBug; readonly schedule: 
       'if (this.parts.believesWarnings !== true)',
     ),
     schedule: 'engine-lying-success',
-    rule: 'ToldInv',
+    rule: 'HaltInv',
   },
   {
     bug: bug(
