@@ -2,12 +2,15 @@ import { expect } from 'vitest';
 import { checkModel, type ModelCheck } from '../../src/model/check.ts';
 import type { Model } from '../../src/model/models.ts';
 
-/** More than 120,000 states each. */
+/** Those that take longest. */
 export const LARGE_MODELS: readonly string[] = [
   'MCCrash',
+  'MCDeadLetters',
   'MCGroupCommit',
   'MCLease',
   'MCMailbox',
+  'MCNodes',
+  'MCOverlap',
   'MCOwnersAsync',
   'MCOwnersLate',
   'MCOwnersPipe',

@@ -75,7 +75,7 @@ export function tableOf({ rows, by }: RuleScore): string {
   const line = (name: string, { mutants, seen, throws }: Omit<FileRow, 'file'>): string =>
     `| ${name} | ${mutants} | ${seen} | ${throws} | ${mutants - seen - throws} |`;
   return [
-    '| mutated | mutants, equivalents aside | seen by a rule alone | throws | seen by none |',
+    '| mutated | mutants, equivalents aside | seen by a rule alone | the code, or what drives it, throws | seen by none |',
     '|---|---:|---:|---:|---:|',
     ...rows.map((row) => line(`\`${row.file}\``, row)),
     line('all', all),
