@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NodesWorld } from '../support/nodes-world.ts';
 
-const WORLDS = Number(process.env['WORLDS'] ?? 40);
+const WORLDS = Number(process.env['WORLDS'] ?? 25);
 
 describe('shipped nodes on one engine', () => {
   it('shards change hands all the time, whatever fails: no message that was accepted is lost, none that was acked comes again (AC1, AC3)', () => {

@@ -196,8 +196,8 @@ describe('swarm', () => {
     expect(new Set(drawn).size).toBe(200);
   });
 
-  it('seeds 1..40 hold (200, and what they reach: long-swarm.test.ts)', () => {
-    for (let seed = 1; seed <= 40; seed++)
+  it('seeds 1..20 hold (200, and what they reach: long-swarm.test.ts)', () => {
+    for (let seed = 1; seed <= 20; seed++)
       expect(runSchedule(swarmSchedule(seed)).verdict, `mailbox sim run swarm#${seed}`).toEqual({ kind: 'held' });
   });
 });

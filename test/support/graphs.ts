@@ -4,6 +4,7 @@ import type { Model } from '../../src/model/models.ts';
 
 /** Those that take longest. */
 export const LARGE_MODELS: readonly string[] = [
+  'MCCapability',
   'MCCrash',
   'MCDeadLetters',
   'MCGroupCommit',
