@@ -10,6 +10,8 @@ const GIVEN_MAX = 256;
 const LOOKED_MAX = 4096;
 /** Whoever catches up asks again so much later, when too many do. */
 const AGAIN_MS = 1000;
+/** Whoever does not take what was read for it keeps others from being read for so long at most. */
+const STALLED_MS = 1000;
 
 /** Who takes what a feed gives. It is never waited for: it asks for more when it is ready, and misses what it was too slow for. */
 export interface FeedConsumer {
@@ -32,6 +34,8 @@ export class Feed {
   closed = false;
   /** Reads for it what is not remembered; null while what it is told is. */
   catchUp: CatchUp | null = null;
+  /** What was read for it is not taken since then; Infinity where nothing waits for it. */
+  stalledSinceMs = Number.POSITIVE_INFINITY;
   /** It is not known yet whether there is such a place. */
   isOpening = false;
   /** What is not remembered cannot be read either: it is told of a gap. */
@@ -131,6 +135,7 @@ export class Feeds {
         },
         some: () => {
           if (feed.ready) this.step(feed, this.clockMs);
+          else feed.stalledSinceMs = this.clockMs;
         },
         over: (step) => this.lookedBack(feed, step, wasLast),
       },
@@ -198,12 +203,14 @@ export class Feeds {
   private leaveOff(feed: Feed): void {
     feed.catchUp?.close();
     feed.catchUp = null;
+    feed.stalledSinceMs = Number.POSITIVE_INFINITY;
   }
 
   /** What was read for it of what is not remembered. */
   private caughtUp(feed: Feed, nowMs: number): readonly Told[] {
     const { recent } = this;
     const read = feed.catchUp?.take() ?? null;
+    feed.stalledSinceMs = Number.POSITIVE_INFINITY;
     if (read === null) return [];
     const seen = read.facts.filter((told) => feed.sees(told));
     if (seen.length > 0 && !this.mayGive(feed, nowMs)) return [];
@@ -259,6 +266,8 @@ export class Feeds {
   watch(nowMs: number): void {
     if (this.open.size === 0) return;
     this.endIf(({ caller }) => !caller.isValid(nowMs), 'cap_auth');
+    // There is one reading at a time: it goes on from its place when it is ready.
+    for (const feed of this.open) if (feed.stalledSinceMs + STALLED_MS <= nowMs) this.leaveOff(feed);
     this.serve(nowMs);
     this.endIf((feed) => feed.ready && feed.catchUp === null && feed.endMs <= nowMs && !this.isBehind(feed), 'ok');
   }
@@ -272,6 +281,7 @@ export class Feeds {
   nextWakeMs(nowMs: number): number {
     let atMs = Number.POSITIVE_INFINITY;
     for (const feed of this.open) {
+      atMs = Math.min(atMs, feed.stalledSinceMs + STALLED_MS);
       // Who waits for what is being read is told when it is.
       if (!feed.ready || feed.catchUp !== null) continue;
       if (feed.resumeAtMs > nowMs) atMs = Math.min(atMs, feed.resumeAtMs);

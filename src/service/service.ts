@@ -244,7 +244,8 @@ export class Service {
     const { topic } = request;
     if (topic !== null && !caller.allowsTopic(topic))
       return { outcome: 'cap_scope', message: 'topic: outside the capability' };
-    if (request.ofDecisions === true && !(caller.reach ?? '').startsWith(ADMIN_TOPIC))
+    // Named by the capability itself: neither one for every topic, nor one for a topic whose name begins so.
+    if (request.ofDecisions === true && !(caller.reach === ADMIN_TOPIC && caller.allowsTopic(ADMIN_TOPIC)))
       return { outcome: 'cap_scope', message: `decisions: need a capability for topic ${ADMIN_TOPIC}` };
     const retryAfterMs = caller.charge(0, nowMs);
     if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
@@ -335,8 +336,8 @@ export class Service {
     let wakeMs = Math.min(stampMs, this.receiving.nextWakeMs(), this.deadLetters.nextWakeMs(this.spine.nowMs));
     wakeMs = Math.min(wakeMs, this.redrives.nextWakeMs(this.spine.nowMs));
     wakeMs = Math.min(wakeMs, this.timelines.nextWakeMs());
-    for (const feeds of [this.feeds, this.decisions])
-      if (feeds.size > 0) wakeMs = Math.min(wakeMs, feeds.nextWakeMs(this.spine.nowMs));
+    if (this.feeds.size > 0) wakeMs = Math.min(wakeMs, this.feeds.nextWakeMs(this.spine.nowMs));
+    if (this.decisions.size > 0) wakeMs = Math.min(wakeMs, this.decisions.nextWakeMs(this.spine.nowMs));
     for (const shard of this.shards) if (!this.down.has(shard.shard)) wakeMs = Math.min(wakeMs, nextDueMs(shard));
     return wakeMs;
   }

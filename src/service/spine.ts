@@ -445,12 +445,18 @@ export class Spine {
     for (const shard of shards) {
       this.informed.fell(this.shards[shard] as ShardState, outcome);
       // What it held is no longer ours to hold: neither its leases nor its bytes use up what the others may have.
-      this.replace(new ShardState(shard, this.limits));
+      this.put(new ShardState(shard, this.limits));
     }
+    this.tenantBytes.count(this.shards);
   }
 
   /** The shard as it was made anew of all that is durable. */
   replace(state: ShardState): void {
+    this.put(state);
+    this.tenantBytes.count(this.shards);
+  }
+
+  private put(state: ShardState): void {
     const { shards } = this;
     state.limits = (shards[state.shard] as ShardState).limits;
     shards[state.shard] = state;
@@ -458,7 +464,6 @@ export class Spine {
     this.closedMs = -1;
     this.memory.see(state);
     this.index.replaced(state);
-    this.tenantBytes.count(shards);
   }
 
   /** The same, and it serves again. */

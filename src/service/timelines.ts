@@ -108,7 +108,9 @@ export class Timelines {
   }
 
   nextWakeMs(): number {
-    return Math.min(...this.looking.map(({ endMs }) => endMs), Number.POSITIVE_INFINITY);
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const { endMs } of this.looking) atMs = Math.min(atMs, endMs);
+    return atMs;
   }
 
   /** Its client is gone. */

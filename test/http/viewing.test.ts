@@ -202,6 +202,8 @@ describe('viewing', () => {
       viewer,
       server.cap('topic prefix m', 'op = view'),
       server.cap('topic prefix mailbox.', 'op = view'),
+      server.cap('topic = mailbox.administration', 'op = view'),
+      server.cap('topic prefix mailbox.admin.', 'op = view'),
     ])
       expect((await server.ask('GET', '/v1/feed/decisions?wait_ms=0', undefined, { cap })).status).toBe(403);
     const { keys } = server.keyring;

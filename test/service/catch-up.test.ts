@@ -225,4 +225,25 @@ describe('feeds that catch up with what is not remembered (B10)', () => {
     bench.archive.work();
     expect(opening.reader.told).toEqual([]);
   });
+
+  it('who does not take what was read for it lets go of the reading after a second, and goes on where it was', () => {
+    const bench = new Bench();
+    bench.happen(100);
+    const { feed, reader } = bench.open({ after: 'oldest' });
+    while (feed.ready) bench.archive.work();
+    const told = reader.told.length;
+    while (bench.archive.work());
+    expect(bench.feeds.nextWakeMs(bench.nowMs)).toBe(bench.nowMs + 1000);
+    bench.nowMs += 999;
+    bench.feeds.watch(bench.nowMs);
+    expect(feed.catchUp).not.toBeNull();
+    bench.nowMs += 1;
+    bench.feeds.watch(bench.nowMs);
+    expect(feed.catchUp).toBeNull();
+    expect(bench.feeds.nextWakeMs(bench.nowMs)).toBe(Number.POSITIVE_INFINITY);
+    expect(reader.told).toHaveLength(told);
+    bench.settle(feed);
+    expect(bench.archive.readings).toBe(2);
+    expect(reader.numbers).toEqual(numbersTo(100));
+  });
 });

@@ -91,7 +91,7 @@ export const ON_ENGINE: readonly { readonly bug: PlantedBug; readonly schedule: 
       'lost-shard-counts',
       'the leases of a shard that was given up use up what the other shards may have (BD1)',
       'src/service/spine.ts',
-      '      this.replace(new ShardState(shard, this.limits));\n',
+      '      this.put(new ShardState(shard, this.limits));\n',
       '',
     ),
     schedule: 'engine-busy',
