@@ -70,6 +70,16 @@ const json: Speaks = {
   },
 };
 
+/** One message a request, as most who begin with it do. */
+export const SINGLE: Speaks = {
+  ...json,
+  paths: { ...json.paths, send: '/v1/send' },
+  sends: (topic, _, payload) =>
+    numbered(
+      Buffer.from(`{"topic":"${topic}","idem_key":"${keyOf(0)}","payload_b64":"${payload.toString('base64')}"}`),
+    ),
+};
+
 const unit = (app: number, corrLo: number) => ({ app, code: 0, capability: '', corrHi: 0, corrLo });
 const NOTHING = Buffer.alloc(0);
 const frames1: Speaks = {

@@ -1,4 +1,5 @@
 /** `npm run bench -- [NAME..]`, see `BENCHES`: every figure the documents quote comes from here. */
+import { writeFileSync } from 'node:fs';
 import { argumentsOf } from '../tools/arguments.ts';
 import { benchAuth } from './auth.ts';
 import { benchCore, benchMemory, CORE_CHILD, runCore } from './core.ts';
@@ -12,6 +13,8 @@ import { benchSnapshot, benchSpace } from './journal-space.ts';
 import { benchSync } from './journal-sync.ts';
 import { benchLooks } from './looks.ts';
 import { benchExplorer, benchTraceCheck } from './model.ts';
+import { benchPeers } from './peers.ts';
+import { reportOf } from './peers-report.ts';
 import { benchRefusals, REFUSAL_AIM_MS } from './refusals.ts';
 import { benchRoom, ROOM_CHILD, ROOM_SHAPES, weigh } from './room.ts';
 import { benchHistory, benchSim, benchSimMemory } from './sim.ts';
@@ -169,15 +172,26 @@ const BENCHES: Readonly<Record<string, () => Promise<void> | void>> = {
   },
 };
 
+const PEERS = 'peers';
+const REPORT = 'docs/benchmarks.md';
+
+async function peers(isWritten: boolean): Promise<void> {
+  const rounds = Number(process.env['ROUNDS'] ?? 5);
+  const report = reportOf(await benchPeers({ rounds, progress: (what) => console.error(what) }));
+  console.log(report);
+  if (isWritten) writeFileSync(REPORT, report);
+}
+
 const USAGE = `npm run bench [-- NAME..]: measures everything, or what is named; takes minutes
   ${Object.keys(BENCHES).join(', ')}
-MESSAGES=N and ROUNDS=N in the environment make window, space, snapshot, durable and frames shorter or longer.`;
+  peers: beside other servers, those that are installed; not among everything. --write: into ${REPORT}
+MESSAGES=N and ROUNDS=N in the environment make window, space, snapshot, durable, frames and peers shorter or longer.`;
 
 async function run(): Promise<void> {
-  const { positionals } = argumentsOf(USAGE, {}, Object.keys(BENCHES));
+  const { positionals, values } = argumentsOf(USAGE, { write: { type: 'boolean' } }, [...Object.keys(BENCHES), PEERS]);
   for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
     console.log(`\n${name}`);
-    await BENCHES[name]?.();
+    await (name === PEERS ? peers(values.write === true) : BENCHES[name]?.());
   }
 }
 
