@@ -29,7 +29,7 @@ export interface EngineJournalOptions extends Pick<EngineLogOptions, 'engine' | 
   readonly monotonicMs: () => number;
   /** Logs that are claimed although what was answered of them may be gone. */
   readonly acceptsLoss?: readonly number[];
-  /** Whether an engine without a standby will not do. */
+  /** Whether an engine without a standby will not do: then none is begun on, and sends wait where it went since. */
   readonly requiresReplica?: boolean;
   readonly snapshotBytes?: number;
   /** Whether topics are spread over the shards with the secret of the logs (BD5): for all nodes alike, and for good. */
@@ -46,6 +46,8 @@ export interface EngineJournalEvents {
   lapsed?(): void;
   /** The engine was heard, and showed this time. */
   heard?(time: EngineTime): void;
+  /** It promises more or less than before: `condition` is another. */
+  conditionChanged?(): void;
   /** A snapshot of a log is there, or could not be made. */
   snapshot?(number: number, error: Error | null): void;
 }
@@ -191,10 +193,16 @@ export class EngineJournal implements JournalBackend {
 
   private askForPromise(): void {
     this.options.engine.promise((promise) => {
-      if (promise instanceof Error) return;
-      this.promise = promise;
-      for (const { log } of this.all) log.promised(promise);
+      if (!(promise instanceof Error)) this.promised(promise);
     });
+  }
+
+  /** What the engine promises by now, whoever asked: each log says so with its next frame. */
+  promised(promise: EnginePromise): void {
+    const before = this.condition;
+    this.promise = promise;
+    for (const { log } of this.all) log.promised(promise);
+    if (this.condition !== before) this.options.events?.conditionChanged?.();
   }
 
   private fail(error: Error): void {
@@ -242,10 +250,13 @@ export class EngineJournal implements JournalBackend {
     };
     const snapshot: Claim['snapshot'] = (taken) => this.snapshot(own, taken);
     log.claim(replay, (not) => {
-      const wrong = not === null ? wants(options, log.promise as EnginePromise) : null;
-      if (not === null && wrong === null) return done({ shard, state: replay.state, log, release: letGo, snapshot });
-      letGo();
-      done({ shard, ...(not ?? { why: 'unreadable', error: new Error(wrong as string) }) });
+      if (not !== null) {
+        letGo();
+        return done({ shard, ...not });
+      }
+      // Whoever serves it must know before that whether sends may be accepted.
+      this.promised(log.promise as EnginePromise);
+      done({ shard, state: replay.state, log, release: letGo, snapshot });
     });
   }
 
@@ -273,7 +284,7 @@ export class EngineJournal implements JournalBackend {
 
 const NONE: readonly number[] = [];
 
-/** What an engine must promise and does not; null for nothing. */
+/** What an engine must promise for a process to begin, and does not; null for nothing. */
 function wants({ requiresReplica = true }: EngineJournalOptions, promise: EnginePromise): string | null {
   if (promise.isReplicated || !requiresReplica) return null;
   return 'the engine has no standby: what it answers is lost with it. Name one (synchronous_standby_names), or say engine_require_replica = false';

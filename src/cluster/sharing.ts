@@ -45,6 +45,7 @@ export class Sharing {
   heardMs: number;
   /** Something changed while an answer was under way, which may not tell of it. */
   private isNews = false;
+  private isBegun = false;
   private isOver = false;
   /** The number of the last revocation that was told. */
   private revoked = 0;
@@ -73,8 +74,9 @@ export class Sharing {
     this.unwatch = engine.leases.watch(() => this.beat());
   }
 
-  /** From now on it says that it is there, and finds out what is for it. */
+  /** From now on it says that it is there, and finds out what is for it. Whatever is given back before that is for others. */
   begin(): void {
+    this.isBegun = true;
     this.beat();
   }
 
@@ -126,7 +128,7 @@ export class Sharing {
   }
 
   private beat(): void {
-    if (this.isOver) return;
+    if (this.isOver || !this.isBegun) return;
     const { engine, monotonicMs } = this.options;
     const nowMs = monotonicMs();
     if (this.askedMs !== null && nowMs - this.askedMs < ANSWER_PART * this.leaseMs) {

@@ -64,6 +64,11 @@ export class PostgresEngine implements Engine {
     parts.onLease = () => this.leases.changed();
   }
 
+  /** Calls `promised` when a connection is made: before anything is appended where there was a failover. */
+  watchPromise(promised: (promise: EnginePromise) => void): void {
+    this.parts.onPromise = promised;
+  }
+
   /** Whoever asks while another statement is under way has given that one up. */
   append(frames: readonly EngineFrame[], done: (outcomes: readonly AppendOutcome[], why: Error | null) => void): void {
     const { appends } = this.parts;
@@ -117,6 +122,7 @@ interface Parts {
   readonly schema: string;
   readonly where: string;
   onLease: () => void;
+  onPromise: (promise: EnginePromise) => void;
 }
 const sessionsOf = ({ appends, reads, leases }: Parts): readonly Session[] => [appends, reads, leases];
 
@@ -131,7 +137,11 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
     };
     const session = new Session({
       ...{ addresses, answersWithinMs, isStrict, name: `mailbox ${cluster} ${what}` },
-      check: checkOf(then, (promise) => history.wrongIn(promise, leave)),
+      check: checkOf(then, (promise) => {
+        const wrong = history.wrongIn(promise, leave);
+        if (wrong === null) parts.onPromise(promise);
+        return wrong;
+      }),
       notified: () => parts.onLease(),
     });
     return session;
@@ -145,6 +155,7 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
     schema,
     where: addresses.map(({ text }: Address) => text).join(','),
     onLease: () => {},
+    onPromise: () => {},
   };
   return parts;
 }

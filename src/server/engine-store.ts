@@ -62,6 +62,8 @@ interface EngineStoreOptions {
   readonly url: string;
   /** There is something for the node to look at. */
   readonly wake: () => void;
+  /** What the journal lacks has changed. */
+  readonly onRoom: () => void;
   /** The process is of no more use. */
   readonly failed: (error: Error) => void;
   /** Capabilities ended, wherever that was said. */
@@ -121,6 +123,7 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
     events: {
       heard: (at) => clock.measured(at),
       lapsed: options.wake,
+      conditionChanged: options.onRoom,
       claiming: (shard) => claimedMs.set(shard, time.monotonicMs()),
       snapshot: (number, error) => {
         if (error === null) options.metrics.snapshots.add();
@@ -132,6 +135,7 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
     await left(engine, sharing);
     throw new EngineRefused((error as Error).message);
   });
+  engine.watchPromise((promise) => journal.promised(promise));
   ended.throwIfAborted();
   const { name, url } = sharing.member;
   log.info('engine.joined', { node: name, url, engine: engine.where, shards, term: journal.processLog.term });

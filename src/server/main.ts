@@ -175,12 +175,15 @@ async function startService(
 ): Promise<Running> {
   const { settings, log, ended = NEVER } = options;
   const time = options.time ?? systemTime;
+  /** None while its journal is opened: it looks at all that is told of here when it begins. */
+  const told: { node?: MailboxNode } = {};
   const shared =
     engine === null
       ? null
       : await openEngineStore({
           ...{ settings, engine, log, metrics, time, ended, url: urlOf(settings, listeners.http) },
-          wake: () => node.wake(),
+          wake: () => told.node?.wake(),
+          onRoom: () => told.node?.roomChanged(),
           failed: (error) => observer.failed(error),
           revoked: (revocations) => node.revokedElsewhere(revocations),
         });
@@ -188,7 +191,7 @@ async function startService(
     shared ??
     (await openStore({
       ...{ ended, settings, log, metrics, acceptTornTail: options.acceptTornTail ?? false },
-      onRoom: () => node.roomChanged(),
+      onRoom: () => told.node?.roomChanged(),
     }));
   const { journal } = store;
   const isKept = journal.processLog.term !== null;
@@ -227,6 +230,7 @@ async function startService(
     recentFacts: settings.recent_facts,
     ...(shared === null ? {} : { tellOthers: shared.tellOthers }),
   });
+  told.node = node;
   decisions.told = (event, said) => node.decided(event, said);
   const peers = shared === null ? null : new PeerClient(shared);
   if (shared !== null && peers !== null) shared.onCompany = () => peers.changed();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { firstFor } from '../../src/cluster/claiming.ts';
+import { Sharing } from '../../src/cluster/sharing.ts';
 import type { EngineNode } from '../support/engine-node.ts';
 import { NodesWorld } from '../support/nodes-world.ts';
 
@@ -106,6 +107,37 @@ describe('nodes that share the shards of an engine', () => {
       );
       expect(longestMs, `seed ${seed}`).toBeLessThan(1_000);
     }
+  });
+
+  it('a node that starts hears of shards that are given back, and neither says that it is there nor claims any before it begins (AU3)', () => {
+    const world = new NodesWorld(1, { nodes: 1, shards: 1, shares: true });
+    const { loop, engine } = world;
+    until(world, () => isServed(world.nodes, 1), 10_000);
+    const client = engine.connect();
+    const beats: string[] = [];
+    const { beat } = client.members;
+    client.members.beat = (member, done) => {
+      beats.push(member.name);
+      beat(member, done);
+    };
+    client.members.revoke({ kind: 'nonce', value: 'n' }, () => {});
+    const seen: string[] = [];
+    const joined: Sharing[] = [];
+    const options = { engine: client, shards: 1, timers: { setTimeout: () => 0, clearTimeout: () => {} } };
+    const member = { name: 'next', owner: 'next.1', url: 'http://next', version: '1' };
+    const events = { seen: () => seen.push('seen'), revoked: () => seen.push('revoked') };
+    Sharing.join({ ...options, member, monotonicMs: () => loop.nowMs, events }, (sharing) =>
+      joined.push(sharing as Sharing),
+    );
+    until(world, () => joined.length > 0, 1_000);
+    const [sharing] = joined as [Sharing];
+    world.nodes[0]?.leave();
+    until(world, () => world.nodes[0]?.isAway === true, 10_000);
+    while (loop.step(loop.nowMs + 1_000));
+    expect([beats, seen, sharing.mayClaim(0)]).toEqual([[], [], false]);
+    sharing.catchUp(() => sharing.begin());
+    until(world, () => sharing.mayClaim(0), 1_000);
+    expect([beats, seen]).toEqual([['next'], ['revoked', 'seen']]);
   });
 
   it('nodes come, go and die, and connections and primaries fail: in the end each shard is where it belongs, nothing is lost (AC1, AC3, R3)', () => {

@@ -32,6 +32,8 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     const url = `postgres://postgres:${PASSWORD}@127.0.0.1:${primary.port},127.0.0.1:${standby.port}/postgres`;
     cluster = new ClusterServers(url, ['a', 'b', 'c'], SHARDS);
     await cluster.create();
+    const [row] = await primary.query('SELECT salt FROM mailbox.cluster');
+    sharding = keyedSharding(topicKeyOf({ salt: row?.['salt'] as Uint8Array, hash: blake3 }));
     [a, b, c] = cluster.nodes as [ClusterServer, ClusterServer, ClusterServer];
     for (const node of [a, b, c]) await node.start();
     await until(() => cluster.isSharedOut(), PATIENCE_MS);
@@ -46,10 +48,9 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     return Math.round(performance.now() - fromMs);
   };
 
+  let sharding: ReturnType<typeof keyedSharding>;
   /** A topic that this node serves. */
   const topicOf = async (node: ClusterServer): Promise<string> => {
-    const [salt] = await primary.query('SELECT salt FROM mailbox.cluster');
-    const sharding = keyedSharding(topicKeyOf({ salt: salt?.['salt'] as Uint8Array, hash: blake3 }));
     const shards = await node.shards();
     for (let i = 0; ; i++) if (shards.includes(sharding(`r${i}`, SHARDS))) return `r${i}`;
   };
@@ -258,5 +259,46 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     expect(times['ended']).toBeLessThan(6_000);
     expect(swarm.history.check()).toEqual(NOTHING);
     expect(swarm.history.counts.acked).toBeGreaterThan(ANSWERS);
+  });
+
+  it('the primary is lost under load and its standby promoted, and then a node: all shards are served again; sends wait for a standby, the rest does not (AC1, AC3, R3)', async () => {
+    const swarm = new Swarm(cluster, 2);
+    swarm.start(4, 4);
+    await swarm.answers(ANSWERS);
+    await primary.kill();
+    await standby.promote();
+    const times: Record<string, number> = { failedOver: await timed(cluster.served()) };
+
+    // Nobody else has its shards, and nothing stands by for what is promoted.
+    await b.crash();
+    times['killed'] = await timed(cluster.served([a, c]));
+    const { token } = cluster.cap(...all);
+    const reasons = async (node: ClusterServer): Promise<unknown[]> => {
+      const send = async (topic: string): Promise<unknown> =>
+        (await callerOf(node).post('/v1/send', token, message(topic, 'waits'))).body.reason;
+      return [await send(await topicOf(a)), await send(await topicOf(c))];
+    };
+    for (const node of [a, c])
+      await expect.poll(() => reasons(node), { timeout: PATIENCE_MS }).toEqual(['degraded_writes', 'degraded_writes']);
+    const acked = swarm.history.counts.acked;
+    await swarm.answers(ANSWERS);
+    const ready = async (): Promise<unknown> => (await fetch(`${await a.url()}/readyz`)).json();
+    expect(await ready()).toMatchObject({ ready: false, missing: ['engine_unreplicated'] });
+    const refused = cluster.begin('--node-name', 'b');
+    expect([(await refused.finished).code, (await refused.finished).err]).toEqual([
+      1,
+      expect.stringMatching(/the engine has no standby: .*engine_require_replica = false/),
+    ]);
+
+    await folder.standbyOf(standby);
+    for (const node of [a, c])
+      await expect.poll(() => reasons(node), { timeout: PATIENCE_MS }).toEqual([undefined, undefined]);
+    await b.start();
+    await swarm.answers(ANSWERS);
+    await until(() => cluster.isSharedOut(), PATIENCE_MS);
+    await swarm.drain();
+    console.log('ms:', times, swarm.history.counts);
+    expect(swarm.history.check()).toEqual(NOTHING);
+    expect(swarm.history.counts.acked).toBeGreaterThan(acked);
   });
 });

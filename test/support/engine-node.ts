@@ -27,6 +27,16 @@ export type Keeps = (typeof KEEPS)[number];
 /** So that snapshots are made all the time. */
 const SNAPSHOT_BYTES = 3_000;
 
+interface EngineNodeOptions {
+  /** Appends of several shards share a statement. */
+  readonly gathers: boolean;
+  readonly keeps: Keeps;
+  /** Nodes find out who is to have what, and do not take all they can. */
+  readonly shares?: boolean;
+  /** Most worlds find out what comes of an engine without a standby, and begin on one. */
+  readonly requiresReplica?: boolean;
+}
+
 /** The machine of one shipped node, whose processes come one after the other, on a simulated engine that others share. */
 export class EngineNode {
   readonly name: string;
@@ -41,6 +51,7 @@ export class EngineNode {
   private readonly keeps: Keeps;
   private process = 0;
   private readonly shares: boolean;
+  private readonly requiresReplica: boolean;
   private node: MailboxNode | null = null;
   private journal: EngineJournal | null = null;
   private sharing: Sharing | null = null;
@@ -48,14 +59,14 @@ export class EngineNode {
   private isStarting = false;
   private dueMs = Number.POSITIVE_INFINITY;
 
-  /** `gathers`: appends of several shards share a statement. `shares`: nodes find out who is to have what, and do not take all they can. */
   constructor(
     engine: SimEngine,
     random: Stream,
     number: number,
     shards: number,
-    { gathers, keeps, shares = false }: { readonly gathers: boolean; readonly keeps: Keeps; readonly shares?: boolean },
+    { gathers, keeps, shares = false, requiresReplica = false }: EngineNodeOptions,
   ) {
+    this.requiresReplica = requiresReplica;
     this.shares = shares;
     this.gathers = gathers;
     this.keeps = keeps;
@@ -140,11 +151,11 @@ export class EngineNode {
         ...(sharing === null ? {} : { sharing }),
         monotonicMs: this.keeps === 'overstayed' ? () => 0 : () => this.engine.parts.loop.nowMs,
         snapshotBytes: SNAPSHOT_BYTES,
-        // What an engine without a standby would be refused for is what it is to be found out by.
-        requiresReplica: false,
+        requiresReplica: this.requiresReplica,
         acceptsLoss: Array.from({ length: shards + number + 1 }, (_, log) => log),
         events: {
           lapsed: this.own(() => this.node?.wake()),
+          conditionChanged: this.own(() => this.node?.roomChanged()),
           snapshot: this.own((_log: number, error: Error | null) =>
             this.note(error === null ? 'snapshot' : 'no snapshot'),
           ),

@@ -17,6 +17,8 @@ export interface NodesWorldOptions {
   readonly mistake?: Mistake | null;
   /** Nodes find out who is to have what, and come and go; without it each takes all it can. */
   readonly shares?: boolean;
+  /** Nodes do not begin, and take no sends, where the engine has no standby. */
+  readonly requiresReplica?: boolean;
 }
 
 /** Shipped nodes that share the shards of an engine, clients that send, receive and ack anywhere, and what goes wrong. */
@@ -35,7 +37,7 @@ export class NodesWorld {
   private keys = 0;
 
   constructor(seed: number, options: NodesWorldOptions = {}) {
-    const { nodes = 2, shards = 2, leaseMs = 1_500, mistake = null, shares = false } = options;
+    const { nodes = 2, shards = 2, leaseMs = 1_500, mistake = null, shares = false, requiresReplica } = options;
     this.shares = shares;
     this.topics = Array.from({ length: shards }, (_, shard) => topicIn(shard, shards));
     this.random = new Stream(seed, 'nodes');
@@ -47,7 +49,7 @@ export class NodesWorld {
     };
     this.engine = new SimEngine(parts, shards);
     const keeps = shares ? 'renewed' : (KEEPS[seed % KEEPS.length] as (typeof KEEPS)[number]);
-    const how = { gathers: seed % 2 === 0, keeps, shares };
+    const how = { gathers: seed % 2 === 0, keeps, shares, requiresReplica: requiresReplica === true };
     this.nodes = Array.from({ length: nodes }, (_, i) => new EngineNode(this.engine, this.random, i, shards, how));
   }
 
@@ -64,15 +66,16 @@ export class NodesWorld {
     else this.receive(random.pick(this.nodes), topic, random.chance(0.7));
   }
 
-  private send(topic: string): void {
+  send(topic: string, node = this.random.pick(this.nodes), done: (reply: Reply) => void = () => {}): void {
     const key = `k${++this.keys}`;
-    this.random.pick(this.nodes).ask(
+    node.ask(
       {
         ...{ verb: 'send', topic, idemKey: key, payload: new Uint8Array([1]), payloadHash: null, attrs: {} },
         ...{ corrId: 'c', delayMs: 0, ttlMs: Number.POSITIVE_INFINITY },
       },
-      ({ outcome }) => {
-        if (outcome === 'ok') this.sent.add(key);
+      (reply) => {
+        if (reply.outcome === 'ok') this.sent.add(key);
+        done(reply);
       },
     );
   }

@@ -21,6 +21,7 @@ export class Swarm {
   readonly history = new History(MAX_ATTEMPTS);
   private readonly server: Served;
   private readonly random: Stream;
+  private readonly seed: number;
   private readonly cap: string;
   private readonly running: Promise<void>[] = [];
   private keys = 0;
@@ -30,8 +31,10 @@ export class Swarm {
   private wake: (() => void) | null = null;
   private answersLeft = 0;
 
+  /** `seed`: another one for each swarm that a server sees. */
   constructor(server: Served, seed: number) {
     this.server = server;
+    this.seed = seed;
     this.random = new Stream(seed, 'swarm');
     this.cap = server.cap('topic prefix t', 'op = send,recv,ack,nack,stats').token;
   }
@@ -78,7 +81,7 @@ export class Swarm {
   private async produce(index: number): Promise<void> {
     const topic = `t${index % TOPICS}`;
     while (this.sending) {
-      const key = `${index}.${++this.keys}`;
+      const key = `${this.seed}.${index}.${++this.keys}`;
       const payload = payloadOf(key, this.random.chance(0.01));
       for (let answered = false; !answered && this.sending; ) answered = await this.send(topic, key, payload);
     }
