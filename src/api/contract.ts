@@ -194,7 +194,7 @@ export const CONTRACT = {
     ...ADMIN,
     request: 'none',
     answer: ANSWERS.redrive,
-    refusals: [...ONE, 'not_found', 'journal'],
+    refusals: [...ONE, 'not_found', 'journal', 'not_owner'],
   },
   cancelRedrive: {
     method: 'DELETE',
@@ -203,7 +203,7 @@ export const CONTRACT = {
     ...ADMIN,
     request: 'none',
     answer: ANSWERS.redrive,
-    refusals: [...ONE, 'not_found', 'journal'],
+    refusals: [...ONE, 'not_found', 'journal', 'not_owner'],
   },
   purge: {
     ...at('purge'),

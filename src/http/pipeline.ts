@@ -16,6 +16,7 @@ import { OAP_TYPE } from './formats/units.ts';
 import { type Head, hasBody } from './head.ts';
 import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
 import { type Again, type BatchPart, MergedBatch, partOf } from './merged-batch.ts';
+import { MergedTopics } from './merged-topics.ts';
 import { NodeRoutes } from './node-routes.ts';
 import { deniedAnswer, flagOf, isReadable, NO_BODY, NO_PATH, queryOf, tooLarge, unread } from './reading.ts';
 import { type Answer, refusal, refuse } from './reply.ts';
@@ -202,6 +203,11 @@ export class Pipeline {
     const { routing } = this.options;
     const here = (): void => this.ask(exchange, asked, held);
     if (routing === undefined) return here();
+    const [first] = asked.asks;
+    if (first !== undefined && !('refused' in first) && first.request.verb === 'topics') {
+      const others = routing.others(exchange);
+      if (others.length > 0) return this.askEverywhere(exchange, routing, others, asked, first.request.limit);
+    }
     const parts = routing.partsOf(exchange, asked.asks);
     if (parts.length > 1 && again !== null) return this.split(exchange, routing, parts, again);
     const shard = parts.find((part) => part.shard === null) === undefined ? (parts[0]?.shard ?? null) : null;
@@ -235,6 +241,27 @@ export class Pipeline {
         );
       }
     }
+  }
+
+  /** A page of topics: all nodes have some. */
+  private askEverywhere(
+    exchange: HttpExchange,
+    routing: Routing,
+    others: readonly number[],
+    asked: Asked,
+    limit: number,
+  ): void {
+    const merged = new MergedTopics(limit, 1 + others.length, (answer) => this.passOn(exchange, answer));
+    const add = (answer: Answer): void => merged.add(answer);
+    const here = (): void =>
+      this.node.requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
+        const made = asked.answer(fillIn(asked.asks, replies), this.node.clock.nowMs());
+        this.weigh(exchange, made);
+        add(made);
+      });
+    // What came to us meanwhile is looked at once more.
+    for (const shard of others) routing.send(exchange, { shard }, () => this.guarded(exchange, here), add);
+    here();
   }
 
   /** A stream or a feed, the same way. */

@@ -66,6 +66,18 @@ export class Routing {
     return [...parts.values()];
   }
 
+  /** Of each other node that has shards of ours not, one of these; none for what came by a hop. */
+  others(exchange: HttpExchange): readonly number[] {
+    const { service } = this.node;
+    const found = new Map<string, number>();
+    if (exchange.head.isHop) return [];
+    for (const { shard } of service.shards) {
+      const url = this.isAway(shard) ? this.peers.urlOf(shard) : null;
+      if (url !== null && !found.has(url)) found.set(url, shard);
+    }
+    return [...found.values()];
+  }
+
   /** The same of a stream or a feed. */
   awayOfTopic(exchange: HttpExchange, topic: string | null): number | null {
     if (exchange.head.isHop || topic === null) return null;

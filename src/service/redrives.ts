@@ -1,5 +1,5 @@
 import type { Outcome } from '../../spec/vocabulary.ts';
-import { formatMsgId } from '../core/msg-id.ts';
+import { formatMsgId, shardOf } from '../core/msg-id.ts';
 import type { ShardState } from '../core/state.ts';
 import { timestampOf } from '../integrity/timestamp.ts';
 import {
@@ -189,6 +189,10 @@ export class Redrives {
   // ---- looked at
 
   /** How far it is; one of another topic is none. */
+  has(id: string): boolean {
+    return this.tasks.has(id);
+  }
+
   show(id: string, caller: Caller, nowMs: number): Reply {
     return this.named(id, caller, nowMs, (task) => this.report(task));
   }
@@ -200,11 +204,17 @@ export class Redrives {
     });
   }
 
+  /** Whoever has the shard may know of it. */
+  private elsewhere(id: string, nowMs: number): Reply | null {
+    const { down } = this.spine;
+    return down.why(shardOf(id)) === 'not_owner' ? down.refusal(shardOf(id), nowMs) : null;
+  }
+
   private named(id: string, caller: Caller, nowMs: number, then: (task: Redrive) => RedriveReport): Reply {
     const retryAfterMs = caller.charge(0, nowMs);
     if (retryAfterMs > 0) return { outcome: 'quota', retryAfterMs };
     const task = this.tasks.get(id);
-    if (task === undefined) return NOT_FOUND;
+    if (task === undefined) return this.elsewhere(id, nowMs) ?? NOT_FOUND;
     if (!caller.allowsTopic(task.request.topic)) return { ...NOT_FOUND, outOfScope: true };
     // What it moved must be durable before anybody is told so.
     this.spine.shardFor(task.request.topic);

@@ -131,10 +131,13 @@ export class Service {
     spine.commit.pump();
   }
 
-  /** The shard that a request is for; null where it is for none, or for more than one. */
-  shardFor(request: object | { readonly topic: string } | { readonly msgId: string }): number | null {
+  /** The shard that a request is for; null where it is for none, or for more than one. A redrive is where it began, or at whoever has its shard. */
+  shardFor(
+    request: object | { readonly topic: string } | { readonly msgId: string } | { readonly id: string },
+  ): number | null {
     if ('topic' in request) return this.spine.shardOfTopic(request.topic);
-    const shard = 'msgId' in request ? shardOf(request.msgId) : -1;
+    const isRedrive = 'id' in request && !this.redrives.has(request.id);
+    const shard = 'msgId' in request ? shardOf(request.msgId) : isRedrive ? shardOf(request.id) : -1;
     return shard >= 0 && shard < this.spine.shards.length ? shard : null;
   }
 

@@ -117,6 +117,32 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     expect(mixed.units.map(({ json }) => json.reason ?? json.duplicate)).toEqual([false, 'not_owner']);
   });
 
+  it('topics are those of all nodes, page by page, by name; a redrive is followed and ended at any of them (B13, DL5)', async () => {
+    const { token } = cluster.cap(...all);
+    const topics = [await topicOf(a), await topicOf(b), await topicOf(c)];
+    for (const topic of topics) await callerOf(a).post('/v1/send', token, message(topic, 'listed'));
+    const viewer = cluster.cap('topic prefix r', 'op = view').token;
+    const names: string[] = [];
+    for (let query = ''; ; ) {
+      const { status, body } = await callerOf(c).ask('GET', `/v1/topics?prefix=r&limit=2${query}`, viewer);
+      expect([status, body.down_shards]).toEqual([200, undefined]);
+      names.push(...body.topics.map(({ topic }: { topic: string }) => topic));
+      if (body.next === null) break;
+      query = `&cursor=${body.next}`;
+    }
+    expect(names).toEqual([...new Set(names)].sort());
+    expect(names).toEqual(expect.arrayContaining(topics));
+    const topic = topics[1] as string;
+    const admin = cluster.cap(`topic = ${topic}`, 'op = admin').token;
+    const begun = await callerOf(a).post('/v1/dlq/redrives', admin, { topic, rate_per_s: 1 });
+    expect(begun.status).toBe(200);
+    for (const node of [a, b, c]) {
+      const told = await callerOf(node).ask('GET', `/v1/dlq/redrives/${begun.body.id}`, admin);
+      expect([told.status, told.body.topic]).toEqual([200, topic]);
+    }
+    expect((await callerOf(c).ask('DELETE', `/v1/dlq/redrives/${begun.body.id}`, admin)).status).toBe(200);
+  });
+
   it('a batch whose items are for several nodes is split, and answered in its order', async () => {
     const { token } = cluster.cap(...all);
     const topics = [await topicOf(a), await topicOf(b), await topicOf(c), await topicOf(b)];
