@@ -1,5 +1,5 @@
 import type { AppendOutcome, Engine, EngineFrame, EnginePromise, StoredFrame } from '../ports/engine.ts';
-import type { AppendEnd, Batch, Found, Log } from '../ports/journal.ts';
+import { type AppendEnd, type Batch, type Found, type Log, Unreadable } from '../ports/journal.ts';
 import { type BatchContent, batchFraming, NOTHING } from './batch-framing.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { type LogRead, LogReading, type Replay, readFrames } from './log-reading.ts';
@@ -120,8 +120,8 @@ export class EngineLog implements Log {
     const { number, acceptsLoss, leases } = this.options;
     const loss = acceptsLoss === true ? null : lossIn(number, read.promise, promise);
     if (loss !== null) return new LossSuspected(loss);
-    if (this.log.state !== 'reading') return new Error(`log ${number} was let go of`);
-    if (!leases.isHeld(number)) return new Error(`log ${number}: its lease was over before it was read`);
+    if (this.log.state !== 'reading') return new Unreadable(`log ${number} was let go of`);
+    if (!leases.isHeld(number)) return new Unreadable(`log ${number}: its lease was over before it was read`);
     this.bytes = read.bytes;
     this.promise = promise;
     return null;

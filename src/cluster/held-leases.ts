@@ -1,5 +1,6 @@
 import type { Timers } from '../ports/clock.ts';
 import type { Leases } from '../ports/engine.ts';
+import { Unreadable } from '../ports/journal.ts';
 
 /** Parts of a lease: after how much of it all are renewed, and after how much they are given up. */
 const RENEW_PART = 1 / 5;
@@ -53,7 +54,7 @@ export class HeldLeases {
       this.until.set(number, askedMs + this.giveUpMs);
       this.heard(askedMs, result.engineMs);
       this.arm();
-      done(this.isHeld(number) ? null : new Error(`lease of log ${number}: granted too late to be of use`));
+      done(this.isHeld(number) ? null : new Unreadable(`lease of log ${number}: granted too late to be of use`));
     });
   }
 

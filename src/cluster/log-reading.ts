@@ -1,6 +1,8 @@
+import { BytesError } from '../journal/bytes.ts';
 import type { Secret } from '../journal/frame.ts';
 import type { Entry, Head } from '../journal/record-items.ts';
 import type { Engine, EnginePromise, FramesRead, StoredSnapshot } from '../ports/engine.ts';
+import { Unreadable } from '../ports/journal.ts';
 import type { BatchContent } from './batch-framing.ts';
 import { BEGINNING, type Place, type ShardLog } from './shard-log.ts';
 import { SnapshotReading } from './snapshot-pieces.ts';
@@ -52,7 +54,7 @@ export function readFrames(
   engine.frames(number, from, (read) => {
     const isStuck = !(read instanceof Error) && !read.isEnd && read.frames.length < FRAMES_MIN;
     if (!isStuck) return done(read);
-    done(new Error(`log ${number}: the engine gives ${read.frames.length} frames, and says there are more`));
+    done(new Unreadable(`log ${number}: the engine gives ${read.frames.length} frames, and says there are more`));
   });
 }
 
@@ -60,6 +62,9 @@ interface SnapshotRead {
   readonly head: Head;
   readonly promise: EnginePromise | null;
 }
+
+/** What bytes are is said of them; what came of them may quote what they hold. */
+const wrongIn = (error: unknown): string => (error instanceof BytesError ? error.message : 'what it says cannot be');
 
 /** Checks a snapshot piece by piece. Calls `done` once: with its head and promise, what is wrong with it, or why it could not be read. */
 export function readSnapshot(
@@ -77,7 +82,7 @@ export function readSnapshot(
         reading.piece(bytes);
         if (piece + 1 === snapshot.pieces) head = reading.done();
       } catch (error) {
-        return done({ wrong: (error as Error).message });
+        return done({ wrong: wrongIn(error) });
       }
       if (head === null) next(piece + 1);
       else done({ head, promise: reading.promise });
@@ -140,13 +145,13 @@ export class LogReading {
       this.reading.replay.restored(head);
       return null;
     } catch (error) {
-      return (error as Error).message;
+      return wrongIn(error);
     }
   }
 
   private from(place: Place): void {
     const { log } = this.reading;
-    if (log.state !== 'claiming') return this.done(new Error(`log ${this.reading.number} was let go of`));
+    if (log.state !== 'claiming') return this.done(new Unreadable(`log ${this.reading.number} was let go of`));
     log.granted(place);
     this.readOn();
   }
@@ -165,12 +170,14 @@ export class LogReading {
 
   private take({ frames }: FramesRead): Error | null {
     const { log, replay, upTo, number } = this.reading;
-    if (log.state !== 'reading') return new Error(`log ${number} was let go of`);
+    if (log.state !== 'reading') return new Unreadable(`log ${number} was let go of`);
     const [first] = frames;
     if (log.place.sequence === 0 && first !== undefined && first.sequence > 1)
-      return new Error(`log ${number} begins with frame ${first.sequence}, and no snapshot reaches it${this.because}`);
+      return new Unreadable(
+        `log ${number} begins with frame ${first.sequence}, and no snapshot reaches it${this.because}`,
+      );
     const contents = log.read(frames.filter(({ sequence }) => sequence <= upTo));
-    if (contents === null) return new Error(`log ${number} does not hang together${this.because}`);
+    if (contents === null) return new Unreadable(`log ${number} does not hang together${this.because}`);
     for (const { body } of frames) this.bytes += body.byteLength;
     try {
       for (const content of contents) {

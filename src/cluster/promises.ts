@@ -1,4 +1,5 @@
 import type { EnginePromise } from '../ports/engine.ts';
+import { Unreadable } from '../ports/journal.ts';
 
 export const isSamePromise = (one: EnginePromise | null, other: EnginePromise | null): boolean =>
   one?.system === other?.system && one?.timeline === other?.timeline && one?.isReplicated === other?.isReplicated;
@@ -7,7 +8,7 @@ const said = ({ system, timeline, isReplicated }: EnginePromise): string =>
   `system ${system}, timeline ${timeline}, ${isReplicated ? 'with' : 'without'} a standby`;
 
 /** What was answered may be gone: nobody goes on with that unasked. */
-export class LossSuspected extends Error {}
+export class LossSuspected extends Unreadable {}
 
 /**
  * Why what a log says cannot be all that was answered; null where nothing speaks against it. A new owner sees no loss: only what the one

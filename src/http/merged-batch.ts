@@ -2,7 +2,8 @@ import type { Outcome } from '../../spec/vocabulary.ts';
 import { refusalNamed } from '../api/errors.ts';
 import type { Asked } from './formats/asks.ts';
 import type { Input } from './formats/json.ts';
-import { type Answer, done } from './reply.ts';
+import { UNANSWERED } from './peer-nodes.ts';
+import { type Answer, done, errorOf } from './reply.ts';
 
 /** Items of a batch that go to one node together. */
 export interface BatchPart {
@@ -40,10 +41,10 @@ export class MergedBatch {
     this.finish = finish;
   }
 
+  /** Another node may have answered anything: what is no answer to a batch says nothing of what became of these items. */
   add({ items }: BatchPart, answer: Answer): void {
     this.retryAfterS = Math.max(this.retryAfterS, answer.retryAfterS ?? 0);
-    const body = JSON.parse(answer.body.toString());
-    const results: readonly object[] = answer.status === 200 ? body.results : items.map(() => itemOf(body));
+    const results = resultsIn(answer, items.length) ?? items.map(() => errorOf('journal', UNANSWERED));
     for (const [i, item] of items.entries()) {
       const result = results[i] as object;
       this.results[item] = JSON.stringify(result);
@@ -67,7 +68,25 @@ export class MergedBatch {
   }
 }
 
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A result for each of so many items: those of the answer, or its refusal of all. Null where it is neither. */
+function resultsIn({ status, body }: Answer, count: number): readonly object[] | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString());
+  } catch {
+    return null;
+  }
+  if (!isObject(value)) return null;
+  if (status !== 200) return 'code' in value ? Array.from({ length: count }, () => itemOf(value)) : null;
+  const { results } = value as { readonly results?: unknown };
+  return Array.isArray(results) && results.length === count && results.every(isObject) ? results : null;
+}
+
 /** A refusal of all as that of one: whose request it was is said once. */
-function itemOf({ corr_id: _, ...error }: { readonly corr_id?: string }): object {
+function itemOf(refusal: object): object {
+  const { corr_id: _, ...error } = refusal as { readonly corr_id?: unknown };
   return error;
 }

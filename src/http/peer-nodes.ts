@@ -1,5 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
+/** Of what another node was asked, and gave no answer to that can be relied on. */
+export const UNANSWERED = 'the node that serves the shard of it did not answer: it may have been done, or not';
+
 /** A request as it goes on to another node. */
 export interface Forwarded {
   readonly method: string;
@@ -9,6 +12,8 @@ export interface Forwarded {
   readonly body: Buffer | null;
   /** How long its asker may wait for a message, besides the time that an answer takes. */
   readonly waitMs: number;
+  /** The answer lasts as long as both sides want it to; that it begins is waited for like any other. */
+  readonly isLong: boolean;
 }
 
 /** What another node answered. */

@@ -270,7 +270,7 @@ export class Pipeline {
     const shard = routing?.awayOfTopic(exchange, topic) ?? null;
     if (routing === undefined || shard === null) return here();
     const guarded = (): void => this.guarded(exchange, here);
-    routing.send(exchange, { shard, waitMs: WAITS_LONG_MS }, guarded, (answer) => this.passOn(exchange, answer));
+    routing.send(exchange, { shard, isLong: true }, guarded, (answer) => this.passOn(exchange, answer));
   }
 
   /** Asks the node what a body asks for, and answers when all of it is decided. */
@@ -365,8 +365,6 @@ const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 
 /** The longest that one of these may wait for a message. */
 const waitOf = ({ asks }: Asked): number =>
   Math.max(0, ...itemsOf(asks).map(({ request }) => (request.verb === 'recv' ? request.waitMs : 0)));
-/** A stream waits for as long as it is open. */
-const WAITS_LONG_MS = 24 * 3_600_000;
 
 /** Frames may bring their capabilities themselves, where the head brings none and the body is not encoded. */
 const bringsItsOwn = ({ isFrames, head }: HttpExchange): boolean =>

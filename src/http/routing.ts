@@ -5,7 +5,7 @@ import type { MailboxNode } from '../node/node.ts';
 import type { HttpExchange, StreamOut } from './exchange.ts';
 import type { Ask } from './formats/asks.ts';
 import type { BatchPart } from './merged-batch.ts';
-import type { Forwarded, PeerAnswer, PeerNodes } from './peer-nodes.ts';
+import { type Forwarded, type PeerAnswer, type PeerNodes, UNANSWERED } from './peer-nodes.ts';
 import { type Answer, refusal } from './reply.ts';
 
 /** A shard that is on its way from one node to another is waited for so long, and looked for so often. */
@@ -14,12 +14,13 @@ const LOOK_MS = 50;
 const HOP = 'x-mailbox-hop';
 
 const NOBODY = 'no node serves the shard of it at the moment';
-const LOST = 'the node that serves the shard of it did not answer: it may have been done, or not';
 
 interface SentOn {
   readonly shard: number;
   /** How long its asker may wait for a message. */
   readonly waitMs?: number;
+  /** It is a stream, or a feed. */
+  readonly isLong?: boolean;
   /** Where that is not the body as it came. */
   readonly body?: Buffer | null;
 }
@@ -92,12 +93,12 @@ export class Routing {
   /** Sends it on; `finish` answers it, or `here` does when the shard came to us meanwhile. */
   send(
     exchange: HttpExchange,
-    { shard, waitMs = 0, body = exchange.body }: SentOn,
+    { shard, waitMs = 0, isLong = false, body = exchange.body }: SentOn,
     here: () => void,
     finish: (answer: Answer) => void,
   ): void {
     const way: Way = {
-      ...{ exchange, shard, here, finish, request: forwarded(exchange, body, waitMs) },
+      ...{ exchange, shard, here, finish, request: { ...forwarded(exchange, body), waitMs, isLong } },
       ...{ untilMs: null, isOver: false, cancel: () => {} },
     };
     exchange.client.onGone(() => {
@@ -124,7 +125,7 @@ export class Routing {
       },
       streams: (type, lines) => this.pipe(way, type, lines),
       unreached: () => this.again(way, 'unreachable'),
-      unknown: () => this.end(way, 'unreachable', refusal('journal', way.exchange.corrId, { message: LOST })),
+      unknown: () => this.end(way, 'unreachable', refusal('journal', way.exchange.corrId, { message: UNANSWERED })),
     });
   }
 
@@ -170,12 +171,12 @@ export class Routing {
 }
 
 /** As it came, but for what is of one connection; the body as it was expanded. */
-function forwarded({ req, head, corrId }: HttpExchange, body: Buffer | null, waitMs: number): Forwarded {
+function forwarded({ req, head, corrId }: HttpExchange, body: Buffer | null): Omit<Forwarded, 'waitMs' | 'isLong'> {
   const headers: Record<string, string> = { [HOP]: '1', 'x-corr-id': corrId };
   if (head.authorization !== undefined) headers['authorization'] = head.authorization;
   if (head.contentType !== undefined) headers['content-type'] = head.contentType;
   if (head.idemMode !== undefined) headers['x-idempotency-mode'] = head.idemMode;
-  return { method: head.method, path: req.url as string, headers, body, waitMs };
+  return { method: head.method, path: req.url as string, headers, body };
 }
 
 const isNotOwner = ({ status, body }: PeerAnswer): boolean => status === 503 && body.includes('"reason":"not_owner"');

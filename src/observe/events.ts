@@ -315,8 +315,8 @@ export const LOG_EVENTS = {
   'shard.parked': {
     levels: ['error'],
     fields: ['shard', 'retry_after_ms', 'reason', ...PLACE],
-    about: 'it fell again within a minute, and stays down for 1 s, then 2 s, up to 60 s',
-    act: 'report the line; a restart of the process does what the supervisor does',
+    about: 'it fell again within a minute, or cannot be read, and stays down for 1 s, then 2 s, up to 60 s',
+    act: 'do what `reason` says where that is why an engine does not give it; else report the line: a restart of the process does what the supervisor does',
   },
   'shard.given_up': {
     levels: ['error'],

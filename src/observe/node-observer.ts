@@ -3,7 +3,7 @@ import type { Fact } from '../core/facts.ts';
 import type { Message } from '../core/message.ts';
 import type { ShardState } from '../core/state.ts';
 import type { NodeObserver } from '../node/observer.ts';
-import type { Batch } from '../ports/journal.ts';
+import { type Batch, Unreadable } from '../ports/journal.ts';
 import type { Cause } from '../ports/observer.ts';
 import type { Revoked } from '../ports/process-facts.ts';
 import type { EngineMetrics } from './engine-metrics.ts';
@@ -88,7 +88,8 @@ export class LoggingObserver implements NodeObserver {
 
   parked(shard: number, forMs: number, error: unknown): void {
     const { log } = this.parts;
-    log.error('shard.parked', { shard, retry_after_ms: forMs, reason: 'it fell again and again', ...placeOf(error) });
+    const reason = error instanceof Unreadable ? error.message : 'it fell again and again';
+    log.error('shard.parked', { shard, retry_after_ms: forMs, reason, ...placeOf(error) });
   }
 
   unsure(shards: readonly number[], error: Error | null): void {

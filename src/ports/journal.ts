@@ -75,6 +75,9 @@ export interface Unclaimed {
   readonly error: Error;
 }
 
+/** Why a shard cannot be had, in words of our own: nothing of a message and no secret is in them, so that a log may say it (I2). */
+export class Unreadable extends Error {}
+
 export const isClaim = (result: Claim | Unclaimed): result is Claim => 'log' in result;
 
 /** What a journal knew when it was opened. */

@@ -1,5 +1,7 @@
+import { Unreadable } from '../ports/journal.ts';
+
 /** Why PostgreSQL does not serve us, in one line for people: never with a password in it. */
-export class EngineRefusal extends Error {
+export class EngineRefusal extends Unreadable {
   /** What we were given is wrong, rather than what the server is at the moment. */
   readonly isOfGiven: boolean;
 

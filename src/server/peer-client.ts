@@ -7,13 +7,15 @@ import type { Company } from '../ports/engine.ts';
 /** Connections to one node, besides those of whoever waits there for a message. */
 const SOCKETS_MAX = 64;
 const FREE_SOCKETS_MAX = 32;
-/** An answer takes so long at most. */
+/** A connection that nobody uses is closed before the other side does so: what is sent on it then may be lost, or done. */
+const IDLE_MS = 2_000;
+/** An answer takes so long at most, and the beginning of what lasts. */
 const ANSWER_MS = 20_000;
 /** Of one answer, and of all that are being read. */
 const ANSWER_BYTES_MAX = 64 << 20;
 const BYTES_MAX = 256 << 20;
-/** Errors with which nothing was sent. */
-const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNABORTED'];
+/** What connections that the other side had closed end with. */
+const STALE = ['ECONNRESET', 'EPIPE'];
 
 interface Parts {
   readonly owner: string;
@@ -73,17 +75,18 @@ export class PeerClient implements PeerNodes {
     let agent = this.agents.get(name);
     if (agent === undefined) {
       const maxSockets = waits ? Number.POSITIVE_INFINITY : SOCKETS_MAX;
-      const options = { keepAlive: true, maxSockets, maxFreeSockets: FREE_SOCKETS_MAX };
+      // The time is only kept for those that are free.
+      const options = { keepAlive: true, timeout: IDLE_MS, maxSockets, maxFreeSockets: FREE_SOCKETS_MAX };
       agent = isTls ? new TlsAgent(options) : new Agent(options);
       this.agents.set(name, agent);
     }
     return agent;
   }
 
-  send(url: string, { method, path, headers, body, waitMs }: Forwarded, end: PeerEnd): () => void {
+  send(url: string, { method, path, headers, body, waitMs, isLong }: Forwarded, end: PeerEnd): () => void {
     const isTls = url.startsWith('https:');
     const length = body === null ? {} : { 'content-length': String(body.length) };
-    const options = { method, agent: this.agentOf(isTls, waitMs > 0), headers: { ...headers, ...length } };
+    const options = { method, agent: this.agentOf(isTls, isLong || waitMs > 0), headers: { ...headers, ...length } };
     const req: ClientRequest = (isTls ? requestHttps : requestHttp)(url + path, options);
     let isOver = false;
     const over = (tell: () => void): void => {
@@ -92,20 +95,20 @@ export class PeerClient implements PeerNodes {
       clearTimeout(deadline);
       tell();
     };
-    const deadline = setTimeout(
-      () => {
-        over(() => end.unknown('no answer in time'));
-        req.destroy();
-      },
-      Math.min(waitMs + ANSWER_MS, 2 ** 31 - 1),
-    );
+    const unknown = (why: string): void => {
+      over(() => end.unknown(why));
+      req.destroy();
+    };
+    const deadline = setTimeout(() => unknown('no answer in time'), waitMs + ANSWER_MS);
     req.on('error', (error: NodeJS.ErrnoException) => {
-      // A connection that was kept, and that the other side had closed.
-      const isStale = req.reusedSocket && error.code === 'ECONNRESET';
-      const isUnsent = isStale || NEVER_SENT.includes(error.code ?? '');
-      over(() => (isUnsent ? end.unreached() : end.unknown(error.code ?? 'failed')));
+      const isStale = req.reusedSocket && STALE.includes(error.code ?? '');
+      // Of a connection that was kept nobody knows whether the other side took what was sent: what changes nothing is asked again.
+      const isUnreached = wasNotConnected(error) || (isStale && method === 'GET');
+      over(() => (isUnreached ? end.unreached() : end.unknown(error.code ?? 'failed')));
     });
     req.once('response', (res) => {
+      // Whoever else listens there says nothing of what is asked of a mailbox.
+      if (res.headers['x-corr-id'] === undefined) return unknown('no mailbox answers there');
       const type = res.headers['content-type'] ?? '';
       if (res.statusCode === 200 && type.startsWith('application/x-ndjson')) over(() => end.streams(type, res));
       else
@@ -132,11 +135,17 @@ export class PeerClient implements PeerNodes {
     res.once('close', () => {
       this.bytes -= bytes;
       if (!res.complete || (res.destroyed && bytes > ANSWER_BYTES_MAX)) return done(null);
-      const retryAfter = res.headers['retry-after'];
+      const retryAfter = res.headers['retry-after'] ?? '';
       done({
         ...{ status: res.statusCode ?? 502, type: res.headers['content-type'] ?? 'application/json' },
-        ...{ retryAfterS: retryAfter === undefined ? null : Number(retryAfter), body: Buffer.concat(chunks) },
+        ...{ retryAfterS: /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) : null, body: Buffer.concat(chunks) },
       });
     });
   }
+}
+
+/** There was no connection to send anything on, by whichever address was tried. */
+function wasNotConnected(error: NodeJS.ErrnoException): boolean {
+  if (error instanceof AggregateError) return error.errors.every(wasNotConnected);
+  return error.syscall === 'connect' || error.syscall === 'getaddrinfo';
 }

@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HttpExchange } from '../../src/http/exchange.ts';
 import type { Answer } from '../../src/http/reply.ts';
 import { Routing } from '../../src/http/routing.ts';
@@ -44,6 +44,7 @@ class Bench {
       req.once('end', () => {
         this.asked.push({ req, body });
         res.setHeader('content-type', 'application/json');
+        res.setHeader('x-corr-id', req.headers['x-corr-id'] as string);
         this.answers(req, res);
       });
     });
@@ -64,7 +65,7 @@ class Bench {
     this.company = { members: [member], holders: [{ shard: SHARD, owner, leftMs: 1 }], revoked: 0 };
   }
 
-  exchange(isHop = false): HttpExchange {
+  exchange(isHop = false, method = 'POST'): HttpExchange {
     const client = {
       onGone: (gone: () => void) => {
         this.leave = gone;
@@ -82,7 +83,7 @@ class Bench {
     };
     const head = {
       isHop,
-      method: 'POST',
+      method,
       authorization: 'Bearer cap',
       contentType: 'application/json',
       idemMode: '409',
@@ -91,10 +92,10 @@ class Bench {
     return { head, ...more } as unknown as HttpExchange;
   }
 
-  send(waitMs = 0): void {
+  send(how: { readonly waitMs?: number; readonly isLong?: boolean } = {}, method = 'POST'): void {
     this.routing.send(
-      this.exchange(),
-      { shard: SHARD, waitMs },
+      this.exchange(false, method),
+      { shard: SHARD, ...how },
       () => this.here++,
       (answer) => this.answered.push(answer),
     );
@@ -102,7 +103,13 @@ class Bench {
 
   async answer(): Promise<Answer> {
     await until(() => this.answered.length > 0);
-    return this.answered[0] as Answer;
+    return this.answered.shift() as Answer;
+  }
+
+  /** Sockets to the other node. */
+  sockets(which: 'sockets' | 'freeSockets'): Socket[] {
+    const { agents } = this.peers as unknown as { readonly agents: ReadonlyMap<string, Agent> };
+    return [...agents.values()].flatMap((agent) => Object.values(agent[which]).flatMap((some) => some ?? []));
   }
 }
 
@@ -151,7 +158,6 @@ describe('requests for the shard of another node (B13)', () => {
       ['unreachable', () => bench.owns('http://127.0.0.1:1')],
     ];
     for (const [result, prepare] of ways) {
-      bench.answered.length = 0;
       prepare();
       const fromMs = performance.now();
       bench.send();
@@ -174,14 +180,13 @@ describe('requests for the shard of another node (B13)', () => {
     bench.send();
     bench.isAway = false;
     bench.peers.changed();
-    expect([bench.here, bench.answered.length]).toEqual([1, 1]);
+    expect([bench.here, bench.answered.length]).toEqual([1, 0]);
   });
 
   it('the other node goes before it answered: 503 journal, for it may have been done; nothing is asked twice', async () => {
     bench.answers = (req) => req.socket.destroy();
     bench.send();
     expect(await bench.answer()).toMatchObject({ status: 503, outcome: 'journal' });
-    bench.answered.length = 0;
     bench.answers = (_, res) => {
       res.writeHead(200, { 'content-length': '100' });
       res.write('{"half":');
@@ -192,6 +197,100 @@ describe('requests for the shard of another node (B13)', () => {
     expect([bench.asked.length, bench.counted]).toEqual([2, ['unreachable', 'unreachable']]);
   });
 
+  it('whatever becomes of a connection that stands: 503 journal; only where there was none nothing was sent', async () => {
+    for (const code of ['ECONNABORTED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ECONNREFUSED']) {
+      bench.asked.length = 0;
+      bench.answers = () => {
+        for (const socket of bench.sockets('sockets'))
+          socket.destroy(Object.assign(new Error(code), { code, syscall: 'read' }));
+      };
+      bench.send();
+      expect(await bench.answer(), code).toMatchObject({ status: 503, outcome: 'journal' });
+      expect(bench.asked.length, code).toBe(1);
+    }
+    // A name that is nobody's, and one that is two addresses, at neither of which anybody listens.
+    const port = new URL(bench.url).port;
+    bench.server.closeAllConnections();
+    await new Promise((resolve) => bench.server.close(resolve));
+    for (const host of ['nobody.invalid', 'localhost']) {
+      bench.owns(`http://${host}:${port}`);
+      bench.send();
+      expect(await bench.answer(), host).toMatchObject({ status: 503, outcome: 'not_owner' });
+    }
+  });
+
+  it('a connection that was kept and is gone: a send may have been taken, what changes nothing is asked once more', async () => {
+    const resets = (req: IncomingMessage): void => {
+      bench.answers = (_, res) => res.end('{"ok":true}');
+      req.socket.destroy();
+    };
+    for (const [method, outcome, asked] of [['POST', 'journal', 1] as const, ['GET', 'ok', 2] as const]) {
+      bench.send();
+      expect(await bench.answer()).toMatchObject({ outcome: 'ok' });
+      await until(() => bench.sockets('freeSockets').length === 1);
+      bench.asked.length = 0;
+      bench.answers = resets;
+      bench.send({}, method);
+      expect([(await bench.answer()).outcome, bench.asked.length], method).toEqual([outcome, asked]);
+      bench.answers = (_, res) => res.end('{"ok":true}');
+    }
+  });
+
+  it('one that nobody uses is closed long before the other side would', async () => {
+    bench.server.keepAliveTimeout = 300_000;
+    bench.send();
+    expect(await bench.answer()).toMatchObject({ outcome: 'ok' });
+    await until(() => bench.sockets('freeSockets').length === 1);
+    const [socket] = bench.sockets('freeSockets') as [Socket];
+    await until(() => socket.destroyed);
+  });
+
+  it('who answers there is no mailbox: 503 journal, and nothing of it goes on to the client', async () => {
+    for (const [status, type] of [
+      [200, 'application/json'],
+      [404, 'text/html'],
+      [200, 'application/x-ndjson'],
+    ] as const) {
+      bench.answers = (_, res) => {
+        res.removeHeader('x-corr-id');
+        res.writeHead(status, { 'content-type': type }).end('{"ok":true}\n');
+      };
+      bench.send();
+      expect(await bench.answer()).toMatchObject({ status: 503, outcome: 'journal' });
+      expect([bench.written, bench.isCut]).toEqual(['', false]);
+    }
+  });
+
+  it('a stream begins as soon as any answer is due, and lasts as long as it likes', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const turns = async (isSo: () => boolean): Promise<void> => {
+        while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+      };
+      let stream: ServerResponse | null = null;
+      bench.answers = (_, res) => {
+        stream = res;
+      };
+      bench.send({ isLong: true });
+      await turns(() => bench.asked.length === 1);
+      vi.advanceTimersByTime(60_000);
+      expect(bench.answered.shift()).toMatchObject({ status: 503, outcome: 'journal' });
+      bench.answers = (_, res) => {
+        stream = res;
+        res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+        res.write('first\n');
+      };
+      bench.send({ isLong: true });
+      await turns(() => bench.written === 'first\n');
+      vi.advanceTimersByTime(7 * 86_400_000);
+      (stream as ServerResponse | null)?.end('last\n');
+      await turns(() => bench.answered.length > 0);
+      expect([bench.written, bench.isCut]).toEqual(['first\nlast\n', false]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('a client that leaves is gone at the other node too, while it waits there or is looked for', async () => {
     let isGone = false;
     bench.answers = (_, res) => {
@@ -199,7 +298,7 @@ describe('requests for the shard of another node (B13)', () => {
         isGone = true;
       });
     };
-    bench.send(60_000);
+    bench.send({ waitMs: 60_000 });
     await until(() => bench.asked.length === 1);
     bench.leave();
     await until(() => isGone);
@@ -217,12 +316,12 @@ describe('requests for the shard of another node (B13)', () => {
       res.writeHead(200, { 'content-type': 'application/x-ndjson' });
       res.write('{"a":"ä"}\n');
     };
-    bench.send(60_000);
+    bench.send({ isLong: true });
     await until(() => bench.written === '{"a":"ä"}\n');
     (stream as ServerResponse | null)?.end('last\n');
     expect(await bench.answer()).toMatchObject({ status: 200, outcome: 'ok' });
     expect([bench.written, bench.isCut]).toEqual(['{"a":"ä"}\nlast\n', false]);
-    bench.send(60_000);
+    bench.send({ isLong: true });
     await until(() => bench.asked.length === 2);
     await until(() => bench.written.endsWith('last\n{"a":"ä"}\n'));
     (stream as ServerResponse | null)?.destroy();
