@@ -2,21 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
-import { HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
 import type { FeedRequest, StreamRequest } from '../service/messages.ts';
 import type { AccessLog } from './access-log.ts';
+import { Asking } from './asking.ts';
 import { type BodyRules, type Peek, readBody } from './body.ts';
 import { HttpExchange, type ResponseWriter } from './exchange.ts';
-import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
 import { NdjsonFeedReader } from './formats/feed.ts';
 import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
 import { NdjsonReader } from './formats/stream.ts';
 import { OAP_TYPE } from './formats/units.ts';
 import { type Head, hasBody } from './head.ts';
 import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
-import { type Again, type BatchPart, MergedBatch, partOf } from './merged-batch.ts';
-import { MergedTopics } from './merged-topics.ts';
+import { partOf } from './merged-batch.ts';
 import { NodeRoutes } from './node-routes.ts';
 import { deniedAnswer, flagOf, isReadable, NO_BODY, NO_PATH, queryOf, tooLarge, unread } from './reading.ts';
 import { type Answer, refusal, refuse } from './reply.ts';
@@ -51,6 +49,7 @@ export class Pipeline {
   rules: PipelineRules;
   private readonly node: MailboxNode;
   private readonly nodeRoutes: NodeRoutes;
+  private readonly asking: Asking;
 
   constructor(options: PipelineOptions) {
     this.options = options;
@@ -58,6 +57,14 @@ export class Pipeline {
     this.rules = options.rules;
     this.accessLog = options.accessLog;
     this.nodeRoutes = new NodeRoutes(options.node, options.publicKeys);
+    this.asking = new Asking({
+      ...{ node: options.node, routing: options.routing ?? null },
+      guarded: (exchange, step) => this.guarded(exchange, step),
+      letGo: (exchange) => this.letGo(exchange),
+      weigh: (exchange, answer) => this.weigh(exchange, answer),
+      finish: (exchange, answer) => this.finish(exchange, answer),
+      passOn: (exchange, answer) => this.passOn(exchange, answer),
+    });
   }
 
   /** What a connection starts with. */
@@ -189,103 +196,14 @@ export class Pipeline {
       const input = { value, msgId, corrId, capability, flag200: flagOf(head) };
       const { json } = route;
       const again = route.item === undefined ? null : (items: readonly number[]) => partOf(json, input, items);
-      this.route(exchange, json(input), false, again);
+      this.asking.ask(exchange, json(input), false, again);
     } else if (route.stream !== null) this.serveStream(exchange, route.stream(value));
     else if (route.feed !== null) this.serveFeed(exchange, route.feed(value));
     else this.nodeRoutes.answer(exchange, route.path, value, (answer) => this.finish(exchange, answer));
   }
 
-  /**
-   * Asks this node, or sends it on to that which has its shard. `again` makes the same request of some of its items; without it what is for
-   * several nodes is asked here, or where the first of it is: the rest is refused there, each item with what to do.
-   */
-  private route(exchange: HttpExchange, asked: Asked, held = false, again: Again | null = null): void {
-    const { routing } = this.options;
-    const here = (): void => this.ask(exchange, asked, held);
-    if (routing === undefined) return here();
-    const [first] = asked.asks;
-    if (first !== undefined && !('refused' in first) && first.request.verb === 'topics') {
-      const others = routing.others(exchange);
-      if (others.length > 0) return this.askEverywhere(exchange, routing, others, asked, first.request.limit);
-    }
-    const parts = routing.partsOf(exchange, asked.asks);
-    if (parts.length > 1 && again !== null) return this.split(exchange, routing, parts, again);
-    const shard = parts.find((part) => part.shard === null) === undefined ? (parts[0]?.shard ?? null) : null;
-    if (shard === null) return here();
-    const passOn = (answer: Answer): void => this.passOn(exchange, answer);
-    routing.send(exchange, { shard, waitMs: waitOf(asked) }, () => this.guarded(exchange, here), passOn);
-  }
-
-  /** Each node gets the items that are for it. */
-  private split(exchange: HttpExchange, routing: Routing, parts: readonly BatchPart[], again: Again): void {
-    const count = parts.reduce((sum, { items }) => sum + items.length, 0);
-    const merged = new MergedBatch(count, parts.length, (answer) => this.passOn(exchange, answer));
-    this.letGo(exchange);
-    for (const part of parts) {
-      const { value, asked } = again(part.items);
-      const here = (): void =>
-        this.node.requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
-          const made = asked.answer(fillIn(asked.asks, replies), this.node.clock.nowMs());
-          this.weigh(exchange, made);
-          merged.add(part, made);
-        });
-      const { shard } = part;
-      if (shard === null) here();
-      else {
-        const sent = { shard, body: Buffer.from(JSON.stringify(value)) };
-        routing.send(
-          exchange,
-          sent,
-          () => this.guarded(exchange, here),
-          (answer) => merged.add(part, answer),
-        );
-      }
-    }
-  }
-
-  /** A page of topics: all nodes have some. */
-  private askEverywhere(
-    exchange: HttpExchange,
-    routing: Routing,
-    others: readonly number[],
-    asked: Asked,
-    limit: number,
-  ): void {
-    const merged = new MergedTopics(limit, 1 + others.length, (answer) => this.passOn(exchange, answer));
-    const add = (answer: Answer): void => merged.add(answer);
-    const here = (): void =>
-      this.node.requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
-        const made = asked.answer(fillIn(asked.asks, replies), this.node.clock.nowMs());
-        this.weigh(exchange, made);
-        add(made);
-      });
-    // What came to us meanwhile is looked at once more.
-    for (const shard of others) routing.send(exchange, { shard }, () => this.guarded(exchange, here), add);
-    here();
-  }
-
-  /** A stream or a feed, the same way. */
-  private routeTopic(exchange: HttpExchange, topic: string | null, here: () => void): void {
-    const { routing } = this.options;
-    const shard = routing?.awayOfTopic(exchange, topic) ?? null;
-    if (routing === undefined || shard === null) return here();
-    const guarded = (): void => this.guarded(exchange, here);
-    routing.send(exchange, { shard, isLong: true }, guarded, (answer) => this.passOn(exchange, answer));
-  }
-
-  /** Asks the node what a body asks for, and answers when all of it is decided. */
-  private ask(exchange: HttpExchange, asked: Asked, held = false): void {
-    const { requests, clock } = this.node;
-    this.letGo(exchange);
-    requests.askAll(exchange, itemsOf(asked.asks), (replies) => {
-      const made = asked.answer(fillIn(asked.asks, replies), clock.nowMs());
-      // Payloads do not wait: their capability might end meanwhile (AU3).
-      this.finish(exchange, held && exchange.leased.length === 0 ? { ...made, heldMs: HELD_MS } : made);
-    });
-  }
-
   private serveStream(exchange: HttpExchange, request: StreamRequest): void {
-    this.routeTopic(exchange, request.topic, () => {
+    this.asking.follow(exchange, request.topic, () => {
       this.letGo(exchange);
       const reader = new NdjsonReader(exchange, request, (answer) => this.finish(exchange, answer));
       this.node.requests.openStream(exchange, request, { heartbeatMs: this.rules.heartbeatMs, reader });
@@ -293,7 +211,7 @@ export class Pipeline {
   }
 
   private serveFeed(exchange: HttpExchange, request: FeedRequest): void {
-    this.routeTopic(exchange, request.topic, () => {
+    this.asking.follow(exchange, request.topic, () => {
       const reader = new NdjsonFeedReader(exchange, (answer) => this.finish(exchange, answer));
       const { heartbeatMs } = this.rules;
       this.node.requests.openFeed(exchange, request, { heartbeatMs, gatherMs: FEED_GATHER_MS, reader });
@@ -307,7 +225,7 @@ export class Pipeline {
     this.node.authentication.identifyAll(exchange, frames.tokens, (found, held) => {
       this.guarded(exchange, () => {
         frames.open(found);
-        this.route(exchange, frames, held);
+        this.asking.ask(exchange, frames, held);
       });
     });
   }
@@ -361,10 +279,6 @@ export class Pipeline {
 const FEED_GATHER_MS = 50;
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
-
-/** The longest that one of these may wait for a message. */
-const waitOf = ({ asks }: Asked): number =>
-  Math.max(0, ...itemsOf(asks).map(({ request }) => (request.verb === 'recv' ? request.waitMs : 0)));
 
 /** Frames may bring their capabilities themselves, where the head brings none and the body is not encoded. */
 const bringsItsOwn = ({ isFrames, head }: HttpExchange): boolean =>
