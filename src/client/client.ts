@@ -12,6 +12,7 @@ import {
   type Version,
 } from './frames.ts';
 import { linesOf } from './lines.ts';
+import { aboutOf } from './nodes.ts';
 import { eachOf } from './pages.ts';
 import { type ClientOptions, Transport } from './transport.ts';
 import type {
@@ -213,8 +214,12 @@ export class MailboxClient {
     read: (answered: Answered) => Promise<T | typeof OTHER_VERSION>,
     more: Parameters<Transport['postFrames']>[3],
   ): Promise<T> {
+    const about = aboutOf(path, Object(units[0]?.json).topic);
     const ask = (version: Version) =>
-      this.transport.postFrames(path, framesOf(app, units, version), (response) => read({ response, version }), more);
+      this.transport.postFrames(path, framesOf(app, units, version), (response) => read({ response, version }), {
+        about,
+        ...more,
+      });
     const answer = await ask(this.version);
     if (answer !== OTHER_VERSION) return answer;
     this.version = 1;

@@ -1,12 +1,14 @@
 import { type Backoff, backoffMs, type Clock, systemClock, TIMER_MS_MAX } from './clock.ts';
 import { errorOf, MailboxError, noMailbox, objectIn, retryAfterMsOf, UnreachableError, type Wait } from './error.ts';
 import { OAP_TYPE } from './frames.ts';
+import { aboutOf, Nodes, OWNER } from './nodes.ts';
 
 /** A capability, or what gives the one of the moment: it is asked before each request, so that it may be renewed in time. */
 export type CapabilitySource = string | (() => string | Promise<string>);
 
 export interface ClientOptions {
-  readonly url: string;
+  /** Where the mailbox is; or the nodes of a cluster, each as its `node_url` is: what is known of whose a topic is goes there at once. */
+  readonly url: string | readonly string[];
   readonly capability: CapabilitySource;
   /** Tries of a request that is safe to repeat, default 5. */
   readonly attempts?: number;
@@ -33,6 +35,8 @@ interface Asked {
   readonly signal?: AbortSignal | undefined;
   /** How long the server was asked to wait before it answers. */
   readonly waitMs?: number;
+  /** What it is about that one node has. */
+  readonly about?: string | null;
 }
 
 const JSON_BODY = { 'content-type': 'application/json' };
@@ -42,9 +46,11 @@ export class Transport {
   readonly clock: Clock;
   readonly backoff: Backoff;
   private readonly options: ClientOptions;
+  private readonly nodes: Nodes;
 
   constructor(options: ClientOptions) {
     this.options = options;
+    this.nodes = new Nodes(options.url);
     const { backoffBaseMs = 100, backoffMaxMs = 10_000 } = options;
     this.backoff = { backoffBaseMs, backoffMaxMs };
     const { nowMs = systemClock.nowMs, wait = systemClock.wait, random = systemClock.random } = options;
@@ -54,7 +60,8 @@ export class Transport {
   async get<T>(path: string, query: object): Promise<T> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     const pairs = given.map(([name, value]): [string, string] => [name, String(value)]);
-    return this.whole(`GET ${path}?${new URLSearchParams(pairs)}`, {}, jsonIn<T>);
+    const about = aboutOf(path, Object(query).topic);
+    return this.whole(`GET ${path}?${new URLSearchParams(pairs)}`, { about }, jsonIn<T>);
   }
 
   delete<T>(path: string): Promise<T> {
@@ -62,7 +69,8 @@ export class Transport {
   }
 
   post<T>(path: string, body: object, { headers = {}, ...more }: Omit<Asked, 'body'> = {}): Promise<T> {
-    const asked = { ...more, body: JSON.stringify(body), headers: { ...JSON_BODY, ...headers } };
+    const about = aboutOf(path, topicIn(body));
+    const asked = { about, ...more, body: JSON.stringify(body), headers: { ...JSON_BODY, ...headers } };
     return this.whole(`POST ${path}`, asked, jsonIn<T>);
   }
 
@@ -79,38 +87,45 @@ export class Transport {
   /** The answer of lines to a request, as it comes; it lasts as long as it lasts. */
   lines(method: 'GET' | 'POST', path: string, body: object | null, signal: AbortSignal): Promise<Response> {
     const asked = body === null ? {} : { body: JSON.stringify(body), headers: JSON_BODY };
-    return this.request(`${method} ${path}`, { ...asked, signal });
+    const about = aboutOf(path, topicIn(body));
+    return this.request(`${method} ${path}`, { ...asked, signal, about }, this.nodes.urlFor(about));
   }
 
   /** A whole answer, in time. */
   private async whole<T>(what: string, asked: Asked, read: (response: Response) => Promise<T>): Promise<T> {
     const { timeoutMs = 30_000 } = this.options;
-    const { signal, waitMs = 0 } = asked;
+    const { signal, waitMs = 0, about = null } = asked;
+    const url = this.nodes.urlFor(about);
     const late = new AbortController();
     const leave = (): void => late.abort();
     const timer = setTimeout(leave, Math.min(timeoutMs + waitMs, TIMER_MS_MAX));
     if (signal?.aborted === true) leave();
     signal?.addEventListener('abort', leave);
     try {
-      const response = await this.request(what, { ...asked, signal: late.signal });
+      const response = await this.request(what, { ...asked, signal: late.signal }, url);
       return await read(response);
     } catch (error) {
       if (error instanceof MailboxError || signal?.aborted === true) throw error;
-      throw this.unreachable(late.signal.aborted ? `no answer in ${timeoutMs + waitMs} ms (timeoutMs)` : error);
+      throw this.unreachable(late.signal.aborted ? `no answer in ${timeoutMs + waitMs} ms (timeoutMs)` : error, url);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', leave);
     }
   }
 
-  private unreachable(why: unknown): UnreachableError {
+  private unreachable(why: unknown, url: string): UnreachableError {
+    this.nodes.failed(url);
     const { cause, code } = Object(why) as { cause?: { code?: string }; code?: string };
     const said = typeof why === 'string' ? why : (cause?.code ?? code ?? 'no answer');
-    return new UnreachableError(0, 'E_UNREACHABLE', `${this.options.url}: ${said}`);
+    return new UnreachableError(0, 'E_UNREACHABLE', `${url}: ${said}`);
   }
 
   /** The response when it is good. @throws MailboxError, or what the signal was aborted with */
-  private async request(what: string, { body, headers = {}, signal }: Asked): Promise<Response> {
+  private async request(
+    what: string,
+    { body, headers = {}, signal, about = null }: Asked,
+    url: string,
+  ): Promise<Response> {
     const token = await this.token();
     const [method = '', path = ''] = what.split(' ');
     const init: RequestInit = { method, headers: { authorization: `Bearer ${token}`, ...headers } };
@@ -118,11 +133,14 @@ export class Transport {
     if (signal !== undefined) init.signal = signal;
     let response: Response;
     try {
-      response = await (this.options.fetch ?? fetch)(new URL(path, this.options.url), init);
+      response = await (this.options.fetch ?? fetch)(new URL(path, url), init);
     } catch (error) {
       if (signal?.aborted === true) throw error;
-      throw this.unreachable(error);
+      throw this.unreachable(error, url);
     }
+    // Another node may take it.
+    if (response.status === 503) this.nodes.failed(url);
+    else if (response.ok) this.nodes.learn(about, url, response.headers.get(OWNER));
     if (response.ok || response.headers.get('content-type') === OAP_TYPE) return response;
     const corr = response.headers.get('x-corr-id');
     const answer = { ...(corr === null ? {} : { corr_id: corr }), ...objectIn(await response.text()) };
@@ -156,6 +174,12 @@ export class Transport {
       }
     }
   }
+}
+
+/** Of a batch, that of its first item. */
+function topicIn(body: object | null): unknown {
+  const { topic, messages } = Object(body) as { readonly topic?: unknown; readonly messages?: readonly unknown[] };
+  return topic ?? Object(messages?.[0]).topic;
 }
 
 /** @throws MailboxError when what answers is no mailbox */

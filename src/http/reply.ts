@@ -20,6 +20,8 @@ export interface Answer {
   readonly rejected?: RejectedReason;
   /** The outcomes of those items that were refused, where the request as a whole was not. */
   readonly refusedItems?: readonly Outcome[];
+  /** Where the node is that answered, where that is another one. */
+  readonly owner?: string;
   /** The answer goes out after this time, and nothing more is read from the connection until then (AU5). */
   readonly heldMs?: number;
 }

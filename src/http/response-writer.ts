@@ -196,6 +196,7 @@ export class NodeResponseWriter implements ResponseWriter {
 function headersOf(answer: Answer, corrId: string, closing: boolean): string[] {
   const headers = ['content-type', answer.type ?? 'application/json', 'x-corr-id', corrId];
   if (answer.retryAfterS !== undefined) headers.push('retry-after', String(answer.retryAfterS));
+  if (answer.owner !== undefined) headers.push('x-mailbox-owner', answer.owner);
   if (answer.allow !== undefined) headers.push('allow', answer.allow);
   if (closing) headers.push('connection', 'close');
   return headers;

@@ -121,7 +121,7 @@ export class Routing {
     way.cancel = this.peers.send(url, way.request, {
       answered: (answer) => {
         if (isNotOwner(answer)) this.again(way, 'not_owner');
-        else this.end(way, 'answered', answerOf(answer));
+        else this.end(way, 'answered', ownedBy(url, answerOf(answer)));
       },
       streams: (type, lines) => this.pipe(way, type, lines),
       unreached: () => this.again(way, 'unreachable'),
@@ -178,6 +178,9 @@ function forwarded({ req, head, corrId }: HttpExchange, body: Buffer | null): Om
   if (head.idemMode !== undefined) headers['x-idempotency-mode'] = head.idemMode;
   return { method: head.method, path: req.url as string, headers, body };
 }
+
+/** Who was let in is told where it may go the next time. */
+const ownedBy = (owner: string, answer: Answer): Answer => (answer.status < 400 ? { ...answer, owner } : answer);
 
 const isNotOwner = ({ status, body }: PeerAnswer): boolean => status === 503 && body.includes('"reason":"not_owner"');
 

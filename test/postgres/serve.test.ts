@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MailboxClient } from '../../src/client/client.ts';
 import { blake3 } from '../../src/integrity/blake3.ts';
 import { topicKeyOf } from '../../src/journal/frame.ts';
 import { METRICS } from '../../src/observe/metric-table.ts';
@@ -81,6 +82,21 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     expect(
       (await callerOf(a).post('/v1/send', cluster.cap('topic = x', 'op = send').token, message(topic, 'l'))).status,
     ).toBe(403);
+  });
+
+  it('a client that was given the nodes learns which of them has its topic, and spares the hop (B13)', async () => {
+    const [topic, urls] = [await topicOf(b), await Promise.all([a, b, c].map((node) => node.url()))];
+    const client = new MailboxClient({ url: urls, capability: cluster.cap(...all).token });
+    const hops = async (): Promise<number> => {
+      const counts = (await a.metrics()).matchAll(/^proxied_total\{[^}]*\} (\d+)$/gm);
+      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+    };
+    const before = await hops();
+    for (let i = 0; i < 4; i++) await client.send(message(topic, `learned${i}`));
+    expect((await hops()) - before).toBe(1);
+    const { messages } = await client.recv({ topic, max_messages: 100 });
+    for (const { msg_id, receipt } of messages) await client.ack(msg_id, receipt);
+    expect((await hops()) - before).toBeLessThanOrEqual(2);
   });
 
   it('a request that came by a hop goes no further; a capability is charged once (AU2)', async () => {
