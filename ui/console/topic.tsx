@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { bytesOfBase64 } from '../../src/client/bytes.ts';
 import type { MessageView, TopicStats } from '../../src/client/types.ts';
 import { useLive } from './live.ts';
@@ -179,11 +179,12 @@ function Peeked({ topic, msgId }: { topic: string; msgId: string }) {
     asking(['view'], topic, (client) => client.message(msgId, { include: 'payload' })),
   );
   const payload = live.value?.message?.payload_b64;
+  const bytes = useMemo(() => (payload === undefined ? null : bytesOfBase64(payload)), [payload]);
   return (
     <>
       <Fresh live={live} />
-      {payload !== undefined && <Payload bytes={bytesOfBase64(payload)} />}
-      {live.value !== null && payload === undefined && <p class="note">It is gone, or its bytes do not hold.</p>}
+      {bytes !== null && <Payload bytes={bytes} />}
+      {live.value !== null && bytes === null && <p class="note">It is gone, or its bytes do not hold.</p>}
     </>
   );
 }
