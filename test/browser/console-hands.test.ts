@@ -84,4 +84,24 @@ describe('console: whoever looks', () => {
     await back.getByText(/cancelled: \d+ put back/).waitFor();
     await page.context().close();
   });
+
+  it('sees the head of the page before its program is there, and once when it is (U2)', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    let isLet = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      isLet = resolve;
+    });
+    await page.route('**/main.js', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(now.server.consoleUrl, { waitUntil: 'commit' });
+    await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length === 1);
+    expect(await page.innerText('header')).toBe('Mailbox');
+    isLet();
+    await page.waitForSelector('#token');
+    expect([await page.locator('header').count(), await page.locator('.brand').count()]).toEqual([1, 1]);
+    await context.close();
+  });
 });
