@@ -103,7 +103,8 @@ export class Transport {
     }
   }
 
-  private unreachable(why: unknown): UnreachableError {
+  /** The error of a request to which no answer came, or only the beginning of one. */
+  unreachable(why: unknown): UnreachableError {
     const { cause, code } = Object(why) as { cause?: { code?: string }; code?: string };
     const said = typeof why === 'string' ? why : (cause?.code ?? code ?? 'no answer');
     return new UnreachableError(0, 'E_UNREACHABLE', `${this.options.url}: ${said}`);
