@@ -78,7 +78,7 @@ const skip = (): void => document.getElementById('main')?.focus();
 
 function onKey(event: KeyboardEvent): void {
   const { target } = event;
-  if (target instanceof HTMLElement && target.matches('input, textarea, select')) {
+  if (target instanceof HTMLElement && target.matches('input:not([type=checkbox]), textarea, select')) {
     if (event.key === 'Escape') target.blur();
     return;
   }
