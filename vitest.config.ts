@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** `slow` takes long, `browser` needs Chromium, `system` the programs below; without one everything else runs, with Node alone, in minutes. */
 const suite = process.env['SUITE'];
 /**
- * strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd-analyze, hadolint;
+ * strace and leave to trace; libfaketime; openssl and curl; script; nginx and haproxy; schemathesis; prometheus, systemd, hadolint;
  * PostgreSQL, PgBouncer; git, tar and npm, which build the package and compile against it for a minute.
  */
 const SYSTEM = [
@@ -28,6 +28,7 @@ const SYSTEM = [
   'test/operations/lint.test.ts',
   'test/operations/prometheus.test.ts',
   'test/operations/systemd.test.ts',
+  'test/operations/systemd-runs.test.ts',
   'test/postgres/conformance.test.ts',
   'test/postgres/connections.test.ts',
   'test/postgres/engine.test.ts',

@@ -1,5 +1,5 @@
 import type { AnswerOf, BodyOf, RequestOf } from '../api/types.ts';
-import { errorOf, noMailbox, objectIn } from './error.ts';
+import { errorOf, MailboxError, noMailbox, objectIn } from './error.ts';
 import {
   type Answered,
   APP,
@@ -162,7 +162,7 @@ export class MailboxClient {
   }
   /**
    * Facts as they become durable, until nothing came for `wait_ms`, the caller has enough or `signal` says so; lines that have a cursor
-   * alone say how far it is. @throws MailboxError when the server ends it
+   * alone say how far it is. @throws MailboxError when the server ends it or the connection breaks: then it goes on `after` the last cursor
    */
   feed(query: FeedQuery, signal?: AbortSignal): AsyncGenerator<FeedLine> {
     return this.lines('GET', `/v1/feed?${new URLSearchParams(query)}`, null, signal);
@@ -226,7 +226,7 @@ export class MailboxClient {
     return (await ask(this.version)) as T;
   }
 
-  /** An answer of lines, each an object, for as long as it lasts. @throws MailboxError when the server ends it with one */
+  /** An answer of lines, each an object, for as long as it lasts. @throws MailboxError when the server ends it with one, or it breaks off */
   private async *lines<T>(
     method: 'GET' | 'POST',
     path: string,
@@ -243,6 +243,10 @@ export class MailboxClient {
         if ('code' in value) throw errorOf(response.status, value);
         yield value as T;
       }
+    } catch (error) {
+      // Left by `signal`, it ends with what that was aborted with.
+      if (error instanceof MailboxError || either.aborted) throw error;
+      throw this.transport.brokenOff(path, body, error);
     } finally {
       leaving.abort();
     }

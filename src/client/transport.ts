@@ -91,6 +91,11 @@ export class Transport {
     return this.request(`${method} ${path}`, { ...asked, signal, about }, this.nodes.urlFor(about));
   }
 
+  /** The error of such an answer of which only the beginning came. */
+  brokenOff(path: string, body: object | null, why: unknown): UnreachableError {
+    return this.unreachable(why, this.nodes.urlFor(aboutOf(path, topicIn(body))));
+  }
+
   /** A whole answer, in time. */
   private async whole<T>(what: string, asked: Asked, read: (response: Response) => Promise<T>): Promise<T> {
     const { timeoutMs = 30_000 } = this.options;
@@ -113,6 +118,7 @@ export class Transport {
     }
   }
 
+  /** The error of a request to which no answer came. */
   private unreachable(why: unknown, url: string): UnreachableError {
     this.nodes.failed(url);
     const { cause, code } = Object(why) as { cause?: { code?: string }; code?: string };

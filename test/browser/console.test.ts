@@ -1,56 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { base64, rejected, type Scene, scene } from '../support/console-scene.ts';
+import { connect, goTo, openConsole } from './console-page.ts';
+import { launch } from './report-page.ts';
 
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 let browser: Browser;
 let now: Scene;
 beforeAll(async () => {
   now = await scene();
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  browser = await launch();
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
   await now?.server.stop();
 });
 
-interface Look {
-  readonly width?: number;
-  readonly scheme?: 'light' | 'dark';
-  readonly hash?: string;
-}
-
-/** The console in a page; `problems`: what broke its policy, what it threw, and where else it asked. */
-async function open({ width = 1280, scheme = 'light', hash = '' }: Look = {}) {
-  const context = await browser.newContext({ viewport: { width, height: 844 }, colorScheme: scheme });
-  const page = await context.newPage();
-  const problems: string[] = [];
-  page.on('pageerror', ({ message }) => problems.push(message));
-  page.on('console', (message) => {
-    // A refusal is an answer; Chromium says so all the same.
-    if (!message.text().startsWith('Failed to load resource')) problems.push(message.text());
-  });
-  page.on('request', (request) => {
-    if (!request.url().startsWith(now.server.consoleUrl)) problems.push(`asks ${request.url()}`);
-  });
-  await page.goto(`${now.server.consoleUrl}/${hash}`);
-  return { page, problems };
-}
-
-async function connect(page: Page, ...capabilities: string[]): Promise<void> {
-  await page.fill('#token', capabilities.join('\n'));
-  await page.click('button.main');
-}
-
-const goTo = async (page: Page, hash: string, ready: string): Promise<void> => {
-  await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
-  await page.waitForSelector(ready);
-};
+const open = (look: Parameters<typeof openConsole>[2] = {}) => openConsole(browser, now, look);
 
 const everyPage = ({ ids }: Scene): [hash: string, ready: string][] => [
   ['#/topics', 'a.row'],

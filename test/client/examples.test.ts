@@ -98,7 +98,7 @@ describe('examples: run as they stand (U1, U5)', () => {
       block: block as string,
     }));
     const of = (kind: string) => blocks.filter((one) => one.kind === kind).map(({ block }) => block);
-    expect(blocks.every(({ block }) => block.length > 0) && of('js').length).toBe(5);
+    expect(blocks.every(({ block }) => block.length > 0) && of('js').length).toBe(6);
     writeFileSync(join(project, 'page.mjs'), of('js').join('\n'));
     const running = start('page.mjs', 'demo', server.cap('topic = demo', OPS));
     expect(await finish(running)).toBe(of('console').join(''));

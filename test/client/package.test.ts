@@ -10,8 +10,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestServer } from '../support/server.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
+  version: string;
 };
 
 /** Somebody else's project, in TypeScript. */
@@ -98,7 +99,7 @@ describe('package', () => {
     mkdirSync(join(modules, 'svc-mailbox'), { recursive: true });
     execFileSync('tar', ['-xzf', join(project, tarball), '--strip-components=1', '-C', join(modules, 'svc-mailbox')]);
     // What an installation would fetch.
-    for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
+    for (const name of [...Object.keys(manifest.dependencies), '@types/node', 'undici-types']) {
       mkdirSync(dirname(join(modules, name)), { recursive: true });
       symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
     }
@@ -181,6 +182,21 @@ describe('package', () => {
       expect(sizes[i]).toBeLessThan(Number(said) + 1);
       expect(sizes[i]).toBeGreaterThan(Number(said) - 3);
     }
+  });
+
+  it('npx mailbox: in a checkout once it is built, and where the package is installed (U4)', () => {
+    const { bin, version } = JSON.parse(readFileSync(join(project, 'node_modules/svc-mailbox/package.json'), 'utf8'));
+    // As npm makes it; that the program may be run is said by the tarball.
+    mkdirSync(join(project, 'node_modules/.bin'));
+    symlinkSync(`../svc-mailbox/${bin.mailbox}`, join(project, 'node_modules/.bin/mailbox'));
+    for (const cwd of [ROOT, project]) {
+      const { stdout, stderr } = spawnSync('npx', ['--no', 'mailbox', 'explain', 'E_LEASE_LOST'], {
+        cwd,
+        encoding: 'utf8',
+      });
+      expect([cwd, stderr, stdout.split('\n')[0]]).toEqual([cwd, '', 'E_LEASE_LOST']);
+    }
+    expect(version).toBe(manifest.version);
   });
 
   it('nothing else of the package can be imported', async () => {

@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -149,6 +151,25 @@ describe('client', () => {
     const ended = expect(streaming).rejects.toMatchObject({ code: 'E_UNAVAILABLE' });
     await own.stop();
     await ended;
+  });
+
+  it('a stream and a feed that break off in the middle end with an error of its class, to go on from (R4, U1)', async () => {
+    const broken = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      response.write('{"cursor":"a-0"}\n{"cursor":"a-', () => response.destroy());
+    });
+    await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`;
+    for (const fetch of [globalThis.fetch, nodeFetch({})]) {
+      const client = new MailboxClient({ url, capability: 'any', fetch });
+      for (const lines of [client.feed({ topic: 't' }), client.stream({ topic: 't' })]) {
+        expect((await lines.next()).value).toEqual({ cursor: 'a-0' });
+        await expect(lines.next()).rejects.toMatchObject({
+          ...{ name: 'UnreachableError', code: 'E_UNREACHABLE', retryable: true },
+        });
+      }
+    }
+    broken.close();
   });
 
   it('a certificate that nobody vouches for is not trusted (S1)', async () => {

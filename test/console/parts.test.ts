@@ -138,6 +138,16 @@ describe('console: payloads', () => {
     expect(jsonOf('{"a":')).toBeNull();
   });
 
+  it('property: no more of it is laid out than is shown, however much longer than it came it would be (I2)', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.nat(200), (text, most) => {
+        expect(jsonOf(text, most)).toBe((jsonOf(text) as string).slice(0, most));
+      }),
+    );
+    const nested = '['.repeat(100_000) + ']'.repeat(100_000);
+    expect(jsonOf(nested, 1000)).toHaveLength(1000);
+  });
+
   it('property: whatever the bytes are they have a mode, and are shown in a bounded text', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {

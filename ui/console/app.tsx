@@ -16,6 +16,9 @@ const PAGES = [
   { page: 'capabilities', label: 'Capabilities', key: 'c' },
 ] as const;
 
+/** Messages and dead letters are those of a topic. */
+const sectionOf = (page: string): string => (page === 'messages' || page === 'dead' ? 'topics' : page);
+
 export function App() {
   useEffect(() => {
     addEventListener('keydown', onKey);
@@ -36,7 +39,12 @@ export function App() {
         </a>
         <nav aria-label="Pages">
           {PAGES.map(({ page: one, label, key }) => (
-            <a key={one} href={to(one)} aria-current={one === page ? 'page' : undefined} aria-keyshortcuts={key}>
+            <a
+              key={one}
+              href={to(one)}
+              aria-current={one === sectionOf(page) ? 'page' : undefined}
+              aria-keyshortcuts={key}
+            >
               {label}
               {one === 'capabilities' && held.value.length > 0 ? ` (${held.value.length})` : ''} <kbd>{key}</kbd>
             </a>
@@ -70,7 +78,7 @@ const skip = (): void => document.getElementById('main')?.focus();
 
 function onKey(event: KeyboardEvent): void {
   const { target } = event;
-  if (target instanceof HTMLElement && target.matches('input, textarea, select')) {
+  if (target instanceof HTMLElement && target.matches('input:not([type=checkbox]), textarea, select')) {
     if (event.key === 'Escape') target.blur();
     return;
   }

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { FACT_OF } from '../../spec/vocabulary.ts';
 import { bytesOfBase64 } from '../../src/client/bytes.ts';
 import { portableCrypto } from '../../src/client/crypto.ts';
@@ -16,10 +16,15 @@ const EVERY_MS = 2_000;
 /** One message: where it is, how it came there, and what is in it. */
 export function Message() {
   const msgId = route.value.name;
-  const live = useLive(`message ${msgId}`, EVERY_MS, () => asking(['view'], null, (client) => client.message(msgId)));
-  const payload = useLive(`payload of ${msgId}`, 60_000, () =>
-    asking(['view'], null, (client) => client.message(msgId, { include: 'payload' })),
-  );
+  // Not known before the first answer; from then on only those capabilities are asked that are for it.
+  const topic = useRef<string | null>(null);
+  const look = async (query?: { include: 'payload' }): Promise<Shown> => {
+    const shown = await asking(['view'], topic.current, (client) => client.message(msgId, query));
+    topic.current = topicOf(shown) || null;
+    return shown;
+  };
+  const live = useLive(`message ${msgId}`, EVERY_MS, () => look());
+  const payload = useLive(`payload of ${msgId}`, 60_000, () => look({ include: 'payload' }));
   return (
     <>
       <Heading>
@@ -38,13 +43,14 @@ export function Message() {
   );
 }
 
-/** The payload is asked for once: it never changes. */
+const topicOf = ({ message, timeline }: Shown): string => message?.topic ?? timeline.at(-1)?.topic ?? '';
+
 function Life({ shown, payload, isAsked }: { shown: Shown; payload: string | null; isAsked: boolean }) {
   const { message, timeline, is_complete } = shown;
   const [chosen, choose] = useState<number | null>(null);
   const last = timeline.at(-1);
   const at = Math.min(chosen ?? timeline.length - 1, timeline.length - 1);
-  const topic = message?.topic ?? last?.topic ?? '';
+  const topic = topicOf(shown);
   return (
     <>
       <p class="where">

@@ -6,6 +6,8 @@ import { askingWith, holders } from './session.ts';
 
 const EVERY_MS = 2_000;
 
+/** They are not full or empty: they are in order, or somebody has to look at them. */
+const UNSIZED: readonly string[] = ['keyring', 'verifier', 'journal'];
 /** Bounds by the name that `/readyz` gives them, and what is refused where one is full. */
 const BOUNDS: readonly (readonly [name: string, about: string])[] = [
   ['shard_capacity', 'messages that wait or are out, of a shard: sends to it are refused next'],
@@ -94,7 +96,7 @@ function Ready({ readiness: { ready, missing, retry_after }, node }: Seen) {
               <td data-label="is">
                 <Gauge name={name} isShort={missing.includes(name)} bound={boundOf(node, name)} />
               </td>
-              <td data-label="of what">{about}</td>
+              <td class="about">{about}</td>
             </tr>
           ))}
         </tbody>
@@ -116,7 +118,8 @@ function inOrder(node: NodeState | null): typeof BOUNDS {
 
 /** How full it is, where that is known; else that there is room, or that there is little. */
 function Gauge({ name, isShort, bound }: { name: string; isShort: boolean; bound: Bound | undefined }) {
-  const saying = isShort ? 'short' : 'has room';
+  const [well, ill] = UNSIZED.includes(name) ? ['in order', 'needs somebody'] : ['has room', 'short'];
+  const saying = isShort ? ill : well;
   if (bound === undefined) return <span class={isShort ? 'wrong' : 'holds'}>{saying}</span>;
   const of = bound.shard === null ? '' : `, shard ${bound.shard}`;
   return (
@@ -149,7 +152,9 @@ function Kept({ node: { journal, shards } }: { node: NodeState }) {
         <tbody>
           {shards.map(({ shard, state, term, percent }) => (
             <tr key={shard}>
-              <th scope="row">{shard}</th>
+              <th scope="row" data-label="shard">
+                {shard}
+              </th>
               <td data-label="is" class={state === 'serving' ? 'holds' : 'wrong'}>
                 {STATES[state]}
               </td>

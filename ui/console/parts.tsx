@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { MailboxError } from '../../src/client/error.ts';
 import type { Live } from './live.ts';
 import { modeOf, PAYLOAD_MODES, type PayloadMode, SHOWN_BYTES, SHOWN_BYTES_MAX, shownAs } from './payload.ts';
@@ -141,13 +141,14 @@ export function Tile({
   );
 }
 
-/** A payload as text, JSON or hex; by itself as what reads best. */
+/** A payload as text, JSON or hex; by itself as what reads best. It is read once, and not each time the page around it is drawn anew. */
 export function Payload({ bytes }: { bytes: Uint8Array }) {
   const [chosen, choose] = useState<PayloadMode | null>(null);
   const [isLong, setLong] = useState(false);
-  const mode = chosen ?? modeOf(bytes);
+  const best = useMemo(() => modeOf(bytes), [bytes]);
+  const mode = chosen ?? best;
   const most = isLong ? SHOWN_BYTES_MAX : SHOWN_BYTES;
-  const shown = shownAs(mode, bytes, most);
+  const shown = useMemo(() => <Shown mode={mode} text={shownAs(mode, bytes, most)} />, [mode, bytes, most]);
   return (
     <div class="payload">
       <fieldset class="bar" aria-label="Shown as">
@@ -158,14 +159,7 @@ export function Payload({ bytes }: { bytes: Uint8Array }) {
         ))}
         <span class="note">{bytesText(bytes.length)}</span>
       </fieldset>
-      {shown === null ? (
-        <p class="note">This is no JSON.</p>
-      ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-        <pre tabIndex={0} class={mode}>
-          {shown === '' ? <span class="note">(empty)</span> : pieces(shown, true)}
-        </pre>
-      )}
+      {shown}
       {bytes.length > most && (
         <p class="note">
           The first {bytesText(most)} of {bytesText(bytes.length)}.{' '}
@@ -179,6 +173,16 @@ export function Payload({ bytes }: { bytes: Uint8Array }) {
     </div>
   );
 }
+
+const Shown = ({ mode, text }: { mode: PayloadMode; text: string | null }) =>
+  text === null ? (
+    <p class="note">This is no JSON.</p>
+  ) : (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+    <pre tabIndex={0} class={mode}>
+      {text === '' ? <span class="note">(empty)</span> : pieces(text, true)}
+    </pre>
+  );
 
 /** An act: tells while it goes on, and what came of it. */
 export function useAct() {

@@ -25,7 +25,7 @@ export function modeOf(bytes: Uint8Array): PayloadMode {
   const text = textIn(bytes);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what no text has
   if (text === null || /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(text)) return 'hex';
-  return /^\s*[[{]/.test(text) && jsonOf(text) !== null ? 'json' : 'text';
+  return /^\s*[[{]/.test(text) && isJson(text) ? 'json' : 'text';
 }
 
 /** The payload's beginning in a mode; null where it is nothing of the kind. */
@@ -33,19 +33,24 @@ export function shownAs(mode: PayloadMode, bytes: Uint8Array, most: number): str
   if (mode === 'hex') return hexDump(bytes.subarray(0, most));
   if (mode === 'text') return lenient.decode(bytes.subarray(0, most));
   const text = bytes.length > JSON_BYTES_MAX ? null : textIn(bytes);
-  const laidOut = text === null ? null : jsonOf(text);
-  return laidOut === null ? null : laidOut.slice(0, most);
+  return text === null ? null : jsonOf(text, most);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
  * JSON on lines of its own, its strings and numbers as they were sent: a parsed number would not be the same. Null for what is no JSON.
+ * No more is laid out than `most` characters: a payload of brackets alone would be fifty times as long as it came.
  */
-export function jsonOf(text: string): string | null {
-  try {
-    JSON.parse(text);
-  } catch {
-    return null;
-  }
+export function jsonOf(text: string, most = Number.POSITIVE_INFINITY): string | null {
+  if (!isJson(text)) return null;
   let out = '';
   let depth = 0;
   const line = (): string => `\n${'  '.repeat(Math.min(depth, DEPTH_MAX))}`;
@@ -59,6 +64,7 @@ export function jsonOf(text: string): string | null {
     } else if (token === ',') out += token + line();
     else if (token === ':') out += ': ';
     else out += /^[[{]/.test(token) ? token.replace(/\s/g, '') : token;
+    if (out.length >= most) return out.slice(0, most);
   }
   return out;
 }

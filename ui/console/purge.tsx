@@ -44,7 +44,7 @@ export function Purge({ scope }: { scope: Scope }) {
   return (
     <section class="panel" aria-labelledby="purge">
       <h2 id="purge">Delete for good</h2>
-      <p>Of {scopeText(scope)}.</p>
+      <p>Which: {scopeText(scope)}.</p>
       <Field label="dead for at least, hours" id="hours" value={hours} onInput={setHours} />
       <p class="bar">
         <button type="button" disabled={act.isBusy} onClick={count}>

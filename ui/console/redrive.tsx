@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Redrive, RedriveBody } from '../../src/client/types.ts';
+import { waitAfter } from './live.ts';
 import { Trouble, useAct } from './parts.tsx';
 import { replace, route, to } from './route.ts';
 import { type Scope, scopeText } from './scope.ts';
@@ -51,10 +52,10 @@ export function RedrivePanel({ scope }: { scope: Scope }) {
   return (
     <section class="panel" aria-labelledby="redrive">
       <h2 id="redrive">Put back</h2>
-      <p>Of {scopeText(scope)}.</p>
+      <p>Which: {scopeText(scope)}.</p>
       <div class="pair">
-        <Field label="a second" id="rate" value={rate} onInput={setRate} />
-        <Field label="at most" id="limit" value={limit} onInput={setLimit} />
+        <Field label="how many a second" id="rate" value={rate} onInput={setRate} />
+        <Field label="at most, all if empty" id="limit" value={limit} onInput={setLimit} />
       </div>
       <p class="bar">
         <button type="button" disabled={act.isBusy} onClick={() => start(true)}>
@@ -100,13 +101,25 @@ function Watch({ topic, id, told }: { topic: string; id: string; told?: (report:
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isOver = false;
+    let failures = 0;
+    const later = (ms: number | null): void => {
+      if (ms !== null && !isOver) timer = setTimeout(look, ms);
+    };
     const look = (): void => {
-      asking(['admin'], topic, (client) => client.redrive(id)).then((now) => {
-        if (isOver) return;
-        set(now);
-        if (now.state !== 'running') told?.(now);
-        else timer = setTimeout(look, EVERY_MS);
-      }, setError);
+      asking(['admin'], topic, (client) => client.redrive(id)).then(
+        (now) => {
+          if (isOver) return;
+          failures = 0;
+          set(now);
+          setError(null);
+          if (now.state === 'running') later(EVERY_MS);
+          else told?.(now);
+        },
+        (failed: unknown) => {
+          setError(failed);
+          later(waitAfter(failed, ++failures, EVERY_MS));
+        },
+      );
     };
     look();
     return () => {
@@ -116,7 +129,10 @@ function Watch({ topic, id, told }: { topic: string; id: string; told?: (report:
   }, [id]);
   const cancel = (): void => {
     setCancelling(true);
-    asking(['admin'], topic, (client) => client.cancelRedrive(id)).then(set, setError);
+    asking(['admin'], topic, (client) => client.cancelRedrive(id)).then(set, (failed: unknown) => {
+      setError(failed);
+      setCancelling(false);
+    });
   };
   if (report === null) return error === null ? <p class="note">Asking…</p> : <Trouble error={error} />;
   const { state, moved, skipped, failed, dry_run } = report;

@@ -57,16 +57,25 @@ export const may = (op: Op, topic: string | null = null): boolean => holders([op
 /** No capability in hand allows what was asked for. */
 export class NotAllowed extends Error {}
 
-/** Asks with the first capability that allows it, and remembers when the server takes that no more. */
+/**
+ * Asks with the first capability that allows it, and remembers when the server takes that no more. Of what topic it is may not be known
+ * (null): then the others are asked too, until one may see it, for to each the server says only that there is nothing for it.
+ */
 export async function asking<T>(
   ops: readonly Op[],
   topic: string | null,
   ask: (client: MailboxClient) => Promise<T>,
 ): Promise<T> {
-  const [one] = holders(ops, topic);
-  if (one === undefined)
+  const [first, ...others] = holders(ops, topic);
+  if (first === undefined)
     throw new NotAllowed(`No capability in hand allows ${ops.join(' or ')}${topic === null ? '' : ` of ${topic}`}.`);
-  return askingWith(one, ask);
+  let answer = askingWith(first, ask);
+  for (const one of topic === null ? others.filter(({ refused }) => refused === null) : [])
+    answer = answer.catch((error: unknown) => {
+      if (!(error instanceof MailboxError) || error.code !== 'E_NOT_FOUND') throw error;
+      return askingWith(one, ask);
+    });
+  return answer;
 }
 
 export async function askingWith<T>(one: Held, ask: (client: MailboxClient) => Promise<T>): Promise<T> {

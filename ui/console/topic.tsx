@@ -1,9 +1,9 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { bytesOfBase64 } from '../../src/client/bytes.ts';
 import type { MessageView, TopicStats } from '../../src/client/types.ts';
 import { useLive } from './live.ts';
 import { Age, Foreign, Fresh, Heading, Payload, State, Tile, useAct } from './parts.tsx';
-import { go, route, to } from './route.ts';
+import { go, replace, route, to } from './route.ts';
 import { asking, may } from './session.ts';
 import { bytesText, countText, numberText, spanOf } from './text.ts';
 
@@ -43,8 +43,8 @@ function Counts({ stats, state }: { stats: TopicStats; state: string | null }) {
   return (
     <div class="tiles">
       <Tile
-        label="wait or are out"
-        value={numberText(stats.depth)}
+        label="all"
+        value={numberText(stats.depth + stats.dead_lettered)}
         href={to('topics', topic)}
         isCurrent={state === null}
       />
@@ -179,11 +179,12 @@ function Peeked({ topic, msgId }: { topic: string; msgId: string }) {
     asking(['view'], topic, (client) => client.message(msgId, { include: 'payload' })),
   );
   const payload = live.value?.message?.payload_b64;
+  const bytes = useMemo(() => (payload === undefined ? null : bytesOfBase64(payload)), [payload]);
   return (
     <>
       <Fresh live={live} />
-      {payload !== undefined && <Payload bytes={bytesOfBase64(payload)} />}
-      {live.value !== null && payload === undefined && <p class="note">It is gone, or its bytes do not hold.</p>}
+      {bytes !== null && <Payload bytes={bytes} />}
+      {live.value !== null && bytes === null && <p class="note">It is gone, or its bytes do not hold.</p>}
     </>
   );
 }
@@ -195,18 +196,24 @@ interface Found {
 }
 
 function Search({ topic }: { topic: string }) {
-  const [text, setText] = useState('');
+  const { query } = route.value;
+  const [text, setText] = useState(query.get('find') ?? '');
   const [found, setFound] = useState<Found | null>(null);
   const act = useAct();
   const search = (from: Found | null): void => {
     const sought = text.trim();
     if (MSG_ID.test(sought)) return go(to('messages', sought.toUpperCase()));
+    replace(to('topics', topic, { ...Object.fromEntries(query), find: sought }));
     if (sought === '') return setFound(null);
     act.run(async () => {
       setFound(await searched(topic, sought, from));
       return null;
     });
   };
+  // Whoever was sent the address sees what was found.
+  useEffect(() => {
+    if (text !== '') search(null);
+  }, []);
   return (
     <form
       class="controls"

@@ -167,7 +167,7 @@ function Table({ rows, rateOf }: { rows: readonly TopicStats[]; rateOf: (t: Topi
             depth
           </th>
           <th scope="col" class="number">
-            a second
+            change a second
           </th>
           <th scope="col" class="number">
             oldest waits
@@ -195,8 +195,12 @@ function Table({ rows, rateOf }: { rows: readonly TopicStats[]; rateOf: (t: Topi
               </a>
             </th>
             <Cell label="depth" value={numberText(t.depth)} isNothing={t.depth === 0} />
-            <Cell label="a second" value={rateText(rateOf(t))} isNothing={rateOf(t) === 0} />
-            <Cell label="oldest waits" value={spanOf(t.oldest_ready_ms)} isNothing={t.oldest_ready_ms === 0} />
+            <Cell label="change a second" value={rateText(rateOf(t))} isNothing={rateOf(t) === 0} />
+            <Cell
+              label="oldest waits"
+              value={t.oldest_ready_ms === 0 ? 'none' : spanOf(t.oldest_ready_ms)}
+              isNothing={t.oldest_ready_ms === 0}
+            />
             <Cell label="queued" value={numberText(t.queued)} isNothing={t.queued === 0} />
             <Cell label="leased" value={numberText(t.leased)} isNothing={t.leased === 0} />
             <Cell label="redelivered" value={numberText(t.redelivered)} isNothing={t.redelivered === 0} />

@@ -27,7 +27,7 @@ const arrow = (from: string, to: string, events: string, path: string, label: Ar
 });
 
 export const ARROWS: readonly Arrow[] = [
-  arrow('absent', 'queued', 'send', 'M 1 60 L 31 60', [4, 52, 'start']),
+  arrow('absent', 'queued', 'send', 'M 1 60 L 31 60', [1, 40, 'start']),
   arrow('queued', 'leased', 'recv', 'M 129 54 L 201 54', [165, 48, 'middle']),
   arrow('leased', 'queued', 'release', 'M 201 66 L 129 66', [165, 80, 'middle']),
   arrow('leased', 'acked', 'ack', 'M 299 60 L 381 60', [340, 54, 'middle']),

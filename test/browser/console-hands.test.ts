@@ -1,0 +1,147 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { base64, rejected, type Scene, scene } from '../support/console-scene.ts';
+import { connect, goTo, openConsole } from './console-page.ts';
+import { launch } from './report-page.ts';
+
+let browser: Browser;
+let now: Scene;
+beforeAll(async () => {
+  now = await scene();
+  browser = await launch();
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  await now?.server.stop();
+});
+
+describe('console: whoever looks', () => {
+  it('with a viewer of one topic and a viewer of another sees the messages of both, and nothing is asked twice for long (AU7, U2)', async () => {
+    const { server, ids } = now;
+    const { page, problems } = await openConsole(browser, now, { hash: `#/messages/${ids.order}` });
+    const refused: string[] = [];
+    page.on('response', (response) => {
+      if (response.status() === 404) refused.push(response.url());
+    });
+    await connect(
+      page,
+      server.cap('topic = t.mail', 'op = view,stats'),
+      server.cap('topic = t.orders', 'op = view,stats'),
+    );
+    await page.waitForSelector('.holds');
+    expect(await page.innerText('.where')).toContain('t.orders');
+    expect(await page.locator('nav a[aria-current=page]').innerText()).toMatch(/^Topics/);
+    // Whose topic it is is known now: the other one is asked no more.
+    const before = refused.length;
+    for (let i = 0; i < 2; i++) await page.waitForResponse((response) => response.url().includes(ids.order));
+    expect(refused.length).toBe(before);
+    await goTo(page, '#/messages/01J8ZC4V2N6Q9R0S3T5W7X8Y1A', '.trouble');
+    expect(await page.innerText('.trouble')).toContain('E_NOT_FOUND');
+    expect(problems).toEqual([]);
+    await page.context().close();
+  });
+
+  it('is sent the address of a search and sees what was found (U2)', async () => {
+    const { page } = await openConsole(browser, now, { hash: '#/topics/t.orders?find=order-12' });
+    await connect(page, now.viewer);
+    await page.waitForSelector('.found a.id');
+    expect(await page.innerText('.found')).toMatch(/^1 message, of \d+ looked at/);
+    await page.fill('#find', 'order-1');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => location.hash === '#/topics/t.orders?find=order-1');
+    await page.context().close();
+  });
+
+  it('sees in the tiles of a topic what is in the list below: all of it, dead letters too (U2)', async () => {
+    const { page } = await openConsole(browser, now, { hash: '#/topics/t.orders' });
+    await connect(page, now.viewer);
+    await page.waitForSelector('a.row');
+    const rows = await page.locator('tbody a.row').count();
+    expect(await page.locator('.tile[aria-current] .value').innerText()).toBe(String(rows));
+    await page.context().close();
+  });
+
+  it('follows a redrive through answers that fail, to its end, and may cancel again what was not cancelled (DL5, U2)', async () => {
+    const { server } = now;
+    const cap = server.cap('topic prefix t', 'op = send,recv,nack');
+    for (let i = 0; i < 12; i++) {
+      await server.post('/v1/send', { topic: 't.lost', idem_key: `lost-${i}`, payload_b64: base64('x') }, { cap });
+      await rejected(server, cap, 't.lost', 'lost');
+    }
+    const { page } = await openConsole(browser, now, { hash: '#/dead/t.lost' });
+    await connect(page, server.cap('topic = t.lost', 'op = admin'));
+    const back = page.locator('.panel').first();
+    await page.fill('#rate', '1');
+    await back.getByRole('button', { name: 'Count' }).click();
+    await back.getByRole('button', { name: /Put \d+ back/ }).click();
+    await back.getByRole('button', { name: 'Cancel' }).waitFor();
+    await page.route('**/v1/dlq/redrives/*', (route) => route.abort());
+    await back.locator('.trouble').waitFor();
+    await back.getByRole('button', { name: 'Cancel' }).click();
+    await page.unroute('**/v1/dlq/redrives/*');
+    await back.locator('.trouble').waitFor({ state: 'detached' });
+    await back.getByRole('button', { name: 'Cancel' }).click();
+    await back.getByText(/cancelled: \d+ put back/).waitFor();
+    await page.context().close();
+  });
+
+  it('sees the head of the page before its program is there, and once when it is (U2)', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    let isLet = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      isLet = resolve;
+    });
+    await page.route('**/main.js', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(now.server.consoleUrl, { waitUntil: 'commit' });
+    await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length === 1);
+    expect(await page.innerText('header')).toBe('Mailbox');
+    isLet();
+    await page.waitForSelector('#token');
+    expect([await page.locator('header').count(), await page.locator('.brand').count()]).toEqual([1, 1]);
+    await context.close();
+  });
+
+  it('without a mouse: picks, counts and puts back, and letters lead on from a tick (U2, DL5)', async () => {
+    const { server } = now;
+    const cap = server.cap('topic prefix t', 'op = send,recv,nack');
+    for (let i = 0; i < 2; i++) {
+      await server.post('/v1/send', { topic: 't.keys', idem_key: `keys-${i}`, payload_b64: base64('x') }, { cap });
+      await rejected(server, cap, 't.keys', 'keys');
+    }
+    const { page } = await openConsole(browser, now, { hash: '#/dead/t.keys' });
+    await page.focus('#token');
+    await page.keyboard.insertText(server.cap('topic = t.keys', 'op = admin'));
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('tbody a.row');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('j');
+    expect(await page.evaluate(() => document.activeElement?.className)).toBe('row id');
+    await page.focus('#limit');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByText('It would put back 1').waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 put back').waitFor();
+    await page.context().close();
+  });
+
+  it('offline: sees what was there, that it is old, and that it is asked again; and it is (U2)', async () => {
+    const { page } = await openConsole(browser, now, { hash: '#/topics' });
+    await connect(page, now.viewer);
+    await page.waitForSelector('a.row');
+    await page.context().setOffline(true);
+    await page.getByText('No answer came. It is asked again by itself.').waitFor();
+    expect(await page.innerText('main')).toContain('What is below is of');
+    expect(await page.locator('a.row').count()).toBeGreaterThan(3);
+    await page.context().setOffline(false);
+    await page.locator('.trouble').waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+});
