@@ -105,7 +105,9 @@ export class Capability {
 
   allowsTopic(topic: string): boolean {
     const { topics, prefixes } = this.scope;
-    return topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix));
+    for (const only of topics) if (only !== topic) return false;
+    for (const prefix of prefixes) if (!topic.startsWith(prefix)) return false;
+    return true;
   }
 
   /** Every topic that it allows begins so. */

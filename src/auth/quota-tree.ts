@@ -65,13 +65,16 @@ export class QuotaTree {
     return this.links.get(name);
   }
 
-  /** The nodes of a chain, made where they are missing. */
-  grow(links: readonly Pick<Link, 'name'>[]): Node[] {
-    let parent = this.root;
-    return links.map(({ name }) => {
-      parent = this.links.get(name) ?? this.add(name, parent);
-      return parent;
-    });
+  /** The node of this name, made where it is missing: below that one, or on top of a tree where it is null. */
+  below(above: Node | null, name: string): Node {
+    return this.links.get(name) ?? this.add(name, above ?? this.root);
+  }
+
+  /** The last node of a chain; those that are missing are made. */
+  grow(links: readonly Pick<Link, 'name'>[]): Node | null {
+    let node: Node | null = null;
+    for (const { name } of links) node = this.below(node, name);
+    return node;
   }
 
   private add(name: string, parent: Node): Node {

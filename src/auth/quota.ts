@@ -35,20 +35,21 @@ export class Quotas {
     if (this.old.size > 0) this.sweepOld(nowMs);
     const waitMs = this.waitMs(links, bytes, nowMs);
     if (waitMs > 0) return waitMs;
-    if (this.tree.find(links.at(-1)?.name ?? '') === undefined) {
+    if (this.tree.find(links[links.length - 1]?.name ?? '') === undefined) {
       if (!this.tree.makeRoom(links, nowMs)) return NO_ROOM_MS;
       // Those who had to make it may have been these.
       const barredMs = this.barredMs(links, nowMs);
       if (barredMs > 0) return barredMs;
     }
-    const nodes = this.tree.grow(links);
     const nonce = links[0]?.name ?? '';
-    links.forEach(({ quota }, i) => {
-      if (quota === null) return;
-      const node = nodes[i] as Node;
+    // Nothing is made of a chain that is there: all operations come through here.
+    let node: Node | null = null;
+    for (const { name, quota } of links) {
+      node = this.tree.below(node, name);
+      if (quota === null) continue;
       const window = this.running(nonce, node, quota, nowMs) ?? begin(nonce, node, quota, nowMs);
       this.use(window, amountOf(quota, bytes));
-    });
+    }
     return 0;
   }
 
@@ -126,7 +127,7 @@ export class Quotas {
       const endMs = Math.min(fact.endMs, nowMs + fact.windowMs);
       if (endMs <= nowMs) continue;
       const { nonce } = fact;
-      const node = fact.chain === undefined ? null : (this.tree.grow(linksIn(nonce, fact.chain)).at(-1) as Node);
+      const node = fact.chain === undefined ? null : this.tree.grow(linksIn(nonce, fact.chain));
       if (fact.name === 'barred') (node as Node).barredUntilMs = endMs;
       else {
         const window: Window = { nonce, node, line: fact.line, used: fact.used, endMs, changed: false };

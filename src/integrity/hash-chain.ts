@@ -1,7 +1,8 @@
 import type { Attrs } from '../core/facts.ts';
 import type { Chained, Integrity } from '../ports/integrity.ts';
 import { blake3Hex } from './blake3.ts';
-import { hashesOf } from './blake3-lanes.ts';
+import { hashesOf, hashShort } from './blake3-lanes.ts';
+import { LANE_BYTES } from './blake3-module.ts';
 import { timestampOf } from './timestamp.ts';
 
 export const HASH_PREFIX = 'b3:';
@@ -9,23 +10,29 @@ const DOMAIN = 'svc-mailbox/envelope/v1';
 const HASH_BYTES = 32;
 /** More than any envelope in the limits needs: 32 attrs of 64 + 1024 characters, three bytes each at most. */
 let scratch = Buffer.allocUnsafeSlow(128 * 1024);
-let length = 0;
 
 /** `b3:` and 64 lower-case hex digits. */
 export const payloadHashOf = (payload: Uint8Array): string => HASH_PREFIX + blake3Hex(payload);
 
-/** lp(text): its length in bytes as u32 big-endian, then the bytes. Most texts are short, and ASCII. */
-function put(text: string): void {
-  const at = length + 4;
+function putU32(out: Buffer, at: number, value: number): void {
+  out[at] = value >>> 24;
+  out[at + 1] = value >>> 16;
+  out[at + 2] = value >>> 8;
+  out[at + 3] = value;
+}
+
+/** lp(text): its length in bytes as u32 big-endian, then the bytes. Most texts are short, and ASCII. Gives where it ends. */
+function put(out: Buffer, at: number, text: string): number {
+  const from = at + 4;
   let bytes = 0;
   for (; bytes < text.length; bytes++) {
     const code = text.charCodeAt(bytes);
     if (code > 0x7f) break;
-    scratch[at + bytes] = code;
+    out[from + bytes] = code;
   }
-  if (bytes < text.length) bytes = scratch.write(text, at);
-  scratch.writeUInt32BE(bytes, length);
-  length = at + bytes;
+  if (bytes < text.length) bytes = out.write(text, from);
+  putU32(out, at, bytes);
+  return from + bytes;
 }
 
 /** Compares by bytes of UTF-8, which is the order of code points. */
@@ -38,24 +45,26 @@ const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a),
 export function hashChainOf(topic: string, ts: string, idemKey: string, payloadHash: string, attrs: Attrs): string {
   const most = mostBytes(topic, ts, idemKey, attrs);
   if (most > scratch.length) scratch = Buffer.allocUnsafeSlow(most);
-  length = 0;
-  return HASH_PREFIX + blake3Hex(putChain(topic, ts, idemKey, payloadHash, attrs));
+  const end = putChain(scratch, 0, topic, ts, idemKey, payloadHash, attrs);
+  return HASH_PREFIX + blake3Hex(scratch.subarray(0, end));
 }
 
 /** The same of each. */
 function hashChainsOf(all: readonly Chained[]): readonly string[] {
-  length = 0;
-  const ts = all.map(({ sentAtMs }) => timestampOf(sentAtMs));
-  let most = 0;
-  for (const [i, { topic, idemKey, attrs }] of all.entries()) most += mostBytes(topic, ts[i] as string, idemKey, attrs);
-  // Much of it is attributes, whose hashes are no shorter together; and what all of a body may bring is not kept room for.
-  if (most > scratch.length)
-    return all.map((one, i) => hashChainOf(one.topic, ts[i] as string, one.idemKey, one.payloadHash, one.attrs));
-  return hashesOf(
-    all.map(({ topic, idemKey, payloadHash, attrs }, i) =>
-      putChain(topic, ts[i] as string, idemKey, payloadHash, attrs),
-    ),
-  );
+  const chains = new Array<string>(all.length);
+  const short: number[] = [];
+  for (let i = 0; i < all.length; i++) {
+    const { topic, sentAtMs, idemKey, payloadHash, attrs } = all[i] as Chained;
+    const ts = timestampOf(sentAtMs);
+    if (mostBytes(topic, ts, idemKey, attrs) <= LANE_BYTES) short.push(i);
+    // Much of it is attributes, whose hashes are no shorter together.
+    else chains[i] = hashChainOf(topic, ts, idemKey, payloadHash, attrs);
+  }
+  hashShort(short, chains, (i, out, at) => {
+    const { topic, sentAtMs, idemKey, payloadHash, attrs } = all[i] as Chained;
+    return putChain(out, at, topic, timestampOf(sentAtMs), idemKey, payloadHash, attrs) - at;
+  });
+  return chains;
 }
 
 function mostBytes(topic: string, ts: string, idemKey: string, attrs: Attrs): number {
@@ -64,27 +73,40 @@ function mostBytes(topic: string, ts: string, idemKey: string, attrs: Attrs): nu
   return most;
 }
 
-/** What the hash is of, behind what was put before; there is room for it. */
-function putChain(topic: string, ts: string, idemKey: string, payloadHash: string, attrs: Attrs): Buffer {
-  const start = length;
-  put(DOMAIN);
-  put(topic);
-  put(ts);
-  put(idemKey);
-  scratch.writeUInt32BE(HASH_BYTES, length);
-  if (scratch.write(payloadHash.slice(HASH_PREFIX.length), length + 4, 'hex') !== HASH_BYTES) {
+/** lp(domain), which every chain begins with. */
+const BEGIN = Uint8Array.from([0, 0, 0, DOMAIN.length, ...Buffer.from(DOMAIN)]);
+
+/** What the hash is of, at a place where there is room for it; gives where it ends. */
+function putChain(
+  out: Buffer,
+  from: number,
+  topic: string,
+  ts: string,
+  idemKey: string,
+  payloadHash: string,
+  attrs: Attrs,
+): number {
+  for (let i = 0; i < BEGIN.length; i++) out[from + i] = BEGIN[i] as number;
+  const hashAt = put(out, put(out, put(out, from + BEGIN.length, topic), ts), idemKey);
+  putU32(out, hashAt, HASH_BYTES);
+  if (out.write(payloadHash.slice(HASH_PREFIX.length), hashAt + 4, HASH_BYTES, 'hex') !== HASH_BYTES) {
     throw new Error('hash chain: payload_hash is not 32 bytes');
   }
-  length += 4 + HASH_BYTES;
-  const keys = Object.keys(attrs);
-  scratch.writeUInt32BE(keys.length, length);
-  length += 4;
-  if (keys.length > 1) keys.sort(byBytes);
-  for (const key of keys) {
-    put(key);
-    put(attrs[key] as string);
-  }
-  return scratch.subarray(start, length);
+  let at = hashAt + 4 + HASH_BYTES;
+  const keys = keysOf(attrs);
+  putU32(out, at, keys.length);
+  at += 4;
+  for (const key of keys) at = put(out, put(out, at, key), attrs[key] as string);
+  return at;
+}
+
+const NO_KEYS: readonly string[] = [];
+
+/** In the order in which they are hashed. */
+function keysOf(attrs: Attrs): readonly string[] {
+  // Mostly there are none.
+  for (const _ in attrs) return Object.keys(attrs).sort(byBytes);
+  return NO_KEYS;
 }
 
 /** The port as the server runs it. */

@@ -7,6 +7,8 @@ const TOGETHER = 4;
 /** Longer ones gain nothing. */
 const PAYLOAD_BYTES_MAX = 1024;
 
+const NONE: readonly Message[] = [];
+
 /**
  * Whether payloads at rest are intact (IN1), for whoever leases one message after the other: with one that is asked about those are
  * hashed that will most likely be next, where many together take less than one by one. What is not leased then was hashed in vain, so it
@@ -16,8 +18,10 @@ export class LookedAhead {
   private readonly integrity: Integrity;
   private readonly shard: ShardState;
   private readonly topic: string;
-  /** Made when something is hashed ahead: most look at one message only. */
-  private known: Map<Message, string> | null = null;
+  /** What was hashed ahead, in the order in which it will be asked about, and how much of it was. */
+  private next: readonly Message[] = NONE;
+  private hashes: readonly string[] = [];
+  private asked = 0;
 
   constructor(integrity: Integrity, shard: ShardState, topic: string) {
     this.integrity = integrity;
@@ -29,24 +33,26 @@ export class LookedAhead {
   isIntact(message: Message, ahead: number): boolean {
     const { payload, payloadHash } = message;
     if (payload === null) return false;
-    const hash = this.known?.get(message) ?? this.hashOf(payload, ahead);
-    return hash === payloadHash;
+    return this.hashOf(message, payload, ahead) === payloadHash;
   }
 
-  private hashOf(payload: Uint8Array, ahead: number): string {
+  private hashOf(message: Message, payload: Uint8Array, ahead: number): string {
+    // The first hash is that of whoever was asked about when they were made.
+    if (this.next[this.asked] === message) return this.hashes[++this.asked] as string;
     const { integrity } = this;
-    const next = integrity.payloadHashesOf === undefined ? [] : this.next(Math.min(ahead, TOGETHER - 1));
-    if (next.length === 0) return integrity.payloadHashOf(payload);
-    const payloads = next.map(({ payload: its }) => its as Uint8Array);
-    const [hash, ...hashes] = integrity.payloadHashesOf?.([payload, ...payloads]) ?? [];
-    this.known = new Map(next.map((one, i) => [one, hashes[i] as string]));
-    return hash as string;
+    this.asked = 0;
+    this.next = integrity.payloadHashesOf === undefined ? NONE : this.behind(Math.min(ahead, TOGETHER - 1));
+    if (integrity.payloadHashesOf === undefined || this.next.length === 0) return integrity.payloadHashOf(payload);
+    const payloads = [payload];
+    for (const one of this.next) payloads.push(one.payload as Uint8Array);
+    this.hashes = integrity.payloadHashesOf(payloads);
+    return this.hashes[0] as string;
   }
 
   /** Those that were never given out yet, in their order. */
-  private next(count: number): Message[] {
+  private behind(count: number): readonly Message[] {
+    if (count < 1) return NONE;
     const next: Message[] = [];
-    if (count < 1) return next;
     for (const message of this.shard.topics.get(this.topic)?.fresh.after(-1) ?? []) {
       if (message.payload === null || message.payload.byteLength > PAYLOAD_BYTES_MAX) break;
       if (next.push(message) === count) break;

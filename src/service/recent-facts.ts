@@ -49,7 +49,9 @@ export class RecentFacts {
   /** Decided, by log: what the append under way holds, and what the next one will. */
   private readonly appended: Happened[][];
   private readonly open: Happened[][];
+  /** Of the decision at hand, the first so many. The list is not emptied: it would be made anew for each decision. */
   private readonly noted: Happened[] = [];
+  private notedCount = 0;
   /** Whose facts are told here, in order: a cursor of another past says nothing. All before the second is of the first. */
   private eras: Era[];
 
@@ -73,18 +75,18 @@ export class RecentFacts {
 
   /** Another decision: what is noted of one that came to nothing is forgotten. */
   deciding(): void {
-    this.noted.length = 0;
+    this.notedCount = 0;
   }
 
   note(fact: MessageFact, message: Message, shard: number): void {
-    this.noted.push(happened(fact, message, shard));
+    this.noted[this.notedCount++] = happened(fact, message, shard);
   }
 
   /** All of it goes into the next append of this log. */
   decided(log: number): void {
     const open = this.open[log];
-    if (open !== undefined) for (const told of this.noted) open.push(told);
-    this.noted.length = 0;
+    if (open !== undefined) for (let i = 0; i < this.notedCount; i++) open.push(this.noted[i] as Happened);
+    this.notedCount = 0;
   }
 
   /** An append of this log begins. */

@@ -1,5 +1,6 @@
 import { HASH_BYTES, MSG_ID_BYTES } from './binary.ts';
 import { APP_PROTO, FLAG, HEADER_BYTES, putHead } from './frame.ts';
+import { putU16, putU32, putU48 } from './numbers.ts';
 
 const CORR_ID_BYTES = 36;
 const HASH_PREFIX = 3;
@@ -101,10 +102,10 @@ export class BinaryWriter {
     this.reserve(HEADER_BYTES + ENVELOPE_HEAD_BYTES + texts + BYTES_OF_UNIT * attrs.length + payload.length);
     const start = this.begin(to, OK);
     const { out, at } = this;
-    out.writeUIntBE(given.epoch, at, 6);
-    out.writeUInt32BE(given.attempt, at + 6);
-    out.writeUInt32BE(deadlineInMs, at + 10);
-    out.writeUInt16BE(given.shard, at + 18);
+    putU48(out, at, given.epoch);
+    putU32(out, at + 6, given.attempt);
+    putU32(out, at + 10, deadlineInMs);
+    putU16(out, at + 18, given.shard);
     out[at + 20] = topic.length;
     out[at + 21] = idemKey.length;
     out[at + 22] = receipt.length;
@@ -117,7 +118,7 @@ export class BinaryWriter {
     this.hash(given.hashChain);
     for (const text of [topic, idemKey, receipt, sig, ts]) this.ascii(text);
     const attrsBytes = attrs === '' ? 0 : out.write(attrs, this.at);
-    out.writeUInt32BE(attrsBytes, at + 14);
+    putU32(out, at + 14, attrsBytes);
     out.set(payload, this.at + attrsBytes);
     this.at += attrsBytes + payload.length;
     this.end(start);
@@ -127,12 +128,13 @@ export class BinaryWriter {
   ackResults(to: Mirrored, results: readonly AckCame[]): void {
     this.reserve(HEADER_BYTES + 2);
     const start = this.begin({ ...to, app: APP_PROTO.ack }, OK);
-    this.at = this.out.writeUInt16BE(results.length, this.at);
+    putU16(this.out, this.at, results.length);
+    this.at += 2;
     for (const { code, error } of results) {
       this.reserve(6 + BYTES_OF_UNIT * error.length);
       const bytes = error === '' ? 0 : this.out.write(error, this.at + 6);
-      this.out.writeUInt16BE(code, this.at);
-      this.out.writeUInt32BE(bytes, this.at + 2);
+      putU16(this.out, this.at, code);
+      putU32(this.out, this.at + 2, bytes);
       this.at += 6 + bytes;
     }
     this.end(start);
@@ -147,7 +149,7 @@ export class BinaryWriter {
   }
 
   private end(start: number): void {
-    this.out.writeUInt32BE(this.at - start, start);
+    putU32(this.out, start, this.at - start);
   }
 
   private ascii(text: string): void {

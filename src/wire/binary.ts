@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { u16At, u32At, u48At } from './numbers.ts';
 
 /**
  * What units of version 2 ask for, behind their header and capability (`docs/protocol.md`: Frames, version 2): numbers at fixed places,
@@ -62,10 +63,24 @@ const beyond = (field: string): Fault => `${field}: its length goes beyond the f
 const unused = (what: string): Fault => `${what}: a bit that it does not have, in ver 2`;
 const alone = <Body>(body: Body): Said<Body> => ({ body, attrs: NOTHING, payload: NOTHING });
 
+/** Of late: mostly the units of a body are of one topic, and as one text it is made, hashed and compared once. */
+let lastTopic = '';
+
+function topicAt(unit: Buffer, from: number, to: number): string {
+  if (!isAt(lastTopic, unit, from, to)) lastTopic = unit.toString('latin1', from, to);
+  return lastTopic;
+}
+
+function isAt(text: string, unit: Buffer, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== unit[from + i]) return false;
+  return true;
+}
+
 /** `topic_len` u8, `key_len` u8, bits u16, `delay_ms` u32, `attrs_len` u32, `ttl_ms` u48; topic, key, hash, attributes, payload. */
 export function readSend(unit: Buffer): Said<SendSaid> | Fault {
   if (unit.length < SEND_HEAD_BYTES) return tooShort('send', SEND_HEAD_BYTES);
-  const bits = unit.readUInt16BE(2);
+  const bits = u16At(unit, 2);
   if ((bits & ~HAS_HASH) !== 0) return unused('send');
   const topicEnd = SEND_HEAD_BYTES + (unit[0] as number);
   if (topicEnd > unit.length) return beyond('topic');
@@ -73,16 +88,16 @@ export function readSend(unit: Buffer): Said<SendSaid> | Fault {
   if (keyEnd > unit.length) return beyond('idem_key');
   const hashEnd = keyEnd + bits * HASH_BYTES;
   if (hashEnd > unit.length) return beyond('payload_hash');
-  const attrsEnd = hashEnd + unit.readUInt32BE(8);
+  const attrsEnd = hashEnd + u32At(unit, 8);
   if (attrsEnd > unit.length) return beyond('attrs');
   const body: SendSaid = {
-    topic: unit.toString('latin1', SEND_HEAD_BYTES, topicEnd),
+    topic: topicAt(unit, SEND_HEAD_BYTES, topicEnd),
     idem_key: unit.toString('latin1', topicEnd, keyEnd),
   };
   if (hashEnd > keyEnd) body.payload_hash = `b3:${unit.toString('hex', keyEnd, hashEnd)}`;
-  const delayMs = unit.readUInt32BE(4);
+  const delayMs = u32At(unit, 4);
   if (delayMs > 0) body.delay_ms = delayMs;
-  const ttlMs = unit.readUIntBE(12, 6);
+  const ttlMs = u48At(unit, 12);
   if (ttlMs > 0) body.ttl_ms = ttlMs;
   return {
     body,
@@ -97,16 +112,16 @@ export function readRecv(unit: Buffer): Said<RecvSaid> | Fault {
   if (unit[1] !== 0) return unused('recv');
   const topicEnd = RECV_HEAD_BYTES + (unit[0] as number);
   if (topicEnd > unit.length) return beyond('topic');
-  const body: RecvSaid = { topic: unit.toString('latin1', RECV_HEAD_BYTES, topicEnd) };
-  const messagesMax = unit.readUInt16BE(2);
+  const body: RecvSaid = { topic: topicAt(unit, RECV_HEAD_BYTES, topicEnd) };
+  const messagesMax = u16At(unit, 2);
   if (messagesMax > 0) body.max_messages = messagesMax;
-  const bytesMax = unit.readUInt32BE(4);
+  const bytesMax = u32At(unit, 4);
   if (bytesMax > 0) body.max_bytes = bytesMax;
-  const visibilityMs = unit.readUInt32BE(8);
+  const visibilityMs = u32At(unit, 8);
   if (visibilityMs > 0) body.visibility_ms = visibilityMs;
-  const waitMs = unit.readUInt32BE(12);
+  const waitMs = u32At(unit, 12);
   if (waitMs > 0) body.wait_ms = waitMs;
-  const acks = readAcks(unit, topicEnd, unit.readUInt16BE(16));
+  const acks = readAcks(unit, topicEnd, u16At(unit, 16));
   if (typeof acks === 'string') return acks;
   if (acks.length > 0) body.acks = acks;
   return alone(body);
@@ -151,7 +166,7 @@ export function readNack(unit: Buffer): Said<NackSaid> | Fault {
     msg_id: unit.toString('latin1', 0, MSG_ID_BYTES),
     receipt: unit.toString('latin1', NACK_HEAD_BYTES, receiptEnd),
   };
-  const retryAfterMs = unit.readUInt32BE(28);
+  const retryAfterMs = u32At(unit, 28);
   if ((bits & NACK_HAS.retryAfter) !== 0) body.retry_after_ms = retryAfterMs;
   else if (retryAfterMs > 0) return 'retry_after_ms: there, and its bit is not';
   const reason = unit.subarray(receiptEnd);

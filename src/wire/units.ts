@@ -1,5 +1,6 @@
 import {
   CHUNK_BYTES_MAX,
+  checkFrame,
   decodeFrame,
   FLAG,
   type Frame,
@@ -7,7 +8,9 @@ import {
   type FrameVersion,
   HEADER_BYTES,
   putHead,
+  versionAt,
 } from './frame.ts';
+import { putU32, u16At, u32At } from './numbers.ts';
 
 /** Units in one body: as many as a batch may have messages, and the answers to one. */
 export const UNITS_MAX = 256;
@@ -63,18 +66,24 @@ export function readUnits(body: Buffer, rules: UnitRules): Units {
   const next = (): Frame => {
     if (++frames > FRAMES_MAX) throw new FrameError(`body: at most ${FRAMES_MAX} frames`);
     const frame = decodeFrame(body, at);
-    version ??= frame.version;
-    if (frame.version !== version) throw new FrameError('frame: another ver than the body began with');
-    at += body.readUInt32BE(at);
+    if (frame.version !== version) throw otherVersion();
+    at += u32At(body, at);
     return frame;
   };
   try {
     while (at < body.length) {
       start = null;
       if (units.length >= rules.unitsMax) throw new FrameError(`body: at most ${rules.unitsMax} units`);
+      const end = checkFrame(body, at);
+      version ??= versionAt(body, at);
+      if (version !== versionAt(body, at)) throw otherVersion();
+      if (version === 2) {
+        units.push(wholeUnit(body, at, end, rules));
+        at = end;
+        continue;
+      }
       start = next();
-      if ((start.flags & FLAG.START) === 0) throw new FrameError('frame: a unit begins with START');
-      if (start.version === 2) checkWhole(start);
+      checkStarts(start.flags);
       const head = payloadOf(start, rules, Number.POSITIVE_INFINITY);
       const chunks: Buffer[] = [];
       for (let frame = start; (frame.flags & FLAG.END) === 0; ) {
@@ -96,10 +105,44 @@ export function readUnits(body: Buffer, rules: UnitRules): Units {
   }
 }
 
-/** In version 2 a unit is one frame, as it stands: who wants it compressed encodes the body. */
-function checkWhole({ flags }: Frame): void {
+const otherVersion = (): FrameError => new FrameError('frame: another ver than the body began with');
+
+/**
+ * The unit that is the whole frame from `at` to `end`, whose header is good: in version 2, where it stands as it is, and whoever wants it
+ * compressed encodes the body. There are hundreds in a body, and nothing is made of one but the unit. @throws FrameError
+ */
+function wholeUnit(body: Buffer, at: number, end: number, { kind }: UnitRules): Unit {
+  const flags = u16At(body, at + 6);
+  const code = u16At(body, at + 8);
+  checkStarts(flags);
   if ((flags & FLAG.END) === 0) throw new FrameError('frame: START and END in one frame, in ver 2');
   if ((flags & FLAG.COMP) !== 0) throw new FrameError('frame: COMP is not taken in ver 2');
+  checkKind(flags, code, kind);
+  const capabilityAt = at + HEADER_BYTES;
+  const headAt = capabilityAt + u16At(body, at + 28);
+  return {
+    app: u16At(body, at + 10),
+    code,
+    capability: headAt === capabilityAt ? '' : body.toString('latin1', capabilityAt, headAt),
+    corrHi: u32At(body, at + 30),
+    corrLo: u32At(body, at + 34),
+    head: body.subarray(headAt, end),
+    payload: NOTHING,
+  };
+}
+
+function checkStarts(flags: number): void {
+  if ((flags & FLAG.START) === 0) throw new FrameError('frame: a unit begins with START');
+}
+
+/** @throws FrameError */
+function checkKind(flags: number, code: number, kind: number): void {
+  if ((flags & KINDS) !== kind) {
+    throw new FrameError(
+      `frame: must be a ${kind === FLAG.REQ ? 'request (REQ)' : 'response (RESP)'} and nothing else`,
+    );
+  }
+  if (kind === FLAG.REQ && code !== 0) throw new FrameError('frame: code must be 0 in a request');
 }
 
 function checkGoesOn(frame: Frame, start: Frame): void {
@@ -113,12 +156,7 @@ function checkGoesOn(frame: Frame, start: Frame): void {
 }
 
 function payloadOf(frame: Frame, { kind, expand }: UnitRules, bytesMax: number): Buffer {
-  if ((frame.flags & KINDS) !== kind) {
-    throw new FrameError(
-      `frame: must be a ${kind === FLAG.REQ ? 'request (REQ)' : 'response (RESP)'} and nothing else`,
-    );
-  }
-  if (kind === FLAG.REQ && frame.code !== 0) throw new FrameError('frame: code must be 0 in a request');
+  checkKind(frame.flags, frame.code, kind);
   let payload = frame.payload as Buffer;
   if ((frame.flags & FLAG.COMP) !== 0) {
     if (expand === null) throw new FrameError('frame: COMP is not taken in an encoded body');
@@ -131,7 +169,7 @@ function payloadOf(frame: Frame, { kind, expand }: UnitRules, bytesMax: number):
 /** What an answer to a broken frame can still mirror. */
 function headerOf(body: Buffer, at: number): { app?: number; corrHi?: number; corrLo?: number } {
   if (body.length - at < HEADER_BYTES) return {};
-  return { app: body.readUInt16BE(at + 10), corrHi: body.readUInt32BE(at + 30), corrLo: body.readUInt32BE(at + 34) };
+  return { app: u16At(body, at + 10), corrHi: u32At(body, at + 30), corrLo: u32At(body, at + 34) };
 }
 
 /** Writes units one after the other into one buffer. */
@@ -155,7 +193,7 @@ export class UnitWriter {
     const start = this.length;
     const at = putHead(this.out, start, frame, 0);
     const headBytes = this.out.write(head, at);
-    this.out.writeUInt32BE(at - start + headBytes, start);
+    putU32(this.out, start, at - start + headBytes);
     this.length = at + headBytes;
     for (let i = 0; i < chunks; i++) {
       const chunk = payload.subarray(i * CHUNK_BYTES_MAX, (i + 1) * CHUNK_BYTES_MAX);

@@ -243,7 +243,7 @@ describe('quotas', () => {
 describe('tree of quotas', () => {
   /** The links of this chain, the last of which counts something until then. */
   function counted(tree: QuotaTree, names: readonly string[], endMs: number): Node {
-    const node = tree.grow(names.map((name) => ({ name }))).at(-1) as Node;
+    const node = tree.grow(names.map((name) => ({ name }))) as Node;
     node.window = { nonce: names[0] as string, node, line: '', used: 1, endMs, changed: false };
     return node;
   }
@@ -278,7 +278,7 @@ describe('tree of quotas', () => {
 
   it('a bar that goes with what is below a link lasts on in the bar of that link (AU6)', () => {
     const tree = new QuotaTree({ ofNonceMax: 6 });
-    const [below] = tree.grow([{ name: 'n' }, { name: 'a' }, { name: 'b' }]).slice(-1) as [Node];
+    const below = tree.grow([{ name: 'n' }, { name: 'a' }, { name: 'b' }]) as Node;
     below.barredUntilMs = 1e9;
     for (const name of ['c', 'd']) counted(tree, ['n', 'a', name], 2000);
     const links = ['n', 'a', 'e', 'f', 'g'].map((name) => ({ name, quota: null }));

@@ -15,6 +15,7 @@ import type { Match, Route } from '../routes.ts';
 import { type Ask, type Asked, aloneOrAtOnce, asked, isRefused, refusedIn } from './asks.ts';
 import { frameDecompressor } from './frame-decompress.ts';
 import { Answering, binaryRequestIn, type FrameCodec, helloBody, OAP_TYPE, requestIn } from './units.ts';
+import type { From } from './verbs.ts';
 
 /** Longer ones are no capability: they are not waited for. */
 const TOKEN_BYTES_MAX = 4096;
@@ -73,15 +74,14 @@ export class FramesFormat implements Asked {
   /** Reads what the units ask for, now that it is known who stands behind the tokens: fills `asks`. */
   open(found: Verdicts): void {
     const isAlone = this.units.length === 1 && this.broken === null;
-    for (const unit of this.units) this.asks.push(this.askOf(unit, this.callerOf(unit, found), isAlone));
+    const from = { msgId: (this.exchange.found as Match).msgId, corrId: this.exchange.corrId };
+    for (const unit of this.units) this.asks.push(this.askOf(unit, this.callerOf(unit, found), isAlone, from));
   }
 
-  private askOf(unit: Unit, caller: Capability | Reply, isAlone: boolean): Ask {
+  private askOf(unit: Unit, caller: Capability | Reply, isAlone: boolean, from: From): Ask {
     if ('outcome' in caller) return { refused: caller };
     if (unit.app === APP_PROTO.hello) return HELLO;
-    const { found, corrId, route } = this.exchange;
-    const from = { msgId: (found as Match).msgId, corrId };
-    const schema = route?.unit as SchemaName as never;
+    const schema = this.exchange.route?.unit as SchemaName as never;
     const ask = asked(caller, () =>
       this.version === 2
         ? binaryRequestIn(schema, this.codec, unit.head, from)
@@ -141,8 +141,8 @@ export class FramesFormat implements Asked {
   private response(body: Buffer, replies: readonly Reply[]): Answer {
     const base = { body, type: OAP_TYPE, ...refusedIn(replies, this.flag200) };
     const isOne = this.asks.length + (this.broken === null ? 0 : 1) === 1;
-    const only = replies.find((reply) => isRefused(reply, this.flag200))?.outcome;
-    if (!isOne || only === undefined) return { ...base, status: 200, outcome: 'ok' };
+    const only = isOne ? replies.find((reply) => isRefused(reply, this.flag200))?.outcome : undefined;
+    if (only === undefined) return { ...base, status: 200, outcome: 'ok' };
     const rejected = this.broken?.error.fault === 'ratio' ? { rejected: 'ratio_cap' as const } : {};
     return { ...base, ...rejected, status: OUTCOMES[only].status, outcome: only };
   }
