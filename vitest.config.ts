@@ -32,6 +32,7 @@ const SYSTEM = [
   'test/postgres/conformance.test.ts',
   'test/postgres/connections.test.ts',
   'test/postgres/engine.test.ts',
+  'test/postgres/example.test.ts',
   'test/postgres/export.test.ts',
   'test/postgres/members.test.ts',
   'test/postgres/nodes.test.ts',
