@@ -101,7 +101,7 @@ export const ERRORS: Readonly<Record<Refusing, Explained>> = {
   },
   degraded_writes: {
     message: 'messages are not accepted at the moment',
-    cause: 'the disk, the memory or the verifier leaves no room for sends; all else goes on',
+    cause: 'the disk, the memory, the verifier or the standby of the engine leaves no room for sends; all else goes on',
     remedy: 'sends are refused, the rest goes on: GET /readyz says why',
   },
   draining: {

@@ -44,7 +44,7 @@ export interface EngineJournalEvents {
   claiming?(shard: number): void;
   /** A lease is over: `lapsed` has it. */
   lapsed?(): void;
-  /** The engine was heard, and showed this time. */
+  /** The engine showed this time; it did before the journal is open. */
   heard?(time: EngineTime): void;
   /** It promises more or less than before: `condition` is another. */
   conditionChanged?(): void;
@@ -84,10 +84,8 @@ export class EngineJournal implements JournalBackend {
     const leases = new HeldLeases({
       ...{ leases: engine.leases, owner, timers, monotonicMs },
       over: (log) => journal?.isOver(log),
-      renewed: (time) => {
-        events?.heard?.(time);
-        journal?.askForPromise();
-      },
+      measured: (time) => events?.heard?.(time),
+      renewed: () => journal?.askForPromise(),
     });
     const replay = new ProcessReplay();
     const log = new EngineLog({
@@ -105,8 +103,12 @@ export class EngineJournal implements JournalBackend {
       if (not !== null) return failed(not.error);
       const wrong = wants(options, log.promise as EnginePromise);
       if (wrong !== null) return failed(new Error(wrong));
-      journal = new EngineJournal(options, leases, log, replay);
-      done(journal);
+      leases.measure((error) => {
+        if (error !== null) return failed(error);
+        journal = new EngineJournal(options, leases, log, replay);
+        if (!leases.isHeld(number)) journal.leaseAgain();
+        done(journal);
+      });
     });
   }
 

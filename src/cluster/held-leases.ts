@@ -5,6 +5,9 @@ import { Unreadable } from '../ports/journal.ts';
 /** Parts of a lease: after how much of it all are renewed, and after how much they are given up. */
 const RENEW_PART = 1 / 5;
 const GIVE_UP_PART = 4 / 5;
+/** Within how much of it an answer tells the engine's time well enough to begin with, and how often it is asked for that. */
+const ROUND_PART = 1 / 15;
+const ROUNDS_MAX = 5;
 
 /** When the engine's clock showed what: somewhere between these two of ours. */
 export interface EngineTime {
@@ -19,8 +22,10 @@ interface Options {
   readonly timers: Timers;
   /** Runs while the machine does; nobody sets it. */
   readonly monotonicMs: () => number;
-  /** All that can be renewed are. */
-  readonly renewed?: (time: EngineTime) => void;
+  /** The engine was heard. */
+  readonly renewed?: () => void;
+  /** What its clock showed then: for the first time when that is known to within half of what an answer may take. */
+  readonly measured?: (time: EngineTime) => void;
   /** This one is somebody else's by now, or may be. Said once. */
   readonly over?: (number: number) => void;
 }
@@ -38,6 +43,7 @@ export class HeldLeases {
   private readonly until = new Map<number, number>();
   private timer: unknown = null;
   private isStopped = false;
+  private isMeasured = false;
 
   constructor(options: Options) {
     this.options = options;
@@ -55,6 +61,24 @@ export class HeldLeases {
       this.heard(askedMs, result.engineMs);
       this.arm();
       done(this.isHeld(number) ? null : new Unreadable(`lease of log ${number}: granted too late to be of use`));
+    });
+  }
+
+  /**
+   * Calls `done` once, with null when the engine's clock is known. What is asked first may have had to wait for a connection: it is asked
+   * a few times more, where that took long.
+   */
+  measure(done: (error: Error | null) => void, roundsLeft = ROUNDS_MAX): void {
+    const { leases, monotonicMs } = this.options;
+    if (this.isMeasured) return done(null);
+    if (roundsLeft === 0) {
+      const ms = Math.round(leases.leaseMs * ROUND_PART);
+      return done(new Unreadable(`the engine takes longer than ${ms} ms to answer: its clock cannot be told`));
+    }
+    const askedMs = monotonicMs();
+    leases.renewAll(this.owner, [], (result) => {
+      if (!(result instanceof Error)) this.heard(askedMs, result.engineMs);
+      this.measure(done, roundsLeft - 1);
     });
   }
 
@@ -120,6 +144,10 @@ export class HeldLeases {
   }
 
   private heard(askedMs: number, engineMs: number): void {
-    this.options.renewed?.({ askedMs, answeredMs: this.options.monotonicMs(), engineMs });
+    const { leases, monotonicMs, measured, renewed } = this.options;
+    const answeredMs = monotonicMs();
+    this.isMeasured ||= answeredMs - askedMs <= leases.leaseMs * ROUND_PART;
+    if (this.isMeasured) measured?.({ askedMs, answeredMs, engineMs });
+    renewed?.();
   }
 }

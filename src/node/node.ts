@@ -78,6 +78,8 @@ export class MailboxNode {
   private readonly supervisor: Supervisor<ShardState>;
   private limits: Limits;
   private readonly wakes: Wakes;
+  /** Shards that somebody else is to have, and that cannot be let go of yet. */
+  private readonly leaving = new Set<number>();
 
   constructor(options: NodeOptions) {
     const { journal, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
@@ -292,11 +294,15 @@ export class MailboxNode {
     for (const shard of shards) if (down.why(shard) === 'unsure') down.remove(shard);
     this.observer.unsure?.(shards, null);
     this.look();
+    if (this.leaving.size > 0) this.wakes.news();
   }
 
   /** What was held is answered with a 503. The shards are claimed again, as what fell is, unless their log cannot be trusted. */
   private gaveUp(log: number, shards: readonly number[], why: WhyDown, error: Error): void {
-    for (const shard of shards) this.terms[shard] = null;
+    for (const shard of shards) {
+      this.terms[shard] = null;
+      this.leaving.delete(shard);
+    }
     // Before the answers leave: whoever looks knows why they are what they are.
     this.observer.gaveUp?.(shards, error instanceof HandedOver ? 'handed_over' : why, error);
     this.service.giveUp(log, shards, why, this.clock.nowMs());
@@ -313,8 +319,13 @@ export class MailboxNode {
   /** Shards come and go: what is asked for, and what is let go of when all that it decided is durable. */
   private move(): void {
     const { journal, service } = this;
-    for (const shard of journal.unwanted?.() ?? []) {
-      if (service.down.has(shard)) continue;
+    for (const shard of journal.unwanted?.() ?? []) this.leaving.add(shard);
+    for (const shard of this.leaving) {
+      const why = service.down.why(shard);
+      // Named once: when it is known what became of its append it is let go of.
+      if (why === 'unsure') continue;
+      this.leaving.delete(shard);
+      if (why !== null) continue;
       service.down.add(shard, this.clock.nowMs(), 'not_owner');
       this.observer.handsOver?.([shard]);
       service.whenShardDurable(shard, (durable) => durable && this.ownership.handOver(shard));

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EngineClock } from '../../src/cluster/engine-clock.ts';
-import { HeldLeases } from '../../src/cluster/held-leases.ts';
+import { type EngineTime, HeldLeases } from '../../src/cluster/held-leases.ts';
 import type { Renewed } from '../../src/ports/engine.ts';
 import fc from '../support/properties.ts';
 
@@ -19,8 +19,10 @@ describe('leases of a process', () => {
   let grant: 'at once' | 'held' | 'error';
   let grantAfterMs: number;
   let leases: HeldLeases;
+  let measured: EngineTime[];
   beforeEach(() => {
     [nowMs, timers, renewals, over, released, grant, grantAfterMs] = [0, [], [], [], [], 'at once', 0];
+    measured = [];
     leases = new HeldLeases({
       owner: 'node.1',
       monotonicMs: () => nowMs,
@@ -29,6 +31,7 @@ describe('leases of a process', () => {
         clearTimeout: (id) => timers.splice((id as number) - 1, 1),
       },
       over: (number) => over.push(number),
+      measured: (time) => measured.push(time),
       leases: {
         leaseMs: LEASE_MS,
         claim: (_number, _owner, done) => {
@@ -133,6 +136,43 @@ describe('leases of a process', () => {
     grant = 'at once';
     grantAfterMs = 12_000;
     expect(claim(1)).toEqual(new Error('lease of log 1: granted too late to be of use'));
+  });
+
+  it('the clock is known by the first answer that came soon: those before it are not told, and it is asked for again', () => {
+    grantAfterMs = 8_000;
+    expect([claim(1), measured]).toEqual([null, []]);
+    const results: (Error | null)[] = [];
+    leases.measure((error) => results.push(error));
+    const answer = (result: Renewed | Error, afterMs: number): void => {
+      nowMs += afterMs;
+      renewals.at(-1)?.answer(result);
+    };
+    answer({ logs: [], engineMs: 1 }, 1_001);
+    answer(new Error('gone'), 10);
+    expect([renewals.map(({ logs }) => logs), results, measured]).toEqual([[[], [], []], [], []]);
+    answer({ logs: [], engineMs: 500_000 }, 1_000);
+    expect([results, renewals.length]).toEqual([[null], 3]);
+    expect(measured).toEqual([{ askedMs: 9_011, answeredMs: 10_011, engineMs: 500_000 }]);
+    leases.measure((error) => results.push(error));
+    expect([results, renewals.length]).toEqual([[null, null], 3]);
+    // A worse one since is for the clock to judge.
+    grantAfterMs = 3_000;
+    claim(2);
+    expect(measured.length).toBe(2);
+  });
+
+  it('an engine that never answers soon: its clock is not known, and that is said after a few questions', () => {
+    const results: (Error | null)[] = [];
+    leases.measure((error) => results.push(error));
+    for (let asked = 0; asked < renewals.length; asked++) {
+      nowMs += 4_000;
+      renewals[asked]?.answer({ logs: [], engineMs: nowMs });
+    }
+    expect([renewals.length, measured, results]).toEqual([
+      5,
+      [],
+      [new Error('the engine takes longer than 1000 ms to answer: its clock cannot be told')],
+    ]);
   });
 
   it('stopped, or with nothing held: asks no more', () => {

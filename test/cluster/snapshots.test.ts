@@ -239,6 +239,20 @@ describe('snapshots of the log of a shard', () => {
     expect(made.length).toBeLessThan(6);
   });
 
+  it('a process begins with a measure of the engine that was soon answered, however long its first question took', () => {
+    const heard: { readonly askedMs: number; readonly answeredMs: number }[] = [];
+    let monotonicMs = 0;
+    const { claim: ask } = client.leases;
+    client.leases.claim = (...asked) => {
+      monotonicMs += 60;
+      ask(...asked);
+    };
+    (engine.parts as { leaseMs: number }).leaseMs = 150;
+    Object.assign(client.leases, { leaseMs: 150 });
+    start({ monotonicMs: () => monotonicMs, events: { heard: (time) => heard.push(time) } });
+    expect(heard.map(({ askedMs, answeredMs }) => answeredMs - askedMs)).toEqual([0]);
+  });
+
   it('what an owner was promised is in its log: a failover without a standby before it is not passed over unasked', () => {
     isSynchronous = false;
     open();

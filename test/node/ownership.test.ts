@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UNSURE_MS_MAX } from '../../src/node/appending.ts';
 import type { Item } from '../../src/node/requests.ts';
+import type { Found } from '../../src/ports/journal.ts';
 import { type Arrived, FakeEngine, type FakeJournal, failed, unknown } from '../support/fake-journal.ts';
 import { FakeNode, topicOf } from '../support/fake-node.ts';
 
@@ -283,6 +284,40 @@ describe('shards that are shared out', () => {
     moves.wanted = [];
     bench.recv(1, 'r', 0);
     expect([bench.seen.at(-1), journal.engine.holders[1] === journal]).toEqual(['revived 1', true]);
+  });
+
+  it('handed over while nobody knows what became of its append: when that is known; or not at all, when it is given up', () => {
+    for (const isFound of [true, false]) {
+      const bench = new FakeNode();
+      const { journal, node } = bench;
+      const held = holdBack(journal, 1);
+      let read: (found: Found) => void = () => {};
+      journal.onRead = (_log, done) => {
+        read = done;
+      };
+      const unwanted = [1];
+      bench.send(1, 'a');
+      held[0]?.answer(unknown());
+      Object.assign(journal, { unwanted: () => unwanted.splice(0), wanted: () => [] });
+      node.wake();
+      expect([unwanted, bench.seen]).toEqual([[], ['unsure 1']]);
+      journal.onAppend = null;
+      journal.onClaim = () => ({ why: 'elsewhere', error: new Error('elsewhere') });
+      if (!isFound) journal.engine.usurp(1);
+      read(isFound ? 'absent' : 'foreign');
+      bench.pass(1_000);
+      expect(bench.answered()).toEqual([['a', isFound ? 'ok' : 'journal']]);
+      expect([bench.seen.slice(1), journal.engine.holders[1]]).toEqual([
+        isFound ? ['sure 1', 'gave up 1: handed_over'] : ['gave up 1: not_owner'],
+        null,
+      ]);
+      // It is served here again, and stays.
+      journal.onClaim = null;
+      Object.assign(journal, { wanted: () => [1] });
+      node.wake();
+      bench.pass(10_000);
+      expect([bench.seen.at(-1), journal.engine.holders[1] === journal]).toEqual(['revived 1', true]);
+    }
   });
 });
 

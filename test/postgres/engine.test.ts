@@ -263,6 +263,22 @@ describe.skipIf(!isPostgresHere)('engine on PostgreSQL (unavailable where it is 
     await primary.set('synchronous_standby_names', '*');
   });
 
+  it('what it promises is said with each connection that is made, before anything is appended on it', async () => {
+    const said: (boolean | string)[] = [];
+    engine.watchPromise(({ isReplicated }) => said.push(isReplicated));
+    const a = frameOf('a');
+    expect(await outcome(a)).toBe('durable');
+    expect(said).toEqual([]);
+    await primary.set('synchronous_standby_names', '');
+    const ofAppends = `application_name = 'mailbox ${options.cluster} appends'`;
+    await primary.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${ofAppends}`);
+    await primary.until(`SELECT count(*) = 0 AS yes FROM pg_stat_activity WHERE ${ofAppends}`);
+    // It may still take the connection for one that stands.
+    while ((await outcome(frameOf('b', a))) === 'unknown') said.push('unknown');
+    expect(said.filter((what) => what !== 'unknown')).toEqual([false]);
+    await primary.set('synchronous_standby_names', '*');
+  });
+
   it('what a server or its tables are not: said in one line each, without a password', async () => {
     const at = `PostgreSQL at 127.0.0.1:${primary.port}/postgres:`;
     expect(await refusal({ cluster: 'd' })).toBe(`${at} the tables are those of cluster c, not of d`);
