@@ -1,7 +1,7 @@
 import { HELD_MS } from '../node/authentication.ts';
 import type { MailboxNode } from '../node/node.ts';
 import type { HttpExchange } from './exchange.ts';
-import { type Asked, fillIn, itemsOf } from './formats/asks.ts';
+import { type Ask, type Asked, fillIn, itemsOf } from './formats/asks.ts';
 import { type Again, type BatchPart, MergedBatch } from './merged-batch.ts';
 import { MergedTopics } from './merged-topics.ts';
 import type { Answer } from './reply.ts';
@@ -44,7 +44,7 @@ export class Asking {
     const others = limit === null ? [] : routing.others(exchange);
     if (limit !== null && others.length > 0) return this.everywhere(exchange, routing, others, asked, limit);
     const parts = routing.partsOf(exchange, asked.asks);
-    if (parts.length > 1 && again !== null) return this.split(exchange, routing, parts, again);
+    if (parts.length > 1 && again !== null) return this.split(exchange, routing, parts, asked, again);
     const shard = parts.find((part) => part.shard === null) === undefined ? (parts[0]?.shard ?? null) : null;
     if (shard === null) return this.alone(exchange, asked, held);
     const here = (): void => guarded(exchange, () => this.alone(exchange, asked, held));
@@ -86,10 +86,15 @@ export class Asking {
   }
 
   /** Each node gets the items that are for it. */
-  private split(exchange: HttpExchange, routing: Routing, parts: readonly BatchPart[], again: Again): void {
+  private split(
+    exchange: HttpExchange,
+    routing: Routing,
+    parts: readonly BatchPart[],
+    { asks }: Asked,
+    again: Again,
+  ): void {
     const { passOn, letGo, guarded } = this.parts;
-    const count = parts.reduce((sum, { items }) => sum + items.length, 0);
-    const merged = new MergedBatch(count, parts.length, (answer) => passOn(exchange, answer));
+    const merged = new MergedBatch(asks.map(msgIdOf), parts.length, (answer) => passOn(exchange, answer));
     letGo(exchange);
     for (const part of parts) {
       const { value, asked } = again(part.items);
@@ -121,6 +126,9 @@ export class Asking {
     here();
   }
 }
+
+/** The message that an item names, null where it names none. */
+const msgIdOf = (ask: Ask): string | null => ('refused' in ask || !('msgId' in ask.request) ? null : ask.request.msgId);
 
 /** How many topics a page of them has at most; null for what is of one shard, or of none. */
 function pageOf({ asks: [first] }: Asked): number | null {

@@ -29,14 +29,17 @@ interface ErrorResult {
 
 /** The answers to the parts of a batch as one, in the order of its items. A part that was refused as a whole is refused item by item. */
 export class MergedBatch {
+  private readonly msgIds: readonly (string | null)[];
   private readonly results: string[];
   private readonly finish: (answer: Answer) => void;
   private readonly refused: Outcome[] = [];
   private retryAfterS = 0;
   private left: number;
 
-  constructor(items: number, parts: number, finish: (answer: Answer) => void) {
-    this.results = Array.from({ length: items }, () => 'null');
+  /** `msgIds`: of each item the message that it names, null where it names none. */
+  constructor(msgIds: readonly (string | null)[], parts: number, finish: (answer: Answer) => void) {
+    this.msgIds = msgIds;
+    this.results = msgIds.map(() => 'null');
     this.left = parts;
     this.finish = finish;
   }
@@ -46,11 +49,17 @@ export class MergedBatch {
     this.retryAfterS = Math.max(this.retryAfterS, answer.retryAfterS ?? 0);
     const results = resultsIn(answer, items.length) ?? items.map(() => errorOf('journal', UNANSWERED));
     for (const [i, item] of items.entries()) {
-      const result = results[i] as object;
+      const result = this.named(item, results[i] as object);
       this.results[item] = JSON.stringify(result);
       if ('code' in result) this.count(result as ErrorResult);
     }
     if (--this.left === 0) this.end();
+  }
+
+  /** What was refused as a whole, or not answered, named nothing. */
+  private named(item: number, result: object): object {
+    const msgId = this.msgIds[item] ?? null;
+    return msgId === null || 'msg_id' in result || !('code' in result) ? result : { msg_id: msgId, ...result };
   }
 
   private count({ code, reason = undefined }: ErrorResult): void {

@@ -5,10 +5,16 @@ import fc from '../support/properties.ts';
 
 const JOURNAL = { code: 'E_UNAVAILABLE', reason: 'journal' };
 
+/** A batch of sends names no message. */
+const NOTHING = [null, null, null, null, null];
+
 /** What is made of a batch of five of which another node was asked two, and answered this. */
-function merged(answer: Pick<Answer, 'status' | 'body'>): { readonly all: Answer; readonly theirs: unknown[] } {
+function merged(
+  answer: Pick<Answer, 'status' | 'body'>,
+  msgIds: readonly (string | null)[] = NOTHING,
+): { readonly all: Answer; readonly theirs: unknown[] } {
   const answers: Answer[] = [];
-  const batch = new MergedBatch(5, 2, (all) => answers.push(all));
+  const batch = new MergedBatch(msgIds, 2, (all) => answers.push(all));
   const ours = [{ ok: 0 }, { ok: 2 }, { ok: 4 }];
   batch.add({ shard: 3, items: [1, 3] }, { outcome: 'ok', ...answer });
   batch.add({ shard: null, items: [0, 2, 4] }, { status: 200, outcome: 'ok', body: JSON.stringify({ results: ours }) });
@@ -34,6 +40,15 @@ describe('the answers of several nodes to the parts of a batch', () => {
       [item, item],
       ['cap_scope', 'cap_scope'],
     ]);
+  });
+
+  it('an ack that was refused with its whole part, or not answered, says which message it is about', () => {
+    const ids = ['m0', 'm1', 'm2', 'm3', 'm4'];
+    for (const body of ['{"code":"E_SATURATED","message":"m","reason":"quota"}', '<html>']) {
+      const { theirs } = merged({ status: 429, body }, ids);
+      expect(theirs).toEqual(['m1', 'm3'].map((msg_id) => expect.objectContaining({ msg_id })));
+      for (const result of theirs) expect(result).toHaveProperty('code');
+    }
   });
 
   it('what is no answer to them: nobody knows what became of each (B13)', () => {
