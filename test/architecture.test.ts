@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { holdsTables } from './support/documents.ts';
@@ -6,7 +6,6 @@ import { circlesIn, filesIn, importsIn, textOf } from './support/imports.ts';
 import { ROOMS, roomOf, roomTable } from './support/rooms.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const DOCUMENT = join(ROOT, 'docs/ARCHITECTURE.md');
 
 const sources = ['spec', 'src', 'sim', 'ui'].flatMap(filesIn);
 const imports = sources.flatMap((file) => importsIn(file, textOf(file)));
