@@ -1,3 +1,4 @@
+import { INDUCTIVE_MODELS } from './inductive-models.ts';
 import { MODELS, type Model } from './models.ts';
 
 const only = (name: string, about: string, violated: string | null): Model => ({
@@ -31,4 +32,4 @@ export const RULE_MODELS: readonly Model[] = [
 ];
 
 /** All that TLC is asked. */
-export const ALL_MODELS: readonly Model[] = [...MODELS, ...RULE_MODELS];
+export const ALL_MODELS: readonly Model[] = [...MODELS, ...RULE_MODELS, ...INDUCTIVE_MODELS];
