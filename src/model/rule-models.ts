@@ -29,6 +29,13 @@ export const RULE_MODELS: readonly Model[] = [
   only('NegLeaseLonger', 'extension beyond what is left', 'ExtendProp'),
   only('NegDelayIgnored', 'nack that does not do what it was asked', 'AskedInv'),
   only('NegHolderIgnored', 'lease that its holder cannot extend', 'ServedInv'),
+  // Made when all properties were written.
+  only('NegRestartTakesNoTime', 'restart that counts none of its time', 'TimeProp'),
+  only('NegExtensionEarns', 'extension that earns as much again', 'ExtendProp'),
+  only('NegTtlAsRetention', 'ttl that is over and gives the wrong reason', 'DeadProp'),
+  only('NegReleaseCounted', 'release of what was never written that is counted', 'ReturnProp'),
+  only('NegFirstRemembered', 'full memory of receipts that forgets the newest', 'SingleLeaseProp'),
+  only('NegReprocessOpens', 'reprocess that opens the window anew', 'WindowOpensProp'),
 ];
 
 /** All that TLC is asked. */
