@@ -10,6 +10,7 @@ const suite = process.env['SUITE'];
 const SYSTEM = [
   // With Node alone, but long.
   'test/conformance/large-graphs.test.ts',
+  'test/conformance/pairs.test.ts',
   'test/sim/long-schedules.test.ts',
   'test/sim/long-swarm.test.ts',
   'test/http/send-walk.test.ts',

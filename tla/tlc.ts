@@ -5,11 +5,13 @@
  * is left out is said.
  */
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { CONJUNCTS, type Conjunct } from '../src/model/inductive-models.ts';
 import { checkJava, tlcJar } from '../src/model/jar.ts';
 import { GRAPHS, graphFile, type Model, stampOf } from '../src/model/models.ts';
 import { encodeGraph } from '../src/model/recorded-graph.ts';
 import { ALL_MODELS } from '../src/model/rule-models.ts';
 import { runModel, type TlcRun } from '../src/model/run-tlc.ts';
+import { runWeakened, withoutName } from '../src/model/weakened.ts';
 import { argumentsOf, refuse, whole } from '../tools/arguments.ts';
 
 /** Models at a time: a dump is made by one worker. */
@@ -70,6 +72,14 @@ async function check(jar: string, model: Model, { record, print }: Asked): Promi
   }
 }
 
+async function checkWeakened(jar: string, conjunct: Conjunct, { print }: Asked): Promise<boolean> {
+  const { seconds, output, surprise } = await runWeakened(jar, conjunct);
+  const verdict = surprise === null ? `violates ${conjunct.breaks}, as it must` : `FAILED: ${surprise}`;
+  cells(withoutName(conjunct), '-', '-', seconds.toFixed(1), `${verdict}  (inductive: a conjunct left out)`);
+  if (surprise !== null || print) console.log(output);
+  return surprise === null;
+}
+
 /** Small ones first. */
 const sizeOf = (model: Model): number =>
   model.graph === null || !existsSync(graphFile(model)) ? 0 : statSync(graphFile(model)).size;
@@ -89,11 +99,10 @@ interface Asked {
 
 function asked(): Asked {
   const options = { record: { type: 'boolean' }, print: { type: 'boolean' }, within: { type: 'string' } } as const;
-  const { values, positionals } = argumentsOf(
-    USAGE,
-    options,
-    ALL_MODELS.map(({ name }) => name),
-  );
+  const { values, positionals } = argumentsOf(USAGE, options, [
+    ...ALL_MODELS.map(({ name }) => name),
+    ...CONJUNCTS.map(withoutName),
+  ]);
   try {
     const within = whole('within', values.within, 0, 100_000) ?? Number.POSITIVE_INFINITY;
     return { record: values.record === true, print: values.print === true, within, names: positionals };
@@ -108,14 +117,21 @@ async function main(asked: Asked): Promise<boolean> {
   const jar = tlcJar();
   cells('model', 'distinct', 'depth', 'seconds', 'verdict');
   const endMs = performance.now() + within * 60_000;
-  const chosen = ALL_MODELS.filter(({ name }) => names.length === 0 || names.includes(name));
-  const left = chosen.sort((one, other) => sizeOf(one) - sizeOf(other));
+  const isChosen = (name: string): boolean => names.length === 0 || names.includes(name);
+  const models = ALL_MODELS.filter(({ name }) => isChosen(name)).sort((one, other) => sizeOf(one) - sizeOf(other));
+  const left = [
+    ...CONJUNCTS.filter((conjunct) => isChosen(withoutName(conjunct))).map((conjunct) => ({
+      name: withoutName(conjunct),
+      run: () => checkWeakened(jar, conjunct, asked),
+    })),
+    ...models.map((model) => ({ name: model.name, run: () => check(jar, model, asked) })),
+  ];
   let good = true;
   const lane = async (): Promise<void> => {
-    for (let model = left.shift(); model !== undefined; model = left.shift()) {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
       if (performance.now() > endMs)
-        cells(model.name, '-', '-', '-', 'NOT RUN: out of time; its graph on record stands');
-      else good = (await check(jar, model, asked)) && good;
+        cells(next.name, '-', '-', '-', 'NOT RUN: out of time; its graph on record stands');
+      else good = (await next.run()) && good;
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));

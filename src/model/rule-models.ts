@@ -1,3 +1,4 @@
+import { INDUCTIVE_MODELS } from './inductive-models.ts';
 import { MODELS, type Model } from './models.ts';
 
 const only = (name: string, about: string, violated: string | null): Model => ({
@@ -28,7 +29,14 @@ export const RULE_MODELS: readonly Model[] = [
   only('NegLeaseLonger', 'extension beyond what is left', 'ExtendProp'),
   only('NegDelayIgnored', 'nack that does not do what it was asked', 'AskedInv'),
   only('NegHolderIgnored', 'lease that its holder cannot extend', 'ServedInv'),
+  // Made when all properties were written.
+  only('NegRestartTakesNoTime', 'restart that counts none of its time', 'TimeProp'),
+  only('NegExtensionEarns', 'extension that earns as much again', 'ExtendProp'),
+  only('NegTtlAsRetention', 'ttl that is over and gives the wrong reason', 'DeadProp'),
+  only('NegReleaseCounted', 'release of what was never written that is counted', 'ReturnProp'),
+  only('NegFirstRemembered', 'full memory of receipts that forgets the newest', 'SingleLeaseProp'),
+  only('NegReprocessOpens', 'reprocess that opens the window anew', 'WindowOpensProp'),
 ];
 
 /** All that TLC is asked. */
-export const ALL_MODELS: readonly Model[] = [...MODELS, ...RULE_MODELS];
+export const ALL_MODELS: readonly Model[] = [...MODELS, ...RULE_MODELS, ...INDUCTIVE_MODELS];

@@ -1,5 +1,7 @@
+import { IdempotentInv } from '../../spec/invariants.ts';
 import type { MailboxConstants } from './mailbox.ts';
 import type { MailboxView, SettledView } from './mailbox-view.ts';
+import { NOW } from './rule-message.ts';
 
 /** Two states, one after the other; `messages` are 1..N. */
 export interface Step {
@@ -89,13 +91,16 @@ export const isFirst = (
   { messages }: Pick<Step, 'messages'>,
   c: MailboxConstants,
 ): boolean => !messages.some((o) => o < m && topicOf(o, c) === topicOf(m, c) && isAvailable(view, o));
-export const isKeyLive = (
-  view: MailboxView,
-  m: number,
-  { messages }: Pick<Step, 'messages'>,
-  c: MailboxConstants,
-): boolean =>
-  messages.some((o) => view.window(o) > 0 && topicOf(o, c) === topicOf(m, c) && c.KeyOf[o - 1] === c.KeyOf[m - 1]);
+/** Ticks that the last live entry of its topic and key still lives. */
+const liveFor = (view: MailboxView, m: number, { messages }: Pick<Step, 'messages'>, c: MailboxConstants): number =>
+  Math.max(
+    0,
+    ...messages
+      .filter((o) => topicOf(o, c) === topicOf(m, c) && c.KeyOf[o - 1] === c.KeyOf[m - 1])
+      .map((o) => view.window(o)),
+  );
+export const isKeyLive = (view: MailboxView, m: number, step: Pick<Step, 'messages'>, c: MailboxConstants): boolean =>
+  !IdempotentInv(liveFor(view, m, step, c), NOW);
 
 /** Of a nack and of nothing else, where its receipt is remembered. */
 export const byNack = (step: Step, c: MailboxConstants): boolean => c.SettledCapacity === 0 || !sameSettled(step);

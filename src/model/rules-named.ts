@@ -1,19 +1,29 @@
+import {
+  AckFinalProp,
+  EndsProp,
+  EpochMonotoneProp,
+  IsolationProp,
+  type LeaseEnd,
+  SingleLeaseProp,
+} from '../../spec/invariants.ts';
 import type { MailboxConstants } from './mailbox.ts';
 import type { MailboxView } from './mailbox-view.ts';
+import { messageOf, NOW } from './rule-message.ts';
 import { dies, goes, keeps, type Step, type StepRule, sameSettled, tenantOf } from './rule-step.ts';
 
-const isOver = (view: MailboxView, m: number): boolean => view.state(m) === 'acked' || view.state(m) === 'purged';
-
-/** A lease ends by its deadline, by its holder, or by a release. */
-function leaseEnds(step: Step, m: number, c: MailboxConstants): boolean {
+/** Who ended the lease of m, as far as the states tell: what a holder settled is remembered, where anything is. Null: nobody who may. */
+function endOf(step: Step, m: number, c: MailboxConstants): LeaseEnd | null {
   const { before, after } = step;
-  if (after.receipt(m) !== 0) return false;
+  if (!before.isUp() || before.state(m) !== 'leased') return null;
   const isBack = after.state(m) === 'redelivered' || after.state(m) === 'dead_lettered';
-  if (before.timer(m) === 0) return isBack;
+  if (before.timer(m) === 0) return isBack ? 'deadline' : null;
+  const verb = after.state(m) === 'acked' ? 'ack' : 'nack';
   const last = after.settled().at(-1);
-  const isRemembered = c.SettledCapacity === 0 || (last?.m === m && last.receipt === before.receipt(m));
-  if (after.state(m) === 'acked') return isRemembered && (last === undefined || last.verb === 'ack');
-  return isBack || (after.state(m) === 'queued' && sameSettled(step));
+  const isSettled =
+    c.SettledCapacity === 0 || (last?.m === m && last.receipt === before.receipt(m) && last.verb === verb);
+  if (verb === 'ack') return isSettled ? 'holder' : null;
+  if (sameSettled(step)) return isBack || after.state(m) === 'queued' ? 'release' : null;
+  return isBack && isSettled ? 'holder' : null;
 }
 
 /** A place in a bound is taken by a tenant within its share, or leaves the reserve alone (BD5). */
@@ -29,7 +39,8 @@ function takesItsShare(
   return messages.every((m) => {
     if (has(before, m) || !has(after, m)) return true;
     const own = held.filter((o) => tenantOf(o, c) === tenantOf(m, c)).length + ofTenant;
-    return 100 * own < c.TenantShare * bound || 100 * (bound - held.length - elsewhere) > c.TenantReserve * bound;
+    const share = { bound, used: held.length + elsewhere, ofTenant: own };
+    return IsolationProp(share, c.TenantShare, c.TenantReserve);
   });
 }
 
@@ -54,14 +65,11 @@ export const NAMED_RULES: readonly StepRule[] = [
     says: 'a lease begins only where none is in force, and ends only by its holder, its deadline or a release',
     holds: (step, c) => {
       const { before, after, messages } = step;
-      return messages.every((m) => {
-        if (before.state(m) !== 'leased')
-          return after.state(m) === 'leased'
-            ? before.isUp() && before.isWaiting(m) && after.epoch(m) === before.epoch(m) + 1
-            : keeps(step, m, 'receipt', 'epoch');
-        if (!keeps(step, m, 'epoch')) return false;
-        return after.state(m) === 'leased' ? keeps(step, m, 'receipt') : before.isUp() && leaseEnds(step, m, c);
-      });
+      return messages.every(
+        (m) =>
+          SingleLeaseProp(messageOf(before, m), messageOf(after, m), NOW, endOf(step, m, c)) &&
+          (before.isUp() || before.state(m) === after.state(m)),
+      );
     },
   },
   {
@@ -71,14 +79,10 @@ export const NAMED_RULES: readonly StepRule[] = [
     holds: (step, c) => {
       const { before, after, messages } = step;
       return messages.every((m) => {
-        if (before.isAccepted(m) && !after.isAccepted(m)) return false;
-        if (isOver(before, m)) return keeps(step, m, 'state');
-        if (after.state(m) === 'absent') return before.state(m) === 'absent';
-        if (after.state(m) === 'acked')
-          return before.state(m) === 'leased' && before.timer(m) > 0 && leaseEnds(step, m, c);
+        const isTraced = keeps(step, m, 'attempt', 'epoch', 'redrives', 'window');
         return (
-          after.state(m) !== 'purged' ||
-          (before.state(m) === 'dead_lettered' && keeps(step, m, 'attempt', 'epoch', 'redrives', 'window'))
+          EndsProp(messageOf(before, m), messageOf(after, m), endOf(step, m, c), isTraced) &&
+          (!before.isAccepted(m) || after.isAccepted(m))
         );
       });
     },
@@ -88,13 +92,14 @@ export const NAMED_RULES: readonly StepRule[] = [
     rules: 'AC1',
     says: 'acked is for ever',
     holds: ({ before, after, messages }) =>
-      messages.every((m) => before.state(m) !== 'acked' || after.state(m) === 'acked'),
+      messages.every((m) => AckFinalProp(messageOf(before, m), messageOf(after, m))),
   },
   {
     name: 'EpochMonotoneProp',
     rules: 'LE2',
     says: 'an epoch never falls',
-    holds: ({ before, after, messages }) => messages.every((m) => after.epoch(m) >= before.epoch(m)),
+    holds: ({ before, after, messages }) =>
+      messages.every((m) => EpochMonotoneProp(messageOf(before, m), messageOf(after, m))),
   },
   {
     name: 'WindowProp',

@@ -1,6 +1,8 @@
+import { AttemptsBoundedInv, type Bounds, CapacityInv, IsolationProp, NoLossInv } from '../../spec/invariants.ts';
 import { REFUSAL_OF, SAID_AGAIN } from '../../spec/vocabulary.ts';
 import type { MailboxConstants } from './mailbox.ts';
 import type { MailboxView } from './mailbox-view.ts';
+import { messageOf } from './rule-message.ts';
 import { isAvailable, isDue, isFirst, isKeyLive, tenantOf, topicOf } from './rule-step.ts';
 
 /** A state, and what may happen in it: `may` says whether some step has this label, and changes this message where one is named. */
@@ -66,12 +68,13 @@ function mayTake(
   { bound, has, elsewhere = 0, ofTenant = 0 }: Bounded,
 ): boolean {
   if (c.TenantShare === 0) return true;
-  const isFair = (share: number, whole: number, used: number, own: number): boolean =>
-    own * 100 < share * whole || (whole - used) * 100 > c.TenantReserve * whole;
   const own = ofTenant + count(at, (view, o) => has(view, o) && tenantOf(o, c) === tenantOf(m, c));
-  if (!isFair(c.TenantShare, bound, count(at, has) + elsewhere, own)) return false;
+  const ofTenants = { bound, used: count(at, has) + elsewhere, ofTenant: own };
   const ofTopic = count(at, (view, o) => has(view, o) && topicOf(o, c) === topicOf(m, c));
-  return c.TopicShare === 0 || isFair(c.TopicShare, bound * c.TenantShare, own * 100, ofTopic * 100);
+  const ofTopics = { bound: bound * c.TenantShare, used: own * 100, ofTenant: ofTopic * 100 };
+  return (
+    IsolationProp(ofTenants, c.TenantShare, c.TenantReserve) && IsolationProp(ofTopics, c.TopicShare, c.TenantReserve)
+  );
 }
 
 const isRemembered = (view: MailboxView, m: number): boolean =>
@@ -174,6 +177,13 @@ function isGivenAsked(at: Situation, m: number, c: MailboxConstants): boolean {
   );
 }
 
+const boundsOf = (c: MailboxConstants): Bounds => ({
+  shardCapacity: c.ShardCapacity,
+  globalInflight: c.GlobalInflight,
+  dedupCapacity: c.DedupCapacity,
+  dlqCapacity: c.DlqCapacity,
+});
+
 /** Whatever happens once may happen, and what is asked of these states is true. */
 export const STATE_RULES: readonly StateRule[] = [
   {
@@ -184,7 +194,7 @@ export const STATE_RULES: readonly StateRule[] = [
       const dead = view.dead();
       return messages.every(
         (m) =>
-          (!view.isAccepted(m) || view.state(m) !== 'absent') &&
+          (!view.isAccepted(m) || NoLossInv(view.state(m))) &&
           dead.filter((d) => d === m).length === (view.state(m) === 'dead_lettered' ? 1 : 0),
       );
     },
@@ -195,10 +205,7 @@ export const STATE_RULES: readonly StateRule[] = [
     says: 'no more attempts than there may be, whatever recovery makes of them; one that is back in line has one left',
     holds: ({ view, messages }, c) =>
       messages.every(
-        (m) =>
-          view.attempt(m) <= c.MaxAttempts &&
-          view.delivered(m) <= c.MaxAttempts &&
-          (view.state(m) !== 'redelivered' || view.attempt(m) < c.MaxAttempts),
+        (m) => AttemptsBoundedInv(messageOf(view, m), c.MaxAttempts) && view.delivered(m) <= c.MaxAttempts,
       ),
   },
   {
@@ -226,12 +233,13 @@ export const STATE_RULES: readonly StateRule[] = [
     says: 'every bound holds',
     holds: (at, c) => {
       const dead = at.view.dead();
+      const leased = inflight(at);
+      // What is leased elsewhere is nothing that this shard did.
+      const all = leased === 0 ? 0 : leased + c.Elsewhere;
+      const used = { depth: depth(at), leased, inflight: all, windows: windows(at), dead: dead.length };
       return (
-        depth(at) <= c.ShardCapacity &&
-        (inflight(at) + c.Elsewhere <= c.GlobalInflight || inflight(at) === 0) &&
-        windows(at) <= c.DedupCapacity &&
+        CapacityInv(used, boundsOf(c)) &&
         at.view.settledCount() <= c.SettledCapacity &&
-        dead.length <= c.DlqCapacity &&
         dead.every((d) => dead.filter((o) => topicOf(o, c) === topicOf(d, c)).length <= c.DlqMaxPerTopic)
       );
     },

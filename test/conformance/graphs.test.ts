@@ -1,16 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { ModelCheck } from '../../src/model/check.ts';
 import { neverTaken } from '../../src/model/graph.ts';
 import { graphFile, MODELS, type Model, type Specification, subjectOf } from '../../src/model/models.ts';
 import { decodeGraph } from '../../src/model/recorded-graph.ts';
+import { holdsTables } from '../support/documents.ts';
 import { LARGE_MODELS, sameGraph } from '../support/graphs.ts';
 
 const GRAPHS = MODELS.filter(({ graph }) => graph !== null);
 /** The system suite explores the others. */
 const HERE = GRAPHS.filter(({ name }) => !LARGE_MODELS.includes(name));
-const DOC = resolve(import.meta.dirname, '../../docs/conformance.md');
 
 describe('graphs', () => {
   /** What the checks below came to; the graph on record for a test that is run alone. */
@@ -63,22 +62,11 @@ describe('graphs', () => {
     const large = GRAPHS.filter((model) => !model.tiny);
     const ofSpecification = (...of: readonly Specification[]): readonly Model[] =>
       large.filter(({ graph }) => graph !== null && of.includes(graph));
-    const text = readFileSync(DOC, 'utf8');
-    const tables = [
-      ['models', tableOf(ofSpecification('Mailbox', 'Durability'))],
-      ['capability models', tableOf(ofSpecification('Capability'))],
-      ['ownership models', tableOf(ofSpecification('Ownership'))],
-    ] as const;
-    const written = tables.reduce((before, [mark, table]) => withTable(before, mark, table), text);
-    if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOC, written);
-    else expect(text).toBe(written);
+    const tables = {
+      models: tableOf(ofSpecification('Mailbox', 'Durability')),
+      'capability models': tableOf(ofSpecification('Capability')),
+      'ownership models': tableOf(ofSpecification('Ownership')),
+    };
+    holdsTables('docs/conformance.md', tables, 'test/conformance/graphs');
   });
 });
-
-/** The text with what stands between two marks exchanged. */
-function withTable(text: string, mark: string, table: string): string {
-  const [open, close] = [`<!-- ${mark} -->`, `<!-- /${mark} -->`];
-  expect(text.split(open)).toHaveLength(2);
-  expect(text.split(close)).toHaveLength(2);
-  return `${text.slice(0, text.indexOf(open) + open.length)}\n${table}\n${text.slice(text.indexOf(close))}`;
-}

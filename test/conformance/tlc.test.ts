@@ -2,11 +2,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { CONJUNCTS, INDUCTIVE_MODELS } from '../../src/model/inductive-models.ts';
 import { readMailboxConstants } from '../../src/model/mailbox.ts';
 import { MODELS, type Model, type Specification, specificationOf } from '../../src/model/models.ts';
 import { ALL_MODELS, RULE_MODELS } from '../../src/model/rule-models.ts';
 import { spawnTlc } from '../../src/model/run-tlc.ts';
 import { livenessOf, parseTlc, surprise } from '../../src/model/tlc-output.ts';
+import { weakened, withoutName } from '../../src/model/weakened.ts';
+import { holdsTables } from '../support/documents.ts';
 
 const FOLDER = resolve(import.meta.dirname, '../../tla');
 const COUNTS = '1782 states generated, 766 distinct states found, 400 states left on queue.\n';
@@ -30,8 +33,10 @@ const CHECKED: Readonly<Record<Specification, readonly string[]>> = {
 const RULES = [...readFileSync(resolve(FOLDER, 'Rules.tla'), 'utf8').matchAll(/^(\w+(?:Prop|Inv)) ==/gm)].map(
   ([, name]) => name as string,
 );
-const checkedBy = (model: Model): readonly string[] =>
-  RULE_MODELS.includes(model) ? RULES : CHECKED[specificationOf(model)];
+const checkedBy = (model: Model): readonly string[] => {
+  if (INDUCTIVE_MODELS.includes(model)) return [...CHECKED.Mailbox, ...RULES, 'MeaningInv', 'ReceiptsInv', 'Inv'];
+  return RULE_MODELS.includes(model) ? RULES : CHECKED[specificationOf(model)];
+};
 
 /** Stands for `java`: says where it may unpack, after it has written there. */
 const STUB = `#!/bin/sh
@@ -93,6 +98,36 @@ describe('tlc', () => {
     expect([...new Set(broken)].sort()).toEqual(
       checked.flatMap(([specification, names]) => names.map((name) => `${specification} ${name}`)).sort(),
     );
+  });
+
+  it('inductive: each conjunct of Inv is left out once, by itself, and what fails then is checked where nothing is left out', () => {
+    const text = readFileSync(resolve(FOLDER, 'Inductive.tla'), 'utf8');
+    const inv = /^Inv ==\n([\s\S]*?)\n\n/m.exec(text)?.[1] ?? '';
+    const conjuncts = [...inv.matchAll(/\/\\ (\w+Inv)\b/g)].map(([, name]) => name);
+    expect(conjuncts.length).toBeGreaterThan(20);
+    expect(CONJUNCTS.map(({ name }) => name).sort()).toEqual(conjuncts.sort());
+    for (const conjunct of CONJUNCTS) {
+      const { name, model, breaks } = conjunct;
+      expect(text, name).toContain(`${name} == Says("${name}",`);
+      expect(INDUCTIVE_MODELS.map((one) => one.name)).toContain(model);
+      const whole = readFileSync(resolve(FOLDER, `${model}.cfg`), 'utf8');
+      expect(whole, name).toMatch(new RegExp(`^(INVARIANTS|PROPERTIES) .*\\b${breaks}\\b`, 'm'));
+      expect(whole, name).toMatch(/^INIT Begin\nNEXT Next\n[\s\S]*^ {4}Left = \{\}$/m);
+      const { module, config } = weakened(conjunct);
+      expect(module).toContain(`MODULE ${withoutName(conjunct)} `);
+      const kept = (text: string): string[] => text.split('\n').filter((line) => !/^(INV|PROP| {4}Left)/.test(line));
+      expect(kept(config)).toEqual(kept(whole));
+      expect(config).toContain(`Left = {"${name}"}`);
+      expect([...config.matchAll(/^(?:INVARIANT|PROPERTY)\w* (.*)$/gm)].map(([, checked]) => checked)).toEqual([
+        breaks,
+      ]);
+    }
+  });
+
+  it('inductive: docs/conformance.md says of each conjunct what fails without it (UPDATE_DOCS=1 writes it)', () => {
+    const rows = CONJUNCTS.map(({ name, model, breaks }) => `| \`${name}\` | \`${breaks}\` | \`${model}\` |`);
+    const conjuncts = ['| conjunct | without it fails | in |', '|---|---|---|', ...rows].join('\n');
+    holdsTables('docs/conformance.md', { conjuncts }, 'test/conformance/tlc');
   });
 
   it('models: where tenants are told apart, that they are is checked (IsolationProp)', () => {

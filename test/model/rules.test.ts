@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { REFUSAL_OF, SAID_AGAIN } from '../../spec/vocabulary.ts';
+import { INVARIANTS, REFUSAL_OF, SAID_AGAIN } from '../../spec/vocabulary.ts';
 import type { Graph } from '../../src/model/graph.ts';
 import { readMailboxConstants } from '../../src/model/mailbox.ts';
 import { MailboxView } from '../../src/model/mailbox-view.ts';
 import { graphFile, MODELS, type Model, subjectOf, TLA } from '../../src/model/models.ts';
 import { decodeGraph } from '../../src/model/recorded-graph.ts';
 import { brokenRule, RULE_NAMES, STEP_RULES } from '../../src/model/rules.ts';
+import { RULE_ROWS, ruleTable } from '../../tools/rules/table.ts';
+import { holdsTables } from '../support/documents.ts';
 
 const OF_MAILBOX = MODELS.filter(({ graph }) => graph === 'Mailbox');
 const TINY = OF_MAILBOX.filter(({ tiny }) => tiny);
@@ -29,6 +31,14 @@ describe('rules of the lifecycle on the graphs on record', () => {
     const text = ['Mailbox', 'Rules'].map((name) => readFileSync(join(TLA, `${name}.tla`), 'utf8')).join('\n');
     const missing = RULE_NAMES.filter((name) => !new RegExp(`^${name} ==`, 'm').test(text));
     expect(missing).toEqual(['AnswerProp']);
+  });
+
+  it('docs/conformance.md has the table of them: where each stands, and what breaks it (UPDATE_DOCS=1 writes it)', () => {
+    const tables = { 'properties of rules': ruleTable() };
+    holdsTables('docs/conformance.md', tables, 'test/model/rules.test.ts');
+    const rows = RULE_ROWS.map(({ name }) => name);
+    expect(new Set(rows)).toEqual(new Set([...RULE_NAMES, ...INVARIANTS]));
+    expect(rows.length).toBe(new Set(rows).size);
   });
 
   it('every rule of steps can be broken: some two states of a graph, one taken for what comes after the other, do', () => {

@@ -12,6 +12,7 @@ import { readSchedule } from '../../sim/files.ts';
 import { formatResult } from '../../sim/report/text.ts';
 import { runSchedule } from '../../sim/run.ts';
 import { parseSchedule } from '../../sim/schedule.ts';
+import { tableIn } from '../../tools/documents.ts';
 import { PLANTED } from './planted/bugs.ts';
 import { BY_OTHERS, CAUGHT_BY_TEST } from './planted/by-others.ts';
 import { ON_ENGINE } from './planted/on-engine.ts';
@@ -70,7 +71,7 @@ describe('docs/simulator.md', () => {
   });
 
   it('the table of planted bugs has each of them, found within two minutes; the median case has at most 12 elements', () => {
-    const [, table = ''] = /<!-- planted -->([\s\S]*?)<!-- .planted -->/.exec(text) ?? [];
+    const table = tableIn(text, 'planted');
     const rows = [
       ...table.matchAll(/^\| `([a-z-]+)` \| (.+) \| \w+ \| (\d+) \| (\d+) s \| (\d+)(?: \(not minimal\))? \|$/gm),
     ];
@@ -81,7 +82,7 @@ describe('docs/simulator.md', () => {
   });
 
   it('the bugs that others planted: all that are found, within a minute of two cores, and the tests of those that are not', () => {
-    const [, table = ''] = /<!-- by others -->([\s\S]*?)<!-- .by others -->/.exec(text) ?? [];
+    const table = tableIn(text, 'by others');
     const rows = [...table.matchAll(/^\| `([a-z-]+)` \| (.+) \| \w+ \| (\d+) \| (\d+) s \|$/gm)];
     expect(rows.map(([, name, what]) => [name, what])).toEqual(BY_OTHERS.map(({ name, what }) => [name, what]));
     for (const [, name, , , seconds] of rows) expect(Number(seconds), name).toBeLessThanOrEqual(120);
@@ -90,7 +91,7 @@ describe('docs/simulator.md', () => {
   });
 
   it('the table of mistakes about an engine has each of them, and the schedule that finds it', () => {
-    const [, table = ''] = /<!-- on an engine -->([\s\S]*?)<!-- .on an engine -->/.exec(text) ?? [];
+    const table = tableIn(text, 'on an engine');
     const rows = ON_ENGINE.map(
       ({ bug, rule, schedule }) => `| \`${bug.name}\` | ${bug.what} | ${rule} | \`${schedule}\` |`,
     );

@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAULT_KINDS, PLANNED_KINDS, type PlannedKind, SCHEDULED } from '../../sim/faults/index.ts';
 import { INJECTED, injectedOf, mayDamage, misplaced, scheduledOf } from '../../sim/faults/lookup.ts';
@@ -9,21 +7,15 @@ import { readSchedule, shippedNames } from '../../sim/files.ts';
 import { swarmSchedule } from '../../sim/fuzz/swarm.ts';
 import { Stream } from '../../sim/random.ts';
 import { parseSchedule } from '../../sim/schedule.ts';
+import { holdsTables } from '../support/documents.ts';
 
-const DOCUMENT = resolve(import.meta.dirname, '../../docs/simulator.md');
 /** Of nodes with a disk each, and of nodes that share an engine. */
 const EVERYTHING = ['everything-at-once', 'engine-everything'];
 
 describe('kinds of faults', () => {
   it('docs/simulator.md has the table of them as they are (UPDATE_DOCS=1 writes it)', () => {
-    const written = readFileSync(DOCUMENT, 'utf8');
-    const made = written.replace(
-      /(<!-- faults -->\n)[\s\S]*?(<!-- \/faults -->)/,
-      (_, open, close) => open + faultTable() + close,
-    );
-    if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOCUMENT, made);
-    else expect(written).toBe(made);
-    expect(made).toContain('| `crash` | process | `down` |');
+    holdsTables('docs/simulator.md', { faults: faultTable() }, 'test/sim/faults');
+    expect(faultTable()).toContain('| `crash` | process | `down` |');
   });
 
   it('each is in a schedule that shows it, and in the one that has all of them', () => {

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { argumentsOf } from '../../../tools/arguments.ts';
+import { withTable } from '../../../tools/documents.ts';
 import { bundlePatched } from '../../support/patched.ts';
 import type { PlantedBug } from './bug.ts';
 import { PLANTED } from './bugs.ts';
@@ -104,14 +105,9 @@ function table(found: readonly Found[]): string {
   ].join('\n');
 }
 
-const MARKS = ['<!-- planted -->', '<!-- /planted -->'] as const;
-
 function document(text: string): void {
   const path = join(ROOT, 'docs/simulator.md');
-  const [before, rest] = readFileSync(path, 'utf8').split(MARKS[0]);
-  const after = rest?.split(MARKS[1])[1];
-  if (before === undefined || after === undefined) throw new Error(`${path}: no ${MARKS.join(' .. ')}`);
-  writeFileSync(path, `${before}${MARKS[0]}\n${text}\n${MARKS[1]}${after}`);
+  writeFileSync(path, withTable(readFileSync(path, 'utf8'), 'planted', text));
 }
 
 if (process.argv[1] === import.meta.filename) {
