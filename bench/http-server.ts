@@ -90,7 +90,8 @@ async function start(kind: ServerKind): Promise<Ready> {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'bench-server-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+// What is being written to the log may still come into the folder while it goes.
+process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }));
 process.on('SIGTERM', () => process.exit(0));
 
 let metrics: string | null = null;

@@ -1,6 +1,7 @@
 import { decide } from '../core/decide.ts';
 import type { Message } from '../core/message.ts';
 import type { ShardState } from '../core/state.ts';
+import type { Chained } from '../ports/integrity.ts';
 import { type Lack, memoryBytesOf } from './memory-budget.ts';
 import type { BatchItem, Caller, Reply, SendRequest } from './messages.ts';
 import { RETRY_SATURATED_MS, type Spine } from './spine.ts';
@@ -66,16 +67,19 @@ export class Sending {
     const { integrity, instantOf } = this.spine;
     const { payloadHashesOf, hashChainsOf } = integrity;
     if (payloadHashesOf === undefined || hashChainsOf === undefined) return null;
-    const sends = items.map(({ request }) => request).filter((request) => request.verb === 'send');
-    if (sends.length < 2) return null;
-    const hashes = payloadHashesOf(sends.map(({ payload }) => payload));
+    const payloads: Uint8Array[] = [];
+    for (const { request } of items) if (request.verb === 'send') payloads.push(request.payload);
+    if (payloads.length < 2) return null;
+    const hashes = payloadHashesOf(payloads);
     // A shard may be ahead of it: then its chain is made anew.
     const sentAtMs = instantOf(nowMs);
-    const chains = hashChainsOf(
-      sends.map(({ topic, idemKey, attrs }, i) => {
-        return { topic, sentAtMs, idemKey, payloadHash: hashes[i] as string, attrs };
-      }),
-    );
+    const chained: Chained[] = [];
+    for (const { request } of items) {
+      if (request.verb !== 'send') continue;
+      const { topic, idemKey, attrs } = request;
+      chained.push({ topic, sentAtMs, idemKey, payloadHash: hashes[chained.length] as string, attrs });
+    }
+    const chains = hashChainsOf(chained);
     let next = 0;
     return items.map(({ request }) => {
       if (request.verb !== 'send') return undefined;
