@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { tableIn, withTable } from '../tools/documents.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const { scripts } = JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8')) as {
@@ -30,5 +31,17 @@ describe('tools of npm run', () => {
     const wrong = call('--no-such');
     expect([wrong.status, wrong.stdout]).toEqual([2, '']);
     expect(wrong.stderr).toMatch(/^Unknown option '--no-such'.*\nnpm run tlc/);
+  });
+});
+
+describe('parts of documents that are made from the code', () => {
+  it('what stands between two marks is exchanged and nothing else; marks that are missing, twice there or the wrong way round are refused', () => {
+    const text = 'a\n<!-- t -->\n| old |\n<!-- /t -->\nb <!-- other -->\n';
+    const made = withTable(text, 't', '| $& |\n');
+    expect(made).toBe('a\n<!-- t -->\n| $& |\n<!-- /t -->\nb <!-- other -->\n');
+    expect(tableIn(made, 't')).toBe('| $& |\n');
+    expect(withTable(made, 't', tableIn(made, 't'))).toBe(made);
+    for (const wrong of ['', '<!-- t -->\n', '<!-- /t -->\n<!-- t -->\n', text + text])
+      expect(() => withTable(wrong, 't', 'x'), wrong).toThrow('<!-- t -->');
   });
 });

@@ -1,5 +1,6 @@
 import { INDUCTIVE_MODELS } from './inductive-models.ts';
 import { MODELS, type Model } from './models.ts';
+import { PAIR_MODELS } from './pair-models.ts';
 
 const only = (name: string, about: string, violated: string | null): Model => ({
   ...{ name, about, graph: null, tiny: false },
@@ -39,4 +40,4 @@ export const RULE_MODELS: readonly Model[] = [
 ];
 
 /** All that TLC is asked. */
-export const ALL_MODELS: readonly Model[] = [...MODELS, ...RULE_MODELS, ...INDUCTIVE_MODELS];
+export const ALL_MODELS: readonly Model[] = [...MODELS, ...RULE_MODELS, ...PAIR_MODELS, ...INDUCTIVE_MODELS];

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Graph } from '../../src/model/graph.ts';
 import { type MailboxConstants, readMailboxConstants } from '../../src/model/mailbox.ts';
 import { graphFile, MODELS, subjectOf, TLA } from '../../src/model/models.ts';
+import { PAIR_MODELS } from '../../src/model/pair-models.ts';
 import { decodeGraph, headerOf } from '../../src/model/recorded-graph.ts';
 import { FEATURES, Steps } from './features.ts';
 
@@ -55,7 +56,8 @@ export function metIn(graph: Graph, c: MailboxConstants): readonly number[] {
 
 /** The models of the lifecycle and its journal that have a graph on record, small ones first, each with what meets in it. */
 export function meetings(): { readonly model: string; readonly met: readonly number[] }[] {
-  return MODELS.filter(({ graph }) => graph === 'Mailbox' || graph === 'Durability')
+  return [...MODELS, ...PAIR_MODELS]
+    .filter(({ graph }) => graph === 'Mailbox' || graph === 'Durability')
     .map((model) => ({ model, file: readFileSync(graphFile(model)) }))
     .sort((one, other) => headerOf(one.file).states - headerOf(other.file).states)
     .map(({ model, file }) => {
