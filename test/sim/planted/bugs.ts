@@ -344,8 +344,8 @@ export const PLANTED: readonly PlantedBug[] = [
     'prefix-ignored',
     'a capability for other topics settles messages here (LE3)',
     CAPABILITY,
-    'topics.every((only) => only === topic) && prefixes.every((prefix) => topic.startsWith(prefix))',
-    'topics.every((only) => only === topic)',
+    '    for (const prefix of prefixes) if (!topic.startsWith(prefix)) return false;\n',
+    '',
   ),
   // ---- the process around the core
   bug(
