@@ -1,112 +1,48 @@
 import { describe, expect, it } from 'vitest';
-import { integrity } from '../../src/integrity/hash-chain.ts';
-import type { Integrity } from '../../src/ports/integrity.ts';
-import type { Caller, Reply, Request, SendRequest } from '../../src/service/messages.ts';
-import { Service } from '../../src/service/service.ts';
-import { limitsOf } from '../support/shard.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { ShardState } from '../../src/core/state.ts';
+import { LookedAhead } from '../../src/service/looked-ahead.ts';
+import fc from '../support/properties.ts';
 
-const everyone: Caller = { allowsTopic: () => true, charge: () => 0, isValid: () => true };
-const send = (key: number, payload = Buffer.alloc(100, key)): SendRequest => ({
-  ...{ verb: 'send', topic: 'a', idemKey: `k${key}`, payload, payloadHash: null, attrs: {}, corrId: 'c' },
-  ...{ delayMs: 0, ttlMs: Number.POSITIVE_INFINITY },
-});
+const hashOf = (payload: Uint8Array): string => `b3:${payload.join('.')}`;
 
-/** A service of one shard that counts how its payloads are hashed. */
-class Bench {
-  readonly together: number[] = [];
-  alone = 0;
-  facts: string[] = [];
-  readonly service: Service;
-  private token = 0;
-
-  constructor(hashes: Integrity) {
-    this.service = new Service({
-      shards: Service.empty(1, limitsOf({})),
-      random: { below: () => 0, token: () => `r${++this.token}` },
-      integrity: {
-        ...hashes,
-        payloadHashOf: (payload) => {
-          this.alone++;
-          return hashes.payloadHashOf(payload);
-        },
-        ...(hashes.payloadHashesOf === undefined
-          ? {}
-          : {
-              payloadHashesOf: (payloads) => {
-                this.together.push(payloads.length);
-                return hashes.payloadHashesOf!(payloads);
-              },
-            }),
-      },
-      observer: { fact: (_shard, fact) => this.facts.push(fact.name) },
-      effects: { append: () => queueMicrotask(() => this.service.durable()) },
-    });
-  }
-
-  all(requests: readonly Request[]): Promise<readonly Reply[]> {
-    return new Promise((resolve) => {
-      const items = requests.map((request) => ({ request, caller: everyone }));
-      this.service.batch(items, 1_000, resolve);
-    });
-  }
-
-  async recv(messagesMax: number) {
-    const [reply] = await this.all([
-      { verb: 'recv', topic: 'a', visibilityMs: null, messagesMax, bytesMax: 2 ** 20, waitMs: 0, acks: [] },
-    ]);
-    return reply?.deliveries ?? [];
-  }
-}
-
-const plain: Integrity = { payloadHashOf: integrity.payloadHashOf, hashChainOf: integrity.hashChainOf };
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-
-describe('hashes of many', () => {
-  it('a batch of sends: hashed in one go, and each message has the hashes that it has alone (T1, T2)', async () => {
-    const [one, many] = [new Bench(plain), new Bench(integrity)];
-    const sends = [
-      ...range(9).map((key) => send(key)),
-      { ...send(3), payloadHash: 'b3:wrong' },
-      send(3, Buffer.alloc(7)),
-    ];
-    const replies = await many.all(sends);
-    expect(replies).toEqual(await one.all(sends));
-    expect(replies.map(({ outcome }) => outcome).slice(-2)).toEqual(['integrity', 'idem_mismatch']);
-    expect([many.together, many.alone, one.together]).toEqual([[11], 0, []]);
-    // Of shards that are ahead of the time that came with them too.
-    many.service.tick(5_000);
-    one.service.tick(5_000);
-    const later = [send(20), send(21)];
-    expect(await many.all(later)).toEqual(await one.all(later));
+describe('payloads that are hashed ahead', () => {
+  const asked = fc.record({
+    isReturned: fc.boolean(),
+    isDamaged: fc.boolean(),
+    bytes: fc.constantFrom(1, 9, 1024, 1025),
   });
-
-  it('a recv hashes up to four payloads together, and none that it may not give out; long ones alone', async () => {
-    const bench = new Bench(integrity);
-    await bench.all([...range(9).map((key) => send(key)), send(9, Buffer.alloc(2_000, 9)), send(10)]);
-    bench.together.length = 0;
-    expect(await bench.recv(2)).toHaveLength(2);
-    expect([bench.together, bench.alone]).toEqual([[2], 0]);
-    expect((await bench.recv(9)).map(({ idemKey }) => idemKey)).toEqual(
-      range(11)
-        .slice(2)
-        .map((key) => `k${key}`),
+  it('whatever is leased in whatever order is judged by its own bytes, and no more than three are hashed in vain (IN1)', () => {
+    fc.assert(
+      fc.property(fc.array(asked, { minLength: 1, maxLength: 24 }), fc.nat(30), (all, most) => {
+        const messages = all.map(({ bytes, isDamaged }, i) => {
+          const payload = new Uint8Array(bytes).fill(i);
+          return { payload, payloadHash: isDamaged ? 'b3:other' : hashOf(payload) } as Message;
+        });
+        // Those that were never given out leave their line as they are leased; the others stand in another.
+        const fresh = messages.filter((_, i) => all[i]?.isReturned === false);
+        const topics = new Map([['t', { fresh: { after: () => fresh.values() } }]]);
+        let hashed = 0;
+        const payloadHashesOf = (payloads: readonly Uint8Array[]): string[] => {
+          hashed += payloads.length;
+          return payloads.map(hashOf);
+        };
+        const integrity = {
+          payloadHashOf: (payload: Uint8Array) => payloadHashesOf([payload])[0] as string,
+          payloadHashesOf,
+          hashChainOf: () => '',
+        };
+        const ahead = new LookedAhead(integrity, { topics } as unknown as ShardState, 't');
+        for (const [i, message] of messages.entries()) {
+          if (fresh[0] === message) fresh.shift();
+          const before = hashed;
+          expect(ahead.isIntact(message, Math.max(0, most - i))).toBe(all[i]?.isDamaged === false);
+          expect(hashed - before).toBeLessThanOrEqual(Math.min(4, 1 + Math.max(0, most - i)));
+        }
+        const inOrder = all.every(({ isReturned, bytes }) => !isReturned && bytes <= 1024);
+        if (inOrder && most >= all.length) expect(hashed).toBe(all.length);
+      }),
+      { numRuns: 500 },
     );
-    // Seven short ones; the long one, which is asked about first and takes the one behind it along.
-    expect([bench.together, bench.alone]).toEqual([[2, 4, 3, 2], 0]);
-  });
-
-  it('damage at rest is found wherever it is among them, and goes to the dead letters in its turn (IN1)', async () => {
-    const told: unknown[] = [];
-    for (const hashes of [plain, integrity]) {
-      const bench = new Bench(hashes);
-      const payloads = range(8).map((key) => Buffer.alloc(100, key));
-      await bench.all(payloads.map((payload, key) => send(key, payload)));
-      bench.facts = [];
-      for (const at of [0, 2, 3, 7]) payloads[at]![50]! ^= 1;
-      const given = await bench.recv(8);
-      expect(given.map(({ idemKey }) => idemKey)).toEqual(['k1', 'k4', 'k5', 'k6']);
-      told.push(bench.facts);
-    }
-    expect(told[1]).toEqual(told[0]);
   });
 });
