@@ -136,6 +136,28 @@ describe('console', () => {
     await page.context().close();
   });
 
+  it('the node in a cluster: a shard of another node is named with it and is no trouble, one of nobody is (B13, U2)', async () => {
+    const { page } = await open();
+    await page.route('**/v1/node*', async (route) => {
+      const answer = await (await route.fetch()).json();
+      const [first, second, third, ...rest] = answer.shards;
+      const away = { state: 'not_owner', term: null, percent: 0 };
+      const shards = [first, { ...second, ...away, node: 'mail-2' }, { ...third, ...away }, ...rest];
+      await route.fulfill({ json: { ...answer, shards } });
+    });
+    await connect(page, now.viewer);
+    await goTo(page, '#/node', 'meter');
+    const cells = await page
+      .locator('td[data-label=is][class]')
+      .evaluateAll((all) => all.slice(0, 3).map((one) => [one.className, one.textContent]));
+    expect(cells).toEqual([
+      ['holds', 'served here'],
+      ['holds', 'served by mail-2'],
+      ['wrong', 'no node is known to have it'],
+    ]);
+    await page.context().close();
+  });
+
   it('keyboard alone: connect, walk, open, find a key, and nothing leases (U2, AU7)', async () => {
     const { page } = await open();
     await page.focus('#token');
