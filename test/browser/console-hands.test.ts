@@ -61,6 +61,41 @@ describe('console: whoever looks', () => {
     await page.context().close();
   });
 
+  it('with view alone, or recv alone, of one topic sees what is in it and no trouble; an empty one is no trouble either (AU7, U2)', async () => {
+    const { server } = now;
+    for (const [op, topic, count] of [
+      ['view', 't.mail', '8'],
+      ['recv', 't.mail', '8'],
+      ['view', 't.ma', '0'],
+      ['view', 't.nothing', '0'],
+    ] as const) {
+      const { page, problems } = await openConsole(browser, now, { hash: `#/topics/${topic}` });
+      await connect(page, server.cap(`topic = ${topic}`, `op = ${op}`));
+      await page.waitForSelector('.tile .value');
+      expect([op, topic, await page.locator('.tile .value').first().innerText()]).toEqual([op, topic, count]);
+      // Messages take view: who may only receive is told so, below what is in the topic.
+      await page.waitForSelector(
+        op === 'view' ? (count === '0' ? '.empty' : 'a.row') : '[aria-labelledby=peek] .trouble',
+      );
+      expect([op, await page.locator('.trouble').count()]).toEqual([op, op === 'view' ? 0 : 1]);
+      expect(problems).toEqual([]);
+      await page.context().close();
+    }
+  });
+
+  it('is told of a shard that does not serve, and not that there is nothing in its topic (U2)', async () => {
+    const { page } = await openConsole(browser, now, { hash: '#/topics/t.mail' });
+    await page.route('**/v1/topics?*', (route) =>
+      route.fulfill({ json: { topics: [], next: null, down_shards: [3] } }),
+    );
+    await connect(page, now.server.cap('topic = t.mail', 'op = view'));
+    await page.getByText('may be in a shard that does not serve at the moment: 3.').waitFor();
+    expect(await page.locator('.tile').count()).toBe(0);
+    await page.unroute('**/v1/topics?*');
+    await page.waitForSelector('.tile');
+    await page.context().close();
+  });
+
   it('follows a redrive through answers that fail, to its end, and may cancel again what was not cancelled (DL5, U2)', async () => {
     const { server } = now;
     const cap = server.cap('topic prefix t', 'op = send,recv,nack');
