@@ -140,33 +140,6 @@ describe('console: whoever looks', () => {
     await context.close();
   });
 
-  it('without a mouse: picks, counts and puts back, and letters lead on from a tick (U2, DL5)', async () => {
-    const { server } = now;
-    const cap = server.cap('topic prefix t', 'op = send,recv,nack');
-    for (let i = 0; i < 2; i++) {
-      await server.post('/v1/send', { topic: 't.keys', idem_key: `keys-${i}`, payload_b64: base64('x') }, { cap });
-      await rejected(server, cap, 't.keys', 'keys');
-    }
-    const { page } = await openConsole(browser, now, { hash: '#/dead/t.keys' });
-    await page.focus('#token');
-    await page.keyboard.insertText(server.cap('topic = t.keys', 'op = admin'));
-    await page.keyboard.press('Enter');
-    await page.waitForSelector('tbody a.row');
-    await page.keyboard.press('j');
-    await page.keyboard.press('Shift+Tab');
-    await page.keyboard.press('Space');
-    await page.keyboard.press('j');
-    expect(await page.evaluate(() => document.activeElement?.className)).toBe('row id');
-    await page.focus('#limit');
-    await page.keyboard.press('Tab');
-    await page.keyboard.press('Enter');
-    await page.getByText('It would put back 1').waitFor();
-    await page.keyboard.press('Tab');
-    await page.keyboard.press('Enter');
-    await page.getByText('1 put back').waitFor();
-    await page.context().close();
-  });
-
   it('offline: sees what was there, that it is old, and that it is asked again; and it is (U2)', async () => {
     const { page } = await openConsole(browser, now, { hash: '#/topics' });
     await connect(page, now.viewer);

@@ -158,34 +158,6 @@ describe('console', () => {
     await page.context().close();
   });
 
-  it('keyboard alone: connect, walk, open, find a key, and nothing leases (U2, AU7)', async () => {
-    const { page } = await open();
-    await page.focus('#token');
-    await page.keyboard.insertText(now.viewer);
-    await page.keyboard.press('Enter');
-    await page.waitForSelector('a.row');
-    expect(await page.locator('tbody a.row').allInnerTexts()).toEqual(['t.orders', 't.mail', 't.hostile', 't.later']);
-    await page.keyboard.press('j');
-    await page.keyboard.press('j');
-    await page.keyboard.press('k');
-    await page.keyboard.press('Enter');
-    await page.waitForFunction(() => location.hash === '#/topics/t.orders');
-    await page.waitForSelector('a.row');
-    await page.keyboard.press('/');
-    await page.keyboard.type('order-12');
-    await page.keyboard.press('Enter');
-    await page.waitForSelector('.found a.id');
-    expect(await page.innerText('.found')).toMatch(/^1 message, of \d+ looked at/);
-    await page.focus('.found a.id');
-    await page.keyboard.press('Enter');
-    await page.waitForSelector('.step');
-    expect(await page.innerText('.where')).toContain('queued');
-    await page.keyboard.press('n');
-    await page.waitForSelector('.verdict');
-    expect(await page.innerText('.verdict')).toContain('Ready');
-    await page.context().close();
-  });
-
   it('a viewer sees dead letters and no act; an admin counts before it puts back and before it deletes (DL5, AU7)', async () => {
     const { page, problems } = await open({ hash: '#/dead/t.orders' });
     await connect(page, now.viewer);
