@@ -13,20 +13,13 @@ import { ALL_MODELS } from '../src/model/rule-models.ts';
 import { runModel, type TlcRun } from '../src/model/run-tlc.ts';
 import { runWeakened, withoutName } from '../src/model/weakened.ts';
 import { argumentsOf, refuse, whole } from '../tools/arguments.ts';
+import { verdictOf } from './verdict.ts';
 
 /** Models at a time: a dump is made by one worker. */
 const LANES = 2;
 
 const cells = (...texts: readonly string[]): void =>
   console.log(texts.map((text, i) => (i === 0 ? text.padEnd(18) : i < 4 ? text.padStart(10) : `  ${text}`)).join(''));
-
-/** What the verdict column says of a model that did as it must. */
-function verdictOf({ expected }: Model): string {
-  if (expected.kind === 'holds') return 'holds';
-  return expected.kind === 'violates'
-    ? `violates ${expected.name}, as it must`
-    : `reaches all ${expected.names.length}`;
-}
 
 /** Null, or what is wrong with the graph on record. */
 function settleGraph({ model, graph, result }: TlcRun, record: boolean): string | null {
@@ -49,8 +42,7 @@ async function check(jar: string, model: Model, { record, print }: Asked): Promi
     const run = await runModel(jar, model);
     const failed = run.surprise ?? settleGraph(run, record);
     const depth = run.result.depth === null ? '-' : String(run.result.depth);
-    const graph = run.graph === null ? '' : `, ${run.graph.targetOf.length.toLocaleString('en')} steps`;
-    const verdict = failed === null ? verdictOf(model) + graph : `FAILED: ${failed}`;
+    const verdict = failed === null ? verdictOf(model, run.graph?.targetOf.length ?? null) : `FAILED: ${failed}`;
     cells(
       model.name,
       run.result.distinct.toLocaleString('en'),

@@ -175,6 +175,9 @@ const node = Type.Object(
           state: Type.Enum(['serving', 'fallen', 'unsure', 'not_owner', 'halted']),
           term: nullable(count),
           percent,
+          node: Type.Optional(
+            Type.String({ description: 'the name of the node that has it, where that is another one and known' }),
+          ),
         },
         closed,
       ),

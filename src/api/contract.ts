@@ -277,7 +277,8 @@ export const CONTRACT = {
   },
   node: {
     ...get('/v1/node'),
-    about: 'How full each bound of this process is, what its journal lacks, and which shards serve',
+    about:
+      'How full each bound of this process is, what its journal lacks, and which shards serve here, or at which other node',
     ops: ['stats', 'view', 'admin'],
     request: 'none',
     answer: ANSWERS.node,

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { loadConfig, shown } from '../config/load.ts';
-import { visible } from '../platform/visible.ts';
 import { flagsOf, withSettings } from './setting-flags.ts';
 import { examples, print, printJson } from './shared.ts';
+import { type Column, table } from './table.ts';
 
 export function addConfig(program: Command): void {
   const config = program.command('config').description('the effective configuration');
@@ -23,24 +23,17 @@ export function addConfig(program: Command): void {
   show.option('--json', 'print JSON').action((options) => {
     const rows = shown(load(options));
     if (options.json) return printJson(rows);
-    const cells = rows.map(({ name, value, origin, default: fallback, live, allowed }) =>
-      [name, value, origin, fallback, live ? 'live' : '', allowed].map(visible),
-    );
-    for (const line of table([HEAD, ...cells])) print(line);
+    for (const line of table(COLUMNS, rows)) print(line);
   });
   show.addHelpText('after', '\nlive: `kill -HUP` takes over a new value; the others need a restart.');
   examples(show, 'mailbox config print --config mailbox.toml', 'mailbox config print --json');
 }
 
-const HEAD = ['setting', 'value', 'from', 'default', 'live', 'allowed'];
-
-/** Columns as wide as what is in them. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] as number))
-      .join('  ')
-      .trimEnd(),
-  );
-}
+const COLUMNS: readonly Column<ReturnType<typeof shown>[number]>[] = [
+  { head: 'setting', of: ({ name }) => name },
+  { head: 'value', of: ({ value }) => value },
+  { head: 'from', of: ({ origin }) => origin },
+  { head: 'default', of: ({ default: fallback }) => fallback },
+  { head: 'live', of: ({ live }) => (live ? 'live' : '') },
+  { head: 'allowed', of: ({ allowed }) => allowed },
+];

@@ -12,12 +12,14 @@ import {
   examples,
   ms,
   print,
+  printFields,
   printJson,
   say,
   UsageError,
   wholeNumber,
 } from './shared.ts';
 import { writeOut } from './standard.ts';
+import { type Column, table } from './table.ts';
 
 interface Options extends Connecting {
   readonly reason?: DeadReason;
@@ -29,6 +31,14 @@ interface Options extends Connecting {
   readonly out?: string;
 }
 
+const COLUMNS: readonly Column<DeadLetter>[] = [
+  { head: 'msg_id', of: ({ msg_id }) => msg_id },
+  { head: 'dead_at', of: ({ dead_at }) => dead_at },
+  { head: 'reason', of: ({ reason }) => reason },
+  { head: 'attempt', of: ({ attempt }) => attempt, right: true },
+  { head: 'last_error', of: ({ last_error }) => last_error },
+];
+
 /** Dead letters, for their admin. */
 export function addDlq(program: Command): void {
   const dlq = program.command('dlq').description('dead letters of a topic (needs an admin capability)');
@@ -39,10 +49,7 @@ export function addDlq(program: Command): void {
     const query = { topic, limit: String(options.limit), ...(options.reason ? { reason: options.reason } : {}) };
     const { dead_letters, next } = await clientOf(options).deadLetters(query);
     if (options.json) return printJson({ dead_letters, next });
-    for (const dead of dead_letters) {
-      const { msg_id, dead_at, reason, attempt, last_error } = dead;
-      print(visible([msg_id, dead_at, reason, `attempt ${attempt}`, last_error ?? ''].join('  ')));
-    }
+    if (dead_letters.length > 0) print(table(COLUMNS, dead_letters).join('\n'));
     if (next !== null) print('(more)');
   });
 
@@ -110,7 +117,7 @@ async function showOne(topic: string, msgId: string, options: Options): Promise<
   const { payload_b64 = '', ...rest } = found;
   const payload = Buffer.from(payload_b64, 'base64');
   if (raw === true) return writeOut(payload);
-  for (const [name, value] of Object.entries(rest)) print(visible(`${name.padEnd(14)}${shown(value)}`));
+  printFields(rest);
   if (out !== undefined) {
     writeBytes('--out', out, payload);
     return print(visible(`${'payload'.padEnd(14)}${payload.length} bytes in ${out}`));
@@ -119,8 +126,6 @@ async function showOne(topic: string, msgId: string, options: Options): Promise<
   print(`${'payload'.padEnd(14)}${payload.length} bytes, ${as}`);
   print(text);
 }
-
-const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 async function find(client: MailboxClient, topic: string, msgId: string): Promise<DeadLetter | null> {
   for (let cursor: string | null = '0'; cursor !== null; ) {

@@ -1,8 +1,17 @@
 import type { Command } from 'commander';
-import { visible } from '../platform/visible.ts';
 import { addRecv } from './recv.ts';
 import { addSend } from './send.ts';
-import { type Connecting, clientOf, connecting, examples, ms, print, printJson, retrying } from './shared.ts';
+import {
+  type Connecting,
+  clientOf,
+  connecting,
+  examples,
+  ms,
+  print,
+  printFields,
+  printJson,
+  retrying,
+} from './shared.ts';
 
 /** The verbs of producers and consumers, for people. */
 export function addMessages(program: Command): void {
@@ -50,7 +59,7 @@ export function addMessages(program: Command): void {
   stats.action(async (topic: string, options: Connecting) => {
     const answer = await clientOf(options).stats(topic);
     if (options.json) return printJson(answer);
-    for (const [name, value] of Object.entries(answer)) print(visible(`${name.padEnd(16)}${value}`));
+    printFields(answer, 16);
   });
 }
 

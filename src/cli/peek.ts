@@ -11,6 +11,7 @@ import {
   printStated,
   wholeNumber,
 } from './shared.ts';
+import { type Column, table } from './table.ts';
 
 const STATES = ['queued', 'leased', 'redelivered', 'dead_lettered'] as const;
 
@@ -38,18 +39,28 @@ export function addPeek(program: Command): void {
         ...(payload === undefined ? {} : { include: 'payload' }),
       });
       if (options.json) return printJson(page);
-      for (const message of page.messages) tell(message);
+      tell(page.messages);
       if (page.next !== null) print(visible(`(more: --cursor ${page.next})`));
     },
   );
 }
 
-function tell(message: MessageView): void {
-  const { msg_id, state, ts, idem_key, attempt, reason, payload_bytes, payload_b64 } = message;
-  const why = reason === null ? '' : `  ${reason}`;
-  printStated(
-    visible(`${msg_id}  ${state}  ${ts}  ${idem_key}  attempt ${attempt}${why}  ${payload_bytes} bytes`),
-    state,
-  );
-  if (payload_b64 !== undefined) print(payloadShown(Buffer.from(payload_b64, 'base64')).text);
+const COLUMNS: readonly Column<MessageView>[] = [
+  { head: 'msg_id', of: ({ msg_id }) => msg_id },
+  { head: 'state', of: ({ state }) => state },
+  { head: 'sent', of: ({ ts }) => ts },
+  { head: 'idem_key', of: ({ idem_key }) => idem_key },
+  { head: 'attempt', of: ({ attempt }) => attempt, right: true },
+  { head: 'bytes', of: ({ payload_bytes }) => payload_bytes, right: true },
+  { head: 'reason', of: ({ reason }) => reason },
+];
+
+/** Each message, and below it the payload that came with it. */
+function tell(messages: readonly MessageView[]): void {
+  const [head, ...lines] = table(COLUMNS, messages);
+  if (messages.length > 0) print(head as string);
+  for (const [at, { state, payload_b64 }] of messages.entries()) {
+    printStated(lines[at] as string, state);
+    if (payload_b64 !== undefined) print(payloadShown(Buffer.from(payload_b64, 'base64')).text);
+  }
 }

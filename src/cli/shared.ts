@@ -4,7 +4,7 @@ import type { Wait } from '../client/error.ts';
 import { nodeFetch } from '../client/node.ts';
 import { clientVariables } from '../config/load.ts';
 import { durationMs } from '../config/values.ts';
-import { echoed, visibleBlock } from '../platform/visible.ts';
+import { echoed, visible, visibleBlock } from '../platform/visible.ts';
 import { coloured, showsColours } from './colours.ts';
 import { readText } from './files.ts';
 import { standardInput } from './standard.ts';
@@ -36,6 +36,13 @@ export const sayCode = (text: string, code: string): void => {
   const shown = visibleBlock(text);
   process.stderr.write(`${showsColours(process.stderr, process.env) ? coloured(shown, code) : shown}\n`);
 };
+
+/** Each field in a row of its own; one that has no value has no row. */
+export function printFields(fields: object, width = 14): void {
+  for (const [name, value] of Object.entries(fields))
+    if (value !== null)
+      print(visible(`${name.padEnd(width)}${typeof value === 'string' ? value : JSON.stringify(value)}`));
+}
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 

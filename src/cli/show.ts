@@ -1,7 +1,16 @@
 import type { Command } from 'commander';
 import type { Fact, Shown } from '../client/types.ts';
 import { visible } from '../platform/visible.ts';
-import { type Connecting, clientOf, connecting, examples, print, printJson, printStated } from './shared.ts';
+import {
+  type Connecting,
+  clientOf,
+  connecting,
+  examples,
+  print,
+  printFields,
+  printJson,
+  printStated,
+} from './shared.ts';
 
 /** One message, and what happened to it. */
 export function addShow(program: Command): void {
@@ -15,8 +24,7 @@ export function addShow(program: Command): void {
 
 function tell({ message, timeline, is_complete, complete_from }: Shown): void {
   if (message === null) print('over, and known by its facts alone');
-  for (const [name, value] of Object.entries(message ?? {}))
-    print(visible(`${name.padEnd(14)}${typeof value === 'string' ? value : JSON.stringify(value)}`));
+  printFields(message ?? {});
   print('');
   for (const fact of timeline) printStated(visible(factLine(fact)), fact.state);
   if (!is_complete) print(visible(`(what was before ${complete_from} can no longer be read)`));

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { TopicStats } from '../client/types.ts';
 import { visible } from '../platform/visible.ts';
 import { type Connecting, clientOf, connecting, examples, print, printJson, wholeNumber } from './shared.ts';
+import { type Column, table } from './table.ts';
 
 interface Options extends Connecting {
   readonly limit: number;
@@ -22,11 +23,18 @@ export function addTopics(program: Command): void {
         ...(cursor === undefined ? {} : { cursor }),
       });
       if (options.json) return printJson(page);
-      for (const topic of page.topics) print(visible(line(topic)));
+      if (page.topics.length > 0) print(table(COLUMNS, page.topics).join('\n'));
       if (page.next !== null) print(visible(`(more: --cursor ${page.next})`));
     },
   );
 }
 
-const line = ({ topic, depth, queued, leased, redelivered, dead_lettered, oldest_ready_ms }: TopicStats): string =>
-  `${topic}  depth ${depth}  queued ${queued}  leased ${leased}  redelivered ${redelivered}  dead ${dead_lettered}  oldest ${(Number(oldest_ready_ms) / 1000).toFixed(1)} s`;
+const COLUMNS: readonly Column<TopicStats>[] = [
+  { head: 'topic', of: ({ topic }) => topic },
+  { head: 'depth', of: ({ depth }) => depth, right: true },
+  { head: 'queued', of: ({ queued }) => queued, right: true },
+  { head: 'leased', of: ({ leased }) => leased, right: true },
+  { head: 'redelivered', of: ({ redelivered }) => redelivered, right: true },
+  { head: 'dead', of: ({ dead_lettered }) => dead_lettered, right: true },
+  { head: 'oldest', of: ({ oldest_ready_ms }) => `${(Number(oldest_ready_ms) / 1000).toFixed(1)} s`, right: true },
+];

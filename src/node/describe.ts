@@ -15,8 +15,13 @@ export interface NodeView {
     readonly state: 'serving' | WhyDown;
     readonly term: number | null;
     readonly percent: number;
+    /** The name of the node that has it, where that is another one and known. */
+    readonly node?: string;
   }[];
 }
+
+/** The name of the other node that has a shard which is not ours; null where that is not known, or nobody. */
+export type HolderOf = (shard: number) => string | null;
 
 /** By what is nearest to full: that refuses next. */
 export function bounds(service: Service): NodeView['bounds'] {
@@ -33,14 +38,21 @@ export const journalView = ({ processLog, condition }: JournalBackend): NodeView
 });
 
 /** `terms`: in which each was taken over; null where it is somebody else's. */
-export function shardViews(service: Service, terms: readonly (number | null)[], clock: Clock): NodeView['shards'] {
+export function shardViews(
+  service: Service,
+  terms: readonly (number | null)[],
+  holderOf: HolderOf,
+  clock: Clock,
+): NodeView['shards'] {
   const down = new Map(service.down.list(clock.nowMs()).map(({ shard, why }) => [shard, why]));
-  return service.shards.map(({ shard, depth, limits }) => ({
-    shard,
-    state: down.get(shard) ?? 'serving',
-    term: terms[shard] ?? null,
-    percent: percentOf(depth / limits.shardCapacity),
-  }));
+  return service.shards.map(({ shard, depth, limits }) => {
+    const state = down.get(shard) ?? 'serving';
+    const node = state === 'not_owner' ? holderOf(shard) : null;
+    return {
+      ...{ shard, state, term: terms[shard] ?? null, percent: percentOf(depth / limits.shardCapacity) },
+      ...(node === null ? {} : { node }),
+    };
+  });
 }
 
 /** Rounded up: what is in use at all is not shown as nothing. */

@@ -16,7 +16,7 @@ import type { MemoryBounds } from '../service/memory-budget.ts';
 import { Service } from '../service/service.ts';
 import { Authentication } from './authentication.ts';
 import { conditionsOf } from './conditions.ts';
-import { bounds, journalView, type NodeView, shardViews } from './describe.ts';
+import { bounds, type HolderOf, journalView, type NodeView, shardViews } from './describe.ts';
 import type { NodeObserver } from './observer.ts';
 import { HandedOver, Ownership } from './ownership.ts';
 import { Readiness } from './readiness.ts';
@@ -57,6 +57,8 @@ export interface NodeOptions {
   readonly recentFacts?: number;
   /** Where there are other nodes: what is revoked here ends there, too. */
   readonly tellOthers?: TellOthers;
+  /** The same: which of them has a shard that is not ours. */
+  readonly holderOf?: HolderOf;
 }
 
 /**
@@ -80,11 +82,13 @@ export class MailboxNode {
   private readonly wakes: Wakes;
   /** Shards that somebody else is to have, and that cannot be let go of yet. */
   private readonly leaving = new Set<number>();
+  private readonly holderOf: HolderOf;
 
   constructor(options: NodeOptions) {
     const { journal, settings, clock, timers, random, integrity, observer, soon, overwrites } = options;
     this.clock = clock;
     this.journal = journal;
+    this.holderOf = options.holderOf ?? (() => null);
     const { claims } = options;
     this.terms = claims.map((result) => (isClaim(result) ? result.log.term : null));
     this.observer = observer;
@@ -343,11 +347,11 @@ export class MailboxNode {
 
   /** What it is like at the moment. */
   describe(): NodeView {
-    const { service, journal, terms, clock } = this;
+    const { service, journal, terms, holderOf, clock } = this;
     const { ready: isReady, missing } = this.readiness.report();
     return {
       ...{ isReady, missing, bounds: bounds(service), journal: journalView(journal) },
-      shards: shardViews(service, terms, clock),
+      shards: shardViews(service, terms, holderOf, clock),
     };
   }
 

@@ -1,11 +1,13 @@
 import { EngineClock } from '../cluster/engine-clock.ts';
 import { EngineJournal, type EngineJournalOptions } from '../cluster/engine-journal.ts';
 import { OneStatement } from '../cluster/one-statement.ts';
+import { otherHolder } from '../cluster/other-holder.ts';
 import { NameInUse, Sharing, type SharingEvents } from '../cluster/sharing.ts';
 import type { Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
 import { useHashKey } from '../core/keyed-hash.ts';
 import { blake3 } from '../integrity/blake3.ts';
+import type { HolderOf } from '../node/describe.ts';
 import type { TellOthers } from '../node/requests.ts';
 import type { EngineMetrics } from '../observe/engine-metrics.ts';
 import type { Log } from '../observe/log.ts';
@@ -81,6 +83,8 @@ export interface EngineStore extends OpenedStore {
   readonly leaseLeftMs: () => number;
   /** Who serves what, as it was last seen. */
   readonly company: () => Company;
+  /** The name of the other node that has this shard, as far as is known. */
+  readonly holderOf: HolderOf;
   /** Changes whenever that was looked at. */
   onCompany: () => void;
   /** All that was revoked so far holds here after this, and what this node alone knows of at the others. @throws Error, in one line */
@@ -145,6 +149,7 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
   };
   const store: EngineStore = {
     ...{ journal, clock, metrics, owner, leaseLeftMs, company: () => company, onCompany: () => {} },
+    holderOf: (shard) => otherHolder(company, shard, owner)?.name ?? null,
     begin: () => sharing.begin(),
     catchUp: async (own) => {
       await settled((done) => sharing.catchUp(done));

@@ -228,7 +228,7 @@ async function startService(
     // Nothing of profile micronode outlives its message; a journal may still hold the bytes (I1).
     overwrites: !isKept,
     recentFacts: settings.recent_facts,
-    ...(shared === null ? {} : { tellOthers: shared.tellOthers }),
+    ...(shared === null ? {} : { tellOthers: shared.tellOthers, holderOf: shared.holderOf }),
   });
   told.node = node;
   decisions.told = (event, said) => node.decided(event, said);

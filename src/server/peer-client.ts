@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps, Agent as TlsAgent } from 'node:https';
+import { otherHolder } from '../cluster/other-holder.ts';
 import type { Forwarded, PeerEnd, PeerNodes } from '../http/peer-nodes.ts';
 import type { EngineMetrics } from '../observe/engine-metrics.ts';
 import type { Company } from '../ports/engine.ts';
@@ -35,10 +36,7 @@ export class PeerClient implements PeerNodes {
   }
 
   urlOf(shard: number): string | null {
-    const { members, holders } = this.parts.company();
-    const owner = holders.find((holder) => holder.shard === shard)?.owner;
-    if (owner === undefined || owner === this.parts.owner) return null;
-    return members.find((member) => member.owner === owner)?.url ?? null;
+    return otherHolder(this.parts.company(), shard, this.parts.owner)?.url ?? null;
   }
 
   count(result: Parameters<PeerNodes['count']>[0]): void {

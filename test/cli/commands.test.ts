@@ -56,19 +56,35 @@ describe('commands', () => {
       expect([code, err], args.join(' ')).toEqual([0, '']);
       return out;
     };
-    expect(await look('topics')).toMatch(/^a {2}depth 1 {2}queued 1 .* dead 0 /m);
+    const sender = { ...env, MAILBOX_CAP: await cap('--topic-prefix', 'a.', '--op', 'send') };
+    const longer = (await run(['send', 'a.longer.name', 'beside', '--idem-key', 'look-2'], sender)).out.trim();
+    expect((await look('topics')).split('\n').map((line) => line.replace(/[0-9.]+ s$/, 'AGE s'))).toEqual([
+      'topic          depth  queued  leased  redelivered  dead  oldest',
+      expect.stringMatching(/^a {18}1 {7}1 {7}0 {12}0 {5}0 +AGE s$/),
+      expect.stringMatching(/^a\.longer\.name {6}1 {7}1 {7}0 {12}0 {5}0 +AGE s$/),
+      '',
+    ]);
+    expect(await look('topics', 'a.nothing')).toBe('');
     expect(JSON.parse(await look('topics', 'a', '--json')).topics[0]).toMatchObject({ topic: 'a', depth: 1 });
     expect(await look('peek', 'a', '--payload', '--state', 'queued')).toMatch(
-      new RegExp(`^${id} {2}queued .* look-1 {2}attempt 0 {2}9 bytes\n.*looked at$`, 'm'),
+      new RegExp(
+        `^msg_id {22}state {3}sent {22}idem_key {2}attempt {2}bytes {2}reason\n${id} {2}queued {2}\\S{24} {2}look-1 {10}0 {6}9 {2}-\nlooked at\n$`,
+      ),
     );
-    expect(await look('show', id)).toMatch(/state +queued[\s\S]*sent +queued {2}attempt 0/);
+    expect(await look('peek', 'a', '--state', 'leased')).toBe('');
+    const shown = await look('show', id);
+    expect(shown).toMatch(/state +queued[\s\S]*sent +queued {2}attempt 0/);
+    // What a message has not has no row: no reason, no error, no time at which it died.
+    expect(shown).not.toMatch(/^(reason|last_error|dead_at) |null/m);
+    expect(await look('show', longer)).toContain('look-2');
     expect(JSON.parse(await look('show', id, '--json'))).toMatchObject({ is_complete: true, message: { msg_id: id } });
     const told = await look('tail', 'a', '--after', 'start', '--wait', '0s');
     expect(told.trim().split('\n').at(-1)).toMatch(new RegExp(`sent +queued {2}attempt 0 {2}a {2}${id}$`));
     const lines = (await look('tail', '--prefix', 'a', '--after', 'start', '--wait', '0s', '--json'))
       .trim()
       .split('\n');
-    expect(JSON.parse(lines.at(-1) as string)).toMatchObject({ fact: 'sent', msg_id: id });
+    const sent = lines.map((line) => JSON.parse(line)).filter(({ fact }) => fact === 'sent');
+    expect(sent.slice(-2).map(({ msg_id }) => msg_id)).toEqual([id, longer]);
     const refused = await run(['send', 'a', 'x'], viewer);
     expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('E_CAP_SCOPE')]);
     expect((await run(['tail'], viewer)).code).toBe(2);
@@ -85,7 +101,11 @@ describe('commands', () => {
       MAILBOX_CAP: await cap('--topic', 'a', '--op', 'admin'),
     };
     const dlq = async (...args: string[]) => (await run(['dlq', ...args], admin)).out.trim();
-    expect(await dlq('list', 'a')).toMatch(new RegExp(`^${id} .*max_attempts  attempt 1  bad$`));
+    expect(await dlq('list', 'a')).toMatch(
+      new RegExp(
+        `^msg_id {22}dead_at {19}reason {8}attempt {2}last_error\n${id} {2}\\S{24} {2}max_attempts {8}1 {2}bad$`,
+      ),
+    );
     expect(JSON.parse(await dlq('show', 'a', id, '--json')).payload_b64).toBe(Buffer.from('poison').toString('base64'));
     expect(await dlq('reprocess', 'a', '--dry-run')).toBe('would be moved 1, skipped 0, failed 0');
     expect(await dlq('reprocess', 'a', id)).toBe('moved 1, skipped 0, failed 0');

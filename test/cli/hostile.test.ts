@@ -136,7 +136,7 @@ describe('whatever others wrote does nothing to a terminal', () => {
       [['recv', 'binary'], 0, /7 bytes, base64\nAP\/\+G1sySg==\n$/],
       [['recv', 'text', '--json'], 0, /\\u001b/],
       [['stats', 't'], 0, /\\u001b/],
-      [['topics'], 0, /\\u001b.*depth 1[\s\S]*more: --cursor \\u001b/],
+      [['topics'], 0, /topic +depth[\s\S]*\\u001b[\s\S]*more: --cursor \\u001b/],
       [['peek', 't', '--payload'], 0, /\\u001b[\s\S]*AP\/\+G1sySg==\n/],
       [['show', 'M'], 0, /state +\\u001b[\s\S]*what was before \\u001b/],
       [['tail', 't', '--wait', '0s'], 0, /\\u001b/],

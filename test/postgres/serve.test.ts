@@ -159,6 +159,22 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     expect((await callerOf(c).ask('DELETE', `/v1/dlq/redrives/${begun.body.id}`, admin)).status).toBe(200);
   });
 
+  it('each node says which node has the shards that it has not (B13)', async () => {
+    const viewer = cluster.cap('topic prefix r', 'op = view').token;
+    const owned = new Map<string, number[]>();
+    for (const node of [a, b, c]) owned.set(node.name, await node.shards());
+    for (const asked of [a, b, c]) {
+      const told = async (): Promise<Record<string, number[]>> => {
+        const { body } = await callerOf(asked).ask('GET', '/v1/node', viewer);
+        const by: Record<string, number[]> = {};
+        for (const { shard, state, node = state === 'serving' ? asked.name : 'unknown' } of body.shards)
+          by[node] = [...(by[node] ?? []), shard];
+        return by;
+      };
+      await expect.poll(told, { timeout: 5_000 }).toEqual(Object.fromEntries(owned));
+    }
+  });
+
   it('a batch whose items are for several nodes is split, and answered in its order', async () => {
     const { token } = cluster.cap(...all);
     const topics = [await topicOf(a), await topicOf(b), await topicOf(c), await topicOf(b)];

@@ -16,15 +16,31 @@ export interface Block {
   readonly shown: readonly string[];
 }
 
-/** Commands of a section of a document, each with the output that is shown below it. */
-export function blocksOf(document: string, section: string): Block[] {
+/** Titles of the sections of a document, in its order. */
+export const sectionsOf = (document: string): string[] =>
+  [...document.matchAll(/^## (.*)$/gm)].map(([, section]) => section as string);
+
+function textOf(document: string, section: string): string {
   const start = document.indexOf(`\n## ${section}\n`);
   expect(start, section).toBeGreaterThan(0);
   const end = document.indexOf('\n## ', start + 5);
-  const text = document.slice(start, end < 0 ? undefined : end);
-  return [...text.matchAll(/```sh\n([\s\S]*?)```\n(?:(?!```sh)[\s\S])*?```console\n([\s\S]*?)```/g)].map(
-    ([, script = '', shown = '']) => ({ section, script, shown: shown.split('\n').filter((line) => line !== '') }),
-  );
+  return document.slice(start, end < 0 ? undefined : end);
+}
+
+/** Sections with commands or output that are not run with these sections; of one that is run, what stands there without its other half. */
+export function notRun(document: string, run: readonly string[]): string[] {
+  return sectionsOf(document).filter((section) => {
+    const text = textOf(document, section);
+    const blocks = run.includes(section) ? blocksOf(document, section).length : 0;
+    return [...text.matchAll(/^```(sh|bash|shell|console)$/gm)].length !== 2 * blocks;
+  });
+}
+
+/** Commands of a section of a document, each with the output that is shown below it. */
+export function blocksOf(document: string, section: string): Block[] {
+  return [
+    ...textOf(document, section).matchAll(/```sh\n([\s\S]*?)```\n(?:(?!```sh)[\s\S])*?```console\n([\s\S]*?)```/g),
+  ].map(([, script = '', shown = '']) => ({ section, script, shown: shown.split('\n').filter((line) => line !== '') }));
 }
 
 /** What differs each time, and what it is like. */

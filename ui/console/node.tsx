@@ -150,13 +150,13 @@ function Kept({ node: { journal, shards } }: { node: NodeState }) {
           </tr>
         </thead>
         <tbody>
-          {shards.map(({ shard, state, term, percent }) => (
+          {shards.map(({ shard, state, term, percent, node }) => (
             <tr key={shard}>
               <th scope="row" data-label="shard">
                 {shard}
               </th>
-              <td data-label="is" class={state === 'serving' ? 'holds' : 'wrong'}>
-                {STATES[state]}
+              <td data-label="is" class={state === 'serving' || node !== undefined ? 'holds' : 'wrong'}>
+                {node === undefined ? STATES[state] : `served by ${node}`}
               </td>
               <td data-label="term">{term ?? 'none'}</td>
               <td data-label="full">{percent} %</td>
@@ -172,7 +172,7 @@ const STATES: Readonly<Record<NodeState['shards'][number]['state'], string>> = {
   serving: 'served here',
   fallen: 'being made anew',
   unsure: 'its log is being read',
-  not_owner: 'somebody else has it',
+  not_owner: 'no node is known to have it',
   halted: 'halted: it needs somebody',
 };
 

@@ -43,13 +43,13 @@ export function Heading({ children }: { children: ComponentChildren }) {
   );
 }
 
-/** What went wrong, and what the one who reads it can do. */
-export function Trouble({ error }: { error: unknown }) {
+/** What went wrong, and what the one who reads it can do. An act is not tried again by itself, as a look is. */
+export function Trouble({ error, isOfAct = false }: { error: unknown; isOfAct?: boolean }) {
   if (error === null || error === undefined) return null;
   return (
     <div class="trouble" role="alert">
       {error instanceof MailboxError ? (
-        <Refusal error={error} />
+        <Refusal error={error} isOfAct={isOfAct} />
       ) : (
         <p>{error instanceof Error ? error.message : `${error}`}</p>
       )}
@@ -62,7 +62,7 @@ export function Trouble({ error }: { error: unknown }) {
   );
 }
 
-function Refusal({ error }: { error: MailboxError }) {
+function Refusal({ error, isOfAct }: { error: MailboxError; isOfAct: boolean }) {
   const { code, reason, corrId, status } = error;
   return (
     <>
@@ -79,7 +79,9 @@ function Refusal({ error }: { error: MailboxError }) {
         </p>
       )}
       {code === 'E_NOT_FOUND' && <p>Nothing of that name, nothing you may see, or a route that is not served here.</p>}
-      {status === 0 && <p>No answer came. It is asked again by itself.</p>}
+      {status === 0 && (
+        <p>No answer came. {isOfAct ? 'It may have been done, or not.' : 'It is asked again by itself.'}</p>
+      )}
       {corrId !== null && (
         <p class="note">
           The log knows it as <code>{corrId}</code>
@@ -184,12 +186,27 @@ const Shown = ({ mode, text }: { mode: PayloadMode; text: string | null }) =>
     </pre>
   );
 
-/** An act: tells while it goes on, and what came of it. */
+/**
+ * An act: tells while it goes on, and what came of it. Its button can be pressed once, and by then the browser has taken the focus from it:
+ * that is given back, or goes to what came of the act, for letters that are typed at no place lead to other pages.
+ */
 export function useAct() {
   const [state, set] = useState<{ isBusy: boolean; error: unknown; done: ComponentChildren }>({
     ...{ isBusy: false, error: null, done: null },
   });
+  const from = useRef<Element | null>(null);
+  const told = useRef<HTMLParagraphElement>(null);
+  useEffect(() => {
+    const { activeElement } = document;
+    if (state.isBusy || from.current === null) return;
+    const before = from.current as HTMLElement;
+    from.current = null;
+    if (activeElement !== null && activeElement !== document.body && !activeElement.matches(':disabled')) return;
+    if (before.isConnected && !before.matches(':disabled')) before.focus();
+    else told.current?.focus();
+  }, [state]);
   const run = (work: () => Promise<ComponentChildren>): void => {
+    from.current = document.activeElement;
     set({ isBusy: true, error: null, done: null });
     work().then(
       (done) => set({ isBusy: false, error: null, done }),
@@ -198,8 +215,8 @@ export function useAct() {
   };
   const Told = () => (
     <>
-      <Trouble error={state.error} />
-      <p class="done" role="status">
+      <Trouble error={state.error} isOfAct />
+      <p ref={told} class="done" role="status" tabIndex={-1}>
         {state.done}
       </p>
     </>
