@@ -28,6 +28,7 @@ describe('supply chain', () => {
       expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
       const listed = execFileSync('tar', ['-tzf', first], { encoding: 'utf8' }).split('\n');
       for (const file of [
+        'bin/mailbox.js',
         'dist/mailbox.js',
         'dist/LICENSES.txt',
         'docs/openapi.json',

@@ -1,5 +1,14 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -182,6 +191,23 @@ describe('package', () => {
       expect(sizes[i]).toBeLessThan(Number(said) + 1);
       expect(sizes[i]).toBeGreaterThan(Number(said) - 3);
     }
+  });
+
+  it('npx mailbox: in a checkout that is not built says what to do in one line, and works once it is (U4)', () => {
+    const checkout = join(project, 'checkout');
+    mkdirSync(join(checkout, 'bin'), { recursive: true });
+    for (const file of ['package.json', 'bin/mailbox.js']) copyFileSync(join(ROOT, file), join(checkout, file));
+    symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
+    const call = () => {
+      // npx keeps what it found where a package is, also that there was nothing.
+      const env = { ...process.env, npm_config_cache: join(project, 'cache') };
+      const asked = ['--no', 'mailbox', 'explain', 'E_LEASE_LOST'];
+      const { status, stdout, stderr } = spawnSync('npx', asked, { cwd: checkout, env, encoding: 'utf8' });
+      return [status, stdout.split('\n')[0], stderr];
+    };
+    expect(call()).toEqual([2, '', 'mailbox: this checkout is not built; run npm run build first\n']);
+    symlinkSync(join(ROOT, 'dist'), join(checkout, 'dist'));
+    expect(call()).toEqual([0, 'E_LEASE_LOST', '']);
   });
 
   it('npx mailbox: in a checkout once it is built, and where the package is installed (U4)', () => {

@@ -29,9 +29,9 @@ fi
 package=root/usr/lib/node_modules/svc-mailbox
 rm -rf "$package"
 mkdir -p "$package/node_modules"
-cp -a "$3/dist" "$3/package.json" "$package"
+cp -a "$3/bin" "$3/dist" "$3/package.json" "$package"
 mount --rbind "$3/node_modules" "$package/node_modules"
-ln -sf ../lib/node_modules/svc-mailbox/dist/mailbox.js root/usr/bin/mailbox
+ln -sf ../lib/node_modules/svc-mailbox/bin/mailbox.js root/usr/bin/mailbox
 cp -a "$3/examples/operations/systemd" root/root/unit
 # Nothing else of this machine is started: targets that order units, and start none.
 rm -rf root/etc/systemd/system
