@@ -10,7 +10,11 @@ const suite = process.env['SUITE'];
 const SYSTEM = [
   // With Node alone, but long.
   'test/conformance/large-graphs.test.ts',
+  'test/cli/sim-runs.test.ts',
+  'test/conformance/mutation-sample.test.ts',
   'test/conformance/pairs.test.ts',
+  'test/drills/past.test.ts',
+  'test/journal/kill.test.ts',
   'test/sim/long-schedules.test.ts',
   'test/sim/long-swarm.test.ts',
   'test/http/send-walk.test.ts',

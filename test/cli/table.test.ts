@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Column, table } from '../../src/cli/table.ts';
 import { visible } from '../../src/platform/visible.ts';
+import fc from '../support/properties.ts';
 
 type Row = readonly [name: string, count: number, reason: string | null];
 const COLUMNS: readonly Column<Row>[] = [

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { otherHolder } from '../../src/cluster/other-holder.ts';
+import fc from '../support/properties.ts';
 
 const nameArb = fc.constantFrom('a', 'b', 'c', 'd');
 const memberOf = (name: string) => ({

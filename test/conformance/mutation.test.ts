@@ -7,7 +7,6 @@ import { codeMutantsOf } from '../../tools/mutation/code-mutants.ts';
 import { commitDifference } from '../../tools/mutation/commit-walk.ts';
 import { faultsOf, readEquivalents } from '../../tools/mutation/equivalents.ts';
 import { machineDifference } from '../../tools/mutation/machine-walk.ts';
-import { type Choice, runKind } from '../../tools/mutation/run.ts';
 import { weave } from '../../tools/mutation/schema.ts';
 import { missingKinds, staleParts } from '../../tools/mutation/score.ts';
 import { SPEC_FILES, specMutants } from '../../tools/mutation/spec.ts';
@@ -16,7 +15,6 @@ import { definitionsOf, tokensOf } from '../../tools/mutation/tla-tokens.ts';
 import { readUnnoticed, staleRules } from '../../tools/rules/score.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const SAMPLE: Choice = { sample: 8, seed: 3, match: '', lanes: 1, thorough: false, fresh: true };
 
 /** These definitions of a module and all that they are made of. */
 function usedBy(names: readonly string[], module: string): string[] {
@@ -128,14 +126,6 @@ describe('mutation', () => {
   it('machine: as XState runs it, it is the machine that the core runs', () => {
     expect(machineDifference()).toBeNull();
   });
-
-  it('a sample: the canary dies, the unchanged lives, and so does no mutant but an equivalent one (V5)', async () => {
-    const equivalents = readEquivalents();
-    const { verdicts } = await runKind('code', SAMPLE, () => undefined);
-    expect(verdicts).toHaveLength(8);
-    for (const { mutant, verdict, by } of verdicts)
-      expect(verdict, `${mutant.id} ${by}`).toBe(mutant.id in equivalents ? 'lives' : 'killed');
-  }, 120_000);
 });
 
 describe('fairness', () => {

@@ -9,13 +9,16 @@ export const LARGE_MODELS: readonly string[] = [
   'MCDeadLetters',
   'MCGroupCommit',
   'MCLease',
+  'MCLive',
   'MCMailbox',
   'MCNodes',
   'MCOverlap',
   'MCOwnersAsync',
   'MCOwnersLate',
   'MCOwnersPipe',
+  'MCRollover',
   'MCSettled',
+  'MCTenants',
 ];
 
 /** Code and specification have the same states and steps, and what must happen does in the end. */
