@@ -48,7 +48,16 @@ const SYSTEM = [
 const included = suite === undefined ? ['test/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`];
 
 /** They take longest: begun last, one of them would run alone for minutes. */
-const LONG = ['conformance/graphs.test.ts', 'sim/schedules.test.ts', 'cli/sim.test.ts', 'cli/journal.test.ts'];
+const LONG = [
+  ...[
+    'conformance/graphs.test.ts',
+    'sim/schedules.test.ts',
+    'cli/sim.test.ts',
+    'cli/journal.test.ts',
+    'sim/replay.test.ts',
+  ],
+  ...['cli/commands.test.ts', 'conformance/interleavings.test.ts', 'journal/process.test.ts', 'client/kill.test.ts'],
+];
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const others = ({ moduleId }: TestSpecification): number => (LONG.some((name) => moduleId.endsWith(name)) ? 0 : 1);
