@@ -49,7 +49,10 @@ const stops = (node: WithBody): boolean =>
 
 function wrapped(node: WithBody, file: string, name: string): ts.Node {
   const { body } = node;
-  const statements = ts.isBlock(body) ? body.statements : [factory.createReturnStatement(body)];
+  // In parentheses: a comment before it may end its line, and `return` with it.
+  const statements = ts.isBlock(body)
+    ? body.statements
+    : [factory.createReturnStatement(factory.createParenthesizedExpression(body))];
   const enter = call(ENTER, file, name);
   const leave = factory.createBlock([call(LEAVE)]);
   const block = stops(node)
