@@ -22,12 +22,12 @@ const cellsOf = (side: Side): string =>
 function rowOf({ ours, peer, batch, trusted, rounds, figures }: Compared): string {
   const head = `| ${peer.name} | ${ours.name} | ${batch}`;
   if (figures === null) return `${head} | not to be trusted: ${trusted} of ${rounds} rounds | | | | | | | |`;
-  const { ourSide, theirSide, rate, cpu } = figures;
-  return `${head} | ${ratio(rate)} | ${ratio(cpu)} | ${cellsOf(ourSide)} | ${cellsOf(theirSide)} | ${trusted} of ${rounds} |`;
+  const { ourSide, theirSide, rate, cpu, memoryNs: ns } = figures;
+  return `${head} | ${ratio(rate)} | ${ratio(cpu)} | ${cellsOf(ourSide)} | ${cellsOf(theirSide)} | ${trusted} of ${rounds}; ${tenths(ns)} |`;
 }
 
 const HEAD = [
-  '| peer | ours | messages a request | our rate : theirs | our CPU a message : theirs | ours /s | ours CPU us | ours p50; p99 ms | theirs /s | theirs CPU us | theirs p50; p99 ms | rounds |',
+  '| peer | ours | messages a request | our rate : theirs | our CPU a message : theirs | ours /s | ours CPU us | ours p50; p99 ms | theirs /s | theirs CPU us | theirs p50; p99 ms | rounds; memory ns |',
   `|${' --- |'.repeat(12)}`,
 ];
 
@@ -48,7 +48,8 @@ export function reportOf({ compared, unavailable }: PeersResult, { lanes = 64, p
     'A server of ours and one of theirs run side by side and take turns, on one core; the load has another. Ratios are medians over',
     'neighbouring rounds. *(load)*: the load was the bottleneck, and the server could have done more. *(waits)*: neither core was used up:',
     'the server waits for its disk. Processor time is that of the server with all its processes, a message, for the whole round of three.',
-    'A round is left out where memory was 1.6 times slower than in the best one, or the host gave over 2 % of the machine to others.',
+    'Two rounds side by side are left out where memory was 1.6 times slower in one than in the other (a step through 4 MiB, in ns, tells how good the',
+    'machine was meanwhile), or the host gave over 2 % of the machine to others.',
     'Differences under 20 % from one run are not findings.',
     '',
     `Machine: ${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${type()} ${release()}, Node ${process.versions.node}, a step through 4 MiB of memory ${tenths(memoryNs())} ns.`,

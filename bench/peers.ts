@@ -16,11 +16,11 @@ import { hostTicks } from './peers/machine.ts';
 import type { Peer, Running } from './peers/peer.ts';
 import { cpuMsOf } from './peers/process.ts';
 
-/** A round is not trusted where memory was so much slower than in the best one, or so much of the machine was given to others. */
+/** Neighbours are not compared where memory was so much slower for one of them, or so much of the machine was given to others. */
 const SLOWER_MAX = 1.6;
 const STOLEN_MAX = 0.02;
 /** Rounds of which fewer are trusted say nothing. */
-const TRUSTED_MIN = 3;
+const TRUSTED_MIN = 2;
 
 export interface PeersOptions {
   readonly rounds?: number;
@@ -52,6 +52,8 @@ export interface Compared {
   readonly figures: {
     readonly ourSide: Side;
     readonly theirSide: Side;
+    /** ns of a step through memory: how good the machine was. */
+    readonly memoryNs: number;
     /** Our rate by theirs, and our processor time a message by theirs. */
     readonly rate: number;
     readonly cpu: number;
@@ -127,13 +129,11 @@ const sideOf = (rounds: readonly Round[]): Side => {
 
 type Pair = readonly [ours: Round, theirs: Round];
 
-function comparedOf(
-  about: Pick<Compared, 'ours' | 'peer' | 'batch'>,
-  pairs: readonly Pair[],
-  bestNs: number,
-): Compared {
-  const isQuiet = ({ memoryNs, stolen }: Round): boolean => memoryNs <= SLOWER_MAX * bestNs && stolen <= STOLEN_MAX;
-  const good = pairs.filter((pair) => pair.every(isQuiet));
+function comparedOf(about: Pick<Compared, 'ours' | 'peer' | 'batch'>, pairs: readonly Pair[]): Compared {
+  const good = pairs.filter((pair) => {
+    const ns = pair.map(({ memoryNs }) => memoryNs);
+    return Math.max(...ns) <= SLOWER_MAX * Math.min(...ns) && pair.every(({ stolen }) => stolen <= STOLEN_MAX);
+  });
   const counts = { ...about, trusted: good.length, rounds: pairs.length };
   if (good.length < Math.min(TRUSTED_MIN, pairs.length)) return { ...counts, figures: null };
   return {
@@ -141,6 +141,7 @@ function comparedOf(
     figures: {
       ourSide: sideOf(good.map(([ours]) => ours)),
       theirSide: sideOf(good.map(([, theirs]) => theirs)),
+      memoryNs: median(good.flat().map(({ memoryNs }) => memoryNs)),
       rate: median(good.map(([ours, theirs]) => ours.messagesPerSecond / theirs.messagesPerSecond)),
       cpu: median(good.map(([ours, theirs]) => ours.cpuUs / theirs.cpuUs)),
     },
@@ -191,6 +192,5 @@ export async function benchPeers(options: PeersOptions = {}): Promise<PeersResul
       }
     }
   }
-  const bestNs = Math.min(...seen.flatMap(({ pairs }) => pairs.flat().map(({ memoryNs }) => memoryNs)));
-  return { compared: seen.map(({ about, pairs }) => comparedOf(about, pairs, bestNs)), unavailable };
+  return { compared: seen.map(({ about, pairs }) => comparedOf(about, pairs)), unavailable };
 }

@@ -49,7 +49,7 @@ class MailboxLane implements Lane {
 const mailbox = (format: BatchFormat, isDurable: boolean): Peer => ({
   name: `svc-mailbox, ${format === 'json' ? 'JSON' : 'frames'}`,
   durable: isDurable ? 'journal, every write synced' : null,
-  note: 'authority, idempotency and hashes checked; acks ride on the next recv; all settings at their defaults',
+  note: 'authority, idempotency and hashes checked; acks ride on the next recv; settings at their defaults, but nothing kept for other tenants',
   missing: () => null,
   start: async (folder) => {
     const port = await freePort();
@@ -70,7 +70,9 @@ const mailbox = (format: BatchFormat, isDurable: boolean): Peer => ({
     const secret = cli('cap', 'mint', '--keyring', keyring, ...scope).trim();
     const kept = isDurable ? ['--data', join(folder, 'data')] : ['--profile', 'micronode'];
     const where = ['--bind', `127.0.0.1:${port}`, '--metrics-bind', '127.0.0.1:0', '--console-bind', 'none'];
-    const args = [PROGRAM, 'serve', '--keyring', keyring, ...where, ...kept];
+    // 64 clients hold 32 messages each: all the leases that there are by default.
+    const alone = ['--tenant-reserve', '0'];
+    const args = [PROGRAM, 'serve', '--keyring', keyring, ...where, ...alone, ...kept];
     return { port, secret, ...(await launch(process.execPath, ['--max-semi-space-size=64', ...args], port)) };
   },
   open: async (to) => new MailboxLane(new HttpLane(to.port, to.secret, FORMATS[format].type), format, to),

@@ -7,6 +7,8 @@ import { freePort, launch, programOf } from './process.ts';
 const CLIENT = 'amqplib';
 const FOLDERS = ['/usr/lib/rabbitmq/bin'];
 const PROGRAM = 'rabbitmq-server';
+/** Where Erlang's nodes find each other; it would start one that outlives it. */
+const NAMES = 'epmd';
 
 interface Got {
   readonly fields: { readonly deliveryTag: number };
@@ -70,9 +72,13 @@ export const RABBITMQ: Peer = {
   name: 'RabbitMQ, quorum queue',
   durable: 'Raft log of one member, synced; publishes confirmed',
   note: 'messages are pushed, and acks have no answer: nobody learns whether one was taken; no idempotency, no hashes',
-  missing: () => (programOf(PROGRAM, FOLDERS) === null ? `${PROGRAM} is not installed` : missingModule(CLIENT)),
+  missing: () =>
+    programOf(PROGRAM, FOLDERS) === null || programOf(NAMES) === null
+      ? `${PROGRAM} is not installed`
+      : missingModule(CLIENT),
   start: async (folder) => {
     const port = await freePort();
+    const namesPort = await freePort();
     for (const name of ['base', 'log']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'plugins'), '[].\n');
     writeFileSync(join(folder, 'rabbit.conf'), `listeners.tcp.1 = 127.0.0.1:${port}\n`);
@@ -82,13 +88,23 @@ export const RABBITMQ: Peer = {
       ...{ RABBITMQ_CONFIG_FILE: join(folder, 'rabbit'), RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'plugins') },
       ...{ RABBITMQ_NODE_PORT: `${port}`, RABBITMQ_DIST_PORT: `${await freePort()}` },
       ...{
-        ERL_EPMD_PORT: `${await freePort()}`,
+        ERL_EPMD_PORT: `${namesPort}`,
         ERL_EPMD_ADDRESS: '127.0.0.1',
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 1:1',
       },
     };
-    const program = programOf(PROGRAM, FOLDERS) as string;
-    return { port, secret: '', ...(await launch(program, [], port, { env, cwd: folder })) };
+    const names = await launch(
+      programOf(NAMES) as string,
+      ['-port', env.ERL_EPMD_PORT, '-address', '127.0.0.1'],
+      namesPort,
+    );
+    try {
+      const { pid, stop } = await launch(programOf(PROGRAM, FOLDERS) as string, [], port, { env, cwd: folder });
+      return { port, secret: '', pid, stop: () => stop().then(() => names.stop()) };
+    } catch (error) {
+      await names.stop();
+      throw error;
+    }
   },
   open: async (to) => {
     const amqp = await loadModule<Amqp>(CLIENT);
