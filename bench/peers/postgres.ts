@@ -92,7 +92,7 @@ class PostgresLane implements Lane {
 export const POSTGRES: Peer = {
   name: 'PostgreSQL, SKIP LOCKED',
   durable: 'WAL, each commit synced',
-  note: 'a table with an index, three prepared statements a round; no idempotency, no authority, no hashes',
+  note: 'a table with an index, three prepared statements a round, the payload of a batch sent once; no idempotency, no authority, no hashes',
   missing: missingPostgres,
   start: (folder) => startPostgres(folder, SCHEMA),
   open: async (to) => {
