@@ -1,5 +1,5 @@
 /** `docs/benchmarks.md`, from what was measured. */
-import { cpus, release, type } from 'node:os';
+import { cpus, type } from 'node:os';
 import { memoryNs } from './peers/machine.ts';
 import type { Compared, PeersResult, Side } from './peers.ts';
 
@@ -52,7 +52,7 @@ export function reportOf({ compared, unavailable }: PeersResult, { lanes = 64, p
     'machine was meanwhile), or the host gave over 2 % of the machine to others.',
     'Differences under 20 % from one run are not findings.',
     '',
-    `Machine: ${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${type()} ${release()}, Node ${process.versions.node}, a step through 4 MiB of memory ${tenths(memoryNs())} ns.`,
+    `Machine: ${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${type()}, Node ${process.versions.node}, a step through 4 MiB of memory ${tenths(memoryNs())} ns.`,
     '',
     '## Durable',
     '',
