@@ -235,8 +235,8 @@ export class MailboxClient {
   ): AsyncGenerator<T> {
     const leaving = new AbortController();
     const either = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
+    const { response, brokenOff } = await this.transport.lines(method, path, body, either);
     try {
-      const response = await this.transport.lines(method, path, body, either);
       for await (const line of linesOf(response)) {
         const value = objectIn(line);
         if (value === null) throw noMailbox(response.status);
@@ -246,7 +246,7 @@ export class MailboxClient {
     } catch (error) {
       // Left by `signal`, it ends with what that was aborted with.
       if (error instanceof MailboxError || either.aborted) throw error;
-      throw this.transport.brokenOff(path, body, error);
+      throw brokenOff(error);
     } finally {
       leaving.abort();
     }

@@ -84,16 +84,21 @@ export class Transport {
     return this.whole(`POST ${path}`, { ...more, body, headers: { 'content-type': OAP_TYPE, ...headers } }, read);
   }
 
-  /** The answer of lines to a request, as it comes; it lasts as long as it lasts. */
-  lines(method: 'GET' | 'POST', path: string, body: object | null, signal: AbortSignal): Promise<Response> {
+  /**
+   * The answer of lines to a request, as it comes; it lasts as long as it lasts. `brokenOff`: the error where only the beginning of it came.
+   */
+  async lines(
+    method: 'GET' | 'POST',
+    path: string,
+    body: object | null,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: Response; readonly brokenOff: (why: unknown) => UnreachableError }> {
     const asked = body === null ? {} : { body: JSON.stringify(body), headers: JSON_BODY };
-    const about = aboutOf(path, topicIn(body));
-    return this.request(`${method} ${path}`, { ...asked, signal, about }, this.nodes.urlFor(about));
-  }
-
-  /** The error of such an answer of which only the beginning came. */
-  brokenOff(path: string, body: object | null, why: unknown): UnreachableError {
-    return this.unreachable(why, this.nodes.urlFor(aboutOf(path, topicIn(body))));
+    const topic = topicIn(body) ?? new URLSearchParams(path.split('?')[1]).get('topic');
+    const about = aboutOf(path, topic);
+    const url = this.nodes.urlFor(about);
+    const response = await this.request(`${method} ${path}`, { ...asked, signal, about }, url);
+    return { response, brokenOff: (why) => this.unreachable(why, url) };
   }
 
   /** A whole answer, in time. */

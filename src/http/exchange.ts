@@ -24,7 +24,7 @@ export interface ResponseWriter extends Client {
   /** Writes the response; called once. False while some of it waits for its reader. */
   respond(answer: Answer, corrId: string): boolean;
   /** Writes the head of a response whose lines follow. */
-  stream(type: string, corrId: string): StreamOut;
+  stream(type: string, corrId: string, owner?: string): StreamOut;
   /** Tells a client that waits for it to send its body (100-continue). */
   proceed(): void;
   /** Tells the reader of the body when it does not come in time. */

@@ -1,5 +1,4 @@
-import type { Answer } from './reply.ts';
-import { done } from './reply.ts';
+import { type Answer, done } from './reply.ts';
 
 /** A page of topics as a node answers it. */
 interface Page {
@@ -19,6 +18,7 @@ export class MergedTopics {
   private readonly finish: (answer: Answer) => void;
   private readonly pages: Page[] = [];
   private refused: Answer | null = null;
+  private unavailable: Answer | null = null;
   private left: number;
 
   constructor(limit: number, nodes: number, finish: (answer: Answer) => void) {
@@ -32,8 +32,12 @@ export class MergedTopics {
       const page = pageIn(answer.body.toString());
       if (page !== null) this.pages.push(page);
       // Whoever is not there to answer answers for no shard; what is refused to the asker is refused.
-    } else if (answer.status !== 503) this.refused ??= answer;
-    if (--this.left === 0) this.finish(this.refused ?? this.merged());
+    } else if (answer.status === 503) this.unavailable ??= answer;
+    else this.refused ??= answer;
+    if (--this.left > 0) return;
+    // Where nobody answered there is no page either.
+    const instead = this.refused ?? (this.pages.length === 0 ? this.unavailable : null);
+    this.finish(instead ?? this.merged());
   }
 
   private merged(): Answer {
@@ -43,7 +47,7 @@ export class MergedTopics {
     const rows = pages
       .flatMap(({ topics }) => topics)
       .filter(({ topic }) => end === null || topic <= end)
-      .sort((a, b) => (a.topic < b.topic ? -1 : 1));
+      .sort((a, b) => (a.topic < b.topic ? -1 : Number(a.topic > b.topic)));
     const topics = rows.filter(({ topic }, i) => topic !== rows[i - 1]?.topic).slice(0, limit);
     const last = topics.length < limit || topics.length === rows.length ? end : (topics.at(-1)?.topic ?? end);
     const down = downAtAll(pages);

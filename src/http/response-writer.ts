@@ -120,10 +120,13 @@ export class NodeResponseWriter implements ResponseWriter {
     }, rules().writeTimeoutMs);
   }
 
-  stream(type: string, corrId: string): StreamOut {
+  stream(type: string, corrId: string, owner?: string): StreamOut {
     const { res, connection } = this;
     const close = this.options.closing();
-    res.writeHead(200, ['content-type', type, 'x-corr-id', corrId, ...(close ? ['connection', 'close'] : [])]);
+    const headers = ['content-type', type, 'x-corr-id', corrId];
+    if (owner !== undefined) headers.push('x-mailbox-owner', owner);
+    if (close) headers.push('connection', 'close');
+    res.writeHead(200, headers);
     res.flushHeaders();
     // One listener for all writes: a stream may have any number of them.
     const deadlines = new Set<NodeJS.Timeout>();

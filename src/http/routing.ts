@@ -67,7 +67,7 @@ export class Routing {
     return [...parts.values()];
   }
 
-  /** Of each other node that has shards of ours not, one of these; none for what came by a hop. */
+  /** Of each other node one of the shards that it has; none for what came by a hop. */
   others(exchange: HttpExchange): readonly number[] {
     const { service } = this.node;
     const found = new Map<string, number>();
@@ -123,7 +123,7 @@ export class Routing {
         if (isNotOwner(answer)) this.again(way, 'not_owner');
         else this.end(way, 'answered', ownedBy(url, answerOf(answer)));
       },
-      streams: (type, lines) => this.pipe(way, type, lines),
+      streams: (type, lines) => this.pipe(way, type, lines, url),
       unreached: () => this.again(way, 'unreachable'),
       unknown: () => this.end(way, 'unreachable', refusal('journal', way.exchange.corrId, { message: UNANSWERED })),
     });
@@ -148,9 +148,9 @@ export class Routing {
   }
 
   /** Each piece when the one before has left. */
-  private pipe(way: Way, type: string, lines: IncomingMessage): void {
+  private pipe(way: Way, type: string, lines: IncomingMessage, owner: string): void {
     const { client, corrId } = way.exchange;
-    const out: StreamOut = client.stream(type, corrId);
+    const out: StreamOut = client.stream(type, corrId, owner);
     lines.setEncoding('utf8');
     lines.on('data', (text: string) => {
       lines.pause();

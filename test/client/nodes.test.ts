@@ -65,6 +65,26 @@ describe('client of a cluster (B13)', () => {
     expect(new Set(cluster.asked.slice(6))).toEqual(new Set([A, B, C]));
   });
 
+  it('a stream that breaks off leaves the node that it came from, and no other; who had the topic is still known (B13)', async () => {
+    const asked: string[] = [];
+    const client = new MailboxClient({
+      url: [A, B, C],
+      capability: 'cap',
+      fetch: async (input) => {
+        const { origin, pathname } = new URL(String(input));
+        asked.push(origin);
+        const headers: Record<string, string> = origin === C ? {} : { 'x-mailbox-owner': C };
+        if (pathname === '/v1/stats') return new Response('{"topic":"t"}', { headers });
+        const broken = new ReadableStream({ start: (out) => out.error(new Error('cut')) });
+        return new Response(broken, { headers });
+      },
+    });
+    await expect(client.feed({ topic: 't' } as never).next()).rejects.toMatchObject({ code: 'E_UNREACHABLE' });
+    await client.stats('t');
+    await client.stats('u');
+    expect(asked).toEqual([A, C, B]);
+  });
+
   it('a node that was not given is never gone to, whatever is said: the capability stays where it was meant to go', async () => {
     for (const evil of ['http://evil.test', 'http://a.test.evil.test', 'http://c.test@evil.test', 'no url', '']) {
       const cluster = new Cluster([A, C]);

@@ -86,6 +86,13 @@ describe('a page of the topics of several nodes (B13)', () => {
       });
   });
 
+  it('where none of them answered it is refused as the first was: no page says that there is nothing', () => {
+    expect(merged(9, [refusal('journal', 'c'), refusal('not_owner', 'c')])).toMatchObject({
+      status: 503,
+      outcome: 'journal',
+    });
+  });
+
   it('what one of them refuses the asker is refused', () => {
     const node = { names: ['a'], looks: 9, shards: [0] };
     expect(merged(9, [pageOf(node, 9, null), refusal('quota', 'c')])).toMatchObject({ status: 429, outcome: 'quota' });

@@ -24,6 +24,8 @@ class Bench {
   here = 0;
   leave = (): void => {};
   written = '';
+  /** Which nodes the streams were said to come from. */
+  readonly streamsFrom: (string | undefined)[] = [];
   isCut = false;
   readonly peers: PeerClient;
   readonly routing: Routing;
@@ -73,13 +75,14 @@ class Bench {
       cut: () => {
         this.isCut = true;
       },
-      stream: () => ({
-        write: (text: string, then: () => void) => {
+      stream: (_type: string, _corrId: string, owner?: string) => {
+        this.streamsFrom.push(owner);
+        const write = (text: string, then: () => void): void => {
           this.written += text;
           then();
-        },
-        end: () => {},
-      }),
+        };
+        return { write, end: () => {} };
+      },
     };
     const head = {
       isHop,
@@ -285,6 +288,7 @@ describe('requests for the shard of another node (B13)', () => {
       vi.advanceTimersByTime(7 * 86_400_000);
       (stream as ServerResponse | null)?.end('last\n');
       await turns(() => bench.answered.length > 0);
+      expect(bench.streamsFrom).toEqual([bench.url]);
       expect([bench.written, bench.isCut]).toEqual(['first\nlast\n', false]);
     } finally {
       vi.useRealTimers();
