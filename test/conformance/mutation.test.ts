@@ -12,6 +12,7 @@ import { missingKinds, staleParts } from '../../tools/mutation/score.ts';
 import { SPEC_FILES, specMutants } from '../../tools/mutation/spec.ts';
 import { specMutantsOf } from '../../tools/mutation/spec-mutants.ts';
 import { definitionsOf, tokensOf } from '../../tools/mutation/tla-tokens.ts';
+import { faultsOfRooms } from '../../tools/rooms/score.ts';
 import { readUnnoticed, staleRules } from '../../tools/rules/score.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -100,6 +101,10 @@ describe('mutation', () => {
       expect(known.has(id), id).toBe(true);
       expect(reason.length, id).toBeGreaterThan(20);
     }
+  });
+
+  it('the score of the rooms is the one that the README shows, and every mutant that nobody could notice lives and has its reason', () => {
+    expect(faultsOfRooms()).toEqual([]);
   });
 
   it('the score on record is one of these sources, and the one that the documents show (npm run mutate -- --write)', () => {
