@@ -80,6 +80,7 @@ const OWN_METRICS: Readonly<Record<string, string>> = {
   streams: '',
   connections: '',
   connections_max: '',
+  body_memory_bytes: '',
   not_ready: 'missing',
   log_lines_dropped_total: 'kind',
   process_open_fds: '',
@@ -168,6 +169,7 @@ describe('vocabulary', () => {
       },
       state: () => 'ready',
       connections: () => 0,
+      bodyBytes: () => 0,
       nowMs: () => 0,
     });
     // Tables of many series show what moved.

@@ -49,7 +49,8 @@ const at = (event: EventName): { method: Method; path: string } => {
 };
 const get = (path: string): { method: 'GET'; path: string } => ({ method: 'GET', path });
 const post = (path: string): { method: 'POST'; path: string } => ({ method: 'POST', path });
-const ONE: readonly Outcome[] = [...ANY, ...AUTHORIZED, 'quota'];
+/** Its tenant may have too many connections, or large bodies under way (BD5). */
+const ONE: readonly Outcome[] = [...ANY, ...AUTHORIZED, 'quota', 'saturated_tenant'];
 const ONE_BODY: readonly Outcome[] = [...ONE, ...WITH_BODY];
 /** Of a batch each item counts against the quota, and says so itself; work that was refused before holds back all of it (BD4). */
 const BATCH: readonly Outcome[] = ONE_BODY;
@@ -102,7 +103,7 @@ export const CONTRACT = {
     request: 'stream',
     answer: ANSWERS.streamLine,
     lines: true,
-    refusals: [...ONE_BODY, 'saturated_streams', 'saturated_tenant', 'draining', ...SHARD],
+    refusals: [...ONE_BODY, 'saturated_streams', 'draining', ...SHARD],
     ackRefusals: RIDING,
     ends: ['lease_lost', 'cap_auth', 'verifier', 'draining', 'journal', 'starting', 'not_owner'],
   },

@@ -1,5 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { BodyMemory } from './body-memory.ts';
 import { Decompressor, type ExpandFault } from './decompress.ts';
 import { type Head, hasBody } from './head.ts';
 
@@ -13,7 +14,7 @@ const SMALL_BYTES = 64 * 1024;
 export const PIECES_MAX = 2048;
 
 /** Why a body was not read to its end. */
-export type BodyFault = ExpandFault | 'too_large' | 'memory' | 'pieces' | 'timeout';
+export type BodyFault = ExpandFault | 'too_large' | 'memory' | 'tenant' | 'pieces' | 'timeout';
 
 /** Bounds of one body, and of all that are being read at once (D2, D3, D4). */
 export interface BodyRules {
@@ -31,9 +32,12 @@ export interface BodyRules {
  */
 export type Peek = (start: Buffer, then: (go: boolean) => void) => boolean;
 
-let held = 0;
-/** Bytes that bodies being read hold at the moment. */
-export const bodyBytesHeld = (): number => held;
+/** What is counted of one large body, and under whom. */
+export interface BodyCount {
+  readonly memory: BodyMemory;
+  /** Whose it is: asked once there is something to count. */
+  readonly tenant: () => string;
+}
 
 /**
  * Reads the body of a request, expanding it when it is encoded, and calls back once: with all of it, or with the
@@ -44,6 +48,7 @@ export function readBody(
   req: IncomingMessage,
   head: Head,
   rules: BodyRules,
+  count: BodyCount,
   peek: Peek | null,
   done: (body: Buffer | BodyFault) => void,
 ): { late(): void } | null {
@@ -57,7 +62,7 @@ export function readBody(
     const reader = new ShortBody(done);
     if (req.takeBody(reader)) return reader;
   }
-  return new BodyReader(req, head, rules, peek, done);
+  return new BodyReader(req, head, rules, count, peek, done);
 }
 
 /** Who takes a body as the parser finds it. */
@@ -165,7 +170,9 @@ class BodyReader {
   private first: Buffer | null = null;
   private chunks: Buffer[] | null = null;
   private bytes = 0;
+  private readonly counting: BodyCount;
   private counted = 0;
+  private tenant: string | null = null;
   private pieces = 0;
   private over = false;
   /** `peek` has not decided yet. */
@@ -178,11 +185,13 @@ class BodyReader {
     req: IncomingMessage,
     head: Head,
     rules: BodyRules,
+    count: BodyCount,
     peek: Peek | null,
     done: (body: Buffer | BodyFault) => void,
   ) {
     this.req = req;
     this.rules = rules;
+    this.counting = count;
     this.peek = peek;
     this.done = done;
     const coding = head.contentEncoding;
@@ -220,7 +229,8 @@ class BodyReader {
     if (this.first === null) this.first = chunk;
     else if (this.chunks === null) this.chunks = [this.first, chunk];
     else this.chunks.push(chunk);
-    if (this.bytes > SMALL_BYTES && !this.count()) return this.finish('memory');
+    const fault = this.bytes > SMALL_BYTES ? this.count() : null;
+    if (fault !== null) return this.finish(fault);
     if (this.peek !== null && !this.isWaiting) this.look();
   }
 
@@ -247,10 +257,11 @@ class BodyReader {
   }
 
   /** Counts what it holds against what all may hold. */
-  private count(): boolean {
-    held += this.bytes - this.counted;
-    this.counted = this.bytes;
-    return held <= this.rules.memoryBytesMax;
+  private count(): BodyFault | null {
+    const { counting, counted, bytes, rules } = this;
+    this.tenant ??= counting.tenant();
+    this.counted = bytes;
+    return counting.memory.take(this.tenant, counted, bytes, rules.memoryBytesMax);
   }
 
   private whole(): Buffer {
@@ -277,7 +288,7 @@ class BodyReader {
   private stop(): void {
     if (this.over) return;
     this.over = true;
-    held -= this.counted;
+    if (this.tenant !== null) this.counting.memory.giveBack(this.tenant, this.counted);
     this.first = null;
     this.chunks = null;
     this.decompressor?.close();

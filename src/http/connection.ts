@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Session } from '../auth/authorize.ts';
+import type { Capability, Session } from '../auth/authorize.ts';
 
 /** Requests of one connection that may wait for their answers: a client that pipelines more is cut (D4). */
 const PIPELINED_MAX = 64;
@@ -10,6 +10,10 @@ export class Connection {
   /** What it presented before. */
   readonly session: Session;
   readonly socket: Socket;
+  /** Whose share it counts against (BD5); null before anybody has shown a capability on it. */
+  tenant: string | null = null;
+  /** The capability that it was last counted for. */
+  holder: Capability | null = null;
   /** After this response the connection goes: what was pipelined behind it is not taken. */
   isClosing = false;
   /** Answers the last of its requests. */

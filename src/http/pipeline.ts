@@ -7,6 +7,8 @@ import type { FeedRequest, StreamRequest } from '../service/messages.ts';
 import type { AccessLog } from './access-log.ts';
 import { Asking } from './asking.ts';
 import { type BodyRules, type Peek, readBody } from './body.ts';
+import { BodyMemory, type MayTake } from './body-memory.ts';
+import { knownConnection } from './connection.ts';
 import { HttpExchange, type ResponseWriter } from './exchange.ts';
 import { NdjsonFeedReader } from './formats/feed.ts';
 import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
@@ -16,10 +18,21 @@ import { type Head, hasBody } from './head.ts';
 import { Malformed, PARTS_OF_BATCH, PARTS_OF_ONE, parseJson } from './json.ts';
 import { partOf } from './merged-batch.ts';
 import { NodeRoutes } from './node-routes.ts';
-import { deniedAnswer, flagOf, isReadable, NO_BODY, NO_PATH, queryOf, tooLarge, unread } from './reading.ts';
+import {
+  deniedAnswer,
+  flagOf,
+  isReadable,
+  MANY_OF_TENANT,
+  NO_BODY,
+  NO_PATH,
+  queryOf,
+  tooLarge,
+  unread,
+} from './reading.ts';
 import { type Answer, refusal, refuse } from './reply.ts';
 import type { Found, Match, Route } from './routes.ts';
 import type { Routing } from './routing.ts';
+import { TenantConnections } from './tenant-connections.ts';
 
 /** What may change while the server runs. */
 export interface PipelineRules extends BodyRules {
@@ -32,6 +45,8 @@ export interface PipelineOptions {
   /** Body of `GET /v1/keys`. */
   readonly publicKeys: () => string;
   readonly rules: PipelineRules;
+  /** Connections there may be. */
+  readonly connectionsMax: () => number;
   readonly adminEnabled: boolean;
   /** Bodies are overwritten once they are parsed (I1). */
   readonly overwrites: boolean;
@@ -50,12 +65,21 @@ export class Pipeline {
   private readonly node: MailboxNode;
   private readonly nodeRoutes: NodeRoutes;
   private readonly asking: Asking;
+  /** Of bodies that are being read. */
+  readonly bodies: BodyMemory;
+  private readonly connections: TenantConnections;
 
   constructor(options: PipelineOptions) {
     this.options = options;
     this.node = options.node;
     this.rules = options.rules;
     this.accessLog = options.accessLog;
+    const mayTake: MayTake = (bound, used, own) => this.node.service.mayTenantTake(bound, used, own);
+    this.bodies = new BodyMemory(mayTake);
+    this.connections = new TenantConnections({
+      tenantOf: (capability) => this.tenantOf(capability),
+      ...{ mayTake, connectionsMax: options.connectionsMax },
+    });
     this.nodeRoutes = new NodeRoutes(options.node, options.publicKeys);
     this.asking = new Asking({
       ...{ node: options.node, routing: options.routing ?? null },
@@ -114,8 +138,19 @@ export class Pipeline {
   private identify(exchange: HttpExchange, header: string | undefined, done: (denied: Answer | null) => void): void {
     const ops = exchange.route?.ops as readonly Op[];
     this.node.authentication.identify(exchange, header, ops, (denied) =>
-      done(denied === null ? null : deniedAnswer(exchange, denied)),
+      done(denied === null ? this.seat(exchange) : deniedAnswer(exchange, denied)),
     );
+  }
+
+  /** The connection counts under the tenant who asks (BD5); the answer where that has too many of them. */
+  private seat(exchange: HttpExchange): Answer | null {
+    const connection = knownConnection(exchange.req.socket);
+    if (connection === undefined || this.connections.admit(connection, exchange.capability as Capability)) return null;
+    return { ...refuse(exchange, 'saturated_tenant', { message: MANY_OF_TENANT }), close: true };
+  }
+
+  private tenantOf(capability: Capability | null): string {
+    return capability === null ? '' : this.node.service.tenantOf(capability.reach);
   }
 
   /** Refuses what can be refused before the body is read, then reads it. */
@@ -141,7 +176,8 @@ export class Pipeline {
     const route = exchange.route as Route;
     if (route.method !== 'POST') return this.serve(exchange, route.ops === null ? null : queryOf(head.query));
     client.proceed();
-    const reader = readBody(exchange.req, head, this.rules, this.peekAt(exchange), (body) => {
+    const count = { memory: this.bodies, tenant: () => this.tenantOf(exchange.capability) };
+    const reader = readBody(exchange.req, head, this.rules, count, this.peekAt(exchange), (body) => {
       this.guarded(exchange, () => {
         exchange.bodyBytes = typeof body === 'string' ? this.readAtMost(head) : body.length;
         if (typeof body === 'string') this.finish(exchange, unread(body, this.rules, exchange.corrId));

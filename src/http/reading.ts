@@ -11,6 +11,9 @@ const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
 const LATE = 'body: did not arrive in time';
 const MUCH_READ = 'body: too many large ones are being read';
+const MUCH_OF_TENANT = 'body: too many large ones of this tenant are being read';
+/** Connections, as bodies, are shared by tenants. */
+export const MANY_OF_TENANT = 'this tenant has too many connections open';
 const MANY_PIECES = `body: in more than ${PIECES_MAX} pieces`;
 export const NO_PATH = { message: 'no such path' };
 export const NO_BODY = { message: 'body: none is taken here' };
@@ -39,6 +42,7 @@ export function unread(fault: BodyFault, rules: BodyRules, corrId: string): Answ
   if (fault === 'too_large') return refusal('too_large', corrId, { message: tooLarge(rules), close: true });
   if (fault === 'timeout') return refusal('timeout', corrId, { message: LATE, close: true });
   if (fault === 'memory') return refusal('saturated_memory', corrId, { message: MUCH_READ, close: true });
+  if (fault === 'tenant') return refusal('saturated_tenant', corrId, { message: MUCH_OF_TENANT, close: true });
   if (fault === 'pieces') return refusal('schema', corrId, { message: MANY_PIECES, close: true });
   if (fault === 'malformed') return refusal('schema', corrId, { message: 'body: its encoding is broken', close: true });
   const message = `body: expands to more than ${rules.ratio} times its size`;

@@ -380,6 +380,12 @@ export const METRICS = {
     moves: 'with each connection of the service',
     act: 'near `connections_max`: idle ones that never authenticated make room',
   },
+  body_memory_bytes: {
+    type: 'gauge',
+    help: 'Bytes of large request bodies that are being read.',
+    moves: 'with bodies above 64 KiB',
+    act: 'near `max_body_memory`: raise it, or look who sends them slowly',
+  },
   connections_max: {
     type: 'gauge',
     help: 'Connections that are let in at once.',

@@ -33,6 +33,8 @@ export interface Living {
   readonly authority: WatchedAuthority;
   readonly state: () => ServerState;
   readonly connections: () => number;
+  /** Held by large bodies that are being read. */
+  readonly bodyBytes: () => number;
   readonly nowMs: () => number;
 }
 
@@ -209,6 +211,7 @@ export class Metrics {
     make.figure('long_polls', living.pollCount);
     make.figure('streams', living.streamCount);
     make.figure('connections', living.connections);
+    make.figure('body_memory_bytes', living.bodyBytes);
   }
 
   private watchShards(living: Living): void {

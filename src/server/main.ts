@@ -239,6 +239,7 @@ async function startService(
     ...(peers === null ? {} : { routing: new Routing(node, peers) }),
     publicKeys: () => JSON.stringify({ keys: published }),
     rules: pipelineRules(settings),
+    connectionsMax: listeners.connectionsMax,
     adminEnabled: settings.enable_admin,
     overwrites: true,
   });
@@ -263,6 +264,7 @@ async function startService(
     authority,
     state: () => node.readiness.state,
     connections: listeners.connections,
+    bodyBytes: () => pipeline.bodies.held,
     nowMs: () => clock.nowMs(),
   });
   return {

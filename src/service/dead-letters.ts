@@ -5,6 +5,7 @@ import { tryReprocess } from './dry-run.ts';
 import type { Caller, DlqListRequest, PurgeRequest, Reply, ReprocessRequest } from './messages.ts';
 import { isDone, msLeft, Pace, type Paced } from './paced.ts';
 import { JOURNAL_FAILED, type Spine } from './spine.ts';
+import { mayTenantTake } from './tenant-share.ts';
 
 /** Dead letters one list, reprocess or purge looks at in one go, so that none of them scans. */
 const DLQ_STEP_MAX = 1000;
@@ -34,9 +35,13 @@ export class DeadLetters {
     if (ratePerS !== null && this.paced.size >= PACED_MAX) {
       return { outcome: 'saturated_redrives', retryAfterMs: Math.min(...[...this.paced].map(msLeft)) };
     }
+    const tenant = this.spine.tenantOf(request.topic);
+    const ofTenant = [...this.paced].filter((one) => one.tenant === tenant);
+    if (ratePerS !== null && !mayTenantTake(this.spine.limits, PACED_MAX, this.paced.size, ofTenant.length))
+      return { outcome: 'saturated_tenant', retryAfterMs: Math.min(...ofTenant.map(msLeft)) };
     const shard = this.spine.shardFor(request.topic);
     const paced: Paced = {
-      shard,
+      ...{ shard, tenant },
       msgIds: this.chosenDead(shard, request, nowMs),
       limit,
       pace: new Pace(ratePerS, nowMs),

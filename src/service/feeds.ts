@@ -4,6 +4,7 @@ import { factsOf } from './answers.ts';
 import { CatchUp } from './catch-up.ts';
 import type { Caller, FactView, FeedRequest, Reply } from './messages.ts';
 import { isDecision, isGap, type RecentFacts, type Told } from './recent-facts.ts';
+import { TenantCounts } from './tenant-counts.ts';
 
 /** Facts that one step gives, and those that it looks at for them. */
 const GIVEN_MAX = 256;
@@ -28,6 +29,8 @@ export class Feed {
   readonly request: FeedRequest;
   readonly caller: Caller;
   readonly consumer: FeedConsumer;
+  /** Whom it counts under (BD5). */
+  readonly tenant: string;
   /** The number of the last fact that it has seen, or passed by. */
   place = 0;
   ready = true;
@@ -47,8 +50,9 @@ export class Feed {
   /** It ends then, if nothing comes. */
   endMs = Number.POSITIVE_INFINITY;
 
-  constructor(request: FeedRequest, caller: Caller, consumer: FeedConsumer) {
+  constructor(request: FeedRequest, caller: Caller, consumer: FeedConsumer, tenant: string) {
     this.request = request;
+    this.tenant = tenant;
     this.caller = caller;
     this.consumer = consumer;
   }
@@ -65,6 +69,7 @@ export class Feed {
 /** The open feeds. */
 export class Feeds {
   private readonly open = new Set<Feed>();
+  private readonly byTenant = new TenantCounts();
   private readonly recent: RecentFacts;
   private readonly instantOf: (atMs: number) => number;
   private readonly past: PastReader | null;
@@ -82,6 +87,15 @@ export class Feeds {
     return this.open.size;
   }
 
+  openOf(tenant: string): number {
+    return this.byTenant.of(tenant);
+  }
+
+  private opens(feed: Feed): void {
+    this.open.add(feed);
+    this.byTenant.add(feed.tenant, 1);
+  }
+
   /** Where a feed begins, or why it cannot; null where its consumer is told so later. */
   add(feed: Feed, nowMs: number): Reply | null {
     const place = this.placeOf(feed.request.after);
@@ -90,7 +104,7 @@ export class Feeds {
     if (place === 'gone') return this.openBehind(feed, nowMs);
     feed.place = place;
     feed.endMs = nowMs + feed.request.waitMs;
-    this.open.add(feed);
+    this.opens(feed);
     return { outcome: 'ok' };
   }
 
@@ -112,7 +126,7 @@ export class Feeds {
     feed.isOpening = true;
     if (!this.lookBack(feed, asked)) return { outcome: 'saturated_streams', retryAfterMs: AGAIN_MS };
     feed.endMs = nowMs + feed.request.waitMs;
-    this.open.add(feed);
+    this.opens(feed);
     return null;
   }
 
@@ -259,7 +273,7 @@ export class Feeds {
   remove(feed: Feed): void {
     feed.closed = true;
     this.leaveOff(feed);
-    this.open.delete(feed);
+    if (this.open.delete(feed)) this.byTenant.add(feed.tenant, -1);
   }
 
   /** Time has passed: capabilities may have ended (AU3), quotas may allow a step, and nothing may have come for too long. */

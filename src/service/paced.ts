@@ -35,6 +35,8 @@ export class Pace {
 /** A reprocess, which goes at a rate or is done at once. */
 export interface Paced {
   readonly shard: ShardState;
+  /** Whom it counts under (BD5). */
+  readonly tenant: string;
   readonly msgIds: readonly string[];
   readonly limit: number;
   readonly pace: Pace;

@@ -16,6 +16,7 @@ import { tryReprocess } from './dry-run.ts';
 import type { Caller, RedriveReport, RedriveRequest, Reply } from './messages.ts';
 import { Pace } from './paced.ts';
 import type { Spine } from './spine.ts';
+import { mayTenantTake } from './tenant-share.ts';
 
 /** Redrives that may go on at once. */
 const RUNNING_MAX = 16;
@@ -123,6 +124,8 @@ export class Redrives {
     const refusal = spine.admit(caller, request.topic, 0, nowMs);
     if (refusal !== null) return refusal;
     if (this.running.size >= RUNNING_MAX) return { outcome: 'saturated_redrives', retryAfterMs: RETRY_MS };
+    if (!mayTenantTake(spine.limits, RUNNING_MAX, this.running.size, this.runningOf(spine.tenantOf(request.topic))))
+      return { outcome: 'saturated_tenant', retryAfterMs: RETRY_MS };
     const shard = spine.shardFor(request.topic);
     spine.advance(shard, nowMs);
     const id = formatMsgId(Math.max(0, spine.instantOf(nowMs)), shard.shard, this.made++, 0);
@@ -137,6 +140,12 @@ export class Redrives {
     this.step(task, nowMs);
     this.note(task);
     return { outcome: 'ok', redrive: this.report(task) };
+  }
+
+  private runningOf(tenant: string): number {
+    let count = 0;
+    for (const { request } of this.running) if (this.spine.tenantOf(request.topic) === tenant) count++;
+    return count;
   }
 
   private remember(task: Redrive): void {

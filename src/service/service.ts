@@ -27,6 +27,7 @@ import { type Hashed, Sending } from './sending.ts';
 import { Settling } from './settling.ts';
 import { JOURNAL_FAILED, RETRY_SATURATED_MS, Spine, type SpineOptions, type WritesRefused } from './spine.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
+import { mayTenantTake } from './tenant-share.ts';
 import { Timelines } from './timelines.ts';
 import { Viewing } from './viewing.ts';
 
@@ -222,7 +223,8 @@ export class Service {
 
   /** Opens a feed: whoever reads is told so, or why not, and then what happened and happens. */
   feed(request: FeedRequest, caller: Caller, nowMs: number, consumer: FeedConsumer): void {
-    const feed = new Feed(request, caller, consumer);
+    // A prefix is of a tenant where it names one; those that go beyond one count as one together.
+    const feed = new Feed(request, caller, consumer, this.tenantOf(request.topic ?? request.prefix));
     // Facts that are told are durable: nothing is waited for.
     const reply = this.spine.failed ? JOURNAL_FAILED : this.openFeed(feed, nowMs);
     if (reply !== null) consumer.opened(reply, feed);
@@ -256,6 +258,9 @@ export class Service {
     const refusal = topic === null ? null : this.elsewhere(topic, nowMs);
     if (refusal !== null) return refusal;
     if (this.streamCount >= this.streamsMax) return { outcome: 'saturated_streams', retryAfterMs: RETRY_SATURATED_MS };
+    const ofTenant = this.receiving.streams.openOf(feed.tenant) + this.feedsOf(feed).openOf(feed.tenant);
+    if (!this.mayTenantTake(this.streamsMax, this.streamCount, ofTenant))
+      return { outcome: 'saturated_tenant', retryAfterMs: RETRY_SATURATED_MS };
     return this.feedsOf(feed).add(feed, nowMs);
   }
 
@@ -411,6 +416,16 @@ export class Service {
   /** Receives that wait, steps of streams among them. */
   get pollCount(): number {
     return this.spine.polls.size;
+  }
+
+  /** Whose a topic is, or all topics that begin so (BD5). */
+  tenantOf(topic: string): string {
+    return this.spine.tenantOf(topic);
+  }
+
+  /** Whether a tenant that has so much of a bound, of which so much is used, may have more (BD5). */
+  mayTenantTake(bound: number, used: number, ofTenant: number): boolean {
+    return mayTenantTake(this.spine.limits, bound, used, ofTenant);
   }
 
   /** Feeds among them. */

@@ -3,6 +3,7 @@ import type { Fact } from '../core/facts.ts';
 import type { LongPolls } from './long-polls.ts';
 import type { AcksReply, Caller, Delivery, Reply } from './messages.ts';
 import type { Stream } from './stream.ts';
+import { TenantCounts } from './tenant-counts.ts';
 
 const NO_ACKS: AcksReply = { ackOutcomes: [] };
 
@@ -13,7 +14,7 @@ export const LEASE_ENDS: ReadonlySet<Fact['name']> = new Set(['acked', 'nacked',
 export class Streams {
   /** With the tenant that each is counted under. */
   private readonly open = new Map<Stream, string>();
-  private readonly byTenant = new Map<string, number>();
+  private readonly byTenant = new TenantCounts();
   private readonly byMsgId = new Map<string, Stream>();
   /** Those that may have something to do. */
   private touched = new Set<Stream>();
@@ -32,12 +33,12 @@ export class Streams {
 
   /** Those that are open of this tenant's topics (BD5). */
   openOf(tenant: string): number {
-    return this.byTenant.get(tenant) ?? 0;
+    return this.byTenant.of(tenant);
   }
 
   add(stream: Stream, tenant: string): void {
     this.open.set(stream, tenant);
-    this.byTenant.set(tenant, this.openOf(tenant) + 1);
+    this.byTenant.add(tenant, 1);
     this.touched.add(stream);
   }
 
@@ -45,11 +46,7 @@ export class Streams {
   remove(stream: Stream): void {
     stream.closed = true;
     const tenant = this.open.get(stream);
-    if (tenant !== undefined && this.open.delete(stream)) {
-      const left = this.openOf(tenant) - 1;
-      if (left > 0) this.byTenant.set(tenant, left);
-      else this.byTenant.delete(tenant);
-    }
+    if (tenant !== undefined && this.open.delete(stream)) this.byTenant.add(tenant, -1);
     this.touched.delete(stream);
     for (const msgId of stream.leases.keys()) this.byMsgId.delete(msgId);
     stream.leases.clear();

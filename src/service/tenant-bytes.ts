@@ -2,11 +2,12 @@ import type { Limits } from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
 import type { ShardState } from '../core/state.ts';
 import { errorBytesOf, liveBytesOf } from '../core/weight.ts';
+import { TenantCounts } from './tenant-counts.ts';
 import { mayTenantTake } from './tenant-share.ts';
 
 /** Bytes that each tenant holds in all shards, counted as they come and go: `memory` is shared as every bound is (BD5). */
 export class TenantBytes {
-  private readonly bytes = new Map<string, number>();
+  private readonly bytes = new TenantCounts();
 
   constructor(shards: readonly ShardState[]) {
     this.count(shards);
@@ -20,18 +21,12 @@ export class TenantBytes {
   }
 
   add(tenant: string, bytes: number): void {
-    const held = this.of(tenant) + bytes;
-    if (held > 0) this.bytes.set(tenant, held);
-    else this.bytes.delete(tenant);
-  }
-
-  of(tenant: string): number {
-    return this.bytes.get(tenant) ?? 0;
+    this.bytes.add(tenant, bytes);
   }
 
   /** Whether the tenant may have more of so many bytes, of which so many are held. Topics of a tenant are not told apart here. */
   mayHold(limits: Limits, bytesMax: number, held: number, tenant: string): boolean {
-    return mayTenantTake(limits, bytesMax, held, this.of(tenant));
+    return mayTenantTake(limits, bytesMax, held, this.bytes.of(tenant));
   }
 }
 

@@ -177,7 +177,7 @@ const BODIES: Attack[] = [
         ),
       ),
     gets: ['408 E_TIMEOUT', '429 E_SATURATED'],
-    logs: ['request.refused saturated_memory', 'request.refused timeout'],
+    logs: ['request.refused saturated_tenant', 'request.refused timeout'],
     many: true,
   },
 ];

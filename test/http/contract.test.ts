@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freshSession } from '../../src/auth/authorize.ts';
 import { attenuateToken } from '../../src/auth/macaroon.ts';
@@ -194,7 +194,7 @@ describe('contract', () => {
   });
 
   it('a 17th redrive at a rate says redrives; a full revocation list says revocations, and nothing was revoked', async () => {
-    const busy = await TestServer.start({ max_attempts: '1' });
+    const busy = await TestServer.start({ max_attempts: '1', tenant_share: '0' });
     const cap = busy.cap('topic = t', 'op = admin');
     const EACH = 10;
     await busy.post('/v1/send/batch', { messages: Array.from({ length: 17 * EACH }, (_, i) => message(`dead-${i}`)) });
@@ -248,7 +248,7 @@ describe('contract', () => {
     await Promise.all(withBodies.map(begun));
     await slow.stop();
 
-    const small = await TestServer.start({ max_body_memory: '1MiB', read_timeout: '60s' });
+    const small = await TestServer.start({ max_body_memory: '1MiB', read_timeout: '60s', tenant_share: '0' });
     const head = `POST /v1/send HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${small.capability}\r\nContent-Type: application/json`;
     const hold900k = () => {
       const socket = connect(small.where);
@@ -268,6 +268,24 @@ describe('contract', () => {
     }
     held.destroy();
     await small.stop();
+  });
+
+  it('a tenant that has its share of the connections (BD5)', async () => {
+    const shared = await TestServer.start({ max_connections: '64', tenant_share: '1', tenant_reserve: '99' });
+    const first = (topic: string) =>
+      new Promise<Socket>((resolve) => {
+        const cap = shared.cap(`topic = ${topic}`, 'op = stats');
+        const socket = connect(shared.where);
+        socket.once('data', () => resolve(socket));
+        socket.write(`GET /v1/stats?topic=${topic} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${cap}\r\n\r\n`);
+      });
+    const held = await Promise.all(['t', 'mailbox.admin'].map(first));
+    for (const operation of guarded) {
+      const { status, body, headers } = await askHeld(shared, requestFor(operation, shared));
+      expect([status, body.reason, headers.get('connection')], operation.name).toEqual([429, 'tenant', 'close']);
+    }
+    for (const socket of held) socket.destroy();
+    await shared.stop();
   });
 
   it('a sender who fails too often, a verifier that does not answer', async () => {

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bodyBytesHeld } from '../../src/http/body.ts';
 import { TestServer, until } from '../support/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await TestServer.start({ max_body_memory: '1MiB', read_timeout: '1s' });
+  server = await TestServer.start({ max_body_memory: '1MiB', read_timeout: '1s', tenant_share: '0' });
 });
 afterAll(() => server.stop());
 
@@ -101,7 +100,8 @@ describe('encoded bodies', () => {
     const head = (bytes: number, more = '') =>
       `POST /v1/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${server.capability}\r\nContent-Type: application/json\r\n${more}Content-Length: ${bytes}\r\n\r\n`;
     const slow = server.raw(head(900_000) + 'x'.repeat(800_000));
-    await until(() => bodyBytesHeld() === 800_000);
+    const held = (): Promise<number> => server.metric('body_memory_bytes');
+    await until(async () => (await held()) === 800_000);
     const large = await server.post('/v1/send', {
       topic: 't.enc',
       idem_key: 'large',
@@ -110,6 +110,6 @@ describe('encoded bodies', () => {
     expect([large.status, large.body.code, large.body.reason]).toEqual([429, 'E_SATURATED', 'memory']);
     expect((await server.send('t.enc', 'small')).status).toBe(200);
     expect(await slow).toMatch(/^HTTP\/1\.1 408 /);
-    await until(() => bodyBytesHeld() === 0);
+    await until(async () => (await held()) === 0);
   });
 });

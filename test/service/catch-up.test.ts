@@ -99,7 +99,7 @@ class Bench {
   open(changed: Partial<FeedRequest>, caller = everyone): { feed: Feed; reader: Reader } {
     const reader = new Reader();
     const all = { topic: 't', prefix: '', after: null, waitMs: Number.POSITIVE_INFINITY };
-    const feed = new Feed({ ...all, ...changed }, caller, reader);
+    const feed = new Feed({ ...all, ...changed }, caller, reader, 't');
     const reply = this.feeds.add(feed, this.nowMs);
     if (reply !== null) reader.opened(reply);
     this.feeds.serve(this.nowMs);

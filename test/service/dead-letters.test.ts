@@ -130,12 +130,16 @@ describe('dead letters', () => {
 
   it('reprocess at a rate: whoever is one too many is told when the first is done', () => {
     const bench = new ServiceBench({ maxAttempts: 1 });
-    for (let i = 0; i < 200; i++) bench.now(send('a', `k${i}`));
-    for (const { msgId, receipt } of bench.now(recv('a', { messagesMax: 256 })).deliveries ?? []) {
-      bench.now({ verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true });
+    const request = { verb: 'reprocess', limit: 3, msgIds: null, reason: null, ratePerS: 1 } as const;
+    for (const topic of ['a', 'b']) {
+      for (let i = 0; i < 200; i++) bench.now(send(topic, `k${i}`));
+      for (const { msgId, receipt } of bench.now(recv(topic, { messagesMax: 256 })).deliveries ?? [])
+        bench.now({ verb: 'nack', msgId, receipt, reason: null, retryAfterMs: null, deadLetter: true });
     }
-    const request = { verb: 'reprocess', topic: 'a', limit: 3, msgIds: null, reason: null, ratePerS: 1 } as const;
-    for (let i = 0; i < 16; i++) bench.ask(request);
-    expect(bench.now(request)).toEqual({ outcome: 'saturated_redrives', retryAfterMs: 2000 });
+    // A fifth of them is for tenants within their share (BD5).
+    for (let i = 0; i < 13; i++) bench.ask({ ...request, topic: 'a' });
+    expect(bench.now({ ...request, topic: 'a' })).toEqual({ outcome: 'saturated_tenant', retryAfterMs: 2000 });
+    for (let i = 0; i < 3; i++) bench.ask({ ...request, topic: 'b' });
+    expect(bench.now({ ...request, topic: 'b' })).toEqual({ outcome: 'saturated_redrives', retryAfterMs: 2000 });
   });
 });

@@ -255,7 +255,7 @@ describe('redrives', () => {
   });
 
   it('bounds: sixteen go on at once, the last sixty-four are remembered; those of other topics are not there (D4, AU7)', () => {
-    const bench = new Bench();
+    const bench = new Bench({ tenantShare: 0 });
     bench.dead(40);
     const first = bench.redrive({ dryRun: true }).redrive?.id ?? '';
     for (let i = 0; i < 16; i++) expect(bench.redrive({ ratePerS: 1 }).outcome).toBe('ok');
@@ -268,5 +268,21 @@ describe('redrives', () => {
     const stranger = { ...everyone, allowsTopic: () => false };
     expect(bench.show(last, stranger).outcome).toBe('not_found');
     expect(bench.ask({ verb: 'redrive_cancel', id: last }, stranger).outcome).toBe('not_found');
+  });
+
+  it('tenants: a fifth of the sixteen is for those within their share, and what has ended counts no more (BD5)', () => {
+    const bench = new Bench();
+    for (const topic of ['hog.a', 'hog.b', 'other.a']) bench.dead(40, topic);
+    const begin = (topic: string): Reply => bench.redrive({ topic, ratePerS: 1 });
+    const ids: string[] = [];
+    for (let reply = begin('hog.a'); reply.outcome === 'ok'; reply = begin('hog.a'))
+      ids.push(reply.redrive?.id as string);
+    expect(ids.length).toBe(13);
+    expect(begin('hog.b').outcome).toBe('saturated_tenant');
+    for (let i = 0; i < 3; i++) expect(begin('other.a').outcome).toBe('ok');
+    expect(begin('other.a').outcome).toBe('saturated_redrives');
+    for (const id of ids.slice(0, 2)) bench.ask({ verb: 'redrive_cancel', id });
+    expect(begin('hog.b').outcome).toBe('saturated_tenant');
+    expect(begin('other.a').outcome).toBe('ok');
   });
 });

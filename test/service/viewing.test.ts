@@ -442,6 +442,18 @@ describe('viewing', () => {
     bench.pass(1);
     expect(reader.told).toEqual(['sent k1', 'sent k2']);
   });
+
+  it('feed: by topic or prefix it counts under its tenant, and leaves the reserve to the others (BD5)', () => {
+    const bench = new Bench();
+    bench.service.streamsMax = 10;
+    const open = (asked: object) => bench.feed({ topic: null, ...asked }).opening?.outcome;
+    for (let i = 0; i < 8; i++) expect(open(i % 2 === 0 ? { prefix: 'hog.' } : { topic: 'hog.a' })).toBe('ok');
+    expect(open({ prefix: 'hog.a' })).toBe('saturated_tenant');
+    expect(open({ topic: 'other.a' })).toBe('ok');
+    // Of several tenants, or of all: together they are one.
+    expect(open({ prefix: '' })).toBe('ok');
+    expect(open({ topic: 'other.b' })).toBe('saturated_streams');
+  });
 });
 
 /** Everything that a shard is, times and orders included. */

@@ -44,6 +44,7 @@ export class WatchedShard {
       authority: { ...nothing, clock: { wallMs: () => 0 } },
       state: () => 'ready',
       connections: () => 0,
+      bodyBytes: () => 0,
       nowMs: () => shard.nowMs,
     });
   }
