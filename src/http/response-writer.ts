@@ -7,14 +7,12 @@ import type { Connection } from './connection.ts';
 import type { ResponseWriter, StreamOut } from './exchange.ts';
 import { peerOf } from './peer.ts';
 import type { Answer } from './reply.ts';
-
-/** Longer bodies are not worth copying once more to spare a system call its vector. */
-const ONE_WRITE_MAX = 16_384;
+import { isOneText, type StayRules, writeWhole } from './whole-response.ts';
 
 export interface ResponseWriterOptions {
   /** True while the server drains: every response is the last of its connection. */
   readonly closing: () => boolean;
-  readonly rules: () => { readonly writeTimeoutMs: number };
+  readonly rules: () => StayRules & { readonly writeTimeoutMs: number };
   /** A reader is cut because it does not read. */
   readonly onSlowReader: (socket: Socket, way: Way | null) => void;
 }
@@ -63,7 +61,7 @@ export class NodeResponseWriter implements ResponseWriter {
     if (res.headersSent || connection.socket.writableEnded || connection.socket.destroyed) return true;
     const close = answer.close === true || this.options.closing();
     if (close) connection.isClosing = true;
-    this.write(answer, headersOf(answer, corrId, close));
+    this.write(answer, corrId, close);
     const isWritten = res.writableLength === 0;
     if (!isWritten || close) this.bound();
     return isWritten;
@@ -82,12 +80,15 @@ export class NodeResponseWriter implements ResponseWriter {
     return true;
   }
 
-  private write({ status, body }: Answer, headers: string[]): void {
+  private write(answer: Answer, corrId: string, close: boolean): void {
     const { res } = this;
+    const { status, body } = answer;
     const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    if (!close && writeWhole(res, answer, bytes, corrId, this.options.rules())) return;
+    const headers = headersOf(answer, corrId, close);
     headers.push('content-length', String(bytes));
     res.writeHead(status, headers);
-    if (typeof body !== 'string' || bytes !== body.length || bytes > ONE_WRITE_MAX) res.end(body);
+    if (!isOneText(body, bytes)) res.end(body);
     else {
       // Head and body as one text in one write: `end` with a body would gather them in a vector, at twice the cost.
       res.write(body, 'latin1');

@@ -398,7 +398,7 @@ describe('contract', () => {
       accessLog,
       newSession: freshSession,
       closing: () => false,
-      rules: () => ({ writeTimeoutMs: 5000 }),
+      rules: () => ({ writeTimeoutMs: 5000, idleTimeoutMs: 5000, requestsPerSocket: 0 }),
       onSlowReader: () => {},
     });
     const listener = createServer(starting).listen(0, '127.0.0.1');
