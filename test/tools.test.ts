@@ -1,8 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tableIn, withTable } from '../tools/documents.ts';
+import { CHOSEN } from '../tools/runtimes.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const { scripts } = JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8')) as {
@@ -43,5 +45,35 @@ describe('parts of documents that are made from the code', () => {
     expect(withTable(made, 't', tableIn(made, 't'))).toBe(made);
     for (const wrong of ['', '<!-- t -->\n', '<!-- /t -->\n<!-- t -->\n', text + text])
       expect(() => withTable(wrong, 't', 'x'), wrong).toThrow('<!-- t -->');
+  });
+});
+
+describe('what CI counts', () => {
+  const counted = (status: number, ...reports: readonly object[]): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'counted-'));
+    try {
+      for (const [i, report] of reports.entries()) writeFileSync(join(folder, `${i}.json`), JSON.stringify(report));
+      return execFileSync(process.execPath, ['tools/counted.mjs', folder, `${status}`], {
+        cwd: ROOT,
+        encoding: 'utf8',
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+  const report = (numPassedTests: number, numFailedTests = 0, numFailedTestSuites = 0) => ({
+    ...{ numPassedTests, numFailedTests, numFailedTestSuites },
+  });
+
+  it('all runs together; a file that could not be loaded is a failure, and so is what counts nothing', () => {
+    expect(counted(0, report(7), report(5))).toBe('12 passed, 0 failed\n');
+    expect(counted(1, report(7), report(4, 2, 1))).toBe('11 passed, 2 failed\n');
+    expect(counted(1, report(7, 0, 3))).toBe('7 passed, 3 failed\n');
+    expect(counted(1, report(7), report(5))).toBe('12 passed, 1 failed\n');
+    expect(counted(1)).toBe('0 passed, 1 failed\n');
+  });
+
+  it('the files chosen for the other Nodes are there', () => {
+    for (const file of CHOSEN) expect(existsSync(resolve(ROOT, file)), file).toBe(true);
   });
 });

@@ -13,6 +13,7 @@ import {
 import { readRecv } from '../../src/wire/binary.ts';
 import { FLAG } from '../../src/wire/frame.ts';
 import { readUnits } from '../../src/wire/units.ts';
+import { MovedTime } from '../support/moved-time.ts';
 import { TestServer, until } from '../support/server.ts';
 import { type Fate, type Outgoing, refusal, troubledFetch } from '../support/troubled-fetch.ts';
 
@@ -28,16 +29,17 @@ async function worldOf(
   count: number,
   fateOf: (request: Outgoing, number: number) => Fate = () => 'through',
   more: Partial<MailboxOptions> = {},
+  on = server,
 ) {
   const topic = `t.consume.${topics++}`;
-  const plain = new Mailbox({ url: server.url, capability: server.capability });
+  const plain = new Mailbox({ url: on.url, capability: on.capability });
   const keys = Array.from({ length: count }, (_, i) => `k${i}`);
   const empty = { payload: new Uint8Array(), topic };
   if (count > 0) await plain.sendFrames(keys.map((key) => ({ ...empty, idem_key: key })));
-  const { fetch, requests, paths } = troubledFetch(fateOf);
+  const { fetch, requests, paths, underWay } = troubledFetch(fateOf);
   const mailbox = new Mailbox({
-    url: server.url,
-    capability: server.capability,
+    url: on.url,
+    capability: on.capability,
     fetch,
     backoffBaseMs: 1,
     backoffMaxMs: 5,
@@ -56,6 +58,7 @@ async function worldOf(
     keys,
     requests,
     paths,
+    underWay,
     troubles,
     kinds,
     consume,
@@ -113,44 +116,6 @@ describe('consume with a handler (U1)', () => {
     const dead: DeadLetter[] = [];
     for await (const letter of admin.eachDeadLetter({ topic })) dead.push(letter);
     expect(dead).toMatchObject([{ idem_key: 'k0', reason: 'rejected', last_error: 'no such order' }]);
-  });
-
-  it('keeps a lease up while its handler runs, several times as long as it is (LE5)', async () => {
-    const { consume, depth, kinds, paths } = await worldOf(1);
-    const seen: number[] = [];
-    const consumer = consume(
-      async ({ attempt }) => {
-        seen.push(attempt);
-        await until(() => paths().filter((path) => path.startsWith('/v1/extend/')).length >= 6);
-      },
-      { visibilityMs: 400, concurrency: 2 },
-    );
-    await until(async () => (await depth()) === 0);
-    await consumer.stop();
-    expect(seen).toEqual([1]);
-    expect(kinds()).toEqual([]);
-  });
-
-  it('a lease that cannot be kept up ends with its signal; the message comes again, and the late answer changes nothing (LE3)', async () => {
-    const { consume, depth, troubles } = await worldOf(1, ({ path }) =>
-      path.startsWith('/v1/extend/') ? 'unsent' : 'through',
-    );
-    const seen: number[] = [];
-    let acked: boolean | null = null;
-    const consumer = consume(
-      async (message) => {
-        seen.push(message.attempt);
-        if (message.attempt > 1) return;
-        await new Promise((resolve) => message.signal.addEventListener('abort', resolve));
-        acked = await message.ack();
-      },
-      { visibilityMs: 300, concurrency: 2 },
-    );
-    await until(async () => (await depth()) === 0);
-    await consumer.stop();
-    expect(seen).toEqual([1, 2]);
-    expect(acked).toBe(false);
-    expect(troubles).toMatchObject([{ kind: 'lease_lost', error: { code: 'E_LEASE_LOST' } }]);
   });
 
   it('a lost answer to an ack, riding or alone: it is said again until it is answered, and nothing is handled twice (LE4)', async () => {
@@ -452,5 +417,82 @@ describe('consume in a loop (U1)', () => {
   it('what it cannot go on from is thrown in the loop', async () => {
     const { mailbox } = await worldOf(0);
     await expect(mailbox.consume('u.not.ours').next()).rejects.toMatchObject({ name: 'ScopeError', status: 403 });
+  });
+});
+
+describe('leases of a consumer, by a clock that goes when the test says (LE4, LE5)', () => {
+  const VISIBILITY_MS = 600;
+  const time = new MovedTime();
+  let timed: TestServer;
+  beforeAll(async () => {
+    timed = await TestServer.start({ backoff_base: '1ms', backoff_max: '5ms' }, 'hot-direct', { time });
+  });
+  afterAll(() => timed.stop());
+
+  const isExtend = (path: string): boolean => path.startsWith('/v1/extend/');
+  const leaseOf = async (fate: Fate) => {
+    const { nowMs, wait } = time;
+    const world = await worldOf(1, ({ path }) => (isExtend(path) ? fate : 'through'), { nowMs, wait }, timed);
+    const turn = () => new Promise(setImmediate);
+    /** So much time, in steps within which every extend is answered, and the answer taken. */
+    const pass = async (ms: number): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += VISIBILITY_MS / 6) {
+        time.pass(VISIBILITY_MS / 6);
+        await turn();
+        await until(() => !world.underWay().some(isExtend));
+        await turn();
+      }
+    };
+    /** Until nothing is left, and the consumer is gone. */
+    const over = async (consumer: { stop(): Promise<void> }): Promise<void> => {
+      await until(async () => (await world.depth()) === 0);
+      let isOver = false;
+      void consumer.stop().then(() => {
+        isOver = true;
+      });
+      await until(async () => {
+        await pass(VISIBILITY_MS);
+        return isOver;
+      });
+    };
+    return { ...world, pass, over, extended: () => world.paths().filter(isExtend).length };
+  };
+
+  it('keeps a lease up while its handler runs, several times as long as it is', async () => {
+    const { consume, pass, over, extended, kinds } = await leaseOf('through');
+    const seen: number[] = [];
+    const consumer = consume(
+      async ({ attempt }) => {
+        seen.push(attempt);
+        await pass(5 * VISIBILITY_MS);
+      },
+      { visibilityMs: VISIBILITY_MS, concurrency: 2 },
+    );
+    await over(consumer);
+    expect(seen).toEqual([1]);
+    expect(extended()).toBeGreaterThanOrEqual(5);
+    expect(kinds()).toEqual([]);
+  });
+
+  it('a lease that cannot be kept up ends with its signal; the message comes again, and the late answer changes nothing (LE3)', async () => {
+    const { topic, plain, consume, pass, over, extended, troubles } = await leaseOf('unsent');
+    const seen: number[] = [];
+    let acked: boolean | null = null;
+    const consumer = consume(
+      async (message) => {
+        seen.push(message.attempt);
+        if (message.attempt > 1) return;
+        while (!message.signal.aborted) await pass(1);
+        acked = await message.ack();
+        await until(async () => (await plain.stats(topic)).redelivered === 1);
+        await pass(1);
+      },
+      { visibilityMs: VISIBILITY_MS, concurrency: 2 },
+    );
+    await over(consumer);
+    expect(seen).toEqual([1, 2]);
+    expect(acked).toBe(false);
+    expect(extended()).toBeGreaterThan(0);
+    expect(troubles).toMatchObject([{ kind: 'lease_lost', error: { code: 'E_LEASE_LOST' } }]);
   });
 });
