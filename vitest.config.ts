@@ -15,6 +15,8 @@ const SYSTEM = [
   'test/conformance/pairs.test.ts',
   'test/drills/past.test.ts',
   'test/journal/kill.test.ts',
+  'test/objects/serve.test.ts',
+  'test/objects/real-bucket.test.ts',
   'test/sim/long-schedules.test.ts',
   'test/sim/long-swarm.test.ts',
   'test/http/send-walk.test.ts',

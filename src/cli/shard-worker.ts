@@ -2,18 +2,30 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { RECOVERING } from '../journal/durable.ts';
 import { FileStorage } from '../journal/file-storage.ts';
-import { shardPieces } from '../journal/shard-images.ts';
+import { PayloadFiles } from '../journal/payload-files.ts';
+import { PayloadsOfBoth } from '../journal/payload-place.ts';
+import { inTurns } from '../journal/pieces.ts';
+import { recovering } from '../journal/recover.ts';
+import { piecesOf } from '../journal/shard-images.ts';
 import { failedBy } from '../journal/worker-compactor.ts';
 import type { ReplayJob, ReplaySaid } from '../journal/worker-replay.ts';
+import { openObjects } from '../objects/open.ts';
 
-function run({ folder, shard, end }: ReplayJob): void {
+const NEVER = new AbortController().signal;
+
+async function run({ folder, shard, end, objects }: ReplayJob): Promise<void> {
   const say = (said: ReplaySaid, moved: ArrayBuffer[] = []): void => parentPort?.postMessage(said, moved);
   try {
-    for (const piece of shardPieces(new FileStorage(folder), shard, end, RECOVERING)) say(piece, [piece.buffer]);
+    const source = new FileStorage(folder);
+    const options = { ...RECOVERING, shard, end };
+    const payloads = objects === null ? null : openObjects(objects);
+    const apart = payloads === null ? {} : { payloads: new PayloadsOfBoth(payloads, new PayloadFiles(source)) };
+    const found = await inTurns(recovering(source, { ...options, ...apart }), NEVER);
+    for (const piece of piecesOf(found, shard, end)) say(piece, [piece.buffer]);
     say('whole');
   } catch (error) {
     say(failedBy(error));
   }
 }
 
-run(workerData as ReplayJob);
+await run(workerData as ReplayJob);

@@ -75,6 +75,7 @@ export function loadConfig(
   }
   const config = { settings: settings as unknown as Settings, origins: origins as Record<SettingName, Origin> };
   together(config.settings);
+  onPayloadStore(config);
   onEngine(config);
   fits(config.settings, machine);
   return config;
@@ -140,14 +141,29 @@ function together(s: Settings): void {
   }
 }
 
+/** A file that was printed names every setting. */
+const isOther = (s: Settings, name: SettingName): boolean => {
+  const { kind, fallback } = SETTINGS[name] as AnySetting;
+  return s[name] !== null && (fallback === null || kind.show(s[name]) !== kind.show(fallback));
+};
+
+/** What goes with a bucket for payloads, and what says nothing without one. */
+function onPayloadStore({ settings: s }: Config): void {
+  if (s.payload_store === null) {
+    const alone = OF_PAYLOAD_STORE.find((name) => isOther(s, name));
+    if (alone !== undefined) throw new ConfigError(`${alone}: says nothing without payload_store`, alone);
+    return;
+  }
+  if (s.profile === 'micronode')
+    throw new ConfigError('payload_store: micronode keeps nothing outside of its memory', 'payload_store');
+  if (s.payload_store_credentials === null)
+    throw new ConfigError('payload_store_credentials: payload_store needs them', 'payload_store_credentials');
+}
+
 /** What goes with an engine, and what says nothing without one. */
 function onEngine(config: Config): void {
   const { settings: s } = config;
-  // A file that was printed names every setting.
-  const isGiven = (name: SettingName): boolean => {
-    const { kind, fallback } = SETTINGS[name] as AnySetting;
-    return s[name] !== null && (fallback === null || kind.show(s[name]) !== kind.show(fallback));
-  };
+  const isGiven = (name: SettingName): boolean => isOther(s, name);
   if (s.engine === null) {
     const alone = OF_ENGINE.find(isGiven);
     if (alone !== undefined) throw new ConfigError(`${alone}: says nothing without engine`, alone);
@@ -173,7 +189,8 @@ function onEngine(config: Config): void {
   }
 }
 const OF_ENGINE = ['engine_cluster', 'engine_schema', 'engine_require_replica', 'node_name', 'node_url'] as const;
-const NOT_ON_ENGINE = ['data', 'segment_size', 'ready_shards'] as const;
+const NOT_ON_ENGINE = ['data', 'segment_size', 'ready_shards', 'payload_store'] as const;
+const OF_PAYLOAD_STORE = ['payload_store_credentials', 'payload_store_region', 'payload_store_timeout'] as const;
 const EVERYWHERE = ['0.0.0.0', '::', '0:0:0:0:0:0:0:0'];
 
 /** Port 0 is another one each time. */

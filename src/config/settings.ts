@@ -126,6 +126,27 @@ const verifierUrl: Kind<URL> = {
   },
   show: (value) => value.href,
 };
+/** What is sent there is signed, and is what messages carry: plain HTTP only where nobody is in between. */
+const bucketUrl: Kind<string> = {
+  unit: '',
+  schema: { type: 'string', pattern: '^https?://' },
+  isPrivate: true,
+  says: 'an https URL of a bucket and a prefix by path, or an http one of this machine, like https://s3.eu-central-1.amazonaws.com/bucket/prefix',
+  read: (text) => {
+    const url = text.length <= 1024 ? verifierUrl.read(text) : null;
+    if (url === null || url.search !== '' || !/^(\/[A-Za-z0-9._-]+){1,8}\/?$/.test(url.pathname)) return null;
+    return url.href.replace(/\/$/, '');
+  },
+  show: (value) => value,
+};
+const REGION = '^[a-z0-9-]{1,64}$';
+const region: Kind<string> = {
+  unit: '',
+  schema: { type: 'string', pattern: REGION },
+  says: '1..64 of a-z, 0-9 and -',
+  read: (text) => (new RegExp(REGION).test(text) ? text : null),
+  show: (value) => value,
+};
 /** As `src/postgres/address.ts` reads it. A password in it is never shown. */
 const ENGINE = '^postgres(ql)?://[^\\s]{1,2000}$';
 const engineUrl: Kind<string> = {
@@ -303,6 +324,13 @@ export const SETTINGS = {
     'macronode is durable, micronode keeps everything in memory',
   ),
   data: setting(path, './data', 'data directory of the durable profile'),
+  payload_store: optional(
+    bucketUrl,
+    'bucket that keeps payloads above 64 KiB, in place of files of the data directory',
+  ),
+  payload_store_credentials: optional(path, 'access key of the bucket: JSON, mode 0600'),
+  payload_store_region: setting(region, 'us-east-1', 'region that requests to the bucket are signed for'),
+  payload_store_timeout: setting(duration(100, 60_000), 5_000, 'an answer of the bucket must be there in this time'),
   engine: optional(engineUrl, 'PostgreSQL that keeps the shards of several nodes, in place of a data directory'),
   engine_cluster: setting(engineName, 'mailbox', 'the cluster whose tables are meant'),
   engine_schema: setting(engineName, 'mailbox', 'where its tables are'),

@@ -7,6 +7,7 @@ import type { StorageReader } from '../ports/storage.ts';
 import { BytesError, Writer } from './bytes.ts';
 import type { Secret } from './frame.ts';
 import { filesOf, PAYLOADS, payloadFile, snapshotFile } from './layout.ts';
+import { placeIn } from './payload-place.ts';
 import { placed, readLive } from './read-live.ts';
 import { writeRecord } from './record.ts';
 import { APART } from './record-parts.ts';
@@ -27,6 +28,8 @@ export interface Audit {
   readonly segments: number;
   readonly snapshots: number;
   readonly payloadFiles: number;
+  /** Payloads in a bucket, which were not looked at. */
+  readonly payloadsElsewhere: number;
   readonly frames: number;
   readonly facts: number;
   /** Sequence numbers of the first and the last frame that were read; 0 for none. */
@@ -82,11 +85,13 @@ function lookOnce(source: StorageReader, options: AuditOptions): Audit {
     },
   });
   if (found.kind === 'refused') problems.push({ file: found.file, at: found.at, why: found.why });
-  if (found.kind === 'recovered') problems.push(...payloadProblems(found));
+  const elsewhere = found.kind === 'recovered' ? elsewhereIn(source, found) : new Set<string>();
+  if (found.kind === 'recovered') problems.push(...payloadProblems(found, elsewhere));
   return {
     exists: found.kind !== 'empty',
     problems,
     ...{ segments: segments.length, snapshots: snapshots.length, payloadFiles: source.files(PAYLOADS).length },
+    payloadsElsewhere: elsewhere.size,
     ...seen,
     tornBytes: found.kind === 'recovered' ? found.tail.tornEnd - found.tail.at : 0,
   };
@@ -107,11 +112,21 @@ function hashProblem(fact: MessageFact, { payloadHashOf, hashChainOf }: AuditOpt
   return chain === hashChain ? null : `sent of ${msgId}: hash_chain`;
 }
 
-const payloadProblems = ({ damagedPayloads, apart }: Recovered): Refusal[] =>
-  damagedPayloads.map(({ msgId, why }) => {
-    const hash = apart.get(msgId);
-    return { file: hash === undefined ? 'payload' : payloadFile(hash), at: 0, why: `${why}, of ${msgId}` };
-  });
+/** Messages whose payload is in a bucket, and not in a file as well. */
+const elsewhereIn = (source: StorageReader, { damagedPayloads, apart }: Recovered): ReadonlySet<string> =>
+  new Set(
+    placeIn(source) === null
+      ? []
+      : damagedPayloads.filter(({ msgId, why }) => why === 'missing' && apart.has(msgId)).map(({ msgId }) => msgId),
+  );
+
+const payloadProblems = ({ damagedPayloads, apart }: Recovered, elsewhere: ReadonlySet<string>): Refusal[] =>
+  damagedPayloads
+    .filter(({ msgId }) => !elsewhere.has(msgId))
+    .map(({ msgId, why }) => {
+      const hash = apart.get(msgId);
+      return { file: hash === undefined ? 'payload' : payloadFile(hash), at: 0, why: `${why}, of ${msgId}` };
+    });
 
 const PIECE_BYTES = 256 << 10;
 

@@ -10,10 +10,12 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { payloadsElsewhere } from './fetch-payloads.ts';
 import { FileStorage } from './file-storage.ts';
 import { runNow, writeAll } from './file-work.ts';
 import { checkFolder, FOLDER_MODE, FolderError, holdFolder, LOCK } from './folder.ts';
 import { filesOf, INCOMPLETE, PAYLOADS, payloadFile, segmentFile, snapshotFile } from './layout.ts';
+import { placeIn } from './payload-place.ts';
 import { mustRecover } from './read-live.ts';
 import type { Recovered, RecoverOptions } from './recover.ts';
 import { sizeOf } from './regular-file.ts';
@@ -60,6 +62,10 @@ export function backUp(data: string, target: string, recovering: RecoverOptions)
 /** @returns what was copied, or what went away meanwhile */
 function tryToCopy(data: string, target: string, recovering: RecoverOptions): Copied | string {
   const source = new FileStorage(data);
+  if (placeIn(source) !== null) {
+    const { length } = payloadsElsewhere(source, recovering);
+    if (length > 0) throw new CopyError(`backup: ${length} payloads are in a bucket: first \`mailbox journal fetch\``);
+  }
   try {
     link(data, target, mustRecover(source, { ...recovering, withoutPayloads: true }));
     const copy = mustRecover(new FileStorage(target), recovering);

@@ -4,12 +4,15 @@ import { blake3 } from '../integrity/blake3.ts';
 import { payloadHashOf } from '../integrity/hash-chain.ts';
 import type { Lack } from '../ports/journal.ts';
 import type { PastReader } from '../ports/past.ts';
+import type { ObjectPlace, ObjectsOf, PayloadStore } from '../ports/payload-store.ts';
 import type { JournalEvents } from './compaction.ts';
 import { EmbeddedJournal } from './embedded.ts';
 import { FileStorage } from './file-storage.ts';
 import { FolderError, holdFolder } from './folder.ts';
 import { SALT_BYTES } from './layout.ts';
 import { OneLog } from './one-log.ts';
+import { PayloadFiles } from './payload-files.ts';
+import { PayloadsOfBoth, settlePlace } from './payload-place.ts';
 import { inTurns } from './pieces.ts';
 import { type RecoverOptions, recovering } from './recover.ts';
 import { contentsOf } from './replica.ts';
@@ -32,6 +35,8 @@ export interface DurableOptions {
   readonly onSync: (seconds: number, bytes: number) => void;
   /** So many of the last facts of messages are remembered (B10). */
   readonly remember: number;
+  /** Where large payloads are kept, if not in files of the directory (B11), and how that is opened by the name of a directory in it. */
+  readonly objects?: { readonly place: ObjectPlace; readonly open: (folder: string) => PayloadStore } | undefined;
   /** Bytes of what no start needs any more that are kept for the feed (B10). */
   readonly historyBytes: number;
   /** Recovery ends with its reason when it is aborted. */
@@ -45,6 +50,8 @@ export interface DurableJournal {
   /** The shards it says there are; null in a new directory. */
   readonly shards: ShardState[] | null;
   readonly lend: LendDescriptors;
+  /** Where its large payloads are besides its own files. */
+  readonly objects: ObjectsOf | null;
   /** Reads what is not remembered. */
   readonly past: PastReader;
   /** Lets the directory go; nothing may be under way. */
@@ -56,12 +63,17 @@ export interface DurableJournal {
  * JournalRefused, or the reason of `ended`
  */
 export async function openDurable(options: DurableOptions): Promise<DurableJournal> {
-  const { folder, segmentBytes, acceptTornTail, events, onSync, remember, historyBytes, ended } = options;
+  const { folder, segmentBytes, acceptTornTail, events, onSync, remember, historyBytes, objects, ended } = options;
   const held = unlessSystem(folder, () => holdFolder(folder));
   const storage = new FileStorage(held.path, { onDurableWrite: onSync, heldDescriptors: JOURNAL_DESCRIPTORS });
   const lend: LendDescriptors = (count) => storage.lendDescriptors(count);
-  const how = { ...RECOVERING, acceptTornTail, remember };
   try {
+    const place = settlePlace(storage, objects?.place.url ?? null);
+    const apart =
+      place === null || objects === undefined
+        ? {}
+        : { payloads: new PayloadsOfBoth(objects.open(place.folder), new PayloadFiles(storage)) };
+    const how = { ...RECOVERING, acceptTornTail, remember, ...apart };
     const journal = new EmbeddedJournal({
       storage,
       recovering: how,
@@ -71,6 +83,7 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
       compactor: workerCompactor(held.path, lend),
       historyBytes,
       events,
+      ...apart,
     });
     const shards = journal.recovered?.replica.shards ?? [];
     const past = new PastThread(held.path, () => journal.end, lend);
@@ -79,6 +92,7 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
       journal,
       shards: shards.length > 0 ? shards : null,
       lend,
+      objects: place === null || objects === undefined ? null : { place: objects.place, folder: place.folder },
       past,
       close: () => {
         past.close();
@@ -96,7 +110,7 @@ export async function openDurable(options: DurableOptions): Promise<DurableJourn
 
 /** The journal as the port has it: with these shards, which it says there are, or which a new one begins with. */
 export function durableBackend(
-  { path, journal, lend, past }: DurableJournal,
+  { path, journal, lend, past, objects }: DurableJournal,
   shards: readonly ShardState[],
   condition: () => Lack | null,
 ): OneLog {
@@ -109,7 +123,7 @@ export function durableBackend(
     log: journal,
     replay: ({ shard }, limits, done) => {
       const { segment, at, sequence } = journal.end;
-      replayShard(replaying, { folder: path, shard, end: { segment, at, sequence } }, limits, lend, done);
+      replayShard(replaying, { folder: path, shard, end: { segment, at, sequence }, objects }, limits, lend, done);
     },
     snapshot: (done) => journal.snapshot(done),
     condition,

@@ -18,7 +18,7 @@ import { openRegular } from './regular-file.ts';
 
 /** The data directory is not used: the message says what is wrong with it and what would be right. */
 export class FolderError extends Error {
-  readonly setting = 'data';
+  readonly setting: string = 'data';
 }
 
 export const FOLDER_MODE = 0o700;
@@ -108,7 +108,7 @@ function checkItself(path: string): void {
 }
 
 /** What the journal opens by its name, here or in the folder of payloads. */
-const OURS = /^((log|snapshot|torn)-.*|[0-9a-f]{64}|reserve|lock|incomplete|.*\.tmp)$/;
+const OURS = /^((log|snapshot|torn)-.*|[0-9a-f]{64}|reserve|lock|incomplete|payload-store|.*\.tmp)$/;
 
 function checkEntry(path: string, entry: Dirent): void {
   if (entry.isSymbolicLink()) throw new FolderError(`data: ${path}: a symbolic link, which is not followed`);

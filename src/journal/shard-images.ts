@@ -18,17 +18,23 @@ export interface ServedEnd extends LogEnd {
   readonly sequence: number;
 }
 
-/**
- * One shard as the journal has it at a place in its log: the records of a snapshot, a piece at a time. @throws DamageError, also
- * where the log does not reach that far
- */
-export function* shardPieces(
+/** One shard as the journal has it at a place in its log, by `piecesOf`. @throws as that, and where a payload has to be waited for */
+export const shardPieces = (
   source: StorageReader,
   shard: number,
   end: ServedEnd,
   options: RecoverOptions,
+): Generator<Uint8Array<ArrayBuffer>> => piecesOf(recover(source, { ...options, shard, end }), shard, end);
+
+/**
+ * What was recovered of one shard up to a place in its log: the records of a snapshot, a piece at a time. @throws DamageError, also
+ * where the log does not reach that far
+ */
+export function* piecesOf(
+  found: ReturnType<typeof recover>,
+  shard: number,
+  end: ServedEnd,
 ): Generator<Uint8Array<ArrayBuffer>> {
-  const found = recover(source, { ...options, shard, end });
   if (found.kind === 'refused') throw new DamageError(found);
   if (found.kind === 'recovered' && found.tail.sequence !== end.sequence) {
     const { segment, at, sequence } = found.tail;

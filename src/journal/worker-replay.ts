@@ -1,5 +1,6 @@
 import type { Limits } from '../core/limits.ts';
 import type { ShardState } from '../core/state.ts';
+import type { ObjectsOf } from '../ports/payload-store.ts';
 import { type LoadedProgram, loadProgram } from './loaded-program.ts';
 import { imagesIn, restoreLater, type ServedEnd } from './shard-images.ts';
 import { errorOf, type Failed, failedBy, type LendDescriptors, THREAD_DESCRIPTORS } from './worker-compactor.ts';
@@ -9,6 +10,8 @@ export interface ReplayJob {
   readonly folder: string;
   readonly shard: number;
   readonly end: ServedEnd;
+  /** Where large payloads are besides the files of the folder. */
+  readonly objects: ObjectsOf | null;
 }
 /** What it says: pieces of the shard, then whether that was all of it. */
 export type ReplaySaid = Uint8Array | Failed | 'whole';

@@ -258,6 +258,13 @@ export const LOG_EVENTS = {
     about: 'a write was cut off by a crash; nothing of it was answered. It is put aside as `torn-N-AT`',
     act: 'remove the file when you have looked at it',
   },
+  'payloads.store': {
+    levels: ['info', 'warn'],
+    fields: ['reason'],
+    about:
+      '`warn`: the bucket of `payload_store` does not take payloads; they go into the log meanwhile. `info`: it does again',
+    act: 'look why it does not answer; the disk fills faster until it does',
+  },
   'journal.room': {
     levels: ['info', 'error'],
     fields: ['decision', 'reason'],

@@ -38,3 +38,20 @@ export interface PayloadStore {
   /** Removes everything but these: what sends that were never accepted, and removals that never happened, left behind. */
   keepOnly(hashes: ReadonlySet<string>, done: (error: Error | null) => void): void;
 }
+
+/** Where payloads are kept apart from the machine: a bucket behind the interface of S3, and who may use it. */
+export interface ObjectPlace {
+  /** `https://host[:port]/bucket[/prefix]`, without a slash at the end. */
+  readonly url: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** An answer must be there in this time. */
+  readonly timeoutMs: number;
+}
+
+/** The payloads of one data directory there. */
+export interface ObjectsOf {
+  readonly place: ObjectPlace;
+  readonly folder: string;
+}

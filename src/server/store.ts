@@ -3,14 +3,16 @@ import { limitsOf } from '../config/limits.ts';
 import type { Settings } from '../config/settings.ts';
 import { ConfigError } from '../config/values.ts';
 import { useHashKey } from '../core/keyed-hash.ts';
-import { durableBackend, openDurable } from '../journal/durable.ts';
+import { type DurableOptions, durableBackend, openDurable } from '../journal/durable.ts';
 import { memoryBackend } from '../journal/memory.ts';
 import type { Recovered } from '../journal/recover.ts';
+import { openObjects } from '../objects/open.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { JournalBackend, Lack } from '../ports/journal.ts';
 import { Service } from '../service/service.ts';
 import { TOPIC_KEY_BYTES } from '../service/sharding.ts';
+import { objectPlaceOf } from './objects.ts';
 
 /** What a server keeps things in, opened. */
 export interface OpenedStore {
@@ -49,6 +51,17 @@ const inMemory = (settings: Settings): OpenedStore => ({
   close: () => {},
 });
 
+/** The bucket for large payloads, and how it does told in the log. @throws ConfigError */
+function objectsOf(settings: Settings, log: Log): DurableOptions['objects'] {
+  const place = objectPlaceOf(settings);
+  if (place === undefined) return undefined;
+  const onTrouble = (reason: string | null): void => {
+    if (reason === null) log.info('payloads.store', { reason: 'it answers again' });
+    else log.warn('payloads.store', { reason: `${reason}: payloads go into the log` });
+  };
+  return { place, open: (folder) => openObjects({ place, folder }, onTrouble) };
+}
+
 async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }: StoreOptions): Promise<OpenedStore> {
   const startedMs = performance.now();
   let lack: Lack | null = null;
@@ -59,6 +72,7 @@ async function durable({ settings, log, metrics, acceptTornTail, onRoom, ended }
     acceptTornTail,
     remember: settings.recent_facts,
     historyBytes: settings.feed_history,
+    objects: objectsOf(settings, log),
     onSync: (seconds, bytes) => {
       metrics.syncSeconds.observe(seconds);
       metrics.journalBytes.add(0, bytes);

@@ -54,6 +54,11 @@ const INNER = {
     may: ['src/ports', 'src/platform'],
     packages: ['pg'],
   },
+  'src/objects': {
+    is: 'payloads as objects of an S3-compatible bucket',
+    may: ['src/ports'],
+    packages: ['aws4fetch'],
+  },
   'src/node': {
     is: 'a mailbox process, sans-I/O: the service over its store, who may ask it, readiness, shards that fall, when to wake; the server and the simulator run this one',
     may: ['spec', 'types of src/core', 'src/service', 'src/auth', 'src/ports'],

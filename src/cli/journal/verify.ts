@@ -21,7 +21,8 @@ export function addVerify(journal: Command): void {
     const { placed } = await import('../../journal/read-live.ts');
     const { integrity } = await import('../../integrity/hash-chain.ts');
     const found = audit(source, { hash: recovering.hash, integrity });
-    const { segments, snapshots, payloadFiles, frames, first, last, facts, tornBytes, problems, exists } = found;
+    const { segments, snapshots, payloadFiles, payloadsElsewhere, frames } = found;
+    const { first, last, facts, tornBytes, problems, exists } = found;
     const intact = exists && problems.length === 0;
     process.exitCode = intact ? EXIT.ok : exists || problems.length > 0 ? EXIT.failed : EXIT.usage;
     if (options.json) return printJson({ data, intact, ...found });
@@ -35,6 +36,10 @@ export function addVerify(journal: Command): void {
     print(`facts      ${many(facts, 'fact')} that the lifecycle decides too`);
     if (tornBytes > 0)
       print(`torn       ${many(tornBytes, 'byte')} of a write that was cut off; the next start puts them aside`);
+    if (payloadsElsewhere > 0)
+      print(
+        `payloads   those of ${many(payloadsElsewhere, 'message')} are in a bucket and were not looked at: \`mailbox journal fetch\``,
+      );
     print(`verdict    ${verdictOf(found)}`);
   });
 }

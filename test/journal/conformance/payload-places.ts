@@ -6,6 +6,7 @@ import { Stream } from '../../../sim/random.ts';
 import { FileStorage } from '../../../src/journal/file-storage.ts';
 import { PAYLOADS, payloadFile } from '../../../src/journal/layout.ts';
 import { PayloadFiles } from '../../../src/journal/payload-files.ts';
+import { ObjectPayloads } from '../../../src/objects/object-payloads.ts';
 import type { PayloadStore } from '../../../src/ports/payload-store.ts';
 import { Queue } from '../../support/journal.ts';
 import { MemoryPayloads } from '../../support/memory-payloads.ts';
@@ -24,6 +25,8 @@ export interface PayloadPlace {
   want(): void;
   /** The next put fails. */
   breakNext(): void;
+  /** A failure says nothing of what was kept before: the payload is left out for the log. */
+  readonly leavesOut?: true;
   /** Nothing can be read, or all again. */
   blind(isBlind: boolean): void;
   end(): void;
@@ -207,8 +210,86 @@ class MemoryPlace implements PayloadPlace {
   end(): void {}
 }
 
+/** A bucket, of which each request takes a turn or two; what a process had asked for when it died is done or not. */
+class BucketPlace implements PayloadPlace {
+  readonly leavesOut = true;
+  private readonly kept = new Map<string, Uint8Array>();
+  private readonly random = new Stream(2, 'bucket');
+  private process = 0;
+  private failsNext = false;
+  private isBlind = false;
+  private nowMs = 0;
+  private store = this.fresh();
+
+  private fresh(): ObjectPayloads {
+    const of = ++this.process;
+    const asked = async <T>(isWrite: boolean, work: () => T): Promise<T> => {
+      for (let turns = this.random.below(3); turns >= 0; turns--) await turn();
+      if (of !== this.process && !(isWrite && this.random.chance(0.5))) return new Promise<T>(() => {});
+      const fails = isWrite ? this.failsNext : this.isBlind;
+      if (isWrite) this.failsNext = false;
+      if (fails) throw new Error('fails');
+      return work();
+    };
+    const { kept } = this;
+    return new ObjectPayloads({
+      bucket: {
+        put: (key, bytes) => asked(true, () => void kept.set(key, new Uint8Array(bytes))),
+        get: (key) => asked(false, () => kept.get(key) ?? null),
+        remove: (key) => asked(true, () => void kept.delete(key)),
+        async *keys(prefix) {
+          yield await asked(false, () => [...kept.keys()].filter((key) => key.startsWith(prefix)));
+        },
+      },
+      folder: 'f',
+      // As if a minute went by between any two looks: what was away is tried again.
+      nowMs: () => {
+        this.nowMs += 60_000;
+        return this.nowMs;
+      },
+      after: (_, run) => setImmediate(run),
+      onTrouble: () => {},
+    });
+  }
+
+  open(): PayloadStore {
+    return this.store;
+  }
+
+  async until(isOver: () => boolean): Promise<void> {
+    while (!isOver()) await turn();
+  }
+
+  async crash(): Promise<void> {
+    this.store = this.fresh();
+    for (let i = 0; i < 4; i++) await turn();
+  }
+
+  damage(hash: string): void {
+    const key = `f/${hash.slice(3)}`;
+    const bytes = new Uint8Array(this.kept.get(key) as Uint8Array);
+    bytes[0] = (bytes[0] as number) ^ 1;
+    this.kept.set(key, bytes);
+  }
+
+  want(): void {
+    this.failsNext = true;
+  }
+
+  breakNext(): void {
+    this.failsNext = true;
+  }
+
+  blind(isBlind: boolean): void {
+    this.isBlind = isBlind;
+  }
+
+  end(): void {}
+}
+
 export const PLACES: readonly { readonly name: string; readonly make: () => PayloadPlace }[] = [
   { name: 'files', make: () => new FolderPlace() },
   { name: 'simulated disk', make: () => new DiskPlace() },
   { name: 'somewhere else, answering later', make: () => new MemoryPlace() },
+  { name: 'a bucket', make: () => new BucketPlace() },
 ];
