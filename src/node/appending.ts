@@ -24,9 +24,11 @@ interface Parts {
   readonly timers: Timers;
   readonly random: Random;
   readonly events: AppendingEvents;
+  /** It is given up when it is not known for so long what became of an append. */
+  readonly unsureMsMax?: number;
 }
 
-/** It is given up when it is not known for so long what became of an append. */
+/** Of a log that another process may take, and have more luck with. */
 export const UNSURE_MS_MAX = 10_000;
 /** The waits between two tries: drawn from up to this, twice as much each time, up to the most. */
 const WAIT_MS = 100;
@@ -154,9 +156,9 @@ export class Appending {
 
   /** After a while, unless it was too long already. */
   private later(run: () => void, error: Error): void {
-    const { clock, random, events } = this.parts;
+    const { clock, random, events, unsureMsMax = UNSURE_MS_MAX } = this.parts;
     const waitMs = 1 + random.below(Math.min(WAIT_MS_MAX, WAIT_MS * 2 ** Math.min(this.tries, 10)));
-    if (clock.nowMs() + waitMs - this.unsureSinceMs < UNSURE_MS_MAX) return this.after(waitMs, run);
+    if (clock.nowMs() + waitMs - this.unsureSinceMs < unsureMsMax) return this.after(waitMs, run);
     this.over(() => events.lost('unreachable', error));
   }
 

@@ -4,7 +4,7 @@ import type { Batch } from '../ports/journal.ts';
 import { type Claim, isClaim, type JournalBackend, type Log, type Unclaimed } from '../ports/journal.ts';
 import type { Random } from '../ports/random.ts';
 import type { WhyDown } from '../service/down-shards.ts';
-import { Appending } from './appending.ts';
+import { Appending, UNSURE_MS_MAX } from './appending.ts';
 
 /** What the process makes of it. `shards`: those that are in the log. */
 interface OwnershipEvents {
@@ -112,6 +112,8 @@ export class Ownership {
     const shards = this.shardsIn(log.number);
     const appends = new Appending({
       ...{ log, clock, timers, random },
+      // One without shards is this process's alone: whoever began anew would only wait for the same engine.
+      unsureMsMax: shards.length === 0 ? Number.POSITIVE_INFINITY : UNSURE_MS_MAX,
       events: {
         durable: (batches) => events.durable(log.number, batches),
         unsure: (error) => events.unsure(shards, error),

@@ -183,10 +183,15 @@ export class Requests {
     const revoked: Revoked = { name: 'revoked', kind, value, atMs };
     observer.revoked?.(revoked, exchange.causeOf(capability), note);
     this.endInvalid();
-    service.remember(revoked, (durable) => {
-      if (!durable || tellOthers === undefined) return then({ outcome: durable ? 'ok' : 'journal' });
-      tellOthers(revoked, (isTold) => then(isTold ? { outcome: 'ok' } : { outcome: 'journal', message: UNTOLD }));
-    });
+    // At once: neither waits for the other, and the first that fails is the answer.
+    let left = tellOthers === undefined ? 1 : 2;
+    const ended = (failed: Reply | null): void => {
+      if (left === 0) return;
+      left = failed === null ? left - 1 : 0;
+      if (left === 0) then(failed ?? { outcome: 'ok' });
+    };
+    service.remember(revoked, (isDurable) => ended(isDurable ? null : { outcome: 'journal' }));
+    tellOthers?.(revoked, (isTold) => ended(isTold ? null : { outcome: 'journal', message: UNTOLD }));
     after();
   }
 

@@ -6,7 +6,7 @@ import { PostgresMembers } from './members.ts';
 import { EngineRefusal, refusalOf } from './refusal.ts';
 import { type ClusterRow, checkName, createTables, type NewCluster, readCluster } from './schema.ts';
 import { isPooled, PROMISE, promiseIn, whatIsWrong } from './server-check.ts';
-import { type Answer, type Check, type Query, Session } from './session.ts';
+import { type Answer, type Check, type Query, Session, type SessionOptions } from './session.ts';
 import { PostgresSnapshots } from './snapshots.ts';
 
 const LEASE_MS = 15_000;
@@ -26,8 +26,8 @@ export interface PostgresOptions {
 export const SCHEMA = 'mailbox';
 
 /**
- * Logs in PostgreSQL, over three connections: appends alone, for a warning on theirs means that nobody knows what became of one; what is read,
- * and snapshots; leases, which nothing slow may hold up.
+ * Logs in PostgreSQL, over four connections: appends alone, for a warning on theirs means that nobody knows what became of one; what is read,
+ * and snapshots; leases, which nothing slow may hold up; and what all nodes must know and waits for a standby.
  */
 export class PostgresEngine implements Engine {
   readonly cluster: ClusterRow;
@@ -45,6 +45,7 @@ export class PostgresEngine implements Engine {
       await Promise.all([
         asked(parts.appends, (ask) => ask({ text: 'SELECT 1' }), parts.where),
         asked(parts.leases, (ask) => ask({ text: 'SELECT 1' }), parts.where),
+        asked(parts.durable, (ask) => ask({ text: 'SELECT 1' }), parts.where),
       ]);
       if (typeof cluster === 'string') throw new EngineRefusal(`PostgreSQL at ${parts.where}: ${cluster}`, true);
       return new PostgresEngine(parts, cluster, options.leaseMs ?? LEASE_MS);
@@ -59,7 +60,9 @@ export class PostgresEngine implements Engine {
     this.cluster = cluster;
     this.statement = new AppendStatement(parts.schema);
     this.leases = new PostgresLeases(parts.leases, parts.schema, leaseMs);
-    this.members = new PostgresMembers(parts.leases, { schema: parts.schema, shards: cluster.shards, leaseMs });
+    this.members = new PostgresMembers(parts.leases, parts.durable, {
+      ...{ schema: parts.schema, shards: cluster.shards, leaseMs },
+    });
     this.snapshots = new PostgresSnapshots(parts.reads, parts.schema);
     parts.onLease = () => this.leases.changed();
   }
@@ -119,25 +122,32 @@ interface Parts {
   readonly appends: Session;
   readonly reads: Session;
   readonly leases: Session;
+  readonly durable: Session;
   readonly schema: string;
   readonly where: string;
   onLease: () => void;
   onPromise: (promise: EnginePromise) => void;
 }
-const sessionsOf = ({ appends, reads, leases }: Parts): readonly Session[] => [appends, reads, leases];
+const sessionsOf = ({ appends, reads, leases, durable }: Parts): readonly Session[] => [
+  ...[appends, reads, leases, durable],
+];
 
 function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITHIN_MS }: PostgresOptions): Parts {
   checkName('schema', schema);
   checkName('cluster', cluster);
   const addresses = addressesOf(url);
   const history = new History();
-  const sessionOf = (what: string, isStrict: boolean, then: readonly string[]): Session => {
+  const sessionOf = (
+    what: string,
+    said: readonly string[],
+    given: Partial<Pick<SessionOptions, 'isStrict' | 'failsTogether'>> = {},
+  ): Session => {
     const leave = (): void => {
       for (const other of sessionsOf(parts)) if (other !== session) other.drop(FAILED_OVER);
     };
     const session = new Session({
-      ...{ addresses, answersWithinMs, isStrict, name: `mailbox ${cluster} ${what}` },
-      check: checkOf(then, (promise) => {
+      ...{ addresses, answersWithinMs, isStrict: false, ...given, name: `mailbox ${cluster} ${what}` },
+      check: checkOf(said, (promise) => {
         const wrong = history.wrongIn(promise, leave);
         if (wrong === null) parts.onPromise(promise);
         return wrong;
@@ -149,9 +159,10 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
   // Neither what is read nor leases wait for a standby: its want must not end them.
   const local = ['SET synchronous_commit = local'];
   const parts: Parts = {
-    appends: sessionOf('appends', true, []),
-    reads: sessionOf('reads', false, local),
-    leases: sessionOf('leases', false, [...local, ...KEEP_ALIVE, `LISTEN ${channelOf(schema)}`]),
+    appends: sessionOf('appends', [GIVEN_UP], { isStrict: true }),
+    reads: sessionOf('reads', local),
+    leases: sessionOf('leases', [...local, ...KEEP_ALIVE, `LISTEN ${channelOf(schema)}`]),
+    durable: sessionOf('durable', [GIVEN_UP], { isStrict: true, failsTogether: true }),
     schema,
     where: addresses.map(({ text }: Address) => text).join(','),
     onLease: () => {},
@@ -162,6 +173,11 @@ function partsOf({ url, cluster, schema = SCHEMA, answersWithinMs = ANSWERS_WITH
 
 /** The server finds out within so many seconds that the machine of a node is gone, whose lock it holds until then. */
 const KEEP_ALIVE = ['SET tcp_keepalives_idle = 5', 'SET tcp_keepalives_interval = 2', 'SET tcp_keepalives_count = 3'];
+/**
+ * A statement that was given up while it waits for an earlier one ends, where the server can tell (from 14, but not everywhere): while a standby
+ * is gone, one connection waits for it, and not one more with each attempt.
+ */
+const GIVEN_UP = 'DO $$ BEGIN SET client_connection_check_interval = 1000; EXCEPTION WHEN OTHERS THEN NULL; END $$';
 const FAILED_OVER = new EngineRefusal('PostgreSQL: there was a failover');
 
 /** All connections are to the same history: a primary of before a failover is not read from, whether it came back or never went. */

@@ -21,13 +21,16 @@ interface Place {
  */
 export class PostgresMembers implements Members {
   private readonly session: Session;
+  /** For what must last, and so waits for a standby. */
+  private readonly durable: Session;
   private readonly place: Place;
   private readonly hasLock: string;
   private readonly takesLock: string;
   private readonly company: string;
 
-  constructor(session: Session, place: Place) {
+  constructor(session: Session, durable: Session, place: Place) {
     this.session = session;
+    this.durable = durable;
     this.place = place;
     this.hasLock = heldBy(keyOf(place.schema, '$1'), 'l.pid = pg_backend_pid()');
     this.takesLock = `CASE WHEN ${this.hasLock} THEN true ELSE pg_try_advisory_lock(${keyOf(place.schema, '$1')}) END`;
@@ -85,16 +88,23 @@ export class PostgresMembers implements Members {
     this.ask({ text, values: [name, owner, channelOf(this.place.schema)] }, done, () => done(null));
   }
 
-  /** Numbers have no gaps, and are seen in their order: each is one more than the last, whoever comes second asks again. */
+  /**
+   * Numbers have no gaps, and are seen in their order: each is one more than the last, whoever comes second asks again. One that is found there
+   * is written again: that it can be seen does not mean that the standby has it. The others are told afterwards: NOTIFY holds a lock of the whole
+   * server until its transaction is over, and all that give leases back would wait for the standby with it.
+   */
   revoke({ kind, value }: SharedRevocation, done: (error: Error | null) => void, tries = TRIES): void {
     const { schema } = this.place;
-    const text = `WITH put AS (INSERT INTO ${schema}.revocation (number, kind, value)
-        SELECT (SELECT coalesce(max(number), 0) + 1 FROM ${schema}.revocation), $1, $2
-        FROM (SELECT set_config('synchronous_commit', 'on', true)) s(x) WHERE s.x = 'on'
-          AND NOT EXISTS (SELECT 1 FROM ${schema}.revocation WHERE kind = $1 AND value = $2) RETURNING number)
-      SELECT pg_notify($3, '') FROM put`;
-    this.session.ask({ text, values: [kind, value, channelOf(schema)] }, (answer) => {
-      if (!(answer instanceof Error)) return done(null);
+    const text = `INSERT INTO ${schema}.revocation AS r (number, kind, value)
+      SELECT (SELECT coalesce(max(number), 0) + 1 FROM ${schema}.revocation), $1, $2
+      FROM (SELECT set_config('synchronous_commit', 'on', true)) s(x) WHERE s.x = 'on'
+      ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value`;
+    this.durable.ask({ text, values: [kind, value] }, (answer) => {
+      if (!(answer instanceof Error)) {
+        // Where that does not get through, they look by themselves.
+        this.session.ask({ text: `SELECT pg_notify($1, '')`, values: [channelOf(schema)] }, () => {});
+        return done(null);
+      }
       const isRace = (answer as { readonly code?: string }).code === UNIQUE_VIOLATION;
       if (isRace && tries > 1) this.revoke({ kind, value }, done, tries - 1);
       else done(answer);

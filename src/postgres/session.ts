@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly check: Check;
   /** Any notice ends the connection: what it was said about is not certain. */
   readonly isStrict: boolean;
+  /** What waits behind a question that got no answer in time gets none either: all of them wait for the same standby. */
+  readonly failsTogether?: boolean;
   readonly notified?: () => void;
 }
 
@@ -97,12 +99,16 @@ export class Session {
     const next = this.waiting.shift();
     if (next === undefined) return;
     this.current = next;
-    const { answersWithinMs } = this.options;
-    this.timer = setTimeout(
-      () => this.drop(new EngineRefusal(`PostgreSQL: no answer within ${answersWithinMs} ms`)),
-      answersWithinMs,
-    );
+    this.timer = setTimeout(() => this.late(), this.options.answersWithinMs);
     this.run(next);
+  }
+
+  private late(): void {
+    const { answersWithinMs, failsTogether = false } = this.options;
+    const error = new EngineRefusal(`PostgreSQL: no answer within ${answersWithinMs} ms`);
+    const others = failsTogether ? this.waiting.splice(0) : [];
+    this.drop(error);
+    for (const { done } of others) done(error);
   }
 
   private run(asked: Asked): void {

@@ -343,6 +343,23 @@ describe('a log that fails or lies', () => {
     expect([bench.seen.at(-1), bench.node.readiness.state]).toEqual(['failed: disk', 'failed']);
   });
 
+  it('of the process, not to be found out for longer than a shard is kept: it goes on trying, and is there when the engine is', () => {
+    const bench = new FakeNode();
+    const held = holdBack(bench.journal, SHARDS);
+    bench.journal.onRead = (log, done) => done(log.number === SHARDS ? new Error('no connection') : 'absent');
+    bench.node.service.remember({ name: 'revoked', kind: 'nonce', value: 'n', atMs: 0 }, (durable) =>
+      bench.answers.push(['revoked', `${durable}`]),
+    );
+    held[0]?.answer(unknown());
+    bench.pass(3 * UNSURE_MS_MAX);
+    bench.send(1, 'a');
+    expect([bench.answered(), bench.node.readiness.state]).toEqual([[['a', 'ok']], 'ready']);
+    bench.journal.onRead = null;
+    bench.journal.onAppend = null;
+    bench.pass(3_000);
+    expect(bench.answered()).toEqual([['revoked', 'true']]);
+  });
+
   it('what it said was durable is gone: halted, named, never gone on with; the others serve', () => {
     const bench = new FakeNode();
     for (const key of ['a', 'b']) bench.send(1, key);

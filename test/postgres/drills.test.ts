@@ -156,7 +156,10 @@ describe.skipIf(!isPostgresHere)('drills on PostgreSQL (unavailable where it is 
           one = await next();
           let number = 0;
           let ends: Promise<void>[] = [];
+          let slow = Promise.resolve();
           for (const step of steps) {
+            // The standby stands still or goes on as this step says, not as one before does.
+            if (step === 'slow' || step === 'cancel') await slow;
             if (step === 'append') {
               await Promise.all(ends);
               if (one.owned < SHARDS) one = await next();
@@ -174,7 +177,12 @@ describe.skipIf(!isPostgresHere)('drills on PostgreSQL (unavailable where it is 
             if (step === 'cut') proxy.cut();
             if (step === 'slow') {
               standby.pause(true);
-              setTimeout(() => standby.pause(false), 30);
+              slow = new Promise((resolve) => {
+                setTimeout(() => {
+                  standby.pause(false);
+                  resolve();
+                }, 30);
+              });
             }
             // Killed: whatever was under way is left to itself.
             if (step === 'next') await Promise.all(ends);
@@ -183,7 +191,7 @@ describe.skipIf(!isPostgresHere)('drills on PostgreSQL (unavailable where it is 
               ends = [];
             }
           }
-          await Promise.all(ends);
+          await Promise.all([...ends, slow]);
           one = await next();
           for (const shard of SHARD_NUMBERS) {
             await one.append(shard, ++number);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Company, Granted, Member } from '../../src/ports/engine.ts';
+import type { Company, Granted, Member, Renewed, RevocationPage } from '../../src/ports/engine.ts';
 import type { PostgresEngine } from '../../src/postgres/engine.ts';
 import { isPostgresHere } from '../support/postgres.ts';
 import { Engines } from '../support/postgres-engines.ts';
@@ -69,5 +69,75 @@ describe.skipIf(!isPostgresHere)('nodes on PostgreSQL (unavailable where it is m
     expect(await done((end) => engine.leases.dismiss(b.owner, end))).toBe(null);
     expect((await company()).holders).toEqual([]);
     await until(() => news > 0);
+  });
+
+  describe('while the standby is gone', () => {
+    const nonce = { kind: 'nonce', value: 'n' } as const;
+    afterEach(() => engines.standby.pause(false));
+    const revoke = (one: PostgresEngine) => done<Error | null>((end) => one.members.revoke(nonce, end));
+    const renew = (one: PostgresEngine, { owner }: Member) =>
+      done<Renewed | Error>((end) => one.leases.renewAll(owner, [1], end));
+    const seen = async (one: PostgresEngine) => {
+      const page = (await done<RevocationPage | Error>((end) => one.members.revocations(0, end))) as RevocationPage;
+      return page.revocations.map(({ kind, value }) => ({ kind, value }));
+    };
+    /** Those of revocations that the server has. */
+    const durable = `SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'mailbox c durable'`;
+
+    it('a revocation says in its deadline that it is not certain; leases go on, are given back and taken; it holds when the standby is back (AU3)', async () => {
+      const slow = { leaseMs: 1_500, answersWithinMs: 4_000 };
+      const [one, other] = [await engines.open(slow), await engines.open(slow)];
+      const [a, b] = [memberOf('a'), memberOf('b')];
+      await join(one, a);
+      await join(other, b);
+      await claim(one, 1, a);
+      await claim(one, 2, a);
+      engines.standby.pause(true);
+      let told: Error | null | undefined;
+      const ended = Promise.all([revoke(one), revoke(one)]).then(([error]) => {
+        told = error;
+      });
+      await engines.primary.until(
+        `SELECT count(*) > 0 AS yes FROM pg_stat_activity WHERE application_name LIKE 'mailbox c %' AND wait_event = 'SyncRep'`,
+      );
+      one.leases.release(2, a.owner);
+      await until(async () => 'engineMs' in ((await claim(other, 2, b)) as object));
+      let renewals = 0;
+      for (; told === undefined; renewals++) {
+        expect(await renew(one, a)).toMatchObject({ logs: [1] });
+        expect(await beat(one, a)).toMatchObject({ revoked: 0 });
+      }
+      await ended;
+      expect(renewals).toBeGreaterThan(1);
+      expect(told?.message).toBe('PostgreSQL: no answer within 4000 ms');
+      engines.standby.pause(false);
+      await until(async () => ((await beat(other, b)) as Company).revoked === 1);
+      expect(await seen(other)).toEqual([nonce]);
+    });
+
+    it('one that is tried again and again leaves no more connections than two behind', async () => {
+      const one = await engines.open({ answersWithinMs: 500 });
+      engines.standby.pause(true);
+      for (let i = 0; i < 5; i++) expect(await revoke(one)).toBeInstanceOf(Error);
+      const before = await engines.primary.query(durable);
+      await until(async () => Number((await engines.primary.query(durable))[0]?.['count']) <= 2);
+      expect(before[0]?.['count']).toBeGreaterThan(1);
+    });
+
+    it('one that can be seen, but was not answered, is not certain for that: a second one waits, too (AU3)', async () => {
+      const one = await engines.open({ answersWithinMs: 1_000 });
+      engines.standby.pause(true);
+      const first = revoke(one);
+      const waits = `FROM pg_stat_activity WHERE application_name LIKE 'mailbox c %' AND wait_event = 'SyncRep'`;
+      await engines.primary.until(`SELECT count(*) > 0 AS yes ${waits}`);
+      // It is answered then, with a warning, and can be seen.
+      await engines.primary.query(`SELECT pg_cancel_backend(pid) ${waits}`);
+      expect((await first)?.message).toMatch(/it warns: canceling wait for synchronous replication/);
+      await until(async () => (await seen(one)).length === 1);
+      expect((await revoke(one))?.message).toBe('PostgreSQL: no answer within 1000 ms');
+      engines.standby.pause(false);
+      expect(await revoke(one)).toBe(null);
+      expect(await seen(one)).toEqual([nonce]);
+    });
   });
 });

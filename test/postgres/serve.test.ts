@@ -262,6 +262,26 @@ describe.skipIf(!isPostgresHere)('servers on PostgreSQL (unavailable where it is
     await until(() => cluster.isSharedOut(), PATIENCE_MS);
   });
 
+  it('while the standby is gone, what is revoked is answered with “it may not hold”; nobody loses a shard, and it holds at all when the standby is back (AU3)', async () => {
+    const { token, nonce } = cluster.cap(...all);
+    const topic = await topicOf(b);
+    const admin = cluster.cap('topic = mailbox.admin', 'op = admin').token;
+    const stats = async (node: ClusterServer): Promise<number> =>
+      (await callerOf(node).ask('GET', `/v1/stats?topic=${topic}`, token)).status;
+    expect([await stats(a), await stats(b), await stats(c)]).toEqual([200, 200, 200]);
+    const owned = await Promise.all([a, b, c].map((node) => node.shards()));
+    standby.pause(true);
+    for (let i = 0; i < 3; i++) {
+      const { status, body } = await callerOf(a).post('/v1/admin/revoke', admin, { nonce, reason: 'lost' });
+      expect([status, body.reason]).toEqual([503, 'journal']);
+    }
+    expect(await stats(a)).toBe(401);
+    expect(await Promise.all([a, b, c].map((node) => node.shards()))).toEqual(owned);
+    standby.pause(false);
+    for (const node of [a, b, c]) await until(async () => (await stats(node)) === 401, 30_000);
+    expect((await callerOf(a).post('/v1/admin/revoke', admin, { nonce, reason: 'lost' })).status).toBe(200);
+  });
+
   it('metrics say who has what, and what became of it (O1)', async () => {
     const text = await a.metrics();
     for (const [name, row] of Object.entries(METRICS))

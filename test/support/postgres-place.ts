@@ -5,8 +5,11 @@ import type { JournalBackend } from '../../src/ports/journal.ts';
 import { createCluster, PostgresEngine } from '../../src/postgres/engine.ts';
 import { type Place, SHARDS } from '../journal/conformance/backends.ts';
 import type { PostgresServer } from './postgres.ts';
+import { until } from './until.ts';
 
 const ANSWERS_WITHIN_MS = 10_000;
+/** An answer that did not come, looked for and asked for again. */
+const UNTIL_MS = 6 * ANSWERS_WITHIN_MS;
 let places = 0;
 
 /** Tables of its own in a server that others use too. */
@@ -54,7 +57,7 @@ export class PostgresPlace implements Place {
   }
 
   async until(isOver: () => boolean): Promise<void> {
-    while (!isOver()) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(isOver, UNTIL_MS);
   }
 
   /** What was under way has come to its end, whichever, before the next process looks. */
