@@ -13,8 +13,9 @@ import { ask, start } from './http.ts';
 import type { Done, Job, Phase } from './http-load.js';
 import { median } from './measure.ts';
 
-const USAGE = `usage: node dist/bench/builds.js --builds NAME=PROGRAM,NAME=PROGRAM.. [--rounds 5] [--laps 16] [--payload 1024] [--journal on|off] [--batch on|off]
-The first build is what the others are compared with: its CPU over theirs, so above 1 is cheaper than it.`;
+const USAGE = `usage: node dist/bench/builds.js --builds NAME=PROGRAM[@NODE],NAME=PROGRAM[@NODE].. [--rounds 5] [--laps 16] [--payload 1024] [--journal on|off] [--batch on|off]
+The first build is what the others are compared with: its CPU over theirs, so above 1 is cheaper than it.
+NODE: the program of a Node to run it on, the one that runs this without it.`;
 const text = { type: 'string' } as const;
 const { values } = argumentsOf(USAGE, {
   builds: text,
@@ -35,6 +36,12 @@ const LANES = 32;
 const messagesOf = (batch: number): number => (batch > 1 ? 2 * batch : 16);
 /** Laps that only warm up. */
 const WARM = 24;
+
+interface Build {
+  readonly name: string;
+  readonly program: string;
+  readonly node: string;
+}
 
 interface Server {
   readonly child: ChildProcess;
@@ -59,10 +66,10 @@ function cpuUs({ child }: Server): number {
 }
 
 let started = 0;
-async function serve(program: string, journal: boolean): Promise<Server> {
+async function serve({ program, node }: Build, journal: boolean): Promise<Server> {
   const own = join(folder, String(started++));
   const keyring = `${own}.keyring`;
-  const run = (...args: string[]) => execFileSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+  const run = (...args: string[]) => execFileSync(node, [program, ...args], { encoding: 'utf8' });
   run('keyring', 'init', keyring);
   const may = ['--topic-prefix', 'bench.', '--op', 'send,recv,ack', '--quota-ops', '100000000/1'];
   const { capability } = JSON.parse(run('cap', 'mint', '--keyring', keyring, ...may, '--expires', '1h', '--json')) as {
@@ -73,7 +80,7 @@ async function serve(program: string, journal: boolean): Promise<Server> {
   const help = run('serve', '--help');
   const noConsole = help.includes('--console-bind') ? ['--console-bind', 'none'] : [];
   const args = ['--max-semi-space-size=64', program, 'serve', ...where, ...profile, ...noConsole];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
   const port = await new Promise<number>((resolve, reject) => {
     let text = '';
@@ -88,9 +95,10 @@ async function serve(program: string, journal: boolean): Promise<Server> {
   return { child, port, capability };
 }
 
-const builds = (values.builds ?? 'this=dist/mailbox.js').split(',').map((each) => {
+const builds = (values.builds ?? 'this=dist/mailbox.js').split(',').map((each): Build => {
   const at = each.indexOf('=');
-  return { name: each.slice(0, at), program: each.slice(at + 1) };
+  const [program = '', node = process.execPath] = each.slice(at + 1).split('@');
+  return { name: each.slice(0, at), program, node };
 });
 const load = start('./http-load.js', [], 1);
 children.push(load);
@@ -137,7 +145,7 @@ async function lap(server: Server, name: string, batch: number): Promise<number[
 async function round(journal: boolean, number: number, figures: Figures): Promise<void> {
   const order = builds.map((_, i) => (i + number) % builds.length);
   const servers: Server[] = [];
-  for (const i of order) servers[i] = await serve((builds[i] as (typeof builds)[number]).program, journal);
+  for (const i of order) servers[i] = await serve(builds[i] as Build, journal);
   for (const batch of SIZES) {
     const seen = builds.map(() => PHASES.map(() => [] as number[]));
     for (let n = -WARM; n < LAPS; n++) {
