@@ -39,9 +39,14 @@ export interface BodyCount {
   readonly tenant: () => string;
 }
 
+/** All of the body, or why not; and what says that it is not held any more. */
+export type BodyDone = (body: Buffer | BodyFault, giveBack: () => void) => void;
+const uncounted = (): void => {};
+
 /**
  * Reads the body of a request, expanding it when it is encoded, and calls back once: with all of it, or with the
- * first rule that it breaks. A client that leaves, and a `peek` that stops, get no callback.
+ * first rule that it breaks. A client that leaves, and a `peek` that stops, get no callback. What a whole body counts for is counted
+ * until it is given back.
  * @returns who is to be told when time is up; null where there is no body to wait for
  */
 export function readBody(
@@ -50,12 +55,12 @@ export function readBody(
   rules: BodyRules,
   count: BodyCount,
   peek: Peek | null,
-  done: (body: Buffer | BodyFault) => void,
+  done: BodyDone,
 ): { late(): void } | null {
   if (!hasBody(head)) {
     req.resume();
-    if (peek === null) req.once('end', () => done(EMPTY));
-    else peek(EMPTY, (go) => go && done(EMPTY));
+    if (peek === null) req.once('end', () => done(EMPTY, uncounted));
+    else peek(EMPTY, (go) => go && done(EMPTY, uncounted));
     return null;
   }
   if (peek === null && isShort(head) && req instanceof ServerRequest) {
@@ -122,13 +127,13 @@ const isShort = (head: Head): boolean =>
 
 /** Reads a short body straight from the parser. */
 class ShortBody implements BodyTaker {
-  private readonly done: (body: Buffer | BodyFault) => void;
+  private readonly done: BodyDone;
   private first: Buffer = EMPTY;
   private chunks: Buffer[] | null = null;
   private pieces = 0;
   private over = false;
 
-  constructor(done: (body: Buffer | BodyFault) => void) {
+  constructor(done: BodyDone) {
     this.done = done;
   }
 
@@ -155,7 +160,7 @@ class ShortBody implements BodyTaker {
     const body = fault ?? (this.chunks === null ? this.first : Buffer.concat(this.chunks));
     this.first = EMPTY;
     this.chunks = null;
-    this.done(body);
+    this.done(body, uncounted);
   }
 }
 
@@ -164,7 +169,7 @@ const finishWhole = (body: ShortBody): void => body.finish(null);
 class BodyReader {
   private readonly req: IncomingMessage;
   private readonly rules: BodyRules;
-  private readonly done: (body: Buffer | BodyFault) => void;
+  private readonly done: BodyDone;
   private readonly decompressor: Decompressor | null;
   private peek: Peek | null;
   private first: Buffer | null = null;
@@ -181,14 +186,7 @@ class BodyReader {
   private isComplete = false;
   private isLate = false;
 
-  constructor(
-    req: IncomingMessage,
-    head: Head,
-    rules: BodyRules,
-    count: BodyCount,
-    peek: Peek | null,
-    done: (body: Buffer | BodyFault) => void,
-  ) {
+  constructor(req: IncomingMessage, head: Head, rules: BodyRules, count: BodyCount, peek: Peek | null, done: BodyDone) {
     this.req = req;
     this.rules = rules;
     this.counting = count;
@@ -280,15 +278,25 @@ class BodyReader {
       return;
     }
     const body = fault ?? this.whole();
-    this.stop();
-    this.done(body);
+    this.end();
+    if (fault !== null) this.giveBack();
+    this.done(body, this.tenant === null ? uncounted : () => this.giveBack());
+  }
+
+  private giveBack(): void {
+    if (this.tenant !== null) this.counting.memory.giveBack(this.tenant, this.counted);
+    this.tenant = null;
   }
 
   /** Lets go of everything; what still comes is not read. */
   private stop(): void {
     if (this.over) return;
+    this.end();
+    this.giveBack();
+  }
+
+  private end(): void {
     this.over = true;
-    if (this.tenant !== null) this.counting.memory.giveBack(this.tenant, this.counted);
     this.first = null;
     this.chunks = null;
     this.decompressor?.close();

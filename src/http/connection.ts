@@ -22,6 +22,7 @@ export class Connection {
   private isLate = false;
   private readonly leaving = new Set<() => void>();
   private unanswered = 0;
+  private pauses = 0;
 
   constructor(socket: Socket, session: Session) {
     this.socket = socket;
@@ -36,6 +37,14 @@ export class Connection {
   takes(response: ServerResponse): boolean {
     this.last = response;
     return ++this.unanswered <= PIPELINED_MAX;
+  }
+
+  /** Nothing is read from it until whoever wants so has said `resume`. */
+  pause(): void {
+    if (this.pauses++ === 0) this.socket.pause();
+  }
+  resume(): void {
+    if (--this.pauses === 0) this.socket.resume();
   }
 
   /** This response is its last. */

@@ -3,12 +3,13 @@ import { type Op, OUTCOMES, type Outcome } from '../../spec/vocabulary.ts';
 import type { Refusing } from '../api/errors.ts';
 import type { Capability, Session } from '../auth/authorize.ts';
 import type { MailboxNode } from '../node/node.ts';
+import { Turns } from '../node/turns.ts';
 import type { FeedRequest, StreamRequest } from '../service/messages.ts';
 import type { AccessLog } from './access-log.ts';
 import { Asking } from './asking.ts';
 import { type BodyRules, type Peek, readBody } from './body.ts';
 import { BodyMemory, type MayTake } from './body-memory.ts';
-import { knownConnection } from './connection.ts';
+import { connectionOf, knownConnection } from './connection.ts';
 import { HttpExchange, type ResponseWriter } from './exchange.ts';
 import { NdjsonFeedReader } from './formats/feed.ts';
 import { FramesFormat, firstCapability, framed } from './formats/frames.ts';
@@ -68,6 +69,7 @@ export class Pipeline {
   /** Of bodies that are being read. */
   readonly bodies: BodyMemory;
   private readonly connections: TenantConnections;
+  private readonly turns = new Turns(setImmediate);
 
   constructor(options: PipelineOptions) {
     this.options = options;
@@ -174,23 +176,38 @@ export class Pipeline {
   private read(exchange: HttpExchange): void {
     const { head, client } = exchange;
     const route = exchange.route as Route;
-    if (route.method !== 'POST') return this.serve(exchange, route.ops === null ? null : queryOf(head.query));
+    if (route.method !== 'POST') {
+      if (route.ops === null) return this.serve(exchange, null);
+      return this.inTurn(exchange, 0, () => this.serve(exchange, queryOf(head.query)));
+    }
     client.proceed();
     const count = { memory: this.bodies, tenant: () => this.tenantOf(exchange.capability) };
-    const reader = readBody(exchange.req, head, this.rules, count, this.peekAt(exchange), (body) => {
-      this.guarded(exchange, () => {
-        exchange.bodyBytes = typeof body === 'string' ? this.readAtMost(head) : body.length;
-        if (typeof body === 'string') this.finish(exchange, unread(body, this.rules, exchange.corrId));
-        else if (exchange.isFrames) this.serveFrames(exchange, body);
-        else {
-          const value = parseJson(body, route.item === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
-          if (this.options.routing !== undefined) exchange.body = body;
-          else if (this.options.overwrites) body.fill(0);
-          this.serve(exchange, value);
-        }
-      });
+    const reader = readBody(exchange.req, head, this.rules, count, this.peekAt(exchange), (body, giveBack) => {
+      if (typeof body !== 'string')
+        return this.inTurn(exchange, body.length, () => this.serveBody(exchange, body), giveBack);
+      exchange.bodyBytes = this.readAtMost(head);
+      this.guarded(exchange, () => this.finish(exchange, unread(body, this.rules, exchange.corrId)));
     });
     if (reader !== null) client.onLate(reader);
+  }
+
+  /** Goes on with what is read of it when its tenant has its turn (BD5); `begun` is told of that, whatever becomes of it. */
+  private inTurn(exchange: HttpExchange, bytes: number, step: () => void, begun = nothing): void {
+    const work = { bytes, begun, step: () => this.guarded(exchange, step) };
+    this.turns.take(
+      connectionOf(exchange.req.socket, () => this.newSession()),
+      work,
+    );
+  }
+
+  private serveBody(exchange: HttpExchange, body: Buffer): void {
+    const route = exchange.route as Route;
+    exchange.bodyBytes = body.length;
+    if (exchange.isFrames) return this.serveFrames(exchange, body);
+    const value = parseJson(body, route.item === undefined ? PARTS_OF_ONE : PARTS_OF_BATCH);
+    if (this.options.routing !== undefined) exchange.body = body;
+    else if (this.options.overwrites) body.fill(0);
+    this.serve(exchange, value);
   }
 
   /** Of a body that was given up: it may have been all of it. */
@@ -313,6 +330,8 @@ export class Pipeline {
 
 /** How much later than at once a fact is told to who has had all before it. */
 const FEED_GATHER_MS = 50;
+
+const nothing = (): void => {};
 
 const isMalformed = (outcome: Outcome): boolean => OUTCOMES[outcome].family === 'malformed';
 

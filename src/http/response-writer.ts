@@ -69,12 +69,12 @@ export class NodeResponseWriter implements ResponseWriter {
 
   /** Answers later, and reads nothing from this connection meanwhile (AU5). */
   private hold({ heldMs: _, ...answer }: Answer, corrId: string, heldMs: number): boolean {
-    const { socket } = this.connection;
-    socket.pause();
+    const { connection } = this;
+    connection.pause();
     const held = setTimeout(() => {
-      socket.resume();
+      connection.resume();
       this.respond(answer, corrId);
-      letGo(this.session, () => this.connection.isClosing);
+      letGo(this.session, () => connection.isClosing);
     }, heldMs);
     this.onGone(() => clearTimeout(held));
     return true;

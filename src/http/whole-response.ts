@@ -38,6 +38,8 @@ export function writeWhole(
   const { status, body, type, retryAfterS } = answer;
   const headed = res as ServerResponse & Headed;
   if (headed._header !== null || !res.shouldKeepAlive || headed.maxRequestsOnConnectionReached === true) return false;
+  // Those of the console have more in their heads.
+  if (res.getHeaderNames().length > 0) return false;
   if (answer.owner !== undefined || answer.allow !== undefined || answer.close === true) return false;
   if ((type !== undefined && type !== OAP_TYPE) || isBodiless(status) || res.req.method === 'HEAD') return false;
   res.statusCode = status;

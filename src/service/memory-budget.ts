@@ -1,7 +1,10 @@
+import type { Limits } from '../core/limits.ts';
 import { packedMost } from '../core/packing.ts';
 import type { ShardState } from '../core/state.ts';
 import { endedBytesOf, liveBytesOf, packAttrs, rowBytesOf, TENANT_BYTES, topicBytesOf } from '../core/weight.ts';
 import type { SendRequest } from './messages.ts';
+import { TenantCounts } from './tenant-counts.ts';
+import { mayTenantTake } from './tenant-share.ts';
 
 /** In bytes; Infinity for no bound. */
 export interface MemoryBounds {
@@ -44,8 +47,10 @@ export class MemoryBudget {
   payloadBytes = 0;
   liveBytes = 0;
   endedBytes = 0;
-  /** Of the sends that wait for the next append. */
+  /** Of the sends that wait for the next append, */
   private gatheredBytes = 0;
+  /** and of those of each tenant. */
+  private readonly gathered = new TenantCounts();
   private readonly seen: Seen[] = [];
   private readonly overwrites: boolean;
 
@@ -78,12 +83,19 @@ export class MemoryBudget {
   }
 
   /** A message was taken, and waits to be appended; */
-  gather(bytes: number): void {
+  gather(bytes: number, tenant: string): void {
     this.gatheredBytes += bytes;
+    this.gathered.add(tenant, bytes);
   }
   /** what waited is on its way. */
   appended(): void {
     this.gatheredBytes = 0;
+    this.gathered.clear();
+  }
+
+  /** Whether the next append may bring more of this tenant: it is shared as every bound is (BD5). */
+  mayGather(limits: Limits, tenant: string): boolean {
+    return mayTenantTake(limits, this.bounds.appendMax, this.gatheredBytes, this.gathered.of(tenant));
   }
 
   /** What has no room for this message; null when all have. */

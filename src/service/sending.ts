@@ -134,9 +134,11 @@ export class Sending {
     const bytes = memoryBytesOf(request);
     const lack = spine.lackFor(request, bytes, nowMs);
     if (lack !== null) return lacking(spine, lack, shard, nowMs);
-    if (!spine.tenantMayHold(request.topic, nowMs)) return spine.saturated('saturated_tenant', shard, nowMs);
+    const tenant = spine.tenantOf(request.topic);
+    if (!spine.memory.mayGather(spine.limits, tenant) || !spine.tenantMayHold(request.topic, nowMs))
+      return spine.saturated('saturated_tenant', shard, nowMs);
     spine.take(shard, decision, caller);
-    spine.memory.gather(bytes);
+    spine.memory.gather(bytes, tenant);
     return { outcome: 'ok', msgId: decision.facts[0]!.msgId, payloadHash, hashChain };
   }
 }

@@ -112,6 +112,24 @@ describe('memory', () => {
     expect(bench.now(send('a', 'k5', { payload: bytes(5000) })).outcome).toBe('ok');
   });
 
+  it('memory: what one append may bring is shared by tenants as every bound is: others get into it too (BD5)', () => {
+    const bench = new ServiceBench({ tenantShare: 25, tenantReserve: 20 });
+    const each = liveBytesOf('k00', '') + 100;
+    bench.service.memory.bounds = { ...UNBOUNDED, appendMax: 10 * each };
+    const sendAs = (topic: string, from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => bench.ask(send(topic, `k${from + i}`, { payload: bytes(100) })));
+    // The first is on its way at once; what comes until that is durable waits for the next append.
+    const hog = sendAs('hog.a', 10, 12);
+    const victim = sendAs('victim.a', 30, 2);
+    bench.sync();
+    expect(hog.map(({ reply }) => reply?.outcome)).toEqual([
+      ...Array.from({ length: 9 }, () => 'ok'),
+      ...Array.from({ length: 3 }, () => 'saturated_tenant'),
+    ]);
+    expect(victim.map(({ reply }) => reply?.outcome)).toEqual(['ok', 'ok']);
+    expect(sendAs('hog.a', 50, 1).map(({ reply }) => reply?.outcome)).not.toContain('saturated_tenant');
+  });
+
   it('payloads: overwritten when its message is acked or purged, and not before; never where the journal may still read it (I1)', () => {
     const bench = new ServiceBench({ dlqMaxPerTopic: 1 }, 4, undefined, true);
     const [acked, pushedOut, dead] = [bytes(8), bytes(8), bytes(8)];
