@@ -315,41 +315,6 @@ describe('consume with a handler (U1)', () => {
     );
   });
 
-  it('many slow handlers: all leases are kept up, a few requests at once', async () => {
-    let underway = 0;
-    let most = 0;
-    let extended = 0;
-    const { consume, depth, kinds } = await worldOf(40, () => 'through', {
-      fetch: async (input, init) => {
-        if (!String(input).includes('/extend/')) return fetch(input, init);
-        most = Math.max(most, ++underway);
-        const response = await fetch(input, init);
-        underway--;
-        extended++;
-        return response;
-      },
-    });
-    let release = (): void => {};
-    const gate = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const seen: number[] = [];
-    const consumer = consume(
-      ({ attempt }) => {
-        seen.push(attempt);
-        return gate;
-      },
-      { visibilityMs: 5000, concurrency: 64 },
-    );
-    await until(() => extended >= 80);
-    release();
-    await until(async () => (await depth()) === 0);
-    await consumer.stop();
-    expect(seen).toHaveLength(40);
-    expect(kinds()).toEqual([]);
-    expect(most).toBeLessThanOrEqual(16);
-  });
-
   it('options out of their range are refused by name and limit', async () => {
     const { consume } = await worldOf(0);
     expect(() => consume(() => {}, { concurrency: 257 })).toThrow('concurrency 257: must be a whole number 1..256');
@@ -430,9 +395,14 @@ describe('leases of a consumer, by a clock that goes when the test says (LE4, LE
   afterAll(() => timed.stop());
 
   const isExtend = (path: string): boolean => path.startsWith('/v1/extend/');
-  const leaseOf = async (fate: Fate) => {
+  const leasesOf = async (count: number, fate: Fate) => {
     const { nowMs, wait } = time;
-    const world = await worldOf(1, ({ path }) => (isExtend(path) ? fate : 'through'), { nowMs, wait }, timed);
+    let most = 0;
+    const fateOf = ({ path }: Outgoing): Fate => {
+      most = Math.max(most, world.underWay().filter(isExtend).length);
+      return isExtend(path) ? fate : 'through';
+    };
+    const world = await worldOf(count, fateOf, { nowMs, wait }, timed);
     const turn = () => new Promise(setImmediate);
     /** So much time, in steps within which every extend is answered, and the answer taken. */
     const pass = async (ms: number): Promise<void> => {
@@ -455,11 +425,11 @@ describe('leases of a consumer, by a clock that goes when the test says (LE4, LE
         return isOver;
       });
     };
-    return { ...world, pass, over, extended: () => world.paths().filter(isExtend).length };
+    return { ...world, pass, over, most: () => most, extended: () => world.paths().filter(isExtend).length };
   };
 
   it('keeps a lease up while its handler runs, several times as long as it is', async () => {
-    const { consume, pass, over, extended, kinds } = await leaseOf('through');
+    const { consume, pass, over, extended, kinds } = await leasesOf(1, 'through');
     const seen: number[] = [];
     const consumer = consume(
       async ({ attempt }) => {
@@ -474,8 +444,32 @@ describe('leases of a consumer, by a clock that goes when the test says (LE4, LE
     expect(kinds()).toEqual([]);
   });
 
+  it('many slow handlers: all leases are kept up, a few requests at once', async () => {
+    const { consume, pass, over, extended, most, kinds } = await leasesOf(40, 'through');
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const seen: number[] = [];
+    const consumer = consume(
+      ({ attempt }) => {
+        seen.push(attempt);
+        return gate;
+      },
+      { visibilityMs: VISIBILITY_MS, concurrency: 64 },
+    );
+    await until(() => seen.length === 40);
+    await pass(5 * VISIBILITY_MS);
+    release();
+    await over(consumer);
+    expect(seen).toEqual(new Array(40).fill(1));
+    expect(extended()).toBeGreaterThanOrEqual(5 * 40);
+    expect(most()).toBeLessThanOrEqual(8);
+    expect(kinds()).toEqual([]);
+  });
+
   it('a lease that cannot be kept up ends with its signal; the message comes again, and the late answer changes nothing (LE3)', async () => {
-    const { topic, plain, consume, pass, over, extended, troubles } = await leaseOf('unsent');
+    const { topic, plain, consume, pass, over, extended, troubles } = await leasesOf(1, 'unsent');
     const seen: number[] = [];
     let acked: boolean | null = null;
     const consumer = consume(
