@@ -63,6 +63,8 @@ export type PastStep =
   | { readonly step: 'gone'; readonly oldest: string }
   /** Some of what was asked for; looked at was everything up to the fact of this number. */
   | { readonly step: 'facts'; readonly facts: readonly Happened[]; readonly last: number }
+  /** Others wait: what was not given is to be asked for anew. The last one. */
+  | { readonly step: 'later' }
   /** The end of what can be read. The last one. */
   | { readonly step: 'end'; readonly last: number }
   /** It cannot be read, or not any more. The last one. */
@@ -78,8 +80,8 @@ export interface PastReading {
 
 /** Reads what happened before what is remembered, from where it is kept (B10): as far back as that reaches, one reading at a time. */
 export interface PastReader {
-  /** Calls `told` with the first step, later. Null: too many wait for theirs. */
-  read(ask: PastAsk, told: (step: PastStep) => void): PastReading | null;
+  /** Calls `told` with the first step, later. Null: too many wait for theirs. Tenants take turns (BD5). */
+  read(ask: PastAsk, told: (step: PastStep) => void, tenant: string): PastReading | null;
 }
 
 /** A cursor: what is told after it begins with the fact of the next number. */

@@ -7,7 +7,7 @@ export interface CatchingUp {
   /** There are facts to take. */
   readonly some: () => void;
   /** It has come to the end of what can be read, or cannot go on, for this reason; the last call. */
-  readonly over: (step: Extract<PastStep, { readonly step: 'gone' | 'end' | 'failed' }>) => void;
+  readonly over: (step: Extract<PastStep, { readonly step: 'gone' | 'end' | 'failed' | 'later' }>) => void;
 }
 
 /** A reading of the past on behalf of one who is told it piece by piece: no more than one piece is held. */
@@ -16,8 +16,8 @@ export class CatchUp {
   private held: { readonly facts: readonly Happened[]; readonly last: number } | null = null;
   private isClosed = false;
 
-  constructor(past: PastReader, ask: PastAsk, told: CatchingUp) {
-    this.reading = past.read(ask, (step) => {
+  constructor(past: PastReader, ask: PastAsk, told: CatchingUp, tenant: string) {
+    const take = (step: PastStep): void => {
       if (this.isClosed) return;
       switch (step.step) {
         case 'begun':
@@ -31,7 +31,8 @@ export class CatchUp {
           this.isClosed = true;
           return told.over(step);
       }
-    });
+    };
+    this.reading = past.read(ask, take, tenant);
   }
 
   /** Too many wait: nothing is read. */

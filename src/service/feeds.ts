@@ -153,6 +153,7 @@ export class Feeds {
         },
         over: (step) => this.lookedBack(feed, step, wasLast),
       },
+      feed.tenant,
     );
     if (catchUp.isRefused) return false;
     feed.catchUp = catchUp;
@@ -170,7 +171,7 @@ export class Feeds {
   /** Nothing more can be read for it; `wasLast`: the last fact there was when that began. */
   private lookedBack(
     feed: Feed,
-    step: Extract<PastStep, { readonly step: 'gone' | 'end' | 'failed' }>,
+    step: Extract<PastStep, { readonly step: 'gone' | 'end' | 'failed' | 'later' }>,
     wasLast: number,
   ): void {
     const { recent } = this;
@@ -182,7 +183,7 @@ export class Feeds {
       this.opened(feed, { outcome: 'ok' });
     }
     // What has come since is looked back for once more; what should have been there is not.
-    feed.isLost = step.step !== 'end' || step.last < wasLast;
+    feed.isLost = step.step !== 'later' && (step.step !== 'end' || step.last < wasLast);
     if (step.step === 'end') feed.place = Math.max(feed.place, Math.min(step.last, recent.last));
     if (!feed.closed && feed.ready) this.step(feed, this.clockMs);
   }

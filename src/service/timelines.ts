@@ -68,6 +68,7 @@ export class Timelines {
         some: () => this.take(one),
         over: (step) => this.answer(one, step.step === 'end' ? step.last : null),
       },
+      this.spine.tenantOf(topic),
     );
     if (catchUp.isRefused) return false;
     one.catchUp = catchUp;
