@@ -11,6 +11,9 @@ export interface StayRules {
 /** Longer bodies are not worth copying once more to spare a system call its vector. */
 const ONE_TEXT_MAX = 16_384;
 
+/** The same of bytes, which become text for it first. */
+const ONE_BUFFER_MAX = 1024;
+
 /**
  * A response as node:http keeps it: what it has for a head it sends before anything else, at its turn among pipelined requests. Made by
  * `writeHead`, that text costs more than all else of a short response: each field is checked, compared and joined, request by request.
@@ -47,6 +50,9 @@ export function writeWhole(
   const head = `${beginOf(status, type)}${corrId}\r\n${again}content-length: ${bytes}\r\n${endOf(rules)}`;
   if (isOneText(body, bytes)) {
     headed._header = head + body;
+    res.end();
+  } else if (typeof body !== 'string' && bytes <= ONE_BUFFER_MAX) {
+    headed._header = head + body.toString('latin1');
     res.end();
   } else {
     headed._header = head;

@@ -52,6 +52,8 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   'Latin-1 in two bytes': done('{"note":"é"}'),
   long: done(`"${'x'.repeat(100_000)}"`),
   frames: { ...done(''), body: Buffer.from([0, 1, 2, 255, 13, 10, 13, 10]), type: OAP_TYPE },
+  'every byte': { ...done(''), body: Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)), type: OAP_TYPE },
+  'longer frames': { ...done(''), body: Buffer.alloc(2000, 0xa7), type: OAP_TYPE },
   refused: refusal('timeout', CORR_ID),
   busy: refusal('saturated_tenant', CORR_ID, { retryAfterMs: 2500 }),
 };
