@@ -18,6 +18,7 @@ const SYSTEM = [
   'test/objects/serve.test.ts',
   'test/objects/real-bucket.test.ts',
   'test/sim/long-schedules.test.ts',
+  'test/trace/history-tlc.test.ts',
   'test/sim/long-swarm.test.ts',
   'test/http/send-walk.test.ts',
   'test/journal/system-faults.test.ts',

@@ -37,6 +37,8 @@ export interface ObservedWorld {
   readonly nodes: readonly { readonly clock: NodeClock }[];
   /** The checkers, by node: what each process must be. */
   readonly watch: { readonly nodes: readonly NodeChecker[] };
+  readonly history: { readonly clocksAreTrue: boolean };
+  readonly mayBeDamaged: boolean;
   /** What ended the run, where that was a broken rule. */
   readonly breach: Breach | null;
 }

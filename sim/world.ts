@@ -69,6 +69,7 @@ const SLICE_MS = 60_000;
 /** One world: everything in one thread, on simulated time. */
 export class World {
   readonly setup: Setup;
+  readonly mayBeDamaged: boolean;
   readonly loop = new Loop();
   readonly faults = new FaultLog();
   readonly tally: Tally;
@@ -88,6 +89,7 @@ export class World {
 
   constructor(setup: Setup, options: WorldOptions) {
     this.setup = setup;
+    this.mayBeDamaged = options.mayBeDamaged;
     this.withoutEnd = options.withoutEnd === true;
     const { loop, faults } = this;
     if (options.fingerprint === true) loop.fingerprint();

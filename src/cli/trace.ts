@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { visible } from '../platform/visible.ts';
+import { visible, visibleBlock } from '../platform/visible.ts';
 import type { TraceStep } from '../trace/format.ts';
+import type { HistoryHeader, Op } from '../trace/history/format.ts';
 import { LONGEST_BYTES, readText, writeText } from './files.ts';
 import { EXIT, examples, print, printJson, say, UsageError } from './shared.ts';
 
@@ -17,10 +18,17 @@ function addCheck(trace: Command): void {
   check
     .option('--explain', 'say what was matched and why no action fits')
     .option('--tlc', 'ask TLC too (needs Java 11)')
+    .option('--history', 'the file is a history: what clients asked and were answered, held against what they may see')
     .option('--json', 'print JSON');
-  check.addHelpText('after', '\nExit: 0 it is, 1 it is not, 2 it cannot be read');
-  examples(check, 'mailbox trace check run.ndjson', 'mailbox trace check run.ndjson --explain --tlc');
-  check.action(async (file: string, { explain, tlc, json }: { explain?: true; tlc?: true; json?: true }) => {
+  check.addHelpText('after', '\nExit: 0 it is (a history: it holds), 1 it is not, 2 it cannot be read');
+  examples(
+    check,
+    ...['mailbox trace check run.ndjson', 'mailbox trace check run.ndjson --explain --tlc'],
+    'mailbox trace check answers.ndjson --history',
+  );
+  check.action(async (file: string, options: CheckOptions) => {
+    const { explain, tlc, json } = options;
+    if (options.history === true) return checkHistoryIn(file, options);
     const { checkTrace, explainTrace } = await tracing();
     const text = textIn(file);
     const result = asUsage(file, () => checkTrace(text));
@@ -35,6 +43,45 @@ function addCheck(trace: Command): void {
     if (!agree) say('the two checkers disagree: one of them is wrong');
     process.exitCode = result.mismatch === null && agree ? EXIT.ok : EXIT.failed;
   });
+}
+
+interface CheckOptions {
+  readonly explain?: true;
+  readonly tlc?: true;
+  readonly history?: true;
+  readonly json?: true;
+}
+
+/** A history that breaks a rule is a verdict; so is one of which the two checkers say different things. */
+async function checkHistoryIn(file: string, { explain, tlc, json }: CheckOptions): Promise<void> {
+  const { checkHistory, explainHistory } = await import('../trace/history/check.ts');
+  const text = textIn(file);
+  const checked = asUsage(file, () => checkHistory(text));
+  const { header, ops, violations, lineOf } = checked;
+  const broken = [...new Set(violations.map(({ rule }) => rule))].sort();
+  const byTlc = tlc === true ? await askTlcOfHistory(header, ops) : null;
+  if (json === true) {
+    const told = violations.map(({ rule, ops: by, why }) => ({ rule, lines: by.map((op) => lineOf.get(op)), why }));
+    printJson({ file, calls: ops.length, holds: violations.length === 0, violations: told, tlc: byTlc });
+  } else {
+    print(visibleBlock(explainHistory(checked, explain === true ? Number.POSITIVE_INFINITY : undefined)));
+    if (byTlc !== null) print(byTlc.length === 0 ? 'TLC: holds' : `TLC: ${byTlc.join(', ')}`);
+  }
+  const agree = byTlc === null || byTlc.join() === broken.join();
+  if (!agree) say('the two checkers disagree: one of them is wrong');
+  process.exitCode = violations.length === 0 && agree ? EXIT.ok : EXIT.failed;
+}
+
+async function askTlcOfHistory(...history: [HistoryHeader, readonly Op[]]): Promise<readonly string[]> {
+  const { checkJava, tlcJar } = await tracing();
+  const { brokenByTlc, TlcHistoryError } = await import('../trace/history/tlc.ts');
+  checkJava();
+  try {
+    return [...(await brokenByTlc(tlcJar(), ...history))].sort();
+  } catch (error) {
+    if (error instanceof TlcHistoryError) throw new UsageError(error.message);
+    throw error;
+  }
 }
 
 function addFromTlc(trace: Command): void {
@@ -73,7 +120,7 @@ function asUsage<T>(file: string, read: () => T): T {
     return read();
   } catch (error) {
     const { name, message } = error as Error;
-    if (name === 'TraceError' || name === 'CounterexampleError')
+    if (name === 'TraceError' || name === 'HistoryError' || name === 'CounterexampleError')
       throw new UsageError(`${visible(file)}: ${message}`, 'E_FILE');
     throw error;
   }

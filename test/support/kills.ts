@@ -23,17 +23,28 @@ export async function killAgainAndAgain(rounds: number, seed: number): Promise<S
     swarm.start(8, 8);
     for (let round = 0; round < rounds; round++) {
       await swarm.answers(1 + random.below(ANSWERS_MAX));
+      const killedMs = performance.now();
       await server.restart('--max-attempts', '50', '--backoff-base', '1ms', '--backoff-max', '20ms');
+      swarm.recorded.restarted(killedMs);
     }
     await swarm.answers(ANSWERS_MAX);
     await swarm.drain();
     expect(swarm.history.check()).toEqual(NOTHING);
+    await mustBeSeen(server, swarm.recorded.text());
     await server.process.crash();
     await mustHold(server);
     return swarm.history.counts;
   } finally {
     await server.end();
   }
+}
+
+/** What clients asked and were answered is what they may see (V7). */
+async function mustBeSeen({ folder }: DurableServer, history: string): Promise<void> {
+  const file = join(folder, 'answers.ndjson');
+  writeFileSync(file, history);
+  const checked = await run(['trace', 'check', file, '--history']);
+  expect([checked.code, checked.out]).toEqual([0, expect.stringMatching(/^holds: \d+ calls/)]);
 }
 
 /** The journal that is left is intact, and a behaviour of the specification (journal rule 10). */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Stream } from '../../sim/random.ts';
 import { History } from './history.ts';
+import { Recorded } from './recorded.ts';
 import type { Answered, Caller } from './traffic.ts';
 
 const TOPICS = 4;
@@ -19,6 +20,7 @@ export interface Served {
 /** Clients that send, receive and ack against a server that comes and goes, and write down what they saw. */
 export class Swarm {
   readonly history = new History(MAX_ATTEMPTS);
+  readonly recorded = new Recorded(MAX_ATTEMPTS, VISIBILITY_MS);
   private readonly server: Served;
   private readonly random: Stream;
   private readonly seed: number;
@@ -55,12 +57,15 @@ export class Swarm {
 
   /** Null when there was no answer. */
   private async ask(path: string, body: object): Promise<Answered | null> {
+    const askedMs = performance.now();
     try {
       const answer = await this.server.caller.post(path, this.cap, body);
+      this.recorded.told(path, body, askedMs, answer);
       if (--this.answersLeft <= 0) this.wake?.();
       if (answer.status >= 500) this.history.counts.refused++;
       return answer;
     } catch {
+      this.recorded.told(path, body, askedMs, null);
       this.history.counts.unknown++;
       await this.server.serving;
       return null;
@@ -145,6 +150,7 @@ export class Swarm {
     }
     this.over = true;
     await Promise.all(this.running);
+    for (let i = 0; i < TOPICS; i++) this.recorded.drained(`t${i}`);
     if (this.failure !== null) throw this.failure;
   }
 }

@@ -17,6 +17,7 @@ export interface OutputOptions {
   readonly shiviz?: string;
   readonly itf?: string;
   readonly trace?: string;
+  readonly answers?: string;
   readonly save?: string;
   readonly report?: string;
 }
@@ -32,6 +33,7 @@ export const withOutputs = (command: Command): Command =>
     .option('--shiviz <file>', 'write the run as a ShiViz log')
     .option('--itf <file>', 'write the messages of the run as an ITF trace')
     .option('--trace <file>', 'write the durable facts of the run, for mailbox trace check')
+    .option('--answers <file>', 'write what clients asked and were answered, for mailbox trace check --history')
     .option('--save <file>', 'write a replay file of the run, .json')
     .option('--coverage', 'print which actions happened under which faults')
     .option('--json', 'print JSON');
@@ -112,7 +114,7 @@ export interface Outputs {
 export async function outputsOf(options: OutputOptions): Promise<Outputs> {
   const observers: RunObserver[] = [];
   const writes: Outputs['write'][] = [];
-  for (const name of ['report', 'shiviz', 'itf', 'save'] as const) {
+  for (const name of ['report', 'shiviz', 'itf', 'answers', 'save'] as const) {
     const path = options[name];
     if (path !== undefined) mustTake(`--${name}`, path);
   }
@@ -124,6 +126,8 @@ export async function outputsOf(options: OutputOptions): Promise<Outputs> {
     text('--shiviz', options.shiviz, new (await import('../../../sim/export/shiviz.ts')).ShiVizLog());
   if (options.itf !== undefined)
     text('--itf', options.itf, new (await import('../../../sim/export/itf.ts')).ItfTrace());
+  if (options.answers !== undefined)
+    text('--answers', options.answers, new (await import('../../../sim/export/answers.ts')).AnswersLog(commit()));
   if (options.trace !== undefined) {
     const { SpecTrace } = await import('../../../sim/export/trace.ts');
     const file = new TextFile('--trace', options.trace);
