@@ -206,6 +206,7 @@ describe('vocabulary', () => {
         ...inTla,
         ...definedIn('Rules'),
         ...definedIn('Inductive'),
+        ...definedIn('History'),
         ...RULE_NAMES,
       ] as string[]).toContain(name);
   });

@@ -46,6 +46,8 @@ function main(): void {
   for (const { file } of wanted)
     for (const id of scores[file] === undefined ? [] : open(file, scores[file], unnoticed))
       console.log(`${file}  ${id}`);
+  const untried = wanted.filter(({ file }) => scores[file] === undefined).length;
+  if (untried > 0) console.log(`${untried} of ${wanted.length} files were not tried yet`);
   console.log(tableOf(scores, unnoticed));
 }
 

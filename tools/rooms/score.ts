@@ -43,7 +43,6 @@ export const open = (file: string, { lives }: FileScore, unnoticed: Unnoticed): 
   lives.filter((id) => unnoticed[file]?.[id] === undefined);
 
 interface Sum {
-  readonly files: number;
   readonly tried: number;
   readonly mutants: number;
   readonly unnoticed: number;
@@ -60,7 +59,7 @@ function sumOf(room: Room, scores: Scores, unnoticed: Unnoticed): Sum {
     ([all, living, left], one) => [all + one.score.mutants, living + one.score.lives.length, left + one.open],
     [0, 0, 0] as readonly [number, number, number],
   );
-  return { files: files.length, tried: known.length, mutants, unnoticed: lives - ours, open: ours };
+  return { tried: known.length, mutants, unnoticed: lives - ours, open: ours };
 }
 
 const percent = ({ mutants, unnoticed, open }: Sum): string => {
@@ -71,11 +70,11 @@ const percent = ({ mutants, unnoticed, open }: Sum): string => {
 /** The score by room, as a table in Markdown. */
 export const tableOf = (scores: Scores, unnoticed: Unnoticed): string =>
   [
-    '| room | files tried, of | mutants | nobody could notice | killed by the tests of the room | live | aim |',
+    '| room | files tried | mutants | nobody could notice | killed by the tests of the room | live | aim |',
     '|---|---:|---:|---:|---:|---:|---:|',
     ...ROOMS.map((room) => {
       const sum = sumOf(room, scores, unnoticed);
-      const cells = [`${sum.tried}, ${sum.files}`, sum.mutants, sum.unnoticed, percent(sum), sum.open];
+      const cells = [sum.tried, sum.mutants, sum.unnoticed, percent(sum), sum.open];
       return `| ${room.name} | ${cells.join(' | ')} | ${room.aim} % |`;
     }),
   ].join('\n');
