@@ -1,4 +1,14 @@
-import type { Company, Holder, Member, NameTaken, RevocationPage, SharedRevocation } from '../src/ports/engine.ts';
+import { sliceOf } from '../src/auth/quota-parts.ts';
+import type {
+  Company,
+  Holder,
+  Member,
+  NameTaken,
+  QuotaAsked,
+  QuotaTaken,
+  RevocationPage,
+  SharedRevocation,
+} from '../src/ports/engine.ts';
 
 interface Parts {
   readonly shards: number;
@@ -22,6 +32,7 @@ export class EngineMembers {
   private readonly parts: Parts;
   private readonly rows = new Map<string, Row>();
   private readonly revoked: SharedRevocation[] = [];
+  private readonly quotas = new Map<string, { taken: number; readonly endMs: number }>();
 
   constructor(parts: Parts) {
     this.parts = parts;
@@ -59,6 +70,16 @@ export class EngineMembers {
 
   revocations(after: number): RevocationPage {
     return { revocations: this.revoked.slice(after), last: this.revoked.length, isEnd: true };
+  }
+
+  takeQuota({ name, max, windowMs, need, wanted }: QuotaAsked): QuotaTaken {
+    const nowMs = this.parts.nowMs();
+    const before = this.quotas.get(name);
+    const row = before !== undefined && nowMs < before.endMs ? before : { taken: 0, endMs: nowMs + windowMs };
+    const granted = sliceOf(max - row.taken, need, wanted);
+    row.taken += granted;
+    this.quotas.set(name, row);
+    return { granted, rest: max - row.taken, leftMs: row.endMs - nowMs };
   }
 
   private company(): Company {

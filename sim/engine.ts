@@ -8,6 +8,7 @@ import type {
   Granted,
   Leases,
   Members,
+  QuotaTaken,
   Renewed,
   Snapshots,
   StoredFrame,
@@ -299,6 +300,11 @@ export class EngineClient implements Engine {
       leave: (member, done) => this.ask(() => nothing(engine.members.leave(member)), done),
       revoke: (revocation, done) => this.ask(() => nothing(engine.members.revoke(revocation)), done),
       revocations: (after, done) => this.ask(() => engine.members.revocations(after), done),
+      takeQuota: (asked, done) =>
+        this.ask<QuotaTaken>(
+          () => engine.members.takeQuota(asked),
+          (taken) => done(taken instanceof Error ? null : taken),
+        ),
     };
   }
 

@@ -35,6 +35,7 @@ export class ProcessEngine implements Engine {
       leave: (member, done) => members.leave(member, hears(done)),
       revoke: (revocation, done) => members.revoke(revocation, hears(done)),
       revocations: (after, done) => members.revocations(after, hears(done)),
+      takeQuota: (asked, done) => members.takeQuota(asked, hears(done)),
     };
     this.snapshots = {
       list: (log, done) => snapshots.list(log, hears(done)),

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { CAP_FORMATS, type CapFormat, type Op } from '../../spec/vocabulary.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { TakeQuota } from '../ports/engine.ts';
 import type { Grant } from '../ports/process-facts.ts';
 import { type CacheEntry, CapabilityCache } from './cache.ts';
 import { type AuthFailure, Capability, type Judge } from './capability.ts';
@@ -8,6 +9,7 @@ import { scopeOf } from './caveats.ts';
 import { KEY_AGE_MAX_MS, type Keyring } from './keyring.ts';
 import { isSigned, parseToken, TOKEN_CHARS_MAX } from './macaroon.ts';
 import { Quotas } from './quota.ts';
+import { QuotaParts } from './quota-parts.ts';
 import { RefusedWork } from './refused-work.ts';
 import { type AskRemote, RemoteVerifier, type Verdict } from './remote.ts';
 import { type Revocation, Revocations } from './revocation.ts';
@@ -67,6 +69,8 @@ export interface AuthorityOptions {
   readonly onPurge?: (entries: number) => void;
   /** Too many quotas were added to capabilities of this nonce: some of them are refused for so many ms (AU6). */
   readonly onBarred?: (nonce: string, forMs: number) => void;
+  /** Where other nodes count on the same quotas: takes a part of one. */
+  readonly takeQuota?: TakeQuota;
 }
 
 /**
@@ -99,6 +103,7 @@ export class Authority implements Judge {
     this.throttle = new FailureThrottle(options.failureBurst ?? 100);
     this.onPurge = options.onPurge ?? (() => {});
     if (options.onBarred !== undefined) this.quotas.onBarred = options.onBarred;
+    if (options.takeQuota !== undefined) this.quotas.parts = new QuotaParts(options.takeQuota, () => clock.nowMs());
   }
 
   get keyring(): Keyring | null {

@@ -5,6 +5,7 @@ import type { Scope } from './caveats.ts';
 import { type Link, linksOf } from './chain.ts';
 import type { Keyring, RootKey } from './keyring.ts';
 import type { Quotas } from './quota.ts';
+import type { Need } from './quota-parts.ts';
 import { type RefusedWork, refusedUs } from './refused-work.ts';
 import type { Revocations } from './revocation.ts';
 
@@ -127,6 +128,14 @@ export class Capability {
   charge(bytes: number, nowMs: number): number {
     this.links ??= linksOf(this.nonce, this.scope.pieces);
     return this.judge.quotas.charge(this.links, bytes, nowMs);
+  }
+
+  /** Sees to it that `charge` of so much needs nobody else. Calls back once, maybe at once: with false where nobody can say how far its quotas are used. */
+  prepare(need: Need, done: (isKnown: boolean) => void): void {
+    const { quotas } = this.judge;
+    if (quotas.parts === null || this.scope.pieces.length === 0) return done(true);
+    this.links ??= linksOf(this.nonce, this.scope.pieces);
+    quotas.prepare(this.links, need, done);
   }
 
   /** A request of so many bytes was refused before any quota counted it, as a whole or in so many of its items (BD4). */

@@ -1,5 +1,6 @@
 import type { Barred, Charged } from '../ports/process-facts.ts';
 import type { Link, Quota } from './chain.ts';
+import type { Need, QuotaParts } from './quota-parts.ts';
 import { type Bounds, linksIn, type Node, QuotaTree, type Window } from './quota-tree.ts';
 
 /** Who finds no room asks again after this time. */
@@ -15,6 +16,8 @@ export class Quotas {
   private readonly old = new Map<string, Window>();
   /** What happened since it was last asked for; null while nobody asks. */
   private changed: (Window | Node)[] | null = null;
+  /** Where other nodes count on the same quotas. */
+  parts: QuotaParts | null = null;
   /** So much was made from one capability of this nonce that nobody adds a quota to it for so many ms. */
   onBarred: (nonce: string, forMs: number) => void = () => {};
 
@@ -47,22 +50,39 @@ export class Quotas {
     for (const { name, quota } of links) {
       node = this.tree.below(node, name);
       if (quota === null) continue;
-      const window = this.running(nonce, node, quota, nowMs) ?? begin(nonce, node, quota, nowMs);
-      this.use(window, amountOf(quota, bytes));
+      const amount = amountOf(quota, bytes);
+      // Its window is the one that all nodes count in.
+      const endMs = this.parts === null ? nowMs + quota.windowMs : this.parts.endMs(name);
+      const window = this.running(nonce, node, quota, nowMs) ?? begin(nonce, node, quota, endMs);
+      this.parts?.use(name, amount);
+      this.use(window, amount);
     }
     return 0;
+  }
+
+  /** Sees to it that a charge of so much needs nobody else; calls back with false where it cannot be known whether it may be. */
+  prepare(links: readonly Link[], need: Need, done: (isKnown: boolean) => void): void {
+    // Who is refused here takes nothing from anybody.
+    if (this.parts === null || this.barredMs(links, this.parts.nowMs()) > 0) return done(true);
+    this.parts.prepare(links, need, done);
   }
 
   /** 0 when all of its quotas allow it, else ms until the first that does not may. */
   private waitMs(links: readonly Link[], bytes: number, nowMs: number): number {
     const nonce = links[0]?.name ?? '';
+    const barredMs = this.barredMs(links, nowMs);
     for (const { name, quota } of links) {
       if (quota === null) continue;
+      if (this.parts !== null && barredMs === 0) {
+        const waitMs = this.parts.waitMs(name, quota, amountOf(quota, bytes), nowMs);
+        if (waitMs > 0) return waitMs;
+        continue;
+      }
       const window = this.running(nonce, this.tree.find(name), quota, nowMs);
       if ((window?.used ?? 0) + amountOf(quota, bytes) <= quota.max) continue;
       return window === null ? quota.windowMs : window.endMs - nowMs;
     }
-    return this.barredMs(links, nowMs);
+    return barredMs;
   }
 
   /** ms for which nothing is counted on this chain below some link of it, else 0. */
@@ -161,10 +181,10 @@ export class Quotas {
 
 const amountOf = ({ unit }: Quota, bytes: number): number => (unit === 'ops' ? 1 : bytes);
 
-function begin(nonce: string, node: Node, { line, windowMs }: Quota, nowMs: number): Window {
+function begin(nonce: string, node: Node, { line }: Quota, endMs: number): Window {
   node.window ??= { nonce, node, line, used: 0, endMs: 0, changed: false };
   node.window.used = 0;
-  node.window.endMs = nowMs + windowMs;
+  node.window.endMs = endMs;
   return node.window;
 }
 

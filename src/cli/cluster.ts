@@ -31,6 +31,7 @@ export function addCluster(program: Command): void {
   const cluster = program.command('cluster').description('shards of several nodes, kept in an engine');
   addInit(cluster);
   addStatus(cluster);
+  addUpgrade(cluster);
   addAcceptLoss(cluster);
 }
 
@@ -43,6 +44,25 @@ function addInit(cluster: Command): void {
     const { createCluster } = await import('../postgres/engine.ts');
     await refusedAsUsage(() => createCluster({ ...engineOf(options), shards: options.shards }));
     await withEngine(options, async ({ cluster: { name, shards } }) => print(`${name}: ${shards} shards`));
+  });
+}
+
+function addUpgrade(cluster: Command): void {
+  const command = onEngine(
+    cluster.command('upgrade').description('make the tables of the version before those of this program'),
+  );
+  command.addHelpText(
+    'after',
+    `\nAll or nothing, and in a moment. Servers of the version before go on; what is new in the tables they do not know. ${PASSWORD_NOTE}`,
+  );
+  examples(command, 'mailbox cluster upgrade --engine postgres://mailbox@db1,db2/mailbox');
+  command.action(async (options: EngineOptions) => {
+    const { upgradeCluster } = await import('../postgres/engine.ts');
+    let isDone = false;
+    await refusedAsUsage(async () => {
+      isDone = await upgradeCluster(engineOf(options));
+    });
+    print(isDone ? 'upgraded' : 'nothing to do');
   });
 }
 

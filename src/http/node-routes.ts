@@ -29,7 +29,7 @@ export class NodeRoutes {
     if (path === '/healthz') return finish(done('{"ok":true}'));
     if (path === '/v1/keys') return finish(done(this.publicKeys()));
     if (path === '/v1/admin/revoke') return this.revoke(exchange, value, finish);
-    if (path === '/v1/node') return finish(this.look(exchange, value));
+    if (path === '/v1/node') return this.look(exchange, value, finish);
     const { readiness } = this.node;
     const { ready, missing, retryAfterS } = readiness.report();
     const body = JSON.stringify({ ready, missing, retry_after: retryAfterS });
@@ -40,13 +40,16 @@ export class NodeRoutes {
     );
   }
 
-  private look(exchange: HttpExchange, value: unknown): Answer {
+  private look(exchange: HttpExchange, value: unknown, finish: (answer: Answer) => void): void {
     check('none', value);
-    const refused = this.node.requests.admitLook(exchange);
-    if (refused !== null) return answerOf(refused, exchange.corrId, () => '');
-    const { isReady, missing, bounds, journal, shards } = this.node.describe();
-    const { isKept, term, lacks } = journal;
-    return done(JSON.stringify({ ready: isReady, missing, bounds, journal: { durable: isKept, term, lacks }, shards }));
+    this.node.requests.admitLook(exchange, (refused) => {
+      if (refused !== null) return finish(answerOf(refused, exchange.corrId, () => ''));
+      const { isReady, missing, bounds, journal, shards } = this.node.describe();
+      const { isKept, term, lacks } = journal;
+      finish(
+        done(JSON.stringify({ ready: isReady, missing, bounds, journal: { durable: isKept, term, lacks }, shards })),
+      );
+    });
   }
 
   private revoke(exchange: HttpExchange, value: unknown, finish: (answer: Answer) => void): void {

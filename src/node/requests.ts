@@ -1,5 +1,6 @@
 import { ADMIN_TOPIC, type Op } from '../../spec/vocabulary.ts';
 import type { Authority, Capability } from '../auth/authorize.ts';
+import type { Need } from '../auth/quota-parts.ts';
 import type { Revocation } from '../auth/revocation.ts';
 import type { Clock, Timers } from '../ports/clock.ts';
 import type { Revoked } from '../ports/process-facts.ts';
@@ -33,6 +34,9 @@ export interface Item {
   readonly capability: Capability;
 }
 
+/** What is to end, and why. */
+type Revoking = Pick<Revocation, 'kind' | 'value'> & { readonly note: string };
+
 /** How a feed is to be told. */
 interface FeedOpening {
   readonly heartbeatMs: number;
@@ -49,6 +53,8 @@ interface Unwritten {
 
 /** Room in the list comes when keys go, not by waiting. */
 const REVOKE_AGAIN_MS = 3_600_000;
+const UNCOUNTED = 'nobody can say at the moment how far a quota of this capability is used: nothing was done';
+const ONE: Need = { ops: 1, bytes: 0 };
 const UNTOLD = 'revoked at this node, and perhaps not at the others: say it again';
 const FULL = {
   nonce: 'the list of revoked nonces is full, nothing was revoked: revoke the key_id, or rotate the root key',
@@ -77,9 +83,31 @@ export class Requests {
 
   /** Asks one request. It may wait: its client may leave meanwhile, and its capability may end (LE7, AU3). */
   ask(exchange: Exchange, { request, capability }: Item, then: (reply: Reply) => void): void {
-    const { service, clock, after } = this.parts;
     const refused = authorize(exchange, capability, request);
     if (refused !== null) return then(refused);
+    this.prepare(exchange, capability, needOf(request), (unprepared) => {
+      if (unprepared !== null) return then(unprepared);
+      this.askNow(exchange, { request, capability }, then);
+    });
+  }
+
+  /**
+   * Where other nodes count on the same quotas, what is to be charged is fetched first. What takes its time: the client may be gone then, and
+   * the capability over (AU3). Null where it may go on.
+   */
+  private prepare(exchange: Exchange, capability: Capability, need: Need, then: (refused: Reply | null) => void): void {
+    let isLater = false;
+    capability.prepare(need, (isKnown) => {
+      if (!isLater && isKnown) return then(null);
+      const failure = capability.failure();
+      if (failure !== null) return then({ outcome: endOf(failure) });
+      then(isKnown && !exchange.client.gone() ? null : { outcome: 'journal', message: UNCOUNTED });
+    });
+    isLater = true;
+  }
+
+  private askNow(exchange: Exchange, { request, capability }: Item, then: (reply: Reply) => void): void {
+    const { service, clock, after } = this.parts;
     this.parts.before();
     const nowMs = clock.nowMs();
     let waits = true;
@@ -96,8 +124,31 @@ export class Requests {
   askAll(exchange: Exchange, items: readonly Item[], then: (replies: readonly Reply[]) => void): void {
     if (items.length === 0) return then([]);
     if (items.length === 1) return this.ask(exchange, items[0] as Item, (reply) => then([reply]));
-    const { service, clock, after } = this.parts;
     const refused = items.map(({ request, capability }) => authorize(exchange, capability, request));
+    const needs = new Map<Capability, Need>();
+    for (const [i, { request, capability }] of items.entries())
+      if (refused[i] === null) needs.set(capability, sumOf(needs.get(capability), needOf(request)));
+    let left = needs.size;
+    const prepared = (): void => {
+      if (left === 0) this.askAllNow(exchange, items, refused, then);
+    };
+    if (left === 0) return prepared();
+    for (const [capability, need] of needs)
+      this.prepare(exchange, capability, need, (unprepared) => {
+        if (unprepared !== null)
+          for (const [i, item] of items.entries()) if (item.capability === capability) refused[i] ??= unprepared;
+        left--;
+        prepared();
+      });
+  }
+
+  private askAllNow(
+    exchange: Exchange,
+    items: readonly Item[],
+    refused: readonly (Reply | null)[],
+    then: (replies: readonly Reply[]) => void,
+  ): void {
+    const { service, clock, after } = this.parts;
     const asked = items.filter((_, i) => refused[i] === null);
     let caller: RequestCaller | null = null;
     const batch = asked.map(({ request, capability }) => {
@@ -126,10 +177,13 @@ export class Requests {
     const capability = exchange.capability as Capability;
     const refused = authorize(exchange, capability, { verb: 'recv', acks: request.acks });
     if (refused !== null) return reader.refused(refused);
-    this.parts.before();
-    const writer = new StreamWriter({ service, clock, timers, heartbeatMs, exchange, capability, reader, after });
-    service.stream(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
-    after();
+    this.prepare(exchange, capability, { ops: 1 + request.acks.length, bytes: 0 }, (unprepared) => {
+      if (unprepared !== null) return reader.refused(unprepared);
+      this.parts.before();
+      const writer = new StreamWriter({ service, clock, timers, heartbeatMs, exchange, capability, reader, after });
+      service.stream(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
+      after();
+    });
   }
 
   /** Opens a feed, or says why not. */
@@ -138,45 +192,52 @@ export class Requests {
     const capability = exchange.capability as Capability;
     const refused = authorizeOps(exchange, capability, FEED_OPS);
     if (refused !== null) return reader.refused(refused);
-    const writer = new FeedWriter({
-      service,
-      clock,
-      timers,
-      heartbeatMs,
-      gatherMs,
-      exchange,
-      capability,
-      reader,
-      after,
+    this.prepare(exchange, capability, ONE, (unprepared) => {
+      if (unprepared !== null) return reader.refused(unprepared);
+      const writer = new FeedWriter({
+        ...{ service, clock, timers, heartbeatMs, gatherMs },
+        ...{ exchange, capability, reader, after },
+      });
+      service.feed(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
+      after();
     });
-    service.feed(request, new RequestCaller(capability, exchange), clock.nowMs(), writer);
-    after();
   }
 
   /** Whether a look at the process itself is let in and paid for; null when it is. */
-  admitLook(exchange: Exchange): Reply | null {
+  admitLook(exchange: Exchange, then: (refused: Reply | null) => void): void {
     const capability = exchange.capability as Capability;
     const refused = authorizeOps(exchange, capability, NODE_OPS);
-    if (refused !== null) return refused;
+    if (refused !== null) return then(refused);
+    this.prepare(exchange, capability, ONE, (unprepared) => then(unprepared ?? this.charged(capability)));
+  }
+
+  /** Takes one operation; null when there was one. */
+  private charged(capability: Capability): Reply | null {
     const retryAfterMs = capability.charge(0, this.parts.clock.nowMs());
     return retryAfterMs > 0 ? { outcome: 'quota', retryAfterMs } : null;
   }
 
   /** Ends a capability at once, and says so when it will stay ended (AU3, AU4): in this order. */
-  revoke(
-    exchange: Exchange,
-    { kind, value, note }: Pick<Revocation, 'kind' | 'value'> & { readonly note: string },
-    then: (reply: Reply) => void,
-  ): void {
-    const { service, authority, clock, observer, after, tellOthers } = this.parts;
+  revoke(exchange: Exchange, { kind, value, note }: Revoking, then: (reply: Reply) => void): void {
     const capability = exchange.capability as Capability;
     if (!capability.allowsTopic(ADMIN_TOPIC)) {
       exchange.denied('admin', 'topic');
       return then({ outcome: 'cap_scope' });
     }
+    capability.prepare(ONE, (isKnown) => {
+      const failure = capability.failure();
+      if (failure !== null) return then({ outcome: endOf(failure) });
+      // Where nobody can say how far a quota is used: what may have leaked is ended all the same.
+      const refused = isKnown ? this.charged(capability) : null;
+      if (refused !== null) return then(refused);
+      this.revokeNow(exchange, { kind, value, note }, then);
+    });
+  }
+
+  private revokeNow(exchange: Exchange, { kind, value, note }: Revoking, then: (reply: Reply) => void): void {
+    const { service, authority, clock, observer, after, tellOthers } = this.parts;
+    const capability = exchange.capability as Capability;
     const atMs = clock.nowMs();
-    const retryAfterMs = capability.charge(0, atMs);
-    if (retryAfterMs > 0) return then({ outcome: 'quota', retryAfterMs });
     if (!authority.revoke(kind, value)) {
       return then({ outcome: 'saturated_revocations', message: FULL[kind], retryAfterMs: REVOKE_AGAIN_MS });
     }
@@ -265,3 +326,12 @@ function vouchedFor(request: Request, capability: Capability, nowMs: number): Re
   const waitMs = Math.min(request.waitMs, capability.vouchedForMs(nowMs));
   return waitMs < request.waitMs ? { ...request, waitMs } : request;
 }
+
+/** What a request is charged: its acks are operations, too. */
+function needOf(request: Request): Need {
+  if (request.verb === 'send') return { ops: 1, bytes: request.payload.byteLength };
+  return request.verb === 'recv' ? { ops: 1 + request.acks.length, bytes: 0 } : ONE;
+}
+const sumOf = (one: Need | undefined, { ops, bytes }: Need): Need => ({
+  ...{ ops: (one?.ops ?? 0) + ops, bytes: (one?.bytes ?? 0) + bytes },
+});

@@ -105,6 +105,28 @@ export interface RevocationPage {
   readonly isEnd: boolean;
 }
 
+/** A part of a quota's window that a node wants for itself. */
+export interface QuotaAsked {
+  /** Of the link whose quota it is: all that was ever made from it is counted in one. */
+  readonly name: string;
+  readonly max: number;
+  readonly windowMs: number;
+  /** Nothing is given where less is there; */
+  readonly need: number;
+  /** and so much or more where it is there. Never less than `need`. */
+  readonly wanted: number;
+}
+export interface QuotaTaken {
+  /** It is the node's now, and nobody else's: 0 where less than needed was there. */
+  readonly granted: number;
+  /** So much is there for whoever asks next. */
+  readonly rest: number;
+  /** ms until the window is over. It begins when the first part of it is taken. */
+  readonly leftMs: number;
+}
+/** Calls back once, with null where nobody knows: what was taken then is lost with its window. */
+export type TakeQuota = (asked: QuotaAsked, done: (taken: QuotaTaken | null) => void) => void;
+
 /** Why a node's name is not to be had, in words. */
 export interface NameTaken {
   readonly taken: string;
@@ -125,6 +147,8 @@ export interface Members {
   revoke(revocation: SharedRevocation, done: (error: Error | null) => void): void;
   /** Those behind this number. Calls `done` once. */
   revocations(after: number, done: (page: RevocationPage | Error) => void): void;
+  /** Takes a part of a quota: what was answered is taken, also when the machine that took it is lost. */
+  readonly takeQuota: TakeQuota;
 }
 
 /** What an engine promises as it stands: an owner writes it into its log, so that the next one sees when answers may have been lost. */

@@ -4,7 +4,7 @@ import { AppendStatement, outcomesOf } from './append.ts';
 import { channelOf, PostgresLeases } from './leases.ts';
 import { PostgresMembers } from './members.ts';
 import { EngineRefusal, refusalOf } from './refusal.ts';
-import { type ClusterRow, checkName, createTables, type NewCluster, readCluster } from './schema.ts';
+import { type ClusterRow, checkName, createTables, type NewCluster, readCluster, upgradeTables } from './schema.ts';
 import { isPooled, PROMISE, promiseIn, whatIsWrong } from './server-check.ts';
 import { type Answer, type Check, type Query, Session, type SessionOptions } from './session.ts';
 import { PostgresSnapshots } from './snapshots.ts';
@@ -231,6 +231,16 @@ export async function createCluster(options: PostgresOptions & Omit<NewCluster, 
   const cluster = { ...options, name: options.cluster };
   try {
     await asked(parts.reads, (ask) => createTables(ask, parts.schema, cluster), parts.where);
+  } finally {
+    for (const session of sessionsOf(parts)) session.close();
+  }
+}
+
+/** Makes the tables of a cluster those of this version; false where they are already. @throws Error, in one line */
+export async function upgradeCluster(options: PostgresOptions): Promise<boolean> {
+  const parts = partsOf(options);
+  try {
+    return await asked(parts.reads, (ask) => upgradeTables(ask, parts.schema, options.cluster), parts.where);
   } finally {
     for (const session of sessionsOf(parts)) session.close();
   }

@@ -1,5 +1,14 @@
-import type { Company, Member, Members, NameTaken, RevocationPage, SharedRevocation } from '../ports/engine.ts';
+import type {
+  Company,
+  Member,
+  Members,
+  NameTaken,
+  RevocationPage,
+  SharedRevocation,
+  TakeQuota,
+} from '../ports/engine.ts';
 import { channelOf } from './leases.ts';
+import { PostgresQuotas } from './quotas.ts';
 import type { Answer, Query, Session } from './session.ts';
 
 /** Two nodes that come at the same moment want the same number: who loses asks again. */
@@ -24,6 +33,7 @@ export class PostgresMembers implements Members {
   /** For what must last, and so waits for a standby. */
   private readonly durable: Session;
   private readonly place: Place;
+  readonly takeQuota: TakeQuota;
   private readonly hasLock: string;
   private readonly takesLock: string;
   private readonly company: string;
@@ -31,6 +41,8 @@ export class PostgresMembers implements Members {
   constructor(session: Session, durable: Session, place: Place) {
     this.session = session;
     this.durable = durable;
+    const quotas = new PostgresQuotas(durable, session, place.schema);
+    this.takeQuota = (asked, done) => quotas.take(asked, done);
     this.place = place;
     this.hasLock = heldBy(keyOf(place.schema, '$1'), 'l.pid = pg_backend_pid()');
     this.takesLock = `CASE WHEN ${this.hasLock} THEN true ELSE pg_try_advisory_lock(${keyOf(place.schema, '$1')}) END`;

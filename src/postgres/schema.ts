@@ -3,7 +3,9 @@ import { EngineRefusal } from './refusal.ts';
 import type { Answer, Query } from './session.ts';
 
 /** Of the tables, one more with each change of them. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
+/** The one before, whose tables can be made those of this one. */
+const UPGRADED = SCHEMA_VERSION - 1;
 const SHARDS_MAX = 1_024;
 const NAME = /^[a-z][a-z0-9_]{0,47}$/;
 
@@ -24,6 +26,14 @@ export function checkName(what: string, name: string): string {
   if (!NAME.test(name)) throw new EngineRefusal(`${what}: 1 to 48 of a-z, 0-9 and _, a letter first`);
   return name;
 }
+
+/** How far quotas are used in their windows that run. */
+const quotaTable = (schema: string): string => `
+CREATE TABLE ${schema}.quota (
+  name text PRIMARY KEY, taken bigint NOT NULL, given bigint NOT NULL, ends timestamptz NOT NULL
+) WITH (fillfactor = 50);
+CREATE INDEX ON ${schema}.quota (ends);
+`;
 
 const tables = (schema: string): string => `
 CREATE SCHEMA IF NOT EXISTS ${schema};
@@ -54,7 +64,7 @@ CREATE TABLE ${schema}.node (
 CREATE TABLE ${schema}.revocation (
   number bigint PRIMARY KEY, kind text NOT NULL, value text NOT NULL, UNIQUE (kind, value)
 );
-`;
+${quotaTable(schema)}`;
 
 /** Makes the tables of a cluster, all or none. @throws Error where there are any already */
 export async function createTables(ask: Ask, schema: string, cluster: NewCluster): Promise<void> {
@@ -77,7 +87,20 @@ export async function readCluster(ask: Ask, schema: string, name: string): Promi
   const [row] = rows as { version: number; name: string; shards: number; salt: Uint8Array; topic_hash: number }[];
   if (row === undefined) return 'the tables of a mailbox are there, and say nothing of their cluster';
   if (row.version !== SCHEMA_VERSION)
-    return `the tables are of version ${row.version}, and this program knows ${SCHEMA_VERSION}`;
+    return `the tables are of version ${row.version}, and this program knows ${SCHEMA_VERSION}${row.version === UPGRADED ? ': mailbox cluster upgrade' : ''}`;
   if (row.name !== name) return `the tables are those of cluster ${row.name}, not of ${name}`;
   return { name: row.name, shards: row.shards, salt: new Uint8Array(row.salt), topicHash: row.topic_hash };
+}
+
+/** Makes the tables of the version before those of this one, all or none; false where they are already. @throws EngineRefusal where they are others */
+export async function upgradeTables(ask: Ask, schema: string, name: string): Promise<boolean> {
+  const read = await readCluster(ask, schema, name);
+  if (typeof read !== 'string') return false;
+  if (!read.endsWith('mailbox cluster upgrade')) throw new EngineRefusal(read, true);
+  const { rows } = await ask({ text: `SELECT name FROM ${schema}.cluster` });
+  if (rows[0]?.['name'] !== name)
+    throw new EngineRefusal(`the tables are those of cluster ${rows[0]?.['name']}, not of ${name}`, true);
+  const version = `UPDATE ${schema}.cluster SET version = ${SCHEMA_VERSION} WHERE version = ${UPGRADED}`;
+  await ask({ text: `BEGIN; SET LOCAL client_min_messages = warning; ${version}; ${quotaTable(schema)} COMMIT` });
+  return true;
 }

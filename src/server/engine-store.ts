@@ -15,7 +15,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import { systemRandom } from '../platform/system.ts';
 import { programVersion } from '../platform/version.ts';
 import type { TimeSource } from '../ports/clock.ts';
-import type { AppendOutcome, Company, Engine, EngineFrame, SharedRevocation } from '../ports/engine.ts';
+import type { AppendOutcome, Company, Engine, EngineFrame, SharedRevocation, TakeQuota } from '../ports/engine.ts';
 import type { PostgresEngine } from '../postgres/engine.ts';
 import type { OpenedStore } from './store.ts';
 
@@ -90,6 +90,7 @@ export interface EngineStore extends OpenedStore {
   /** All that was revoked so far holds here after this, and what this node alone knows of at the others. @throws Error, in one line */
   catchUp(own: Iterable<SharedRevocation>): Promise<void>;
   readonly tellOthers: TellOthers;
+  readonly takeQuota: TakeQuota;
   /** The node serves: it says that it is there, and claims what is for it. */
   begin(): void;
   /** It is going to end: others are to have what it has. */
@@ -159,6 +160,7 @@ export async function openEngineStore(options: EngineStoreOptions): Promise<Engi
       told = null;
     },
     tellOthers: ({ kind, value }, done) => engine.members.revoke({ kind, value }, (error) => done(error === null)),
+    takeQuota: engine.members.takeQuota,
     retire: () => sharing.retire(shards),
     taken: (shard) => {
       const sinceMs = claimedMs.get(shard);

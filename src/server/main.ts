@@ -220,7 +220,10 @@ async function startService(
   const node: MailboxNode = new MailboxNode({
     ...{ journal, claims, clock, observer, timers: globalThis, random: systemRandom },
     settings: nodeSettings(options),
-    authority: authorityOptions(settings, log),
+    authority: {
+      ...authorityOptions(settings, log),
+      ...(shared === null ? {} : { takeQuota: shared.takeQuota }),
+    },
     integrity: { ...integrity, sigOf: (hashChain) => signer?.sign(hashChain) ?? null },
     wakeAt: (atMs) => waker.at(atMs),
     // What one turn of the event loop brings goes into one append, and is one reason to look when to wake.

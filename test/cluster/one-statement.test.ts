@@ -20,7 +20,14 @@ describe('one statement at a time', () => {
         ...{ leaseMs: 1, claim: () => {}, renewAll: () => {}, release: () => {}, watch: () => () => {} },
         dismiss: () => {},
       },
-      members: { join: () => {}, beat: () => {}, leave: () => {}, revoke: () => {}, revocations: () => {} },
+      members: {
+        join: () => {},
+        beat: () => {},
+        leave: () => {},
+        revoke: () => {},
+        revocations: () => {},
+        takeQuota: () => {},
+      },
       snapshots: {
         ...{ list: () => {}, piece: () => {}, put: () => {}, finish: () => {}, discard: () => {}, trim: () => {} },
       },

@@ -192,7 +192,10 @@ describe('somebody else has written', () => {
     const held = holdBack(bench.journal, 1);
     bench.send(1, 'a');
     bench.journal.over = [1];
-    const capability = { allowsOp: () => true, allowsTopic: () => true, charge: () => 0, isValid: () => true } as never;
+    const capability = {
+      ...{ allowsOp: () => true, allowsTopic: () => true, charge: () => 0, isValid: () => true },
+      prepare: (_need: unknown, done: (isKnown: boolean) => void) => done(true),
+    } as never;
     const client = { gone: () => false, cut: () => {}, onGone: () => {}, onWritten: () => {} };
     const exchange = { client, capability, leased: [], holders: [], denied: () => {}, causeOf: () => null } as never;
     const asked = (shard: number): Item => ({ capability, request: { verb: 'stats', topic: topicOf(shard) } });

@@ -1,6 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Company, Granted, Member, Renewed, RevocationPage } from '../../src/ports/engine.ts';
-import type { PostgresEngine } from '../../src/postgres/engine.ts';
+import { EngineMembers } from '../../sim/engine-members.ts';
+import type {
+  Company,
+  Granted,
+  Member,
+  QuotaAsked,
+  QuotaTaken,
+  Renewed,
+  RevocationPage,
+} from '../../src/ports/engine.ts';
+import { type PostgresEngine, upgradeCluster } from '../../src/postgres/engine.ts';
 import { isPostgresHere } from '../support/postgres.ts';
 import { Engines } from '../support/postgres-engines.ts';
 import { until } from '../support/until.ts';
@@ -69,6 +78,65 @@ describe.skipIf(!isPostgresHere)('nodes on PostgreSQL (unavailable where it is m
     expect(await done((end) => engine.leases.dismiss(b.owner, end))).toBe(null);
     expect((await company()).holders).toEqual([]);
     await until(() => news > 0);
+  });
+
+  it('quotas are taken in parts, as the model takes them; several nodes at once take no more than there is, and a window that is over begins anew (AU2)', async () => {
+    const take = (one: PostgresEngine, asked: QuotaAsked) =>
+      done<QuotaTaken | null>((end) => one.members.takeQuota(asked, end));
+    const many = { windowMs: 3_600_000, max: 1_000 };
+    const model = new EngineMembers({
+      ...{ shards: 1, leaseMs: 1, nowMs: () => 0, holders: () => [], dismiss: () => {} },
+    });
+    let given = 0;
+    for (const [need, wanted] of [
+      [1, 1],
+      [7, 7],
+      [1, 300],
+      [400, 400],
+      [399, 900],
+      [1, 1],
+      [2, 5],
+    ] as const) {
+      const asked = { name: 'as the model', ...many, need, wanted };
+      const { granted, rest, leftMs } = (await take(engine, asked)) as QuotaTaken;
+      expect({ granted, rest }).toEqual((({ leftMs: _, ...both }) => both)(model.takeQuota(asked)));
+      expect(leftMs).toBeGreaterThan(3_000_000);
+      given += granted;
+    }
+    expect(given).toBeGreaterThan(900);
+
+    const nodes = [engine, await engines.open(), await engines.open(), await engines.open()];
+    const asked = { name: 'at once', windowMs: 3_600_000, max: 100, need: 1, wanted: 1 };
+    const all = await Promise.all(Array.from({ length: 120 }, (_, i) => take(nodes[i % 4] as PostgresEngine, asked)));
+    expect(all.reduce((sum, one) => sum + (one?.granted ?? 0), 0)).toBe(100);
+
+    const short = { name: 'short', windowMs: 200, max: 5, need: 5, wanted: 5 };
+    expect(await take(engine, short)).toMatchObject({ granted: 5, rest: 0 });
+    await until(async () => (await take(engine, short))?.granted === 5);
+    const rows = `SELECT count(*)::int AS count FROM ${engines.options.schema}.quota WHERE name = 'short'`;
+    expect(await engines.primary.query(rows)).toEqual([{ count: 1 }]);
+    await until(async () => {
+      await take(engine, { ...asked, name: 'other' });
+      return (await engines.primary.query(rows))[0]?.['count'] === 0;
+    });
+  });
+
+  it('tables of the version before are made those of this one, once; others are not', async () => {
+    const { schema } = engines.options;
+    await engines.primary.query(`DROP TABLE ${schema}.quota`);
+    await engines.primary.query(`UPDATE ${schema}.cluster SET version = version - 1`);
+    expect(await engines.refusal({})).toMatch(
+      /the tables are of version 2, and this program knows 3: mailbox cluster upgrade$/,
+    );
+    await expect(upgradeCluster({ ...engines.options, cluster: 'd' })).rejects.toThrow('those of cluster c, not of d');
+    expect([await upgradeCluster(engines.options), await upgradeCluster(engines.options)]).toEqual([true, false]);
+    const asked = { name: 'n', max: 8, windowMs: 1_000, need: 1, wanted: 1 };
+    const one = await engines.open();
+    expect(await done((end) => one.members.takeQuota(asked, end))).toMatchObject({ granted: 1, rest: 7 });
+    await engines.primary.query(`UPDATE ${schema}.cluster SET version = 1`);
+    await expect(upgradeCluster(engines.options)).rejects.toThrow(
+      /the tables are of version 1, and this program knows 3$/,
+    );
   });
 
   describe('while the standby is gone', () => {
