@@ -66,6 +66,7 @@ export function strykerFolder(): string {
 export function tryAll({ room, file }: RoomFile, lanes: number): Tried[] {
   const stryker = join(strykerFolder(), 'node_modules/@stryker-mutator');
   const folder = mkdtempSync(join(ROOT, 'node_modules/.cache/rooms-'));
+  const sandbox = `.rooms/${process.pid}`;
   const [settings, report] = [join(folder, 'stryker.json'), join(folder, 'report.json')];
   writeFileSync(
     settings,
@@ -79,7 +80,8 @@ export function tryAll({ room, file }: RoomFile, lanes: number): Tried[] {
       ignoreStatic: true,
       concurrency: lanes,
       timeoutMS: 20_000,
-      tempDirName: '.rooms',
+      // Two runs at once must not change each other's files.
+      tempDirName: sandbox,
       ignorePatterns: ['dist', 'docs', 'bench', 'ui', 'tla/graphs'],
       reporters: ['json'],
       jsonReporter: { fileName: report },
@@ -97,6 +99,6 @@ export function tryAll({ room, file }: RoomFile, lanes: number): Tried[] {
     const { files } = JSON.parse(readFileSync(report, 'utf8')) as Report;
     return Object.values(files).flatMap(triedOf);
   } finally {
-    for (const made of [folder, join(ROOT, '.rooms')]) rmSync(made, { recursive: true, force: true });
+    for (const made of [folder, join(ROOT, sandbox)]) rmSync(made, { recursive: true, force: true });
   }
 }
