@@ -24,15 +24,18 @@ export interface Work {
   readonly step: () => void;
 }
 
-interface Waiting extends Work {
+interface Waiting {
+  readonly work: Work;
   readonly connection: Lane;
+  /** Others of its connection waited when it came: nothing is read from that until it is begun. */
+  readonly isAhead: boolean;
   readonly tenant: string;
 }
 
 /**
  * Requests that are read and not begun: tenants take turns, and the connections of each (BD5). In one turn of the event loop so much is
  * begun for a tenant; what it asks for beyond that waits for the next, when whoever else has asked meanwhile has been heard. So nobody
- * is behind what another has brought on all the connections that it may have. Of one that waits nothing is read.
+ * is behind what another has brought on all the connections that it may have. Of a connection with two that wait nothing is read.
  */
 export class Turns {
   private readonly line = new FairLine<Waiting>();
@@ -53,8 +56,10 @@ export class Turns {
       work.begun();
       work.step();
     } else {
-      connection.pause();
-      this.line.add(tenant, connection, { ...work, connection, tenant });
+      // Pausing costs more than the request: only who sends ahead of its answers is held up.
+      const isAhead = this.line.lengthOf(tenant, connection) > 0;
+      if (isAhead) connection.pause();
+      this.line.add(tenant, connection, { work, connection, tenant, isAhead });
     }
     this.next();
   }
@@ -80,17 +85,17 @@ export class Turns {
     while (bytes < TURN_BYTES) {
       const waiting = this.line.take();
       if (waiting === undefined) break;
-      bytes += REQUEST_BYTES + waiting.bytes;
-      this.count(waiting.tenant, waiting.bytes);
+      bytes += REQUEST_BYTES + waiting.work.bytes;
+      this.count(waiting.tenant, waiting.work.bytes);
       this.begin(waiting);
     }
     if (bytes > 0) this.next();
   };
 
-  private begin({ connection, begun, step }: Waiting): void {
-    connection.resume();
-    begun();
+  private begin({ connection, work, isAhead }: Waiting): void {
+    if (isAhead) connection.resume();
+    work.begun();
     // An answer before it may have been the last of its connection.
-    if (!connection.isClosing) step();
+    if (!connection.isClosing) work.step();
   }
 }
