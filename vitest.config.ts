@@ -19,6 +19,12 @@ const SYSTEM = [
   'test/objects/real-bucket.test.ts',
   'test/sim/long-schedules.test.ts',
   'test/trace/history-tlc.test.ts',
+  'test/attacks/resources.test.ts',
+  'test/client/kill.test.ts',
+  'test/client/examples.test.ts',
+  'test/cluster/sharing.test.ts',
+  'test/drills/authority-gone.test.ts',
+  'test/journal/kept-history.test.ts',
   'test/sim/long-swarm.test.ts',
   'test/http/send-walk.test.ts',
   'test/journal/system-faults.test.ts',
@@ -59,7 +65,7 @@ const LONG = [
     'cli/journal.test.ts',
     'sim/replay.test.ts',
   ],
-  ...['cli/commands.test.ts', 'conformance/interleavings.test.ts', 'journal/process.test.ts', 'client/kill.test.ts'],
+  ...['cli/commands.test.ts', 'conformance/interleavings.test.ts', 'journal/process.test.ts'],
 ];
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -47,7 +47,7 @@ describe.skipIf(!isHere(program, '--help'))(
       bytes,
     });
 
-    it('kept, found, listed page by page, removed (B11)', async () => {
+    it('kept, found, listed, removed (B11)', async () => {
       const store = openObjects({ place: place(), folder: 'f'.repeat(32) });
       const get = (hash: string) => new Promise<PayloadFound>((resolve) => store.get(hash, resolve));
       // A page has a thousand.
