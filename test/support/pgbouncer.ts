@@ -23,7 +23,7 @@ export class PgBouncer {
     writeFileSync(
       settings,
       `[databases]\npostgres = ${to}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nunix_socket_dir =
-auth_type = plain\nauth_file = ${users}\npool_mode = ${mode}\ndefault_pool_size = 4\n`,
+auth_type = plain\nauth_file = ${users}\npool_mode = ${mode}\ndefault_pool_size = 8\n`,
     );
     for (const file of [settings, users]) own(file);
     const [program, args] = asNobody(PROGRAM, [settings]);
