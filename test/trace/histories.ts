@@ -160,6 +160,13 @@ export const BROKEN: Readonly<Record<string, { readonly ops: readonly Op[]; read
     ops: [...LEASED, settle('ack', 'a', 1, [40, 50]), settle('ack', 'a', 1, [60, 70], { result: 'lease_lost' })],
     breaks: ['RepeatProp'],
   },
+  'two acks answered at once, and one of them not known any more': {
+    ops: [
+      ...[...LEASED, settle('ack', 'a', 1, [40, 50]), settle('ack', 'a', 1, [40, 50], { by: 'other' })],
+      settle('ack', 'a', 1, [60, 70], { by: 'other', result: 'lease_lost' }),
+    ],
+    breaks: ['RepeatProp'],
+  },
   'a later one first': {
     ops: [send('a', [0, 10]), send('b', [20, 30]), recv([handed('b')], [40, 50])],
     breaks: ['OrderProp'],

@@ -250,16 +250,18 @@ const RepeatProp: HistoryRule = {
     const mayForget = settled > SettledCapacity || !history.header.true_clocks;
     for (const { calls } of byReceipt(history)) {
       const ends = calls.filter(isEnd);
-      const [first] = ends.filter(isOk).sort((a, b) => endOf(a) - endOf(b));
-      if (first === undefined) continue;
-      for (const one of ends) {
-        if (isOk(one) && one.verb !== first.verb) yield { ops: [first, one], why: 'settled by two verbs' };
-        // To others it is a message that is not there.
-        const isRepeat = one.verb === first.verb && one.by === first.by && one.begin_ms > endOf(first);
-        const isLost = one.result === 'lease_lost' || one.result === 'not_found';
-        if (isRepeat && isLost && !mayForget && endOf(one) - first.begin_ms < TReplay)
-          yield { ops: [first, one], why: `said again, and answered ${one.result}` };
-      }
+      const oks = ends.filter(isOk);
+      const firstMs = Math.min(...oks.map(endOf));
+      // Several may have been answered at once.
+      for (const first of oks.filter((op) => endOf(op) === firstMs))
+        for (const one of ends) {
+          if (isOk(one) && one.verb !== first.verb) yield { ops: [first, one], why: 'settled by two verbs' };
+          // To others it is a message that is not there.
+          const isRepeat = one.verb === first.verb && one.by === first.by && one.begin_ms > endOf(first);
+          const isLost = one.result === 'lease_lost' || one.result === 'not_found';
+          if (isRepeat && isLost && !mayForget && endOf(one) - first.begin_ms < TReplay)
+            yield { ops: [first, one], why: `said again, and answered ${one.result}` };
+        }
     }
   },
 };
