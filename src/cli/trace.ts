@@ -120,7 +120,7 @@ function asUsage<T>(file: string, read: () => T): T {
     return read();
   } catch (error) {
     const { name, message } = error as Error;
-    if (name === 'TraceError' || name === 'HistoryError' || name === 'CounterexampleError')
+    if (name === 'TraceError' || name === 'CounterexampleError')
       throw new UsageError(`${visible(file)}: ${message}`, 'E_FILE');
     throw error;
   }

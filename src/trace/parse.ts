@@ -28,9 +28,9 @@ const TEXT_MAX = 128;
 const SHARDS_MAX = 16 * 1024;
 const CONSTANT_MIN: Readonly<Partial<Record<string, number>>> = { MaxAttempts: 1, InflightFactor: 1, BackoffBase: 0 };
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
-function objectOf(text: string, line: number): Fields {
+export function objectOf(text: string, line: number): Fields {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -42,10 +42,10 @@ function objectOf(text: string, line: number): Fields {
 }
 
 /** A value that is not what it should be; what is nested may be nested without end. */
-const told = (value: unknown): string =>
+export const told = (value: unknown): string =>
   typeof value === 'string' ? echoed(value) : typeof value === 'object' && value !== null ? 'an object' : String(value);
 
-function refuseUnknown(fields: Fields, known: readonly string[], line: number, where = ''): void {
+export function refuseUnknown(fields: Fields, known: readonly string[], line: number, where = ''): void {
   for (const name in fields)
     if (!known.includes(name)) throw new TraceError(line, `${where}${named(name)}: unknown field`);
 }

@@ -1,6 +1,6 @@
-import { linesOf } from '../parse.ts';
+import { linesOf, TraceError } from '../parse.ts';
 import type { HistoryHeader, Op } from './format.ts';
-import { HistoryError, parseHistoryHeader, parseOp } from './parse.ts';
+import { parseHistoryHeader, parseOp } from './parse.ts';
 import { type Handed, HISTORY_RULES, type History, keyOf, type TopicOps, type Violation } from './rules.ts';
 
 export interface CheckedHistory {
@@ -11,15 +11,15 @@ export interface CheckedHistory {
   readonly lineOf: ReadonlyMap<Op, number>;
 }
 
-/** @throws HistoryError */
+/** @throws TraceError */
 export function readHistory(text: string): { header: HistoryHeader; ops: Op[] } {
   const [first, ...lines] = linesOf(text);
-  if (first === undefined) throw new HistoryError(1, 'empty: the first line is a header');
+  if (first === undefined) throw new TraceError(1, 'empty: the first line is a header');
   const header = parseHistoryHeader(first);
   return { header, ops: lines.map((line, i) => parseOp(line, i + 2)) };
 }
 
-/** What clients saw, held against what they may see. @throws HistoryError */
+/** What clients saw, held against what they may see. @throws TraceError */
 export function checkHistory(text: string): CheckedHistory {
   const { header, ops } = readHistory(text);
   const lineOf = new Map(ops.map((op, i) => [op, i + 2]));
